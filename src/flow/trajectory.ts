@@ -1,0 +1,25 @@
+import type { Reading } from "./network";
+import type { SamplerSettings } from "./settings";
+
+/** One moment of a run. Frame 0 is pure noise at t = 0; frame N is the text at t = 1. */
+export interface Frame {
+  /** 0 … N. */
+  readonly step: number;
+  /** Time of this state. */
+  readonly t: number;
+  /** *What it holds*: the state z read as tokens. */
+  readonly holds: Reading;
+  /** *What it expects*: the prediction x̂ made on the way to this state, read as tokens. At frame 0 it equals `holds`. */
+  readonly expects: Reading;
+}
+
+/** A run so far, or finished: everything a page needs to play it, and to repeat it. */
+export interface Trajectory {
+  readonly settings: SamplerSettings;
+  /** Name of the model that wrote it. */
+  readonly model: string;
+  /** All N + 1 times, known before the first frame arrives. */
+  readonly times: readonly number[];
+  /** Frames 0 … as far as the run got. */
+  readonly frames: readonly Frame[];
+}
