@@ -1,0 +1,53 @@
+"""The command `elf`: finds the module of a subcommand, lets tyro read its arguments, and reports named errors."""
+
+import importlib
+import os
+import sys
+
+from elf.errors import ElfError
+
+# Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
+# Each has a frozen dataclass `Arguments`, read by tyro, and `main(arguments)`.
+COMMANDS = {
+    "tokenizer": ("elf.tokenizer", "train a T5-style unigram tokenizer (elf tokenizer train …)"),
+    "prepare": ("elf.prepare", "turn texts into an Arrow dataset of token ids"),
+    "pretrain-encoder": ("elf.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
+    "train": ("elf.train", "train an ELF"),
+    "sample": ("elf.sample", "write text with the reference sampler"),
+    "export": ("elf.export", "write a model as ONNX, with proof that it is the same model"),
+    "make-random": ("elf.make_random", "write a model with random weights, for tests"),
+    "fixtures": ("elf.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
+}
+
+
+def usage() -> str:
+    lines = ["usage: elf COMMAND [OPTIONS]", "", "commands:"]
+    lines += [f"  {name:18} {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join([*lines, "", "elf COMMAND --help lists the options of one."])
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] not in COMMANDS:
+        print(f"elf: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    import tyro
+
+    module = importlib.import_module(COMMANDS[argv[0]][0])
+    try:
+        arguments = tyro.cli(module.Arguments, args=argv[1:], prog=f"elf {argv[0]}", description=module.__doc__)
+        module.main(arguments)
+    except ElfError as error:
+        print(f"elf: {type(error).__name__}: {error}\n     {error.action}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""The shapes of a model and the constants of its flow. Presets are those of the paper (spec section 2)."""
+
+from dataclasses import dataclass
+
+from elf.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ElfConfig:
+    """Architecture of the ELF network."""
+
+    depth: int = 12
+    hidden_size: int = 768
+    heads: int = 12
+    latent_size: int = 512
+    """D, width of the text encoder's embeddings."""
+    bottleneck_size: int = 128
+    vocabulary_size: int = 32100
+    max_length: int = 1024
+    """Most text tokens the model was trained on, the condition included."""
+    max_input_length: int = 0
+    """Most tokens of the condition; 0 for an unconditional model."""
+    time_tokens: int = 4
+    self_cond_cfg_tokens: int = 4
+    mode_tokens: int = 4
+
+    def __post_init__(self) -> None:
+        for field, value in vars(self).items():
+            least = 0 if field in ("max_input_length", "self_cond_cfg_tokens") else 1
+            if not isinstance(value, int) or value < least:
+                raise ConfigError(f"{field} is {value!r}", f"Give an integer of at least {least}.")
+        if self.hidden_size % self.heads or self.head_dim % 2:
+            raise ConfigError(
+                f"hidden_size {self.hidden_size} does not split into {self.heads} heads of even width",
+                "Choose hidden_size as an even multiple of heads; rotary turns pairs of dimensions.",
+            )
+
+    @property
+    def head_dim(self) -> int:
+        return self.hidden_size // self.heads
+
+    @property
+    def swiglu_size(self) -> int:
+        """Inner width of the feed-forward: two thirds of 4H, rounded down."""
+        return int(int(4 * self.hidden_size) * 2 / 3)
+
+    @property
+    def prefix_length(self) -> int:
+        return self.time_tokens + self.self_cond_cfg_tokens + self.mode_tokens
+
+
+PRESETS = {
+    "ELF-B": ElfConfig(depth=12, hidden_size=768, heads=12),
+    "ELF-M": ElfConfig(depth=24, hidden_size=1056, heads=16),
+    "ELF-L": ElfConfig(depth=32, hidden_size=1280, heads=16),
+}
+
+
+@dataclass(frozen=True)
+class T5Config:
+    """Architecture of a T5 v1.0 encoder; the defaults are T5-small."""
+
+    vocabulary_size: int = 32128
+    d_model: int = 512
+    d_kv: int = 64
+    d_ff: int = 2048
+    layers: int = 6
+    heads: int = 8
+    relative_buckets: int = 32
+    relative_max_distance: int = 128
+
+    def __post_init__(self) -> None:
+        for field, value in vars(self).items():
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{field} is {value!r}", "Give an integer of at least 1.")
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """Constants of the path from noise to text and of its training (spec sections 1, 3 and 4)."""
+
+    noise_scale: float = 2.0
+    """s, standard deviation of the noise at t = 0 in units of the normalised latents."""
+    decoder_noise_scale: float = 5.0
+    """σ, the noise the decode branch learns to read through."""
+    t_eps: float = 0.05
+    p_mean: float = -1.5
+    p_std: float = 0.8
+    decoder_p_mean: float = 0.8
+    decoder_p_std: float = 0.8
+    decoder_prob: float = 0.2
+    self_cond_prob: float = 0.5
+    self_cond_cfg_min: float = 0.5
+    self_cond_cfg_max: float = 5.0
+
+    def __post_init__(self) -> None:
+        positive = ("noise_scale", "decoder_noise_scale", "t_eps", "p_std", "decoder_p_std", "self_cond_cfg_min")
+        for field in positive:
+            if not getattr(self, field) > 0:
+                raise ConfigError(f"{field} is {getattr(self, field)!r}", "Give a number above 0.")
+        for field in ("decoder_prob", "self_cond_prob"):
+            if not 0 <= getattr(self, field) <= 1:
+                raise ConfigError(f"{field} is {getattr(self, field)!r}", "Give a probability from 0 to 1.")
+        if self.self_cond_cfg_max < self.self_cond_cfg_min:
+            raise ConfigError("self_cond_cfg_max is below self_cond_cfg_min", "Swap the two.")

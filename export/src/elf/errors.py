@@ -1,0 +1,41 @@
+"""Every error a person can meet, by name. Each says what happened (the message) and what to do next (`action`)."""
+
+
+class ElfError(Exception):
+    """Base of all named errors; `elf` prints message and action and exits with code 2."""
+
+    def __init__(self, message: str, action: str):
+        super().__init__(message)
+        self.action = action
+
+
+class UsageError(ElfError):
+    """A command or option that does not exist, or a value that cannot be."""
+
+
+class EmptyCorpusError(ElfError):
+    """A corpus without a single usable text."""
+
+
+class CorpusFormatError(ElfError):
+    """A corpus file that is not the JSON, JSONL, TSV or plain text it claims to be."""
+
+
+class DatasetError(ElfError):
+    """A prepared dataset that is missing, unreadable, or made with another tokenizer."""
+
+
+class ConfigError(ElfError):
+    """A configuration field that is unknown, of the wrong type, or of an impossible value."""
+
+
+class CheckpointError(ElfError):
+    """A checkpoint that is missing or unreadable."""
+
+
+class CheckpointMismatchError(ElfError):
+    """A checkpoint whose parameters do not fit its configuration."""
+
+
+class DivergedError(ElfError):
+    """A training run whose loss is no longer a number."""

@@ -1,0 +1,101 @@
+"""A trained model at rest: configuration, weights under their official names, and what is needed to read text with it."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from elf.config import ElfConfig, FlowConfig, T5Config
+from elf.errors import CheckpointError
+
+FlatParams = dict[str, np.ndarray]
+"""Weights by path, the path's parts joined by '/', kernels laid out (in, out) (spec section 2)."""
+
+
+@dataclass
+class TrainedModel:
+    """Everything that defines a model. `params` are the weights to sample with (the EMA of a run, usually)."""
+
+    name: str
+    elf: ElfConfig
+    flow: FlowConfig
+    params: FlatParams
+    encoder: T5Config | None = None
+    encoder_params: FlatParams = field(default_factory=dict)
+    latent_mean: float | np.ndarray = 0.0
+    """Subtracted from the encoder's output: a number, or (D,)."""
+    latent_std: float | np.ndarray = 0.2
+    tokenizer: Path | None = None
+    """A `tokenizer.json`; None for a model that works on bare ids."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Facts for the model card: corpus, licence, command, steps, seconds, losses."""
+
+
+def save_trained_model(model: TrainedModel, directory: Path) -> None:
+    """Writes `config.json`, `model.safetensors`, `encoder.safetensors` and `tokenizer.json` into `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    config = {
+        "format": 1,
+        "name": model.name,
+        "elf": asdict(model.elf),
+        "flow": asdict(model.flow),
+        "encoder": asdict(model.encoder) if model.encoder else None,
+        "latent_mean": _plain(model.latent_mean),
+        "latent_std": _plain(model.latent_std),
+        "training": model.training,
+    }
+    save_file(model.params, directory / "model.safetensors")
+    if model.encoder:
+        save_file(model.encoder_params, directory / "encoder.safetensors")
+    if model.tokenizer and model.tokenizer.resolve() != (directory / "tokenizer.json").resolve():
+        shutil.copyfile(model.tokenizer, directory / "tokenizer.json")
+    # Written last: a folder with a config.json is a whole model.
+    (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load_trained_model(directory: Path) -> TrainedModel:
+    """Reads what `save_trained_model` wrote. Raises CheckpointError naming the file that is missing or broken."""
+    directory = Path(directory)
+    path = directory / "config.json"
+    if not path.is_file():
+        raise CheckpointError(
+            f"{directory} holds no trained model: {path.name} is missing",
+            "Give the folder of a training run's `model`, or one written by `elf make-random`.",
+        )
+    try:
+        config = json.loads(path.read_text())
+        encoder = T5Config(**config["encoder"]) if config["encoder"] else None
+        path = directory / "model.safetensors"
+        params = load_file(path)
+        path = directory / "encoder.safetensors"
+        encoder_params = load_file(path) if encoder else {}
+        tokenizer = directory / "tokenizer.json"
+        return TrainedModel(
+            name=config["name"],
+            elf=ElfConfig(**config["elf"]),
+            flow=FlowConfig(**config["flow"]),
+            params=params,
+            encoder=encoder,
+            encoder_params=encoder_params,
+            latent_mean=_array(config["latent_mean"]),
+            latent_std=_array(config["latent_std"]),
+            tokenizer=tokenizer if tokenizer.is_file() else None,
+            training=config["training"],
+        )
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read: {error}", "Copy the folder again, or write it anew from the training run."
+        ) from error
+
+
+def _plain(value: float | np.ndarray) -> float | list[float]:
+    return value.tolist() if isinstance(value, np.ndarray) else float(value)
+
+
+def _array(value: float | list[float]) -> float | np.ndarray:
+    return np.asarray(value, np.float32) if isinstance(value, list) else value
