@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { ElfError } from "../flow/errors";
+import type { Reading } from "../flow/network";
+import type { Frame, Trajectory } from "../flow/trajectory";
+import { type Manifest, settingsSchema } from "./manifest";
+
+/**
+ * A recorded run, small enough to ship with the page (`public/traces/NAME.json`), so that there is something to see
+ * before any weights load. Written by `npm run generate -- --trace FILE`.
+ */
+export interface RecordedRun {
+  /** The model's title, as a person reads it. */
+  readonly title: string;
+  readonly trajectory: Trajectory;
+  /** Piece of each token id that the recording names, at its id; `""` elsewhere. Used like `LoadedModel.pieces`. */
+  readonly pieces: readonly string[];
+  /** Final text, cut at the first end-of-sequence token. */
+  readonly text: string;
+}
+
+/** A trace file that is not what this module writes. */
+export class TraceError extends ElfError {
+  readonly code = "trace";
+}
+
+const TRACE_VERSION = 1;
+
+/** How many of a position's most likely tokens are kept. The decoder's further ones are not worth their bytes. */
+const KEPT_TOKENS = 3;
+
+const reading = z.object({
+  /** Nats, two decimals; one number per position. */
+  entropy: z.array(z.number().min(0)),
+  /** Per position `[id, percent, id, percent, …]`, best first; the first id is the position's token. */
+  top: z.array(z.array(z.int().min(0)).min(2)),
+});
+
+const schema = z.object({
+  version: z.literal(TRACE_VERSION),
+  recorded: z.literal(true),
+  model: z.string(),
+  title: z.string(),
+  text: z.string(),
+  settings: settingsSchema,
+  times: z.array(z.number()),
+  pieces: z.record(z.string().regex(/^\d+$/), z.string()),
+  frames: z
+    .array(z.object({ step: z.int().min(0), t: z.number(), holds: reading, expects: reading.optional() }))
+    .min(1),
+});
+
+type TraceFile = z.infer<typeof schema>;
+type TraceReading = z.infer<typeof reading>;
+
+/** Writes a finished run as the text of a trace file, one frame per line. */
+export function writeTrace(run: Omit<RecordedRun, "title">, manifest: Manifest): string {
+  const { trajectory, pieces, text } = run;
+  const frames = trajectory.frames.map(packFrame);
+  const named = frames.flatMap(({ holds, expects }) => [...idsOf(holds), ...(expects ? idsOf(expects) : [])]);
+  const ids = [...new Set(named)].sort((a, b) => a - b);
+  const head = {
+    version: TRACE_VERSION,
+    recorded: true,
+    model: trajectory.model,
+    title: manifest.title,
+    text,
+    settings: trajectory.settings,
+    times: trajectory.times.map((t) => round(t, 5)),
+    pieces: Object.fromEntries(ids.map((id) => [id, pieces[id] ?? ""])),
+  } satisfies Omit<TraceFile, "frames">;
+  const lines = frames.map((frame) => JSON.stringify(frame)).join(",\n");
+  return `${JSON.stringify(head).slice(0, -1)},"frames":[\n${lines}\n]}\n`;
+}
+
+/**
+ * Reads the text of a trace file.
+ * @throws {TraceError} it is no trace; the message names the field.
+ */
+export function readTrace(text: string): RecordedRun {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new TraceError("The recorded run is not JSON.", "Record it again: npm run generate -- --trace FILE", {
+      cause,
+    });
+  }
+  const result = schema.safeParse(json);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new TraceError(
+      `The recorded run is wrong at ${issue?.path.join(".") || "the top level"}: ${issue?.message ?? "unreadable"}.`,
+      "Record it again: npm run generate -- --trace FILE",
+    );
+  }
+  const { title, model, settings, times, frames, pieces } = result.data;
+  const lookup: string[] = [];
+  for (const [id, piece] of Object.entries(pieces)) lookup[Number(id)] = piece;
+  return {
+    title,
+    text: result.data.text,
+    trajectory: { model, settings, times, frames: frames.map(unpackFrame) },
+    pieces: Array.from(lookup, (piece) => piece ?? ""),
+  };
+}
+
+function packFrame({ step, t, holds, expects }: Frame): TraceFile["frames"][number] {
+  const packed = { step, t: round(t, 5), holds: packReading(holds) };
+  // Nothing is expected before the first step: frame 0 holds the same reading twice.
+  return step === 0 ? packed : { ...packed, expects: packReading(expects) };
+}
+
+function unpackFrame({ step, t, holds, expects }: TraceFile["frames"][number]): Frame {
+  const held = unpackReading(holds);
+  return { step, t, holds: held, expects: expects ? unpackReading(expects) : held };
+}
+
+function packReading({ tokens, entropy, topTokens, topProbabilities }: Reading): TraceReading {
+  const k = topTokens.length / tokens.length;
+  const kept = Math.min(KEPT_TOKENS, k);
+  return {
+    entropy: Array.from(entropy, (nats) => round(Math.max(0, nats), 2)),
+    top: Array.from(tokens, (_, position) =>
+      Array.from({ length: kept }, (_, rank) => [
+        topTokens[position * k + rank] ?? 0,
+        Math.round(100 * (topProbabilities[position * k + rank] ?? 0)),
+      ]).flat(),
+    ),
+  };
+}
+
+function unpackReading({ entropy, top }: TraceReading): Reading {
+  const ids = top.flatMap((entries) => entries.filter((_, i) => i % 2 === 0));
+  const percents = top.flatMap((entries) => entries.filter((_, i) => i % 2 === 1));
+  return {
+    tokens: Int32Array.from(top, (entries) => entries[0] ?? 0),
+    entropy: Float32Array.from(entropy),
+    topTokens: Int32Array.from(ids),
+    topProbabilities: Float32Array.from(percents, (percent) => percent / 100),
+  };
+}
+
+function idsOf({ top }: TraceReading): number[] {
+  return top.flatMap((entries) => entries.filter((_, i) => i % 2 === 0));
+}
+
+function round(value: number, decimals: number): number {
+  return Number(value.toFixed(decimals));
+}
