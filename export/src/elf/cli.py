@@ -9,7 +9,7 @@ from elf.errors import ElfError
 # Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
 # Each has a frozen dataclass `Arguments`, read by tyro, and `main(arguments)`.
 COMMANDS = {
-    "tokenizer": ("elf.tokenizer", "train a T5-style unigram tokenizer (elf tokenizer train …)"),
+    "tokenizer train": ("elf.tokenizer", "train a T5-style unigram tokenizer"),
     "prepare": ("elf.prepare", "turn texts into an Arrow dataset of token ids"),
     "pretrain-encoder": ("elf.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
     "train": ("elf.train", "train an ELF"),
@@ -31,14 +31,17 @@ def main(argv: list[str] | None = None) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(usage())
         return 0 if argv else 2
-    if argv[0] not in COMMANDS:
+    # A command's name is one word or two (`tokenizer train`).
+    words = next((n for n in (1, 2) if " ".join(argv[:n]) in COMMANDS), 0)
+    if not words:
         print(f"elf: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
     import tyro
 
-    module = importlib.import_module(COMMANDS[argv[0]][0])
+    command = " ".join(argv[:words])
+    module = importlib.import_module(COMMANDS[command][0])
     try:
-        arguments = tyro.cli(module.Arguments, args=argv[1:], prog=f"elf {argv[0]}", description=module.__doc__)
+        arguments = tyro.cli(module.Arguments, args=argv[words:], prog=f"elf {command}", description=module.__doc__)
         module.main(arguments)
     except ElfError as error:
         print(f"elf: {type(error).__name__}: {error}\n     {error.action}", file=sys.stderr)

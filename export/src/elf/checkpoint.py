@@ -1,0 +1,65 @@
+"""Orbax checkpoints of a running training: `checkpoint_<step>`, written in the background, whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from elf.errors import CheckpointError, CheckpointMismatchError
+
+
+class Checkpoints:
+    """The checkpoints below one output folder."""
+
+    def __init__(self, directory: Path, keep: int = 2):
+        self.manager = ocp.CheckpointManager(
+            directory.absolute(),
+            options=ocp.CheckpointManagerOptions(
+                max_to_keep=keep, step_prefix="checkpoint", create=True, enable_async_checkpointing=True
+            ),
+        )
+
+    def latest_step(self) -> int | None:
+        return self.manager.latest_step()
+
+    def save(self, step: int, state: Any) -> None:
+        """Starts writing; returns once the values are copied out of the way of the next step."""
+        if self.manager.latest_step() != step:
+            self.manager.save(step, args=ocp.args.StandardSave(state))
+
+    def restore(self, state_like: Any, step: int | None = None) -> Any:
+        """The state of `step` (newest by default), shaped like `state_like`.
+
+        Raises CheckpointError when there is none or it is unreadable, CheckpointMismatchError when its shapes differ.
+        """
+        step = self.latest_step() if step is None else step
+        if step is None:
+            raise CheckpointError("there is no checkpoint to restore", "Give the output folder of a training run.")
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state_like)
+        try:
+            restored = self.manager.restore(step, args=ocp.args.StandardRestore(abstract))
+        except ValueError as error:
+            raise CheckpointMismatchError(
+                f"checkpoint_{step} does not fit this configuration: {str(error).splitlines()[0]}",
+                "Train on with the configuration it was started with, or choose another output folder.",
+            ) from error
+        except (OSError, KeyError) as error:
+            raise CheckpointError(
+                f"checkpoint_{step} cannot be read: {error}", "Delete its folder; the one before it will be used."
+            ) from error
+        for wanted, got in zip(jax.tree.leaves(abstract), jax.tree.leaves(restored), strict=True):
+            if wanted.shape != got.shape:
+                raise CheckpointMismatchError(
+                    f"checkpoint_{step} holds an array of shape {got.shape} where {wanted.shape} was expected",
+                    "Train on with the configuration it was started with, or choose another output folder.",
+                )
+        return restored
+
+    def wait(self) -> None:
+        """Returns when everything saved is on disk."""
+        self.manager.wait_until_finished()
+
+    def close(self) -> None:
+        self.manager.wait_until_finished()
+        self.manager.close()

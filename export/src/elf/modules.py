@@ -1,0 +1,88 @@
+"""Layers that the ELF network and the T5 encoder share, and their weights as a flat dict of official names.
+
+A matrix product may run in bfloat16 (`compute_dtype`); sums, norms and softmax are always float32.
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from elf.errors import CheckpointMismatchError
+
+Params = dict[str, jax.Array]
+"""Weights by path, parts joined by '/', as in the parameter trees of spec section 2."""
+
+M = TypeVar("M", bound=nnx.Module)
+
+
+def matmul(x: jax.Array, kernel: jax.Array, compute_dtype: jnp.dtype) -> jax.Array:
+    """x (…, in) · kernel (in, out) → (…, out) float32, multiplied in `compute_dtype` and summed in float32."""
+    return jnp.matmul(x.astype(compute_dtype), kernel.astype(compute_dtype), preferred_element_type=jnp.float32)
+
+
+class Dense(nnx.Module):
+    """x·kernel + bias with a Xavier-uniform kernel (in, out) and a zero bias; spec section 2, initialisation."""
+
+    def __init__(
+        self,
+        in_size: int,
+        out_size: int,
+        *,
+        rngs: nnx.Rngs,
+        use_bias: bool = True,
+        init: jax.nn.initializers.Initializer = jax.nn.initializers.xavier_uniform(),
+        compute_dtype: jnp.dtype = jnp.float32,
+    ):
+        self.kernel = nnx.Param(init(rngs.params(), (in_size, out_size)))
+        self.bias = nnx.Param(jnp.zeros(out_size)) if use_bias else None
+        self.compute_dtype = compute_dtype
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = matmul(x, self.kernel[...], self.compute_dtype)
+        return y if self.bias is None else y + self.bias[...]
+
+
+class RMSNorm(nnx.Module):
+    """x / √(mean x² + eps) · weight over the last axis."""
+
+    def __init__(self, size: int, eps: float = 1e-6):
+        self.weight = nnx.Param(jnp.ones(size))
+        self.eps = eps
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + self.eps) * self.weight[...]
+
+
+def _leaves(module: nnx.Module) -> Iterator[tuple[str, nnx.Variable]]:
+    for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Param)):
+        yield "/".join(map(str, path)), variable
+
+
+def split(module: M) -> tuple[nnx.GraphDef[M], Params]:
+    """A module as its structure and its weights by official name."""
+    return nnx.graphdef(module), {name: variable[...] for name, variable in _leaves(module)}
+
+
+def bind(graphdef: nnx.GraphDef[M], params: Params) -> M:
+    """The module of a structure from `split` with the given weights; free inside `jax.jit`."""
+    state = nnx.from_flat_state([(tuple(name.split("/")), nnx.Param(value)) for name, value in params.items()])
+    return nnx.merge(graphdef, state)
+
+
+def check_params(expected: Params, given: dict[str, np.ndarray]) -> None:
+    """Raises CheckpointMismatchError naming the first parameter that is missing, superfluous or of another shape."""
+    action = "Check that the configuration (depth, widths, heads, vocabulary) is the checkpoint's own."
+    for name, value in expected.items():
+        if name not in given:
+            raise CheckpointMismatchError(f"parameter {name} {tuple(value.shape)} is missing", action)
+        if tuple(given[name].shape) != tuple(value.shape):
+            raise CheckpointMismatchError(
+                f"parameter {name} has shape {tuple(given[name].shape)}, expected {tuple(value.shape)}", action
+            )
+    extra = sorted(set(given) - set(expected))
+    if extra:
+        raise CheckpointMismatchError(f"parameter {extra[0]} has no place in this configuration", action)

@@ -1,0 +1,142 @@
+"""Pre-train a small T5 encoder by masked denoising: hide some tokens, predict them from the rest.
+
+It stands in for T5's own weights where those can't be had. The head is the embedding table itself, so an output is
+close to its token's embedding and turned by context. Frozen afterwards.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from elf.config import T5Config
+from elf.dataset import batch_rows, check_vocabulary, collate, load_dataset
+from elf.encoder import T5Encoder
+from elf.errors import ConfigError
+from elf.latent_statistics import spectrum
+from elf.loop import LoopConfig, run_loop
+from elf.modules import Params, bind, split
+from elf.optimizer import OptimizerConfig, make_optimizer
+from elf.tokenizer import EOS, load_tokenizer, mask_token
+
+
+@dataclass(frozen=True)
+class Arguments:
+    data: Path
+    """A dataset of `elf prepare` (its `train` folder)."""
+    tokenizer: Path
+    out: Path
+    """Output folder; a run found there is resumed."""
+    steps: int = 2000
+    batch_size: int = 128
+    length: int = 64
+    d_model: int = 128
+    d_kv: int = 32
+    d_ff: int = 512
+    layers: int = 4
+    heads: int = 4
+    masked: float = 0.18
+    """Share of tokens to predict; of these 70 % are hidden, 15 % replaced by another token, 15 % left as they are."""
+    blr: float = 4e-3
+    warmup_steps: int = 100
+    compute_dtype: str = "bfloat16"
+    checkpoint_minutes: float = 3.0
+    seed: int = 0
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(schedule="cosine"))
+
+
+def hide_tokens(
+    key: jax.Array, ids: jax.Array, real: jax.Array, share: float, mask_id: int, vocabulary_size: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Chooses `share` of each row's real tokens and hides them.
+
+    ids, real (B, L) → hidden ids (B, L), chosen positions (B, K), and which of these count (B, K): K is fixed, so a
+    short row has fewer that do.
+    """
+    B, L = ids.shape
+    K = max(1, round(share * L))
+    order_key, fate_key, other_key = jax.random.split(key, 3)
+    score = jnp.where(real, jax.random.uniform(order_key, (B, L)), -1.0)
+    _, positions = jax.lax.top_k(score, K)
+    wanted = jnp.maximum(1, jnp.round(share * real.sum(axis=1))).astype(jnp.int32)
+    counts = (jnp.arange(K)[None, :] < wanted[:, None]) & jnp.take_along_axis(real, positions, axis=1)
+    fate = jax.random.uniform(fate_key, (B, K))
+    other = jax.random.randint(other_key, (B, K), 3, vocabulary_size)
+    true = jnp.take_along_axis(ids, positions, axis=1)
+    shown = jnp.where(fate < 0.7, mask_id, jnp.where(fate < 0.85, other, true))
+    shown = jnp.where(counts, shown, true)
+    hidden = jax.vmap(lambda row, at, value: row.at[at].set(value))(ids, positions, shown)
+    return hidden, positions, counts
+
+
+def main(arguments: Arguments) -> None:
+    tokenizer = load_tokenizer(arguments.tokenizer)
+    dataset = load_dataset(arguments.data)
+    config = T5Config(
+        vocabulary_size=tokenizer.get_vocab_size(),
+        d_model=arguments.d_model,
+        d_kv=arguments.d_kv,
+        d_ff=arguments.d_ff,
+        layers=arguments.layers,
+        heads=arguments.heads,
+    )
+    check_vocabulary(dataset, config.vocabulary_size)
+    if not 0 < arguments.masked < 1:
+        raise ConfigError(f"--masked is {arguments.masked}", "Give a share between 0 and 1, such as 0.18.")
+    mask_id = mask_token(tokenizer)
+    graphdef, params = split(
+        T5Encoder(config, rngs=nnx.Rngs(arguments.seed), compute_dtype=jnp.dtype(arguments.compute_dtype))
+    )
+    settings = OptimizerConfig(
+        **{**asdict(arguments.optimizer), "blr": arguments.blr, "warmup_steps": arguments.warmup_steps}
+    )
+    optimizer = make_optimizer(settings, arguments.batch_size, arguments.steps)
+    key = jax.random.key(arguments.seed)
+
+    def loss_function(params: Params, ids: jax.Array, real: jax.Array, key: jax.Array) -> jax.Array:
+        hidden, positions, counts = hide_tokens(
+            key, ids, real, arguments.masked, mask_id, config.vocabulary_size
+        )
+        output = bind(graphdef, params)(hidden)
+        at = jnp.take_along_axis(output, positions[..., None], axis=1)
+        dtype = jnp.dtype(arguments.compute_dtype)
+        table = params["shared/embedding"] * config.d_model**-0.5
+        logits = jnp.einsum("bkd,vd->bkv", at.astype(dtype), table.astype(dtype), preferred_element_type=jnp.float32)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.take_along_axis(ids, positions, axis=1))
+        return (losses * counts).sum() / counts.sum()
+
+    @jax.jit
+    def update(state, ids, real, step):
+        params, opt_state = state
+        loss, gradients = jax.value_and_grad(loss_function)(params, ids, real, jax.random.fold_in(key, step))
+        changes, opt_state = optimizer.update(gradients, opt_state, params)
+        return (optax.apply_updates(params, changes), opt_state), {"loss": loss}
+
+    def step_function(state, step):
+        rows = batch_rows(len(dataset), arguments.batch_size, step, arguments.seed)
+        batch = collate(dataset, rows, arguments.length, EOS)
+        return update(state, batch.ids, batch.real, step)
+
+    (params, _), seconds = run_loop(
+        LoopConfig(arguments.steps, arguments.checkpoint_minutes),
+        arguments.out,
+        (params, optimizer.init(params)),
+        step_function,
+        arguments.batch_size * arguments.length,
+    )
+    save_encoder(config, params, arguments, seconds)
+    print(json.dumps(spectrum(config, params, dataset, arguments.length) | {"seconds": round(seconds)}))
+
+
+def save_encoder(config: T5Config, params: Params, arguments: Arguments, seconds: float) -> None:
+    """Writes `encoder.json` and `encoder.safetensors` into the run's folder."""
+    from safetensors.numpy import save_file
+
+    save_file({name: np.asarray(value) for name, value in params.items()}, arguments.out / "encoder.safetensors")
+    facts = {"config": asdict(config), "steps": arguments.steps, "seconds": round(seconds), "masked": arguments.masked}
+    (arguments.out / "encoder.json").write_text(json.dumps(facts, indent=2) + "\n")
