@@ -17,3 +17,12 @@ export abstract class ElfError extends Error {
 export class SettingsError extends ElfError {
   readonly code = "settings";
 }
+
+/** A run or a load that was ended by the person, not by a fault. */
+export class CancelledError extends ElfError {
+  readonly code = "cancelled";
+
+  constructor(message = "Cancelled.") {
+    super(message, "Start again when you like.");
+  }
+}

@@ -1,3 +1,5 @@
+import { SettingsError } from "./errors";
+
 /** What a person can choose about one run of the sampler. Names are those of the paper and of `elf sample`. */
 export interface SamplerSettings {
   /** Number of steps N from noise (t = 0) to text (t = 1); integer, 1 … 1024. */
@@ -21,3 +23,40 @@ export interface SamplerSettings {
 export type Method = "ode" | "sde";
 export type Schedule = "uniform" | "logit_normal";
 export type RngLayout = "original" | "partitionable";
+
+/** Least and greatest value of each numeric setting, both allowed. `length` ends at the model's own `maxLength`. */
+export const SETTING_LIMITS = {
+  steps: { least: 1, greatest: 1024, integer: true },
+  gamma: { least: 0, greatest: 8, integer: false },
+  selfCondScale: { least: 0.5, greatest: 8, integer: false },
+  seed: { least: 0, greatest: 2 ** 32 - 1, integer: true },
+} as const;
+
+const CHOICES = {
+  method: ["ode", "sde"],
+  schedule: ["uniform", "logit_normal"],
+  rng: ["original", "partitionable"],
+} as const satisfies { readonly [Name in "method" | "schedule" | "rng"]: readonly SamplerSettings[Name][] };
+
+/**
+ * Checks settings before a run, for a model that writes at most `maxLength` tokens.
+ * @throws {SettingsError} one is not a number in its range, or not one of its choices; the message names it.
+ */
+export function checkSettings(settings: SamplerSettings, maxLength: number): void {
+  const limits = { ...SETTING_LIMITS, length: { least: 1, greatest: maxLength, integer: true } };
+  for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
+    const { least, greatest, integer } = limits[name];
+    const value: unknown = settings[name];
+    const fits = typeof value === "number" && value >= least && value <= greatest;
+    if (fits && (!integer || Number.isInteger(value))) continue;
+    throw new SettingsError(
+      `${name} is ${String(value)}.`,
+      `Give ${integer ? "an integer" : "a number"} from ${least} to ${greatest}.`,
+    );
+  }
+  for (const name of Object.keys(CHOICES) as (keyof typeof CHOICES)[]) {
+    const choices: readonly string[] = CHOICES[name];
+    if (choices.includes(settings[name])) continue;
+    throw new SettingsError(`${name} is ${String(settings[name])}.`, `Choose ${choices.join(" or ")}.`);
+  }
+}

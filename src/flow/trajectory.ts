@@ -1,4 +1,5 @@
-import type { Reading } from "./network";
+import type { Network, Reading } from "./network";
+import type { FlowState } from "./sampler";
 import type { SamplerSettings } from "./settings";
 
 /** One moment of a run. Frame 0 is pure noise at t = 0; frame N is the text at t = 1. */
@@ -22,4 +23,14 @@ export interface Trajectory {
   readonly times: readonly number[];
   /** Frames 0 … as far as the run got. */
   readonly frames: readonly Frame[];
+}
+
+/** Reads a state as tokens: z and x̂ in one decoder pass. */
+export async function readFrame(network: Network, state: FlowState, selfCondScale: number): Promise<Frame> {
+  const { step, t, z, prediction } = state;
+  // Before the first step there is no prediction yet, only zeros.
+  const latents = step === 0 ? [z] : [z, prediction];
+  const [holds, expects = holds] = await network.decode(latents, selfCondScale);
+  if (!holds || !expects) throw new Error("The network read fewer latents than it was given.");
+  return { step, t, holds, expects };
 }

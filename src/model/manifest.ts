@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ElfError } from "../flow/errors";
-import type { SamplerSettings } from "../flow/settings";
+import { type SamplerSettings, SETTING_LIMITS } from "../flow/settings";
 
 /** The version of `manifest.json` that this code reads (export/FORMAT.md). */
 export const MANIFEST_SCHEMA_VERSION = 1;
@@ -23,15 +23,20 @@ const graph = z.object({ file: path, weights: z.array(path) });
 
 /** The sampler settings as JSON; `length` is bounded by the model, not here. */
 export const settingsSchema = z.object({
-  steps: count.max(1024),
+  steps: limited("steps"),
   method: z.enum(["ode", "sde"]),
-  gamma: z.number().min(0).max(8),
-  selfCondScale: z.number().min(0.5).max(8),
+  gamma: limited("gamma"),
+  selfCondScale: limited("selfCondScale"),
   schedule: z.enum(["uniform", "logit_normal"]),
   rng: z.enum(["original", "partitionable"]),
-  seed: z.int().min(0).max(0xffffffff),
+  seed: limited("seed"),
   length: count,
 });
+
+function limited(name: keyof typeof SETTING_LIMITS) {
+  const { least, greatest, integer } = SETTING_LIMITS[name];
+  return (integer ? z.int() : z.number()).min(least).max(greatest);
+}
 
 const schema = z
   .object({

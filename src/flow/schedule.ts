@@ -1,0 +1,33 @@
+import { runKeys } from "./keys";
+import { normal } from "./random";
+import type { SamplerSettings } from "./settings";
+
+/** Where the logit-normal schedule puts its times: the mean and deviation before the sigmoid (paper's P_mean, P_std). */
+export interface LogitNormal {
+  readonly pMean: number;
+  readonly pStd: number;
+}
+
+const f32 = Math.fround;
+
+/**
+ * The N + 1 times of a run, ascending from 0 to 1, as floats (spec section 3). `uniform` is evenly spaced;
+ * `logit_normal` sorts N − 1 draws of sigmoid(N(pMean, pStd²)), which come from the run's seed.
+ */
+export function scheduleTimes(
+  settings: Pick<SamplerSettings, "steps" | "schedule" | "seed" | "rng">,
+  { pMean, pStd }: LogitNormal,
+): Float32Array {
+  const { steps, schedule, seed, rng } = settings;
+  if (schedule === "uniform") return Float32Array.from({ length: steps + 1 }, (_, k) => k / steps);
+  const draws = normal(runKeys(seed, rng).times, steps - 1, rng);
+  const inner = draws.map((draw) => sigmoid(f32(f32(draw * f32(pStd)) + f32(pMean)))).sort();
+  const times = new Float32Array(steps + 1);
+  times.set(inner, 1);
+  times[steps] = 1;
+  return times;
+}
+
+function sigmoid(x: number): number {
+  return f32(1 / f32(1 + f32(Math.exp(-x))));
+}
