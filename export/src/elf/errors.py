@@ -39,3 +39,11 @@ class CheckpointMismatchError(ElfError):
 
 class DivergedError(ElfError):
     """A training run whose loss is no longer a number."""
+
+
+class ParityError(ElfError):
+    """ONNX graphs that do not compute what the trained model computes."""
+
+
+class OutputExistsError(ElfError):
+    """An output folder that holds something this command did not write."""
