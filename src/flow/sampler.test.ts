@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CancelledError } from "./errors";
 import type { DenoiseInput, Network, Reading } from "./network";
@@ -102,6 +103,46 @@ describe("flow", () => {
     expect(network.asked).toHaveLength(3);
   });
 });
+
+/** Whole runs of a one-line network by the Python sampler: `elf fixtures` wrote them. */
+const fixture = JSON.parse(readFileSync("test/fixtures/flow.json", "utf8")) as {
+  shape: [1, number, number];
+  flow: { noiseScale: number; tEps: number; pMean: number; pStd: number };
+  runs: { settings: SamplerSettings; t: number[]; z: number[][]; xHat: number[][] }[];
+};
+
+describe("flow, beside the reference sampler", () => {
+  const f32 = Math.fround;
+  const network = {
+    latentSize: fixture.shape[2],
+    denoise: async ({ z, previous, t, selfCondScale }: DenoiseInput) => {
+      const number = f32(f32(f32(0.1) * t) + f32(f32(0.01) * selfCondScale));
+      return z.map((x, i) => f32(f32(f32(0.6) * x) + f32(f32(0.3) * (previous[i] as number))) + number);
+    },
+    decode: async () => [],
+  };
+
+  it.each(fixture.runs)("takes the same way: $settings", async (expected) => {
+    const states: FlowState[] = [];
+    for await (const state of flow(network, expected.settings, fixture.flow)) states.push(state);
+    expect(states).toHaveLength(expected.t.length);
+    expectClose(
+      states.map((state) => state.t),
+      expected.t,
+    );
+    for (const [k, { z, prediction }] of states.entries()) {
+      expectClose(z, expected.z[k] as number[]);
+      if (k > 0) expectClose(prediction, expected.xHat[k - 1] as number[]);
+    }
+  });
+});
+
+/** Equal to a few last places of a float; the numbers are of order 1. */
+function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
+  expect(actual.length).toBe(expected.length);
+  const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - (actual[i] as number))), 0);
+  expect(worst).toBeLessThan(4e-6);
+}
 
 describe("one step", () => {
   it("keeps α = clip(1 − γ·h, 0, 1) of the state", () => {
