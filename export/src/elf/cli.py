@@ -1,7 +1,9 @@
 """The command `elf`: finds the module of a subcommand, lets tyro read its arguments, and reports named errors."""
 
+import dataclasses
 import importlib
 import os
+import re
 import sys
 
 from elf.errors import ElfError
@@ -18,6 +20,9 @@ COMMANDS = {
     "make-random": ("elf.make_random", "write a model with random weights, for tests"),
     "fixtures": ("elf.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
 }
+
+
+OVERRIDE = re.compile(r"[a-z_][\w.]*=")
 
 
 def usage() -> str:
@@ -40,8 +45,15 @@ def main(argv: list[str] | None = None) -> int:
 
     command = " ".join(argv[:words])
     module = importlib.import_module(COMMANDS[command][0])
+    rest = argv[words:]
+    # Commands with a configuration file take bare `field=value` words over it.
+    takes_overrides = "overrides" in {field.name for field in dataclasses.fields(module.Arguments)}
+    overrides = tuple(word for word in rest if takes_overrides and OVERRIDE.match(word))
+    rest = [word for word in rest if word not in overrides]
     try:
-        arguments = tyro.cli(module.Arguments, args=argv[words:], prog=f"elf {command}", description=module.__doc__)
+        arguments = tyro.cli(module.Arguments, args=rest, prog=f"elf {command}", description=module.__doc__)
+        if overrides:
+            arguments = dataclasses.replace(arguments, overrides=overrides)
         module.main(arguments)
     except ElfError as error:
         print(f"elf: {type(error).__name__}: {error}\n     {error.action}", file=sys.stderr)

@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from elf.config import T5Config
-from elf.modules import Dense, Params, RMSNorm, bind, check_params, split
+from elf.modules import Dense, Params, RMSNorm, bind, check_params
 
 MASKED = -1e9
 """Added to the scores of positions that must not be seen."""
@@ -172,6 +172,3 @@ def abstract_encoder(config: T5Config, compute_dtype: jnp.dtype = jnp.float32) -
     module = nnx.eval_shape(lambda: T5Encoder(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
     state = nnx.to_flat_state(nnx.state(module, nnx.Param))
     return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}
-
-
-__all__ = ["T5Encoder", "abstract_encoder", "conditional_visibility", "encoder_from_params", "relative_buckets", "split"]

@@ -30,11 +30,17 @@ StepFunction = Callable[[Any, int], tuple[Any, dict[str, jax.Array]]]
 
 
 def run_loop(
-    config: LoopConfig, out: Path, state: Any, step_function: StepFunction, tokens_per_step: int
+    config: LoopConfig,
+    out: Path,
+    state: Any,
+    step_function: StepFunction,
+    tokens_per_step: int,
+    on_checkpoint: Callable[[Any, int, float], None] = lambda state, step, seconds: None,
 ) -> tuple[Any, float]:
     """Runs `state, metrics = step_function(state, step)` up to `config.steps`, from the newest checkpoint below `out`.
 
-    Returns the final state and the seconds of training over all sessions of the run. Metrics that are NaN were not
+    `on_checkpoint(state, step, seconds)` follows every checkpoint. Returns the final state and the seconds of training
+    over all sessions of the run. Metrics that are NaN were not
     measured at that step and are left out of the means. Raises DivergedError when a loss is infinite, after which the
     last checkpoint stands.
     """
@@ -51,7 +57,9 @@ def run_loop(
     out.mkdir(parents=True, exist_ok=True)
 
     def save(step: int) -> None:
-        checkpoints.save(step, {"state": state, "seconds": np.asarray(spent + time.monotonic() - begin)})
+        seconds = spent + time.monotonic() - begin
+        checkpoints.save(step, {"state": state, "seconds": np.asarray(seconds)})
+        on_checkpoint(state, step, seconds)
 
     with (out / "metrics.jsonl").open("a") as metrics_file, stop:
         for step in range(first, config.steps):

@@ -1,0 +1,190 @@
+"""The ELF network (spec section 2): one transformer that denoises embeddings and, in decode mode, names their tokens.
+
+Shapes: B batch, L text tokens, P prefix tokens, D latent width, H hidden width, V vocabulary.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from elf.config import ElfConfig
+from elf.modules import Dense, Params, RMSNorm, bind, check_params, matmul
+
+TIMESTEP_FEATURES = 256
+ROTARY_THETA = 10000.0
+
+learned = jax.nn.initializers.normal(0.02)
+
+
+class TimestepEmbedder(nnx.Module):
+    """A number per example (B,) → (B, H): 256 sinusoids of the raw value, then Dense, SiLU, Dense."""
+
+    def __init__(self, config: ElfConfig, rngs: nnx.Rngs):
+        H = config.hidden_size
+        self.mlp_0 = Dense(TIMESTEP_FEATURES, H, rngs=rngs, init=learned)
+        self.mlp_2 = Dense(H, H, rngs=rngs, init=learned)
+
+    def __call__(self, value: jax.Array) -> jax.Array:
+        half = TIMESTEP_FEATURES // 2
+        frequency = jnp.exp(-jnp.log(10000.0) * jnp.arange(half) / half)
+        angle = value[:, None] * frequency[None, :]
+        features = jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
+        return self.mlp_2(jax.nn.silu(self.mlp_0(features)))
+
+
+class TextProjection(nnx.Module):
+    """(…, D) → bottleneck → (…, H)."""
+
+    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.proj1 = Dense(
+            config.latent_size, config.bottleneck_size, rngs=rngs, use_bias=False, compute_dtype=compute_dtype
+        )
+        self.proj2 = Dense(config.bottleneck_size, config.hidden_size, rngs=rngs, compute_dtype=compute_dtype)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.proj2(self.proj1(x))
+
+
+def rotary_tables(prefix: int, length: int, head_dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """cos and sin (P + L, head_dim / 2): text token j turns by j, counted from 0; prefix tokens do not turn."""
+    frequency = ROTARY_THETA ** (-np.arange(0, head_dim, 2) / head_dim)
+    angle = np.arange(length)[:, None] * frequency[None, :]
+    cos = np.concatenate([np.ones((prefix, head_dim // 2)), np.cos(angle)])
+    sin = np.concatenate([np.zeros((prefix, head_dim // 2)), np.sin(angle)])
+    return cos.astype(np.float32), sin.astype(np.float32)
+
+
+def rotate(x: jax.Array, cos: np.ndarray, sin: np.ndarray) -> jax.Array:
+    """Turns the interleaved pairs (2i, 2i+1) of x (B, S, heads, head_dim)."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    cos, sin = cos[None, :, None, :], sin[None, :, None, :]
+    return jnp.stack([even * cos - odd * sin, even * sin + odd * cos], axis=-1).reshape(x.shape)
+
+
+class Attention(nnx.Module):
+    """Bidirectional attention with RMSNorm on queries and keys; every position sees every other."""
+
+    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.heads, self.head_dim = config.heads, config.head_dim
+        H = config.hidden_size
+        self.qkv = Dense(H, 3 * H, rngs=rngs, compute_dtype=compute_dtype)
+        self.q_norm = RMSNorm(config.head_dim)
+        self.k_norm = RMSNorm(config.head_dim)
+        self.proj = Dense(H, H, rngs=rngs, compute_dtype=compute_dtype)
+
+    def __call__(self, x: jax.Array, cos: np.ndarray, sin: np.ndarray) -> jax.Array:
+        B, S, H = x.shape
+        q, k, v = jnp.moveaxis(self.qkv(x).reshape(B, S, 3, self.heads, self.head_dim), 2, 0)
+        q, k = rotate(self.q_norm(q), cos, sin), rotate(self.k_norm(k), cos, sin)
+        dtype = self.qkv.compute_dtype
+        q, k, v = (a.astype(dtype) for a in (q, k, v))
+        scores = jnp.einsum("bshd,bthd->bhst", q, k, preferred_element_type=jnp.float32)
+        weights = jax.nn.softmax(scores / np.sqrt(self.head_dim).astype(np.float32), axis=-1)
+        mixed = jnp.einsum("bhst,bthd->bshd", weights.astype(dtype), v, preferred_element_type=jnp.float32)
+        return self.proj(mixed.reshape(B, S, H))
+
+
+class SwiGLU(nnx.Module):
+    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.w12 = Dense(config.hidden_size, 2 * config.swiglu_size, rngs=rngs, compute_dtype=compute_dtype)
+        self.w3 = Dense(config.swiglu_size, config.hidden_size, rngs=rngs, compute_dtype=compute_dtype)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        a, b = jnp.split(self.w12(x), 2, axis=-1)
+        return self.w3(jax.nn.silu(a) * b)
+
+
+class Block(nnx.Module):
+    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.norm1 = RMSNorm(config.hidden_size)
+        self.attn = Attention(config, compute_dtype, rngs)
+        self.norm2 = RMSNorm(config.hidden_size)
+        self.mlp = SwiGLU(config, compute_dtype, rngs)
+
+    def __call__(self, x: jax.Array, cos: np.ndarray, sin: np.ndarray) -> jax.Array:
+        x = x + self.attn(self.norm1(x), cos, sin)
+        return x + self.mlp(self.norm2(x))
+
+
+class FinalLayer(nnx.Module):
+    """The denoise head (B, L, H) → x̂ (B, L, D); starts at zero, so training starts from x̂ = 0."""
+
+    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.norm_final = RMSNorm(config.hidden_size)
+        self.linear = Dense(
+            config.hidden_size,
+            config.latent_size,
+            rngs=rngs,
+            init=jax.nn.initializers.zeros,
+            compute_dtype=compute_dtype,
+        )
+
+    def __call__(self, h: jax.Array) -> jax.Array:
+        return self.linear(self.norm_final(h))
+
+
+class ELF(nnx.Module):
+    """`denoise` and `decode` share everything but their heads and the mode tokens."""
+
+    def __init__(self, config: ElfConfig, *, rngs: nnx.Rngs, compute_dtype: jnp.dtype = jnp.float32):
+        self.config = config
+        self.compute_dtype = compute_dtype
+        D, H, V = config.latent_size, config.hidden_size, config.vocabulary_size
+        self.self_cond_proj = Dense(2 * D, D, rngs=rngs, compute_dtype=compute_dtype)
+        self.text_proj = TextProjection(config, compute_dtype, rngs)
+        self.t_embedder = TimestepEmbedder(config, rngs)
+        self.t_emb_tokens = nnx.Param(learned(rngs.params(), (1, config.time_tokens, H)))
+        if config.self_cond_cfg_tokens:
+            self.self_cond_cfg_embedder = TimestepEmbedder(config, rngs)
+            self.self_cond_cfg_tokens = nnx.Param(learned(rngs.params(), (1, config.self_cond_cfg_tokens, H)))
+        self.mode_tokens = nnx.Param(learned(rngs.params(), (1, config.mode_tokens, H)))
+        for i in range(config.depth):
+            setattr(self, f"blocks_{i}", Block(config, compute_dtype, rngs))
+        self.final_layer = FinalLayer(config, compute_dtype, rngs)
+        xavier = jax.nn.initializers.xavier_uniform()
+        self.proj_kernel = nnx.Param(xavier(rngs.params(), (H, D)))
+        self.proj_bias = nnx.Param(jnp.zeros(D))
+        self.unembed_kernel = nnx.Param(xavier(rngs.params(), (D, V)))
+        self.unembed_bias = nnx.Param(jnp.zeros(V))
+
+    def trunk(
+        self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array, mode: float
+    ) -> jax.Array:
+        """z, x_hat_prev (B, L, D), t and self_cond_scale (B,), mode 1 to decode and 0 to denoise → h (B, L, H)."""
+        B, L, _ = z.shape
+        text = self.text_proj(self.self_cond_proj(jnp.concatenate([z, x_hat_prev], axis=-1)))
+        prefix = [self.t_emb_tokens[...] + self.t_embedder(t)[:, None]]
+        if self.config.self_cond_cfg_tokens:
+            prefix.append(self.self_cond_cfg_tokens[...] + self.self_cond_cfg_embedder(self_cond_scale)[:, None])
+        prefix.append(jnp.broadcast_to(self.mode_tokens[...] * mode, (B, *self.mode_tokens.shape[1:])))
+        x = jnp.concatenate([*prefix, text], axis=1)
+        cos, sin = rotary_tables(self.config.prefix_length, L, self.config.head_dim)
+        for i in range(self.config.depth):
+            x = getattr(self, f"blocks_{i}")(x, cos, sin)
+        return x[:, self.config.prefix_length :]
+
+    def denoise(self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array) -> jax.Array:
+        """The predicted clean embeddings x̂ (B, L, D) of the state z (B, L, D) at time t (B,)."""
+        return self.final_layer(self.trunk(z, x_hat_prev, t, self_cond_scale, 0.0))
+
+    def decode(self, latent: jax.Array, self_cond_scale: jax.Array) -> jax.Array:
+        """Token logits (B, L, V) of embeddings (B, L, D): one pass at t = 1 on `[latent, 0]` in decode mode."""
+        h = self.trunk(latent, jnp.zeros_like(latent), jnp.ones(latent.shape[0]), self_cond_scale, 1.0)
+        h = matmul(h, self.proj_kernel[...], self.compute_dtype) + self.proj_bias[...]
+        h = jax.nn.gelu(h, approximate=True)
+        return matmul(h, self.unembed_kernel[...], self.compute_dtype) + self.unembed_bias[...]
+
+
+def abstract_elf(config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32) -> tuple[nnx.GraphDef[ELF], Params]:
+    """Structure and parameter shapes of a network; computes no weights."""
+    module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
+    state = nnx.to_flat_state(nnx.state(module, nnx.Param))
+    return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}
+
+
+def elf_from_params(config: ElfConfig, params: dict[str, np.ndarray], compute_dtype: jnp.dtype = jnp.float32) -> ELF:
+    """A network with given weights. Raises CheckpointMismatchError where they do not fit `config`."""
+    graphdef, expected = abstract_elf(config, compute_dtype)
+    check_params(expected, params)
+    return bind(graphdef, {name: jnp.asarray(value) for name, value in params.items()})
