@@ -1,9 +1,9 @@
 import type { SamplerSettings } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
 import type { Manifest } from "../model/manifest";
+import type { Backend } from "../model/runtime";
 
-/** Where the network runs. */
-export type Backend = "webgpu" | "wasm";
+export type { Backend };
 
 export interface LoadRequest {
   /** Folder that holds `manifest.json`, ending in `/`; resolved against the page. */

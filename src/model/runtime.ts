@@ -1,0 +1,125 @@
+import type { InferenceSession, Tensor } from "onnxruntime-web";
+import { ElfError } from "../flow/errors";
+
+/** Where a network runs in a browser. */
+export type Backend = "webgpu" | "wasm";
+
+/** The GPU went away: driver reset, sleep, or the browser took it back. */
+export class DeviceLostError extends ElfError {
+  readonly code = "device-lost";
+}
+
+/** The runtime itself did not start. */
+export class RuntimeError extends ElfError {
+  readonly code = "runtime";
+}
+
+/** Addresses of one build of onnxruntime-web: the loader script and the binary it loads. */
+export interface RuntimeFiles {
+  readonly mjs: string;
+  readonly wasm: string;
+}
+
+/** What this project uses of onnxruntime-web; every one of its builds fits. */
+export type OrtModule = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor" | "env">;
+
+/**
+ * A started build of onnxruntime-web on one backend. Its sessions share one memory and one device, and it takes one
+ * thing at a time: creations and runs that overlap fail in the wasm builds, so they queue here.
+ */
+export class Runtime {
+  #queue: Promise<unknown> = Promise.resolve();
+  readonly #lost: Promise<never>;
+  #release: () => void;
+
+  constructor(
+    readonly backend: Backend,
+    readonly ort: OrtModule,
+    private readonly provider: InferenceSession.ExecutionProviderConfig,
+    device?: { readonly lost: Promise<never>; readonly release: () => void },
+  ) {
+    this.#lost = device?.lost ?? new Promise<never>(() => {});
+    this.#release = device?.release ?? (() => {});
+    // Whoever waits for a run learns of the loss; with nobody waiting it is no news.
+    this.#lost.catch(() => {});
+  }
+
+  /** Creates a session of one graph, whose weights lie in `externalData` under the names the graph knows them by. */
+  createSession(
+    graph: Uint8Array,
+    externalData: readonly { readonly path: string; readonly data: Uint8Array }[],
+  ): Promise<InferenceSession> {
+    return this.#inTurn(() =>
+      this.ort.InferenceSession.create(graph, {
+        executionProviders: [this.provider],
+        externalData,
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+      }),
+    );
+  }
+
+  /** Runs a session and returns the outputs named, all on the CPU. */
+  run(
+    session: InferenceSession,
+    inputs: Record<string, Tensor>,
+    outputs: readonly string[],
+  ): Promise<InferenceSession.ReturnType> {
+    return this.#inTurn(() => session.run(inputs, outputs));
+  }
+
+  /** Frees a session after the runs under way. Never fails: of a lost device there is nothing left to free. */
+  releaseSession(session: InferenceSession): Promise<void> {
+    return this.#inTurn(() => session.release()).catch(() => {});
+  }
+
+  /** Gives the device back. Release the sessions first. */
+  release(): void {
+    this.#release();
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    // A run on a lost device may never answer, so the loss itself must.
+    const result = this.#queue.then(() => Promise.race([task(), this.#lost]));
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+}
+
+/**
+ * Starts the CPU build. `files` may be left out in Node, which finds its own.
+ * @throws {RuntimeError} the build cannot be loaded.
+ */
+export async function startWasm(files?: RuntimeFiles): Promise<Runtime> {
+  try {
+    const ort = await import("onnxruntime-web/wasm");
+    configure(ort, files, threadCount());
+    return new Runtime("wasm", ort, { name: "wasm" });
+  } catch (cause) {
+    throw notStarted("wasm", cause);
+  }
+}
+
+/** Sets what every build needs before its first session. */
+export function configure(ort: OrtModule, files: RuntimeFiles | undefined, threads: number): void {
+  ort.env.logLevel = "error";
+  // This code already runs in a worker of ours.
+  ort.env.wasm.proxy = false;
+  ort.env.wasm.numThreads = threads;
+  // Always named: left alone, the library and transformers.js fall back to a public CDN.
+  if (files) ort.env.wasm.wasmPaths = { ...files };
+}
+
+export function notStarted(backend: Backend, cause: unknown): RuntimeError {
+  return new RuntimeError(
+    `The ${backend} runtime did not start: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    "Reload the page; if it fails again, use a current version of the browser.",
+    { cause },
+  );
+}
+
+/** Threads need shared memory, which a browser gives only to isolated pages. In Node the wasm build has one thread. */
+function threadCount(): number {
+  if (!globalThis.crossOriginIsolated || typeof navigator === "undefined") return 1;
+  return Math.max(1, Math.min(8, navigator.hardwareConcurrency ?? 1));
+}
