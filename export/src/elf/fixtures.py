@@ -1,4 +1,4 @@
-"""Write the sampler's reference numbers for the TypeScript tests: whole runs of a toy network, as JSON.
+"""Write the sampler's reference numbers for the TypeScript tests: whole runs of a toy network and of a tiny model.
 
 The toy network is one line in any language, so a difference can only come from the sampler:
 
@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 
 from elf.config import FlowConfig
-from elf.sampling import SamplerSettings, run_flow
+from elf.errors import UsageError
+from elf.networks import JaxNetwork
+from elf.sampling import SamplerSettings, cut_at_eos, run_flow, sample
+from elf.tokenizer import EOS, load_tokenizer
+from elf.trained_model import TrainedModel, load_trained_model
 
 Array = np.ndarray
 
@@ -27,7 +31,11 @@ SEEDS = (0, 7, 4294967295)
 @dataclass(frozen=True)
 class Arguments:
     out: Path
-    """JSON file to write."""
+    """JSON file to write the toy network's runs into."""
+    checkpoint: Path | None = None
+    """Folder of a trained model, usually of `elf make-random`, whose runs to write as well."""
+    checkpoint_out: Path | None = None
+    """JSON file for those runs."""
 
 
 def toy_denoise(z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
@@ -41,19 +49,24 @@ def run_of(settings: SamplerSettings) -> dict[str, Any]:
     """One run's settings (names of the manifest), times (N + 1), states z (N + 1, L·D) and predictions x̂ (N, L·D)."""
     states = list(run_flow(toy_denoise, settings, FLOW, (1, LENGTH, WIDTH)))
     return {
-        "settings": {
-            "steps": settings.steps,
-            "method": settings.method,
-            "gamma": settings.gamma,
-            "selfCondScale": settings.self_cond_scale,
-            "schedule": settings.schedule,
-            "rng": settings.rng,
-            "seed": settings.seed,
-            "length": LENGTH,
-        },
+        "settings": named_settings(settings, LENGTH),
         "t": _numbers(np.asarray([state.t for state in states])),
         "z": [_numbers(state.z) for state in states],
         "xHat": [_numbers(state.x_hat) for state in states[1:]],
+    }
+
+
+def named_settings(settings: SamplerSettings, length: int) -> dict[str, Any]:
+    """Settings under the names of the manifest."""
+    return {
+        "steps": settings.steps,
+        "method": settings.method,
+        "gamma": settings.gamma,
+        "selfCondScale": settings.self_cond_scale,
+        "schedule": settings.schedule,
+        "rng": settings.rng,
+        "seed": settings.seed,
+        "length": length,
     }
 
 
@@ -79,11 +92,45 @@ def flow_fixture() -> dict[str, Any]:
     }
 
 
+def model_fixture(model: TrainedModel) -> dict[str, Any]:
+    """Whole runs of a model in JAX: tokens before the cut at eos, final latents z (L·D), and the text."""
+    tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
+    longest = model.elf.max_length
+    cases = (
+        (SamplerSettings(16, "sde", 1.5, 3.0, "logit_normal", "original", 7), longest),
+        (SamplerSettings(8, "sde", 0.5, 1.0, "uniform", "original", 1), longest),
+        (SamplerSettings(8, "ode", 0.0, 3.0, "logit_normal", "partitionable", 2), longest),
+        (SamplerSettings(5, "sde", 1.0, 2.5, "logit_normal", "partitionable", 4294967295), max(1, longest // 2)),
+        (SamplerSettings(1, "sde", 1.5, 2.5, "logit_normal", "original", 3), 1),
+    )
+    network = JaxNetwork(model)
+    runs = []
+    for settings, length in cases:
+        run = sample(network, settings, model.flow, (1, length, model.elf.latent_size))
+        text = tokenizer.decode(cut_at_eos(run.tokens[0], EOS)) if tokenizer else None
+        runs.append(
+            {
+                "settings": named_settings(settings, length),
+                "tokens": run.tokens[0].tolist(),
+                "text": text,
+                "z": [float(f"{value:.5g}") for value in run.z.reshape(-1).tolist()],
+            }
+        )
+    return {"model": model.name, "runs": runs}
+
+
+def write_fixture(path: Path, fixture: dict[str, Any]) -> None:
+    """As JSON with one run a line, so that a changed number shows as one changed line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = "".join(f'  "{name}": {json.dumps(value)},\n' for name, value in fixture.items() if name != "runs")
+    runs = ",\n    ".join(json.dumps(run, ensure_ascii=False) for run in fixture["runs"])
+    path.write_text(f'{{\n{head}  "runs": [\n    {runs}\n  ]\n}}\n', encoding="utf-8")
+    print(f"wrote {path}")
+
+
 def main(arguments: Arguments) -> None:
-    fixture = flow_fixture()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    # One run a line: a changed number shows as one changed line.
-    runs = ",\n    ".join(json.dumps(run) for run in fixture.pop("runs"))
-    head = "".join(f'  "{name}": {json.dumps(value)},\n' for name, value in fixture.items())
-    arguments.out.write_text(f'{{\n{head}  "runs": [\n    {runs}\n  ]\n}}\n')
-    print(f"wrote {arguments.out}")
+    if (arguments.checkpoint is None) != (arguments.checkpoint_out is None):
+        raise UsageError("--checkpoint and --checkpoint-out belong together", "Give both or neither.")
+    write_fixture(arguments.out, flow_fixture())
+    if arguments.checkpoint and arguments.checkpoint_out:
+        write_fixture(arguments.checkpoint_out, model_fixture(load_trained_model(arguments.checkpoint)))

@@ -76,7 +76,11 @@ def random_params(shapes: Shapes, seed: int) -> FlatParams:
             params[name] *= np.float32(0.3)
     if "unembed_bias" in params:
         # A smaller x̂ keeps a whole run from magnifying rounding errors, as training does.
-        params["final_layer/linear/kernel"] *= np.float32(0.5)
+        params["final_layer/linear/kernel"] *= np.float32(0.8)
+        # Attention makes positions alike; a strong input keeps their tokens different.
+        params["text_proj/proj2/kernel"] *= np.float32(3)
+        # GELU's outputs have a mean above zero: columns that sum to zero keep it from favouring one token everywhere.
+        params["unembed_kernel"] -= params["unembed_kernel"].mean(axis=0)
         # An eos would end the text; random weights would write it anywhere.
         params["unembed_bias"][[PAD, EOS, UNK]] -= np.float32(10)
     return params
