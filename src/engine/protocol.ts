@@ -1,9 +1,10 @@
 import type { SamplerSettings } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
+import type { LoadProgress } from "../model/load";
 import type { Manifest } from "../model/manifest";
 import type { Backend } from "../model/runtime";
 
-export type { Backend };
+export type { Backend, LoadProgress };
 
 export interface LoadRequest {
   /** Folder that holds `manifest.json`, ending in `/`; resolved against the page. */
@@ -11,13 +12,6 @@ export interface LoadRequest {
   /** `auto` prefers a real GPU and falls back to wasm after a timed probe. */
   readonly backend: Backend | "auto";
 }
-
-/** Progress of a load, in the order the phases happen. */
-export type LoadProgress =
-  | { readonly phase: "manifest" }
-  | { readonly phase: "download"; readonly loadedBytes: number; readonly totalBytes: number }
-  | { readonly phase: "session"; readonly graph: string }
-  | { readonly phase: "probe" };
 
 /** What stands ready after a load. */
 export interface LoadedModel {

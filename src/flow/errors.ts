@@ -8,8 +8,13 @@ export abstract class ElfError extends Error {
 
   constructor(message: string, action: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
     this.action = action;
+  }
+
+  /** The class's name, made from its code: `missing-file` is a MissingFileError. Minifiers rename the class itself. */
+  override get name(): string {
+    const words = this.code.split("-").map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+    return `${words.join("")}Error`;
   }
 }
 
@@ -22,7 +27,7 @@ export class SettingsError extends ElfError {
 export class CancelledError extends ElfError {
   readonly code = "cancelled";
 
-  constructor(message = "Cancelled.") {
-    super(message, "Start again when you like.");
+  constructor(message = "Cancelled.", action = "Start again when you like.") {
+    super(message, action);
   }
 }

@@ -89,8 +89,18 @@ async function fasterBackend(
     return wasm(`wasm: the GPU (${name}) failed: ${error instanceof Error ? error.message : String(error)}`);
   }
 
-  const cpu = await wasm("");
-  const cpuPass = await probe(cpu.network, probeLength);
+  let cpu: ChosenBackend;
+  let cpuPass: ProbePass;
+  try {
+    cpu = await wasm("");
+    cpuPass = await probe(cpu.network, probeLength);
+  } catch (error) {
+    if (!(error instanceof CancelledError)) {
+      return { network: gpu, backend: "webgpu", reason: `WebGPU on ${name}; wasm does not run here.` };
+    }
+    await gpu.dispose();
+    throw error;
+  }
   const times = `${gpuPass.milliseconds.toFixed(0)} ms a pass on ${name}, ${cpuPass.milliseconds.toFixed(0)} ms in wasm`;
   const agree = relativeDistance(gpuPass.prediction, cpuPass.prediction) < GREATEST_DISTANCE;
   if (agree && gpuPass.milliseconds < cpuPass.milliseconds) {

@@ -3,7 +3,7 @@ import { configure, DeviceLostError, notStarted, Runtime, type RuntimeFiles } fr
 
 /** WebGPU was asked for, and this browser or machine has none. */
 export class NoWebGpuError extends ElfError {
-  readonly code = "no-webgpu";
+  readonly code = "no-web-gpu";
 }
 
 /** The two WebGPU builds: `jspi` suspends wasm natively, `asyncify` works everywhere and is larger. */

@@ -1,0 +1,102 @@
+import { CancelledError } from "../flow/errors";
+import { flow } from "../flow/sampler";
+import { scheduleTimes } from "../flow/schedule";
+import { checkSettings, type SamplerSettings } from "../flow/settings";
+import { cutAtEnd } from "../flow/tokens";
+import { type Frame, readFrame } from "../flow/trajectory";
+import type { LoadOptions, LoadProgress, Model } from "../model/load";
+import { busy, NoModelError } from "./errors";
+import type { EngineApi, LoadedModel, LoadRequest, RunEvent, RunResult } from "./protocol";
+
+/** Loads a model; `loadModel` with this worker's platform, or a stand-in in tests. */
+export type Loader = (
+  request: LoadRequest,
+  options: Required<Pick<LoadOptions, "onProgress">> & { readonly signal: AbortSignal },
+) => Promise<Model>;
+
+/** The worker's work: holds one model and does one thing at a time with it. */
+export class Engine implements EngineApi {
+  #model: Model | undefined;
+  #underWay: { readonly abort: AbortController; readonly settled: Promise<unknown> } | undefined;
+
+  constructor(private readonly loader: Loader) {}
+
+  /** A model already loaded is given up first: two seldom fit. */
+  load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    return this.#alone("loading", async (signal) => {
+      await this.#giveUpModel();
+      const model = await this.loader(request, { signal, onProgress });
+      this.#model = model;
+      const { manifest, backend, reason, tokenizer } = model;
+      return { manifest, backend, backendReason: reason, pieces: tokenizer.pieces };
+    });
+  }
+
+  generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult> {
+    return this.#alone("generating", async (signal) => {
+      const model = this.#model;
+      if (!model) throw new NoModelError("There is no model to run yet.", "Load a model first.");
+      checkSettings(settings, model.manifest.architecture.maxLength);
+      return run(model, settings, onEvent, signal);
+    });
+  }
+
+  async cancel(): Promise<void> {
+    this.#underWay?.abort.abort();
+  }
+
+  /** Cancels what is under way, waits for its end, and frees the model. */
+  async dispose(): Promise<void> {
+    this.#underWay?.abort.abort();
+    await this.#underWay?.settled.catch(() => {});
+    await this.#giveUpModel();
+  }
+
+  async #giveUpModel(): Promise<void> {
+    const model = this.#model;
+    this.#model = undefined;
+    await model?.network.dispose();
+  }
+
+  async #alone<T>(deed: string, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#underWay) {
+      throw busy(deed);
+    }
+    const abort = new AbortController();
+    const settled = task(abort.signal).finally(() => {
+      this.#underWay = undefined;
+    });
+    this.#underWay = { abort, settled };
+    return settled;
+  }
+}
+
+async function run(
+  { manifest, network, tokenizer }: Model,
+  settings: SamplerSettings,
+  onEvent: (event: RunEvent) => void,
+  signal: AbortSignal,
+): Promise<RunResult> {
+  const start = performance.now();
+  const constants = { ...manifest.latent, ...manifest.schedule };
+  let last: Frame | undefined;
+  let status: RunResult["status"] = "done";
+  onEvent({ type: "start", times: Array.from(scheduleTimes(settings, constants)) });
+  try {
+    for await (const state of flow(network, settings, constants, signal)) {
+      last = await readFrame(network, state, settings.selfCondScale);
+      onEvent({ type: "frame", frame: last });
+      // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.
+      await nextTask();
+    }
+  } catch (error) {
+    if (!(error instanceof CancelledError)) throw error;
+    status = "cancelled";
+  }
+  const tokens = last ? cutAtEnd(last.holds.tokens, manifest.tokens.eos) : [];
+  return { status, text: tokenizer.decode(tokens), seconds: (performance.now() - start) / 1000 };
+}
+
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

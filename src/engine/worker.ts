@@ -1,0 +1,63 @@
+/** The worker: an `Engine` on this browser's backends, behind Comlink. Started by `client.ts`. */
+import { expose, type Remote, releaseProxy } from "comlink";
+import asyncifyMjs from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
+import asyncifyWasm from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
+import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
+import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
+import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import type { Platform } from "../model/backend";
+import { loadModel } from "../model/load";
+import { type RuntimeFiles, startWasm } from "../model/runtime";
+import { findAdapter, startWebGpu } from "../model/webgpu";
+import { carryErrors } from "./crossing";
+import { Engine } from "./engine";
+import type { EngineApi, LoadProgress, RunEvent } from "./protocol";
+
+/** The runtime comes from the page's own origin, wherever the page was built to lie. */
+function files(mjs: string, binary: string): RuntimeFiles {
+  return { mjs: new URL(mjs, import.meta.url).href, wasm: new URL(binary, import.meta.url).href };
+}
+
+const platform: Platform = {
+  findAdapter,
+  startWebGpu: (adapter) =>
+    startWebGpu(adapter, { jspi: files(jspiMjs, jspiWasm), asyncify: files(asyncifyMjs, asyncifyWasm) }),
+  startWasm: () => startWasm(files(wasmMjs, wasm)),
+};
+
+const engine = new Engine(({ baseUrl, backend }, { signal, onProgress }) =>
+  loadModel({ baseUrl, wanted: backend, platform, fetchFile: (url, init) => fetch(url, init), signal, onProgress }),
+);
+
+carryErrors();
+expose({
+  load: (request, onProgress) =>
+    delivering(onProgress as Remote<typeof onProgress>, (report: (progress: LoadProgress) => void) =>
+      engine.load(request, report),
+    ),
+  generate: (settings, onEvent) =>
+    delivering(onEvent as Remote<typeof onEvent>, (report: (event: RunEvent) => void) =>
+      engine.generate(settings, report),
+    ),
+  cancel: () => engine.cancel(),
+  dispose: () => engine.dispose(),
+} satisfies EngineApi);
+
+/**
+ * Runs a task that reports to a callback on the page. Answers only when every report has arrived there, because reports
+ * and answers travel on different ports; then lets the callback go, since a proxy left to the garbage collector can hang.
+ */
+async function delivering<Report, T>(
+  callback: Remote<(report: Report) => void>,
+  task: (report: (report: Report) => void) => Promise<T>,
+): Promise<T> {
+  const send = callback as unknown as ((report: Report) => Promise<void>) & { [releaseProxy](): void };
+  const deliveries: Promise<void>[] = [];
+  try {
+    return await task((report) => void deliveries.push(send(report)));
+  } finally {
+    await Promise.allSettled(deliveries);
+    send[releaseProxy]();
+  }
+}

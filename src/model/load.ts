@@ -1,0 +1,69 @@
+import { CancelledError } from "../flow/errors";
+import { type ChosenBackend, chooseBackend, type Platform } from "./backend";
+import type { Manifest } from "./manifest";
+import type { Backend } from "./runtime";
+import { networkFiles, openNetwork } from "./session";
+import { createTokenizer, numberTokenizer, type Tokenizer } from "./tokenizer";
+import { type FetchFile, type FetchOptions, fetchFiles, fetchManifest } from "./weights";
+
+/** Progress of a load, in the order the phases happen. */
+export type LoadProgress =
+  | { readonly phase: "manifest" }
+  | { readonly phase: "download"; readonly loadedBytes: number; readonly totalBytes: number }
+  | { readonly phase: "session"; readonly graph: string }
+  | { readonly phase: "probe" };
+
+export interface LoadOptions {
+  /** Folder that holds `manifest.json`, ending in `/`. */
+  readonly baseUrl: string;
+  readonly wanted: Backend | "auto";
+  readonly platform: Platform;
+  readonly fetchFile: FetchFile;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+/** A model ready to run. */
+export interface Model extends ChosenBackend {
+  readonly manifest: Manifest;
+  readonly tokenizer: Tokenizer;
+}
+
+const TOKENIZER = "tokenizer.json";
+
+/**
+ * Loads an exported model: manifest, files, tokenizer, sessions.
+ * @throws every named error of `weights.ts`, `manifest.ts`, `tokenizer.ts` and `backend.ts`, and CancelledError.
+ */
+export async function loadModel(options: LoadOptions): Promise<Model> {
+  const { baseUrl, wanted, platform, fetchFile, signal, onProgress = () => {} } = options;
+  const fetching: FetchOptions = { baseUrl, fetchFile, signal };
+
+  onProgress({ phase: "manifest" });
+  const manifest = await fetchManifest(fetching);
+  const hasTokenizer = manifest.files.some((file) => file.path === TOKENIZER);
+  const paths = hasTokenizer ? [TOKENIZER, ...networkFiles(manifest)] : networkFiles(manifest);
+  const files = await fetchFiles(manifest, paths, fetching, (loadedBytes, totalBytes) =>
+    onProgress({ phase: "download", loadedBytes, totalBytes }),
+  );
+
+  const { vocabularySize } = manifest.architecture;
+  const json = files.get(TOKENIZER);
+  const tokenizer = json
+    ? await createTokenizer(new TextDecoder().decode(json), vocabularySize)
+    : numberTokenizer(vocabularySize);
+
+  const chosen = await chooseBackend({
+    wanted,
+    platform,
+    probeLength: manifest.defaults.length,
+    open: (runtime) =>
+      openNetwork(manifest, files, runtime, { signal, onGraph: (graph) => onProgress({ phase: "session", graph }) }),
+    onProbe: () => onProgress({ phase: "probe" }),
+  });
+  if (signal?.aborted) {
+    await chosen.network.dispose();
+    throw new CancelledError();
+  }
+  return { manifest, tokenizer, ...chosen };
+}
