@@ -1,0 +1,44 @@
+import type { Studio } from "../studio";
+
+/** One thing a person can do. Button, keyboard shortcut and the list of shortcuts all come from here. */
+export interface Action {
+  readonly id: string;
+  /** What it does, as the list of shortcuts says it. */
+  readonly label: string;
+  readonly group: "Writing" | "Time" | "View";
+  /** The first is the one shown on buttons. */
+  readonly shortcuts: readonly Shortcut[];
+  enabled(studio: Studio): boolean;
+  run(studio: Studio): void;
+}
+
+export interface Shortcut {
+  /** As in `KeyboardEvent.key`; letters in lower case. */
+  readonly key: string;
+  /** With Ctrl, or ⌘ on a Mac. */
+  readonly ctrl?: boolean;
+}
+
+const KEY_NAMES: Readonly<Record<string, string>> = {
+  " ": "Space",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  Escape: "Esc",
+  Enter: "↵",
+};
+
+/** The keys to press, each as it is called on a keyboard. */
+export function shortcutKeys({ key, ctrl }: Shortcut): string[] {
+  const name = KEY_NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+  return ctrl ? ["Ctrl", name] : [name];
+}
+
+/** The shortcut in the form of the attribute `aria-keyshortcuts`. */
+export function ariaShortcuts(shortcuts: readonly Shortcut[]): string {
+  return shortcuts
+    .map(({ key, ctrl }) => {
+      const name = key === " " ? "Space" : key.length === 1 ? key.toUpperCase() : key;
+      return ctrl ? `Control+${name}` : name;
+    })
+    .join(" ");
+}

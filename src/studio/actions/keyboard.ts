@@ -1,0 +1,57 @@
+import type { Studio } from "../studio";
+import type { Action } from "./action";
+import { ACTIONS } from "./all";
+
+/** What of a keyboard event decides; tests bring a plain object. */
+export interface KeyPress {
+  readonly key: string;
+  readonly ctrlKey: boolean;
+  readonly metaKey: boolean;
+  readonly altKey: boolean;
+  /** Something on the page has already acted on it. */
+  readonly defaultPrevented: boolean;
+  /** Where the keyboard is. */
+  readonly focus: Focus;
+}
+
+/** `text`: typing goes there. `pressable`: space presses it. `dialog`: the page behind is out of reach. */
+export type Focus = "page" | "text" | "pressable" | "dialog";
+
+/** The action that a key press asks for, if any. */
+export function actionFor(press: KeyPress, studio: Studio): Action | undefined {
+  const { key, altKey, defaultPrevented, focus } = press;
+  if (defaultPrevented || altKey || focus === "dialog") return undefined;
+  const ctrl = press.ctrlKey || press.metaKey;
+  const isPlain = !ctrl && key !== "Escape";
+  if (focus === "text" && isPlain) return undefined;
+  if (focus === "pressable" && !ctrl && (key === " " || key === "Enter")) return undefined;
+  if (isPlain && key.length === 1 && key !== " " && !studio.preferences.getState().letterKeys) return undefined;
+  const wanted = key.length === 1 ? key.toLowerCase() : key;
+  const action = ACTIONS.find(({ shortcuts }) =>
+    shortcuts.some((shortcut) => shortcut.key === wanted && (shortcut.ctrl ?? false) === ctrl),
+  );
+  return action?.enabled(studio) ? action : undefined;
+}
+
+/** Listens to the whole page. Returns what stops it. */
+export function listenToKeyboard(studio: Studio, page: Window = window): () => void {
+  const onKeyDown = (event: KeyboardEvent) => {
+    const { key, ctrlKey, metaKey, altKey, defaultPrevented, target } = event;
+    const action = actionFor({ key, ctrlKey, metaKey, altKey, defaultPrevented, focus: focusOf(target) }, studio);
+    if (!action) return;
+    event.preventDefault();
+    action.run(studio);
+  };
+  page.addEventListener("keydown", onKeyDown);
+  return () => page.removeEventListener("keydown", onKeyDown);
+}
+
+const TEXT = "input, textarea, select, [contenteditable]";
+const PRESSABLE = "button, a[href], summary, [role=button], [role=option], [role=radio], [role=switch]";
+
+function focusOf(target: EventTarget | null): Focus {
+  if (!(target instanceof Element)) return "page";
+  if (target.closest("[role=dialog][data-modal]")) return "dialog";
+  if (target.closest(TEXT)) return "text";
+  return target.closest(PRESSABLE) ? "pressable" : "page";
+}

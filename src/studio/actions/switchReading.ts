@@ -1,0 +1,11 @@
+import type { Action } from "./action";
+
+export const switchReading: Action = {
+  id: "switch-reading",
+  label: "Switch between what it holds and what it expects",
+  group: "View",
+  shortcuts: [{ key: "r" }],
+  enabled: () => true,
+  run: ({ preferences }) =>
+    preferences.getState().set({ reading: preferences.getState().reading === "holds" ? "expects" : "holds" }),
+};

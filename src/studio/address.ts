@@ -1,0 +1,38 @@
+import type { Backend } from "../engine/protocol";
+import type { Problem } from "./stores/problem";
+
+/** What the page's own address asks for: `?model=NAME&backend=webgpu`. */
+export interface Address {
+  readonly model: string;
+  readonly backend: Backend | "auto";
+  /** A parameter that was not understood; the default stands in for it. */
+  readonly problem: Problem | null;
+}
+
+const DEFAULT_MODEL = "stories-mini";
+const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+
+export function readAddress(search: string): Address {
+  const parameters = new URLSearchParams(search);
+  const model = parameters.get("model") ?? DEFAULT_MODEL;
+  const backend = parameters.get("backend") ?? "auto";
+  const goodModel = MODEL_NAME.test(model);
+  const goodBackend = isBackend(backend);
+  return {
+    model: goodModel ? model : DEFAULT_MODEL,
+    backend: goodBackend ? backend : "auto",
+    problem: goodModel
+      ? goodBackend
+        ? null
+        : misunderstood("backend", backend, "Use ?backend=webgpu or ?backend=wasm; until then the page chooses.")
+      : misunderstood("model", model, `Use the name of a folder in models/; until then it is ${DEFAULT_MODEL}.`),
+  };
+}
+
+function isBackend(text: string): text is Backend | "auto" {
+  return text === "webgpu" || text === "wasm" || text === "auto";
+}
+
+function misunderstood(parameter: string, value: string, action: string): Problem {
+  return { code: "address", message: `This page's address asks for the ${parameter} “${value}”.`, action };
+}

@@ -1,0 +1,30 @@
+/** Below this many nats a word reads as decided, above the other as open; ink runs from one to the other. */
+const DECIDED_NATS = 0.1;
+const OPEN_NATS = 4.5;
+
+/** Where words begin to blur, and the nats by which they are as blurred as they get. */
+const BLUR_FROM_NATS = 3;
+const BLUR_FULL_NATS = 5.5;
+const BLUR_FULL_PX = 1.1;
+
+/** 1: decided, all ink. 0: anything could stand here. */
+export function certaintyOf(entropy: number): number {
+  return 1 - share(entropy, DECIDED_NATS, OPEN_NATS);
+}
+
+/** Blur in pixels; a second sign of doubt that needs no colour vision. */
+export function blurOf(entropy: number): number {
+  return BLUR_FULL_PX * share(entropy, BLUR_FROM_NATS, BLUR_FULL_NATS);
+}
+
+/** An entropy in words. exp(H) is the number of equally likely choices that would be as hard to tell apart. */
+export function describeEntropy(entropy: number): string {
+  const choices = Math.exp(entropy);
+  if (choices < 1.1) return "decided";
+  if (choices < 2) return "nearly decided";
+  return `as open as ${Math.round(choices).toLocaleString("en")} equally likely words`;
+}
+
+function share(value: number, from: number, to: number): number {
+  return Math.min(1, Math.max(0, (value - from) / (to - from)));
+}

@@ -1,0 +1,42 @@
+import type { SamplerSettings } from "../../flow/settings";
+import type { Run } from "./run";
+
+/** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
+export function describeSettings({ steps, method, gamma, selfCondScale, seed, schedule }: SamplerSettings): string {
+  const sampler = `${steps} ${steps === 1 ? "step" : "steps"} ${method.toUpperCase()}`;
+  return [
+    method === "sde" ? `${sampler} γ ${gamma}` : sampler,
+    `w ${selfCondScale}`,
+    ...(schedule === "uniform" ? ["uniform"] : []),
+    `seed ${seed}`,
+  ].join(" · ");
+}
+
+/** Where a run comes from and how it ended. */
+export function describeOrigin({ origin, status, seconds, backend, trajectory }: Run): string {
+  if (origin === "recorded") return "Recorded";
+  if (status === "running") return `Writing, step ${reached(trajectory.frames)} of ${trajectory.settings.steps}`;
+  if (status === "done") return [formatSeconds(seconds), backendName(backend)].filter(Boolean).join(" · ");
+  const how = status === "failed" ? "Failed" : "Stopped";
+  return `${how} at step ${reached(trajectory.frames)} of ${trajectory.settings.steps}`;
+}
+
+export function backendName(backend: Run["backend"]): string {
+  if (backend === null) return "";
+  return backend === "webgpu" ? "WebGPU" : "WASM";
+}
+
+export function formatSeconds(seconds: number | null): string {
+  if (seconds === null) return "";
+  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
+/** Bytes as people read them on a download, in powers of ten. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
+  return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
+}
+
+function reached(frames: readonly unknown[]): number {
+  return Math.max(0, frames.length - 1);
+}

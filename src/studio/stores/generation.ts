@@ -1,0 +1,153 @@
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { EngineApi, LoadedModel, LoadRequest } from "../../engine/protocol";
+import type { SamplerSettings } from "../../flow/settings";
+import type { Run } from "../run/run";
+import type { ModelStore } from "./model";
+import { isCancellation, type Problem, problemOf } from "./problem";
+import type { RunsStore } from "./runs";
+import type { SettingsStore } from "./settings";
+
+/** What the Generate button does, from press to text. */
+export interface GenerationStore {
+  readonly phase: "idle" | "loading" | "running";
+  /** Cancel was pressed and the engine has not stopped yet. */
+  readonly cancelling: boolean;
+  /** The run being written; null until its first frame. */
+  readonly runId: string | null;
+  readonly problem: Problem | null;
+
+  /** Loads the model if need be, then writes. Never rejects: what goes wrong becomes `problem`. */
+  start(): Promise<void>;
+  cancel(): Promise<void>;
+  raise(problem: Problem): void;
+  dismiss(): void;
+}
+
+export interface GenerationParts {
+  readonly engine: EngineApi;
+  readonly request: LoadRequest;
+  readonly settings: StoreApi<SettingsStore>;
+  readonly model: StoreApi<ModelStore>;
+  readonly runs: StoreApi<RunsStore>;
+  readonly newId: () => string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Called with every generated run that has ended. */
+  readonly onEnded: (run: Run) => void;
+}
+
+/** Faults after which the engine still holds its model. */
+const HARMLESS = new Set(["settings", "engine-busy"]);
+
+/** Frames travel on another line than the result, so the last may come after it. Milliseconds to wait for them. */
+const LATE_FRAMES = 5000;
+
+export function createGeneration(parts: GenerationParts): StoreApi<GenerationStore> {
+  const { engine, request, settings, model, runs, newId, now, onEnded } = parts;
+
+  return createStore<GenerationStore>()((set, get) => {
+    async function load(): Promise<LoadedModel> {
+      const { loaded, begin, report, finish } = model.getState();
+      if (loaded) return loaded;
+      set({ phase: "loading" });
+      begin();
+      const fresh = await engine.load(request, (progress) => report(progress, now() / 1000));
+      finish(fresh);
+      settings.getState().learn(fresh.manifest.defaults, fresh.manifest.architecture.maxLength);
+      return fresh;
+    }
+
+    async function write(loaded: LoadedModel, wanted: SamplerSettings): Promise<void> {
+      const id = newId();
+      let times: readonly number[] = [];
+      let whole: () => void = () => {};
+      const allFrames = new Promise<void>((resolve) => {
+        whole = resolve;
+      });
+      try {
+        const { status, text, seconds } = await engine.generate(wanted, (event) => {
+          if (event.type === "start") {
+            times = event.times;
+            return;
+          }
+          if (event.frame.step === 0) {
+            runs.getState().add(emptyRun(id, loaded, wanted, times, now()), true);
+            set({ runId: id });
+          }
+          runs.getState().addFrame(id, event.frame);
+          if (event.frame.step === wanted.steps) whole();
+        });
+        if (status === "done") await Promise.race([allFrames, pause(LATE_FRAMES)]);
+        runs.getState().change(id, { status, text, seconds });
+      } catch (error) {
+        runs.getState().change(id, { status: isCancellation(error) ? "cancelled" : "failed" });
+        throw error;
+      } finally {
+        const ended = runs.getState().runs.find((run) => run.id === id);
+        if (ended) onEnded(ended);
+      }
+    }
+
+    return {
+      phase: "idle",
+      cancelling: false,
+      runId: null,
+      problem: null,
+
+      start: async () => {
+        if (get().phase !== "idle") return;
+        set({ phase: "loading", cancelling: false, runId: null, problem: null });
+        try {
+          const loaded = await load();
+          set({ phase: "running" });
+          // Cancelled between the two: the engine was idle and could not hear it.
+          if (!get().cancelling) await write(loaded, settings.getState().take());
+        } catch (error) {
+          const cancelled = isCancellation(error);
+          if (!cancelled) set({ problem: problemOf(error) });
+          const kept = model.getState().loaded !== null && (cancelled || HARMLESS.has(problemOf(error).code));
+          if (!kept) model.getState().giveUp(cancelled ? "recorded" : "error");
+        } finally {
+          set({ phase: "idle", cancelling: false, runId: null });
+        }
+      },
+      cancel: async () => {
+        if (get().phase === "idle") return;
+        set({ cancelling: true });
+        try {
+          await engine.cancel();
+        } catch (error) {
+          set({ problem: problemOf(error) });
+        }
+      },
+      raise: (problem) => set({ problem }),
+      dismiss: () => set({ problem: null }),
+    };
+  });
+}
+
+function emptyRun(
+  id: string,
+  { manifest, backend, pieces }: LoadedModel,
+  settings: SamplerSettings,
+  times: readonly number[],
+  startedAt: number,
+): Run {
+  return {
+    id,
+    origin: "generated",
+    status: "running",
+    modelTitle: manifest.title,
+    backend,
+    trajectory: { model: manifest.name, settings, times, frames: [] },
+    pieces,
+    eos: manifest.tokens.eos,
+    text: "",
+    seconds: null,
+    startedAt,
+  };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

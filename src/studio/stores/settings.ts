@@ -1,0 +1,135 @@
+import { z } from "zod";
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { type SamplerSettings, SETTING_LIMITS } from "../../flow/settings";
+import { settingsSchema } from "../../model/manifest";
+import { keep, readKept, type TextStorage } from "./persisted";
+
+/** The settings that are numbers. */
+export type NumberSetting = "steps" | "gamma" | "selfCondScale" | "seed" | "length";
+
+/** Something typed that is no usable number, kept as typed until it is put right. */
+export interface Refusal {
+  readonly typed: string;
+  readonly message: string;
+}
+
+export interface SettingsStore {
+  /** Always usable; what a next run would use. */
+  readonly values: SamplerSettings;
+  readonly refusals: Readonly<Partial<Record<NumberSetting, Refusal>>>;
+  /** What the model's maker recommends. */
+  readonly defaults: SamplerSettings;
+  /** Most tokens the model can write. */
+  readonly maxLength: number;
+  readonly seedLocked: boolean;
+  /** Whether a run has begun with this seed. */
+  readonly seedUsed: boolean;
+
+  set(change: Partial<Omit<SamplerSettings, NumberSetting>>): void;
+  /** Takes a number as typed or slid. What no run can use is refused and `values` stays as it was. */
+  enter(name: NumberSetting, typed: string): void;
+  /** Drops what was refused; the field shows the value again. */
+  forgive(name: NumberSetting): void;
+  /** Takes a preset's settings; seed and length stay. */
+  apply(preset: Partial<SamplerSettings>): void;
+  /** Learns what the model wants. A person's own choices stay, as far as the model allows them. */
+  learn(defaults: SamplerSettings, maxLength: number): void;
+  drawSeed(): void;
+  lockSeed(locked: boolean): void;
+  /** The settings for a run that begins now. An unlocked seed that a run has had already is drawn anew. */
+  take(): SamplerSettings;
+}
+
+/** Used until trace or manifest say better; the paper's settings for unconditional text. */
+const PAPER: SamplerSettings = {
+  steps: 32,
+  method: "sde",
+  gamma: 1.5,
+  selfCondScale: 3,
+  schedule: "logit_normal",
+  rng: "original",
+  seed: 1,
+  length: 64,
+};
+
+const KEY = "elf.settings";
+const schema = z.object({ values: settingsSchema, seedLocked: z.boolean() });
+
+export type DrawSeed = () => number;
+
+export function createSettings(storage: TextStorage | null, drawSeed: DrawSeed = randomSeed): StoreApi<SettingsStore> {
+  const kept = readKept(storage, KEY, schema);
+  let chosen = kept !== undefined;
+  const store = createStore<SettingsStore>()((set, get) => ({
+    values: kept?.values ?? { ...PAPER, seed: drawSeed() },
+    refusals: {},
+    defaults: PAPER,
+    maxLength: Math.max(PAPER.length, kept?.values.length ?? 0),
+    seedLocked: kept?.seedLocked ?? false,
+    seedUsed: false,
+
+    set: (change) => {
+      chosen = true;
+      set(({ values }) => ({ values: { ...values, ...change } }));
+    },
+    enter: (name, typed) => {
+      const message = whyRefused(name, typed, get().maxLength);
+      if (message !== null) {
+        set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed, message } } }));
+        return;
+      }
+      chosen = true;
+      get().forgive(name);
+      set(({ values, seedUsed }) => ({
+        values: { ...values, [name]: Number(typed) },
+        seedUsed: name === "seed" ? false : seedUsed,
+      }));
+    },
+    forgive: (name) => set(({ refusals: { [name]: _, ...others } }) => ({ refusals: others })),
+    apply: (preset) => {
+      chosen = true;
+      set(({ values, refusals: { seed, length } }) => ({
+        values: { ...values, ...preset, seed: values.seed, length: values.length },
+        refusals: { ...(seed ? { seed } : {}), ...(length ? { length } : {}) },
+      }));
+    },
+    learn: (defaults, maxLength) =>
+      set(({ values }) => {
+        const wanted = chosen ? values : { ...defaults, seed: values.seed };
+        return { defaults, maxLength, values: { ...wanted, length: Math.min(wanted.length, maxLength) } };
+      }),
+    drawSeed: () => {
+      get().forgive("seed");
+      set(({ values }) => ({ values: { ...values, seed: drawSeed() }, seedUsed: false }));
+    },
+    lockSeed: (seedLocked) => set({ seedLocked }),
+    take: () => {
+      const { seedUsed, seedLocked } = get();
+      if (seedUsed && !seedLocked) get().drawSeed();
+      set({ seedUsed: true });
+      return get().values;
+    },
+  }));
+  keep(store, storage, KEY, ({ values, seedLocked }) => ({ values, seedLocked }));
+  return store;
+}
+
+/** Least and greatest value of a number setting for a model of `maxLength`. */
+export function limitsOf(
+  name: NumberSetting,
+  maxLength: number,
+): { least: number; greatest: number; integer: boolean } {
+  return name === "length" ? { least: 1, greatest: maxLength, integer: true } : SETTING_LIMITS[name];
+}
+
+/** Why `typed` cannot be the value of `name`; null if it can. */
+function whyRefused(name: NumberSetting, typed: string, maxLength: number): string | null {
+  const { least, greatest, integer } = limitsOf(name, maxLength);
+  const value = Number(typed);
+  const fits = typed.trim() !== "" && value >= least && value <= greatest && (!integer || Number.isInteger(value));
+  return fits ? null : `Give ${integer ? "a whole number" : "a number"} from ${least} to ${greatest}.`;
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] as number;
+}

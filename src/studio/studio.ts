@@ -1,0 +1,153 @@
+import type { StoreApi } from "zustand/vanilla";
+import type { EngineApi } from "../engine/protocol";
+import type { Manifest } from "../model/manifest";
+import type { RecordedRun } from "../model/trace";
+import type { Address } from "./address";
+import { isComplete, RECORDED_RUN_ID, type Run, runFromRecording } from "./run/run";
+import type { RunArchive } from "./stores/archive";
+import { createGeneration, type GenerationStore } from "./stores/generation";
+import { createModel, type ModelStore } from "./stores/model";
+import type { TextStorage } from "./stores/persisted";
+import { createPlayback, type PlaybackStore } from "./stores/playback";
+import { createPreferences, type PreferencesStore } from "./stores/preferences";
+import { problemOf } from "./stores/problem";
+import { createRuns, type RunsStore, selectedRun } from "./stores/runs";
+import { createSettings, type DrawSeed, type SettingsStore } from "./stores/settings";
+import { createView, type ViewStore } from "./stores/view";
+
+/** Everything the page knows and can do, without the page. */
+export interface Studio {
+  readonly settings: StoreApi<SettingsStore>;
+  readonly preferences: StoreApi<PreferencesStore>;
+  readonly model: StoreApi<ModelStore>;
+  readonly runs: StoreApi<RunsStore>;
+  readonly playback: StoreApi<PlaybackStore>;
+  readonly generation: StoreApi<GenerationStore>;
+  readonly view: StoreApi<ViewStore>;
+  /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
+  open(): Promise<void>;
+}
+
+/** What the studio needs from the world; tests bring their own. */
+export interface World {
+  readonly address: Address;
+  readonly engine: EngineApi;
+  readonly storage: TextStorage | null;
+  readonly archive: RunArchive;
+  readonly fetchRecording: (model: string) => Promise<RecordedRun | null>;
+  readonly fetchManifest: (model: string) => Promise<Manifest>;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly drawSeed?: DrawSeed;
+}
+
+export function createStudio(world: World): Studio {
+  const { address, engine, storage, archive, now, newId } = world;
+  const settings = createSettings(storage, world.drawSeed);
+  const preferences = createPreferences(storage);
+  const model = createModel(address.model);
+  const runs = createRuns();
+  const playback = createPlayback();
+  const view = createView();
+  const generation = createGeneration({
+    engine,
+    request: { baseUrl: `models/${address.model}/`, backend: address.backend },
+    settings,
+    model,
+    runs,
+    newId,
+    now,
+    onEnded: (run) => void archive.save(run),
+  });
+  if (address.problem) generation.getState().raise(address.problem);
+  linkPlayback(runs, playback);
+  linkArchive(runs, archive);
+
+  async function openRecording(): Promise<void> {
+    try {
+      const recording = await world.fetchRecording(address.model);
+      if (recording) {
+        const run = runFromRecording(recording);
+        const { defaults, maxLength } = settings.getState();
+        if (model.getState().manifest === null) {
+          settings
+            .getState()
+            .learn(
+              { ...defaults, ...recording.trajectory.settings },
+              Math.max(maxLength, run.trajectory.settings.length),
+            );
+        }
+        // A person who is already looking at something else is not pulled away from it.
+        const first = runs.getState().selectedId === null;
+        runs.getState().add(run);
+        if (first) {
+          playback.getState().seek(0);
+          playback.getState().play();
+        }
+      }
+      view.getState().setRecording(recording ? "here" : "none");
+    } catch (error) {
+      view.getState().setRecording("none");
+      generation.getState().raise(problemOf(error));
+    }
+  }
+
+  async function openManifest(): Promise<void> {
+    try {
+      const manifest = await world.fetchManifest(address.model);
+      model.getState().describe(manifest);
+      settings.getState().learn(manifest.defaults, manifest.architecture.maxLength);
+    } catch {
+      // Nothing was asked of the model yet. Generate fetches it again and says what is wrong.
+    }
+  }
+
+  async function openArchive(): Promise<void> {
+    for (const run of await archive.all()) runs.getState().add(run);
+  }
+
+  return {
+    settings,
+    preferences,
+    model,
+    runs,
+    playback,
+    generation,
+    view,
+    open: async () => {
+      // The recording first: it is what the first second shows.
+      await openRecording();
+      await Promise.all([openManifest(), openArchive()]);
+    },
+  };
+}
+
+/** The one time axis turns to the selected run and grows with it. */
+function linkPlayback(runs: StoreApi<RunsStore>, playback: StoreApi<PlaybackStore>): void {
+  runs.subscribe((now, before) => {
+    const run = selectedRun(now);
+    if (!run) {
+      if (before.selectedId !== null) playback.getState().attach({ last: -1, total: 0, live: false }, "start");
+      return;
+    }
+    const { last, live } = lengthOf(run);
+    const total = run.trajectory.times.length - 1;
+    if (now.selectedId !== before.selectedId) playback.getState().attach({ last, total, live }, "end");
+    else if (run !== selectedRun(before)) playback.getState().grow(last, live);
+  });
+}
+
+function lengthOf(run: Run): { last: number; live: boolean } {
+  const last = run.trajectory.frames.length - 1;
+  return { last, live: run.status === "running" && !isComplete(run) };
+}
+
+/** A run deleted from the shelf goes from the archive too; one taken back returns. */
+function linkArchive(runs: StoreApi<RunsStore>, archive: RunArchive): void {
+  runs.subscribe((now, before) => {
+    if (now.deleted === before.deleted) return;
+    if (now.deleted) void archive.remove(now.deleted.id);
+    const back = before.deleted && now.runs.find(({ id }) => id === before.deleted?.id);
+    if (back && back.id !== RECORDED_RUN_ID) void archive.save(back);
+  });
+}
