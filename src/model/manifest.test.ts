@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { ManifestError, ManifestVersionError, parseManifest } from "./manifest";
+
+const text = readFileSync("test/fixtures/tiny-model/manifest.json", "utf8");
+
+/** The tiny model's manifest with one change made to it. */
+function changed(change: (manifest: Record<string, never>) => void): string {
+  const manifest = JSON.parse(text);
+  change(manifest);
+  return JSON.stringify(manifest);
+}
+
+describe("parseManifest", () => {
+  it("reads what elf export writes", () => {
+    const manifest = parseManifest(text);
+    expect(manifest.name).toBe("tiny-model");
+    expect(manifest.architecture.latentSize).toBe(32);
+    expect(manifest.defaults.steps).toBe(16);
+  });
+
+  it.each([0, 2, 99])("names another schema version: %i", (version) => {
+    const other = changed((manifest) => Object.assign(manifest, { schemaVersion: version, graphs: "of a later kind" }));
+    expect(() => parseManifest(other)).toThrow(ManifestVersionError);
+    expect(() => parseManifest(other)).toThrow(`schema version ${version}`);
+  });
+
+  it.each<[string, (manifest: Record<string, Record<string, unknown>>) => void]>([
+    ["schemaVersion", (manifest) => delete manifest.schemaVersion],
+    ["architecture.latentSize", (manifest) => Object.assign(manifest.architecture ?? {}, { latentSize: 0 })],
+    ["latent.noiseScale", (manifest) => delete manifest.latent?.noiseScale],
+    ["latent.std", (manifest) => Object.assign(manifest.latent ?? {}, { std: [1, 2] })],
+    ["defaults.method", (manifest) => Object.assign(manifest.defaults ?? {}, { method: "euler" })],
+    ["defaults.length", (manifest) => Object.assign(manifest.defaults ?? {}, { length: 17 })],
+    ["graphs.denoiser", (manifest) => Object.assign(manifest.graphs?.denoiser ?? {}, { weights: ["onnx/other.bin"] })],
+    ["files.0.sha256", (manifest) => Object.assign((manifest.files as unknown as object[])[0] ?? {}, { sha256: "12" })],
+    ["files.0.path", (manifest) => Object.assign((manifest.files as unknown as object[])[0] ?? {}, { path: "../x" })],
+    [
+      "files.0.path",
+      (manifest) => Object.assign((manifest.files as unknown as object[])[0] ?? {}, { path: "http://x/y" }),
+    ],
+  ])("names the field that is wrong: %s", (field, change) => {
+    const broken = changed((manifest) => change(manifest as never));
+    expect(() => parseManifest(broken)).toThrow(ManifestError);
+    expect(() => parseManifest(broken)).toThrow(`wrong at ${field}`);
+  });
+
+  it.each(["", "<!doctype html>", "null", "[]", "3"])("refuses %j", (broken) => {
+    expect(() => parseManifest(broken)).toThrow(ManifestError);
+  });
+});

@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { Reading } from "../flow/network";
+import type { Frame } from "../flow/trajectory";
+import { parseManifest } from "./manifest";
+import { readTrace, TraceError, writeTrace } from "./trace";
+
+const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
+
+/** Two positions, four kept tokens each. */
+function reading(first: number): Reading {
+  return {
+    tokens: Int32Array.of(first, 9),
+    entropy: Float32Array.of(1.23456, 0),
+    topTokens: Int32Array.of(first, 3, 4, 5, 9, 6, 7, 8),
+    topProbabilities: Float32Array.of(0.504, 0.25, 0.125, 0.1, 1, 0, 0, 0),
+  };
+}
+
+const start = reading(1);
+const frames: Frame[] = [
+  { step: 0, t: 0, holds: start, expects: start },
+  { step: 1, t: 1, holds: reading(2), expects: reading(10) },
+];
+const pieces = Array.from({ length: 128 }, (_, id) => `▁p${id}`);
+const text = writeTrace(
+  { trajectory: { settings: manifest.defaults, model: "tiny-model", times: [0, 1], frames }, pieces, text: "p2 p9" },
+  manifest,
+);
+
+describe("a recorded run", () => {
+  it("comes back as it was, to two decimals and three tokens", () => {
+    const run = readTrace(text);
+    expect(run.title).toBe("Tiny");
+    expect(run.text).toBe("p2 p9");
+    expect(run.trajectory.settings).toEqual(manifest.defaults);
+    expect(run.trajectory.times).toEqual([0, 1]);
+    const last = run.trajectory.frames[1] as Frame;
+    expect(last.holds).toEqual({
+      tokens: Int32Array.of(2, 9),
+      entropy: Float32Array.of(1.23, 0),
+      topTokens: Int32Array.of(2, 3, 4, 9, 6, 7),
+      topProbabilities: Float32Array.of(0.5, 0.25, 0.13, 1, 0, 0),
+    });
+    expect(Array.from(last.expects.tokens)).toEqual([10, 9]);
+  });
+
+  it("expects at frame 0 what it holds", () => {
+    const [first] = readTrace(text).trajectory.frames;
+    expect(first?.expects).toBe(first?.holds);
+  });
+
+  it("keeps the pieces it names, each at its id, and no others", () => {
+    const { pieces: kept } = readTrace(text);
+    expect(kept[10]).toBe("▁p10");
+    expect(kept[9]).toBe("▁p9");
+    // The fourth token of a position is dropped.
+    expect(kept[5]).toBe("");
+    expect(kept).toHaveLength(11);
+  });
+
+  it.each([
+    ["not JSON", "<!doctype html>"],
+    ["another version", text.replace('"version":1', '"version":2')],
+    ["without frames", text.replace(/"frames":\[[\s\S]*\]\}/, '"frames":[]}')],
+  ])("is refused by name when it is %s", (_, broken) => {
+    expect(() => readTrace(broken)).toThrow(TraceError);
+  });
+});
