@@ -1,41 +1,57 @@
 """The two ways to run a trained model behind the sampler's `Network`: JAX, and the exported graphs in ONNX Runtime."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
 import onnxruntime
+from flax import nnx
 
-from elf.encoder import abstract_encoder
-from elf.model import abstract_elf
-from elf.modules import bind
+from elf.encoder import T5Encoder, abstract_encoder
+from elf.model import ELF, abstract_elf
+from elf.modules import Params, bind
 from elf.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.trained_model import TrainedModel
 
 Array = np.ndarray
 
 
+# Compiled once per structure and input shape, whichever model asks. Weights go in as arguments: closed over, they would
+# be copied into the compiled program.
+@partial(jax.jit, static_argnums=0)
+def _denoise(graphdef: nnx.GraphDef[ELF], params: Params, *inputs: jax.Array) -> jax.Array:
+    return bind(graphdef, params).denoise(*inputs)
+
+
+@partial(jax.jit, static_argnums=0)
+def _decode(graphdef: nnx.GraphDef[ELF], params: Params, *inputs: jax.Array) -> jax.Array:
+    return bind(graphdef, params).decode(*inputs)
+
+
+@partial(jax.jit, static_argnums=0)
+def _encode(graphdef: nnx.GraphDef[T5Encoder], params: Params, *inputs: jax.Array) -> jax.Array:
+    return bind(graphdef, params)(*inputs)
+
+
 class JaxNetwork:
-    """The model in JAX with float32 arithmetic, compiled once per input shape, on JAX's default device.
+    """The model in JAX with float32 arithmetic on JAX's default device.
 
     Raises CheckpointMismatchError where the weights do not fit the configuration.
     """
 
     def __init__(self, model: TrainedModel):
         check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
-        graphdef, _ = abstract_elf(model.elf)
-        # Weights go in as arguments: closed over, they would be copied into the compiled program.
-        self._params = jax.device_put(model.params)
-        self._denoise = jax.jit(lambda params, *inputs: bind(graphdef, params).denoise(*inputs))
-        self._decode = jax.jit(lambda params, *inputs: bind(graphdef, params).decode(*inputs))
+        self.graphdef, _ = abstract_elf(model.elf)
+        self.params = jax.device_put(model.params)
 
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
         with jax.default_matmul_precision("highest"):
-            return np.asarray(self._denoise(self._params, z, x_hat_prev, t, self_cond_scale))
+            return np.asarray(_denoise(self.graphdef, self.params, z, x_hat_prev, t, self_cond_scale))
 
     def decode(self, latent: Array, self_cond_scale: Array) -> Array:
         with jax.default_matmul_precision("highest"):
-            return np.asarray(self._decode(self._params, latent, self_cond_scale))
+            return np.asarray(_decode(self.graphdef, self.params, latent, self_cond_scale))
 
 
 class JaxEncoder:
@@ -44,15 +60,15 @@ class JaxEncoder:
     def __init__(self, model: TrainedModel):
         assert model.encoder is not None
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
-        graphdef, _ = abstract_encoder(model.encoder)
-        self._params = jax.device_put(model.encoder_params)
-        mean, std = np.asarray(model.latent_mean, np.float32), np.asarray(model.latent_std, np.float32)
-        self._encode = jax.jit(lambda params, ids, mask: (bind(graphdef, params)(ids, mask) - mean) / std)
+        self.graphdef, _ = abstract_encoder(model.encoder)
+        self.params = jax.device_put(model.encoder_params)
+        self.mean, self.std = np.asarray(model.latent_mean, np.float32), np.asarray(model.latent_std, np.float32)
 
     def encode(self, ids: Array, mask: Array) -> Array:
         """ids, mask (B, S) integers → normalised latents (B, S, D)."""
         with jax.default_matmul_precision("highest"):
-            return np.asarray(self._encode(self._params, ids.astype(np.int32), mask.astype(np.int32)))
+            hidden = _encode(self.graphdef, self.params, ids.astype(np.int32), mask.astype(np.int32))
+        return (np.asarray(hidden) - self.mean) / self.std
 
 
 class OnnxNetwork:

@@ -1,0 +1,302 @@
+"""`elf export`: the folder of export/FORMAT.md, its proof, and what it refuses."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tokenizers
+
+from elf import cli, export, parity
+from elf.config import ElfConfig, FlowConfig
+from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError
+from elf.export import Arguments, export_model
+from elf.make_random import PLAIN_TEXT, random_model
+from elf.networks import OnnxNetwork
+from elf.onnx_graphs import build_graphs
+from elf.sampling import SamplerSettings, sample
+from elf.tokenizer import train_tokenizer
+from elf.trained_model import load_trained_model, save_trained_model
+
+SMALL = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=8, bottleneck_size=4, vocabulary_size=128, max_length=6)
+FIXTURES = Path(__file__).parents[2] / "test" / "fixtures"
+FILES = {
+    "README.md",
+    "config.json",
+    "generation_config.json",
+    "onnx/decoder.onnx",
+    "onnx/denoiser.onnx",
+    "onnx/encoder.onnx",
+    "onnx/weights.bin",
+    "parity.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    tokenizer = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    train_tokenizer(PLAIN_TEXT, SMALL.vocabulary_size, sentinels=1).save(str(tokenizer))
+    return random_model(SMALL, tokenizer=tokenizer)
+
+
+def options(out, **more):
+    return Arguments(checkpoint=Path("unused"), out=out, **{"steps": 3, "parity_seeds": 16, **more})
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    out = tmp_path_factory.mktemp("export") / "small-model"
+    export_model(model, options(out, dtype="f16", licence="MIT", title="Small"))
+    return out
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def test_manifest_lists_every_file_with_its_true_size_and_sha256(folder):
+    check_hashes(folder)
+    assert {file["path"] for file in read(folder / "manifest.json")["files"]} == FILES
+
+
+def check_hashes(folder):
+    listed = {file["path"]: file for file in read(folder / "manifest.json")["files"]}
+    there = {f.relative_to(folder).as_posix() for f in folder.rglob("*") if f.is_file()} - {"manifest.json"}
+    assert set(listed) == there
+    for path, file in listed.items():
+        content = (folder / path).read_bytes()
+        assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest()), path
+
+
+def test_manifest_says_what_the_page_needs(folder, model):
+    manifest = read(folder / "manifest.json")
+    assert manifest | {"files": []} == {
+        "schemaVersion": 1,
+        "name": "small-model",
+        "title": "Small",
+        "description": "An Embedded Language Flow.",
+        "task": "unconditional",
+        "licence": "MIT",
+        "architecture": {
+            "depth": 1,
+            "hiddenSize": 16,
+            "heads": 2,
+            "latentSize": 8,
+            "bottleneckSize": 4,
+            "vocabularySize": 128,
+            "maxLength": 6,
+            "parameters": sum(value.size for value in model.params.values()),
+        },
+        "latent": {
+            "noiseScale": 1.0,
+            "tEps": 0.05,
+            "mean": model.latent_mean.tolist(),
+            "std": model.latent_std.tolist(),
+        },
+        "schedule": {"pMean": -1.5, "pStd": 0.8},
+        "tokens": {"pad": 0, "eos": 1, "unk": 2},
+        "decoder": {"topK": 5},
+        "dtype": "f16",
+        "defaults": {
+            "steps": 3,
+            "method": "sde",
+            "gamma": 1.5,
+            "selfCondScale": 3.0,
+            "schedule": "logit_normal",
+            "rng": "original",
+            "seed": 7,
+            "length": 6,
+        },
+        "graphs": {
+            name: {"file": f"onnx/{name}.onnx", "weights": ["onnx/weights.bin"]}
+            for name in ("decoder", "denoiser", "encoder")
+        },
+        "files": [],
+    }
+
+
+def test_hub_files_and_card(folder, model):
+    assert read(folder / "config.json")["model_type"] == "elf"
+    assert read(folder / "config.json")["num_hidden_layers"] == 1
+    assert read(folder / "generation_config.json")["steps"] == 3
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert tokenizer.get_vocab_size() == SMALL.vocabulary_size
+    assert tokenizer.token_to_id(read(folder / "tokenizer_config.json")["eos_token"]) == 1
+    card = (folder / "README.md").read_text()
+    assert "license: mit" in card and "# Small" in card
+    assert "never trained" in card and "float16" in card
+    # The samples are those of the shipped graphs, seeds in order.
+    for seed in (0, 9):
+        settings = SamplerSettings(steps=3, seed=seed)
+        tokens = sample(OnnxNetwork(folder / "onnx"), settings, model.flow, (1, 6, 8)).tokens[0].tolist()
+        assert f"- seed {seed}: {export.text_of(model, tokens) or '(empty)'}\n" in card
+
+
+def test_parity_report(folder):
+    report = read(folder / "parity.json")
+    assert set(report["graphs"]) == {"denoiser", "decoder", "encoder"}
+    for outputs in report["graphs"].values():
+        for difference in outputs.values():
+            assert difference["cases"] >= 4
+            assert 0 < difference["maxRelativeError"] < 1e-5
+            assert difference["maxAbsoluteError"] > 0
+    assert report["runs"]["tokenAgreement"] == 1 and report["runs"]["tokens"] == 16 * 6
+    assert 0 < report["storage"]["tokenAgreement"] <= 1
+    assert 0 <= report["storage"]["normalisedEditDistance"] < 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["blocks_0/attn/k_norm/weight", "mode_tokens", "self_cond_cfg_embedder/mlp_2/bias", "unembed_kernel"],
+)
+def test_a_sabotaged_graph_is_refused_and_nothing_is_written(model, tmp_path, monkeypatch, name):
+    def sabotaged(config, params, *rest):
+        changed = params[name].copy()
+        changed.flat[0] += 0.05
+        return build_graphs(config, {**params, name: changed}, *rest)
+
+    monkeypatch.setattr(export, "build_graphs", sabotaged)
+    with pytest.raises(ParityError, match="differs from JAX"):
+        export_model(model, options(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sabotaged_encoder_is_refused(model, tmp_path, monkeypatch):
+    def sabotaged(config, params, encoder, encoder_params, mean, std, dtype):
+        return build_graphs(config, params, encoder, encoder_params, mean + np.float32(0.01), std, dtype)
+
+    monkeypatch.setattr(export, "build_graphs", sabotaged)
+    with pytest.raises(ParityError, match="encoder graph's latent"):
+        export_model(model, options(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_graph_of_nan_is_refused(model, tmp_path, monkeypatch):
+    def sabotaged(config, params, *rest):
+        return build_graphs(config, {**params, "proj_bias": params["proj_bias"] * np.float32("nan")}, *rest)
+
+    monkeypatch.setattr(export, "build_graphs", sabotaged)
+    with pytest.raises(ParityError):
+        export_model(model, options(tmp_path / "out"))
+
+
+def test_whole_runs_that_disagree_are_refused(model, tmp_path, monkeypatch):
+    decode = OnnxNetwork.decode
+
+    def one_token_wrong(self, latent, self_cond_scale):
+        logits = decode(self, latent, self_cond_scale)
+        logits[0, 0] *= -1
+        return logits
+
+    monkeypatch.setattr(OnnxNetwork, "decode", one_token_wrong)
+    with pytest.raises(ParityError, match="of the tokens agree"):
+        export_model(model, options(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_that_does_not_fit_its_config_is_refused_by_name_and_shape(model, tmp_path):
+    wrong = {**model.params, "proj_bias": np.zeros(9, np.float32)}
+    with pytest.raises(CheckpointMismatchError, match=r"proj_bias of shape \(8,\).*\(9,\)"):
+        export_model(replace(model, params=wrong), options(tmp_path / "out"))
+    fewer = {name: value for name, value in model.params.items() if name != "mode_tokens"}
+    with pytest.raises(CheckpointMismatchError, match=r"mode_tokens of shape \(1, 4, 16\)"):
+        export_model(replace(model, params=fewer), options(tmp_path / "out"))
+    with pytest.raises(CheckpointMismatchError, match=r"blocks_1/\S+ of shape"):
+        export_model(replace(model, elf=replace(SMALL, depth=2)), options(tmp_path / "out"))
+    extra = {**model.encoder_params, "encoder/block_9/layer_norm/weight": np.zeros(3, np.float32)}
+    with pytest.raises(CheckpointMismatchError, match=r"block_9\S+ of shape \(3,\)"):
+        export_model(replace(model, encoder_params=extra), options(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_exported_before_is_replaced_and_survives_a_failure(model, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    bare = replace(model, encoder=None, encoder_params={}, tokenizer=None)
+    export_model(model, options(out))
+    export_model(bare, options(out, steps=2))
+    assert not (out / "onnx" / "encoder.onnx").exists() and not (out / "tokenizer.json").exists()
+    check_hashes(out)
+    monkeypatch.setattr(parity, "MAX_RELATIVE_ERROR", 0.0)
+    with pytest.raises(ParityError):
+        export_model(bare, options(out, steps=3))
+    assert read(out / "manifest.json")["defaults"]["steps"] == 2
+    check_hashes(out)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_of_other_things_is_left_alone(model, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputExistsError):
+        export_model(model, options(tmp_path))
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("wrong", [{"length": 7}, {"length": 0}, {"parity_seeds": 15}])
+def test_impossible_options_are_refused(model, tmp_path, wrong):
+    with pytest.raises(ConfigError):
+        export_model(model, options(tmp_path / "out", **wrong))
+
+
+def test_edit_distance():
+    assert parity.edit_distance("kitten", "sitting") == 3
+    assert parity.edit_distance([], [1, 2]) == 2
+    assert parity.edit_distance([1, 2, 3], [1, 2, 3]) == 0
+
+
+def test_commands_make_random_sample_and_a_missing_checkpoint(tmp_path, capsys):
+    made = tmp_path / "made"
+    assert cli.main(["make-random", "--out", str(made)]) == 0
+    capsys.readouterr()
+    arguments = [str(made), "--steps", "2", "--batch", "2", "--seed", "3", "--length", "5"]
+    assert cli.main(["sample", *arguments, "--json", "--dump", str(tmp_path / "dump.npz")]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert len(report["text"]) == 2 and report["settings"]["seed"] == 3
+    dump = np.load(tmp_path / "dump.npz")
+    assert dump["t"].shape == (3,) and dump["z0"].shape == dump["z"].shape == (2, 5, 32)
+    assert dump["tokens"].tolist() == report["tokens"]
+
+    assert cli.main(["export", str(tmp_path / "nothing"), "--out", str(tmp_path / "out")]) == 2
+    assert "CheckpointError" in capsys.readouterr().err
+    assert cli.main(["sample", str(made), "--steps", "0"]) == 2
+
+
+def test_a_random_model_is_the_same_for_the_same_seed(tmp_path):
+    first, again, other = (random_model(SMALL, seed=seed) for seed in (0, 0, 1))
+    for name, value in first.params.items():
+        np.testing.assert_array_equal(value, again.params[name])
+        assert not np.array_equal(value, other.params[name])
+        assert (value != 0).any()
+    save_trained_model(first, tmp_path)
+    loaded = load_trained_model(tmp_path)
+    np.testing.assert_array_equal(loaded.params["unembed_kernel"], first.params["unembed_kernel"])
+
+
+def test_the_committed_tiny_model_is_whole_and_writes_the_committed_runs():
+    folder = FIXTURES / "tiny-model"
+    check_hashes(folder)
+    manifest = read(folder / "manifest.json")
+    network = OnnxNetwork(folder / "onnx")
+    flow = FlowConfig(
+        noise_scale=manifest["latent"]["noiseScale"],
+        t_eps=manifest["latent"]["tEps"],
+        p_mean=manifest["schedule"]["pMean"],
+        p_std=manifest["schedule"]["pStd"],
+    )
+    for run in read(FIXTURES / "tiny-run.json")["runs"]:
+        names = run["settings"]
+        settings = SamplerSettings(
+            names["steps"],
+            names["method"],
+            names["gamma"],
+            names["selfCondScale"],
+            names["schedule"],
+            names["rng"],
+            names["seed"],
+        )
+        result = sample(network, settings, flow, (1, names["length"], manifest["architecture"]["latentSize"]))
+        assert result.tokens[0].tolist() == run["tokens"]
+        np.testing.assert_allclose(result.z.reshape(-1), run["z"], rtol=1e-3, atol=1e-3)

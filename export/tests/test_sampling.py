@@ -1,0 +1,165 @@
+"""The reference sampler, against spec section 3 and explicit JAX calls."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from elf.config import FlowConfig
+from elf.errors import UsageError
+from elf.fixtures import flow_fixture, toy_denoise
+from elf.sampling import SamplerSettings, cut_at_eos, run_flow, run_keys, sample, time_schedule
+
+FLOW = FlowConfig(noise_scale=2.0)
+SHAPE = (1, 3, 4)
+FIXTURES = Path(__file__).parents[2] / "test" / "fixtures"
+LAYOUTS = ("original", "partitionable")
+
+
+class Recorder:
+    """A toy network that keeps what it was asked."""
+
+    def __init__(self):
+        self.calls = []
+        self.decoded = []
+
+    def denoise(self, z, x_hat_prev, t, self_cond_scale):
+        self.calls.append((z, x_hat_prev, t, self_cond_scale))
+        return toy_denoise(z, x_hat_prev, t, self_cond_scale)
+
+    def decode(self, latent, self_cond_scale):
+        self.decoded.append((latent, self_cond_scale))
+        return latent
+
+
+def explicit_run_keys(seed):
+    """FORMAT.md, "Random numbers of a run", line by line."""
+    key = jax.random.PRNGKey(seed)
+    _, sample_key = jax.random.split(key)
+    batch = jax.random.fold_in(sample_key, 0)
+    noise, times = jax.random.split(batch)
+    return jax.random.split(noise, 1)[0], jax.random.split(times, 1)[0]
+
+
+def states(**settings):
+    return list(run_flow(toy_denoise, SamplerSettings(**settings), FLOW, SHAPE))
+
+
+@pytest.mark.parametrize("rng", LAYOUTS)
+def test_random_numbers_are_those_of_the_explicit_jax_calls(rng):
+    settings = SamplerSettings(steps=4, method="sde", gamma=0.7, rng=rng, seed=11)
+    recorder = Recorder()
+    run = list(run_flow(recorder.denoise, settings, FLOW, SHAPE))
+    with jax.threefry_partitionable(rng == "partitionable"):
+        device, t_key = explicit_run_keys(11)
+        start = 2 * np.asarray(jax.random.normal(device, SHAPE))
+        inner = np.sort(jax.nn.sigmoid(jax.random.normal(t_key, (3,)) * 0.8 - 1.5))
+        noises = [2 * np.asarray(jax.random.normal(jax.random.fold_in(device, k), SHAPE)) for k in range(3)]
+    t = np.asarray([state.t for state in run])
+    np.testing.assert_array_equal(run[0].z, start)
+    np.testing.assert_allclose(t, [0, *inner, 1], rtol=1e-6)
+    for k in range(3):
+        alpha = 1 - 0.7 * (t[k + 1] - t[k])
+        z_back, _, t_back, _ = recorder.calls[k]
+        np.testing.assert_allclose(z_back, alpha * run[k].z + (1 - alpha) * noises[k], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(t_back, alpha * t[k], rtol=1e-6)
+
+
+def test_the_two_layouts_differ_and_a_key_is_pinned():
+    original, partitionable = (states(rng=rng, steps=1, seed=7)[0].z for rng in LAYOUTS)
+    assert not np.allclose(original, partitionable)
+    assert jax.random.key_data(run_keys(0, "original").noise).tolist() == [116080880, 26958209]
+
+
+def test_sde_without_noise_is_the_ode():
+    for ode, sde in zip(states(method="ode"), states(method="sde", gamma=0.0), strict=True):
+        np.testing.assert_array_equal(ode.z, sde.z)
+
+
+def test_sde_differs_from_the_ode_but_its_last_step_is_ode():
+    assert not np.allclose(states(method="ode")[1].z, states(method="sde")[1].z)
+    recorder = Recorder()
+    run = list(run_flow(recorder.denoise, SamplerSettings(steps=5, method="sde"), FLOW, SHAPE))
+    z_seen, _, t_seen, _ = recorder.calls[-1]
+    np.testing.assert_array_equal(z_seen, run[-2].z)
+    assert t_seen[0] == np.float32(run[-2].t)
+    for one_step in zip(states(steps=1, method="sde"), states(steps=1, method="ode"), strict=True):
+        np.testing.assert_array_equal(one_step[0].z, one_step[1].z)
+
+
+def test_a_run_ends_at_the_last_prediction():
+    # v = (x̂ − z)/(1 − t) over the whole rest of the way leads exactly to x̂.
+    end = states(schedule="uniform", steps=8)[-1]
+    np.testing.assert_allclose(end.z, end.x_hat, rtol=1e-5, atol=1e-6)
+
+
+def test_near_the_end_the_velocity_is_bounded_by_t_eps():
+    before, end = states(schedule="uniform", steps=50, method="ode")[-2:]
+    np.testing.assert_allclose(end.z, before.z + 0.02 * (end.x_hat - before.z) / 0.05, rtol=1e-4, atol=1e-6)
+
+
+def test_large_gamma_replaces_the_state_by_noise_and_returns_to_t_0():
+    recorder = Recorder()
+    list(run_flow(recorder.denoise, SamplerSettings(steps=4, gamma=100.0, schedule="uniform"), FLOW, SHAPE))
+    assert [call[2][0] for call in recorder.calls[:3]] == [0, 0, 0]
+
+
+def test_each_pass_gets_the_prediction_before_it_and_the_runs_scale():
+    recorder = Recorder()
+    settings = SamplerSettings(steps=3, self_cond_scale=2.5)
+    run = sample(recorder, settings, FLOW, (2, 3, 4))
+    assert not recorder.calls[0][1].any()
+    for before, call in zip(recorder.calls, recorder.calls[1:], strict=False):
+        np.testing.assert_array_equal(call[1], toy_denoise(*before))
+    assert all(call[3].tolist() == [2.5, 2.5] and call[2].shape == (2,) for call in recorder.calls)
+    [(latent, scale)] = recorder.decoded
+    np.testing.assert_array_equal(latent, run.z)
+    assert scale.tolist() == [2.5, 2.5]
+    np.testing.assert_array_equal(run.tokens, run.z.argmax(-1))
+    assert run.t.shape == (4,) and run.z0.shape == run.z.shape == (2, 3, 4)
+
+
+def test_everything_is_float32():
+    for state in states(method="sde"):
+        assert state.z.dtype == state.x_hat.dtype == np.float32
+
+
+def test_schedules():
+    uniform = time_schedule(SamplerSettings(steps=4, schedule="uniform"), FLOW, None)
+    assert uniform.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    key = run_keys(3, "original").times
+    drawn = time_schedule(SamplerSettings(steps=4001), FLOW, key)
+    assert len(drawn) == 4002 and drawn[0] == 0 and drawn[-1] == 1 and (np.diff(drawn) >= 0).all()
+    logits = np.log(drawn[1:-1] / (1 - drawn[1:-1]))
+    assert abs(logits.mean() + 1.5) < 0.05 and abs(logits.std() - 0.8) < 0.05
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"steps": 0}, {"gamma": -0.1}, {"gamma": float("nan")}, {"self_cond_scale": 0.0}, {"seed": -1}, {"seed": 2**32}],
+)
+def test_impossible_settings_are_refused(wrong):
+    with pytest.raises(UsageError):
+        SamplerSettings(**wrong)
+
+
+def test_cut_at_eos():
+    assert cut_at_eos(np.asarray([5, 6, 1, 7, 1]), eos=1) == [5, 6]
+    assert cut_at_eos(np.asarray([5, 6]), eos=1) == [5, 6]
+    assert cut_at_eos(np.asarray([1, 6]), eos=1) == []
+
+
+def test_the_committed_fixture_is_what_the_sampler_gives():
+    committed = json.loads((FIXTURES / "flow.json").read_text())
+    fresh = flow_fixture()
+    assert {key: value for key, value in committed.items() if key != "runs"} == {
+        key: value for key, value in fresh.items() if key != "runs"
+    }
+    for old, new in zip(committed["runs"], fresh["runs"], strict=True):
+        assert old["settings"] == new["settings"]
+        for part in ("t", "z", "xHat"):
+            np.testing.assert_allclose(old[part], new[part], rtol=1e-5, atol=1e-6)
+    seen = {(run["settings"]["method"], run["settings"]["schedule"], run["settings"]["rng"]) for run in fresh["runs"]}
+    assert len(seen) == 8
