@@ -1,0 +1,101 @@
+/** Whole models from their files: the tiny random one of the fixtures, and whatever stands under models/. */
+import { existsSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { flow } from "../flow/sampler";
+import type { SamplerSettings } from "../flow/settings";
+import { readFrame } from "../flow/trajectory";
+import { type LoadProgress, loadModel, type Model } from "../model/load";
+import { startWasm } from "../model/runtime";
+import { openNetwork, SessionError } from "../model/session";
+import { fetchFromFolder, modelAddress } from "./folder";
+
+const TINY = "test/fixtures/tiny-model";
+
+function load(folder: string, onProgress: (progress: LoadProgress) => void = () => {}): Promise<Model> {
+  return loadModel({
+    baseUrl: modelAddress(folder),
+    wanted: "wasm",
+    fetchFile: fetchFromFolder,
+    platform: { startWasm, findAdapter: async () => null, startWebGpu: () => Promise.reject(new Error("no GPU here")) },
+    onProgress,
+  });
+}
+
+async function lastState(model: Model, settings: SamplerSettings): Promise<{ z: Float32Array; tokens: number[] }> {
+  const constants = { ...model.manifest.latent, ...model.manifest.schedule };
+  let z = new Float32Array();
+  for await (const state of flow(model.network, settings, constants)) z = new Float32Array(state.z);
+  const [reading] = await model.network.decode([z], settings.selfCondScale);
+  return { z, tokens: Array.from(reading?.tokens ?? []) };
+}
+
+interface ReferenceRuns {
+  runs: { settings: SamplerSettings; tokens: number[]; text: string; z: number[] }[];
+}
+
+describe("the tiny model", () => {
+  const reference = JSON.parse(readFileSync("test/fixtures/tiny-run.json", "utf8")) as ReferenceRuns;
+
+  it("reports its load phase by phase", async () => {
+    const phases: string[] = [];
+    const model = await load(TINY, ({ phase }) => void (phases.at(-1) === phase || phases.push(phase)));
+    expect(phases).toEqual(["manifest", "download", "session"]);
+    expect(model.tokenizer.pieces).toHaveLength(model.manifest.architecture.vocabularySize);
+    await model.network.dispose();
+  });
+
+  it("writes in wasm what the JAX sampler wrote", async () => {
+    const model = await load(TINY);
+    for (const { settings, tokens, text, z } of reference.runs) {
+      const end = await lastState(model, settings);
+      expect(end.tokens).toEqual(tokens);
+      expect(model.tokenizer.decode(tokens)).toBe(text.trim());
+      const worst = z.reduce((most, value, i) => Math.max(most, Math.abs(value - (end.z[i] as number))), 0);
+      expect(worst).toBeLessThan(1e-3);
+    }
+    await model.network.dispose();
+  });
+
+  it("reads a state and a prediction in one batch as it reads each alone", async () => {
+    const model = await load(TINY);
+    const { manifest, network } = model;
+    const states = [];
+    for await (const state of flow(network, manifest.defaults, { ...manifest.latent, ...manifest.schedule })) {
+      states.push(state);
+    }
+    const state = states[9];
+    if (!state) throw new Error("The run was too short.");
+    const frame = await readFrame(network, state, 3);
+    const [alone] = await network.decode([state.prediction], 3);
+    expect(frame.expects.tokens).toEqual(alone?.tokens);
+    expect(frame.expects.topTokens).toHaveLength(manifest.defaults.length * manifest.decoder.topK);
+    expect(frame.expects.topProbabilities.every((p) => p >= 0 && p <= 1)).toBe(true);
+    const most = Math.log(manifest.architecture.vocabularySize);
+    expect(frame.holds.entropy.every((nats) => nats >= -1e-5 && nats <= most + 1e-5)).toBe(true);
+    await network.dispose();
+  });
+
+  it("names a graph that the runtime refuses, and one that lacks its outputs", async () => {
+    const { manifest, network } = await load(TINY);
+    await network.dispose();
+    const read = (path: string) => new Uint8Array(readFileSync(`${TINY}/${path}`));
+    const paths = ["onnx/denoiser.onnx", "onnx/decoder.onnx", "onnx/weights.bin"];
+    const files = new Map(paths.map((path) => [path, read(path)]));
+    const garbage = new Map(files).set("onnx/denoiser.onnx", new TextEncoder().encode("not a graph"));
+    await expect(openNetwork(manifest, garbage, await startWasm())).rejects.toThrow(SessionError);
+    const swapped = new Map(files).set("onnx/denoiser.onnx", read("onnx/decoder.onnx"));
+    await expect(openNetwork(manifest, swapped, await startWasm())).rejects.toThrow("lacks z, x_hat_prev, t, x_hat");
+  });
+});
+
+const shipped = "models/stories-mini";
+describe.runIf(existsSync(`${shipped}/manifest.json`))("the shipped model", () => {
+  it("writes the same tokens for the same seed, and others for another", async () => {
+    const model = await load(shipped);
+    const settings = { ...model.manifest.defaults, steps: 8 };
+    const first = await lastState(model, settings);
+    expect(await lastState(model, settings)).toEqual(first);
+    expect((await lastState(model, { ...settings, seed: settings.seed + 1 })).tokens).not.toEqual(first.tokens);
+    await model.network.dispose();
+  });
+});
