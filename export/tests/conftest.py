@@ -1,0 +1,46 @@
+"""Small things that several tests need: a tokenizer and a dataset made from sentences written here."""
+
+from pathlib import Path
+
+import pytest
+
+from elf.prepare import Arguments as PrepareArguments
+from elf.prepare import main as prepare
+from elf.tokenizer import train_tokenizer
+
+NAMES = ("Mia", "Ben", "Tom", "Ada", "Sam", "Lea")
+THINGS = ("kite", "boat", "lamp", "drum", "frog", "pear", "coat", "bell")
+ENDINGS = ("laughed all day.", "went home to sleep.", "sang a quiet song.", "gave it to a friend.")
+
+
+def stories() -> list[str]:
+    """Two hundred short stories, each of three sentences."""
+    return [
+        f"{name} found a {thing} by the old {place}. Was it lost? {name} {ending}"
+        for name in NAMES
+        for thing in THINGS
+        for place, ending in zip(("mill", "gate", "pond", "tree"), ENDINGS, strict=True)
+    ]
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    train_tokenizer(stories(), vocabulary_size=60, sentinels=2).save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import json
+
+    path = tmp_path_factory.mktemp("corpus") / "stories.json"
+    path.write_text(json.dumps(stories()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, corpus_file: Path, tokenizer_file: Path) -> Path:
+    out = tmp_path_factory.mktemp("prepared")
+    prepare(PrepareArguments(corpus=corpus_file, tokenizer=tokenizer_file, out=out, max_length=32, held_out=0.1))
+    return out

@@ -1,0 +1,162 @@
+"""Training end to end on a small corpus: it learns, it resumes exactly, and it refuses what cannot work."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elf.config_file import load_config
+from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
+from elf.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
+from elf.pretrain_encoder import Arguments as EncoderArguments
+from elf.pretrain_encoder import main as pretrain_encoder
+from elf.train import Arguments, TrainConfig, load_encoder, main
+from elf.trained_model import load_trained_model
+
+YAML = """
+name: test
+data: {data}
+encoder: {encoder}
+tokenizer: {tokenizer}
+out: {out}
+steps: 12
+batch_size: 8
+elf: {{depth: 1, hidden_size: 16, heads: 2, latent_size: 16, bottleneck_size: 8, vocabulary_size: 60, max_length: 32}}
+flow: {{noise_scale: 1.0, decoder_prob: 0.4}}
+optimizer: {{blr: 0.3, warmup_steps: 2}}
+ema_decay: 0.99
+pad_token: eos
+compute_dtype: float32
+log_every: 1
+"""
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_file: Path) -> Path:
+    out = tmp_path_factory.mktemp("encoder")
+    pretrain_encoder(
+        EncoderArguments(
+            data=prepared / "train", tokenizer=tokenizer_file, out=out, steps=60, batch_size=16, length=32,
+            d_model=16, d_kv=8, d_ff=32, layers=1, heads=2, warmup_steps=2, blr=0.1, compute_dtype="float32",
+        )  # fmt: skip
+    )
+    return out
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, prepared: Path, tokenizer_file: Path, encoder: Path) -> Path:
+    path = tmp_path / "test.yml"
+    path.write_text(
+        YAML.format(data=prepared / "train", encoder=encoder, tokenizer=tokenizer_file, out=tmp_path / "out")
+    )
+    return path
+
+
+def rows(out: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def losses(out: Path) -> list[tuple[float | None, float | None]]:
+    return [(row.get("loss"), row.get("decode_loss")) for row in rows(out)]
+
+
+def test_encoder_pretraining_learns(encoder: Path) -> None:
+    history = [row["loss"] for row in rows(encoder)]
+    assert history[-1] < history[0] - 0.3
+    config, params = load_encoder(encoder)
+    assert config.d_model == 16 and params["shared/embedding"].shape == (60, 16)
+
+
+def test_both_branches_train_and_the_model_is_written(experiment: Path, tmp_path: Path) -> None:
+    main(Arguments(experiment, ("steps=40", "log_every=10")))
+    history = rows(tmp_path / "out")
+    assert history[-1]["decode_loss"] < history[0]["decode_loss"]
+    assert history[-1]["loss"] < history[0]["loss"]
+    model = load_trained_model(tmp_path / "out" / "model")
+    assert model.training["steps"] == 40 and isinstance(model.latent_mean, np.ndarray)
+    assert model.tokenizer is not None and model.params["unembed_kernel"].shape == (16, 60)
+
+
+def test_a_stopped_run_goes_on_with_the_same_losses(experiment: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    main(Arguments(experiment, (f"out={whole}",)))
+    # Constant rate, so the number of steps does not enter the numbers.
+    main(Arguments(experiment, (f"out={parts}", "steps=5")))
+    main(Arguments(experiment, (f"out={parts}",)))
+    assert losses(parts) == losses(whole)
+    a, b = (load_trained_model(out / "model").params for out in (whole, parts))
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), "steps=100000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "JAX_PLATFORMS": "cpu"})
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not ((out / "metrics.jsonl").is_file() and rows(out)):
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143
+    done = int(rows(out)[-1]["step"])
+    main(Arguments(experiment, (f"steps={done + 2}",)))
+    assert [row["step"] for row in rows(out)] == list(range(1, done + 3))
+
+
+def test_a_checkpoint_of_another_shape_is_refused(experiment: Path) -> None:
+    main(Arguments(experiment, ("steps=2",)))
+    with pytest.raises(CheckpointMismatchError):
+        main(Arguments(experiment, ("elf.hidden_size=24",)))
+
+
+def test_an_encoder_of_another_width_is_refused(experiment: Path) -> None:
+    with pytest.raises(CheckpointMismatchError, match="latent_size=16"):
+        main(Arguments(experiment, ("elf.latent_size=12",)))
+
+
+def test_foreign_tokens_and_a_missing_encoder_are_refused(experiment: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="token id"):
+        main(Arguments(experiment, ("elf.vocabulary_size=20",)))
+    with pytest.raises(CheckpointError, match="encoder"):
+        main(Arguments(experiment, (f"encoder={tmp_path}",)))
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("stepz=3", "stepz"),
+        ("flow.noise=3", r"flow\.noise"),
+        ("steps=many", "steps is 'many'"),
+        ("steps=0", "steps must be"),
+        ("flow.noise_scale=-1", "noise_scale is -1"),
+        ("optimizer.optimizer=sgd", "optimizer"),
+        ("elf=3", "elf is 3"),
+    ],
+)
+def test_silly_settings_are_refused_by_name(experiment: Path, override: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config(TrainConfig, experiment, (override,))
+
+
+def test_overrides_reach_nested_fields(experiment: Path) -> None:
+    config = load_config(TrainConfig, experiment, ("flow.noise_scale=1e-1", "optimizer.schedule=cosine"))
+    assert config.flow.noise_scale == 0.1 and config.optimizer.schedule == "cosine" and config.elf.depth == 1
+
+
+def test_learning_rate_and_ema() -> None:
+    rate = learning_rate(OptimizerConfig(blr=1e-3, warmup_steps=10), batch_size=512, steps=100)
+    assert float(rate(0)) == 0 and float(rate(5)) == pytest.approx(1e-3) and float(rate(90)) == pytest.approx(2e-3)
+    cosine = learning_rate(OptimizerConfig(blr=1e-3, warmup_steps=10, schedule="cosine"), 256, 100)
+    assert float(cosine(100)) == pytest.approx(0, abs=1e-9)
+    assert float(ema_decay(0, 0.999)) == pytest.approx(0.1) and float(ema_decay(10**6, 0.999)) == pytest.approx(0.999)
+
+
+def test_muon_takes_hidden_matrices_only() -> None:
+    assert takes_muon("blocks_0/attn/qkv/kernel") and takes_muon("text_proj/proj1/kernel")
+    assert not any(map(takes_muon, ("unembed_kernel", "proj_kernel", "shared/embedding", "t_emb_tokens", "proj_bias")))

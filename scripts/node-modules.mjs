@@ -1,0 +1,21 @@
+// The JavaScript packages of package-lock.json, installed on first use and after the lock file changed.
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { must } from "./run.mjs";
+import { isCurrent, markCurrent } from "./stamp.mjs";
+
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+export async function ensureNodeModules() {
+  const lock = join(root, "package-lock.json");
+  const stamp = join(root, "node_modules", ".elf-stamp");
+  if (isCurrent(stamp, [lock])) return;
+  console.log("Installing the JavaScript packages (once, about half a minute) …");
+  await must(
+    "npm could not install the packages. Check the network and that `node --version` is 20.19 or newer, then try again.",
+    "npm",
+    ["ci", "--no-audit", "--no-fund"],
+    { cwd: root },
+  );
+  markCurrent(stamp, [lock]);
+}
