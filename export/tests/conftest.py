@@ -1,6 +1,13 @@
 """Small things that several tests need: a tokenizer and a dataset made from sentences written here."""
 
+import os
+import tempfile
 from pathlib import Path
+
+# Tests compile the same small graphs again and again: one cache for all, subprocesses too. Set before JAX loads.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="elf-jax-cache-")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PLATFORMS"] = "cpu"
 
 import pytest
 

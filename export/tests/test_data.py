@@ -75,7 +75,7 @@ def test_too_large_a_vocabulary_is_refused() -> None:
 
 
 def test_a_broken_tokenizer_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="tok.json"):
+    with pytest.raises(CheckpointError, match=r"tok\.json"):
         load_tokenizer(write(tmp_path / "tok.json", "{}"))
 
 

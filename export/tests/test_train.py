@@ -42,9 +42,21 @@ def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_
     out = tmp_path_factory.mktemp("encoder")
     pretrain_encoder(
         EncoderArguments(
-            data=prepared / "train", tokenizer=tokenizer_file, out=out, steps=60, batch_size=16, length=32,
-            d_model=16, d_kv=8, d_ff=32, layers=1, heads=2, warmup_steps=2, blr=0.1, compute_dtype="float32",
-        )  # fmt: skip
+            data=prepared / "train",
+            tokenizer=tokenizer_file,
+            out=out,
+            steps=60,
+            batch_size=16,
+            length=32,
+            d_model=16,
+            d_kv=8,
+            d_ff=32,
+            layers=1,
+            heads=2,
+            warmup_steps=2,
+            blr=0.1,
+            compute_dtype="float32",
+        )
     )
     return out
 
@@ -116,7 +128,7 @@ def test_a_checkpoint_of_another_shape_is_refused(experiment: Path) -> None:
 
 
 def test_an_encoder_of_another_width_is_refused(experiment: Path) -> None:
-    with pytest.raises(CheckpointMismatchError, match="latent_size=16"):
+    with pytest.raises(CheckpointMismatchError, match="16 wide"):
         main(Arguments(experiment, ("elf.latent_size=12",)))
 
 

@@ -63,7 +63,9 @@ def load_dataset(directory: Path) -> TokenDataset:
 
 def _ragged(column: pa.ChunkedArray) -> Ragged:
     array = column.combine_chunks()
-    return Ragged(array.flatten().to_numpy().astype(np.int32), np.concatenate([[0], np.cumsum(array.value_lengths().to_numpy())]))
+    return Ragged(
+        array.flatten().to_numpy().astype(np.int32), np.concatenate([[0], np.cumsum(array.value_lengths().to_numpy())])
+    )
 
 
 def check_vocabulary(dataset: TokenDataset, vocabulary_size: int) -> None:

@@ -1,6 +1,6 @@
 """The T5 v1.0 encoder that makes ELF's embeddings: frozen while the flow trains (spec section 2, *T5 encoder*).
 
-Pre-RMSNorm blocks, no biases, ReLU feed-forward, unscaled attention with a relative-position bias of layer 0 shared by all.
+Pre-RMSNorm blocks, no biases, ReLU feed-forward, unscaled attention with one relative-position bias for all layers.
 """
 
 import math
@@ -39,9 +39,7 @@ class SelfAttention(nnx.Module):
         normal = jax.nn.initializers.normal
 
         def dense(in_size: int, out_size: int, std: float) -> Dense:
-            return Dense(
-                in_size, out_size, rngs=rngs, use_bias=False, init=normal(std), compute_dtype=compute_dtype
-            )
+            return Dense(in_size, out_size, rngs=rngs, use_bias=False, init=normal(std), compute_dtype=compute_dtype)
 
         # T5's initialisation: the scores are unscaled, so the queries start small instead.
         self.q = dense(config.d_model, inner, (config.d_model * config.d_kv) ** -0.5)
@@ -113,13 +111,14 @@ class Block(nnx.Module):
 
 class Stack(nnx.Module):
     def __init__(self, config: T5Config, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
-        for i in range(config.layers):
-            setattr(self, f"block_{i}", Block(config, i == 0, compute_dtype, rngs))
+        self.block_0 = Block(config, True, compute_dtype, rngs)
+        for i in range(1, config.layers):
+            setattr(self, f"block_{i}", Block(config, False, compute_dtype, rngs))
         self.final_layer_norm = RMSNorm(config.d_model)
 
 
 def relative_buckets(length: int, config: T5Config) -> np.ndarray:
-    """Bucket of each (query, key) offset, (L, L) int32: half for each direction, exact when near, logarithmic beyond."""
+    """Bucket of each (query, key) offset, (L, L) int32: half per direction, exact when near, logarithmic beyond."""
     offset = np.arange(length)[None, :] - np.arange(length)[:, None]
     half = config.relative_buckets // 2
     exact = half // 2
@@ -167,7 +166,9 @@ def encoder_from_params(
     return bind(graphdef, {name: jnp.asarray(value) for name, value in params.items()})
 
 
-def abstract_encoder(config: T5Config, compute_dtype: jnp.dtype = jnp.float32) -> tuple[nnx.GraphDef[T5Encoder], Params]:
+def abstract_encoder(
+    config: T5Config, compute_dtype: jnp.dtype = jnp.float32
+) -> tuple[nnx.GraphDef[T5Encoder], Params]:
     """Structure and parameter shapes of an encoder; computes no weights."""
     module = nnx.eval_shape(lambda: T5Encoder(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
     state = nnx.to_flat_state(nnx.state(module, nnx.Param))

@@ -75,7 +75,12 @@ def run_loop(
                 now = time.monotonic()
                 rate = len(window) * tokens_per_step / (now - last_log)
                 left = (now - begin) / (done - first) * (config.steps - done)
-                row = {"step": done, **means, "tokens_per_second": round(rate), "seconds": round(spent + now - begin, 1)}
+                row = {
+                    "step": done,
+                    **means,
+                    "tokens_per_second": round(rate),
+                    "seconds": round(spent + now - begin, 1),
+                }
                 metrics_file.write(json.dumps(row) + "\n")
                 metrics_file.flush()
                 shown = "  ".join(f"{name} {value:.4f}" for name, value in means.items())

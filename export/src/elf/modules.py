@@ -18,6 +18,8 @@ Params = dict[str, jax.Array]
 
 M = TypeVar("M", bound=nnx.Module)
 
+XAVIER = jax.nn.initializers.xavier_uniform()
+
 
 def matmul(x: jax.Array, kernel: jax.Array, compute_dtype: jnp.dtype) -> jax.Array:
     """x (…, in) · kernel (in, out) → (…, out) float32, multiplied in `compute_dtype` and summed in float32."""
@@ -34,7 +36,7 @@ class Dense(nnx.Module):
         *,
         rngs: nnx.Rngs,
         use_bias: bool = True,
-        init: jax.nn.initializers.Initializer = jax.nn.initializers.xavier_uniform(),
+        init: jax.nn.initializers.Initializer = XAVIER,
         compute_dtype: jnp.dtype = jnp.float32,
     ):
         self.kernel = nnx.Param(init(rngs.params(), (in_size, out_size)))

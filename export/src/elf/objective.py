@@ -58,7 +58,7 @@ def denoise_loss(
 def decode_loss(
     network: ELF, x: jax.Array, ids: jax.Array, loss_mask: jax.Array, key: jax.Array, flow: FlowConfig
 ) -> jax.Array:
-    """Mean cross-entropy of the tokens `ids` (B, L) read from latents that carry noise of its own strength per token."""
+    """Mean cross-entropy of the tokens `ids` (B, L) read from latents with a noise strength of its own per token."""
     mix_key, noise_key, scale_key = jax.random.split(key, 3)
     clean = jax.nn.sigmoid(flow.decoder_p_mean + flow.decoder_p_std * jax.random.normal(mix_key, ids.shape))[..., None]
     latent = clean * x + (1 - clean) * flow.decoder_noise_scale * jax.random.normal(noise_key, x.shape)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import jax.numpy as jnp
 import optax
 from optax.contrib import MuonDimensionNumbers, muon
 
@@ -71,7 +72,5 @@ def make_optimizer(config: OptimizerConfig, batch_size: int, steps: int) -> opta
 
 
 def ema_decay(step, longest: float):
-    """EMA decay at update `step` (from 0): min(longest, (1 + step) / (10 + step)), so that short runs forget their start."""
-    import jax.numpy as jnp
-
+    """EMA decay at update `step` (from 0): min(longest, (1 + step) / (10 + step)); short runs forget their start."""
     return jnp.minimum(longest, (1.0 + step) / (10.0 + step))

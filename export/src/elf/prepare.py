@@ -42,7 +42,9 @@ def split_into_windows(text: str, tokenizer: tokenizers.Tokenizer, max_length: i
 
     A single sentence that is longer is cut hard.
     """
-    sentences = [encoding.ids for encoding in tokenizer.encode_batch(SENTENCE_END.split(text), add_special_tokens=False)]
+    sentences = [
+        encoding.ids for encoding in tokenizer.encode_batch(SENTENCE_END.split(text), add_special_tokens=False)
+    ]
     windows: list[list[int]] = []
     current: list[int] = []
     for ids in sentences:

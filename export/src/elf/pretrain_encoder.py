@@ -99,9 +99,7 @@ def main(arguments: Arguments) -> None:
     key = jax.random.key(arguments.seed)
 
     def loss_function(params: Params, ids: jax.Array, real: jax.Array, key: jax.Array) -> jax.Array:
-        hidden, positions, counts = hide_tokens(
-            key, ids, real, arguments.masked, mask_id, config.vocabulary_size
-        )
+        hidden, positions, counts = hide_tokens(key, ids, real, arguments.masked, mask_id, config.vocabulary_size)
         output = bind(graphdef, params)(hidden)
         at = jnp.take_along_axis(output, positions[..., None], axis=1)
         dtype = jnp.dtype(arguments.compute_dtype)

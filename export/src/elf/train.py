@@ -1,4 +1,4 @@
-"""Train an ELF: one YAML per experiment, `field=value` over it, resumed from the newest checkpoint of its output folder.
+"""Train an ELF: one YAML per experiment, `field=value` over it, resumed from the newest checkpoint of its folder.
 
 Runs from source with JAX, Flax, Optax, Orbax, NumPy, pyarrow and safetensors alone.
 """
@@ -90,8 +90,16 @@ def load_encoder(directory: Path) -> tuple[T5Config, FlatParams]:
         ) from error
 
 
-def make_step(config: TrainConfig, dataset: TokenDataset, encoder_config: T5Config, encoder_params: FlatParams):
-    """The initial state and `step_function(state, step)` of a run. The state is (params, ema, optimizer state)."""
+def make_step(
+    config: TrainConfig,
+    dataset: TokenDataset,
+    encoder_config: T5Config,
+    encoder_params: FlatParams,
+    mean: float | np.ndarray,
+    std: float | np.ndarray,
+):
+    """The initial state and `step_function(state, step)` of a run. The state is (params, ema, optimizer state);
+    latents are (encoder output − mean) / std."""
     elf = config.elf
     if encoder_config.d_model != elf.latent_size:
         raise CheckpointMismatchError(
@@ -101,7 +109,6 @@ def make_step(config: TrainConfig, dataset: TokenDataset, encoder_config: T5Conf
     check_vocabulary(dataset, min(elf.vocabulary_size, encoder_config.vocabulary_size))
     dtype = jnp.dtype(config.compute_dtype)
     encoder = encoder_from_params(encoder_config, encoder_params, dtype)
-    mean, std = normalisation(config, dataset, encoder_config, encoder_params)
     graphdef, params = split(ELF(elf, rngs=nnx.Rngs(config.seed), compute_dtype=dtype))
     optimizer = make_optimizer(config.optimizer, config.batch_size, config.steps)
     key = jax.random.key(config.seed)
@@ -140,7 +147,7 @@ def make_step(config: TrainConfig, dataset: TokenDataset, encoder_config: T5Conf
         metrics = {
             "loss": jnp.nan if decode else loss,
             "decode_loss": loss if decode else jnp.nan,
-            "gradient_norm": optax.global_norm(gradients),
+            "gradient_norm": optax.tree.norm(gradients),
         }
         return (params, ema, opt_state), metrics
 
@@ -177,8 +184,8 @@ def main(arguments: Arguments) -> None:
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     dataset = load_dataset(config.data)
     encoder_config, encoder_params = load_encoder(config.encoder)
-    state, step_function = make_step(config, dataset, encoder_config, encoder_params)
     mean, std = normalisation(config, dataset, encoder_config, encoder_params)
+    state, step_function = make_step(config, dataset, encoder_config, encoder_params, mean, std)
 
     def write_model(state, step: int, seconds: float) -> None:
         _, ema, _ = state

@@ -1,4 +1,4 @@
-"""A trained model at rest: configuration, weights under their official names, and what is needed to read text with it."""
+"""A trained model at rest: configuration, weights under their official names, and what it takes to read its text."""
 
 import json
 import shutil
