@@ -118,8 +118,11 @@ export function notStarted(backend: Backend, cause: unknown): RuntimeError {
   );
 }
 
-/** Threads need shared memory, which a browser gives only to isolated pages. In Node the wasm build has one thread. */
+/**
+ * Threads need shared memory, which a browser gives only to isolated pages; in Node the wasm build has one. Half of the
+ * cores: threads wait for each other by spinning, so one more than there are free cores slows all of them down.
+ */
 function threadCount(): number {
   if (!globalThis.crossOriginIsolated || typeof navigator === "undefined") return 1;
-  return Math.max(1, Math.min(8, navigator.hardwareConcurrency ?? 1));
+  return Math.max(1, Math.min(4, Math.ceil((navigator.hardwareConcurrency ?? 1) / 2)));
 }
