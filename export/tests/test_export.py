@@ -14,6 +14,7 @@ from elf.config import ElfConfig, FlowConfig
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError
 from elf.export import Arguments, export_model
 from elf.make_random import PLAIN_TEXT, random_model
+from elf.model_card import model_card
 from elf.networks import OnnxNetwork
 from elf.onnx_graphs import build_graphs
 from elf.sampling import SamplerSettings, sample
@@ -133,7 +134,25 @@ def test_hub_files_and_card(folder, model):
     for seed in (0, 9):
         settings = SamplerSettings(steps=3, seed=seed)
         tokens = sample(OnnxNetwork(folder / "onnx"), settings, model.flow, (1, 6, 8)).tokens[0].tolist()
-        assert f"- seed {seed}: {export.text_of(model, tokens) or '(empty)'}\n" in card
+        assert f"- seed {seed}: {export.text_of(model, tokens) or '(empty)'}\n" in card.replace("\\", "")
+
+
+def test_card_tells_how_the_model_was_trained(folder):
+    facts = {
+        "command": "elf train --config a_b.yml",
+        "corpus": "Stories | <other>",
+        "steps": 12000,
+        "seconds": 5400,
+        "losses": {"loss": 0.41, "decode_loss": 2.5},
+        "config": {"batch_size": 64},
+    }
+    card = model_card(read(folder / "manifest.json"), read(folder / "parity.json"), facts, [(3, "a *b* <c>")])
+    assert "| command | elf train --config a\\_b.yml |" in card
+    assert r"| corpus | Stories \| \<other\> |" in card
+    assert "| steps | 12,000 |" in card and "| time | 1 h 30 min |" in card
+    assert "| losses | loss 0.41, decode loss 2.5 |" in card
+    assert '"batch_size": 64' in card
+    assert r"- seed 3: a \*b\* \<c\>" in card
 
 
 def test_parity_report(folder):

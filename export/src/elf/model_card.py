@@ -1,6 +1,7 @@
 """The README.md of an exported model."""
 
 import json
+import re
 from typing import Any
 
 TEMPLATE = """\
@@ -89,7 +90,7 @@ def model_card(
             f" self-conditioning scale {defaults['selfCondScale']:g},"
             f" {defaults['schedule']} schedule."
         ),
-        samples="\n".join(f"- seed {seed}: {text or '(empty)'}" for seed, text in samples),
+        samples="\n".join(f"- seed {seed}: {_escape(text) or '(empty)'}" for seed, text in samples),
     )
 
 
@@ -98,10 +99,33 @@ def _table(rows: dict[str, Any]) -> str:
 
 
 def _training(training: dict[str, Any]) -> str:
+    """The facts of a training run: short ones as a table, its configuration folded away below."""
     if not training:
         return "No record of a training run came with this model."
+    config = training.get("config")
     rows = {}
     for name, value in training.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        rows[name.replace("_", " ")] = text.replace("|", "\\|").replace("\n", " ")
-    return f"| | |\n|---|---|\n{_table(rows)}"
+        if name == "config":
+            continue
+        if name == "seconds":
+            name, value = "time", _duration(value)
+        elif isinstance(value, dict):
+            value = ", ".join(f"{key.replace('_', ' ')} {number}" for key, number in value.items())
+        elif isinstance(value, int):
+            value = f"{value:,}"
+        rows[name.replace("_", " ")] = _escape(str(value))
+    table = f"| | |\n|---|---|\n{_table(rows)}"
+    if not config:
+        return table
+    details = json.dumps(config, indent=2, ensure_ascii=False)
+    return f"{table}\n\n<details><summary>Configuration</summary>\n\n```json\n{details}\n```\n\n</details>"
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _escape(text: str) -> str:
+    """Text that Markdown shows as it is, on one line and inside a table."""
+    return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", " ".join(text.split()))
