@@ -1,0 +1,29 @@
+import { Tooltip } from "radix-ui";
+import "./App.css";
+import { Announcer } from "./alerts/Announcer";
+import { Controls } from "./controls/Controls";
+import { Header } from "./header/Header";
+import { ShortcutsDialog } from "./help/ShortcutsDialog";
+import { Shelf } from "./shelf/Shelf";
+import { Stage } from "./stage/Stage";
+import { Transport } from "./transport/Transport";
+
+export function App() {
+  return (
+    <Tooltip.Provider delayDuration={400}>
+      <div className="app">
+        <Header />
+        <main className="app-main">
+          <section className="app-centre" aria-label="The text and its time">
+            <Stage />
+            <Transport />
+          </section>
+          <Controls />
+        </main>
+        <Shelf />
+      </div>
+      <Announcer />
+      <ShortcutsDialog />
+    </Tooltip.Provider>
+  );
+}

@@ -1,0 +1,29 @@
+import { createContext, useContext } from "react";
+import { useStore } from "zustand";
+import type { StoreApi } from "zustand/vanilla";
+import type { Run } from "./run/run";
+import { selectedRun } from "./stores/runs";
+import type { Studio } from "./studio";
+
+const Context = createContext<Studio | null>(null);
+
+export const StudioProvider = Context.Provider;
+
+export function useStudio(): Studio {
+  const studio = useContext(Context);
+  if (!studio) throw new Error("This component stands outside the StudioProvider.");
+  return studio;
+}
+
+type StoreName = { [Name in keyof Studio]: Studio[Name] extends StoreApi<infer _> ? Name : never }[keyof Studio];
+type StateOf<Name extends StoreName> = Studio[Name] extends StoreApi<infer State> ? State : never;
+
+/** Reads one of the studio's stores, and renders again when what `select` returns changes. */
+export function useStudioStore<Name extends StoreName, T>(name: Name, select: (state: StateOf<Name>) => T): T {
+  const store = useStudio()[name] as unknown as StoreApi<StateOf<Name>>;
+  return useStore<StoreApi<StateOf<Name>>, T>(store, select);
+}
+
+export function useSelectedRun(): Run | undefined {
+  return useStudioStore("runs", selectedRun);
+}

@@ -1,0 +1,91 @@
+import { useStudio, useStudioStore } from "../StudioContext";
+import { Choice } from "../ui/Choice";
+import "./Controls.css";
+import { GeneratePanel } from "./GeneratePanel";
+import { NumberField } from "./NumberField";
+import { Presets } from "./Presets";
+import { SeedField } from "./SeedField";
+
+const METHODS = [
+  { value: "ode", label: "ODE" },
+  { value: "sde", label: "SDE" },
+] as const;
+
+const SCHEDULES = [
+  { value: "logit_normal", label: "Logit-normal" },
+  { value: "uniform", label: "Uniform" },
+] as const;
+
+/** All that decides what the next run writes. */
+export function Controls() {
+  const { settings } = useStudio();
+  const { method, schedule } = useStudioStore("settings", ({ values }) => values);
+  const { set } = settings.getState();
+  return (
+    <aside className="controls" aria-label="Write a new text">
+      <GeneratePanel />
+      <Presets />
+      <section className="control-group">
+        <h2>Sampler</h2>
+        <NumberField
+          name="steps"
+          label="Steps"
+          symbol="N"
+          slider={{ to: 128, step: 1 }}
+          explanation="Stops on the way from noise to text. More of them make cleaner text and take longer."
+        />
+        <div className="control">
+          <Choice label="Method" value={method} options={METHODS} onChange={(value) => set({ method: value })} />
+          <p className="control-note">
+            {method === "ode"
+              ? "Straight along the flow: what the start noise says is final."
+              : "Adds a little fresh noise before every step, so that early mistakes can be mended."}
+          </p>
+        </div>
+        {method === "sde" && (
+          <NumberField
+            name="gamma"
+            label="Fresh noise"
+            symbol="γ"
+            slider={{ to: 4, step: 0.1 }}
+            explanation="How much noise comes back before each step. None leaves mistakes standing, much blurs the text again."
+          />
+        )}
+        <div className="control">
+          <Choice
+            label="Schedule"
+            value={schedule}
+            options={SCHEDULES}
+            onChange={(value) => set({ schedule: value })}
+          />
+          <p className="control-note">
+            {schedule === "uniform"
+              ? "Steps evenly spread in t, from noise to text."
+              : "Most steps while the text is still vague, where the words are chosen. Drawn from the seed."}
+          </p>
+        </div>
+      </section>
+      <section className="control-group">
+        <h2>Guidance</h2>
+        <NumberField
+          name="selfCondScale"
+          label="Self-conditioning"
+          symbol="w"
+          slider={{ from: 0.5, to: 5, step: 0.1 }}
+          explanation="How far it trusts its own last guess. Higher is safer, plainer prose; above 5 it was never trained."
+        />
+      </section>
+      <section className="control-group">
+        <h2>Start</h2>
+        <SeedField />
+        <NumberField
+          name="length"
+          label="Length"
+          symbol="L"
+          slider={{ from: 1, step: 1 }}
+          explanation="Tokens to write. The text may end sooner; what stands after its end fades."
+        />
+      </section>
+    </aside>
+  );
+}

@@ -1,0 +1,55 @@
+import { Slider } from "radix-ui";
+import { useId } from "react";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { limitsOf, type NumberSetting } from "../stores/settings";
+import "./NumberField.css";
+import { NumberInput } from "./NumberInput";
+
+interface Props {
+  name: NumberSetting;
+  label: string;
+  /** The paper's letter for it. */
+  symbol: string;
+  /** What it does to the text, in one sentence. */
+  explanation: string;
+  /** The span worth sliding through; more can be typed. */
+  slider: { from?: number; to?: number; step: number };
+}
+
+/** A number to slide or to type. */
+export function NumberField({ name, label, symbol, explanation, slider }: Props) {
+  const { settings } = useStudio();
+  const id = useId();
+  const value = useStudioStore("settings", ({ values }) => values[name]);
+  const maxLength = useStudioStore("settings", ({ maxLength }) => maxLength);
+  const limits = limitsOf(name, maxLength);
+  const from = Math.max(limits.least, slider.from ?? limits.least);
+  const to = Math.min(limits.greatest, slider.to ?? limits.greatest);
+  return (
+    <div className="control">
+      <div className="number-row">
+        <label htmlFor={id}>
+          {label} <i>{symbol}</i>
+        </label>
+        <NumberInput id={id} name={name} describedBy={`${id}-note`} />
+      </div>
+      <Slider.Root
+        className="slider"
+        min={from}
+        max={to}
+        step={slider.step}
+        value={[Math.min(to, Math.max(from, value))]}
+        // Sliding in tenths gives 1.2000000000000002 now and then.
+        onValueChange={([slid = value]) => settings.getState().enter(name, String(Number(slid.toFixed(4))))}
+      >
+        <Slider.Track className="slider-track">
+          <Slider.Range className="slider-range" />
+        </Slider.Track>
+        <Slider.Thumb className="slider-thumb" aria-label={`${label} ${symbol}`} aria-valuetext={String(value)} />
+      </Slider.Root>
+      <p className="control-note" id={`${id}-note`}>
+        {explanation}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+import { useStudio, useStudioStore } from "../StudioContext";
+import type { NumberSetting } from "../stores/settings";
+
+interface Props {
+  id: string;
+  name: NumberSetting;
+  describedBy?: string;
+  label?: string;
+}
+
+/** The field to type a number in. What cannot be used stays as typed, with the reason, until it is put right. */
+export function NumberInput({ id, name, describedBy, label }: Props) {
+  const { settings } = useStudio();
+  const value = useStudioStore("settings", ({ values }) => values[name]);
+  const refusal = useStudioStore("settings", ({ refusals }) => refusals[name]);
+  const { enter, forgive } = settings.getState();
+  return (
+    <>
+      <input
+        id={id}
+        className="number-input"
+        type="text"
+        inputMode="decimal"
+        autoComplete="off"
+        spellCheck={false}
+        value={refusal?.typed ?? String(value)}
+        aria-label={label}
+        aria-invalid={refusal !== undefined}
+        aria-describedby={[refusal && `${id}-refusal`, describedBy].filter(Boolean).join(" ")}
+        onChange={({ target }) => enter(name, target.value)}
+        onFocus={({ target }) => target.select()}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !refusal) return;
+          event.preventDefault();
+          forgive(name);
+        }}
+      />
+      {refusal && (
+        <p className="number-refusal" id={`${id}-refusal`} role="alert">
+          {refusal.message}
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,33 @@
+import { useStudio, useStudioStore } from "../StudioContext";
+import "./Presets.css";
+import { isPreset, presetsFor } from "./presets";
+
+export function Presets() {
+  const { settings } = useStudio();
+  const values = useStudioStore("settings", ({ values }) => values);
+  const presets = presetsFor(useStudioStore("settings", ({ defaults }) => defaults));
+  const chosen = presets.find((preset) => isPreset(preset, values));
+  return (
+    <section className="presets" aria-label="Presets">
+      <ul>
+        {presets.map((preset) => (
+          <li key={preset.id}>
+            <button
+              type="button"
+              aria-pressed={preset === chosen}
+              title={preset.note}
+              onClick={() => {
+                const { gamma, ...others } = preset.settings;
+                // An ODE leaves γ alone, so that switching back to SDE finds it again.
+                settings.getState().apply(preset.settings.method === "ode" ? others : { ...others, gamma });
+              }}
+            >
+              {preset.label}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p className="control-note">{chosen?.note ?? "Settings of your own."}</p>
+    </section>
+  );
+}

@@ -1,0 +1,71 @@
+import { Popover } from "radix-ui";
+import { backendName, formatBytes } from "../run/describe";
+import { RECORDED_RUN_ID } from "../run/run";
+import { useStudioStore } from "../StudioContext";
+import { downloadBytes, type ModelStore } from "../stores/model";
+import "./ModelChip.css";
+
+const PRECISION = { f32: "32-bit", f16: "16-bit" } as const;
+
+const STATUS_NAMES = { recorded: "not loaded", loading: "loading", ready: "ready", error: "failed to load" } as const;
+
+/** Which model this is and where it stands; opens its particulars. */
+export function ModelChip() {
+  const model = useStudioStore("model", (state) => state);
+  const recordedTitle = useStudioStore("runs", ({ runs }) => runs.find(({ id }) => id === RECORDED_RUN_ID)?.modelTitle);
+  const title = model.manifest?.title ?? recordedTitle ?? model.name;
+  return (
+    <Popover.Root>
+      <Popover.Trigger className="model-chip" data-status={model.status} data-testid="model-chip">
+        <i className="model-dot" aria-hidden="true" />
+        <span className="model-title">{title}</span>
+        <span className="model-state">{shortState(model, recordedTitle !== undefined)}</span>
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Content className="model-card" sideOffset={8} collisionPadding={12} align="start">
+          <h2>{title}</h2>
+          {model.manifest && <p>{model.manifest.description}</p>}
+          <dl>
+            {particulars(model).map(([name, value]) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+          <p className="model-privacy">It runs on this device. Nothing you do here is sent anywhere.</p>
+        </Popover.Content>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}
+
+function shortState({ status, loaded, manifest, progress }: ModelStore, recorded: boolean): string {
+  if (status === "error") return "not loaded";
+  if (status === "recorded") return recorded ? "recorded" : "not loaded";
+  if (loaded && manifest) {
+    return [backendName(loaded.backend), PRECISION[manifest.dtype], formatBytes(downloadBytes(manifest))].join(" · ");
+  }
+  const download = progress?.phase === "download" ? progress.download : null;
+  return download
+    ? `loading ${Math.floor((100 * download.loadedBytes) / Math.max(1, download.totalBytes))} %`
+    : "loading";
+}
+
+function particulars({ status, manifest, loaded, name }: ModelStore): [string, string][] {
+  const rows: [string, string][] = [["State", STATUS_NAMES[status]]];
+  if (loaded) rows.push(["Runs on", `${backendName(loaded.backend)}. ${loaded.backendReason}`]);
+  if (manifest) {
+    const { architecture, dtype, licence } = manifest;
+    rows.push(
+      ["Parameters", `${(architecture.parameters / 1e6).toFixed(1)} million, ${PRECISION[dtype]}`],
+      ["Download", formatBytes(downloadBytes(manifest))],
+      [
+        "Writes",
+        `up to ${architecture.maxLength} tokens from a vocabulary of ${architecture.vocabularySize.toLocaleString("en")}`,
+      ],
+      ["Licence", licence],
+    );
+  }
+  return [...rows, ["Folder", `models/${name}/`]];
+}

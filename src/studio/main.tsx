@@ -1,0 +1,54 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import "@fontsource-variable/inter/wght.css";
+import "@fontsource-variable/source-serif-4/wght.css";
+import "@fontsource-variable/source-serif-4/wght-italic.css";
+import "./tokens.css";
+import "./base.css";
+import { createEngine } from "../engine/client";
+import { fetchManifest } from "../model/weights";
+import { App } from "./App";
+import { listenToKeyboard } from "./actions/keyboard";
+import { readAddress } from "./address";
+import { startPlayer } from "./player";
+import { fetchRecording } from "./recording";
+import { StudioProvider } from "./StudioContext";
+import { browserArchive } from "./stores/archive";
+import { browserStorage } from "./stores/persisted";
+import { createStudio } from "./studio";
+import { applyTheme } from "./theme";
+
+const studio = createStudio({
+  address: readAddress(location.search),
+  engine: createEngine(),
+  storage: browserStorage(),
+  archive: browserArchive(),
+  fetchRecording: (model) => fetchRecording(model),
+  fetchManifest: (model) =>
+    fetchManifest({
+      baseUrl: new URL(`models/${model}/`, document.baseURI).href,
+      fetchFile: (url, init) => fetch(url, init),
+    }),
+  now: Date.now,
+  // Not randomUUID: browsers leave it out on plain http.
+  newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
+});
+
+const motion = matchMedia("(prefers-reduced-motion: reduce)");
+studio.playback.getState().showStills(motion.matches);
+motion.addEventListener("change", ({ matches }) => studio.playback.getState().showStills(matches));
+
+applyTheme(studio.preferences);
+startPlayer(studio.playback, studio.preferences);
+listenToKeyboard(studio);
+void studio.open();
+
+const root = document.getElementById("root");
+if (!root) throw new Error("index.html has no element with the id root.");
+createRoot(root).render(
+  <StrictMode>
+    <StudioProvider value={studio}>
+      <App />
+    </StudioProvider>
+  </StrictMode>,
+);

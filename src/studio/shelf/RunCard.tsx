@@ -1,0 +1,61 @@
+import { useEffect, useRef } from "react";
+import { describeOrigin, describeSettings } from "../run/describe";
+import { joinText } from "../run/pieces";
+import { lastFrame, type Run } from "../run/run";
+import { settlingOf } from "../run/settling";
+import { useStudio } from "../StudioContext";
+import { Icon } from "../ui/Icon";
+import "./RunCard.css";
+
+/** One run: where it comes from, how it was made, how its words settled over the steps, and how its text begins. */
+export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
+  const { runs } = useStudio();
+  const card = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (selected) card.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [selected]);
+  const last = lastFrame(run);
+  const text = run.text || (last ? joinText(last.holds.tokens, run.pieces, run.eos) : "");
+  return (
+    <li className="run-card" ref={card} data-status={run.status}>
+      <button
+        type="button"
+        className="run-card-open"
+        aria-pressed={selected}
+        onClick={() => runs.getState().select(run.id)}
+      >
+        <span className="run-card-origin">
+          {describeOrigin(run)}
+          <SettlingCurve run={run} />
+        </span>
+        <span className="run-card-settings">{describeSettings(run.trajectory.settings)}</span>
+        <span className="run-card-text">{text || "No words yet."}</span>
+      </button>
+      {run.origin === "generated" && run.status !== "running" && (
+        <button
+          type="button"
+          className="action-button run-card-delete"
+          aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
+          onClick={() => runs.getState().remove(run.id)}
+        >
+          <Icon name="remove" size={16} />
+        </button>
+      )}
+    </li>
+  );
+}
+
+/** Share of the words settled, step by step: the run's shape at a glance. */
+function SettlingCurve({ run }: { run: Run }) {
+  const settling = settlingOf(run, "holds");
+  if (!settling || settling.words === 0) return null;
+  const last = Math.max(1, settling.wordsByFrame.length - 1);
+  const points = settling.wordsByFrame
+    .map((count, step) => `${((48 * step) / last).toFixed(1)},${(12 - (11 * count) / settling.words).toFixed(1)}`)
+    .join(" ");
+  return (
+    <svg width="48" height="13" viewBox="0 0 48 13" aria-hidden="true">
+      <polyline points={points} fill="none" stroke="var(--data)" strokeWidth="1.5" strokeLinejoin="round" />
+    </svg>
+  );
+}

@@ -1,0 +1,38 @@
+import { useEffect } from "react";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { RunCard } from "./RunCard";
+import "./Shelf.css";
+
+/** Seconds in which a deletion can be taken back. */
+const UNDO_SECONDS = 8;
+
+/** Every run there is to look at. A new one never takes the place of an old one. */
+export function Shelf() {
+  const { runs: store } = useStudio();
+  const { runs, selectedId, deleted } = useStudioStore("runs", (state) => state);
+
+  useEffect(() => {
+    if (!deleted) return;
+    const timer = setTimeout(() => store.getState().forget(), 1000 * UNDO_SECONDS);
+    return () => clearTimeout(timer);
+  }, [deleted, store]);
+
+  if (runs.length === 0 && !deleted) return null;
+  return (
+    <section className="shelf" aria-label="Runs">
+      <ul>
+        {runs.map((run) => (
+          <RunCard key={run.id} run={run} selected={run.id === selectedId} />
+        ))}
+      </ul>
+      {deleted && (
+        <p className="shelf-undo" role="status">
+          Run deleted.
+          <button type="button" onClick={() => store.getState().restore()}>
+            Undo
+          </button>
+        </p>
+      )}
+    </section>
+  );
+}

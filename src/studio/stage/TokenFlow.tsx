@@ -1,0 +1,105 @@
+import { Fragment, type KeyboardEvent, useMemo, useState } from "react";
+import type { Reading } from "../../flow/network";
+import { blurOf, certaintyOf } from "../run/certainty";
+import { type TokenText, tokenName, tokenTexts } from "../run/pieces";
+import type { ReadingName, Run } from "../run/run";
+import { changedPositions } from "../run/settling";
+import { useStudio, useStudioStore } from "../StudioContext";
+import "./TokenFlow.css";
+import { nextToken } from "./nextToken";
+
+/** One frame's tokens as running text, each inked by how sure the model is of it. */
+export function TokenFlow({ run, index, reading }: { run: Run; index: number; reading: ReadingName }) {
+  const { view } = useStudio();
+  const inspected = useStudioStore("view", ({ inspected }) => inspected);
+  const [home, setHome] = useState(0);
+  const { frames } = run.trajectory;
+  const shown = frames[index]?.[reading] as Reading;
+  const texts = useMemo(() => tokenTexts(shown.tokens, run.pieces, run.eos).filter(isVisible), [shown, run]);
+  const changed = useMemo(() => changedPositions(frames, index, reading), [frames, index, reading]);
+  // The token that Tab reaches. Its position may be empty in this frame.
+  const reached = texts.find(({ position }) => position >= home)?.position ?? texts[0]?.position;
+
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const next = nextToken(event.key, texts, reached);
+    if (next === undefined) return;
+    // Keeps the arrows from moving time as well.
+    event.preventDefault();
+    event.currentTarget.querySelector<HTMLElement>(`[data-position="${next}"]`)?.focus();
+  };
+
+  return (
+    // Also after the switch of readings: the marks of change belong to this frame of this reading.
+    <div
+      className="tokens"
+      role="listbox"
+      aria-label="Tokens of the text"
+      aria-orientation="horizontal"
+      tabIndex={-1}
+      data-frame={index % 2 ? "odd" : "even"}
+      data-testid="stage-text"
+      onKeyDown={onKeyDown}
+    >
+      {texts.map((text) => {
+        const { position } = text;
+        const entropy = shown.entropy[position] ?? 0;
+        return (
+          <Fragment key={position}>
+            {text.spaceBefore && " "}
+            <span
+              role="option"
+              tabIndex={position === reached ? 0 : -1}
+              aria-selected={position === inspected}
+              aria-label={`${tokenName(shown.tokens[position] as number, run.pieces, run.eos)}, ${probability(shown, position)}`}
+              className={classOf(text, changed.has(position))}
+              data-position={position}
+              style={styleOf(entropy)}
+              onKeyDown={(event) => {
+                if (event.key !== "Enter" && event.key !== " ") return;
+                event.preventDefault();
+                view.getState().pin(position);
+              }}
+              onFocus={() => {
+                setHome(position);
+                view.getState().glance(position);
+              }}
+              onBlur={() => view.getState().glance(null)}
+              onPointerEnter={({ pointerType }) => pointerType === "mouse" && view.getState().glance(position)}
+              onPointerLeave={({ pointerType }) => pointerType === "mouse" && view.getState().glance(null)}
+              onClick={() => view.getState().pin(position)}
+            >
+              {text.kind === "end" ? "∎" : text.text}
+            </span>
+          </Fragment>
+        );
+      })}
+    </div>
+  );
+}
+
+/** Padding is not text, and after the end the ends go on and on. */
+function isVisible({ kind, afterEnd, text }: TokenText): boolean {
+  return kind === "end" ? !afterEnd : kind !== "blank" && text !== "";
+}
+
+function classOf({ kind, afterEnd }: TokenText, changed: boolean): string {
+  return [
+    "token",
+    ...(kind === "end" ? ["token--end"] : []),
+    ...(afterEnd ? ["token--after"] : []),
+    ...(changed && !afterEnd ? ["token--changed"] : []),
+  ].join(" ");
+}
+
+function styleOf(entropy: number): React.CSSProperties {
+  const blur = blurOf(entropy);
+  return {
+    "--certainty": `${Math.round(100 * certaintyOf(entropy))}%`,
+    ...(blur > 0.05 ? { filter: `blur(${blur.toFixed(2)}px)` } : {}),
+  } as React.CSSProperties;
+}
+
+function probability({ tokens, topProbabilities }: Reading, position: number): string {
+  const k = topProbabilities.length / tokens.length;
+  return `${Math.round(100 * (topProbabilities[position * k] ?? 0))} percent`;
+}

@@ -1,0 +1,118 @@
+import { scaleSqrt } from "d3";
+import { type KeyboardEvent, type PointerEvent, useMemo, useRef } from "react";
+import type { Run } from "../run/run";
+import type { Settling } from "../run/settling";
+import { useStudio } from "../StudioContext";
+import type { Axis } from "../stores/preferences";
+import { nearestStep, stepForKey, trackPositions } from "./layout";
+import "./Track.css";
+
+interface Props {
+  run: Run;
+  /** Null while the run is not complete: nothing has settled for certain then. */
+  settling: Settling | null;
+  axis: Axis;
+  index: number;
+}
+
+const BARS_HEIGHT = 36;
+
+/** The t slider. Ticks stand where the schedule's steps are; bars above say how many tokens settle at each. */
+export function Track({ run, settling, axis, index }: Props) {
+  const { playback } = useStudio();
+  const rail = useRef<HTMLDivElement>(null);
+  const { times, frames } = run.trajectory;
+  const last = frames.length - 1;
+  const positions = useMemo(() => trackPositions(times, axis), [times, axis]);
+  const ticks = positions.map((x, step) => ({ step, x }));
+  const here = positions[index] ?? 0;
+
+  const seekTo = (event: PointerEvent) => {
+    const box = rail.current?.getBoundingClientRect();
+    if (!box) return;
+    const percent = (100 * (event.clientX - box.left)) / box.width;
+    playback.getState().seek(nearestStep(positions, percent, frames.length));
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = stepForKey(event.key, index, last);
+    if (step === undefined) return;
+    event.preventDefault();
+    playback.getState().seek(step);
+  };
+
+  return (
+    <div
+      className="track"
+      onPointerDown={(event) => {
+        if (event.button !== 0) return;
+        event.currentTarget.setPointerCapture(event.pointerId);
+        seekTo(event);
+      }}
+      onPointerMove={(event) => event.currentTarget.hasPointerCapture(event.pointerId) && seekTo(event)}
+    >
+      <div className="track-inner">
+        <Bars settling={settling} positions={positions} index={index} />
+        <div className="track-rail" ref={rail}>
+          <div className="track-there" style={{ width: `${positions[last] ?? 0}%` }} />
+          <div className="track-past" style={{ width: `${here}%` }} />
+          <div
+            className="track-thumb"
+            role="slider"
+            tabIndex={0}
+            aria-label="Time t, from noise to text"
+            aria-valuemin={0}
+            aria-valuemax={last}
+            aria-valuenow={index}
+            aria-valuetext={`t = ${(times[index] ?? 0).toFixed(2)}, step ${index} of ${times.length - 1}`}
+            style={{ left: `${here}%` }}
+            onKeyDown={onKeyDown}
+          />
+        </div>
+        <svg className="track-ticks" height="7" aria-hidden="true">
+          {ticks.map(({ step, x }) => (
+            <line key={step} x1={`${x}%`} x2={`${x}%`} y1="0" y2="7" data-there={step <= last} />
+          ))}
+        </svg>
+        <div className="track-ends" aria-hidden="true">
+          <span>noise</span>
+          <span>text</span>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Bars({
+  settling,
+  positions,
+  index,
+}: {
+  settling: Settling | null;
+  positions: readonly number[];
+  index: number;
+}) {
+  const perFrame = settling?.perFrame ?? [];
+  const bars = perFrame.map((count, step) => ({ step, count })).filter(({ count }) => count > 0);
+  const most = Math.max(1, ...perFrame);
+  // Square roots: the last step often carries half of all tokens and would flatten the rest.
+  const height = scaleSqrt([0, most], [0, BARS_HEIGHT - 4]);
+  const label = settling
+    ? `Most tokens settle at step ${perFrame.indexOf(most)}: ${most} of ${perFrame.reduce((sum, count) => sum + count, 0)}.`
+    : "How many tokens settle at which step is known when the run is complete.";
+  return (
+    <svg className="track-bars" height={BARS_HEIGHT} role="img" aria-label={label}>
+      {bars.map(({ step, count }) => (
+        <line
+          key={step}
+          x1={`${positions[step] ?? 0}%`}
+          x2={`${positions[step] ?? 0}%`}
+          y1={BARS_HEIGHT - 2}
+          y2={BARS_HEIGHT - 2 - height(count)}
+          data-past={step <= index}
+        >
+          <title>{`${count} ${count === 1 ? "token settles" : "tokens settle"} at step ${step}`}</title>
+        </line>
+      ))}
+    </svg>
+  );
+}

@@ -1,0 +1,49 @@
+const PATHS = {
+  play: <path d="M8 5.6v12.8a.6.6 0 0 0 .92.5l9.9-6.4a.6.6 0 0 0 0-1L8.92 5.1A.6.6 0 0 0 8 5.6Z" fill="currentColor" />,
+  pause: <path d="M7 5h3.4v14H7zM13.6 5H17v14h-3.4z" fill="currentColor" />,
+  back: <path d="M14.5 6 8.5 12l6 6" />,
+  forward: <path d="m9.5 6 6 6-6 6" />,
+  lock: <path d="M6 11h12v8.5H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3" />,
+  unlock: <path d="M6 11h12v8.5H6zM8.5 11V8a3.5 3.5 0 0 1 6.8-1.2" />,
+  dice: (
+    <>
+      <rect x="4.5" y="4.5" width="15" height="15" rx="3.2" />
+      <g fill="currentColor" stroke="none">
+        <circle cx="9" cy="9" r="1.35" />
+        <circle cx="15" cy="15" r="1.35" />
+        <circle cx="15" cy="9" r="1.35" />
+        <circle cx="9" cy="15" r="1.35" />
+      </g>
+    </>
+  ),
+  system: <path d="M4 5h16v11H4zM9 20h6M12 16v4" />,
+  light: (
+    <>
+      <circle cx="12" cy="12" r="3.8" />
+      <path d="M12 3v2.2M12 18.8V21M3 12h2.2M18.8 12H21M5.6 5.6l1.6 1.6M16.8 16.8l1.6 1.6M18.4 5.6l-1.6 1.6M7.2 16.8l-1.6 1.6" />
+    </>
+  ),
+  dark: <path d="M19.5 14.4A8 8 0 0 1 9.6 4.5a8 8 0 1 0 9.9 9.9Z" />,
+  close: <path d="m6.5 6.5 11 11M17.5 6.5l-11 11" />,
+  remove: <path d="M5 7h14M10 7V4.8h4V7M7 7l.8 12.2h8.4L17 7M10.3 10.5v5.3M13.7 10.5v5.3" />,
+  warning: <path d="M12 4.2 21 19.4H3ZM12 10v4.2M12 16.6v.4" />,
+} as const;
+
+/** A drawing that goes with words, or stands on a button with a label of its own; never read out. */
+export function Icon({ name, size = 18 }: { name: keyof typeof PATHS; size?: number }) {
+  return (
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.7"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      {PATHS[name]}
+    </svg>
+  );
+}

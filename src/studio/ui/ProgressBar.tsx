@@ -1,0 +1,35 @@
+import "./ProgressBar.css";
+
+interface Props {
+  label: string;
+  /** What goes on now, in a few words. */
+  phase: string;
+  /** Figures, in a few more. */
+  detail: string;
+  /** 0 … 1; null where the end cannot be told. */
+  share: number | null;
+}
+
+/** One bar, and beneath it in words what it stands for. */
+export function ProgressBar({ label, phase, detail, share }: Props) {
+  return (
+    <div className="progress">
+      <div
+        className="progress-bar"
+        role="progressbar"
+        aria-label={label}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        {...(share === null ? {} : { "aria-valuenow": Math.round(100 * share) })}
+        aria-valuetext={`${phase}. ${detail}`}
+        data-unknown={share === null}
+      >
+        <i style={{ width: `${100 * (share ?? 1)}%` }} />
+      </div>
+      <p>
+        <span>{phase}</span>
+        <span>{detail}</span>
+      </p>
+    </div>
+  );
+}
