@@ -43,17 +43,17 @@ export default defineConfig({
  */
 function servedModels(): Plugin {
   const folders = [join(root, "models"), join(root, "test", "fixtures")];
-  let outDir = "";
+  let outDir: string | undefined;
   return {
     name: "elf:served-models",
     configResolved(config) {
-      outDir = resolve(config.root, config.build.outDir);
+      if (config.command === "build") outDir = resolve(config.root, config.build.outDir);
     },
     configureServer: (server) => void server.middlewares.use("/models", modelFiles(folders)),
     configurePreviewServer: (server) => void server.middlewares.use("/models", modelFiles(folders)),
     closeBundle() {
       const models = join(root, "models");
-      if (existsSync(models) && existsSync(outDir)) cpSync(models, join(outDir, "models"), { recursive: true });
+      if (outDir && existsSync(models)) cpSync(models, join(outDir, "models"), { recursive: true });
     },
   };
 }

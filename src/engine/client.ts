@@ -68,12 +68,12 @@ export function createEngine(startWorker: () => Worker = startEngineWorker): Eng
         line ??= openLine(startWorker(), drop);
         // Inside the worker a relative address would mean another place than on the page.
         const baseUrl = new URL(request.baseUrl, pageAddress()).href;
-        return call(line, (remote) => remote.load({ ...request, baseUrl }, proxy(onProgress)));
+        return call(line, (remote) => remote.load({ ...request, baseUrl }, callback(onProgress)));
       }),
     generate: (settings, onEvent: (event: RunEvent) => void): Promise<RunResult> =>
       alone("generating", async () => {
         if (!line) throw new NoModelError("There is no model to run yet.", "Load a model first.");
-        return call(line, (remote) => remote.generate(settings, proxy(onEvent)));
+        return call(line, (remote) => remote.generate(settings, callback(onEvent)));
       }),
     cancel: async () => {
       if (line) await call(line, (remote) => remote.cancel());
@@ -85,6 +85,19 @@ export function createEngine(startWorker: () => Worker = startEngineWorker): Eng
       if (line) drop(line, new CancelledError("The engine was ended.", "Load the model again to go on."));
     },
   };
+}
+
+/** A callback for the worker. What it throws is the page's own fault and is reported here, not sent to the worker. */
+function callback<Report>(listener: (report: Report) => void): (report: Report) => void {
+  return proxy((report: Report) => {
+    try {
+      listener(report);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  });
 }
 
 function startEngineWorker(): Worker {

@@ -1,0 +1,52 @@
+import type { InferenceSession } from "onnxruntime-web";
+import { describe, expect, it } from "vitest";
+import { DeviceLostError, type OrtModule, Runtime } from "./runtime";
+
+const ort = {} as OrtModule;
+
+/** A session that refuses overlapping runs, as those of the wasm builds do. */
+function strictSession() {
+  let running = 0;
+  let most = 0;
+  const run = async () => {
+    running++;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    running--;
+    return {};
+  };
+  return { session: { run, release: async () => {} } as unknown as InferenceSession, mostAtOnce: () => most };
+}
+
+describe("Runtime", () => {
+  it("runs one thing at a time, in the order asked", async () => {
+    const runtime = new Runtime("wasm", ort, { name: "wasm" });
+    const { session, mostAtOnce } = strictSession();
+    const ended: number[] = [];
+    await Promise.all([0, 1, 2].map((i) => runtime.run(session, {}, []).then(() => ended.push(i))));
+    expect(mostAtOnce()).toBe(1);
+    expect(ended).toEqual([0, 1, 2]);
+  });
+
+  it("goes on after a run that failed", async () => {
+    const runtime = new Runtime("wasm", ort, { name: "wasm" });
+    const { session } = strictSession();
+    const failing = { run: () => Promise.reject(new Error("bad input")) } as unknown as InferenceSession;
+    await expect(runtime.run(failing, {}, [])).rejects.toThrow("bad input");
+    await expect(runtime.run(session, {}, [])).resolves.toEqual({});
+  });
+
+  it("answers with the loss of its device where a run never would", async () => {
+    let lose: (error: Error) => void = () => {};
+    const lost = new Promise<never>((_, reject) => {
+      lose = reject;
+    });
+    const runtime = new Runtime("webgpu", ort, { name: "webgpu" }, { lost, release: () => {} });
+    const hanging = { run: () => new Promise(() => {}), release: () => new Promise(() => {}) };
+    const running = runtime.run(hanging as unknown as InferenceSession, {}, []);
+    lose(new DeviceLostError("The GPU was lost.", "Load again."));
+    await expect(running).rejects.toThrow(DeviceLostError);
+    await expect(runtime.run(strictSession().session, {}, [])).rejects.toThrow(DeviceLostError);
+    await runtime.releaseSession(hanging as unknown as InferenceSession);
+  });
+});
