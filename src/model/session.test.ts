@@ -42,11 +42,12 @@ describe("openNetwork", () => {
     ]);
   });
 
-  it("frees the first session when the second fails", async () => {
+  it("frees a session and the runtime when a graph does not fit", async () => {
     const runtime = fakeRuntime(async () => ({}));
     runtime.createSession.mockImplementationOnce(async () => ({ inputNames: [], outputNames: [] }));
     await expect(openNetwork(manifest, files, runtime as unknown as Runtime)).rejects.toThrow(SessionError);
     expect(runtime.releaseSession).toHaveBeenCalledOnce();
+    expect(runtime.release).toHaveBeenCalledOnce();
   });
 
   it("stops between graphs when cancelled", async () => {

@@ -30,7 +30,8 @@ export interface OpenNetworkOptions {
 }
 
 /**
- * Creates the sessions of a model's graphs on `runtime`. `files` holds the bytes of `networkFiles(manifest)`.
+ * Creates the sessions of a model's graphs on `runtime`, which then belongs to the network and is released with it, or
+ * at once on failure. `files` holds the bytes of `networkFiles(manifest)`.
  * @throws {SessionError} the runtime refuses a graph, or a graph lacks an input or output of the format.
  * @throws {DeviceLostError | CancelledError}
  */
@@ -49,6 +50,7 @@ export async function openNetwork(
     }
   } catch (error) {
     for (const session of Object.values(sessions)) await runtime.releaseSession(session);
+    runtime.release();
     throw error;
   }
   return new OrtNetwork(manifest, runtime, sessions as Record<GraphName, InferenceSession>);
