@@ -199,7 +199,7 @@ def test_a_graph_of_nan_is_refused(model, tmp_path, monkeypatch):
         return build_graphs(config, {**params, "proj_bias": params["proj_bias"] * np.float32("nan")}, *rest)
 
     monkeypatch.setattr(export, "build_graphs", sabotaged)
-    with pytest.raises(ParityError):
+    with pytest.raises(ParityError, match="logits differs"):
         export_model(model, options(tmp_path / "out"))
 
 
