@@ -6,23 +6,23 @@ import { ProgressBar } from "../ui/ProgressBar";
 
 export function LoadProgressBar() {
   const progress = useStudioStore("model", ({ progress }) => progress);
-  const download = progress?.download ?? null;
-  const share =
-    progress?.phase === "download" && download ? download.loadedBytes / Math.max(1, download.totalBytes) : null;
+  const download = progress?.phase === "download" ? progress.download : null;
+  const coming = download !== null && download.loadedBytes < download.totalBytes;
   return (
     <ProgressBar
       label="Loading the model"
-      phase={phaseName(progress)}
-      detail={progress?.phase === "download" && download ? downloadDetail(download) : ""}
-      share={share}
+      phase={phaseName(progress, coming)}
+      detail={coming ? downloadDetail(download) : ""}
+      share={coming ? download.loadedBytes / download.totalBytes : null}
     />
   );
 }
 
-function phaseName(progress: Progress | null): string {
+function phaseName(progress: Progress | null, coming: boolean): string {
   switch (progress?.phase) {
     case "download":
-      return "Loading the model";
+      // All bytes are here; the tokenizer and the runtime still have to start.
+      return coming ? "Loading the model" : "Loaded, getting ready";
     case "session":
       return `Preparing the ${progress.graph ?? "network"}`;
     case "probe":

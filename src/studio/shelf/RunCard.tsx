@@ -12,7 +12,12 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
   const { runs } = useStudio();
   const card = useRef<HTMLLIElement>(null);
   useEffect(() => {
-    if (selected) card.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    const list = card.current?.parentElement;
+    if (!selected || !card.current || !list) return;
+    // Not scrollIntoView: on a phone it would pull the page down to the shelf.
+    const { offsetLeft, offsetWidth } = card.current;
+    const seen = offsetLeft >= list.scrollLeft && offsetLeft + offsetWidth <= list.scrollLeft + list.clientWidth;
+    if (!seen) list.scrollTo({ left: offsetLeft - (list.clientWidth - offsetWidth) / 2 });
   }, [selected]);
   const last = lastFrame(run);
   const text = run.text || (last ? joinText(last.holds.tokens, run.pieces, run.eos) : "");

@@ -12,6 +12,7 @@ import "./TokenCard.css";
 export function TokenCard({ run, index, reading }: { run: Run; index: number; reading: ReadingName }) {
   const { view } = useStudio();
   const position = useStudioStore("view", ({ inspected }) => inspected);
+  const pinned = useStudioStore("view", ({ pinned }) => pinned);
   const frame = run.trajectory.frames[index];
   // Radix asks for the anchor by reference; the token under it is another element in other frames.
   const anchor = useRef({
@@ -34,6 +35,7 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
       <Popover.Portal>
         <Popover.Content
           className="token-card"
+          data-pinned={pinned}
           aria-label={`Alternatives at position ${position + 1}`}
           side="bottom"
           sideOffset={10}

@@ -2,6 +2,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import type { EngineApi, LoadedModel, LoadRequest } from "../../engine/protocol";
 import type { SamplerSettings } from "../../flow/settings";
 import type { Run } from "../run/run";
+import { createFrameBuffer } from "./frameBuffer";
 import type { ModelStore } from "./model";
 import { isCancellation, type Problem, problemOf } from "./problem";
 import type { RunsStore } from "./runs";
@@ -60,6 +61,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
     async function write(loaded: LoadedModel, wanted: SamplerSettings): Promise<void> {
       const id = newId();
       let times: readonly number[] = [];
+      const frames = createFrameBuffer((batch) => runs.getState().addFrames(id, batch));
       let whole: () => void = () => {};
       const allFrames = new Promise<void>((resolve) => {
         whole = resolve;
@@ -74,12 +76,14 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
             runs.getState().add(emptyRun(id, loaded, wanted, times, now()), true);
             set({ runId: id });
           }
-          runs.getState().addFrame(id, event.frame);
+          frames.push(event.frame);
           if (event.frame.step === wanted.steps) whole();
         });
         if (status === "done") await Promise.race([allFrames, pause(LATE_FRAMES)]);
+        frames.flush();
         runs.getState().change(id, { status, text, seconds });
       } catch (error) {
+        frames.flush();
         runs.getState().change(id, { status: isCancellation(error) ? "cancelled" : "failed" });
         throw error;
       } finally {

@@ -13,7 +13,7 @@ export interface RunsStore {
   /** Puts a run on the shelf in its place by age, and on the stage if `select` or if nothing stands there. */
   add(run: Run, select?: boolean): void;
   change(id: string, change: Partial<Pick<Run, "status" | "text" | "seconds">>): void;
-  addFrame(id: string, frame: Frame): void;
+  addFrames(id: string, frames: readonly Frame[]): void;
   select(id: string): void;
   remove(id: string): void;
   restore(): void;
@@ -36,10 +36,10 @@ export function createRuns(): StoreApi<RunsStore> {
           selectedId: select ? run.id : (selectedId ?? run.id),
         })),
       change: (id, change) => update(id, (run) => ({ ...run, ...change })),
-      addFrame: (id, frame) =>
+      addFrames: (id, frames) =>
         update(id, (run) => ({
           ...run,
-          trajectory: { ...run.trajectory, frames: [...run.trajectory.frames, frame] },
+          trajectory: { ...run.trajectory, frames: [...run.trajectory.frames, ...frames] },
         })),
       select: (id) =>
         set(({ runs, selectedId }) => ({ selectedId: runs.some((run) => run.id === id) ? id : selectedId })),

@@ -1,5 +1,5 @@
 import { scaleSqrt } from "d3";
-import { type KeyboardEvent, type PointerEvent, useMemo, useRef } from "react";
+import { type KeyboardEvent, memo, type PointerEvent, useMemo, useRef } from "react";
 import type { Run } from "../run/run";
 import type { Settling } from "../run/settling";
 import { useStudio } from "../StudioContext";
@@ -24,7 +24,6 @@ export function Track({ run, settling, axis, index }: Props) {
   const { times, frames } = run.trajectory;
   const last = frames.length - 1;
   const positions = useMemo(() => trackPositions(times, axis), [times, axis]);
-  const ticks = positions.map((x, step) => ({ step, x }));
   const here = positions[index] ?? 0;
 
   const seekTo = (event: PointerEvent) => {
@@ -68,13 +67,10 @@ export function Track({ run, settling, axis, index }: Props) {
             onKeyDown={onKeyDown}
           />
         </div>
-        <svg className="track-ticks" height="7" aria-hidden="true">
-          {ticks.map(({ step, x }) => (
-            <line key={step} x1={`${x}%`} x2={`${x}%`} y1="0" y2="7" data-there={step <= last} />
-          ))}
-        </svg>
+        <Ticks positions={positions} last={last} />
         <div className="track-ends" aria-hidden="true">
           <span>noise</span>
+          {settling && <span className="track-legend">tokens that settle at each step</span>}
           <span>text</span>
         </div>
       </div>
@@ -116,3 +112,16 @@ function Bars({
     </svg>
   );
 }
+
+/** There may be a thousand of them, and most frames change none. */
+const Ticks = memo(function Ticks({ positions, last }: { positions: readonly number[]; last: number }) {
+  return (
+    <svg className="track-ticks" height="7" aria-hidden="true">
+      {positions
+        .map((x, step) => ({ x, step }))
+        .map(({ x, step }) => (
+          <line key={step} x1={`${x}%`} x2={`${x}%`} y1="0" y2="7" data-there={step <= last} />
+        ))}
+    </svg>
+  );
+});
