@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { readAddress } from "./address";
+
+it("chooses by itself where the address says nothing", () => {
+  expect(readAddress("")).toEqual({ model: "stories-mini", backend: "auto", problem: null });
+});
+
+it("takes model and backend", () => {
+  expect(readAddress("?model=tiny-model&backend=wasm")).toMatchObject({
+    model: "tiny-model",
+    backend: "wasm",
+    problem: null,
+  });
+});
+
+it.each(["?backend=cuda", "?model=../secrets", "?model=https://elsewhere", "?model="])(
+  "says what it does not understand: %s",
+  (search) => {
+    const { model, backend, problem } = readAddress(search);
+    expect({ model, backend }).toEqual({ model: "stories-mini", backend: "auto" });
+    expect(problem?.code).toBe("address");
+  },
+);

@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import { checkSettings } from "../../flow/settings";
+import { SETTINGS } from "../testing/runs";
+import { isPreset, presetsFor } from "./presets";
+
+const official = { ...SETTINGS, steps: 32 };
+
+it("are settings that a run can use", () => {
+  for (const { settings } of presetsFor(official)) checkSettings({ ...SETTINGS, ...settings }, SETTINGS.length);
+});
+
+it("begin with the model's own only where it differs from the paper's", () => {
+  expect(presetsFor(official).map(({ id }) => id)).toEqual(["official", "quick", "ode", "over-guided"]);
+  const [own] = presetsFor({ ...official, selfCondScale: 1.5 });
+  expect(own).toMatchObject({ id: "own", settings: { steps: 32, selfCondScale: 1.5 } });
+});
+
+it("are recognised whatever γ an ODE has beside it", () => {
+  const ode = presetsFor(official).find(({ id }) => id === "ode");
+  expect(ode && isPreset(ode, { ...official, ...ode.settings, gamma: 1.5 })).toBe(true);
+  expect(ode && isPreset(ode, official)).toBe(false);
+});

@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { frameSeconds, startPlayer } from "./player";
+import { createPlayback } from "./stores/playback";
+import { createPreferences } from "./stores/preferences";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("the player", () => {
+  it("shows every frame in turn, then rests", () => {
+    const playback = createPlayback();
+    const seen: number[] = [];
+    playback.subscribe(({ index }) => void (seen.at(-1) === index || seen.push(index)));
+    const stop = startPlayer(playback, createPreferences(null));
+    playback.getState().attach({ last: 4, total: 4, live: false }, "start");
+    playback.getState().play();
+    vi.runAllTimers();
+    expect(seen).toEqual([0, 1, 2, 3, 4]);
+    expect(playback.getState().playing).toBe(false);
+    stop();
+  });
+
+  it("stands still from the moment of a pause", () => {
+    const playback = createPlayback();
+    startPlayer(playback, createPreferences(null));
+    playback.getState().attach({ last: 9, total: 9, live: false }, "start");
+    playback.getState().play();
+    vi.advanceTimersByTime(10);
+    playback.getState().toggle();
+    vi.runAllTimers();
+    expect(playback.getState().index).toBe(0);
+  });
+});
+
+describe("frameSeconds", () => {
+  it("keeps a run to a few seconds, within what eyes can follow", () => {
+    expect(32 * frameSeconds(32, 1, false)).toBeCloseTo(5.5);
+    expect(frameSeconds(1, 1, false)).toBeLessThan(1);
+    expect(frameSeconds(1024, 1, false)).toBeGreaterThan(0.03);
+    expect(frameSeconds(32, 2, false)).toBeCloseTo(frameSeconds(32, 1, false) / 2);
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import { SettingsError } from "../../flow/errors";
+import { settled } from "../testing/fakeEngine";
+import { runOf } from "../testing/runs";
+import { testStudio } from "../testing/studio";
+import { selectedRun } from "./runs";
+
+/** A studio whose run has written `frames` of its four frames. */
+async function writing(frames: number) {
+  const test = testStudio();
+  test.studio.settings.getState().enter("steps", "3");
+  void test.studio.generation.getState().start();
+  await settled();
+  await test.engine.go();
+  await test.engine.go(frames);
+  // Frames come in batches.
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  return test;
+}
+
+describe("generating", () => {
+  it("loads once, writes, and puts every frame on the stage", async () => {
+    const { studio, engine, archive } = await writing(2);
+    expect(studio.model.getState().status).toBe("ready");
+    expect(studio.generation.getState().phase).toBe("running");
+    expect(selectedRun(studio.runs.getState())?.trajectory.frames).toHaveLength(2);
+    await engine.go(2);
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+    expect(selectedRun(studio.runs.getState())).toMatchObject({ status: "done", text: "after 3", seconds: 2 });
+    expect(selectedRun(studio.runs.getState())?.trajectory.frames).toHaveLength(4);
+    expect([...archive.kept.keys()]).toEqual(["run-1"]);
+
+    void studio.generation.getState().start();
+    await settled();
+    await engine.go(4);
+    expect(engine.loads).toBe(1);
+    expect(studio.runs.getState().runs.map(({ id }) => id)).toEqual(["run-2", "run-1"]);
+  });
+
+  it("is done once at a time", async () => {
+    const { studio, engine } = await writing(1);
+    await studio.generation.getState().start();
+    expect(engine.generated).toHaveLength(1);
+  });
+
+  it("keeps the frames of a run that is cancelled", async () => {
+    const { studio, archive } = await writing(2);
+    await studio.generation.getState().cancel();
+    await settled();
+    const run = selectedRun(studio.runs.getState());
+    expect(run).toMatchObject({ status: "cancelled", text: "after 1" });
+    expect(run?.trajectory.frames).toHaveLength(2);
+    expect(studio.model.getState().status).toBe("ready");
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null, cancelling: false });
+    expect(archive.kept.get("run-1")?.status).toBe("cancelled");
+  });
+
+  it("goes back to where it was when a load is cancelled", async () => {
+    const { studio } = testStudio();
+    void studio.generation.getState().start();
+    await settled();
+    expect(studio.model.getState().status).toBe("loading");
+    await studio.generation.getState().cancel();
+    await settled();
+    expect(studio.model.getState()).toMatchObject({ status: "recorded", progress: null });
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+  });
+
+  it("keeps the frames that came before a fault, says what to do, and loads afresh next time", async () => {
+    const { studio, engine } = await writing(1);
+    engine.fault.generate = { code: "device-lost", message: "The GPU is gone.", action: "Load again." };
+    await engine.go();
+    expect(selectedRun(studio.runs.getState())).toMatchObject({ status: "failed" });
+    expect(selectedRun(studio.runs.getState())?.trajectory.frames).toHaveLength(1);
+    expect(studio.generation.getState().problem).toEqual(engine.fault.generate);
+    expect(studio.model.getState()).toMatchObject({ status: "error", loaded: null });
+    void studio.generation.getState().start();
+    await settled();
+    expect(engine.loads).toBe(2);
+    expect(studio.generation.getState().problem).toBeNull();
+  });
+
+  it("keeps the model when only the settings were at fault", async () => {
+    const { studio, engine } = await writing(1);
+    engine.fault.generate = new SettingsError("steps is 0.", "Give an integer.");
+    await engine.go();
+    expect(studio.generation.getState().problem?.code).toBe("settings");
+    expect(studio.model.getState().status).toBe("ready");
+  });
+
+  it("names what has no name", async () => {
+    const { studio, engine } = testStudio();
+    engine.fault.load = new TypeError("x is undefined");
+    await studio.generation.getState().start();
+    expect(studio.generation.getState().problem).toMatchObject({ code: "unexpected", message: "x is undefined" });
+    expect(studio.model.getState().status).toBe("error");
+  });
+
+  it("adds to the shelf and takes nothing from it", async () => {
+    const test = testStudio();
+    test.studio.runs.getState().add(runOf(["▁the"], { id: "old" }));
+    void test.studio.generation.getState().start();
+    await settled();
+    await test.engine.go();
+    await test.engine.go(4);
+    expect(test.studio.runs.getState().runs.map(({ id }) => id)).toContain("old");
+  });
+});

@@ -1,0 +1,84 @@
+import type { EngineApi, LoadedModel, LoadProgress, RunEvent, RunResult } from "../../engine/protocol";
+import { CancelledError } from "../../flow/errors";
+import type { SamplerSettings } from "../../flow/settings";
+import type { Manifest } from "../../model/manifest";
+import { frameOf, PIECES, SETTINGS } from "./runs";
+
+export const MANIFEST = {
+  name: "test",
+  title: "Test",
+  description: "",
+  licence: "MIT",
+  architecture: { maxLength: 16, vocabularySize: PIECES.length, parameters: 1e6 },
+  tokens: { pad: 0, eos: 1, unk: 2 },
+  dtype: "f32",
+  defaults: SETTINGS,
+  graphs: {
+    denoiser: { file: "onnx/denoiser.onnx", weights: ["onnx/weights.bin"] },
+    decoder: { file: "onnx/decoder.onnx", weights: ["onnx/weights.bin"] },
+    encoder: { file: "onnx/encoder.onnx", weights: ["onnx/weights.bin"] },
+  },
+  files: [
+    { path: "onnx/denoiser.onnx", bytes: 10, sha256: "" },
+    { path: "onnx/decoder.onnx", bytes: 20, sha256: "" },
+    { path: "onnx/encoder.onnx", bytes: 400, sha256: "" },
+    { path: "onnx/weights.bin", bytes: 1000, sha256: "" },
+    { path: "tokenizer.json", bytes: 5, sha256: "" },
+    { path: "README.md", bytes: 9000, sha256: "" },
+  ],
+} as unknown as Manifest;
+
+/** An engine that answers when the test says so. */
+export class FakeEngine implements EngineApi {
+  loads = 0;
+  readonly generated: SamplerSettings[] = [];
+  /** Thrown instead of the next answer. */
+  fault: { load?: unknown; generate?: unknown } = {};
+  #open: { reject: (reason: unknown) => void; end?: (status: RunResult["status"]) => void } | undefined;
+  #step: (() => void) | undefined;
+
+  load(_request: unknown, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    this.loads++;
+    onProgress({ phase: "manifest" });
+    if (this.fault.load) return Promise.reject(this.fault.load);
+    return new Promise((resolve, reject) => {
+      this.#open = { reject };
+      this.#step = () => resolve({ manifest: MANIFEST, backend: "wasm", backendReason: "A test.", pieces: PIECES });
+    });
+  }
+
+  generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult> {
+    this.generated.push(settings);
+    return new Promise((resolve, reject) => {
+      let step = 0;
+      const end = (status: RunResult["status"]) => resolve({ status, text: `after ${step - 1}`, seconds: 2 });
+      this.#open = { reject, end };
+      onEvent({ type: "start", times: Array.from({ length: settings.steps + 1 }, (_, k) => k / settings.steps) });
+      this.#step = () => {
+        if (this.fault.generate && step > 0) reject(this.fault.generate);
+        else onEvent({ type: "frame", frame: frameOf(step, settings.steps, "▁the", step > 1 ? "▁cat" : "▁sat") });
+        if (step++ === settings.steps) end("done");
+      };
+    });
+  }
+
+  async cancel(): Promise<void> {
+    if (this.#open?.end) this.#open.end("cancelled");
+    else this.#open?.reject(new CancelledError());
+  }
+
+  async dispose(): Promise<void> {}
+
+  /** Lets the load finish, or the run go one frame on, and waits until the page has heard of it. */
+  async go(frames = 1): Promise<void> {
+    for (let i = 0; i < frames; i++) {
+      this.#step?.();
+      await settled();
+    }
+  }
+}
+
+/** Waits for everything that promises have in store. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

@@ -1,0 +1,68 @@
+import type { Address } from "../address";
+import type { Run } from "../run/run";
+import type { RunArchive } from "../stores/archive";
+import type { TextStorage } from "../stores/persisted";
+import { createStudio, type Studio, type World } from "../studio";
+import { FakeEngine, MANIFEST } from "./fakeEngine";
+import { runOf } from "./runs";
+
+export class MapStorage implements TextStorage {
+  readonly map = new Map<string, string>();
+  getItem(key: string): string | null {
+    return this.map.get(key) ?? null;
+  }
+  setItem(key: string, value: string): void {
+    this.map.set(key, value);
+  }
+}
+
+export class MapArchive implements RunArchive {
+  readonly kept = new Map<string, Run>();
+  async save(run: Run): Promise<void> {
+    this.kept.set(run.id, run);
+  }
+  async remove(id: string): Promise<void> {
+    this.kept.delete(id);
+  }
+  async all(): Promise<Run[]> {
+    return [...this.kept.values()];
+  }
+}
+
+export interface TestStudio {
+  readonly studio: Studio;
+  readonly engine: FakeEngine;
+  readonly archive: MapArchive;
+  readonly storage: MapStorage;
+}
+
+const ADDRESS: Address = { model: "test", backend: "auto", problem: null };
+
+/** A studio with a fake engine, a clock that counts up, and a recording of four frames. */
+export function testStudio(change: Partial<World> = {}): TestStudio {
+  const engine = new FakeEngine();
+  const archive = new MapArchive();
+  const storage = new MapStorage();
+  let ticks = 1000;
+  let ids = 0;
+  let seeds = 100;
+  const recorded = runOf(["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"]);
+  const studio = createStudio({
+    address: ADDRESS,
+    engine,
+    storage,
+    archive,
+    fetchRecording: async () => ({
+      title: "Test",
+      text: "the cat",
+      trajectory: recorded.trajectory,
+      pieces: recorded.pieces,
+    }),
+    fetchManifest: async () => MANIFEST,
+    now: () => ticks++,
+    newId: () => `run-${++ids}`,
+    drawSeed: () => ++seeds,
+    ...change,
+  });
+  return { studio, engine, archive, storage };
+}
