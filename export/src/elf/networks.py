@@ -90,4 +90,6 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session on the CPU; reads the weights file beside the graph."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Idle threads sleep: spinning ones take the cores from whatever else the machine does.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
