@@ -43,7 +43,7 @@ export interface World {
 
 export function createStudio(world: World): Studio {
   const { address, engine, storage, archive, now, newId } = world;
-  const settings = createSettings(storage, world.drawSeed);
+  const settings = createSettings(storage, address.model, world.drawSeed);
   const preferences = createPreferences(storage);
   const model = createModel(address.model);
   const runs = createRuns();

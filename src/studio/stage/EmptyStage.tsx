@@ -6,16 +6,16 @@ import { Shortcuts } from "../ui/Shortcuts";
 
 /** There is no run to show: says so, and what to do. */
 export function EmptyStage() {
-  const manifest = useStudioStore("model", ({ manifest }) => manifest);
+  const { manifest, status } = useStudioStore("model", (state) => state);
   const phase = useStudioStore("generation", ({ phase }) => phase);
+  const cost = manifest && status !== "ready" ? `, once its ${formatBytes(downloadBytes(manifest))} are loaded` : "";
   return (
     <div className="stage-empty" data-testid="stage-empty">
-      <p className="stage-empty-title">Nothing has been written yet.</p>
+      <p className="stage-empty-title">Nothing is written yet.</p>
       {phase === "idle" ? (
         <p>
-          No recorded run comes with this model. Press <em>Generate</em> <Shortcuts shortcuts={generate.shortcuts} />{" "}
-          and it writes one here
-          {manifest ? `, once its ${formatBytes(downloadBytes(manifest))} are loaded` : ""}.
+          There is no recorded run of this model to show. Press <em>Generate</em>{" "}
+          <Shortcuts shortcuts={generate.shortcuts.slice(0, 1)} /> and it writes one here{cost}.
         </p>
       ) : (
         <p>The first words come as soon as the model is ready.</p>

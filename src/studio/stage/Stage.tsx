@@ -11,9 +11,22 @@ import { TokenCard } from "./TokenCard";
 import { TokenFlow } from "./TokenFlow";
 
 const READINGS = [
-  { value: "holds", label: "What it holds", hint: "The state z at this t, read as words" },
-  { value: "expects", label: "What it expects", hint: "The text x̂ it thinks this will become, read as words" },
+  { value: "holds", label: "What it holds" },
+  { value: "expects", label: "What it expects" },
 ] as const;
+
+const EXPLANATIONS = {
+  holds: (
+    <>
+      The state <i>z</i> at this <i>t</i>, read as words
+    </>
+  ),
+  expects: (
+    <>
+      Its guess <i>x̂</i> at the finished text, read as words
+    </>
+  ),
+};
 
 /** The text at the time on the transport: the middle of the page. */
 export function Stage() {
@@ -38,6 +51,7 @@ export function Stage() {
           options={READINGS}
           onChange={(value) => preferences.getState().set({ reading: value })}
         />
+        {run && <p className="stage-hint">{EXPLANATIONS[reading]}</p>}
         {run && <Progress run={run} index={index} reading={reading} />}
       </div>
       <div className="stage-room" data-size={sizeFor(run?.trajectory.settings.length ?? 0)}>

@@ -29,7 +29,6 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
   };
 
   return (
-    // Also after the switch of readings: the marks of change belong to this frame of this reading.
     <div
       className="tokens"
       role="listbox"

@@ -5,7 +5,7 @@ import { createSettings } from "./settings";
 
 let storage = new MapStorage();
 let seeds = 0;
-const make = () => createSettings(storage, () => ++seeds);
+const make = () => createSettings(storage, "test", () => ++seeds);
 
 beforeEach(() => {
   storage = new MapStorage();
@@ -117,16 +117,30 @@ describe("across visits", () => {
     expect(second.getState().values.steps).toBe(9);
   });
 
-  it.each(["{", "null", '{"values":{"steps":0},"seedLocked":false}', '{"values":{}}'])(
+  it("defaults that were only taken over do not count as chosen", () => {
+    make()
+      .getState()
+      .learn({ ...SETTINGS, steps: 20 }, 64);
+    const second = make();
+    second.getState().learn({ ...SETTINGS, steps: 24 }, 64);
+    expect(second.getState().values.steps).toBe(24);
+  });
+
+  it("each model has its own", () => {
+    make().getState().enter("steps", "9");
+    expect(createSettings(storage, "other").getState().values.steps).toBe(32);
+  });
+
+  it.each(["{", "null", '{"values":{"steps":0},"chosen":true,"seedLocked":false}', '{"values":{}}'])(
     "nonsense (%s) is passed over",
     (text) => {
-      storage.setItem("elf.settings", text);
+      storage.setItem("elf.settings.test", text);
       expect(make().getState().values.steps).toBe(32);
     },
   );
 
   it("works without any storage", () => {
-    const settings = createSettings(null, () => 1);
+    const settings = createSettings(null, "test", () => 1);
     settings.getState().enter("steps", "9");
     expect(settings.getState().values.steps).toBe(9);
   });

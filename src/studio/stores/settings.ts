@@ -21,6 +21,8 @@ export interface SettingsStore {
   readonly defaults: SamplerSettings;
   /** Most tokens the model can write. */
   readonly maxLength: number;
+  /** Whether any of it is the person's choice; until then the model's defaults are taken as they come. */
+  readonly chosen: boolean;
   readonly seedLocked: boolean;
   /** Whether a run has begun with this seed. */
   readonly seedUsed: boolean;
@@ -52,49 +54,51 @@ const PAPER: SamplerSettings = {
   length: 64,
 };
 
-const KEY = "elf.settings";
-const schema = z.object({ values: settingsSchema, seedLocked: z.boolean() });
+const schema = z.object({ values: settingsSchema, chosen: z.boolean(), seedLocked: z.boolean() });
 
 export type DrawSeed = () => number;
 
-export function createSettings(storage: TextStorage | null, drawSeed: DrawSeed = randomSeed): StoreApi<SettingsStore> {
-  const kept = readKept(storage, KEY, schema);
-  let chosen = kept !== undefined;
+/** Settings are kept for each model: what suits one is seldom good for another. */
+export function createSettings(
+  storage: TextStorage | null,
+  model: string,
+  drawSeed: DrawSeed = randomSeed,
+): StoreApi<SettingsStore> {
+  const key = `elf.settings.${model}`;
+  const kept = readKept(storage, key, schema);
   const store = createStore<SettingsStore>()((set, get) => ({
     values: kept?.values ?? { ...PAPER, seed: drawSeed() },
     refusals: {},
     defaults: PAPER,
     maxLength: Math.max(PAPER.length, kept?.values.length ?? 0),
+    chosen: kept?.chosen ?? false,
     seedLocked: kept?.seedLocked ?? false,
     seedUsed: false,
 
-    set: (change) => {
-      chosen = true;
-      set(({ values }) => ({ values: { ...values, ...change } }));
-    },
+    set: (change) => set(({ values }) => ({ chosen: true, values: { ...values, ...change } })),
     enter: (name, typed) => {
       const message = whyRefused(name, typed, get().maxLength);
       if (message !== null) {
         set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed, message } } }));
         return;
       }
-      chosen = true;
       get().forgive(name);
-      set(({ values, seedUsed }) => ({
+      set(({ values, seedUsed, chosen }) => ({
+        // A seed says nothing about how to sample.
+        chosen: chosen || name !== "seed",
         values: { ...values, [name]: Number(typed) },
         seedUsed: name === "seed" ? false : seedUsed,
       }));
     },
     forgive: (name) => set(({ refusals: { [name]: _, ...others } }) => ({ refusals: others })),
-    apply: (preset) => {
-      chosen = true;
+    apply: (preset) =>
       set(({ values, refusals: { seed, length } }) => ({
+        chosen: true,
         values: { ...values, ...preset, seed: values.seed, length: values.length },
         refusals: { ...(seed ? { seed } : {}), ...(length ? { length } : {}) },
-      }));
-    },
+      })),
     learn: (defaults, maxLength) =>
-      set(({ values }) => {
+      set(({ values, chosen }) => {
         const wanted = chosen ? values : { ...defaults, seed: values.seed };
         return { defaults, maxLength, values: { ...wanted, length: Math.min(wanted.length, maxLength) } };
       }),
@@ -110,7 +114,7 @@ export function createSettings(storage: TextStorage | null, drawSeed: DrawSeed =
       return get().values;
     },
   }));
-  keep(store, storage, KEY, ({ values, seedLocked }) => ({ values, seedLocked }));
+  keep(store, storage, key, ({ values, chosen, seedLocked }) => ({ values, chosen, seedLocked }));
   return store;
 }
 
