@@ -10,8 +10,9 @@ from flax import nnx
 
 from elf.config import PRESETS, ElfConfig
 from elf.errors import CheckpointMismatchError, ConfigError
-from elf.model import ELF, abstract_elf, elf_from_params, rotary_tables, rotate
+from elf.model import ELF, abstract_elf, rotary_tables, rotate
 from elf.modules import bind, split
+from elf.parameters import check_parameters, parameter_shapes
 
 SMALL = ElfConfig(depth=2, hidden_size=24, heads=2, latent_size=10, bottleneck_size=6, vocabulary_size=17, max_length=9)
 
@@ -112,11 +113,17 @@ def test_weights_of_another_shape_are_refused_by_name() -> None:
     _, params = split(small_network())
     flat = {name: np.asarray(value) for name, value in params.items()}
     flat["proj_bias"] = np.zeros(3, np.float32)
-    with pytest.raises(CheckpointMismatchError, match=r"proj_bias.*\(3,\).*\(10,\)"):
-        elf_from_params(SMALL, flat)
+    with pytest.raises(CheckpointMismatchError, match=r"proj_bias.*\(10,\).*\(3,\)"):
+        check_parameters(flat, parameter_shapes(SMALL), "the network")
     del flat["proj_bias"]
     with pytest.raises(CheckpointMismatchError, match="proj_bias"):
-        elf_from_params(SMALL, flat)
+        check_parameters(flat, parameter_shapes(SMALL), "the network")
+
+
+@pytest.mark.parametrize("config", [SMALL, *PRESETS.values()])
+def test_the_list_of_parameters_is_the_networks_own(config: ElfConfig) -> None:
+    _, params = abstract_elf(config)
+    assert parameter_shapes(config) == {name: tuple(value.shape) for name, value in params.items()}
 
 
 def test_impossible_shapes_are_refused() -> None:

@@ -3,7 +3,7 @@ import { StudioPage } from "./studio-page";
 
 /** What a visitor does first, on each backend: the shipped model in wasm, a tiny random one on software WebGPU. */
 const visits = {
-  wasm: { address: { backend: "wasm" }, steps: 16, chip: "wasm" },
+  wasm: { address: { backend: "wasm" }, steps: 16, chip: "WASM" },
   webgpu: { address: { backend: "webgpu", model: "tiny-model" }, steps: 8, chip: "WebGPU" },
 };
 

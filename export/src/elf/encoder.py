@@ -11,7 +11,8 @@ import numpy as np
 from flax import nnx
 
 from elf.config import T5Config
-from elf.modules import Dense, Params, RMSNorm, bind, check_params
+from elf.modules import Dense, Params, RMSNorm, bind
+from elf.parameters import check_parameters, encoder_parameter_shapes
 
 MASKED = -1e9
 """Added to the scores of positions that must not be seen."""
@@ -161,8 +162,8 @@ def encoder_from_params(
     config: T5Config, params: dict[str, np.ndarray], compute_dtype: jnp.dtype = jnp.float32
 ) -> T5Encoder:
     """An encoder with given weights. Raises CheckpointMismatchError where they do not fit `config`."""
-    graphdef, expected = abstract_encoder(config, compute_dtype)
-    check_params(expected, params)
+    check_parameters(params, encoder_parameter_shapes(config), "the encoder")
+    graphdef, _ = abstract_encoder(config, compute_dtype)
     return bind(graphdef, {name: jnp.asarray(value) for name, value in params.items()})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 
 from elf.config import ElfConfig
-from elf.modules import Dense, Params, RMSNorm, bind, check_params, matmul
+from elf.modules import Dense, Params, RMSNorm, matmul
 
 TIMESTEP_FEATURES = 256
 ROTARY_THETA = 10000.0
@@ -181,10 +181,3 @@ def abstract_elf(config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32) -> t
     module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
     state = nnx.to_flat_state(nnx.state(module, nnx.Param))
     return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}
-
-
-def elf_from_params(config: ElfConfig, params: dict[str, np.ndarray], compute_dtype: jnp.dtype = jnp.float32) -> ELF:
-    """A network with given weights. Raises CheckpointMismatchError where they do not fit `config`."""
-    graphdef, expected = abstract_elf(config, compute_dtype)
-    check_params(expected, params)
-    return bind(graphdef, {name: jnp.asarray(value) for name, value in params.items()})

@@ -8,10 +8,7 @@ from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
-
-from elf.errors import CheckpointMismatchError
 
 Params = dict[str, jax.Array]
 """Weights by path, parts joined by '/', as in the parameter trees of spec section 2."""
@@ -73,18 +70,3 @@ def bind(graphdef: nnx.GraphDef[M], params: Params) -> M:
     """The module of a structure from `split` with the given weights; free inside `jax.jit`."""
     state = nnx.from_flat_state([(tuple(name.split("/")), nnx.Param(value)) for name, value in params.items()])
     return nnx.merge(graphdef, state)
-
-
-def check_params(expected: Params, given: dict[str, np.ndarray]) -> None:
-    """Raises CheckpointMismatchError naming the first parameter that is missing, superfluous or of another shape."""
-    action = "Check that the configuration (depth, widths, heads, vocabulary) is the checkpoint's own."
-    for name, value in expected.items():
-        if name not in given:
-            raise CheckpointMismatchError(f"parameter {name} {tuple(value.shape)} is missing", action)
-        if tuple(given[name].shape) != tuple(value.shape):
-            raise CheckpointMismatchError(
-                f"parameter {name} has shape {tuple(given[name].shape)}, expected {tuple(value.shape)}", action
-            )
-    extra = sorted(set(given) - set(expected))
-    if extra:
-        raise CheckpointMismatchError(f"parameter {extra[0]} has no place in this configuration", action)
