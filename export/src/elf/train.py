@@ -190,13 +190,14 @@ def main(arguments: Arguments) -> None:
     def write_model(state, step: int, seconds: float) -> None:
         _, ema, _ = state
         facts = {
-            "command": f"elf train --config {arguments.config.name}",
+            "command": " ".join(["elf train --config", arguments.config.name, *public_overrides(arguments)]),
             "corpus": config.corpus,
             "licence": config.licence,
             "steps": step,
             "batch_size": config.batch_size,
             "seconds": round(seconds),
             "losses": last_losses(config.out / "metrics.jsonl"),
+            "encoder": encoder_facts(config.encoder),
             "config": json.loads(json.dumps(asdict(config), default=lambda path: path.name)),
         }
         model = TrainedModel(
@@ -232,3 +233,17 @@ def last_losses(metrics: Path, rows: int = 10) -> dict[str, float]:
         if values:
             means[name] = round(sum(values) / len(values), 4)
     return means
+
+
+def public_overrides(arguments: Arguments) -> list[str]:
+    """Overrides that change numbers; where a machine keeps its files is nobody's business."""
+    places = {name for name, hint in TrainConfig.__annotations__.items() if hint is Path}
+    return [override for override in arguments.overrides if override.partition("=")[0] not in places]
+
+
+def encoder_facts(directory: Path) -> dict[str, float]:
+    """How the encoder came to be: steps, seconds and last loss of its pre-training."""
+    record = json.loads((directory / "encoder.json").read_text())
+    facts = {name: record[name] for name in ("steps", "seconds") if name in record}
+    losses = last_losses(directory / "metrics.jsonl")
+    return facts | ({"masked-token loss": losses["loss"]} if "loss" in losses else {})
