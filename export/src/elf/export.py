@@ -19,7 +19,8 @@ import tyro
 
 from elf.errors import ConfigError, OutputExistsError
 from elf.model_card import model_card
-from elf.onnx_graphs import TOP_K, WEIGHTS_FILE, build_graphs
+from elf.onnx_graphs import TOP_K, build_graphs
+from elf.onnx_weights import WEIGHTS_FILE
 from elf.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.parity import check_parity
 from elf.sampling import SamplerSettings, cut_at_eos

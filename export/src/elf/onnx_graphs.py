@@ -1,4 +1,4 @@
-"""The ONNX graphs of a model, built node by node: denoiser, decoder and T5 encoder (contract in export/FORMAT.md).
+"""The ONNX graphs of the ELF network, denoiser and decoder, and of a whole model (contract in export/FORMAT.md).
 
 Pure functions from a configuration and its weights to graphs. The graphs hold no weights: those lie once each in one
 file beside them (`WeightFile`), so the denoiser and the decoder, which are the same network but for its head, share it.
@@ -15,26 +15,19 @@ The arithmetic is that of spec section 2 with exact rearrangements only, chosen 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig, T5Config
+from elf.onnx_builder import GraphBuilder, ints, scalar
+from elf.onnx_encoder import encoder_graph, encoder_weights
+from elf.onnx_weights import WEIGHTS_FILE, WeightFile
 from elf.parameters import TIMESTEP_FEATURES
 from elf.trained_model import FlatParams
 
-OPSET = 21
-IR_VERSION = 10
-WEIGHTS_FILE = "weights.bin"
-ALIGNMENT = 64
-"""Bytes; a tensor can be viewed in place as any typed array, and starts a cache line."""
-NORM_EPS = 1e-6
 TOP_K = 5
 TO_THE_END = np.iinfo(np.int64).max
-
-
-# --- Weights -----------------------------------------------------------------------------------------------------
 
 
 def half_split(heads: int, head_dim: int) -> np.ndarray:
@@ -89,181 +82,6 @@ def rotary_tables(config: ElfConfig) -> FlatParams:
     frequencies = 10000.0 ** (-2 * pairs / config.head_dim)
     angles = np.arange(config.max_length)[:, None] * frequencies[None]
     return {"rotary/cos": np.cos(angles).astype(np.float32), "rotary/sin": np.sin(angles).astype(np.float32)}
-
-
-def encoder_weights(config: T5Config, params: FlatParams) -> FlatParams:
-    """The encoder's weights as its graph reads them: the bias table by distance instead of by bucket, rest unchanged.
-
-    Names start with `encoder/` or `shared/`, so they never meet those of the network.
-    """
-    weights = dict(params)
-    table = weights.pop(T5_BIAS)
-    reach = config.relative_max_distance
-    weights[T5_BIAS_BY_DISTANCE] = table[relative_bucket(np.arange(-reach, reach + 1), config)]
-    return weights
-
-
-T5_BIAS = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/rel_embedding"
-T5_BIAS_BY_DISTANCE = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/by_distance"
-
-
-def relative_bucket(distance: np.ndarray, config: T5Config) -> np.ndarray:
-    """T5's bucket of a key's position minus the query's, any shape: exact when near, logarithmic up to the maximum.
-
-    Written apart from elf.encoder on purpose: the parity check then compares two readings of the spec.
-    """
-    per_direction = config.relative_buckets // 2
-    exact = per_direction // 2
-    size = np.abs(distance)
-    growth = np.log(np.maximum(size, 1) / exact) / np.log(config.relative_max_distance / exact)
-    far = np.minimum(exact + (growth * (per_direction - exact)).astype(np.int64), per_direction - 1)
-    return np.where(distance > 0, per_direction, 0) + np.where(size < exact, size, far)
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where a tensor lies in the weights file."""
-
-    offset: int
-    length: int
-    dtype: ir.DataType
-    shape: tuple[int, ...]
-
-
-class WeightFile:
-    """The one file of all graphs' weights: gives each tensor its place, then writes them.
-
-    `dtype` is how they are stored, "f32" or "f16". Tensors named in `keep_f32` are stored as float32 regardless.
-    """
-
-    def __init__(self, tensors: FlatParams, dtype: str = "f32", keep_f32: frozenset[str] = frozenset()):
-        self.tensors: FlatParams = {}
-        self.slots: dict[str, Slot] = {}
-        self.size = 0
-        for name, value in tensors.items():
-            stored = np.float16 if dtype == "f16" and name not in keep_f32 else np.float32
-            array = np.ascontiguousarray(value, stored)
-            offset = -(-self.size // ALIGNMENT) * ALIGNMENT
-            kind = ir.DataType.FLOAT16 if stored is np.float16 else ir.DataType.FLOAT
-            self.tensors[name] = array
-            self.slots[name] = Slot(offset, array.nbytes, kind, array.shape)
-            self.size = offset + array.nbytes
-
-    def write(self, path: Path) -> None:
-        """Writes the tensors at their offsets, zeros between them. Little-endian, as ONNX asks."""
-        with path.open("wb") as file:
-            for name, array in self.tensors.items():
-                file.write(bytes(self.slots[name].offset - file.tell()))
-                file.write(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
-
-
-# --- Building a graph ----------------------------------------------------------------------------------------------
-
-
-class GraphBuilder:
-    """Collects the nodes of one graph. Values that are plain arrays become small inline constants."""
-
-    def __init__(self, name: str, weights: WeightFile):
-        self.name = name
-        self.weights = weights
-        self.nodes: list[ir.Node] = []
-        self.inputs: list[ir.Value] = []
-        self.outputs: list[ir.Value] = []
-        self.initializers: dict[str, ir.Value] = {}
-        self._widened: dict[str, ir.Value] = {}
-        self._constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
-
-    def input(self, name: str, shape: list[str | int], dtype: ir.DataType = ir.DataType.FLOAT) -> ir.Value:
-        value = ir.Value(name=name, shape=ir.Shape(shape), type=ir.TensorType(dtype))
-        self.inputs.append(value)
-        return value
-
-    def output(
-        self, value: ir.Value, name: str, shape: list[str | int], dtype: ir.DataType = ir.DataType.FLOAT
-    ) -> None:
-        value.name, value.shape, value.type = name, ir.Shape(shape), ir.TensorType(dtype)
-        self.outputs.append(value)
-
-    def op(self, kind: str, *inputs: ir.Value | np.ndarray, outputs: int = 1, **attributes: Any) -> Any:
-        """Adds a node; returns its output, or a tuple of them where there are several."""
-        values = [self.constant(x) if isinstance(x, np.ndarray) else x for x in inputs]
-        node = ir.node(kind, values, attributes, num_outputs=outputs, name=f"{kind}_{len(self.nodes)}")
-        for i, value in enumerate(node.outputs):
-            value.name = f"{node.name}_{i}"
-        self.nodes.append(node)
-        return node.outputs[0] if outputs == 1 else tuple(node.outputs)
-
-    def constant(self, array: np.ndarray) -> ir.Value:
-        key = (str(array.dtype), array.shape, array.tobytes())
-        if key not in self._constants:
-            name = f"constant_{len(self._constants)}"
-            self._constants[key] = self._initializer(name, ir.tensor(array, name=name))
-        return self._constants[key]
-
-    def weight(self, name: str) -> ir.Value:
-        """A tensor of the weights file as float32: by itself, or behind one Cast where it is stored as float16."""
-        if name not in self._widened:
-            slot = self.weights.slots[name]
-            shape = ir.Shape(slot.shape)
-            tensor = ir.ExternalTensor(WEIGHTS_FILE, slot.offset, slot.length, slot.dtype, shape=shape, name=name)
-            stored = self._initializer(name, tensor)
-            narrow = slot.dtype == ir.DataType.FLOAT16
-            self._widened[name] = self.op("Cast", stored, to=int(ir.DataType.FLOAT)) if narrow else stored
-        return self._widened[name]
-
-    def _initializer(self, name: str, tensor: Any) -> ir.Value:
-        value = ir.Value(name=name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor)
-        self.initializers[name] = value
-        return value
-
-    def model(self) -> ir.Model:
-        graph = ir.Graph(
-            self.inputs,
-            self.outputs,
-            nodes=self.nodes,
-            initializers=list(self.initializers.values()),
-            opset_imports={"": OPSET},
-            name=self.name,
-        )
-        return ir.Model(graph, ir_version=IR_VERSION, producer_name="elf")
-
-    # Small helpers named after what they compute.
-
-    def dense(self, x: ir.Value, name: str, bias: bool = True) -> ir.Value:
-        """x (…, in) · kernel + bias."""
-        product = self.op("MatMul", x, self.weight(f"{name}/kernel"))
-        return self.op("Add", product, self.weight(f"{name}/bias")) if bias else product
-
-    def rms_norm(self, x: ir.Value, name: str) -> ir.Value:
-        """ONNX Runtime's own RMSNorm over the last axis: it sums in float32 on every device."""
-        gain = self.weight(f"{name}/weight")
-        return self.op("SimplifiedLayerNormalization", x, gain, axis=-1, epsilon=NORM_EPS, stash_type=1)
-
-    def silu(self, x: ir.Value) -> ir.Value:
-        return self.op("Mul", x, self.op("Sigmoid", x))
-
-    def gelu_tanh(self, x: ir.Value) -> ir.Value:
-        """0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."""
-        cubic = self.op("Mul", self.op("Mul", self.op("Mul", x, x), x), scalar(0.044715))
-        inner = self.op("Mul", self.op("Add", x, cubic), scalar(np.sqrt(2 / np.pi)))
-        gate = self.op("Add", self.op("Tanh", inner), scalar(1.0))
-        return self.op("Mul", self.op("Mul", x, scalar(0.5)), gate)
-
-    def attend(self, scores: ir.Value, values: ir.Value, width: int) -> ir.Value:
-        """softmax(scores (B, h, S, S)) · values (B, h, S, d), heads joined: (B, S, width)."""
-        mixed = self.op("MatMul", self.op("Softmax", scores, axis=-1), values)
-        return self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), ints(0, 0, width))
-
-
-def scalar(value: float) -> np.ndarray:
-    return np.asarray(value, np.float32)
-
-
-def ints(*values: int) -> np.ndarray:
-    return np.asarray(values, np.int64)
-
-
-# --- The ELF network -----------------------------------------------------------------------------------------------
 
 
 def denoiser_graph(config: ElfConfig, weights: WeightFile) -> ir.Model:
@@ -411,62 +229,6 @@ def _swiglu(g: GraphBuilder, config: ElfConfig, block: str, x: ir.Value) -> ir.V
     both = g.dense(g.rms_norm(x, f"{block}/norm2"), f"{block}/mlp/w12")
     a, b = g.op("Split", both, ints(inner, inner), outputs=2, axis=-1)
     return g.dense(g.op("Mul", g.silu(a), b), f"{block}/mlp/w3")
-
-
-# --- The T5 encoder ------------------------------------------------------------------------------------------------
-
-
-def encoder_graph(config: T5Config, weights: WeightFile, mean: float | np.ndarray, std: float | np.ndarray) -> ir.Model:
-    """(input_ids, attention_mask (B, S) int64) → normalised latents (B, S, D): (T5 output − mean) / std.
-
-    `mean` and `std` are numbers or (D,). Positions with mask 0 are seen by none. S is free.
-    """
-    g = GraphBuilder("encoder", weights)
-    ids = g.input("input_ids", ["B", "S"], ir.DataType.INT64)
-    mask = g.input("attention_mask", ["B", "S"], ir.DataType.INT64)
-
-    hidden_keys = g.op("Sub", scalar(1.0), g.op("Cast", mask, to=int(ir.DataType.FLOAT)))
-    hidden_keys = g.op("Unsqueeze", g.op("Mul", hidden_keys, scalar(-1e9)), ints(1, 2))
-    bias = g.op("Add", _relative_bias(g, config, ids), hidden_keys)
-
-    x = g.op("Gather", g.weight("shared/embedding"), ids, axis=0)
-    for i in range(config.layers):
-        x = g.op("Add", x, _t5_attention(g, config, f"encoder/block_{i}/layer_0", x, bias))
-        layer = f"encoder/block_{i}/layer_1"
-        inner = g.dense(g.rms_norm(x, f"{layer}/layer_norm"), f"{layer}/DenseReluDense/wi", bias=False)
-        x = g.op("Add", x, g.dense(g.op("Relu", inner), f"{layer}/DenseReluDense/wo", bias=False))
-    x = g.rms_norm(x, "encoder/final_layer_norm")
-    latent = g.op("Div", g.op("Sub", x, np.asarray(mean, np.float32)), np.asarray(std, np.float32))
-    g.output(latent, "latent", ["B", "S", config.d_model])
-    return g.model()
-
-
-def _relative_bias(g: GraphBuilder, config: T5Config, ids: ir.Value) -> ir.Value:
-    """(1, heads, S, S): looked up by key position − query position, beyond the maximum distance as at it."""
-    reach = config.relative_max_distance
-    length = g.op("Squeeze", g.op("Shape", ids, start=1, end=2))
-    positions = g.op("Range", np.asarray(0, np.int64), length, np.asarray(1, np.int64))
-    distance = g.op("Sub", g.op("Unsqueeze", positions, ints(0)), g.op("Unsqueeze", positions, ints(1)))
-    near = g.op("Clip", distance, np.asarray(-reach, np.int64), np.asarray(reach, np.int64))
-    row = g.op("Add", near, np.asarray(reach, np.int64))
-    table = g.op("Gather", g.weight(T5_BIAS_BY_DISTANCE), row, axis=0)
-    return g.op("Unsqueeze", g.op("Transpose", table, perm=[2, 0, 1]), ints(0))
-
-
-def _t5_attention(g: GraphBuilder, config: T5Config, layer: str, x: ir.Value, bias: ir.Value) -> ir.Value:
-    """Unscaled attention with the shared bias; (B, S, D) → (B, S, D)."""
-    normed = g.rms_norm(x, f"{layer}/layer_norm")
-    orders = {"q": [0, 2, 1, 3], "k": [0, 2, 3, 1], "v": [0, 2, 1, 3]}
-    heads = {}
-    for which, order in orders.items():
-        part = g.dense(normed, f"{layer}/SelfAttention/{which}", bias=False)
-        heads[which] = g.op("Transpose", g.op("Reshape", part, ints(0, 0, config.heads, config.d_kv)), perm=order)
-    scores = g.op("Add", g.op("MatMul", heads["q"], heads["k"]), bias)
-    mixed = g.attend(scores, heads["v"], config.heads * config.d_kv)
-    return g.dense(mixed, f"{layer}/SelfAttention/o", bias=False)
-
-
-# --- A whole model -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

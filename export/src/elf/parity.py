@@ -112,7 +112,7 @@ def refuse_difference(graph: str, output: str, difference: Difference) -> None:
         raise ParityError(
             f"the {graph} graph's {output} differs from JAX by {difference.relative:.2g} of its largest value "
             f"(allowed: {MAX_RELATIVE_ERROR:g})",
-            "Nothing was written. The graph does not compute what was trained: mend elf/onnx_graphs.py.",
+            "Nothing was written. The graph does not compute what was trained: mend elf/onnx_*.py.",
         )
 
 

@@ -1,0 +1,115 @@
+"""Builds one ONNX graph node by node; its weights stay in a `WeightFile` beside it."""
+
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from elf.onnx_weights import WEIGHTS_FILE, WeightFile
+
+OPSET = 21
+IR_VERSION = 10
+NORM_EPS = 1e-6
+
+
+class GraphBuilder:
+    """Collects the nodes of one graph. Values that are plain arrays become small inline constants."""
+
+    def __init__(self, name: str, weights: WeightFile):
+        self.name = name
+        self.weights = weights
+        self.nodes: list[ir.Node] = []
+        self.inputs: list[ir.Value] = []
+        self.outputs: list[ir.Value] = []
+        self.initializers: dict[str, ir.Value] = {}
+        self._widened: dict[str, ir.Value] = {}
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
+
+    def input(self, name: str, shape: list[str | int], dtype: ir.DataType = ir.DataType.FLOAT) -> ir.Value:
+        value = ir.Value(name=name, shape=ir.Shape(shape), type=ir.TensorType(dtype))
+        self.inputs.append(value)
+        return value
+
+    def output(
+        self, value: ir.Value, name: str, shape: list[str | int], dtype: ir.DataType = ir.DataType.FLOAT
+    ) -> None:
+        value.name, value.shape, value.type = name, ir.Shape(shape), ir.TensorType(dtype)
+        self.outputs.append(value)
+
+    def op(self, kind: str, *inputs: ir.Value | np.ndarray, outputs: int = 1, **attributes: Any) -> Any:
+        """Adds a node; returns its output, or a tuple of them where there are several."""
+        values = [self.constant(x) if isinstance(x, np.ndarray) else x for x in inputs]
+        node = ir.node(kind, values, attributes, num_outputs=outputs, name=f"{kind}_{len(self.nodes)}")
+        for i, value in enumerate(node.outputs):
+            value.name = f"{node.name}_{i}"
+        self.nodes.append(node)
+        return node.outputs[0] if outputs == 1 else tuple(node.outputs)
+
+    def constant(self, array: np.ndarray) -> ir.Value:
+        key = (str(array.dtype), array.shape, array.tobytes())
+        if key not in self._constants:
+            name = f"constant_{len(self._constants)}"
+            self._constants[key] = self._initializer(name, ir.tensor(array, name=name))
+        return self._constants[key]
+
+    def weight(self, name: str) -> ir.Value:
+        """A tensor of the weights file as float32: by itself, or behind one Cast where it is stored as float16."""
+        if name not in self._widened:
+            slot = self.weights.slots[name]
+            shape = ir.Shape(slot.shape)
+            tensor = ir.ExternalTensor(WEIGHTS_FILE, slot.offset, slot.length, slot.dtype, shape=shape, name=name)
+            stored = self._initializer(name, tensor)
+            narrow = slot.dtype == ir.DataType.FLOAT16
+            self._widened[name] = self.op("Cast", stored, to=int(ir.DataType.FLOAT)) if narrow else stored
+        return self._widened[name]
+
+    def _initializer(self, name: str, tensor: Any) -> ir.Value:
+        value = ir.Value(name=name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor)
+        self.initializers[name] = value
+        return value
+
+    def model(self) -> ir.Model:
+        graph = ir.Graph(
+            self.inputs,
+            self.outputs,
+            nodes=self.nodes,
+            initializers=list(self.initializers.values()),
+            opset_imports={"": OPSET},
+            name=self.name,
+        )
+        return ir.Model(graph, ir_version=IR_VERSION, producer_name="elf")
+
+    # Small helpers named after what they compute.
+
+    def dense(self, x: ir.Value, name: str, bias: bool = True) -> ir.Value:
+        """x (…, in) · kernel + bias."""
+        product = self.op("MatMul", x, self.weight(f"{name}/kernel"))
+        return self.op("Add", product, self.weight(f"{name}/bias")) if bias else product
+
+    def rms_norm(self, x: ir.Value, name: str) -> ir.Value:
+        """ONNX Runtime's own RMSNorm over the last axis: it sums in float32 on every device."""
+        gain = self.weight(f"{name}/weight")
+        return self.op("SimplifiedLayerNormalization", x, gain, axis=-1, epsilon=NORM_EPS, stash_type=1)
+
+    def silu(self, x: ir.Value) -> ir.Value:
+        return self.op("Mul", x, self.op("Sigmoid", x))
+
+    def gelu_tanh(self, x: ir.Value) -> ir.Value:
+        """0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."""
+        cubic = self.op("Mul", self.op("Mul", self.op("Mul", x, x), x), scalar(0.044715))
+        inner = self.op("Mul", self.op("Add", x, cubic), scalar(np.sqrt(2 / np.pi)))
+        gate = self.op("Add", self.op("Tanh", inner), scalar(1.0))
+        return self.op("Mul", self.op("Mul", x, scalar(0.5)), gate)
+
+    def attend(self, scores: ir.Value, values: ir.Value, width: int) -> ir.Value:
+        """softmax(scores (B, h, S, S)) · values (B, h, S, d), heads joined: (B, S, width)."""
+        mixed = self.op("MatMul", self.op("Softmax", scores, axis=-1), values)
+        return self.op("Reshape", self.op("Transpose", mixed, perm=[0, 2, 1, 3]), ints(0, 0, width))
+
+
+def scalar(value: float) -> np.ndarray:
+    return np.asarray(value, np.float32)
+
+
+def ints(*values: int) -> np.ndarray:
+    return np.asarray(values, np.int64)

@@ -1,0 +1,87 @@
+"""The ONNX graph of the T5 encoder (contract in export/FORMAT.md)."""
+
+import numpy as np
+import onnx_ir as ir
+
+from elf.config import T5Config
+from elf.onnx_builder import GraphBuilder, ints, scalar
+from elf.onnx_weights import WeightFile
+from elf.trained_model import FlatParams
+
+T5_BIAS = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/rel_embedding"
+T5_BIAS_BY_DISTANCE = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/by_distance"
+
+
+def encoder_weights(config: T5Config, params: FlatParams) -> FlatParams:
+    """The encoder's weights as its graph reads them: the bias table by distance instead of by bucket, rest unchanged.
+
+    Names start with `encoder/` or `shared/`, so they never meet those of the network.
+    """
+    weights = dict(params)
+    table = weights.pop(T5_BIAS)
+    reach = config.relative_max_distance
+    weights[T5_BIAS_BY_DISTANCE] = table[relative_bucket(np.arange(-reach, reach + 1), config)]
+    return weights
+
+
+def relative_bucket(distance: np.ndarray, config: T5Config) -> np.ndarray:
+    """T5's bucket of a key's position minus the query's, any shape: exact when near, logarithmic up to the maximum.
+
+    Written apart from elf.encoder on purpose: the parity check then compares two readings of the spec.
+    """
+    per_direction = config.relative_buckets // 2
+    exact = per_direction // 2
+    size = np.abs(distance)
+    growth = np.log(np.maximum(size, 1) / exact) / np.log(config.relative_max_distance / exact)
+    far = np.minimum(exact + (growth * (per_direction - exact)).astype(np.int64), per_direction - 1)
+    return np.where(distance > 0, per_direction, 0) + np.where(size < exact, size, far)
+
+
+def encoder_graph(config: T5Config, weights: WeightFile, mean: float | np.ndarray, std: float | np.ndarray) -> ir.Model:
+    """(input_ids, attention_mask (B, S) int64) → normalised latents (B, S, D): (T5 output − mean) / std.
+
+    `mean` and `std` are numbers or (D,). Positions with mask 0 are seen by none. S is free.
+    """
+    g = GraphBuilder("encoder", weights)
+    ids = g.input("input_ids", ["B", "S"], ir.DataType.INT64)
+    mask = g.input("attention_mask", ["B", "S"], ir.DataType.INT64)
+
+    hidden_keys = g.op("Sub", scalar(1.0), g.op("Cast", mask, to=int(ir.DataType.FLOAT)))
+    hidden_keys = g.op("Unsqueeze", g.op("Mul", hidden_keys, scalar(-1e9)), ints(1, 2))
+    bias = g.op("Add", _relative_bias(g, config, ids), hidden_keys)
+
+    x = g.op("Gather", g.weight("shared/embedding"), ids, axis=0)
+    for i in range(config.layers):
+        x = g.op("Add", x, _t5_attention(g, config, f"encoder/block_{i}/layer_0", x, bias))
+        layer = f"encoder/block_{i}/layer_1"
+        inner = g.dense(g.rms_norm(x, f"{layer}/layer_norm"), f"{layer}/DenseReluDense/wi", bias=False)
+        x = g.op("Add", x, g.dense(g.op("Relu", inner), f"{layer}/DenseReluDense/wo", bias=False))
+    x = g.rms_norm(x, "encoder/final_layer_norm")
+    latent = g.op("Div", g.op("Sub", x, np.asarray(mean, np.float32)), np.asarray(std, np.float32))
+    g.output(latent, "latent", ["B", "S", config.d_model])
+    return g.model()
+
+
+def _relative_bias(g: GraphBuilder, config: T5Config, ids: ir.Value) -> ir.Value:
+    """(1, heads, S, S): looked up by key position − query position, beyond the maximum distance as at it."""
+    reach = config.relative_max_distance
+    length = g.op("Squeeze", g.op("Shape", ids, start=1, end=2))
+    positions = g.op("Range", np.asarray(0, np.int64), length, np.asarray(1, np.int64))
+    distance = g.op("Sub", g.op("Unsqueeze", positions, ints(0)), g.op("Unsqueeze", positions, ints(1)))
+    near = g.op("Clip", distance, np.asarray(-reach, np.int64), np.asarray(reach, np.int64))
+    row = g.op("Add", near, np.asarray(reach, np.int64))
+    table = g.op("Gather", g.weight(T5_BIAS_BY_DISTANCE), row, axis=0)
+    return g.op("Unsqueeze", g.op("Transpose", table, perm=[2, 0, 1]), ints(0))
+
+
+def _t5_attention(g: GraphBuilder, config: T5Config, layer: str, x: ir.Value, bias: ir.Value) -> ir.Value:
+    """Unscaled attention with the shared bias; (B, S, D) → (B, S, D)."""
+    normed = g.rms_norm(x, f"{layer}/layer_norm")
+    orders = {"q": [0, 2, 1, 3], "k": [0, 2, 3, 1], "v": [0, 2, 1, 3]}
+    heads = {}
+    for which, order in orders.items():
+        part = g.dense(normed, f"{layer}/SelfAttention/{which}", bias=False)
+        heads[which] = g.op("Transpose", g.op("Reshape", part, ints(0, 0, config.heads, config.d_kv)), perm=order)
+    scores = g.op("Add", g.op("MatMul", heads["q"], heads["k"]), bias)
+    mixed = g.attend(scores, heads["v"], config.heads * config.d_kv)
+    return g.dense(mixed, f"{layer}/SelfAttention/o", bias=False)
