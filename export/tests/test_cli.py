@@ -1,0 +1,49 @@
+"""The command line: help, unknown words, and named errors with what to do next."""
+
+from pathlib import Path
+
+import pytest
+
+from elf.cli import COMMANDS, main
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(command in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize("argv", [[], ["dance"], ["tokenizer", "dance"]])
+def test_unknown_words_exit_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    printed = capsys.readouterr()
+    assert "commands:" in printed.out + printed.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*command.split(), "--help"])
+    assert stop.value.code == 0
+    assert f"usage: elf {command}" in capsys.readouterr().out
+
+
+def test_a_bad_option_exits_with_2() -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["prepare", "--colour", "red"])
+    assert stop.value.code == 2
+
+
+def test_named_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n")
+    assert main(["tokenizer", "train", "--corpus", str(empty), "--out", str(tmp_path / "t.json")]) == 2
+    printed = capsys.readouterr().err
+    assert "EmptyCorpusError" in printed and "Give a file with at least one non-empty text." in printed
+
+
+def test_overrides_are_read_bare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "test.yml"
+    config.write_text("name: test\n")
+    assert main(["train", "--config", str(config), "flow.noise=1"]) == 2
+    assert "flow.noise" in capsys.readouterr().err
