@@ -2,6 +2,7 @@ import { Tooltip } from "radix-ui";
 import "./App.css";
 import { Announcer } from "./alerts/Announcer";
 import { Controls } from "./controls/Controls";
+import { GeneratePanel } from "./generate/GeneratePanel";
 import { Header } from "./header/Header";
 import { ShortcutsDialog } from "./help/ShortcutsDialog";
 import { Shelf } from "./shelf/Shelf";
@@ -18,6 +19,7 @@ export function App() {
             <Stage />
             <Transport />
           </section>
+          <GeneratePanel />
           <Controls />
         </main>
         <Shelf />

@@ -1,7 +1,6 @@
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Choice } from "../ui/Choice";
 import "./Controls.css";
-import { GeneratePanel } from "./GeneratePanel";
 import { NumberField } from "./NumberField";
 import { Presets } from "./Presets";
 import { SeedField } from "./SeedField";
@@ -22,8 +21,7 @@ export function Controls() {
   const { method, schedule } = useStudioStore("settings", ({ values }) => values);
   const { set } = settings.getState();
   return (
-    <aside className="controls" aria-label="Write a new text">
-      <GeneratePanel />
+    <aside className="controls" aria-label="Settings of the next run">
       <Presets />
       <section className="control-group">
         <h2>Sampler</h2>

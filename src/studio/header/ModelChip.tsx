@@ -54,7 +54,7 @@ function shortState({ status, loaded, manifest, progress }: ModelStore, recorded
 
 function particulars({ status, manifest, loaded, name }: ModelStore): [string, string][] {
   const rows: [string, string][] = [["State", STATUS_NAMES[status]]];
-  if (loaded) rows.push(["Runs on", `${backendName(loaded.backend)}. ${loaded.backendReason}`]);
+  if (loaded) rows.push(["Runs on", loaded.backendReason]);
   if (manifest) {
     const { architecture, dtype, licence } = manifest;
     rows.push(

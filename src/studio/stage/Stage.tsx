@@ -1,11 +1,10 @@
 import { useEffect } from "react";
-import { joinText } from "../run/pieces";
 import { readingAt } from "../run/run";
 import { useSelectedRun, useStudio, useStudioStore } from "../StudioContext";
 import { Choice } from "../ui/Choice";
 import { EmptyStage } from "./EmptyStage";
-import { longestFrame } from "./longestFrame";
 import { Progress } from "./Progress";
+import { reservedTexts } from "./reservedTexts";
 import "./Stage.css";
 import { TokenCard } from "./TokenCard";
 import { TokenFlow } from "./TokenFlow";
@@ -18,12 +17,12 @@ const READINGS = [
 const EXPLANATIONS = {
   holds: (
     <>
-      The state <i>z</i> at this <i>t</i>, read as words
+      The state <i>z</i> at this <i>t</i>, as words
     </>
   ),
   expects: (
     <>
-      Its guess <i>x̂</i> at the finished text, read as words
+      Its guess <i>x̂</i> at the final text
     </>
   ),
 };
@@ -36,6 +35,9 @@ export function Stage() {
   const index = useStudioStore("playback", ({ index }) => index);
   const recording = useStudioStore("view", ({ recording }) => recording);
   const shown = run && readingAt(run, index, reading);
+  const wanted = useStudioStore("settings", ({ values }) => values.length);
+  const length = run?.trajectory.settings.length ?? wanted;
+  const [longest, ordinary] = reservedTexts(run, length);
   const runId = run?.id;
 
   // Another run: the token looked at is another one, too.
@@ -51,21 +53,23 @@ export function Stage() {
           options={READINGS}
           onChange={(value) => preferences.getState().set({ reading: value })}
         />
-        {run && <p className="stage-hint">{EXPLANATIONS[reading]}</p>}
+        <p className="stage-hint">{EXPLANATIONS[reading]}</p>
         {run && <Progress run={run} index={index} reading={reading} />}
       </div>
-      <div className="stage-room" data-size={sizeFor(run?.trajectory.settings.length ?? 0)}>
-        {run && shown ? (
+      <div className="stage-room" data-size={sizeFor(length)}>
+        {shown || recording === "coming" ? (
           <div className="stage-sheet">
-            {/* Holds the height that the run's longest frame needs, so that nothing below ever moves. */}
             <p className="stage-sizer" aria-hidden="true">
-              {joinText(longestFrame(run), run.pieces, null)}
+              {longest}
             </p>
-            <TokenFlow run={run} index={index} reading={reading} />
-            <TokenCard run={run} index={index} reading={reading} />
+            <p className="stage-sizer" aria-hidden="true">
+              {ordinary}
+            </p>
+            {run && shown && <TokenFlow run={run} index={index} reading={reading} />}
+            {run && <TokenCard run={run} index={index} reading={reading} />}
           </div>
         ) : (
-          recording !== "coming" && <EmptyStage />
+          <EmptyStage />
         )}
       </div>
     </div>

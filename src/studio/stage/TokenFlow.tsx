@@ -7,6 +7,7 @@ import { changedPositions } from "../run/settling";
 import { useStudio, useStudioStore } from "../StudioContext";
 import "./TokenFlow.css";
 import { nextToken } from "./nextToken";
+import { isVisible } from "./visible";
 
 /** One frame's tokens as running text, each inked by how sure the model is of it. */
 export function TokenFlow({ run, index, reading }: { run: Run; index: number; reading: ReadingName }) {
@@ -74,11 +75,6 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
       })}
     </div>
   );
-}
-
-/** Padding is not text, and after the end the ends go on and on. */
-function isVisible({ kind, afterEnd, text }: TokenText): boolean {
-  return kind === "end" ? !afterEnd : kind !== "blank" && text !== "";
 }
 
 function classOf({ kind, afterEnd }: TokenText, changed: boolean): string {

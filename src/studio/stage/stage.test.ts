@@ -1,16 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { tokenTexts } from "../run/pieces";
+import type { Run } from "../run/run";
 import { END, frameOf, PIECES, readingOf, runOf, tokensOf } from "../testing/runs";
-import { longestFrame } from "./longestFrame";
 import { nextToken } from "./nextToken";
+import { reservedTexts } from "./reservedTexts";
 
-describe("the longest frame", () => {
-  it("is found in either reading", () => {
+describe("the reserved texts", () => {
+  const longest = (run: Run) => reservedTexts(run, 1)[0];
+
+  it("hold the longest frame of either reading", () => {
     const run = runOf(["▁the .", "▁the ▁the", ". ."]);
-    expect(longestFrame(run)).toEqual(tokensOf("▁the", "▁the"));
-    const expecting = { ...frameOf(0, 1, ".", "."), expects: readingOf("▁the", "▁cat") };
-    const other = { ...run, trajectory: { ...run.trajectory, frames: [expecting] } };
-    expect(longestFrame(other)).toEqual(tokensOf("▁the", "▁cat"));
+    expect(longest(run)).toBe("the the");
+    const expecting = { ...frameOf(0, 1, ".", "."), expects: readingOf("▁the", "▁cat", "s") };
+    expect(longest({ ...run, trajectory: { ...run.trajectory, frames: [expecting] } })).toBe("the cats");
+  });
+
+  it("have no room for what is not shown", () => {
+    expect(longest(runOf(["▁the </s> </s> <pad> </s>"]))).toBe("the");
+  });
+
+  it("hold ordinary text of the length to come, with or without a run", () => {
+    expect(reservedTexts(undefined, 64)[1].length).toBeGreaterThan(250);
+    expect(reservedTexts(runOf(["▁the"]), 64)[1]).toBe(reservedTexts(undefined, 64)[1]);
   });
 });
 

@@ -24,7 +24,8 @@ export function Transport() {
   const run = useSelectedRun();
   const { index, last, total, live, playing, following, stills } = useStudioStore("playback", (state) => state);
   const { reading, axis, speed } = useStudioStore("preferences", (state) => state);
-  if (!run || last < 0) return null;
+  // Its room is kept until there is something to play.
+  if (!run || last < 0) return <div className="transport-room" />;
   const moving = playing || following;
   return (
     <section className="transport" aria-label="Time">
