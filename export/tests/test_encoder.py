@@ -1,5 +1,8 @@
-"""The T5 encoder: relative positions, visibility, and the vocabulary of its weights."""
+"""The T5 encoder: relative positions and visibility."""
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,8 +15,10 @@ TINY = T5Config(vocabulary_size=30, d_model=16, d_kv=4, d_ff=24, layers=2, heads
 
 
 @pytest.fixture(scope="module")
-def encoder() -> T5Encoder:
-    return T5Encoder(TINY, rngs=nnx.Rngs(3))
+def encoder() -> Callable[..., jax.Array]:
+    network = T5Encoder(TINY, rngs=nnx.Rngs(3))
+    call = nnx.jit(T5Encoder.__call__)
+    return lambda *inputs: call(network, *inputs)
 
 
 def test_near_offsets_have_buckets_of_their_own_and_far_ones_share() -> None:
@@ -23,7 +28,7 @@ def test_near_offsets_have_buckets_of_their_own_and_far_ones_share() -> None:
     assert buckets[0, 128] == buckets[0, 299] == 31 and buckets[299, 0] == 15
 
 
-def test_positions_matter_only_by_distance_and_hidden_ones_not_at_all(encoder: T5Encoder) -> None:
+def test_positions_matter_only_by_distance_and_hidden_ones_not_at_all(encoder: Callable[..., jax.Array]) -> None:
     ids = jnp.array([[4, 9, 9, 7, 2, 5]])
     visible = jnp.array([[1, 1, 1, 1, 0, 0]])
     alone = encoder(ids[:, :4])
@@ -31,7 +36,7 @@ def test_positions_matter_only_by_distance_and_hidden_ones_not_at_all(encoder: T
     assert np.abs(encoder(ids)[:, :4] - alone).max() > 1e-3
 
 
-def test_a_source_is_encoded_as_if_alone_while_the_target_sees_both(encoder: T5Encoder) -> None:
+def test_a_source_is_encoded_as_if_alone_while_the_target_sees_both(encoder: Callable[..., jax.Array]) -> None:
     ids = jnp.array([[4, 9, 8, 7, 2, 5], [3, 3, 6, 11, 12, 13]])
     lengths = jnp.array([3, 2])
     whole = encoder(ids, conditional_visibility(lengths, 6))
