@@ -19,7 +19,14 @@ export function ModelChip() {
       <Popover.Trigger className="model-chip" data-status={model.status} data-testid="model-chip">
         <i className="model-dot" aria-hidden="true" />
         <span className="model-title">{title}</span>
-        <span className="model-state">{shortState(model, recordedTitle !== undefined)}</span>
+        <span className="model-state">
+          {shortState(model, recordedTitle !== undefined)}
+          {model.loaded && model.manifest && (
+            <span className="model-size">
+              {` · ${PRECISION[model.manifest.dtype]} · ${formatBytes(downloadBytes(model.manifest))}`}
+            </span>
+          )}
+        </span>
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Content className="model-card" sideOffset={8} collisionPadding={12} align="start">
@@ -40,12 +47,10 @@ export function ModelChip() {
   );
 }
 
-function shortState({ status, loaded, manifest, progress }: ModelStore, recorded: boolean): string {
+function shortState({ status, loaded, progress }: ModelStore, recorded: boolean): string {
   if (status === "error") return "not loaded";
   if (status === "recorded") return recorded ? "recorded" : "not loaded";
-  if (loaded && manifest) {
-    return [backendName(loaded.backend), PRECISION[manifest.dtype], formatBytes(downloadBytes(manifest))].join(" · ");
-  }
+  if (loaded) return backendName(loaded.backend);
   const download = progress?.phase === "download" ? progress.download : null;
   return download
     ? `loading ${Math.floor((100 * download.loadedBytes) / Math.max(1, download.totalBytes))} %`
