@@ -1,9 +1,10 @@
 """Train an ELF: one YAML per experiment, `field=value` over it, resumed from the newest checkpoint of its folder.
 
-Runs from source with JAX, Flax, Optax, Orbax, NumPy, pyarrow and safetensors alone.
+`python -m elf.train CONFIG field=value …` is the same from source, for a machine without tyro and datasets.
 """
 
 import json
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -247,3 +248,7 @@ def encoder_facts(directory: Path) -> dict[str, float]:
     facts = {name: record[name] for name in ("steps", "seconds") if name in record}
     losses = last_losses(directory / "metrics.jsonl")
     return facts | ({"masked-token loss": losses["loss"]} if "loss" in losses else {})
+
+
+if __name__ == "__main__":
+    main(Arguments(Path(sys.argv[1]), tuple(sys.argv[2:])))
