@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { readAddress } from "./address";
+import { addressWithWasm, readAddress } from "./address";
 
 it("chooses by itself where the address says nothing", () => {
   expect(readAddress("")).toEqual({ model: "stories-mini", backend: "auto", problem: null });
@@ -21,3 +21,7 @@ it.each(["?backend=cuda", "?model=../secrets", "?model=https://elsewhere", "?mod
     expect(problem?.code).toBe("address");
   },
 );
+
+it("offers wasm for the same model", () => {
+  expect(addressWithWasm("?model=tiny-model&backend=webgpu")).toBe("?model=tiny-model&backend=wasm");
+});

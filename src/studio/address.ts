@@ -29,6 +29,13 @@ export function readAddress(search: string): Address {
   };
 }
 
+/** This page's address with the backend that every browser has. */
+export function addressWithWasm(search: string): string {
+  const parameters = new URLSearchParams(search);
+  parameters.set("backend", "wasm");
+  return `?${parameters}`;
+}
+
 function isBackend(text: string): text is Backend | "auto" {
   return text === "webgpu" || text === "wasm" || text === "auto";
 }

@@ -1,4 +1,5 @@
 import { generate } from "../actions/generate";
+import { addressWithWasm } from "../address";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import "./ProblemAlert.css";
@@ -23,6 +24,7 @@ export function ProblemAlert() {
               Try again
             </button>
           )}
+          {problem.code === "no-web-gpu" && <a href={addressWithWasm(location.search)}>Use WASM</a>}
           <button type="button" onClick={() => studio.generation.getState().dismiss()}>
             Dismiss
           </button>

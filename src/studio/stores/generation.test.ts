@@ -66,6 +66,18 @@ describe("generating", () => {
     expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
   });
 
+  it("writes nothing when cancelled just as the load ends, which the engine cannot hear", async () => {
+    const { studio, engine } = testStudio();
+    engine.cancel = async () => {};
+    void studio.generation.getState().start();
+    await settled();
+    await studio.generation.getState().cancel();
+    await engine.go();
+    expect(engine.generated).toHaveLength(0);
+    expect(studio.generation.getState().phase).toBe("idle");
+    expect(studio.model.getState().status).toBe("ready");
+  });
+
   it("keeps the frames that came before a fault, says what to do, and loads afresh next time", async () => {
     const { studio, engine } = await writing(1);
     engine.fault.generate = { code: "device-lost", message: "The GPU is gone.", action: "Load again." };
