@@ -23,7 +23,7 @@ from elf.onnx_graphs import TOP_K, build_graphs
 from elf.onnx_weights import WEIGHTS_FILE
 from elf.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.parity import check_parity
-from elf.sampling import SamplerSettings, cut_at_eos
+from elf.sampling import SamplerSettings, cut_at_eos, named_settings
 from elf.tokenizer import EOS, PAD, UNK, load_tokenizer
 from elf.trained_model import TrainedModel, load_trained_model
 
@@ -180,16 +180,7 @@ def describe(
         "tokens": {"pad": PAD, "eos": EOS, "unk": UNK},
         "decoder": {"topK": min(TOP_K, config.vocabulary_size)},
         "dtype": arguments.dtype,
-        "defaults": {
-            "steps": settings.steps,
-            "method": settings.method,
-            "gamma": settings.gamma,
-            "selfCondScale": settings.self_cond_scale,
-            "schedule": settings.schedule,
-            "rng": settings.rng,
-            "seed": settings.seed,
-            "length": length,
-        },
+        "defaults": named_settings(settings, length),
         "graphs": {graph: {"file": f"onnx/{graph}.onnx", "weights": weights} for graph in graphs},
     }
 

@@ -16,7 +16,7 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.networks import JaxNetwork
-from elf.sampling import SamplerSettings, cut_at_eos, run_flow, sample
+from elf.sampling import SamplerSettings, cut_at_eos, named_settings, run_flow, sample
 from elf.tokenizer import EOS, load_tokenizer
 from elf.trained_model import TrainedModel, load_trained_model
 
@@ -53,20 +53,6 @@ def run_of(settings: SamplerSettings) -> dict[str, Any]:
         "t": _numbers(np.asarray([state.t for state in states])),
         "z": [_numbers(state.z) for state in states],
         "xHat": [_numbers(state.x_hat) for state in states[1:]],
-    }
-
-
-def named_settings(settings: SamplerSettings, length: int) -> dict[str, Any]:
-    """Settings under the names of the manifest."""
-    return {
-        "steps": settings.steps,
-        "method": settings.method,
-        "gamma": settings.gamma,
-        "selfCondScale": settings.self_cond_scale,
-        "schedule": settings.schedule,
-        "rng": settings.rng,
-        "seed": settings.seed,
-        "length": length,
     }
 
 

@@ -16,7 +16,7 @@ import onnxruntime
 
 from elf.errors import ParityError
 from elf.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
-from elf.sampling import Array, SamplerSettings, cut_at_eos, sample
+from elf.sampling import Array, SamplerSettings, cut_at_eos, named_settings, sample
 from elf.tokenizer import EOS
 from elf.trained_model import FlatParams, TrainedModel
 
@@ -196,14 +196,9 @@ def compare_runs(
             f"(needed: {MIN_TOKEN_AGREEMENT:g}), though every single pass does",
             "Nothing was written. Train longer or with more noise: this model magnifies rounding errors.",
         )
+    shared = {name: value for name, value in named_settings(settings, length).items() if name != "seed"}
     report = {
-        "steps": settings.steps,
-        "method": settings.method,
-        "gamma": settings.gamma,
-        "selfCondScale": settings.self_cond_scale,
-        "schedule": settings.schedule,
-        "rng": settings.rng,
-        "length": length,
+        **shared,
         "firstSeed": min(seeds),
         "lastSeed": max(seeds),
         "tokens": total,

@@ -61,6 +61,20 @@ class SamplerSettings:
             raise UsageError(f"the seed is {self.seed}", "Give an integer from 0 to 4294967295.")
 
 
+def named_settings(settings: SamplerSettings, length: int) -> dict[str, Any]:
+    """Settings under the names of the manifest."""
+    return {
+        "steps": settings.steps,
+        "method": settings.method,
+        "gamma": settings.gamma,
+        "selfCondScale": settings.self_cond_scale,
+        "schedule": settings.schedule,
+        "rng": settings.rng,
+        "seed": settings.seed,
+        "length": length,
+    }
+
+
 class RunKeys(NamedTuple):
     """The two keys of a run, derived from its seed as the official sampler does on one device."""
 
