@@ -11,18 +11,18 @@ describe("scheduleTimes", () => {
     ]);
   });
 
-  it.each(["original", "partitionable"] as const)(
-    "draws ascending logit-normal times from the seed, %s bits",
-    (rng) => {
-      const times = scheduleTimes({ ...drawn, rng }, constants);
-      expect(times).toHaveLength(33);
-      expect(times[0]).toBe(0);
-      expect(times[32]).toBe(1);
-      expect(times.every((t, k) => k === 0 || t >= (times[k - 1] as number))).toBe(true);
-      expect(scheduleTimes({ ...drawn, rng }, constants)).toEqual(times);
-      expect(scheduleTimes({ ...drawn, rng, seed: 8 }, constants)).not.toEqual(times);
-    },
-  );
+  it.each([
+    "original",
+    "partitionable",
+  ] as const)("draws ascending logit-normal times from the seed, %s bits", (rng) => {
+    const times = scheduleTimes({ ...drawn, rng }, constants);
+    expect(times).toHaveLength(33);
+    expect(times[0]).toBe(0);
+    expect(times[32]).toBe(1);
+    expect(times.every((t, k) => k === 0 || t >= (times[k - 1] as number))).toBe(true);
+    expect(scheduleTimes({ ...drawn, rng }, constants)).toEqual(times);
+    expect(scheduleTimes({ ...drawn, rng, seed: 8 }, constants)).not.toEqual(times);
+  });
 
   it("has the drawn times' median at sigmoid(pMean)", () => {
     const times = scheduleTimes({ ...drawn, steps: 1024 }, constants);

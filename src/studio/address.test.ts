@@ -13,14 +13,16 @@ it("takes model and backend", () => {
   });
 });
 
-it.each(["?backend=cuda", "?model=../secrets", "?model=https://elsewhere", "?model="])(
-  "says what it does not understand: %s",
-  (search) => {
-    const { model, backend, problem } = readAddress(search);
-    expect({ model, backend }).toEqual({ model: "stories-mini", backend: "auto" });
-    expect(problem?.code).toBe("address");
-  },
-);
+it.each([
+  "?backend=cuda",
+  "?model=../secrets",
+  "?model=https://elsewhere",
+  "?model=",
+])("says what it does not understand: %s", (search) => {
+  const { model, backend, problem } = readAddress(search);
+  expect({ model, backend }).toEqual({ model: "stories-mini", backend: "auto" });
+  expect(problem?.code).toBe("address");
+});
 
 it("offers wasm for the same model", () => {
   expect(addressWithWasm("?model=tiny-model&backend=webgpu")).toBe("?model=tiny-model&backend=wasm");

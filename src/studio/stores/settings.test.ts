@@ -131,13 +131,15 @@ describe("across visits", () => {
     expect(createSettings(storage, "other").getState().values.steps).toBe(32);
   });
 
-  it.each(["{", "null", '{"values":{"steps":0},"chosen":true,"seedLocked":false}', '{"values":{}}'])(
-    "nonsense (%s) is passed over",
-    (text) => {
-      storage.setItem("elf.settings.test", text);
-      expect(make().getState().values.steps).toBe(32);
-    },
-  );
+  it.each([
+    "{",
+    "null",
+    '{"values":{"steps":0},"chosen":true,"seedLocked":false}',
+    '{"values":{}}',
+  ])("nonsense (%s) is passed over", (text) => {
+    storage.setItem("elf.settings.test", text);
+    expect(make().getState().values.steps).toBe(32);
+  });
 
   it("works without any storage", () => {
     const settings = createSettings(null, "test", () => 1);
