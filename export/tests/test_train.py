@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from elf.config_file import load_config
-from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
+from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
+from elf.loop import LoopConfig, run_loop
 from elf.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
 from elf.pretrain_encoder import Arguments as EncoderArguments
 from elf.pretrain_encoder import main as pretrain_encoder
@@ -121,6 +122,27 @@ def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> 
     done = int(rows(out)[-1]["step"])
     main(Arguments(experiment, (f"steps={done + 2}",)))
     assert [row["step"] for row in rows(out)] == list(range(1, done + 3))
+
+
+def test_lines_of_lost_steps_are_written_anew(experiment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    main(Arguments(experiment, ("steps=3",)))
+    with (out / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "loss": 9.0}\n{"step": 5, "lo')  # killed while writing, after the last checkpoint
+    main(Arguments(experiment, ("steps=5",)))
+    assert [row["step"] for row in rows(out)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_diverging_run_stops_by_name_and_keeps_its_checkpoint(tmp_path: Path, bad: float) -> None:
+    def step(state, number):
+        return state + 1, {"loss": np.float32(bad if number >= 5 else 1.0)}
+
+    run_loop(LoopConfig(4, log_every=1), tmp_path, np.zeros(1), step, 1)
+    with pytest.raises(DivergedError, match="step 6"):
+        run_loop(LoopConfig(9, log_every=1), tmp_path, np.zeros(1), step, 1)
+    state, _ = run_loop(LoopConfig(5, log_every=1), tmp_path, np.zeros(1), step, 1)
+    assert state == 5 and len(rows(tmp_path)) == 5
 
 
 def test_a_checkpoint_of_another_shape_is_refused(experiment: Path) -> None:

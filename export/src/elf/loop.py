@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,50 +40,44 @@ def run_loop(
 ) -> tuple[Any, float]:
     """Runs `state, metrics = step_function(state, step)` up to `config.steps`, from the newest checkpoint below `out`.
 
+    A step's metrics name only what it measured; a line of metrics.jsonl holds means over the steps that did.
     `on_checkpoint(state, step, seconds)` follows every checkpoint. Returns the final state and the seconds of training
-    over all sessions of the run. Metrics that are NaN were not
-    measured at that step and are left out of the means. Raises DivergedError when a loss is infinite, after which the
-    last checkpoint stands.
+    over all sessions of the run. Raises DivergedError when a metric is no finite number; the last checkpoint stands.
     """
-    checkpoints = Checkpoints(out / "checkpoints", config.keep)
-    first, spent = 0, 0.0
-    if checkpoints.latest_step() is not None:
-        saved = checkpoints.restore({"state": state, "seconds": np.zeros(())})
-        state, spent = saved["state"], float(saved["seconds"])
-        first = checkpoints.latest_step() or 0
-        _say(f"resuming after step {first}")
-    stop = _StopSignal()
-    begin = last_save = last_log = time.monotonic()
-    window: list[dict[str, jax.Array]] = []
-    out.mkdir(parents=True, exist_ok=True)
+    with closing(Checkpoints(out / "checkpoints", config.keep)) as checkpoints, _StopSignal() as stop:
+        first, spent = 0, 0.0
+        if checkpoints.latest_step() is not None:
+            saved = checkpoints.restore({"state": state, "seconds": np.zeros(())})
+            state, spent = saved["state"], float(saved["seconds"])
+            first = checkpoints.latest_step() or 0
+            _say(f"resuming after step {first}")
+        metrics_file = out / "metrics.jsonl"
+        _forget_after(metrics_file, first)
+        begin = last_save = last_log = time.monotonic()
+        window: list[dict[str, jax.Array]] = []
 
-    def save(step: int) -> None:
-        seconds = spent + time.monotonic() - begin
-        checkpoints.save(step, {"state": state, "seconds": np.asarray(seconds)})
-        on_checkpoint(state, step, seconds)
+        def save(step: int) -> None:
+            seconds = spent + time.monotonic() - begin
+            checkpoints.save(step, {"state": state, "seconds": np.asarray(seconds)})
+            on_checkpoint(state, step, seconds)
 
-    with (out / "metrics.jsonl").open("a") as metrics_file, stop:
         for step in range(first, config.steps):
             state, metrics = step_function(state, step)
             window.append(metrics)
             done = step + 1
             if done % config.log_every == 0 or done == config.steps:
                 means = _means(window)
-                if any(np.isinf(value) for value in means.values()) or np.isnan(means.get("loss", 0.0)):
+                if not all(np.isfinite(value) for value in means.values()):
                     raise DivergedError(
-                        f"the loss is no number after step {done}: {means}", "Lower the learning rate and resume."
+                        f"the training has left the finite numbers by step {done}: {means}",
+                        "Lower the learning rate and run the command again; it goes on from the last checkpoint.",
                     )
                 now = time.monotonic()
                 rate = len(window) * tokens_per_step / (now - last_log)
                 left = (now - begin) / (done - first) * (config.steps - done)
-                row = {
-                    "step": done,
-                    **means,
-                    "tokens_per_second": round(rate),
-                    "seconds": round(spent + now - begin, 1),
-                }
-                metrics_file.write(json.dumps(row) + "\n")
-                metrics_file.flush()
+                times = {"tokens_per_second": round(rate), "seconds": round(spent + now - begin, 1)}
+                with metrics_file.open("a") as file:
+                    file.write(json.dumps({"step": done, **means, **times}) + "\n")
                 shown = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
                 _say(f"step {done}/{config.steps}  {shown}  {rate:,.0f} tokens/s  {_clock(left)} left")
                 window, last_log = [], now
@@ -90,13 +85,21 @@ def run_loop(
                 save(done)
                 last_save = time.monotonic()
             if stop.asked:
-                checkpoints.close()
+                checkpoints.wait()
                 _say(f"stopped by a signal after step {done}; saved, run the same command to go on")
                 sys.exit(143)
-    jax.block_until_ready(state)
-    save(config.steps)
-    checkpoints.close()
-    return state, spent + time.monotonic() - begin
+        jax.block_until_ready(state)
+        save(max(first, config.steps))
+        return state, spent + time.monotonic() - begin
+
+
+def _forget_after(metrics_file: Path, step: int) -> None:
+    """Drops the lines of steps that were lost with the last session and will be made again."""
+    metrics_file.parent.mkdir(parents=True, exist_ok=True)
+    lines = metrics_file.read_text().splitlines(keepends=True) if metrics_file.is_file() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    if kept != lines:
+        metrics_file.write_text("".join(kept))
 
 
 class _StopSignal:
@@ -105,8 +108,9 @@ class _StopSignal:
     def __init__(self) -> None:
         self.asked = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "_StopSignal":
         self.before = {sign: signal.signal(sign, self._ask) for sign in (signal.SIGTERM, signal.SIGINT)}
+        return self
 
     def __exit__(self, *_: object) -> None:
         for sign, handler in self.before.items():
@@ -117,13 +121,12 @@ class _StopSignal:
 
 
 def _means(window: list[dict[str, jax.Array]]) -> dict[str, float]:
-    means = {}
-    for name in window[0]:
-        values = np.array([float(metrics[name]) for metrics in window])
-        values = values[~np.isnan(values)]
-        if len(values):
-            means[name] = round(float(values.mean()), 5)
-    return means
+    """Mean of each metric over the steps that measured it."""
+    measured: dict[str, list[float]] = {}
+    for metrics in window:
+        for name, value in metrics.items():
+            measured.setdefault(name, []).append(float(value))
+    return {name: round(float(np.mean(values)), 5) for name, values in measured.items()}
 
 
 def _clock(seconds: float) -> str:

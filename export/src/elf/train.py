@@ -145,11 +145,7 @@ def make_step(
         params = optax.apply_updates(params, changes)
         decay = ema_decay(step, config.ema_decay)
         ema = jax.tree.map(lambda average, new: decay * average + (1 - decay) * new, ema, params)
-        metrics = {
-            "loss": jnp.nan if decode else loss,
-            "decode_loss": loss if decode else jnp.nan,
-            "gradient_norm": optax.tree.norm(gradients),
-        }
+        metrics = {"decode_loss" if decode else "loss": loss, "gradient_norm": optax.tree.norm(gradients)}
         return (params, ema, opt_state), metrics
 
     jitted = jax.jit(update, static_argnames="decode", donate_argnums=0)
