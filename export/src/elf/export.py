@@ -23,6 +23,7 @@ from elf.onnx_graphs import TOP_K, build_graphs
 from elf.onnx_weights import WEIGHTS_FILE
 from elf.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.parity import check_parity
+from elf.progress import say
 from elf.sampling import SamplerSettings, cut_at_eos, named_settings
 from elf.tokenizer import EOS, PAD, UNK, load_tokenizer
 from elf.trained_model import TrainedModel, load_trained_model
@@ -95,6 +96,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     if seeds < MIN_PARITY_SEEDS:
         raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
 
+    say(f"building the graphs of {model.name}")
     with replaced_folder(arguments.out) as folder:
         graphs = build_graphs(
             model.elf,

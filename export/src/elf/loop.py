@@ -15,6 +15,7 @@ import numpy as np
 
 from elf.checkpoint import Checkpoints
 from elf.errors import DivergedError
+from elf.progress import say
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def run_loop(
             saved = checkpoints.restore({"state": state, "seconds": np.zeros(())})
             state, spent = saved["state"], float(saved["seconds"])
             first = checkpoints.latest_step() or 0
-            _say(f"resuming after step {first}")
+            say(f"resuming after step {first}")
         metrics_file = out / "metrics.jsonl"
         _forget_after(metrics_file, first)
         begin = last_save = last_log = time.monotonic()
@@ -79,14 +80,14 @@ def run_loop(
                 with metrics_file.open("a") as file:
                     file.write(json.dumps({"step": done, **means, **times}) + "\n")
                 shown = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-                _say(f"step {done}/{config.steps}  {shown}  {rate:,.0f} tokens/s  {_clock(left)} left")
+                say(f"step {done}/{config.steps}  {shown}  {rate:,.0f} tokens/s  {_clock(left)} left")
                 window, last_log = [], now
             if stop.asked or time.monotonic() - last_save > 60 * config.checkpoint_minutes:
                 save(done)
                 last_save = time.monotonic()
             if stop.asked:
                 checkpoints.wait()
-                _say(f"stopped by a signal after step {done}; saved, run the same command to go on")
+                say(f"stopped by a signal after step {done}; saved, run the same command to go on")
                 sys.exit(143)
         jax.block_until_ready(state)
         save(max(first, config.steps))
@@ -131,7 +132,3 @@ def _means(window: list[dict[str, jax.Array]]) -> dict[str, float]:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -16,6 +16,7 @@ import onnxruntime
 
 from elf.errors import ParityError
 from elf.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
+from elf.progress import say, told
 from elf.sampling import Array, SamplerSettings, cut_at_eos, named_settings, sample
 from elf.tokenizer import EOS
 from elf.trained_model import FlatParams, TrainedModel
@@ -72,6 +73,7 @@ def check_parity(
     with jax.default_device(jax.devices("cpu")[0]):
         stored = stored_weights(model, dtype)
         network, exported = JaxNetwork(stored), OnnxNetwork(onnx_folder)
+        say("comparing the graphs with JAX, pass by pass")
         graphs = compare_network(stored, network, exported)
         if model.encoder:
             graphs["encoder"] = compare_encoder(stored, onnx_folder / "encoder.onnx")
@@ -181,7 +183,7 @@ def compare_runs(
     equal = 0
     latents = Difference()
     tokens: dict[int, list[int]] = {}
-    for seed in seeds:
+    for seed in told(seeds, "comparing whole runs"):
         of_seed = replace(settings, seed=seed)
         expected = sample(network, of_seed, model.flow, shape)
         actual = sample(exported, of_seed, model.flow, shape)
@@ -215,7 +217,7 @@ def compare_storage(
     network = JaxNetwork(model)
     shape = (1, length, model.elf.latent_size)
     equal, distances = 0, []
-    for seed, written in tokens.items():
+    for seed, written in told(tokens.items(), "measuring what float16 changes"):
         trained = sample(network, replace(settings, seed=seed), model.flow, shape).tokens[0]
         equal += int((trained == np.asarray(written)).sum())
         a, b = cut_at_eos(trained, EOS), cut_at_eos(np.asarray(written), EOS)

@@ -13,6 +13,7 @@ import tokenizers
 
 from elf.corpus import Row, read_corpus
 from elf.errors import ConfigError, EmptyCorpusError
+from elf.progress import say, told
 from elf.tokenizer import load_tokenizer
 
 SENTENCE_END = re.compile(r"(?<=[.!?…][\"'”’])\s+|(?<=[.!?…])\s+")
@@ -59,7 +60,8 @@ def split_into_windows(text: str, tokenizer: tokenizers.Tokenizer, max_length: i
 
 
 def texts_to_columns(rows: list[Row], tokenizer: tokenizers.Tokenizer, max_length: int) -> dict[str, list[list[int]]]:
-    windows = [window for (text,) in rows for window in split_into_windows(text, tokenizer, max_length)]
+    texts = told(rows, "splitting texts")
+    windows = [window for (text,) in texts for window in split_into_windows(text, tokenizer, max_length)]
     return {"input_ids": windows}
 
 
@@ -91,6 +93,7 @@ def main(arguments: Arguments) -> None:
     for name, part in (("held_out", rows[:held_out]), ("train", rows[held_out:])):
         if not part:
             raise EmptyCorpusError(f"{arguments.corpus} is too small to hold anything out", "Give at least two texts.")
+        say(f"{name}: {len(part):,} rows")
         columns = (
             texts_to_columns(part, tokenizer, arguments.max_length)
             if len(part[0]) == 1

@@ -11,6 +11,7 @@ import tyro
 
 from elf.errors import UsageError
 from elf.networks import JaxNetwork
+from elf.progress import ticker
 from elf.sampling import SamplerSettings, cut_at_eos, sample
 from elf.tokenizer import EOS, load_tokenizer
 from elf.trained_model import load_trained_model
@@ -60,7 +61,8 @@ def main(arguments: Arguments) -> None:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
 
     begin = time.monotonic()
-    run = sample(JaxNetwork(model), settings, model.flow, (arguments.batch, length, model.elf.latent_size))
+    shape = (arguments.batch, length, model.elf.latent_size)
+    run = sample(JaxNetwork(model), settings, model.flow, shape, on_step=ticker("step", settings.steps))
     seconds = time.monotonic() - begin
     if arguments.dump:
         arguments.dump.parent.mkdir(parents=True, exist_ok=True)

@@ -188,13 +188,23 @@ class Run(NamedTuple):
     """(B, L) int32, before the cut at eos."""
 
 
-def sample(network: Network, settings: SamplerSettings, flow: FlowConfig, shape: tuple[int, int, int]) -> Run:
-    """A whole run: the flow, then one decode pass at t = 1 and the most likely token at each position."""
+def sample(
+    network: Network,
+    settings: SamplerSettings,
+    flow: FlowConfig,
+    shape: tuple[int, int, int],
+    on_step: Callable[[int], None] = lambda step: None,
+) -> Run:
+    """A whole run: the flow, then one decode pass at t = 1 and the most likely token at each position.
+
+    `on_step` is called after each of the N steps with its number, from 1.
+    """
     states = run_flow(network.denoise, settings, flow, shape)
     first = last = next(states)
     times = [first.t]
     for last in states:
         times.append(last.t)
+        on_step(len(times) - 1)
     scale = np.full(shape[0], settings.self_cond_scale, np.float32)
     tokens = np.argmax(network.decode(last.z, scale), axis=-1).astype(np.int32)
     return Run(np.asarray(times, np.float32), first.z, last.z, tokens)

@@ -14,6 +14,7 @@ import tokenizers
 
 from elf.corpus import read_corpus
 from elf.errors import CheckpointError, ConfigError
+from elf.progress import say
 
 PAD, EOS, UNK = 0, 1, 2
 WORD_START = "▁"
@@ -105,6 +106,7 @@ def mask_token(tokenizer: tokenizers.Tokenizer) -> int:
 
 def main(arguments: Arguments) -> None:
     texts = [text for path in arguments.corpus for row in read_corpus(path) for text in row]
+    say(f"learning {arguments.vocabulary_size:,} pieces from {len(texts):,} texts")
     tokenizer = train_tokenizer(texts, arguments.vocabulary_size, arguments.sentinels)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(arguments.out))
