@@ -1,0 +1,32 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+import { StudioPage } from "./studio-page";
+
+/** What axe finds against WCAG 2.2 AA, in words. */
+async function violations(page: Page): Promise<string[]> {
+  const results = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"])
+    .analyze();
+  return results.violations.flatMap(({ id, nodes }) => nodes.map(({ target, html }) => `${id}: ${target} ${html}`));
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`nothing stands in anybody's way, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const studio = new StudioPage(page);
+    await studio.open({});
+    await expect(studio.readout).toContainText("t = 1.00", { timeout: 30_000 });
+    expect(await violations(page)).toEqual([]);
+
+    await studio.time.press("Home");
+    await studio.time.press("ArrowRight");
+    expect(await violations(page), "while hardly a word is decided").toEqual([]);
+
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await violations(page), "on a phone").toEqual([]);
+
+    await page.keyboard.press("?");
+    await expect(page.getByRole("dialog")).toBeVisible();
+    expect(await violations(page), "with the list of shortcuts open").toEqual([]);
+  });
+}
