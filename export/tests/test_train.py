@@ -54,8 +54,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_
             d_ff=32,
             layers=1,
             heads=2,
-            warmup_steps=2,
-            blr=0.1,
+            optimizer=OptimizerConfig(blr=0.1, warmup_steps=2, schedule="cosine"),
             compute_dtype="float32",
         )
     )

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
 import { ElfError } from "../flow/errors";
-import { checkSettings, type SamplerSettings } from "../flow/settings";
+import { checkSettings, type SamplerSettings, SETTING_CHOICES } from "../flow/settings";
 import type { Manifest } from "../model/manifest";
+import { DEFAULT_MODEL } from "../model/shipped";
 
 /** A command line that cannot be understood. */
 export class UsageError extends ElfError {
@@ -11,9 +12,6 @@ export class UsageError extends ElfError {
     super(message, action, options);
   }
 }
-
-/** The model that runs when none is named. */
-export const DEFAULT_MODEL = "stories-mini";
 
 interface Option {
   readonly name: string;
@@ -114,7 +112,7 @@ function parse(argv: readonly string[]): Record<string, string | boolean | undef
 }
 
 function isWord(setting: keyof SamplerSettings): boolean {
-  return setting === "method" || setting === "schedule" || setting === "rng";
+  return setting in SETTING_CHOICES;
 }
 
 function numberOf(name: string, text: string): number {

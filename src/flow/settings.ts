@@ -24,15 +24,37 @@ export type Method = "ode" | "sde";
 export type Schedule = "uniform" | "logit_normal";
 export type RngLayout = "original" | "partitionable";
 
-/** Least and greatest value of each numeric setting, both allowed. `length` ends at the model's own `maxLength`. */
+/** Least and greatest value of a numeric setting, both allowed. */
+export interface SettingLimits {
+  readonly least: number;
+  readonly greatest: number;
+  readonly integer: boolean;
+}
+
+/** The limits that hold for every model; `settingLimits` adds that of `length`. */
 export const SETTING_LIMITS = {
   steps: { least: 1, greatest: 1024, integer: true },
   gamma: { least: 0, greatest: 8, integer: false },
   selfCondScale: { least: 0.5, greatest: 8, integer: false },
   seed: { least: 0, greatest: 2 ** 32 - 1, integer: true },
-} as const;
+} as const satisfies Record<string, SettingLimits>;
 
-const CHOICES = {
+/** The limits of every numeric setting for a model that writes at most `maxLength` tokens. */
+export function settingLimits(maxLength: number) {
+  return { ...SETTING_LIMITS, length: { least: 1, greatest: maxLength, integer: true } } satisfies Record<
+    string,
+    SettingLimits
+  >;
+}
+
+/** Whether `value` is a number within `limits`. */
+export function isWithin(value: unknown, { least, greatest, integer }: SettingLimits): boolean {
+  const fits = typeof value === "number" && value >= least && value <= greatest;
+  return fits && (!integer || Number.isInteger(value));
+}
+
+/** What can be chosen where a setting is a word. */
+export const SETTING_CHOICES = {
   method: ["ode", "sde"],
   schedule: ["uniform", "logit_normal"],
   rng: ["original", "partitionable"],
@@ -43,19 +65,18 @@ const CHOICES = {
  * @throws {SettingsError} one is not a number in its range, or not one of its choices; the message names it.
  */
 export function checkSettings(settings: SamplerSettings, maxLength: number): void {
-  const limits = { ...SETTING_LIMITS, length: { least: 1, greatest: maxLength, integer: true } };
+  const limits = settingLimits(maxLength);
   for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
     const { least, greatest, integer } = limits[name];
     const value: unknown = settings[name];
-    const fits = typeof value === "number" && value >= least && value <= greatest;
-    if (fits && (!integer || Number.isInteger(value))) continue;
+    if (isWithin(value, limits[name])) continue;
     throw new SettingsError(
       `${name} is ${String(value)}.`,
       `Give ${integer ? "an integer" : "a number"} from ${least} to ${greatest}.`,
     );
   }
-  for (const name of Object.keys(CHOICES) as (keyof typeof CHOICES)[]) {
-    const choices: readonly string[] = CHOICES[name];
+  for (const name of Object.keys(SETTING_CHOICES) as (keyof typeof SETTING_CHOICES)[]) {
+    const choices: readonly string[] = SETTING_CHOICES[name];
     if (choices.includes(settings[name])) continue;
     throw new SettingsError(`${name} is ${String(settings[name])}.`, `Choose ${choices.join(" or ")}.`);
   }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ElfError } from "../flow/errors";
-import { type SamplerSettings, SETTING_LIMITS } from "../flow/settings";
+import { type SamplerSettings, SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
 
 /** The version of `manifest.json` that this code reads (export/FORMAT.md). */
 export const MANIFEST_SCHEMA_VERSION = 1;
@@ -24,11 +24,11 @@ const graph = z.object({ file: path, weights: z.array(path) });
 /** The sampler settings as JSON; `length` is bounded by the model, not here. */
 export const settingsSchema = z.object({
   steps: limited("steps"),
-  method: z.enum(["ode", "sde"]),
+  method: z.enum(SETTING_CHOICES.method),
   gamma: limited("gamma"),
   selfCondScale: limited("selfCondScale"),
-  schedule: z.enum(["uniform", "logit_normal"]),
-  rng: z.enum(["original", "partitionable"]),
+  schedule: z.enum(SETTING_CHOICES.schedule),
+  rng: z.enum(SETTING_CHOICES.rng),
   seed: limited("seed"),
   length: count,
 });

@@ -1,4 +1,5 @@
 import type { Backend } from "../engine/protocol";
+import { DEFAULT_MODEL } from "../model/shipped";
 import type { Problem } from "./stores/problem";
 
 /** What the page's own address asks for: `?model=NAME&backend=webgpu`. */
@@ -9,7 +10,6 @@ export interface Address {
   readonly problem: Problem | null;
 }
 
-const DEFAULT_MODEL = "stories-mini";
 const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 export function readAddress(search: string): Address {

@@ -4,6 +4,7 @@ Pre-RMSNorm blocks, no biases, ReLU feed-forward, unscaled attention with one re
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,12 @@ from elf.parameters import check_parameters, encoder_parameter_shapes
 
 MASKED = -1e9
 """Added to the scores of positions that must not be seen."""
+
+
+def biasless(in_size: int, out_size: int, std: float, *, rngs: nnx.Rngs, compute_dtype: jnp.dtype) -> Dense:
+    """T5's only kind of Dense: no bias, normally distributed at the start."""
+    init = jax.nn.initializers.normal(std)
+    return Dense(in_size, out_size, rngs=rngs, use_bias=False, init=init, compute_dtype=compute_dtype)
 
 
 class Embedding(nnx.Module):
@@ -37,11 +44,7 @@ class SelfAttention(nnx.Module):
     def __init__(self, config: T5Config, first: bool, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
         self.config = config
         inner = config.heads * config.d_kv
-        normal = jax.nn.initializers.normal
-
-        def dense(in_size: int, out_size: int, std: float) -> Dense:
-            return Dense(in_size, out_size, rngs=rngs, use_bias=False, init=normal(std), compute_dtype=compute_dtype)
-
+        dense = partial(biasless, rngs=rngs, compute_dtype=compute_dtype)
         # T5's initialisation: the scores are unscaled, so the queries start small instead.
         self.q = dense(config.d_model, inner, (config.d_model * config.d_kv) ** -0.5)
         self.k = dense(config.d_model, inner, config.d_model**-0.5)
@@ -72,23 +75,9 @@ class AttentionLayer(nnx.Module):
 
 class DenseReluDense(nnx.Module):
     def __init__(self, config: T5Config, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
-        normal = jax.nn.initializers.normal
-        self.wi = Dense(
-            config.d_model,
-            config.d_ff,
-            rngs=rngs,
-            use_bias=False,
-            init=normal(config.d_model**-0.5),
-            compute_dtype=compute_dtype,
-        )
-        self.wo = Dense(
-            config.d_ff,
-            config.d_model,
-            rngs=rngs,
-            use_bias=False,
-            init=normal(config.d_ff**-0.5),
-            compute_dtype=compute_dtype,
-        )
+        dense = partial(biasless, rngs=rngs, compute_dtype=compute_dtype)
+        self.wi = dense(config.d_model, config.d_ff, config.d_model**-0.5)
+        self.wo = dense(config.d_ff, config.d_model, config.d_ff**-0.5)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.wo(jax.nn.relu(self.wi(x)))

@@ -1,6 +1,7 @@
 """Write a trained model as ONNX for the page, with proof that the graphs are the model (export/FORMAT.md).
 
-The folder appears whole or not at all: it is built beside its place and moved there once the proof holds.
+The folder appears whole or not at all: it is built beside its place and moved there once the proof holds. The sampler's
+options are those of the whole runs compared, and become the defaults of the page.
 """
 
 import hashlib
@@ -11,10 +12,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import tyro
 
 from elf.errors import ConfigError, OutputExistsError
@@ -24,9 +25,10 @@ from elf.onnx_weights import WEIGHTS_FILE
 from elf.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.parity import check_parity
 from elf.progress import say
-from elf.sampling import SamplerSettings, cut_at_eos, named_settings
-from elf.tokenizer import EOS, PAD, UNK, load_tokenizer
-from elf.trained_model import TrainedModel, load_trained_model
+from elf.sampler_options import SamplerOptions, text_reader
+from elf.sampling import SamplerSettings, named_settings
+from elf.tokenizer import EOS, PAD, UNK
+from elf.trained_model import TrainedModel, load_trained_model, plain_statistic
 
 SCHEMA_VERSION = 1
 CARD_SAMPLES = 10
@@ -35,8 +37,8 @@ MIN_PARITY_TOKENS = 2048
 """Enough that one near tie between two tokens does not sink a good model."""
 
 
-@dataclass(frozen=True)
-class Arguments:
+@dataclass(frozen=True, kw_only=True)
+class Arguments(SamplerOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """Folder of a trained model: the `model` folder of a training run, or one of `elf make-random`."""
     out: Path
@@ -51,16 +53,6 @@ class Arguments:
     """One sentence for the page and the model card."""
     licence: str | None = None
     """SPDX id; the training record's unless given."""
-    steps: int = 32
-    """Default of the page, as are the following."""
-    method: Literal["ode", "sde"] = "sde"
-    gamma: float = 1.5
-    self_cond_cfg: float = 3.0
-    schedule: Literal["uniform", "logit_normal"] = "logit_normal"
-    rng: Literal["original", "partitionable"] = "original"
-    seed: int = 7
-    length: int | None = None
-    """Tokens of a text; all the model can write unless given."""
     parity_seeds: int | None = None
     """Whole runs to compare, at least 16; enough for 2,048 tokens unless given."""
 
@@ -79,19 +71,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
     if model.encoder:
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
-    settings = SamplerSettings(
-        steps=arguments.steps,
-        method=arguments.method,
-        gamma=arguments.gamma,
-        self_cond_scale=arguments.self_cond_cfg,
-        schedule=arguments.schedule,
-        rng=arguments.rng,
-        seed=arguments.seed,
-    )
-    longest = model.elf.max_length - model.elf.max_input_length
-    length = longest if arguments.length is None else arguments.length
-    if not 1 <= length <= longest:
-        raise ConfigError(f"the length is {length}", f"This model writes 1 to {longest} tokens.")
+    settings = arguments.settings()
+    length = arguments.length_for(model, ConfigError)
     seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / length))
     if seeds < MIN_PARITY_SEEDS:
         raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
@@ -117,7 +98,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         if model.tokenizer:
             shutil.copyfile(model.tokenizer, folder / "tokenizer.json")
             write_json(folder / "tokenizer_config.json", hub_tokenizer_config(model))
-        samples = [(seed, text_of(model, tokens)) for seed, tokens in parity.tokens.items()][:CARD_SAMPLES]
+        read = text_reader(model)
+        samples = [(seed, read(tokens)) for seed, tokens in islice(parity.tokens.items(), CARD_SAMPLES)]
         card = model_card(manifest, parity.report, model.training, samples)
         (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -175,8 +157,8 @@ def describe(
         "latent": {
             "noiseScale": flow.noise_scale,
             "tEps": flow.t_eps,
-            "mean": plain(model.latent_mean),
-            "std": plain(model.latent_std),
+            "mean": plain_statistic(model.latent_mean),
+            "std": plain_statistic(model.latent_std),
         },
         "schedule": {"pMean": flow.p_mean, "pStd": flow.p_std},
         "tokens": {"pad": PAD, "eos": EOS, "unk": UNK},
@@ -210,8 +192,8 @@ def hub_config(model: TrainedModel) -> dict[str, Any]:
         "t_eps": flow.t_eps,
         "schedule_mean": flow.p_mean,
         "schedule_std": flow.p_std,
-        "latent_mean": plain(model.latent_mean),
-        "latent_std": plain(model.latent_std),
+        "latent_mean": plain_statistic(model.latent_mean),
+        "latent_std": plain_statistic(model.latent_std),
         "pad_token_id": PAD,
         "eos_token_id": EOS,
         "unk_token_id": UNK,
@@ -247,19 +229,6 @@ def list_files(folder: Path) -> list[dict[str, Any]]:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def text_of(model: TrainedModel, tokens: list[int]) -> str:
-    """A sample as text on one line; its ids where the model has no tokenizer."""
-    ids = cut_at_eos(np.asarray(tokens), EOS)
-    if not model.tokenizer:
-        return " ".join(map(str, ids))
-    return " ".join(load_tokenizer(model.tokenizer).decode(ids).split())
-
-
-def plain(value: float | np.ndarray) -> float | list[float]:
-    """A latent statistic for JSON."""
-    return np.asarray(value).tolist() if np.ndim(value) else float(value)
 
 
 def write_json(path: Path, value: Any) -> None:

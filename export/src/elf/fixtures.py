@@ -16,8 +16,8 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.networks import JaxNetwork
-from elf.sampling import SamplerSettings, cut_at_eos, named_settings, run_flow, sample
-from elf.tokenizer import EOS, load_tokenizer
+from elf.sampler_options import text_reader
+from elf.sampling import SamplerSettings, named_settings, run_flow, sample
 from elf.trained_model import TrainedModel, load_trained_model
 
 Array = np.ndarray
@@ -80,7 +80,7 @@ def flow_fixture() -> dict[str, Any]:
 
 def model_fixture(model: TrainedModel) -> dict[str, Any]:
     """Whole runs of a model in JAX: tokens before the cut at eos, final latents z (L·D), and the text."""
-    tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
+    read = text_reader(model)
     longest = model.elf.max_length
     cases = (
         (SamplerSettings(16, "sde", 1.5, 3.0, "logit_normal", "original", 7), longest),
@@ -93,12 +93,11 @@ def model_fixture(model: TrainedModel) -> dict[str, Any]:
     runs = []
     for settings, length in cases:
         run = sample(network, settings, model.flow, (1, length, model.elf.latent_size))
-        text = tokenizer.decode(cut_at_eos(run.tokens[0], EOS)) if tokenizer else None
         runs.append(
             {
                 "settings": named_settings(settings, length),
                 "tokens": run.tokens[0].tolist(),
-                "text": text,
+                "text": read(run.tokens[0]) if model.tokenizer else None,
                 "z": [float(f"{value:.5g}") for value in run.z.reshape(-1).tolist()],
             }
         )

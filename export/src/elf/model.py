@@ -10,8 +10,8 @@ from flax import nnx
 
 from elf.config import ElfConfig
 from elf.modules import Dense, Params, RMSNorm, matmul
+from elf.parameters import TIMESTEP_FEATURES
 
-TIMESTEP_FEATURES = 256
 ROTARY_THETA = 10000.0
 
 learned = jax.nn.initializers.normal(0.02)

@@ -1,7 +1,5 @@
 """Which parameters a configuration asks for, by official name and shape (spec section 2)."""
 
-from collections.abc import Mapping
-
 from elf.config import ElfConfig, T5Config
 from elf.errors import CheckpointMismatchError
 from elf.trained_model import FlatParams
@@ -70,17 +68,6 @@ def encoder_parameter_shapes(config: T5Config) -> Shapes:
         shapes[f"{feed_forward}/DenseReluDense/wo/kernel"] = (config.d_ff, config.d_model)
     shapes["encoder/final_layer_norm/weight"] = (config.d_model,)
     return shapes
-
-
-def count_parameters(shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Number of weights in all."""
-    total = 0
-    for shape in shapes.values():
-        size = 1
-        for dimension in shape:
-            size *= dimension
-        total += size
-    return total
 
 
 def check_parameters(params: FlatParams, shapes: Shapes, whose: str) -> None:

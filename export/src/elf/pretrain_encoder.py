@@ -42,12 +42,10 @@ class Arguments:
     heads: int = 4
     masked: float = 0.18
     """Share of tokens to predict; of these 70 % are hidden, 15 % replaced by another token, 15 % left as they are."""
-    blr: float = 4e-3
-    warmup_steps: int = 100
     compute_dtype: str = "bfloat16"
     checkpoint_minutes: float = 3.0
     seed: int = 0
-    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(schedule="cosine"))
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(blr=4e-3, schedule="cosine"))
 
 
 def hide_tokens(
@@ -92,10 +90,7 @@ def main(arguments: Arguments) -> None:
     graphdef, params = split(
         T5Encoder(config, rngs=nnx.Rngs(arguments.seed), compute_dtype=jnp.dtype(arguments.compute_dtype))
     )
-    settings = OptimizerConfig(
-        **{**asdict(arguments.optimizer), "blr": arguments.blr, "warmup_steps": arguments.warmup_steps}
-    )
-    optimizer = make_optimizer(settings, arguments.batch_size, arguments.steps)
+    optimizer = make_optimizer(arguments.optimizer, arguments.batch_size, arguments.steps)
     key = jax.random.key(arguments.seed)
 
     def loss_function(params: Params, ids: jax.Array, real: jax.Array, key: jax.Array) -> jax.Array:

@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -12,30 +12,17 @@ import tyro
 from elf.errors import UsageError
 from elf.networks import JaxNetwork
 from elf.progress import ticker
-from elf.sampling import SamplerSettings, cut_at_eos, sample
-from elf.tokenizer import EOS, load_tokenizer
+from elf.sampler_options import SamplerOptions, text_reader
+from elf.sampling import sample
 from elf.trained_model import load_trained_model
 
 
-@dataclass(frozen=True)
-class Arguments:
+@dataclass(frozen=True, kw_only=True)
+class Arguments(SamplerOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """Folder of a trained model: the `model` folder of a training run, or one of `elf make-random`."""
-    steps: int = 32
-    """Network passes before the decode pass."""
-    method: Literal["ode", "sde"] = "sde"
-    gamma: float = 1.5
-    """How much of the state each SDE step replaces by fresh noise; 0 makes it the ODE."""
-    self_cond_cfg: float = 3.0
-    """Self-conditioning guidance scale: larger is more fluent and less varied."""
-    schedule: Literal["uniform", "logit_normal"] = "logit_normal"
-    rng: Literal["original", "partitionable"] = "original"
-    """Layout of the random bits: of jax up to 0.4, like the official sampler, or of jax from 0.5 on."""
-    seed: int = 7
     batch: int = 1
     """Texts to write, sharing one schedule."""
-    length: int | None = None
-    """Tokens of each; all the model can write unless given."""
     json: bool = False
     """Print one JSON object instead of the texts."""
     dump: Path | None = None
@@ -43,20 +30,9 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    settings = SamplerSettings(
-        steps=arguments.steps,
-        method=arguments.method,
-        gamma=arguments.gamma,
-        self_cond_scale=arguments.self_cond_cfg,
-        schedule=arguments.schedule,
-        rng=arguments.rng,
-        seed=arguments.seed,
-    )
+    settings = arguments.settings()
     model = load_trained_model(arguments.checkpoint)
-    longest = model.elf.max_length - model.elf.max_input_length
-    length = longest if arguments.length is None else arguments.length
-    if not 1 <= length <= longest:
-        raise UsageError(f"the length is {length}", f"This model writes 1 to {longest} tokens.")
+    length = arguments.length_for(model, UsageError)
     if arguments.batch < 1:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
 
@@ -68,9 +44,7 @@ def main(arguments: Arguments) -> None:
         arguments.dump.parent.mkdir(parents=True, exist_ok=True)
         with arguments.dump.open("wb") as file:
             np.savez(file, t=run.t, z0=run.z0, z=run.z, tokens=run.tokens)
-    ids = [cut_at_eos(tokens, EOS) for tokens in run.tokens]
-    tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
-    texts = [tokenizer.decode(row) if tokenizer else " ".join(map(str, row)) for row in ids]
+    texts = [*map(text_reader(model), run.tokens)]
     if arguments.json:
         report = {
             "text": texts,

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.config_file import load_config
 from elf.dataset import TokenDataset, batch_rows, check_vocabulary, collate, load_dataset
-from elf.encoder import conditional_visibility, encoder_from_params
+from elf.encoder import abstract_encoder, conditional_visibility
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.latent_statistics import latent_statistics
 from elf.loop import LoopConfig, run_loop
@@ -27,6 +27,7 @@ from elf.model import ELF
 from elf.modules import Params, bind, split
 from elf.objective import decode_loss, denoise_loss
 from elf.optimizer import OptimizerConfig, ema_decay, make_optimizer
+from elf.parameters import check_parameters, encoder_parameter_shapes
 from elf.tokenizer import EOS, PAD
 from elf.trained_model import FlatParams, TrainedModel, save_trained_model
 
@@ -109,14 +110,18 @@ def make_step(
         )
     check_vocabulary(dataset, min(elf.vocabulary_size, encoder_config.vocabulary_size))
     dtype = jnp.dtype(config.compute_dtype)
-    encoder = encoder_from_params(encoder_config, encoder_params, dtype)
+    check_parameters(encoder_params, encoder_parameter_shapes(encoder_config), "the encoder")
+    encoder_graphdef, _ = abstract_encoder(encoder_config, dtype)
+    # An argument of the step, not a constant in it: T5-small's 140 MB would be copied into each compiled branch.
+    frozen = jax.device_put(encoder_params)
     graphdef, params = split(ELF(elf, rngs=nnx.Rngs(config.seed), compute_dtype=dtype))
     optimizer = make_optimizer(config.optimizer, config.batch_size, config.steps)
     key = jax.random.key(config.seed)
 
-    def encode(ids, source_length, drop_key):
+    def encode(frozen: Params, ids, source_length, drop_key):
         """Latents (B, L, D) and which positions hold the condition (B, L); a dropped condition is zero and unseen."""
         B, L = ids.shape
+        encoder = bind(encoder_graphdef, frozen)
         if dataset.condition_input_ids is None:
             return (encoder(ids) - mean) / std, jnp.zeros((B, L), bool)
         is_source = jnp.arange(L)[None, :] < source_length[:, None]
@@ -126,9 +131,9 @@ def make_step(
         x = (encoder(ids, visible) - mean) / std
         return jnp.where((is_source & dropped)[..., None], 0.0, x), is_source
 
-    def loss_of(params: Params, ids, real, source_length, key, decode: bool):
+    def loss_of(params: Params, frozen: Params, ids, real, source_length, key, decode: bool):
         drop_key, key = jax.random.split(key)
-        x, is_source = encode(ids, source_length, drop_key)
+        x, is_source = encode(frozen, ids, source_length, drop_key)
         counts = jnp.where(is_source, False, real if config.pad_token == "pad" else True)
         loss_mask = counts.astype(jnp.float32)
         network = bind(graphdef, params)
@@ -136,10 +141,10 @@ def make_step(
             return decode_loss(network, x, ids, loss_mask, key, config.flow)
         return denoise_loss(network, x, loss_mask, is_source, key, config.flow)
 
-    def update(state, ids, real, source_length, step, decode: bool):
+    def update(state, frozen, ids, real, source_length, step, decode: bool):
         params, ema, opt_state = state
         loss, gradients = jax.value_and_grad(loss_of)(
-            params, ids, real, source_length, jax.random.fold_in(key, step), decode
+            params, frozen, ids, real, source_length, jax.random.fold_in(key, step), decode
         )
         changes, opt_state = optimizer.update(gradients, opt_state, params)
         params = optax.apply_updates(params, changes)
@@ -159,9 +164,8 @@ def make_step(
         )
         # One coin for the whole batch, a function of the step so that a resumed run throws the same.
         coin = np.random.default_rng([config.seed, step, 1]).random()
-        return jitted(
-            state, batch.ids, batch.real, batch.source_length, step, decode=bool(coin < config.flow.decoder_prob)
-        )
+        decode = bool(coin < config.flow.decoder_prob)
+        return jitted(state, frozen, batch.ids, batch.real, batch.source_length, step, decode=decode)
 
     # Copies, because the first step may reuse the memory of what it is given.
     ema = jax.tree.map(jnp.copy, params)

@@ -45,8 +45,8 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
         "elf": asdict(model.elf),
         "flow": asdict(model.flow),
         "encoder": asdict(model.encoder) if model.encoder else None,
-        "latent_mean": _plain(model.latent_mean),
-        "latent_std": _plain(model.latent_std),
+        "latent_mean": plain_statistic(model.latent_mean),
+        "latent_std": plain_statistic(model.latent_std),
         "training": model.training,
     }
     save_file(model.params, directory / "model.safetensors")
@@ -93,7 +93,8 @@ def load_trained_model(directory: Path) -> TrainedModel:
         ) from error
 
 
-def _plain(value: float | np.ndarray) -> float | list[float]:
+def plain_statistic(value: float | np.ndarray) -> float | list[float]:
+    """A latent's mean or std for JSON."""
     return value.tolist() if isinstance(value, np.ndarray) else float(value)
 
 

@@ -1,7 +1,8 @@
 import { Slider } from "radix-ui";
 import { useId } from "react";
+import { settingLimits } from "../../flow/settings";
 import { useStudio, useStudioStore } from "../StudioContext";
-import { limitsOf, type NumberSetting } from "../stores/settings";
+import type { NumberSetting } from "../stores/settings";
 import "./NumberField.css";
 import { NumberInput } from "./NumberInput";
 
@@ -22,7 +23,7 @@ export function NumberField({ name, label, symbol, explanation, slider }: Props)
   const id = useId();
   const value = useStudioStore("settings", ({ values }) => values[name]);
   const maxLength = useStudioStore("settings", ({ maxLength }) => maxLength);
-  const limits = limitsOf(name, maxLength);
+  const limits = settingLimits(maxLength)[name];
   const from = Math.max(limits.least, slider.from ?? limits.least);
   const to = Math.min(limits.greatest, slider.to ?? limits.greatest);
   return (

@@ -26,7 +26,7 @@ export function backendName(backend: Run["backend"]): string {
   return backend === "webgpu" ? "WebGPU" : "WASM";
 }
 
-export function formatSeconds(seconds: number | null): string {
+function formatSeconds(seconds: number | null): string {
   if (seconds === null) return "";
   return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }

@@ -10,7 +10,7 @@ export interface RunArchive {
 }
 
 /** More runs than this are not kept: a run is some hundred kilobytes. */
-export const KEPT_RUNS = 20;
+const KEPT_RUNS = 20;
 
 interface Schema extends DBSchema {
   runs: { key: string; value: Run; indexes: { startedAt: number } };

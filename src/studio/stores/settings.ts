@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { type SamplerSettings, SETTING_LIMITS } from "../../flow/settings";
+import { isWithin, type SamplerSettings, settingLimits } from "../../flow/settings";
 import { settingsSchema } from "../../model/manifest";
 import { keep, readKept, type TextStorage } from "./persisted";
 
@@ -118,20 +118,12 @@ export function createSettings(
   return store;
 }
 
-/** Least and greatest value of a number setting for a model of `maxLength`. */
-export function limitsOf(
-  name: NumberSetting,
-  maxLength: number,
-): { least: number; greatest: number; integer: boolean } {
-  return name === "length" ? { least: 1, greatest: maxLength, integer: true } : SETTING_LIMITS[name];
-}
-
 /** Why `typed` cannot be the value of `name`; null if it can. */
 function whyRefused(name: NumberSetting, typed: string, maxLength: number): string | null {
-  const { least, greatest, integer } = limitsOf(name, maxLength);
-  const value = Number(typed);
-  const fits = typed.trim() !== "" && value >= least && value <= greatest && (!integer || Number.isInteger(value));
-  return fits ? null : `Give ${integer ? "a whole number" : "a number"} from ${least} to ${greatest}.`;
+  const limits = settingLimits(maxLength)[name];
+  if (typed.trim() !== "" && isWithin(Number(typed), limits)) return null;
+  const { least, greatest, integer } = limits;
+  return `Give ${integer ? "a whole number" : "a number"} from ${least} to ${greatest}.`;
 }
 
 function randomSeed(): number {

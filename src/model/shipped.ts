@@ -1,0 +1,2 @@
+/** The folder under `models/` that runs where none is named. */
+export const DEFAULT_MODEL = "stories-mini";
