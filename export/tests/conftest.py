@@ -11,9 +11,9 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 
 import pytest
 
-from elf.prepare import Arguments as PrepareArguments
-from elf.prepare import main as prepare
-from elf.tokenizer import train_tokenizer
+from elf.data.prepare import Arguments as PrepareArguments
+from elf.data.prepare import main as prepare
+from elf.data.tokenizer import train_tokenizer
 
 NAMES = ("Mia", "Ben", "Tom", "Ada", "Sam", "Lea")
 THINGS = ("kite", "boat", "lamp", "drum", "frog", "pear", "coat", "bell")

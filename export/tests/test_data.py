@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tokenizers
 
-from elf.corpus import read_corpus
-from elf.dataset import Ragged, TokenDataset, batch_rows, check_vocabulary, collate, load_dataset
+from elf.data.corpus import read_corpus
+from elf.data.dataset import Ragged, TokenDataset, batch_rows, check_vocabulary, collate, load_dataset
+from elf.data.prepare import Arguments as PrepareArguments
+from elf.data.prepare import main as prepare
+from elf.data.prepare import split_into_windows
+from elf.data.tokenizer import load_tokenizer, mask_token, train_tokenizer
 from elf.errors import CheckpointError, ConfigError, CorpusFormatError, DatasetError, EmptyCorpusError
-from elf.prepare import Arguments as PrepareArguments
-from elf.prepare import main as prepare
-from elf.prepare import split_into_windows
-from elf.tokenizer import load_tokenizer, mask_token, train_tokenizer
 
 
 def write(path: Path, text: str) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from elf.config import T5Config
-from elf.encoder import T5Encoder, conditional_visibility, relative_buckets
+from elf.network.encoder import T5Encoder, conditional_visibility, relative_buckets
 
 TINY = T5Config(vocabulary_size=30, d_model=16, d_kv=4, d_ff=24, layers=2, heads=4)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.make_random import random_params
-from elf.networks import JaxEncoder, open_session
-from elf.onnx_graphs import build_graphs
-from elf.parameters import parameter_shapes
-from elf.trained_model import TrainedModel
+from elf.network.make_random import random_params
+from elf.network.parameters import parameter_shapes
+from elf.network.trained_model import TrainedModel
+from elf.onnx_export.graphs import build_graphs
+from elf.sampling.networks import JaxEncoder, open_session
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 import tokenizers
 
-from elf import cli, export, parity
+from elf import cli
 from elf.config import ElfConfig, FlowConfig
+from elf.data.tokenizer import train_tokenizer
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError
-from elf.export import Arguments, export_model
-from elf.make_random import PLAIN_TEXT, random_model
-from elf.model_card import model_card
-from elf.networks import OnnxNetwork
-from elf.onnx_graphs import build_graphs
-from elf.sampler_options import text_reader
-from elf.sampling import SamplerSettings, sample
-from elf.tokenizer import train_tokenizer
-from elf.trained_model import load_trained_model, save_trained_model
+from elf.network.make_random import PLAIN_TEXT, random_model
+from elf.network.trained_model import load_trained_model, save_trained_model
+from elf.onnx_export import export, parity
+from elf.onnx_export.export import Arguments, export_model
+from elf.onnx_export.graphs import build_graphs
+from elf.onnx_export.model_card import model_card
+from elf.sampling.networks import OnnxNetwork
+from elf.sampling.options import text_reader
+from elf.sampling.sampler import SamplerSettings, sample
 
 SMALL = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=8, bottleneck_size=4, vocabulary_size=128, max_length=6)
 FIXTURES = Path(__file__).parents[2] / "test" / "fixtures"

@@ -11,9 +11,9 @@ from flax import nnx
 
 from elf.config import PRESETS, ElfConfig
 from elf.errors import CheckpointMismatchError, ConfigError
-from elf.model import ELF, abstract_elf, rotary_tables, rotate
-from elf.modules import bind, split
-from elf.parameters import check_parameters, parameter_shapes
+from elf.network.model import ELF, abstract_elf, rotary_tables, rotate
+from elf.network.modules import bind, split
+from elf.network.parameters import check_parameters, parameter_shapes
 
 SMALL = ElfConfig(depth=2, hidden_size=24, heads=2, latent_size=10, bottleneck_size=6, vocabulary_size=17, max_length=9)
 

@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 
 from elf.config import ElfConfig, FlowConfig
-from elf.model import ELF
-from elf.modules import bind, split
-from elf.objective import decode_loss, denoise_loss, draw_self_cond_scale, velocity
+from elf.network.model import ELF
+from elf.network.modules import bind, split
+from elf.training.objective import decode_loss, denoise_loss, draw_self_cond_scale, velocity
 
 CONFIG = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 FLOW = FlowConfig(noise_scale=1.3)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elf.dataset import collate, load_dataset
-from elf.tokenizer import EOS, PAD, UNK, load_tokenizer
+from elf.data.dataset import collate, load_dataset
+from elf.data.tokenizer import EOS, PAD, UNK, load_tokenizer
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

@@ -7,11 +7,11 @@ import onnx
 import pytest
 
 from elf.config import ElfConfig, T5Config
-from elf.make_random import TINY, random_model
-from elf.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
-from elf.onnx_graphs import build_graphs, half_split, padded_swiglu_size
-from elf.onnx_weights import ALIGNMENT
-from elf.parity import stored_weights
+from elf.network.make_random import TINY, random_model
+from elf.onnx_export.graphs import build_graphs, half_split, padded_swiglu_size
+from elf.onnx_export.parity import stored_weights
+from elf.onnx_export.weights import ALIGNMENT
+from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
 
 # Head width 10 is no multiple of 4, inner width 53 is odd, the three kinds of prefix tokens differ in number.
 ODD = ElfConfig(

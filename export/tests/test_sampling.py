@@ -9,8 +9,8 @@ import pytest
 
 from elf.config import FlowConfig
 from elf.errors import UsageError
-from elf.fixtures import flow_fixture, toy_denoise
-from elf.sampling import SamplerSettings, cut_at_eos, run_flow, run_keys, sample, time_schedule
+from elf.onnx_export.fixtures import flow_fixture, toy_denoise
+from elf.sampling.sampler import SamplerSettings, cut_at_eos, run_flow, run_keys, sample, time_schedule
 
 FLOW = FlowConfig(noise_scale=2.0)
 SHAPE = (1, 3, 4)

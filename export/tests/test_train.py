@@ -13,12 +13,12 @@ import pytest
 
 from elf.config_file import load_config
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
-from elf.loop import LoopConfig, run_loop
-from elf.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
-from elf.pretrain_encoder import Arguments as EncoderArguments
-from elf.pretrain_encoder import main as pretrain_encoder
-from elf.train import Arguments, TrainConfig, load_encoder, main
-from elf.trained_model import load_trained_model
+from elf.network.trained_model import load_trained_model
+from elf.training.loop import LoopConfig, run_loop
+from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
+from elf.training.pretrain_encoder import Arguments as EncoderArguments
+from elf.training.pretrain_encoder import main as pretrain_encoder
+from elf.training.train import Arguments, TrainConfig, load_encoder, main
 
 YAML = """
 name: test

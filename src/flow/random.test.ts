@@ -8,7 +8,7 @@ interface LayoutFixture {
   latent: { key: Key; shape: number[]; normal: number[] };
 }
 
-/** Written by `python -m elf.random_fixtures`, with JAX itself. */
+/** Written by `python -m elf.onnx_export.random_fixtures`, with JAX itself. */
 const fixture = JSON.parse(readFileSync("test/fixtures/random.json", "utf8")) as Record<
   "original" | "partitionable",
   LayoutFixture

@@ -11,14 +11,14 @@ from elf.errors import ElfError
 # Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
 # Each has a frozen dataclass `Arguments`, read by tyro, and `main(arguments)`.
 COMMANDS = {
-    "tokenizer train": ("elf.tokenizer", "train a T5-style unigram tokenizer"),
-    "prepare": ("elf.prepare", "turn texts into an Arrow dataset of token ids"),
-    "pretrain-encoder": ("elf.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
-    "train": ("elf.train", "train an ELF"),
-    "sample": ("elf.sample", "write text with the reference sampler"),
-    "export": ("elf.export", "write a model as ONNX, with proof that it is the same model"),
-    "make-random": ("elf.make_random", "write a model with random weights, for tests"),
-    "fixtures": ("elf.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
+    "tokenizer train": ("elf.data.tokenizer", "train a T5-style unigram tokenizer"),
+    "prepare": ("elf.data.prepare", "turn texts into an Arrow dataset of token ids"),
+    "pretrain-encoder": ("elf.training.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
+    "train": ("elf.training.train", "train an ELF"),
+    "sample": ("elf.sampling.sample", "write text with the reference sampler"),
+    "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),
+    "make-random": ("elf.network.make_random", "write a model with random weights, for tests"),
+    "fixtures": ("elf.onnx_export.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
 }
 
 

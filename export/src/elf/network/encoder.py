@@ -12,8 +12,8 @@ import numpy as np
 from flax import nnx
 
 from elf.config import T5Config
-from elf.modules import Dense, Params, RMSNorm, bind
-from elf.parameters import check_parameters, encoder_parameter_shapes
+from elf.network.modules import Dense, Params, RMSNorm, bind
+from elf.network.parameters import check_parameters, encoder_parameter_shapes
 
 MASKED = -1e9
 """Added to the scores of positions that must not be seen."""

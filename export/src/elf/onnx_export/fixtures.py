@@ -15,10 +15,10 @@ import numpy as np
 
 from elf.config import FlowConfig
 from elf.errors import UsageError
-from elf.networks import JaxNetwork
-from elf.sampler_options import text_reader
-from elf.sampling import SamplerSettings, named_settings, run_flow, sample
-from elf.trained_model import TrainedModel, load_trained_model
+from elf.network.trained_model import TrainedModel, load_trained_model
+from elf.sampling.networks import JaxNetwork
+from elf.sampling.options import text_reader
+from elf.sampling.sampler import SamplerSettings, named_settings, run_flow, sample
 
 Array = np.ndarray
 

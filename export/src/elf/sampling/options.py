@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
+from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import ElfError
-from elf.sampling import SamplerSettings, cut_at_eos
-from elf.tokenizer import EOS, load_tokenizer
-from elf.trained_model import TrainedModel
+from elf.network.trained_model import TrainedModel
+from elf.sampling.sampler import SamplerSettings, cut_at_eos
 
 
 @dataclass(frozen=True, kw_only=True)

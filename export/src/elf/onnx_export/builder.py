@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from elf.onnx_weights import WEIGHTS_FILE, WeightFile
+from elf.onnx_export.weights import WEIGHTS_FILE, WeightFile
 
 OPSET = 21
 IR_VERSION = 10

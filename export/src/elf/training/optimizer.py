@@ -9,7 +9,7 @@ import optax
 from optax.contrib import MuonDimensionNumbers, muon
 
 from elf.errors import ConfigError
-from elf.modules import Params
+from elf.network.modules import Params
 
 
 @dataclass(frozen=True)

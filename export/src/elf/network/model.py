@@ -9,8 +9,8 @@ import numpy as np
 from flax import nnx
 
 from elf.config import ElfConfig
-from elf.modules import Dense, Params, RMSNorm, matmul
-from elf.parameters import TIMESTEP_FEATURES
+from elf.network.modules import Dense, Params, RMSNorm, matmul
+from elf.network.parameters import TIMESTEP_FEATURES
 
 ROTARY_THETA = 10000.0
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import tokenizers
 
-from elf.corpus import Row, read_corpus
+from elf.data.corpus import Row, read_corpus
+from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError, EmptyCorpusError
 from elf.progress import say, told
-from elf.tokenizer import load_tokenizer
 
 SENTENCE_END = re.compile(r"(?<=[.!?…][\"'”’])\s+|(?<=[.!?…])\s+")
 

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from elf.config import T5Config
-from elf.dataset import TokenDataset, batch_rows, collate
-from elf.encoder import encoder_from_params
-from elf.modules import Params
-from elf.tokenizer import EOS
+from elf.data.dataset import TokenDataset, batch_rows, collate
+from elf.data.tokenizer import EOS
+from elf.network.encoder import encoder_from_params
+from elf.network.modules import Params
 
 
 def encode_sample(

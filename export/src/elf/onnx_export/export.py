@@ -18,17 +18,17 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from elf.data.tokenizer import EOS, PAD, UNK
 from elf.errors import ConfigError, OutputExistsError
-from elf.model_card import model_card
-from elf.onnx_graphs import TOP_K, build_graphs
-from elf.onnx_weights import WEIGHTS_FILE
-from elf.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.parity import check_parity
+from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.network.trained_model import TrainedModel, load_trained_model, plain_statistic
+from elf.onnx_export.graphs import TOP_K, build_graphs
+from elf.onnx_export.model_card import model_card
+from elf.onnx_export.parity import check_parity
+from elf.onnx_export.weights import WEIGHTS_FILE
 from elf.progress import say
-from elf.sampler_options import SamplerOptions, text_reader
-from elf.sampling import SamplerSettings, named_settings
-from elf.tokenizer import EOS, PAD, UNK
-from elf.trained_model import TrainedModel, load_trained_model, plain_statistic
+from elf.sampling.options import SamplerOptions, text_reader
+from elf.sampling.sampler import SamplerSettings, named_settings
 
 SCHEMA_VERSION = 1
 CARD_SAMPLES = 10

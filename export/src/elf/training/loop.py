@@ -13,9 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from elf.checkpoint import Checkpoints
 from elf.errors import DivergedError
 from elf.progress import say
+from elf.training.checkpoint import Checkpoints
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import sentencepiece
 import tokenizers
 
-from elf.corpus import read_corpus
+from elf.data.corpus import read_corpus
 from elf.errors import CheckpointError, ConfigError
 from elf.progress import say
 

@@ -20,11 +20,11 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig, T5Config
-from elf.onnx_builder import GraphBuilder, ints, scalar
-from elf.onnx_encoder import encoder_graph, encoder_weights
-from elf.onnx_weights import WEIGHTS_FILE, WeightFile
-from elf.parameters import TIMESTEP_FEATURES
-from elf.trained_model import FlatParams
+from elf.network.parameters import TIMESTEP_FEATURES
+from elf.network.trained_model import FlatParams
+from elf.onnx_export.builder import GraphBuilder, ints, scalar
+from elf.onnx_export.encoder_graph import encoder_graph, encoder_weights
+from elf.onnx_export.weights import WEIGHTS_FILE, WeightFile
 
 TOP_K = 5
 TO_THE_END = np.iinfo(np.int64).max

@@ -14,12 +14,12 @@ import jax
 import numpy as np
 import onnxruntime
 
+from elf.data.tokenizer import EOS
 from elf.errors import ParityError
-from elf.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
+from elf.network.trained_model import FlatParams, TrainedModel
 from elf.progress import say, told
-from elf.sampling import Array, SamplerSettings, cut_at_eos, named_settings, sample
-from elf.tokenizer import EOS
-from elf.trained_model import FlatParams, TrainedModel
+from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
+from elf.sampling.sampler import Array, SamplerSettings, cut_at_eos, named_settings, sample
 
 MAX_RELATIVE_ERROR = 1e-4
 MIN_TOKEN_AGREEMENT = 0.999

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
+from elf.data.tokenizer import EOS, PAD, UNK, train_tokenizer
 from elf.errors import UsageError
-from elf.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
-from elf.tokenizer import EOS, PAD, UNK, train_tokenizer
-from elf.trained_model import FlatParams, TrainedModel, save_trained_model
+from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
+from elf.network.trained_model import FlatParams, TrainedModel, save_trained_model
 
 TINY = ElfConfig(
     depth=2, hidden_size=64, heads=4, latent_size=32, bottleneck_size=16, vocabulary_size=128, max_length=16

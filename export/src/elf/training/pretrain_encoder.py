@@ -15,14 +15,14 @@ import optax
 from flax import nnx
 
 from elf.config import T5Config
-from elf.dataset import batch_rows, check_vocabulary, collate, load_dataset
-from elf.encoder import T5Encoder
+from elf.data.dataset import batch_rows, check_vocabulary, collate, load_dataset
+from elf.data.tokenizer import EOS, load_tokenizer, mask_token
 from elf.errors import ConfigError
-from elf.latent_statistics import spectrum
-from elf.loop import LoopConfig, run_loop
-from elf.modules import Params, bind, split
-from elf.optimizer import OptimizerConfig, make_optimizer
-from elf.tokenizer import EOS, load_tokenizer, mask_token
+from elf.network.encoder import T5Encoder
+from elf.network.modules import Params, bind, split
+from elf.training.latent_statistics import spectrum
+from elf.training.loop import LoopConfig, run_loop
+from elf.training.optimizer import OptimizerConfig, make_optimizer
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from elf.config import FlowConfig
-from elf.model import ELF
+from elf.network.model import ELF
 
 
 def draw_self_cond_scale(key: jax.Array, batch_size: int, flow: FlowConfig) -> jax.Array:

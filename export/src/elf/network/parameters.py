@@ -2,7 +2,7 @@
 
 from elf.config import ElfConfig, T5Config
 from elf.errors import CheckpointMismatchError
-from elf.trained_model import FlatParams
+from elf.network.trained_model import FlatParams
 
 Shapes = dict[str, tuple[int, ...]]
 

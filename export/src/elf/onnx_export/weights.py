@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from elf.trained_model import FlatParams
+from elf.network.trained_model import FlatParams
 
 WEIGHTS_FILE = "weights.bin"
 ALIGNMENT = 64

@@ -4,9 +4,9 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import T5Config
-from elf.onnx_builder import GraphBuilder, ints, scalar
-from elf.onnx_weights import WeightFile
-from elf.trained_model import FlatParams
+from elf.network.trained_model import FlatParams
+from elf.onnx_export.builder import GraphBuilder, ints, scalar
+from elf.onnx_export.weights import WeightFile
 
 T5_BIAS = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/rel_embedding"
 T5_BIAS_BY_DISTANCE = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/by_distance"
@@ -27,7 +27,7 @@ def encoder_weights(config: T5Config, params: FlatParams) -> FlatParams:
 def relative_bucket(distance: np.ndarray, config: T5Config) -> np.ndarray:
     """T5's bucket of a key's position minus the query's, any shape: exact when near, logarithmic up to the maximum.
 
-    Written apart from elf.encoder on purpose: the parity check then compares two readings of the spec.
+    Written apart from elf.network.encoder on purpose: the parity check then compares two readings of the spec.
     """
     per_direction = config.relative_buckets // 2
     exact = per_direction // 2

@@ -1,6 +1,6 @@
 """Train an ELF: one YAML per experiment, `field=value` over it, resumed from the newest checkpoint of its folder.
 
-`python -m elf.train CONFIG field=value …` is the same from source, for a machine without tyro and datasets.
+`python -m elf.training.train CONFIG field=value …` is the same from source, for a machine without tyro and datasets.
 """
 
 import json
@@ -18,18 +18,18 @@ from safetensors.numpy import load_file
 
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.config_file import load_config
-from elf.dataset import TokenDataset, batch_rows, check_vocabulary, collate, load_dataset
-from elf.encoder import abstract_encoder, conditional_visibility
+from elf.data.dataset import TokenDataset, batch_rows, check_vocabulary, collate, load_dataset
+from elf.data.tokenizer import EOS, PAD
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
-from elf.latent_statistics import latent_statistics
-from elf.loop import LoopConfig, run_loop
-from elf.model import ELF
-from elf.modules import Params, bind, split
-from elf.objective import decode_loss, denoise_loss
-from elf.optimizer import OptimizerConfig, ema_decay, make_optimizer
-from elf.parameters import check_parameters, encoder_parameter_shapes
-from elf.tokenizer import EOS, PAD
-from elf.trained_model import FlatParams, TrainedModel, save_trained_model
+from elf.network.encoder import abstract_encoder, conditional_visibility
+from elf.network.model import ELF
+from elf.network.modules import Params, bind, split
+from elf.network.parameters import check_parameters, encoder_parameter_shapes
+from elf.network.trained_model import FlatParams, TrainedModel, save_trained_model
+from elf.training.latent_statistics import latent_statistics
+from elf.training.loop import LoopConfig, run_loop
+from elf.training.objective import decode_loss, denoise_loss
+from elf.training.optimizer import OptimizerConfig, ema_decay, make_optimizer
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import numpy as np
 import tyro
 
 from elf.errors import UsageError
-from elf.networks import JaxNetwork
+from elf.network.trained_model import load_trained_model
 from elf.progress import ticker
-from elf.sampler_options import SamplerOptions, text_reader
-from elf.sampling import sample
-from elf.trained_model import load_trained_model
+from elf.sampling.networks import JaxNetwork
+from elf.sampling.options import SamplerOptions, text_reader
+from elf.sampling.sampler import sample
 
 
 @dataclass(frozen=True, kw_only=True)

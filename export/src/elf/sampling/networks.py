@@ -8,11 +8,11 @@ import numpy as np
 import onnxruntime
 from flax import nnx
 
-from elf.encoder import T5Encoder, abstract_encoder
-from elf.model import ELF, abstract_elf
-from elf.modules import Params, bind
-from elf.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.trained_model import TrainedModel
+from elf.network.encoder import T5Encoder, abstract_encoder
+from elf.network.model import ELF, abstract_elf
+from elf.network.modules import Params, bind
+from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.network.trained_model import TrainedModel
 
 Array = np.ndarray
 

@@ -1,0 +1,1 @@
+"""Texts to token ids: corpora, tokenizers, Arrow datasets and the batches made of them."""

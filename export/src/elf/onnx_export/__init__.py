@@ -1,0 +1,1 @@
+"""A trained model as ONNX graphs, with proof that they compute the same."""

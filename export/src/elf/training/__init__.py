@@ -1,0 +1,1 @@
+"""Objective, optimizer, loop and checkpoints, and the commands that train."""
