@@ -37,6 +37,14 @@ class CheckpointMismatchError(ElfError):
     """A checkpoint whose parameters do not fit its configuration."""
 
 
+class DistributedError(ElfError):
+    """Processes of one run that could not be joined."""
+
+
+class DiskFullError(ElfError):
+    """An output folder without room for what is about to be written."""
+
+
 class DivergedError(ElfError):
     """A training run whose loss is no longer a number."""
 

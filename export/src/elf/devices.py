@@ -1,0 +1,93 @@
+"""One mesh of devices, from a single CPU to a TPU pod: rows lie over all of it, parameters over its axis `fsdp`.
+
+Nothing else in the package knows how many devices or processes there are: computations are written for the global
+arrays, and XLA inserts the communication that their shardings ask for.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from elf.errors import ConfigError, DistributedError
+
+AXES = ("data", "fsdp")
+
+SMALLEST_SPLIT = 2**14
+"""Arrays of fewer elements stay whole on every device: fetching the parts would cost more than keeping them."""
+
+
+def initialize_distributed(
+    coordinator: str | None = None, process_count: int | None = None, process_id: int | None = None
+) -> None:
+    """Joins this process to the others of the run; to be called before anything touches a device.
+
+    Without arguments the cluster is recognised (TPU pod, SLURM, Open MPI …). Raises DistributedError when the others do
+    not answer. CPU processes talk through gloo.
+    """
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(coordinator, process_count, process_id)
+    except (RuntimeError, ValueError) as error:
+        raise DistributedError(
+            f"the processes of this run could not be joined: {str(error).splitlines()[0]}",
+            "Give every process the same --coordinator HOST:PORT and --processes N, and its own --process-id from 0.",
+        ) from error
+
+
+def make_mesh(fsdp: int = 1, devices: list[jax.Device] | None = None) -> Mesh:
+    """All devices of all processes as (data, fsdp). Raises ConfigError where `fsdp` does not divide their number."""
+    devices = jax.devices() if devices is None else devices
+    if fsdp < 1 or len(devices) % fsdp:
+        raise ConfigError(f"fsdp is {fsdp}", f"Give a divisor of the number of devices, which is {len(devices)}.")
+    return Mesh(np.asarray(devices).reshape(-1, fsdp), AXES)
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Of arrays whose first axis is the rows of a batch."""
+    return NamedSharding(mesh, PartitionSpec(AXES))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def parameter_sharding(mesh: Mesh, shape: tuple[int, ...]) -> NamedSharding:
+    """Of a weight, or of anything kept per weight: its largest axis that `fsdp` divides is split, if it is worth it."""
+    parts = mesh.shape["fsdp"]
+    divisible = [axis for axis, size in enumerate(shape) if size % parts == 0]
+    if parts == 1 or not divisible or np.prod(shape) < SMALLEST_SPLIT:
+        return replicated(mesh)
+    widest = max(divisible, key=lambda axis: shape[axis])
+    return NamedSharding(mesh, PartitionSpec(*("fsdp" if axis == widest else None for axis in range(len(shape)))))
+
+
+def state_shardings(mesh: Mesh, state: Any) -> Any:
+    """`parameter_sharding` for every array, or abstract array, of a tree."""
+    return jax.tree.map(lambda leaf: parameter_sharding(mesh, tuple(leaf.shape)), state)
+
+
+def global_rows(mesh: Mesh, local: Any) -> Any:
+    """A tree of this process's rows (NumPy, first axis rows) as global arrays over the mesh."""
+    sharding = batch_sharding(mesh)
+    return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(sharding, rows), local)
+
+
+def check_batch(mesh: Mesh, batch_size: int, parts: int = 1) -> None:
+    """Raises ConfigError where a batch of `batch_size` rows, taken in `parts`, does not split over the mesh."""
+    if batch_size % (mesh.size * parts):
+        raise ConfigError(
+            f"a batch of {batch_size} rows does not split into {parts} × {mesh.size} equal parts",
+            f"Give a multiple of {mesh.size * parts}: {mesh.size} devices"
+            + (f", {parts} rounds of accumulation." if parts > 1 else "."),
+        )
+
+
+def on_host(tree: Any) -> Any:
+    """The whole arrays of a tree as NumPy on every process, gathered where they are spread over several."""
+    if jax.process_count() == 1:
+        return jax.tree.map(np.asarray, tree)
+    from jax.experimental import multihost_utils
+
+    return jax.tree.map(lambda array: np.asarray(multihost_utils.process_allgather(array, tiled=True)), tree)
