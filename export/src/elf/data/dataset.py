@@ -1,17 +1,29 @@
-"""Read a prepared dataset and collate its batches. Needs only pyarrow and NumPy, so training runs on a bare machine.
+"""Datasets of token ids, opened from a folder or the hub and read row by row, never whole.
 
-The batch of a step is a pure function of (seed, step): resuming needs no saved position.
+OpenWebText is 9 billion tokens: the Arrow files are memory-mapped, and what a row costs does not grow with them.
 """
 
+import typing
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from elf.data.arrow_folder import load_arrow_folder
+from elf.data.collation import Batch, TokenRow, check_ids, collate_rows
+from elf.data.hub import is_hub_name, load_hub_dataset
 from elf.errors import DatasetError, EmptyCorpusError
 
-REMEDY = "Give a folder written by `elf prepare` (its `train` or `held_out`)."
+if typing.TYPE_CHECKING:
+    from datasets import Dataset
+
+VOCABULARY_SAMPLE = 1024
+"""Rows, evenly spread, that `check_vocabulary` reads: one page each, so under a second even from a slow disk."""
+
+NO_TOKENS = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True)
@@ -28,55 +40,123 @@ class Ragged:
         return self.values[self.offsets[i] : self.offsets[i + 1]]
 
     @classmethod
-    def from_rows(cls, rows: list[list[int]]) -> "Ragged":
-        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-        values = np.concatenate([np.asarray(row, np.int32) for row in rows]) if rows else np.zeros(0, np.int32)
+    def from_rows(cls, rows: Sequence[Sequence[int]]) -> "Ragged":
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+        values = np.concatenate([np.asarray(row, np.int32) for row in rows]) if rows else NO_TOKENS
         return cls(values.astype(np.int32), offsets)
+
+
+class ArrowColumn:
+    """A column of lists of integers: the `Ragged` views of its memory-mapped pieces, read where they lie."""
+
+    def __init__(self, dataset: "Dataset", name: str):
+        """Raises DatasetError unless every row is a list of whole numbers."""
+        self._dataset, self._name = dataset, name
+        column = dataset.data.column(name)
+        kind = column.type
+        if not (_is_list(kind) and pa.types.is_integer(kind.value_type)):
+            raise DatasetError(f"column {name} holds {kind}, not lists of token ids", "Prepare the dataset again.")
+        if column.null_count:
+            raise DatasetError(f"column {name} has {column.null_count} rows without a value", "Drop them.")
+        self._pieces = [_view(chunk) for chunk in column.chunks if len(chunk)]
+        self._starts = [0, *np.cumsum([len(piece) for piece in self._pieces]).tolist()]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        """The ids of row i, (n,), in the file's integer type. Raises DatasetError where the file is corrupt."""
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        at = bisect_right(self._starts, i) - 1
+        piece, row = self._pieces[at], i - self._starts[at]
+        start, end = int(piece.offsets[row]), int(piece.offsets[row + 1])
+        if not 0 <= start <= end <= len(piece.values):
+            raise DatasetError(
+                f"row {i} of {self._name} lies outside of its Arrow file, which is corrupt", "Copy the dataset again."
+            )
+        return piece.values[start:end]
+
+    def __reduce__(self):
+        # To a worker process goes the place of the files, not what is in them.
+        return ArrowColumn, (self._dataset, self._name)
 
 
 @dataclass(frozen=True)
 class TokenDataset:
-    input_ids: Ragged
-    condition_input_ids: Ragged | None = None
+    """Random access to rows of token ids; `dataset[i]` is (source ids, text ids)."""
+
+    input_ids: Ragged | ArrowColumn
+    condition_input_ids: Ragged | ArrowColumn | None = None
+    """Sources, for conditional tasks."""
 
     def __len__(self) -> int:
         return len(self.input_ids)
 
-
-def load_dataset(directory: Path) -> TokenDataset:
-    """Reads the Arrow files of `datasets.save_to_disk`. Raises DatasetError or EmptyCorpusError."""
-    files = sorted(Path(directory).glob("data-*.arrow"))
-    if not files:
-        raise DatasetError(f"{directory} holds no data-*.arrow file", REMEDY)
-    try:
-        tables = [pa.ipc.open_stream(file.read_bytes()).read_all() for file in files]
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DatasetError(f"{directory} cannot be read: {error}", REMEDY) from error
-    table = pa.concat_tables(tables)
-    if "input_ids" not in table.column_names:
-        raise DatasetError(f"{directory} has no column input_ids, only {', '.join(table.column_names)}", REMEDY)
-    if table.num_rows == 0:
-        raise EmptyCorpusError(f"{directory} has no rows", "Prepare it again from a corpus with text.")
-    condition = _ragged(table["condition_input_ids"]) if "condition_input_ids" in table.column_names else None
-    return TokenDataset(_ragged(table["input_ids"]), condition)
+    def __getitem__(self, i: int) -> TokenRow:
+        source = NO_TOKENS if self.condition_input_ids is None else self.condition_input_ids[i]
+        return source, self.input_ids[i]
 
 
-def _ragged(column: pa.ChunkedArray) -> Ragged:
-    array = column.combine_chunks()
-    return Ragged(
-        array.flatten().to_numpy().astype(np.int32), np.concatenate([[0], np.cumsum(array.value_lengths().to_numpy())])
+def open_dataset(name: str | Path, split: str | None = None, revision: str | None = None) -> TokenDataset:
+    """The dataset in folder `name`, or of that name on the hub (`embedded-language-flows/openwebtext-t5`).
+
+    Reads what `save_to_disk` of `datasets` wrote, one dataset or several splits, and on the hub Parquet files too. Only
+    column `input_ids` is needed; `condition_input_ids` holds the sources of conditional tasks. `revision` is a branch,
+    tag or commit on the hub.
+
+    Raises DatasetError for what is missing, broken or of another form, and EmptyCorpusError for no rows.
+    """
+    return _token_dataset(open_arrow(name, split, revision), name)
+
+
+def open_arrow(name: str | Path, split: str | None = None, revision: str | None = None) -> "Dataset":
+    """As `open_dataset`, with all columns as they are."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return load_arrow_folder(folder, split)
+    if not folder.exists() and is_hub_name(str(name)):
+        return load_hub_dataset(str(name), split, revision)
+    raise DatasetError(
+        f"{name} is a file, not a folder" if folder.exists() else f"there is no folder {name}",
+        "Give a folder written by `elf prepare` (its `train` or `held_out`), or the name of a dataset on the hub.",
     )
 
 
-def check_vocabulary(dataset: TokenDataset, vocabulary_size: int) -> None:
-    """Raises DatasetError when the dataset holds ids that the model has no row for."""
-    columns = [dataset.input_ids] + ([dataset.condition_input_ids] if dataset.condition_input_ids else [])
-    largest = max(int(column.values.max()) for column in columns)
-    if largest >= vocabulary_size:
+def _token_dataset(dataset: "Dataset", name: str | Path) -> TokenDataset:
+    columns = dataset.column_names
+    if "input_ids" not in columns:
         raise DatasetError(
-            f"the dataset holds token id {largest}, the model knows ids below {vocabulary_size}",
-            "Prepare the dataset with the model's own tokenizer.",
+            f"{name} has no column input_ids, only {', '.join(columns)}", "Turn its texts into ids by `elf prepare`."
         )
+    if not len(dataset):
+        raise EmptyCorpusError(f"{name} has no rows", "Prepare it again from a corpus with text.")
+    condition = ArrowColumn(dataset, "condition_input_ids") if "condition_input_ids" in columns else None
+    return TokenDataset(ArrowColumn(dataset, "input_ids"), condition)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _view(chunk: pa.Array) -> Ragged:
+    if chunk.values.null_count:
+        raise DatasetError("the dataset holds rows with missing token ids", "Prepare the dataset again.")
+    values = chunk.values.to_numpy(zero_copy_only=True)
+    if pa.types.is_fixed_size_list(chunk.type):
+        size = chunk.type.list_size
+        return Ragged(values, (chunk.offset + np.arange(len(chunk) + 1)) * size)
+    return Ragged(values, chunk.offsets.to_numpy(zero_copy_only=True))
+
+
+def check_vocabulary(dataset: TokenDataset, vocabulary_size: int) -> None:
+    """Raises DatasetError when a sample of VOCABULARY_SAMPLE rows holds ids that the model has no row for.
+
+    Every batch is checked besides, when it is collated: nobody reads 9 billion ids first.
+    """
+    for i in np.unique(np.linspace(0, len(dataset) - 1, VOCABULARY_SAMPLE).astype(np.int64)):
+        for ids in dataset[int(i)]:
+            check_ids(ids, vocabulary_size)
 
 
 def batch_rows(count: int, batch_size: int, step: int, seed: int) -> np.ndarray:
@@ -105,27 +185,9 @@ def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
     return _last_permutation[1]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """One collated batch; the condition, if any, stands at the front of each row."""
-
-    ids: np.ndarray
-    """(B, L) int32, filled up with the pad token."""
-    real: np.ndarray
-    """(B, L) bool: a token of the text, not filling."""
-    source_length: np.ndarray
-    """(B,) int32: number of leading condition tokens; 0 throughout for unconditional data."""
-
-
 def collate(dataset: TokenDataset, rows: np.ndarray, length: int, pad_token: int) -> Batch:
-    """Rows as (B, length), cut where longer and filled with `pad_token` where shorter (spec section 5)."""
-    ids = np.full((len(rows), length), pad_token, np.int32)
-    real = np.zeros((len(rows), length), bool)
-    source_length = np.zeros(len(rows), np.int32)
-    for i, row in enumerate(rows):
-        source = dataset.condition_input_ids[row] if dataset.condition_input_ids else np.zeros(0, np.int32)
-        text = np.concatenate([source, dataset.input_ids[row]])[:length]
-        ids[i, : len(text)] = text
-        real[i, : len(text)] = True
-        source_length[i] = min(len(source), length)
-    return Batch(ids, real, source_length)
+    """`collate_rows` of rows given by number."""
+    return collate_rows([dataset[int(row)] for row in rows], length, pad_token)
+
+
+load_dataset = open_dataset
