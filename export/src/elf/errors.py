@@ -45,6 +45,10 @@ class DiskFullError(ElfError):
     """An output folder without room for what is about to be written."""
 
 
+class HubError(ElfError):
+    """A repository of the hub that could not be read or written."""
+
+
 class DivergedError(ElfError):
     """A training run whose loss is no longer a number."""
 
@@ -55,3 +59,7 @@ class ParityError(ElfError):
 
 class OutputExistsError(ElfError):
     """An output folder that holds something this command did not write."""
+
+
+class GenerationsError(ElfError):
+    """Generated texts or references that cannot be read, or do not belong together."""

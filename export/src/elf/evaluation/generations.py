@@ -1,0 +1,131 @@
+"""Generated texts and their references on disk, matched by id.
+
+Generations are the official `all_generated_*.jsonl`: `{"id": 0, "generated": "…"}`, one a line (spec section 6).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from elf.errors import GenerationsError
+
+ROW = 'Write {"id": 0, "generated": "…"} on every line.'
+REFERENCE_ROW = 'Write {"output": "…"} on every line, with an "id" of its own where the line number is not the id.'
+
+Id = int | str
+
+
+def write_generation(file: TextIO, id: Id, generated: str) -> None:
+    """Writes one row of `all_generated_*.jsonl`."""
+    file.write(json.dumps({"id": id, "generated": generated}, ensure_ascii=False) + "\n")
+
+
+def read_generations(path: Path) -> dict[str, str]:
+    """Generated texts by id, in the order of the file. Ids are kept as text, so that 3 and "3" are the same.
+
+    Empty texts are kept: a model that writes nothing is scored for it.
+    Raises GenerationsError naming the line, for rows of another shape, an id given twice, or a file without rows.
+    """
+    generations: dict[str, str] = {}
+    for number, row in _json_rows(path, ROW):
+        text = row.get("generated")
+        if "id" not in row or not isinstance(text, str):
+            raise GenerationsError(f'{path}, line {number} has no "id" or no text as "generated"', ROW)
+        _put(generations, _key(row["id"], path, number), text, path, number)
+    return _not_empty(generations, path, ROW)
+
+
+def read_references(path: Path) -> dict[str, str]:
+    """Reference texts by id.
+
+    `.jsonl`: the `output` of each row, under the row's own `id` if it has one. Any other ending: one text a line.
+    Without an `id`, a row's id is its line number, counted from 0.
+    Raises GenerationsError naming the line.
+    """
+    references: dict[str, str] = {}
+    if path.suffix == ".jsonl":
+        for rows, (number, row) in enumerate(_json_rows(path, REFERENCE_ROW)):
+            text = row.get("output")
+            if not isinstance(text, str):
+                raise GenerationsError(f'{path}, line {number} has no text as "output"', REFERENCE_ROW)
+            if "id" not in row and number - 1 != rows:
+                # A reader of the same file as a dataset does not count blank lines: the ids would not mean the same.
+                raise GenerationsError(
+                    f"{path}, line {number} comes after a blank line, so its number is no safe id",
+                    'Delete the blank lines, or give every row an "id".',
+                )
+            _put(references, _key(row.get("id", number - 1), path, number), text, path, number)
+    else:
+        references = {str(number): line for number, line in enumerate(_lines(path))}
+    return _not_empty(references, path, "Give one reference a line, or JSONL rows with an output.")
+
+
+def match_references(generations: Mapping[str, str], references: Mapping[str, str], path: Path) -> list[str]:
+    """The reference of each generation, in the order of the generations. `path` is the references' file, for errors.
+
+    References without a generation are left out: an evaluation may have been stopped midway.
+    Raises GenerationsError when a generation has no reference.
+    """
+    missing = [key for key in generations if key not in references]
+    if missing:
+        more = f" and of {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise GenerationsError(
+            f"{path} has no reference for the generation of id {missing[0]}{more}; its ids are {_some(references)}",
+            "Give the reference file that these texts were generated for; without an id, a row's id is its line "
+            "number from 0.",
+        )
+    return [references[key] for key in generations]
+
+
+def _some(keys: Iterable[str]) -> str:
+    first, *rest = keys
+    return f"{first} to {rest[-1]}" if rest else first
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines of a file; only the line feed ends one, as texts may hold the rarer separators of Unicode."""
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise GenerationsError(f"{path} cannot be read: {error.strerror}", "Check the path.") from error
+    except UnicodeDecodeError as error:
+        raise GenerationsError(f"{path} is not UTF-8 text: {error}", "Convert it to UTF-8.") from error
+    lines = [line.removesuffix("\r") for line in content.split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _json_rows(path: Path, remedy: str) -> Iterable[tuple[int, dict[str, Any]]]:
+    """Line number from 1 and object of every line that is not blank."""
+    lines = _lines(path)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            cut = " It is the last line: if writing was interrupted, delete it." if number == len(lines) else ""
+            raise GenerationsError(f"{path}, line {number} is not JSON: {error}", remedy + cut) from error
+        if not isinstance(row, dict):
+            raise GenerationsError(f"{path}, line {number} is no JSON object", remedy)
+        yield number, row
+
+
+def _key(id: Any, path: Path, number: int) -> str:
+    if isinstance(id, bool) or not isinstance(id, int | str):
+        raise GenerationsError(f"{path}, line {number} has the id {id!r}", "Give a whole number or a string as id.")
+    return str(id)
+
+
+def _put(texts: dict[str, str], key: str, text: str, path: Path, number: int) -> None:
+    if key in texts:
+        raise GenerationsError(
+            f"{path}, line {number} has the id {key} for a second time", "Give one row for each id; delete the others."
+        )
+    texts[key] = text
+
+
+def _not_empty(texts: dict[str, str], path: Path, remedy: str) -> dict[str, str]:
+    if not texts:
+        raise GenerationsError(f"{path} holds no rows", remedy)
+    return texts
