@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 
 from elf.config import ElfConfig
-from elf.network.modules import Dense, Params, RMSNorm, matmul
+from elf.network.modules import Dense, Params, Remat, RMSNorm, matmul
 from elf.network.parameters import TIMESTEP_FEATURES
 
 ROTARY_THETA = 10000.0
@@ -127,8 +127,11 @@ class FinalLayer(nnx.Module):
 class ELF(nnx.Module):
     """`denoise` and `decode` share everything but their heads and the mode tokens."""
 
-    def __init__(self, config: ElfConfig, *, rngs: nnx.Rngs, compute_dtype: jnp.dtype = jnp.float32):
+    def __init__(
+        self, config: ElfConfig, *, rngs: nnx.Rngs, compute_dtype: jnp.dtype = jnp.float32, remat: Remat = "none"
+    ):
         self.config = config
+        self.remat = remat
         self.compute_dtype = compute_dtype
         D, H, V = config.latent_size, config.hidden_size, config.vocabulary_size
         self.self_cond_proj = Dense(2 * D, D, rngs=rngs, compute_dtype=compute_dtype)
@@ -160,8 +163,15 @@ class ELF(nnx.Module):
         prefix.append(jnp.broadcast_to(self.mode_tokens[...] * mode, (B, *self.mode_tokens.shape[1:])))
         x = jnp.concatenate([*prefix, text], axis=1)
         cos, sin = rotary_tables(self.config.prefix_length, L, self.config.head_dim)
+
+        def apply(block: Block, x: jax.Array) -> jax.Array:
+            return block(x, cos, sin)
+
+        if self.remat != "none":
+            kept = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if self.remat == "dots" else None
+            apply = nnx.remat(apply, policy=kept)
         for i in range(self.config.depth):
-            x = getattr(self, f"blocks_{i}")(x, cos, sin)
+            x = apply(getattr(self, f"blocks_{i}"), x)
         return x[:, self.config.prefix_length :]
 
     def denoise(self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array) -> jax.Array:
@@ -176,8 +186,10 @@ class ELF(nnx.Module):
         return matmul(h, self.unembed_kernel[...], self.compute_dtype) + self.unembed_bias[...]
 
 
-def abstract_elf(config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32) -> tuple[nnx.GraphDef[ELF], Params]:
+def abstract_elf(
+    config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32, remat: Remat = "none"
+) -> tuple[nnx.GraphDef[ELF], Params]:
     """Structure and parameter shapes of a network; computes no weights."""
-    module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
+    module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype, remat=remat))
     state = nnx.to_flat_state(nnx.state(module, nnx.Param))
     return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}

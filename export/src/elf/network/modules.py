@@ -4,7 +4,7 @@ A matrix product may run in bfloat16 (`compute_dtype`); sums, norms and softmax 
 """
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,10 @@ Params = dict[str, jax.Array]
 """Weights by path, parts joined by '/', as in the parameter trees of spec section 2."""
 
 M = TypeVar("M", bound=nnx.Module)
+
+Remat = Literal["none", "dots", "blocks"]
+"""What a backward pass computes again instead of keeping it from the forward pass: nothing; all but the products with
+weights (attention scores, norms, activations); or whole blocks, of which only the input is kept."""
 
 XAVIER = jax.nn.initializers.xavier_uniform()
 

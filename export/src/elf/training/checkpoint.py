@@ -1,22 +1,32 @@
 """Orbax checkpoints of a running training: `checkpoint_<step>`, written in the background, whole or not at all."""
 
+import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
-from elf.errors import CheckpointError, CheckpointMismatchError
+from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError
+
+NO_SPACE = ("no space left", "disk quota exceeded", "file too large", f"errno {errno.ENOSPC}", "resource_exhausted")
 
 
 class Checkpoints:
-    """The checkpoints below one output folder."""
+    """The checkpoints below one output folder. Every process of a run must call its methods alike."""
 
     def __init__(self, directory: Path, keep: int = 2):
+        self.directory = directory.absolute()
         self.manager = ocp.CheckpointManager(
-            directory.absolute(),
+            self.directory,
             options=ocp.CheckpointManagerOptions(
-                max_to_keep=keep, step_prefix="checkpoint", create=True, enable_async_checkpointing=True
+                max_to_keep=keep,
+                step_prefix="checkpoint",
+                create=True,
+                enable_async_checkpointing=True,
+                # What a killed run had half written.
+                cleanup_tmp_directories=True,
             ),
         )
 
@@ -24,12 +34,22 @@ class Checkpoints:
         return self.manager.latest_step()
 
     def save(self, step: int, state: Any) -> None:
-        """Starts writing; returns once the values are copied out of the way of the next step."""
-        if self.manager.latest_step() != step:
+        """Starts writing; returns once the values are copied out of the way of the next step.
+
+        Raises DiskFullError; the checkpoints before this one stay.
+        """
+        if self.manager.latest_step() == step:
+            return
+        arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
+        size = sum(part.data.nbytes for array in arrays for part in array.addressable_shards)
+        free = shutil.disk_usage(self.directory).free
+        if free < size:
+            raise self._full(step, f"it needs {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
+        with self._writing(step):
             self.manager.save(step, args=ocp.args.StandardSave(state))
 
     def restore(self, state_like: Any, step: int | None = None) -> Any:
-        """The state of `step` (newest by default), shaped like `state_like`.
+        """The state of `step` (newest by default), shaped and sharded like `state_like`, whose leaves may be abstract.
 
         Raises CheckpointError when there is none or it is unreadable, CheckpointMismatchError when its shapes differ.
         """
@@ -57,9 +77,35 @@ class Checkpoints:
         return restored
 
     def wait(self) -> None:
-        """Returns when everything saved is on disk."""
-        self.manager.wait_until_finished()
+        """Returns when everything saved is on disk. Raises DiskFullError when it does not fit there."""
+        with self._writing(self.manager.latest_step()):
+            self.manager.wait_until_finished()
 
     def close(self) -> None:
         self.wait()
         self.manager.close()
+
+    def _writing(self, step: int | None) -> "_NamedErrors":
+        return _NamedErrors(self, step)
+
+    def _full(self, step: int | None, detail: str) -> DiskFullError:
+        kept = [number for number in self.manager.all_steps() if number != step]
+        stands = f"checkpoint_{max(kept)} stands" if kept else "there is no earlier one"
+        return DiskFullError(
+            f"checkpoint_{step} could not be written to {self.directory.name}: {detail}; {stands}",
+            "Make room, or lower checkpoints.keep, and run the same command again: it goes on from the last one.",
+        )
+
+
+class _NamedErrors:
+    """Turns what a full disk makes the writers say, now or in the background, into DiskFullError."""
+
+    def __init__(self, checkpoints: Checkpoints, step: int | None):
+        self.checkpoints, self.step = checkpoints, step
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and any(sign in str(error).lower() for sign in NO_SPACE):
+            raise self.checkpoints._full(self.step, str(error).splitlines()[0]) from error

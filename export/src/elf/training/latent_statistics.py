@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from elf.config import T5Config
-from elf.data.dataset import TokenDataset, batch_rows, collate
+from elf.data.dataset import TokenDataset
+from elf.data.pipeline import batch_at
 from elf.data.tokenizer import EOS
 from elf.network.encoder import encoder_from_params
 from elf.network.modules import Params
@@ -20,7 +21,7 @@ def encode_sample(
     size = min(128, len(dataset))
     outputs = []
     for step in range(max(1, min(rows, len(dataset)) // size)):
-        batch = collate(dataset, batch_rows(len(dataset), size, step, seed=0), length, EOS)
+        batch = batch_at(dataset, step, batch_size=size, length=length, pad_token=EOS, seed=0)
         outputs.append(np.asarray(encode(jnp.asarray(batch.ids))).reshape(-1, config.d_model))
     return np.concatenate(outputs)
 

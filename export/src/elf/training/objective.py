@@ -1,10 +1,16 @@
-"""What a training step minimises (spec section 4): the denoise branch and the decode branch.
+"""What a training step minimises (spec section 4): the denoise branch and the decode branch, as errors by position.
 
-Self-conditioning takes exactly the first `self_cond_prob` of each (shuffled) batch instead of a coin per example, so
-its extra pass costs only those rows; and the velocities v₀ and v₁ of the self-cond CFG target are by-products of the
-passes made anyway: v₀ of the self-conditioning pass, v₁ of the training pass itself. A denoise step thus costs
-3.5 forward-equivalents at one half where the literal formulation costs 5.
+Self-conditioning takes a fixed share of the rows of each (shuffled) batch instead of a coin per example, so its extra
+pass costs only those rows; and the velocities v₀ and v₁ of the self-cond CFG target are by-products of the passes made
+anyway: v₀ of the self-conditioning pass, v₁ of the training pass itself. A denoise step thus costs 3.5
+forward-equivalents at a share of one half where the literal formulation (literal_objective.py) costs 5.
+
+Random draws are made apart from the errors, for the whole batch at once: a batch taken in parts, or spread over many
+devices, then sees the same numbers as one taken whole.
 """
+
+from fractions import Fraction
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +20,45 @@ from elf.config import FlowConfig
 from elf.network.model import ELF
 
 
+class DenoiseDraws(NamedTuple):
+    t: jax.Array
+    """(B,), the logit-normal time of each example."""
+    w: jax.Array
+    """(B,), its self-cond CFG scale."""
+    noise: jax.Array
+    """(B, L, D), ε ~ N(0, 1)."""
+    coin: jax.Array
+    """(B,), uniform in [0, 1); for the literal formulation, which throws it for self-conditioning."""
+
+
+class DecodeDraws(NamedTuple):
+    clean: jax.Array
+    """(B, L), λ: the share of the true latent in each token's input."""
+    w: jax.Array
+    """(B,)"""
+    noise: jax.Array
+    """(B, L, D)"""
+
+
 def draw_self_cond_scale(key: jax.Array, batch_size: int, flow: FlowConfig) -> jax.Array:
     """w (B,) with 1 + w log-uniform between its bounds."""
     low, high = jnp.log1p(flow.self_cond_cfg_min), jnp.log1p(flow.self_cond_cfg_max)
     return jnp.expm1(jax.random.uniform(key, (batch_size,), minval=low, maxval=high))
+
+
+def draw_denoise(key: jax.Array, shape: tuple[int, int, int], flow: FlowConfig) -> DenoiseDraws:
+    """The draws of a denoise step for latents of `shape` (B, L, D)."""
+    t_key, noise_key, scale_key, coin_key = jax.random.split(key, 4)
+    t = jax.nn.sigmoid(flow.p_mean + flow.p_std * jax.random.normal(t_key, shape[:1]))
+    w = draw_self_cond_scale(scale_key, shape[0], flow)
+    return DenoiseDraws(t, w, jax.random.normal(noise_key, shape), jax.random.uniform(coin_key, shape[:1]))
+
+
+def draw_decode(key: jax.Array, shape: tuple[int, int, int], flow: FlowConfig) -> DecodeDraws:
+    """The draws of a decode step for latents of `shape` (B, L, D)."""
+    mix_key, noise_key, scale_key = jax.random.split(key, 3)
+    clean = jax.nn.sigmoid(flow.decoder_p_mean + flow.decoder_p_std * jax.random.normal(mix_key, shape[:2]))
+    return DecodeDraws(clean, draw_self_cond_scale(scale_key, shape[0], flow), jax.random.normal(noise_key, shape))
 
 
 def velocity(x_hat: jax.Array, z: jax.Array, t: jax.Array, flow: FlowConfig) -> jax.Array:
@@ -25,43 +66,59 @@ def velocity(x_hat: jax.Array, z: jax.Array, t: jax.Array, flow: FlowConfig) -> 
     return (x_hat - z) / jnp.maximum(1 - t, flow.t_eps)[:, None, None]
 
 
-def denoise_loss(
-    network: ELF, x: jax.Array, loss_mask: jax.Array, held: jax.Array, key: jax.Array, flow: FlowConfig
-) -> jax.Array:
-    """Mean squared velocity error.
+def noised(x: jax.Array, held: jax.Array, draws: DenoiseDraws, flow: FlowConfig) -> jax.Array:
+    """z at time t: t·x + (1 − t)·s·ε, and the clean x where `held`."""
+    t = draws.t[:, None, None]
+    return jnp.where(held[..., None], x, t * x + (1 - t) * flow.noise_scale * draws.noise)
 
-    x: clean latents (B, L, D). loss_mask: (B, L), positions that count. held: (B, L) bool, positions of the condition,
-    which keep their clean embeddings and are never noised.
+
+def self_cond_rows(probability: float, batch_size: int) -> tuple[int, int]:
+    """(a, b): of every b consecutive rows the first a self-condition, a / b = `probability` as nearly as b ≤ 16 can.
+
+    Small groups rather than the first half of the batch: where rows lie on several devices, each finds its share among
+    its own. A batch that b does not divide is one group.
     """
-    B, L, D = x.shape
-    t_key, noise_key, scale_key = jax.random.split(key, 3)
-    t = jax.nn.sigmoid(flow.p_mean + flow.p_std * jax.random.normal(t_key, (B,)))
-    w = draw_self_cond_scale(scale_key, B, flow)
-    noise = flow.noise_scale * jax.random.normal(noise_key, x.shape)
-    z = t[:, None, None] * x + (1 - t)[:, None, None] * noise
-    z = jnp.where(held[..., None], x, z)
+    share = Fraction(probability).limit_denominator(16)
+    if batch_size % share.denominator:
+        return round(probability * batch_size), batch_size
+    return share.numerator, share.denominator
 
-    n = round(flow.self_cond_prob * B)
-    first = network.denoise(z[:n], jnp.zeros((n, L, D)), t[:n], w[:n])
-    first = jax.lax.stop_gradient(jnp.where(held[:n, :, None], x[:n], first))
-    x_hat_prev = jnp.concatenate([first, jnp.zeros((B - n, L, D))])
 
-    v = velocity(network.denoise(z, x_hat_prev, t, w), z, t, flow)
+def take_rows(rows: jax.Array, a: int, b: int) -> jax.Array:
+    """The first a of every b rows."""
+    return rows.reshape(-1, b, *rows.shape[1:])[:, :a].reshape(-1, *rows.shape[1:])
+
+
+def put_rows(rows: jax.Array, a: int, b: int) -> jax.Array:
+    """The inverse of `take_rows`, zeros elsewhere."""
+    groups = rows.reshape(-1, a, *rows.shape[1:])
+    return jnp.pad(groups, [(0, 0), (0, b - a)] + [(0, 0)] * (rows.ndim - 1)).reshape(-1, *rows.shape[1:])
+
+
+def denoise_errors(network: ELF, x: jax.Array, held: jax.Array, draws: DenoiseDraws, flow: FlowConfig) -> jax.Array:
+    """Squared velocity error at every position, the mean over D: (B, L).
+
+    x: clean latents (B, L, D). held: (B, L) bool, positions of the condition, which keep their clean embeddings.
+    """
+    z = noised(x, held, draws, flow)
+    t, w = draws.t, draws.w
     target = velocity(x, z, t, flow)
-    v0 = velocity(first, z[:n], t[:n], flow)
-    guided = (1 - 1 / w[:n])[:, None, None] * (jax.lax.stop_gradient(v[:n]) - v0)
-    target = target.at[:n].add(guided)
-    error = jnp.mean((v - target) ** 2, axis=-1)
-    return (error * loss_mask).sum() / loss_mask.sum()
+    a, b = self_cond_rows(flow.self_cond_prob, len(x))
+    if a == 0:
+        return jnp.mean((velocity(network.denoise(z, jnp.zeros_like(z), t, w), z, t, flow) - target) ** 2, axis=-1)
+
+    z_a, t_a, w_a = (take_rows(rows, a, b) for rows in (z, t, w))
+    first = network.denoise(z_a, jnp.zeros_like(z_a), t_a, w_a)
+    first = jax.lax.stop_gradient(jnp.where(take_rows(held, a, b)[..., None], take_rows(x, a, b), first))
+    v = velocity(network.denoise(z, put_rows(first, a, b), t, w), z, t, flow)
+    v0 = velocity(first, z_a, t_a, flow)
+    v1 = jax.lax.stop_gradient(take_rows(v, a, b))
+    guided = (1 - 1 / w_a)[:, None, None] * (v1 - v0)
+    return jnp.mean((v - target - put_rows(guided, a, b)) ** 2, axis=-1)
 
 
-def decode_loss(
-    network: ELF, x: jax.Array, ids: jax.Array, loss_mask: jax.Array, key: jax.Array, flow: FlowConfig
-) -> jax.Array:
-    """Mean cross-entropy of the tokens `ids` (B, L) read from latents with a noise strength of its own per token."""
-    mix_key, noise_key, scale_key = jax.random.split(key, 3)
-    clean = jax.nn.sigmoid(flow.decoder_p_mean + flow.decoder_p_std * jax.random.normal(mix_key, ids.shape))[..., None]
-    latent = clean * x + (1 - clean) * flow.decoder_noise_scale * jax.random.normal(noise_key, x.shape)
-    w = draw_self_cond_scale(scale_key, x.shape[0], flow)
-    losses = optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, w), ids)
-    return (losses * loss_mask).sum() / loss_mask.sum()
+def decode_errors(network: ELF, x: jax.Array, ids: jax.Array, draws: DecodeDraws, flow: FlowConfig) -> jax.Array:
+    """Cross-entropy (B, L) of the tokens `ids` (B, L), read from latents with a noise strength of its own per token."""
+    clean = draws.clean[..., None]
+    latent = clean * x + (1 - clean) * flow.decoder_noise_scale * draws.noise
+    return optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, draws.w), ids)

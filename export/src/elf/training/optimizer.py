@@ -20,6 +20,8 @@ class OptimizerConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     """After the linear warm-up."""
     warmup_steps: int = 100
+    warmup_epochs: float | None = None
+    """Instead of `warmup_steps`."""
     final_fraction: float = 0.0
     """Cosine: the last rate as a fraction of the highest."""
     clip: float = 1.0
@@ -31,20 +33,24 @@ class OptimizerConfig:
             raise ConfigError(f"optimizer is {self.optimizer!r}", "Choose muon or adamw.")
         if self.schedule not in ("constant", "cosine"):
             raise ConfigError(f"schedule is {self.schedule!r}", "Choose constant or cosine.")
-        if not self.blr > 0 or not self.clip > 0 or self.warmup_steps < 0:
-            raise ConfigError("blr and clip must be above 0 and warmup_steps at least 0", "Correct the value.")
+        if not self.blr > 0 or not self.clip > 0 or self.warmup_steps < 0 or (self.warmup_epochs or 0) < 0:
+            raise ConfigError("blr and clip must be above 0 and the warm-up at least 0", "Correct the value.")
+        if self.weight_decay < 0 or not 0 <= self.final_fraction <= 1:
+            raise ConfigError("weight_decay must be at least 0 and final_fraction in [0, 1]", "Correct the value.")
 
 
-def learning_rate(config: OptimizerConfig, batch_size: int, steps: int) -> Callable:
-    """step → rate: linear from 0 over the warm-up, then constant or cosine to `final_fraction`."""
+def learning_rate(config: OptimizerConfig, batch_size: int, steps: int, warmup_steps: int | None = None) -> Callable:
+    """step → rate: linear from 0 over the warm-up, then constant or cosine to `final_fraction` at `steps`.
+
+    `warmup_steps`: the configuration's own unless given.
+    """
     peak = config.blr * batch_size / 256
+    warmup = config.warmup_steps if warmup_steps is None else warmup_steps
     if config.schedule == "cosine":
         return optax.warmup_cosine_decay_schedule(
-            0.0, peak, config.warmup_steps, max(steps, config.warmup_steps + 1), peak * config.final_fraction
+            0.0, peak, warmup, max(steps, warmup + 1), peak * config.final_fraction
         )
-    return optax.join_schedules(
-        [optax.linear_schedule(0.0, peak, config.warmup_steps), optax.constant_schedule(peak)], [config.warmup_steps]
-    )
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), optax.constant_schedule(peak)], [warmup])
 
 
 def takes_muon(name: str) -> bool:
@@ -52,9 +58,11 @@ def takes_muon(name: str) -> bool:
     return name.endswith("/kernel")
 
 
-def make_optimizer(config: OptimizerConfig, batch_size: int, steps: int) -> optax.GradientTransformation:
+def make_optimizer(
+    config: OptimizerConfig, batch_size: int, steps: int, warmup_steps: int | None = None
+) -> optax.GradientTransformation:
     """The gradient transformation for flat params; parameters outside `takes_muon` get AdamW(0.9, 0.95) either way."""
-    rate = learning_rate(config, batch_size, steps)
+    rate = learning_rate(config, batch_size, steps, warmup_steps)
 
     def dimensions(params: Params) -> dict[str, MuonDimensionNumbers | None]:
         return {name: MuonDimensionNumbers() if takes_muon(name) else None for name in params}

@@ -15,7 +15,9 @@ import optax
 from flax import nnx
 
 from elf.config import T5Config
-from elf.data.dataset import batch_rows, check_vocabulary, collate, load_dataset
+from elf.data.collation import Batch
+from elf.data.dataset import check_vocabulary, open_dataset
+from elf.data.pipeline import training_batches
 from elf.data.tokenizer import EOS, load_tokenizer, mask_token
 from elf.errors import ConfigError
 from elf.network.encoder import T5Encoder
@@ -74,7 +76,7 @@ def hide_tokens(
 
 def main(arguments: Arguments) -> None:
     tokenizer = load_tokenizer(arguments.tokenizer)
-    dataset = load_dataset(arguments.data)
+    dataset = open_dataset(arguments.data)
     config = T5Config(
         vocabulary_size=tokenizer.get_vocab_size(),
         d_model=arguments.d_model,
@@ -104,22 +106,32 @@ def main(arguments: Arguments) -> None:
         return (losses * counts).sum() / counts.sum()
 
     @jax.jit
-    def update(state, ids, real, step):
+    def jitted(state, ids, real, step):
         params, opt_state = state
         loss, gradients = jax.value_and_grad(loss_function)(params, ids, real, jax.random.fold_in(key, step))
         changes, opt_state = optimizer.update(gradients, opt_state, params)
         return (optax.apply_updates(params, changes), opt_state), {"loss": loss}
 
-    def step_function(state, step):
-        rows = batch_rows(len(dataset), arguments.batch_size, step, arguments.seed)
-        batch = collate(dataset, rows, arguments.length, EOS)
-        return update(state, batch.ids, batch.real, step)
+    def update(state, batch: Batch, step: int):
+        return jitted(state, batch.ids, batch.real, step)
+
+    def batches(start: int):
+        return training_batches(
+            dataset,
+            batch_size=arguments.batch_size,
+            length=arguments.length,
+            pad_token=EOS,
+            vocabulary_size=config.vocabulary_size,
+            seed=arguments.seed,
+            start=start,
+        )
 
     (params, _), seconds = run_loop(
         LoopConfig(arguments.steps, arguments.checkpoint_minutes),
         arguments.out,
         (params, optimizer.init(params)),
-        step_function,
+        batches,
+        update,
         arguments.batch_size * arguments.length,
     )
     save_encoder(config, params, arguments, seconds)

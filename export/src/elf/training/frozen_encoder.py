@@ -1,0 +1,70 @@
+"""The frozen text encoder as training uses it: token ids in, normalised latents out (spec sections 1, 3 and 4)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from elf.config import T5Config
+from elf.data.dataset import TokenDataset
+from elf.network.encoder import abstract_encoder, conditional_visibility
+from elf.network.modules import Params, bind
+from elf.network.parameters import check_parameters, encoder_parameter_shapes
+from elf.network.trained_model import FlatParams
+from elf.training.latent_statistics import latent_statistics
+
+Normalisation = Literal["measured", "official"]
+
+
+@dataclass(frozen=True)
+class FrozenEncoder:
+    """x = (encoder(ids) − mean) / std."""
+
+    config: T5Config
+    params: FlatParams
+    mean: float | np.ndarray
+    std: float | np.ndarray
+
+    @classmethod
+    def make(
+        cls, config: T5Config, params: FlatParams, normalisation: Normalisation, dataset: TokenDataset, length: int
+    ) -> "FrozenEncoder":
+        """Raises CheckpointMismatchError where the weights are not those of `config`."""
+        check_parameters(params, encoder_parameter_shapes(config), "the encoder")
+        if normalisation == "official":
+            return cls(config, params, 0.0, 0.2)
+        return cls(config, params, *latent_statistics(config, params, dataset, length))
+
+    def latents(
+        self,
+        params: Params,
+        ids: jax.Array,
+        real: jax.Array,
+        source_length: jax.Array | None,
+        dropped: jax.Array | None,
+        *,
+        see_padding: bool,
+        compute_dtype: jnp.dtype,
+    ) -> tuple[jax.Array, jax.Array]:
+        """Latents x (B, L, D) and which positions hold the condition (B, L), inside `jax.jit`.
+
+        ids (B, L), real (B, L) bool, source_length (B,) and dropped (B,) bool, both None for unconditional data. The
+        weights come as the argument `params`: closed over, T5-small's 140 MB would be copied into each compiled branch.
+        A `dropped` condition is zero and unseen by its target. Unless `see_padding`, filling is unseen too.
+        """
+        graphdef, _ = abstract_encoder(self.config, compute_dtype)
+        B, L = ids.shape
+        visible = None if see_padding else jnp.broadcast_to(real[:, None, :], (B, L, L))
+        held = jnp.zeros((B, L), bool)
+        if source_length is not None:
+            held = jnp.arange(L)[None, :] < source_length[:, None]
+            ordered = conditional_visibility(source_length, L)
+            visible = ordered if visible is None else visible & ordered
+            if dropped is not None:
+                visible &= ~(dropped[:, None, None] & ~held[:, :, None] & held[:, None, :])
+        x = (bind(graphdef, params)(ids, visible) - self.mean) / self.std
+        if source_length is not None and dropped is not None:
+            x = jnp.where((held & dropped[:, None])[..., None], 0.0, x)
+        return x, held

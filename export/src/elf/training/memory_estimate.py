@@ -1,0 +1,134 @@
+"""What a training step keeps in the memory of each device, by shapes and shardings alone: nothing is computed.
+
+What the backward pass keeps is counted as JAX writes it down. XLA fuses some of it away, so the estimate lies above
+what a compiler comes to; `elf plan --compile` asks the compiler.
+"""
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import AbstractMesh, Mesh
+
+from elf.config import T5Config
+from elf.devices import AXES, state_shardings
+from elf.network.encoder import abstract_encoder
+from elf.network.model import abstract_elf
+from elf.network.modules import Params, bind
+from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.literal_objective import literal_denoise_errors
+from elf.training.objective import decode_errors, denoise_errors, draw_decode, draw_denoise
+from elf.training.step import TrainStep, make_train_step
+from elf.training.train_config import Resolved, TrainConfig
+
+
+class Estimate(NamedTuple):
+    """Bytes on one device."""
+
+    params: int
+    ema_params1: int
+    opt_state: int
+    encoder_params: int
+    gradient: int
+    """The gradient, and the update made of it."""
+    batch: int
+    """Token ids, latents and noise of this device's rows."""
+    kept: int
+    """For the backward pass: of one part of the batch, in the costlier of the two branches."""
+
+    @property
+    def total(self) -> int:
+        return sum(self)
+
+
+def planned_step(config: TrainConfig, mesh: Mesh | AbstractMesh, encoder: T5Config) -> TrainStep:
+    """The step of a run whose dataset and encoder are not at hand; only their sizes enter."""
+    _, shapes = abstract_encoder(encoder)
+    # How many steps there are decides no shape.
+    resolved = Resolved(config.steps or 1, 1, None, 1.0, conditional=config.elf.max_input_length > 0)
+    return make_train_step(config, resolved, FrozenEncoder(encoder, shapes, 0.0, 0.2), mesh)
+
+
+def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
+    """Raises ConfigError where batch or fsdp do not split over the devices."""
+    mesh = AbstractMesh((devices // config.fsdp, config.fsdp), AXES)
+    state = planned_step(config, mesh, encoder).abstract_state
+    _, encoder_params = abstract_encoder(encoder)
+    rows = config.batch_size // devices
+    positions = rows * config.elf.max_length
+    params = device_bytes(state.params)
+    return Estimate(
+        params=params,
+        ema_params1=device_bytes(state.ema_params1),
+        opt_state=device_bytes(state.opt_state),
+        encoder_params=device_bytes(sharded(mesh, encoder_params)),
+        gradient=2 * params,
+        # ids int32 and real bool; x and ε float32.
+        batch=positions * (4 + 1) + 2 * positions * config.elf.latent_size * 4,
+        kept=max(kept_for_backward(config, rows // config.accumulation, decode) for decode in (False, True)),
+    )
+
+
+def sharded(mesh: Mesh | AbstractMesh, tree: Any) -> Any:
+    """Abstract arrays with the shardings that weights get."""
+    return jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        tree,
+        state_shardings(mesh, tree),
+    )
+
+
+def device_bytes(tree: Any) -> int:
+    """Of abstract arrays with shardings, on one device."""
+    return sum(
+        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)
+    )
+
+
+def kept_for_backward(config: TrainConfig, rows: int, decode: bool) -> int:
+    """Bytes that the forward pass of `rows` rows leaves for the backward pass, weights left out."""
+    elf, flow = config.elf, config.flow
+    graphdef, params = abstract_elf(elf, jnp.dtype(config.compute_dtype), config.remat)
+    denoise = literal_denoise_errors if config.objective == "literal" else denoise_errors
+    key = jax.eval_shape(lambda: jax.random.key(0))
+
+    def backward(params: Params, x: jax.Array, held: jax.Array, ids: jax.Array, key: jax.Array):
+        draws = (draw_decode if decode else draw_denoise)(key, x.shape, flow)
+
+        def loss(params: Params) -> jax.Array:
+            network = bind(graphdef, params)
+            errors = decode_errors(network, x, ids, draws, flow) if decode else denoise(network, x, held, draws, flow)
+            return errors.sum()
+
+        # The function that JAX gives for the gradient is a tree whose leaves are what it keeps.
+        return jax.vjp(loss, params)[1]
+
+    B, L = rows, elf.max_length
+    x = jax.ShapeDtypeStruct((B, L, elf.latent_size), jnp.float32)
+    held, ids = jax.ShapeDtypeStruct((B, L), bool), jax.ShapeDtypeStruct((B, L), jnp.int32)
+    # Weights, and their copies in compute_dtype, lie with the state.
+    weights = {leaf.shape for leaf in params.values()}
+    kept = jax.tree.leaves(jax.eval_shape(backward, params, x, held, ids, key))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in kept if leaf.shape not in weights)
+
+
+def ways_to_fit(config: TrainConfig, devices: int, encoder: T5Config, limit: float) -> list[tuple[str, int]]:
+    """Single changes that bring the estimate to `limit` bytes, gentlest of each kind: ("remat=dots", bytes then)."""
+
+    def fsdp_sizes() -> list[int]:
+        return [size for size in range(config.fsdp + 1, devices + 1) if devices % size == 0]
+
+    def parts() -> list[int]:
+        return [n for n in range(config.accumulation + 1, 65) if config.batch_size % (devices * n) == 0]
+
+    stronger = {"none": ["dots", "blocks"], "dots": ["blocks"], "blocks": []}[config.remat]
+    ways = []
+    for field, values in (("remat", stronger), ("accumulation", parts()), ("fsdp", fsdp_sizes())):
+        for value in values:
+            total = estimate(dataclasses.replace(config, **{field: value}), devices, encoder).total
+            if total <= limit:
+                ways.append((f"{field}={value}", total))
+                break
+    return ways

@@ -1,0 +1,102 @@
+"""Where a run's numbers go: always `metrics.jsonl` and TensorBoard events, Weights & Biases where it is asked for."""
+
+import json
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from elf.errors import ConfigError
+from elf.progress import say
+
+
+class RunLog:
+    """The log of one run below its output folder, from step `first` on; silent on all processes but the first."""
+
+    def __init__(
+        self,
+        out: Path,
+        first: int,
+        steps: int,
+        *,
+        wandb_project: str | None = None,
+        settings: Any = None,
+        main: bool = True,
+    ):
+        self.steps, self.main = steps, main
+        if not main:
+            return
+        self.metrics_file = out / "metrics.jsonl"
+        _forget_after(self.metrics_file, first)
+        self.tensorboard = SummaryWriter(str(out / "tensorboard"), purge_step=first + 1, max_queue=1000)
+        self.wandb = _wandb_run(wandb_project, out, settings) if wandb_project else None
+        # A bar for people; lines of text for files.
+        self.bar = tqdm(total=steps, initial=first, unit="step") if sys.stderr.isatty() else None
+
+    def write(self, step: int, metrics: dict[str, float], seconds_left: float) -> None:
+        """`step` is the number of steps done."""
+        if not self.main:
+            return
+        with self.metrics_file.open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        for name, value in metrics.items():
+            self.tensorboard.add_scalar(name, value, step)
+        if self.wandb:
+            self.wandb.log(metrics, step=step)
+        shown = {name: value for name, value in metrics.items() if name.endswith(("loss", "norm"))}
+        if self.bar is not None:
+            self.bar.set_postfix(shown, refresh=False)
+            self.bar.update(step - self.bar.n)
+        else:
+            numbers = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
+            rate = f"{metrics['tokens_per_second']:,.0f} tokens/s"
+            say(f"step {step}/{self.steps}  {numbers}  {rate}  {_clock(seconds_left)} left")
+
+    def tell(self, line: str) -> None:
+        if self.main:
+            tqdm.write(line, file=sys.stderr) if self.bar is not None else say(line)
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.main:
+            return
+        self.tensorboard.close()
+        if self.wandb:
+            self.wandb.finish(exit_code=0 if error is None else 1)
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _wandb_run(project: str, out: Path, settings: Any) -> Any:
+    """Raises ConfigError where the package is missing."""
+    try:
+        import wandb
+    except ImportError as error:
+        raise ConfigError(
+            f"wandb_project is {project!r}, but Weights & Biases is not installed",
+            "pip install wandb, or set wandb_project=null; metrics.jsonl and TensorBoard events are written anyway.",
+        ) from error
+    # One id for all sessions of a run, so that a resumed one goes on in the same plots.
+    place = out.absolute()
+    identity = f"{place.parent.name}-{place.name}"
+    return wandb.init(project=project, name=place.name, id=identity, resume="allow", config=settings)
+
+
+def _forget_after(metrics_file: Path, step: int) -> None:
+    """Drops the lines of steps that were lost with the last session and will be made again."""
+    metrics_file.parent.mkdir(parents=True, exist_ok=True)
+    lines = metrics_file.read_text().splitlines(keepends=True) if metrics_file.is_file() else []
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    if kept != lines:
+        metrics_file.write_text("".join(kept))
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"

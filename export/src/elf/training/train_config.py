@@ -1,0 +1,128 @@
+"""Everything that decides a training: a dataclass of defaults, a YAML per experiment over it, overrides over that."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from elf.config import ElfConfig, FlowConfig
+from elf.errors import ConfigError
+from elf.network.modules import Remat
+from elf.training.frozen_encoder import Normalisation
+from elf.training.optimizer import OptimizerConfig
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """When the state is saved. Whichever comes first; a signal and the end of the run save too."""
+
+    minutes: float | None = 5.0
+    epochs: float | None = None
+    """Also a fraction: 0.25 saves four times an epoch."""
+    steps: int | None = None
+    keep: int = 10
+    """The newest so many stay."""
+
+    def __post_init__(self) -> None:
+        for name in ("minutes", "epochs", "steps"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"checkpoints.{name} is {value!r}", "Give a number above 0, or null to go without.")
+        if self.keep < 1:
+            raise ConfigError(f"checkpoints.keep is {self.keep}", "Give at least 1.")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    name: str
+    data: str
+    """A dataset of token ids: a folder, or its name on the hub."""
+    encoder: str
+    """The frozen encoder: the output folder of `elf pretrain-encoder`, or a T5 in the layout of Hugging Face, as a
+    folder or by its name on the hub."""
+    tokenizer: str
+    """A tokenizer.json, or the name of a hub repository that holds one."""
+    out: Path
+    """Output folder: checkpoints/, metrics.jsonl, tensorboard/, model/."""
+    split: str | None = None
+    """Of `data`, where it has several."""
+    revision: str | None = None
+    """Of `data`, where it comes from the hub."""
+    steps: int | None = None
+    """Updates in all; or give `epochs`."""
+    epochs: float | None = None
+    batch_size: int = 512
+    """Rows an update sees, over all devices and processes."""
+    accumulation: int = 1
+    """Parts the batch is taken in, one after the other, to save memory. The update, and with it the EMA, comes once."""
+    elf: ElfConfig = field(default_factory=ElfConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    objective: Literal["shared", "literal"] = "shared"
+    """`shared`: passes that the loss needs twice are made once; `literal`: every one of spec section 4, 1.4 times the
+    cost."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    ema_decay: float = 0.9999
+    """Longest memory of the averaged weights; early updates use (1 + i) / (10 + i)."""
+    pad_token: Literal["pad", "eos"] = "pad"
+    """`pad`: filling is unseen and does not count. `eos`: rows are filled with the end token and all positions count,
+    so the model learns to end."""
+    label_drop: float = 0.1
+    """Conditional data: share of examples whose source is hidden, so that CFG has something to guide from."""
+    latent_normalisation: Normalisation = "measured"
+    """`measured`: per-dimension mean and common std of this encoder; `official`: 0.0 and 0.2, T5-small's."""
+    compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Of matrix products; sums, norms, softmax and weights are float32."""
+    remat: Remat = "none"
+    """What the backward pass computes again instead of keeping: nothing, all but the matrix products, or whole
+    blocks."""
+    fsdp: int = 1
+    """Devices that share one copy of weights and optimizer state."""
+    checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
+    log_every: int = 20
+    seed: int = 0
+    wandb_project: str | None = None
+    """Reports to Weights & Biases too, where it is installed."""
+    hub_repo: str | None = None
+    """Uploads the output folder to this repository of the hub after every checkpoint."""
+    corpus: str = ""
+    """For the model card: what the data are."""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.epochs is None):
+            raise ConfigError("either steps or epochs must be set, and not both", "Set one, and the other to null.")
+        for name, least in (("steps", 1), ("batch_size", 2), ("accumulation", 1), ("fsdp", 1), ("log_every", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name} must be at least {least}, not {value}", "Raise it.")
+        if self.epochs is not None and not self.epochs > 0:
+            raise ConfigError(f"epochs must be above 0, not {self.epochs}", "Raise it.")
+        if not 0 <= self.ema_decay < 1 or not 0 <= self.label_drop <= 1:
+            raise ConfigError("ema_decay must lie in [0, 1) and label_drop in [0, 1]", "Correct the value.")
+
+
+class Resolved(NamedTuple):
+    """What a configuration comes to on its dataset."""
+
+    steps: int
+    warmup_steps: int
+    save_steps: int | None
+    steps_per_epoch: float
+    conditional: bool
+
+
+def resolve(config: TrainConfig, rows: int, conditional: bool) -> Resolved:
+    """Epochs as steps, for a dataset of `rows` examples."""
+    per_epoch = rows / config.batch_size
+
+    def steps_in(epochs: float) -> int:
+        return max(1, round(epochs * per_epoch))
+
+    steps = config.steps if config.epochs is None else steps_in(config.epochs)
+    assert steps is not None  # TrainConfig has seen to it
+    warmup = config.optimizer.warmup_steps
+    if config.optimizer.warmup_epochs is not None:
+        warmup = steps_in(config.optimizer.warmup_epochs)
+    saves = [config.checkpoints.steps] if config.checkpoints.steps else []
+    if config.checkpoints.epochs:
+        saves.append(steps_in(config.checkpoints.epochs))
+    return Resolved(steps, warmup, min(saves, default=None), per_epoch, conditional)
