@@ -1,0 +1,91 @@
+"""The language model that judges generated text: GPT-2 with its tokenizer, from a folder or the hub.
+
+A folder holds config.json, model.safetensors and the tokenizer; `elf train-judge` adds judge.json, facts about a judge
+of this project's own.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from elf.data.hub import is_hub_name
+from elf.errors import CheckpointError, HubError
+from elf.evaluation.gpt2 import Gpt2Config
+from elf.evaluation.gpt2_files import INDEX, read_facts, read_gpt2, write_gpt2
+from elf.evaluation.gpt2_tokenizer import FILES, end_of_text, read_tokenizer
+from elf.network.trained_model import FlatParams
+from elf.progress import say
+
+OFFICIAL_JUDGE = "openai-community/gpt2-large"
+"""GPT-2 Large, under which the published figures were measured (spec section 6)."""
+
+DOWNLOADED = ("config.json", "model*.safetensors", INDEX, *FILES)
+
+FACTS = "judge.json"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A GPT-2 ready to score texts."""
+
+    name: str
+    config: Gpt2Config
+    params: FlatParams
+    """By the names of gpt2.py, float32."""
+    tokenizer: tokenizers.Tokenizer
+    eos: int
+    """Id of the end of a text."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Of judge.json: what it was trained on, and the perplexity of held-out real text. Empty for other GPT-2s."""
+
+
+def load_judge(name: str | Path, revision: str | None = None) -> Judge:
+    """The judge in folder `name`, or of that name on the hub (`openai-community/gpt2-large`, 3.2 GB).
+
+    `revision` is a branch, tag or commit on the hub. Raises HubError when it cannot be fetched, CheckpointError for
+    what is missing or unreadable, and CheckpointMismatchError for weights or a tokenizer that do not fit.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        folder = _download(str(name), revision)
+    config, params = read_gpt2(folder)
+    tokenizer = read_tokenizer(folder)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    eos = end_of_text(tokenizer, read_facts(folder), config.vocab_size)
+    try:
+        facts = json.loads((folder / FACTS).read_text()) if (folder / FACTS).is_file() else {}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder / FACTS} cannot be read: {error}", "Delete it; it only tells.") from error
+    return Judge(str(name), config, params, tokenizer, eos, facts)
+
+
+def save_judge(folder: Path, judge: Judge, tokenizer: Path) -> None:
+    """Writes what `load_judge` reads; `tokenizer` is the tokenizer.json of `judge`, which is copied."""
+    write_gpt2(folder, judge.config, judge.params, judge.eos)
+    if tokenizer.resolve() != (folder / FILES[0]).resolve():
+        shutil.copyfile(tokenizer, folder / FILES[0])
+    (folder / FACTS).write_text(json.dumps(judge.facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _download(name: str, revision: str | None) -> Path:
+    if Path(name).exists() or not (is_hub_name(name) or name == Path(name).name) or name.startswith("."):
+        raise CheckpointError(
+            f"there is no folder {name}", "Give the output folder of `elf train-judge`, or a GPT-2's name on the hub."
+        )
+    from huggingface_hub import snapshot_download
+
+    say(f"judge {name}: looking in the hub's cache, and on the hub for what is not there")
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=[*DOWNLOADED]))
+    except Exception as error:  # of the hub's client, its HTTP library, or the disk
+        reason = (str(error).splitlines() or [""])[0][:200]
+        raise HubError(
+            f"there is no folder {name}, and judge {name} of the hub cannot be had: {type(error).__name__}: {reason}",
+            f"Check the name and the revision; or on a machine with a connection run `hf download {name} --local-dir "
+            "FOLDER` and give that folder; or train a judge here with `elf train-judge`.",
+        ) from error
