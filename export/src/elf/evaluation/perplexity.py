@@ -1,0 +1,168 @@
+"""Generative perplexity: how surprised a judge, a language model trained on real text, is by generated text.
+
+The official rules (spec section 6), made exact:
+
+- A text is tokenised by the judge's tokenizer, and its first W tokens are judged; W is 1,024, or the most that the
+  judge takes. A text of fewer tokens is followed by one end-of-text token, whose prediction counts; nothing after it
+  does.
+- The first token is given, not predicted. Every other token counts once, except that of end-of-text tokens within a
+  text only the first counts. An empty text thus counts nothing, and its entropy is 0.
+- Perplexity is exp of the summed negative log-likelihoods of all texts over the number of all counted tokens: a long
+  text weighs more than a short one. Entropy is that of the text's own tokens, the first included and the end not.
+
+So a text's figures do not depend on the texts that share its batch. (The official code fills a batch up to its longest
+text with end-of-text tokens; the longest itself is followed by none, so its figure may differ by that one token.)
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from elf.devices import global_rows, make_mesh, on_host, replicated
+from elf.errors import CheckpointError
+from elf.evaluation.bootstrap import confidence_interval, mean_interval
+from elf.evaluation.diversity import entropies
+from elf.evaluation.gpt2 import Gpt2, abstract_gpt2
+from elf.evaluation.judge import Judge
+from elf.network.modules import Params, bind
+
+MOST_TOKENS = 1024
+SHORTEST_ROW = 32
+"""Rows are filled up to this many tokens or a power of two above it, so that few shapes are compiled."""
+
+MOST_NATS = 700.0
+"""exp of much more is no float."""
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """Figures of a set of texts under one judge; those of no counted token at all are None."""
+
+    perplexity: float | None
+    interval: tuple[float, float] | None
+    """Of the perplexity, 95 %, over resampled texts."""
+    mean_nll: float | None
+    """Nats per counted token."""
+    tokens: int
+    """Counted tokens."""
+    entropy: float
+    """Mean over the texts of their unigram entropies in nats."""
+    entropy_interval: tuple[float, float] | None
+    perplexity_per_word: float | None
+    """exp of nats per word, if that is a number; with `bits_per_byte` it compares judges of different vocabularies."""
+    bits_per_byte: float | None
+    """Per UTF-8 byte of what was judged: each text from its second token to its last."""
+    per_sample_nll: list[float]
+    """Summed nats of each text, in the order given."""
+    per_sample_tokens: list[int]
+    """Counted tokens of each text."""
+
+    def summary(self) -> dict[str, Any]:
+        """All but the two lists."""
+        return {name: value for name, value in asdict(self).items() if not name.startswith("per_sample")}
+
+
+@dataclass(frozen=True)
+class JudgedText:
+    """A text as the judge reads it."""
+
+    ids: np.ndarray
+    """(n,) int32, the end of the text included where it is within the window."""
+    counts: np.ndarray
+    """(n − 1,) bool: whether the prediction of tokens 1 … n − 1 counts."""
+    own: list[int]
+    """Ids of the text's own tokens."""
+    judged: str
+    """The part of the text that is predicted."""
+
+
+def read_text(judge: Judge, text: str) -> JudgedText:
+    """Applies the rules above to one text."""
+    window = min(MOST_TOKENS, judge.config.n_positions)
+    encoding = judge.tokenizer.encode(text, add_special_tokens=False)
+    own = encoding.ids[:window]
+    ids = np.asarray([*own, judge.eos] if len(own) < window else own, np.int32)
+    ends = ids == judge.eos
+    counts = (~ends | (np.cumsum(ends) == 1))[1:]
+    judged = text[encoding.offsets[0][1] : encoding.offsets[len(own) - 1][1]] if own else ""
+    return JudgedText(ids, counts, own, judged)
+
+
+def gen_perplexity(
+    judge: Judge, texts: list[str], batch_size: int = 16, on_progress: Callable[[int], None] = lambda done: None
+) -> Perplexity:
+    """Judges `texts`, in float32, `batch_size` rows at a time (of all devices and processes together).
+
+    `on_progress` is called with the number of texts done. Every process must call this alike, with all the texts.
+    Raises CheckpointError for a judge whose likelihoods are no numbers.
+    """
+    rows = [read_text(judge, text) for text in texts]
+    nll = np.zeros(len(rows))
+    mesh = make_mesh()
+    batch_size = -(-min(batch_size, max(1, len(rows))) // mesh.size) * mesh.size
+    graphdef, _ = abstract_gpt2(judge.config)
+    params = jax.device_put(judge.params, replicated(mesh))
+    # Of like length together; the longest first, so that too little memory shows at once.
+    order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))
+    mine = batch_size // jax.process_count()
+    first = jax.process_index() * mine
+    for start in range(0, len(rows), batch_size):
+        batch = order[start : start + batch_size]
+        ids, counts = _filled([rows[i] for i in batch], batch_size, judge)
+        local = (ids[first : first + mine], counts[first : first + mine])
+        with jax.default_matmul_precision("highest"):
+            sums = on_host(_row_nll(graphdef, params, *global_rows(mesh, local)))
+        nll[batch] = sums[: len(batch)]
+        on_progress(start + len(batch))
+    if not np.isfinite(nll).all():
+        raise CheckpointError(f"judge {judge.name} gives likelihoods that are no numbers", "Its weights are broken.")
+    return _figures(rows, nll)
+
+
+# Compiled once per structure and shape, whichever judge asks.
+@partial(jax.jit, static_argnums=0)
+def _row_nll(graphdef: nnx.GraphDef[Gpt2], params: Params, ids: jax.Array, counts: jax.Array) -> jax.Array:
+    """ids (B, S + 1), counts (B, S) → summed nats of the counted tokens (B,)."""
+    return jnp.where(counts, bind(graphdef, params).next_token_nll(ids), 0.0).sum(axis=1)
+
+
+def _filled(rows: list[JudgedText], batch_size: int, judge: Judge) -> tuple[np.ndarray, np.ndarray]:
+    """Rows side by side as (batch_size, S + 1) and (batch_size, S); what fills them up counts nothing."""
+    longest = max(len(row.counts) for row in rows)
+    S = min(judge.config.n_positions, max(SHORTEST_ROW, 1 << (longest - 1).bit_length()))
+    ids = np.full((batch_size, S + 1), judge.eos, np.int32)
+    counts = np.zeros((batch_size, S), bool)
+    for i, row in enumerate(rows):
+        ids[i, : len(row.ids)] = row.ids
+        counts[i, : len(row.counts)] = row.counts
+    return ids, counts
+
+
+def _figures(rows: list[JudgedText], nll: np.ndarray) -> Perplexity:
+    tokens = np.array([row.counts.sum() for row in rows], int)
+    total, counted = float(nll.sum()), int(tokens.sum())
+    words = sum(len(row.judged.split()) for row in rows)
+    size = sum(len(row.judged.encode()) for row in rows)
+    entropy = entropies([row.own for row in rows])
+    # Texts that count nothing change no figure, but a resampled set of nothing else would have none.
+    counting = np.stack([nll, tokens], axis=1)[tokens > 0]
+    return Perplexity(
+        perplexity=math.exp(total / counted) if counted else None,
+        interval=confidence_interval(counting, lambda sums: math.exp(sums[0] / sums[1])) if counted else None,
+        mean_nll=total / counted if counted else None,
+        tokens=counted,
+        entropy=float(entropy.mean()) if rows else 0.0,
+        entropy_interval=mean_interval(entropy) if rows else None,
+        # Text without spaces is one word, of a perplexity beyond all numbers.
+        perplexity_per_word=math.exp(total / words) if words and total / words < MOST_NATS else None,
+        bits_per_byte=total / math.log(2) / size if size else None,
+        per_sample_nll=nll.tolist(),
+        per_sample_tokens=tokens.tolist(),
+    )
