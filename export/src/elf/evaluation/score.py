@@ -1,0 +1,163 @@
+"""Score generated texts without a model: likeness to references, diversity, and copying from the training text."""
+
+import json
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from elf.data.corpus import read_corpus
+from elf.data.tokenizer import load_tokenizer
+from elf.errors import UsageError
+from elf.evaluation.generations import match_references, read_generations, read_references
+from elf.evaluation.memorisation import copying, take_evenly
+from elf.evaluation.text_scores import (
+    Scores,
+    bleu_scores,
+    distinct_scores,
+    entropy_scores,
+    memorisation_scores,
+    repetition_scores,
+    rouge_scores,
+)
+
+METRICS = ("bleu", "rouge", "entropy", "distinct", "repetition", "memorisation")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    generations: Annotated[Path, tyro.conf.Positional]
+    """Generated texts, JSONL: {"id": 0, "generated": "…"} on each line."""
+    reference: Path | None = None
+    """References: .jsonl with "output" (and "id"), or one text a line (id = line number from 0)."""
+    metrics: str | None = None
+    """Some of bleu,rouge,entropy,distinct,repetition,memorisation with commas between; all that the inputs allow if
+    not given."""
+    training: Path | None = None
+    """Training text for memorisation: any corpus file (.json, .jsonl, .tsv or .txt). Of two columns the last counts."""
+    held_out: Path | None = None
+    """Real text that was not trained on, measured for memorisation in the same way and printed beside it; as many texts
+    as there are generations."""
+    ngram: int = 8
+    """Words of the n-grams that memorisation counts."""
+    tokenizer: Path | None = None
+    """tokenizer.json whose tokens entropy, distinct-n and repetition count; words between spaces if not given."""
+    confidence: bool = False
+    """Add 95 % confidence intervals (1,000 resampled sets), as NAME_ci."""
+    details: Path | None = None
+    """JSONL file to write: what is known of each sample, its nearest training sentence included."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def main(arguments: Arguments) -> None:
+    metrics = _metrics(arguments)
+    texts = read_generations(arguments.generations)
+    generated = [*texts.values()]
+    scores = Scores({"n": len(generated), "empty": sum(not text.strip() for text in generated)})
+
+    if "bleu" in metrics or "rouge" in metrics:
+        assert arguments.reference is not None  # _metrics has refused this
+        by_id = read_references(arguments.reference)
+        references = match_references(texts, by_id, arguments.reference)
+        scores.figures["references_unused"] = len(by_id) - len(references)
+        if "bleu" in metrics:
+            scores.add(bleu_scores(generated, references, arguments.confidence))
+        if "rouge" in metrics:
+            scores.add(rouge_scores(generated, references, arguments.confidence))
+    if {"entropy", "distinct", "repetition"} & {*metrics}:
+        tokens = _tokens(generated, arguments.tokenizer)
+        scores.figures["tokens"] = str(arguments.tokenizer or "words")
+        scores.figures["tokens_mean"] = sum(map(len, tokens)) / len(tokens)
+        if "entropy" in metrics:
+            scores.add(entropy_scores(tokens, arguments.confidence))
+        if "distinct" in metrics:
+            scores.add(distinct_scores(tokens))
+        if "repetition" in metrics:
+            scores.add(repetition_scores(tokens, arguments.confidence))
+    if "memorisation" in metrics:
+        scores.add(_memorisation(generated, arguments))
+
+    if arguments.details:
+        _write_details(arguments.details, [*texts], scores)
+    print(json.dumps(scores.figures, ensure_ascii=False) if arguments.json else _table(scores.figures))
+
+
+def _metrics(arguments: Arguments) -> list[str]:
+    """The metrics to take. Raises UsageError for one that does not exist or lacks its input."""
+    inputs = {
+        "bleu": ("reference", arguments.reference),
+        "rouge": ("reference", arguments.reference),
+        "memorisation": ("training", arguments.training),
+    }
+    if arguments.held_out and not arguments.training:
+        raise UsageError("--held-out needs a --training file to compare with", "Give --training too.")
+    if arguments.ngram < 1:
+        raise UsageError(f"--ngram is {arguments.ngram}", "Give at least 1.")
+    if arguments.metrics is None:
+        return [name for name in METRICS if name not in inputs or inputs[name][1]]
+    chosen = [name.strip() for name in arguments.metrics.split(",")]
+    for name in chosen:
+        if name not in METRICS:
+            raise UsageError(f"there is no metric {name!r}", f"Choose among {', '.join(METRICS)}.")
+    for name in chosen:
+        option, given = inputs.get(name, ("", True))
+        if not given:
+            raise UsageError(f"{name} needs a --{option} file", f"Give --{option}, or leave {name} out of --metrics.")
+    return chosen
+
+
+def _tokens(generated: list[str], tokenizer: Path | None) -> list[list[int]] | list[list[str]]:
+    if tokenizer is None:
+        return [text.split() for text in generated]
+    loaded = load_tokenizer(tokenizer)
+    # A tokenizer.json may ask for either; both would change what is counted.
+    loaded.no_padding()
+    loaded.no_truncation()
+    return [row.ids for row in loaded.encode_batch(generated, add_special_tokens=False)]
+
+
+def _memorisation(generated: list[str], arguments: Arguments) -> Scores:
+    """Of the generations and, in the same search, of the held-out text."""
+    assert arguments.training is not None  # _metrics has refused this
+    training = [row[-1] for row in read_corpus(arguments.training)]
+    held_out: list[str] = []
+    if arguments.held_out:
+        held_out = take_evenly([row[-1] for row in read_corpus(arguments.held_out)], len(generated))
+    copied = copying(generated + held_out, training, arguments.ngram)
+    scores = memorisation_scores(copied[: len(generated)], arguments.ngram, arguments.confidence)
+    if held_out:
+        real = memorisation_scores(copied[len(generated) :], arguments.ngram, arguments.confidence, "held_out_")
+        scores.figures |= {"held_out_n": len(held_out), **real.figures}
+    return scores
+
+
+def _write_details(path: Path, ids: list[str], scores: Scores) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for number, id in enumerate(ids):
+            row = {"id": id, **{name: values[number] for name, values in scores.samples.items()}}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _table(figures: dict[str, Any]) -> str:
+    """A line for each figure, its interval behind it, and held-out text in a column beside the generated."""
+    lines = []
+    for name in figures:
+        if name.endswith("_ci") or (name.startswith("held_out_") and name.removeprefix("held_out_") in figures):
+            continue
+        line = f"{name:22} {_shown(figures, name)}"
+        if f"held_out_{name}" in figures:
+            line += f"    held-out: {_shown(figures, f'held_out_{name}')}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _shown(figures: dict[str, Any], name: str) -> str:
+    value = figures[name]
+    text = f"{value:.4f}" if isinstance(value, float) else textwrap.shorten(str(value), 80, placeholder=" …")
+    if interval := figures.get(f"{name}_ci"):
+        text += f"  [{interval[0]:.4f}, {interval[1]:.4f}]"
+    return text

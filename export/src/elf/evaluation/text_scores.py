@@ -1,0 +1,95 @@
+"""Every metric of generated texts that needs no model, with 95 % confidence intervals where they are cheap."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from elf.evaluation.bleu_rouge import bleu_of_sums, bleu_statistics, corpus_bleu, rouge_f1
+from elf.evaluation.bootstrap import confidence_interval, mean_interval
+from elf.evaluation.diversity import Tokens, adjacent_repetition, distinct, duplicated_4_grams, entropies
+from elf.evaluation.memorisation import Copying
+
+
+@dataclass
+class Scores:
+    """Figures of a set of samples, and what is known of each sample."""
+
+    figures: dict[str, Any] = field(default_factory=dict)
+    """Name → number; `NAME_ci` → [low, high] of its 95 % confidence interval."""
+    samples: dict[str, Sequence[Any]] = field(default_factory=dict)
+    """Name → one value for each sample."""
+
+    def add(self, other: "Scores") -> None:
+        self.figures |= other.figures
+        self.samples |= other.samples
+
+    def add_mean(self, name: str, values: np.ndarray, confidence: bool) -> None:
+        self.figures[name] = float(values.mean())
+        if confidence:
+            self.figures[f"{name}_ci"] = [*mean_interval(values)]
+        self.samples[name] = values.tolist()
+
+
+def bleu_scores(generated: Sequence[str], references: Sequence[str], confidence: bool = False) -> Scores:
+    """`bleu` (0 … 100) and `bleu_signature`, which says how it was taken."""
+    scores = Scores()
+    scores.figures["bleu"], scores.figures["bleu_signature"] = corpus_bleu(generated, references)
+    if confidence:
+        scores.figures["bleu_ci"] = [*confidence_interval(bleu_statistics(generated, references), bleu_of_sums)]
+    return scores
+
+
+def rouge_scores(generated: Sequence[str], references: Sequence[str], confidence: bool = False) -> Scores:
+    """`rouge1`, `rouge2`, `rougeL`: mean F1 in 0 … 100."""
+    scores = Scores()
+    for name, values in rouge_f1(generated, references).items():
+        scores.add_mean(name, values, confidence)
+    return scores
+
+
+def entropy_scores(samples: Sequence[Tokens], confidence: bool = False) -> Scores:
+    """`entropy`: mean unigram entropy of a sample in nats."""
+    scores = Scores()
+    scores.add_mean("entropy", entropies(samples), confidence)
+    return scores
+
+
+def distinct_scores(samples: Sequence[Tokens]) -> Scores:
+    """`distinct1`, `distinct2`, `distinct3`. No interval: a resampled set holds samples twice, which lowers them."""
+    return Scores({f"distinct{order}": distinct(samples, order) for order in (1, 2, 3)})
+
+
+def repetition_scores(samples: Sequence[Tokens], confidence: bool = False) -> Scores:
+    """`repetition_adjacent` and `repetition_4gram`, means over the samples, 0 … 1."""
+    scores = Scores()
+    scores.add_mean("repetition_adjacent", adjacent_repetition(samples), confidence)
+    scores.add_mean("repetition_4gram", duplicated_4_grams(samples), confidence)
+    return scores
+
+
+def memorisation_scores(copied: Sequence[Copying], n: int = 8, confidence: bool = False, prefix: str = "") -> Scores:
+    """`memorised_8grams` (share of all n-grams of the set), `longest_copy` (words), `nearest_overlap` (mean).
+
+    `copied` is what `memorisation.copying` returns for the same `n`; `prefix` goes before each name.
+    """
+    scores = Scores()
+    memorised = f"{prefix}memorised_{n}grams"
+    counts = np.array([[sample.copied_n_grams, sample.n_grams] for sample in copied])
+    scores.figures[memorised] = _ratio(counts.sum(0))
+    if confidence:
+        scores.figures[f"{memorised}_ci"] = [*confidence_interval(counts, _ratio)]
+    scores.samples[memorised] = [_ratio(row) for row in counts]
+    longest = max(copied, key=lambda sample: sample.longest_copy)
+    scores.figures[f"{prefix}longest_copy"] = longest.longest_copy
+    scores.figures[f"{prefix}longest_copy_text"] = longest.longest_copy_text
+    scores.add_mean(f"{prefix}nearest_overlap", np.array([sample.nearest_overlap for sample in copied]), confidence)
+    for name in ("longest_copy", "longest_copy_text", "nearest_sentence", "nearest_training_sentence"):
+        scores.samples[prefix + name] = [getattr(sample, name) for sample in copied]
+    return scores
+
+
+def _ratio(sums: np.ndarray) -> float:
+    part, whole = sums.tolist()
+    return part / whole if whole else 0.0

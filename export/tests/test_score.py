@@ -1,0 +1,259 @@
+"""`elf score` as a person runs it: figures, files written, and each thing that can be wrong with its inputs."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elf.cli import main
+from elf.evaluation.generations import read_generations, write_generation
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+
+GENERATED = ["the cat sat on the mat", "a dog a dog", ""]
+REFERENCES = ["the cat sat on the mat", "a dog barks", "birds sing"]
+
+
+def rows(path: Path, *values: Any) -> Path:
+    path.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def generated(tmp_path: Path) -> Path:
+    return rows(tmp_path / "generated.jsonl", *({"id": i, "generated": text} for i, text in enumerate(GENERATED)))
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    path = tmp_path / "reference.txt"
+    path.write_text("\n".join(REFERENCES) + "\n")
+    return path
+
+
+def score(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> dict[str, Any]:
+    assert main(["score", *map(str, argv), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
+    assert main(["score", *map(str, argv)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err
+
+
+def test_without_metrics_all_that_the_inputs_allow(
+    generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = score(capsys, generated)
+    assert alone["n"] == 3 and alone["empty"] == 1 and alone["tokens"] == "words" and alone["tokens_mean"] == 10 / 3
+    assert not {"bleu", "rouge1", "memorised_8grams"} & {*alone}
+    # ln 6 with "the" twice of six: 2/6·ln 3 + 4/6·ln 6; ln 2 for "a dog a dog"; 0 for nothing.
+    assert alone["entropy"] == pytest.approx((math.log(3) / 3 + math.log(6) * 2 / 3 + math.log(2)) / 3)
+    assert (alone["distinct1"], alone["distinct2"]) == (7 / 10, 7 / 8)
+    assert alone["repetition_adjacent"] == 0
+
+    both = score(capsys, generated, "--reference", reference)
+    assert {**both, **alone} == both and both["references_unused"] == 0
+    # n-grams: 1: 6 + 2 of 6 + 4 (each word of the reference once), 2: 5 + 1 of 5 + 3, 3: 4 of 4 + 2, 4: 3 of 3 + 1.
+    brevity = math.exp(1 - 11 / 10)
+    assert both["bleu"] == pytest.approx(100 * brevity * (8 / 10 * 6 / 8 * 4 / 6 * 3 / 4) ** (1 / 4))
+    # ROUGE-1 of "a dog a dog": 2 of 4 and of 3.
+    assert both["rouge1"] == pytest.approx((100 + 100 * 4 / 7 + 0) / 3)
+    assert both["rougeL"] == pytest.approx((100 + 100 * 4 / 7 + 0) / 3)
+    assert both["bleu_signature"].startswith("nrefs:1|case:lc|eff:yes")
+
+
+def test_chosen_metrics_only(generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = score(capsys, generated, "--reference", reference, "--metrics", "bleu,entropy")
+    assert {*report} == {
+        *("n", "empty", "references_unused", "bleu", "bleu_signature", "tokens", "tokens_mean", "entropy")
+    }
+
+
+def test_ids_match_across_order_and_type(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = rows(tmp_path / "g.jsonl", {"id": "2", "generated": "c c"}, {"id": 0, "generated": "a a"})
+    # Lines end with a line feed only: U+2028 within a text is no line of its own.
+    lines = tmp_path / "r.txt"
+    lines.write_bytes("a a\r\nb\u2028b\r\nc c\r\n".encode())
+    report = score(capsys, path, "--reference", lines, "--metrics", "rouge")
+    assert (report["rouge1"], report["n"], report["references_unused"]) == (100, 2, 1)
+
+    own = rows(tmp_path / "own.jsonl", {"id": "0", "output": "a a"}, {"id": 2, "output": "c c", "input": "C"})
+    assert score(capsys, path, "--reference", own, "--metrics", "rouge")["rouge1"] == 100
+    numbered = rows(tmp_path / "numbered.jsonl", {"output": "c c"}, {"output": "x"}, {"output": "a a"})
+    assert score(capsys, path, "--reference", numbered, "--metrics", "rouge")["rouge1"] == 0
+
+
+def test_tokens_of_a_tokenizer(
+    generated: Path, tokenizer_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import tokenizers
+
+    loaded = tokenizers.Tokenizer.from_file(str(tokenizer_file))
+    lengths = [len(loaded.encode(text).ids) for text in GENERATED]
+    # Padding and truncation that a tokenizer.json asks for are not counted.
+    loaded.enable_padding(length=50)
+    loaded.enable_truncation(2)
+    padding = tmp_path / "padding.json"
+    loaded.save(str(padding))
+    report = score(capsys, generated, "--tokenizer", padding)
+    assert report["tokens"] == str(padding) and report["tokens_mean"] == sum(lengths) / 3 > 2
+
+
+def test_memorisation_beside_held_out_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training = tmp_path / "pairs.tsv"
+    training.write_text("Quelle\tone two three four five six seven eight nine\nQuelle\tten eleven twelve\n")
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("\n".join(["one two three no"] + ["x"] * 8 + ["zero one two three four zero zero zero zero"]))
+    path = rows(
+        tmp_path / "g.jsonl",
+        {"id": "a", "generated": "One two three four five six seven eight, nine."},
+        {"id": "b", "generated": "Quelle"},
+    )
+    details = tmp_path / "new" / "details.jsonl"
+    options = ("--training", training, "--held-out", held_out, "--details", details, "--metrics", "memorisation")
+    report = score(capsys, path, *options, "--confidence")
+    assert report["memorised_8grams"] == 1 and report["longest_copy"] == 9
+    # Two of the ten held-out texts, the first and the last; the second has two 8-grams, none of training.
+    assert report["held_out_n"] == 2
+    assert report["held_out_memorised_8grams"] == 0 and report["held_out_longest_copy_text"] == "one two three four"
+    # Trigrams of training: 7. "one two three no": 1 of 2; the last: 2 of 7 (three of its trigrams are the same).
+    assert report["held_out_nearest_overlap"] == pytest.approx((2 * 1 / 9 + 2 * 2 / 13) / 2)
+    assert report["nearest_overlap_ci"] == [0, 1]
+    written = [json.loads(line) for line in details.read_text().splitlines()]
+    assert [row["id"] for row in written] == ["a", "b"]
+    assert [row["nearest_overlap"] for row in written] == [1, 0]
+    assert written[0]["nearest_training_sentence"] == "one two three four five six seven eight nine"
+    assert score(capsys, path, *options, "--ngram", "10")["memorised_10grams"] == 0
+
+
+def test_confidence(generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = score(capsys, generated, "--reference", reference, "--confidence")
+    for name in ("bleu", "rouge1", "rouge2", "rougeL", "entropy", "repetition_4gram"):
+        low, high = report[f"{name}_ci"]
+        assert low <= report[name] <= high
+    assert report["rouge1_ci"] == [0, 100]
+
+
+def test_a_table_for_people(generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(generated), "--reference", str(reference), "--training", str(reference)]) == 0
+    lines = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+    assert lines["n"] == "3" and lines["distinct1"] == "0.7000" and lines["longest_copy"] == "6"
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "holds no rows"),
+        ("\n\n", "holds no rows"),
+        ('{"id": 0, "generated": "a"}\n{"id": "0", "generated": "b"}', "line 2 has the id 0 for a second time"),
+        ('{"id": 0, "generated": "a"}\n\n{"generated": "b"}', "line 3 has no"),
+        ('{"id": 0, "text": "a"}', "line 1 has no"),
+        ('{"id": 0, "generated": null}', "line 1 has no"),
+        ('{"id": true, "generated": "a"}', "line 1 has the id True"),
+        ('{"id": 1.0, "generated": "a"}', "line 1 has the id 1.0"),
+        ('["a"]', "line 1 is no JSON object"),
+        ('{"id": 0, "generated": "a"}\n{"id": 1, "gener', "line 2 is not JSON"),
+    ],
+)
+def test_generations_that_cannot_be_read(
+    content: str, complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(content)
+    error = refused(capsys, path)
+    assert f"GenerationsError: {path}" in error and complaint in error
+    assert ("if writing was interrupted" in error) == ("gener" in content.split("\n")[-1] and "not JSON" in error)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("r.txt", "a\nb\n", "no reference for the generation of id 2; its ids are 0 to 1"),
+        ("r.txt", "a\n", "no reference for the generation of id 1 and of 1 more"),
+        ("r.txt", "", "holds no rows"),
+        ("r.jsonl", '{"output": "a"}\n{"target": "b"}\n', 'line 2 has no text as "output"'),
+        ("r.jsonl", '{"output": "a"}\n{"id": 0, "output": "b"}\n', "line 2 has the id 0 for a second time"),
+        ("r.jsonl", '{"output": "a"}\n\n{"output": "b"}\n', "line 3 comes after a blank line"),
+    ],
+)
+def test_references_that_do_not_fit(
+    name: str, content: str, complaint: str, generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    error = refused(capsys, generated, "--reference", path)
+    assert f"GenerationsError: {path}" in error and complaint in error
+
+
+def test_files_that_are_missing_or_no_text(generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = tmp_path / "missing"
+    assert f"GenerationsError: {missing} cannot be read" in refused(capsys, missing)
+    assert f"GenerationsError: {missing} cannot be read" in refused(capsys, generated, "--reference", missing)
+    assert f"CorpusFormatError: {missing} cannot be read" in refused(capsys, generated, "--training", missing)
+    assert f"CheckpointError: {missing} cannot be read" in refused(capsys, generated, "--tokenizer", missing)
+    missing.write_bytes(b"\xff\xfe")
+    assert "is not UTF-8" in refused(capsys, missing)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--metrics", "bleu,meteor"], "there is no metric 'meteor'"),
+        (["--metrics", ""], "there is no metric ''"),
+        (["--metrics", "bleu"], "bleu needs a --reference file"),
+        (["--metrics", "rouge"], "rouge needs a --reference file"),
+        (["--metrics", "memorisation"], "memorisation needs a --training file"),
+        (["--held-out", "some.txt"], "--held-out needs a --training file"),
+        (["--ngram", "0"], "--ngram is 0"),
+    ],
+)
+def test_options_that_cannot_be(
+    options: list[str], complaint: str, generated: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refused(capsys, generated, *options)
+    assert f"UsageError: {complaint}" in error and len(error.strip().splitlines()) == 2
+
+
+def test_written_rows_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "all_generated_1_2.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        write_generation(file, 0, "Zeile\nzwei ü")
+        write_generation(file, "x", "")
+    assert path.read_text(encoding="utf-8").startswith('{"id": 0, "generated": "Zeile\\nzwei ü"}\n')
+    assert read_generations(path) == {"0": "Zeile\nzwei ü", "x": ""}
+
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="official data are not shipped; put them in ../shared")
+
+
+@needs_shared
+def test_official_references_score_100_against_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reference = SHARED / "corpora/wmt14-validation/wmt14_val.en"
+    texts = reference.read_text(encoding="utf-8").split("\n")[:400]
+    path = rows(tmp_path / "g.jsonl", *({"id": i, "generated": text} for i, text in enumerate(texts)))
+    report = score(capsys, path, "--reference", reference, "--metrics", "bleu,rouge")
+    assert report["n"] == 400 and report["references_unused"] == 2600
+    assert report["bleu"] == pytest.approx(100) and report["rougeL"] == pytest.approx(100)
+    # A reference of one word (of a-z and 0-9) has no pair of words, and scores 0.
+    paired = [len(re.findall("[a-z0-9]+", text.lower())) > 1 for text in texts]
+    assert report["rouge2"] == pytest.approx(100 * sum(paired) / 400) and not all(paired)
+
+
+@needs_shared
+def test_a_copied_story_is_found_in_a_real_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stories = json.loads((SHARED / "corpora/tinystories/stories.json").read_text(encoding="utf-8"))
+    training = tmp_path / "stories.json"
+    training.write_text(json.dumps(stories[:2000]))
+    held_out = rows(tmp_path / "held_out.jsonl", *stories[-200:])
+    copied = stories[700].replace("\n", "  ").upper()
+    path = rows(tmp_path / "g.jsonl", {"id": 0, "generated": copied}, {"id": 1, "generated": "Zyx qwv ponk."})
+    report = score(capsys, path, "--training", training, "--held-out", held_out, "--metrics", "memorisation")
+    assert report["memorised_8grams"] == 1 and report["nearest_overlap"] == 0.5
+    assert report["longest_copy"] > 100 > 30 > report["held_out_longest_copy"]
+    assert report["held_out_memorised_8grams"] < 0.1
