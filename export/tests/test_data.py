@@ -1,17 +1,14 @@
-"""From text to batches: corpus files, tokenizer, windows, collation, and what is refused."""
+"""Corpus files, tokenizers, and what is refused of them."""
 
 import json
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import datasets
 import pytest
 import tokenizers
 
-from elf.data.corpus import read_corpus
-from elf.data.dataset import Ragged, TokenDataset, batch_rows, check_vocabulary, collate, open_dataset
-from elf.data.prepare import Arguments as PrepareArguments
-from elf.data.prepare import main as prepare
-from elf.data.prepare import split_into_windows
+from elf.data.corpus import Columns, read_corpus, stream_corpus
 from elf.data.tokenizer import load_tokenizer, mask_token, train_tokenizer
 from elf.errors import CheckpointError, ConfigError, CorpusFormatError, DatasetError, EmptyCorpusError
 
@@ -38,7 +35,10 @@ def test_every_kind_of_corpus_file(tmp_path: Path) -> None:
         ("a.json", "[1]", CorpusFormatError, "list of strings"),
         ("a.json", "[", CorpusFormatError, "not JSON"),
         ("a.jsonl", '"x"\n{"a": 1}', CorpusFormatError, "line 2"),
+        ("a.jsonl", '"x"\n{"input": "a", "output": "b"}', CorpusFormatError, "line 2 has 2 columns"),
+        ("a.jsonl", '"x"\n3', CorpusFormatError, "line 2"),
         ("a.tsv", "a\tb\na\n", CorpusFormatError, "row 2"),
+        ("a.tsv", "a\tb\tc\n", CorpusFormatError, "row 1"),
     ],
 )
 def test_broken_corpora_are_named(tmp_path: Path, name: str, text: str, error: type, words: str) -> None:
@@ -49,6 +49,49 @@ def test_broken_corpora_are_named(tmp_path: Path, name: str, text: str, error: t
 def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusFormatError, match="nowhere"):
         read_corpus(tmp_path / "nowhere.txt")
+
+
+def test_a_corpus_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes("Grüße".encode("latin-1"))
+    with pytest.raises(CorpusFormatError, match=r"latin\.txt is not UTF-8"):
+        read_corpus(tmp_path / "latin.txt")
+
+
+def test_a_corpus_is_read_as_far_as_it_is_asked_for(tmp_path: Path) -> None:
+    rows = stream_corpus(write(tmp_path / "a.jsonl", '"one"\n"two"\nbroken\n'))
+    assert [next(rows), next(rows)] == [("one",), ("two",)]
+    with pytest.raises(CorpusFormatError, match="line 3"):
+        next(rows)
+
+
+def test_columns_of_a_saved_dataset(tmp_path: Path) -> None:
+    pairs = [{"de": "Hallo", "en": "Hi"}, {"de": " ", "en": "nothing"}, {"de": "Ja", "en": "Yes"}]
+    datasets.Dataset.from_dict({"translation": pairs, "n": [1, 2, 3]}).save_to_disk(str(tmp_path))
+    both = Columns(text_column="translation.en", source_column="translation.de")
+    assert list(stream_corpus(tmp_path, both)) == [("Hallo", "Hi"), ("Ja", "Yes")]
+    with pytest.raises(CorpusFormatError, match="no column text, only translation, n"):
+        list(stream_corpus(tmp_path))
+    with pytest.raises(CorpusFormatError, match=r"n of .* holds int"):
+        list(stream_corpus(tmp_path, Columns(text_column="n")))
+
+
+def test_a_hub_corpus_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    def split_names(name: str, subset: str | None, revision: str | None) -> list[str]:
+        return ["train", "test"]
+
+    def load_dataset(*arguments: Any, **settings: Any) -> list[dict[str, str]]:
+        calls.append((arguments, settings))
+        return [{"text": "one"}, {"text": "two"}]
+
+    monkeypatch.setattr(datasets, "get_dataset_split_names", split_names)
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    columns = Columns(split="train", subset="small", revision="v2")
+    assert list(stream_corpus(Path("owner/stories"), columns)) == [("one",), ("two",)]
+    assert calls == [(("owner/stories", "small"), {"split": "train", "revision": "v2", "streaming": True})]
+    with pytest.raises(DatasetError, match="several splits: test, train"):
+        list(stream_corpus(Path("owner/stories")))
 
 
 def test_tokenizer_is_t5_style(tokenizer_file: Path) -> None:
@@ -77,68 +120,6 @@ def test_too_large_a_vocabulary_is_refused() -> None:
 def test_a_broken_tokenizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"tok\.json"):
         load_tokenizer(write(tmp_path / "tok.json", "{}"))
-
-
-def test_windows_are_whole_sentences_with_room_for_the_end(tokenizer_file: Path) -> None:
-    tokenizer = load_tokenizer(tokenizer_file)
-    text = "Mia found a kite. Was it lost? Tom sang a quiet song. Ada went home to sleep."
-    windows = split_into_windows(text, tokenizer, 24)
-    assert len(windows) > 1
-    assert all(len(window) < 24 for window in windows)
-    assert all(tokenizer.decode(window)[-1] in ".?" for window in windows)
-    assert " ".join(tokenizer.decode(window) for window in windows) == text
-
-
-def test_a_long_sentence_is_cut_hard(tokenizer_file: Path) -> None:
-    tokenizer = load_tokenizer(tokenizer_file)
-    windows = split_into_windows("song " * 40, tokenizer, 16)
-    assert max(map(len, windows)) == 16
-    assert sum(map(len, windows)) == len(tokenizer.encode("song " * 40).ids)
-
-
-def test_prepared_data_come_back(prepared: Path, tokenizer_file: Path) -> None:
-    train, held_out = open_dataset(prepared / "train"), open_dataset(prepared / "held_out")
-    assert len(held_out) == 38 and len(train) == 346
-    text = load_tokenizer(tokenizer_file).decode(train.input_ids[0].tolist())
-    assert text[-1] in ".?"
-
-
-def test_pairs_get_a_condition(tmp_path: Path, tokenizer_file: Path) -> None:
-    rows = "".join(f"Mia found a {thing}.\tTom sang a {thing}.\n" for thing in ("kite", "boat", "lamp", "drum"))
-    corpus = write(tmp_path / "pairs.tsv", rows + "Mia " * 60 + "\tshort\n")
-    prepare(PrepareArguments(corpus, tokenizer_file, tmp_path / "out", 32, 32, held_out=0.2, reverse=True))
-    dataset = open_dataset(tmp_path / "out" / "train")
-    tokenizer = load_tokenizer(tokenizer_file)
-    assert dataset.condition_input_ids is not None
-    sources = {tokenizer.decode(dataset.condition_input_ids[i].tolist())[:3] for i in range(len(dataset))}
-    assert sources <= {"Tom", "sho"}
-    batch = collate(dataset, np.array([0]), 48, 1)
-    n = int(batch.source_length[0])
-    assert tokenizer.decode(batch.ids[0, n:].tolist()).startswith("Mia")
-
-
-def test_collation_fills_cuts_and_marks() -> None:
-    dataset = TokenDataset(Ragged.from_rows([[5, 6], [7, 8, 9, 10, 11]]))
-    batch = collate(dataset, np.array([1, 0]), 4, pad_token=1)
-    assert batch.ids.tolist() == [[7, 8, 9, 10], [5, 6, 1, 1]]
-    assert batch.real.tolist() == [[True] * 4, [True, True, False, False]]
-
-
-def test_an_epoch_visits_every_row_once_and_the_next_in_another_order() -> None:
-    rows = np.concatenate([batch_rows(10, 4, step, seed=3) for step in range(5)])
-    assert sorted(rows[:10]) == sorted(rows[10:]) == list(range(10))
-    assert rows[:10].tolist() != rows[10:].tolist()
-    assert batch_rows(10, 4, 2, seed=3).tolist() == rows[8:12].tolist(), "a batch depends on its step alone"
-
-
-def test_unreadable_datasets_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"holds no state\.json"):
-        open_dataset(tmp_path)
-
-
-def test_foreign_ids_are_refused() -> None:
-    with pytest.raises(DatasetError, match="token id 40"):
-        check_vocabulary(TokenDataset(Ragged.from_rows([[3, 40]])), 40)
 
 
 def test_tokenizer_file_is_plain_json(tokenizer_file: Path) -> None:

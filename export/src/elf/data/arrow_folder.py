@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from elf.errors import DatasetError
+from elf.errors import DatasetError, EmptyCorpusError
 
 if typing.TYPE_CHECKING:
     from datasets import Dataset
@@ -26,16 +26,20 @@ COPY_AGAIN = "Copy or download the dataset again; this copy is not whole."
 
 
 def load_arrow_folder(folder: Path, split: str | None = None) -> "Dataset":
-    """The dataset in `folder`, memory-mapped. Raises DatasetError for an unknown split and for whatever is broken."""
+    """The dataset in `folder`, memory-mapped. Raises DatasetError for an unknown split and for whatever is
+    broken, and EmptyCorpusError for a dataset without files.
+    """
     place = folder_of_split(folder, split)
     files = _arrow_files(place)
+    if not files:
+        raise EmptyCorpusError(f"{place} has no rows", "Prepare it again from a corpus with text.")
     for file in files:
         _check_complete(file)
     from datasets import load_from_disk
 
     try:
         return load_from_disk(str(place), keep_in_memory=False)
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
         raise DatasetError(f"{_culprit(files) or place} cannot be read: {_first_line(error)}", COPY_AGAIN) from error
 
 

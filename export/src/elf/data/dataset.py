@@ -107,7 +107,7 @@ def open_dataset(name: str | Path, split: str | None = None, revision: str | Non
 
     Raises DatasetError for what is missing, broken or of another form, and EmptyCorpusError for no rows.
     """
-    return _token_dataset(open_arrow(name, split, revision), name)
+    return token_dataset(open_arrow(name, split, revision), name)
 
 
 def open_arrow(name: str | Path, split: str | None = None, revision: str | None = None) -> "Dataset":
@@ -123,7 +123,7 @@ def open_arrow(name: str | Path, split: str | None = None, revision: str | None 
     )
 
 
-def _token_dataset(dataset: "Dataset", name: str | Path) -> TokenDataset:
+def token_dataset(dataset: "Dataset", name: str | Path) -> TokenDataset:
     columns = dataset.column_names
     if "input_ids" not in columns:
         raise DatasetError(

@@ -6,7 +6,9 @@ files. The first kind cannot be read by `datasets.load_dataset`, which takes its
 
 import re
 import typing
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from elf.data.arrow_folder import SPLITS, STATE, choose_split, folder_of_split, load_arrow_folder
 from elf.errors import DatasetError
@@ -37,6 +39,21 @@ def load_hub_dataset(name: str, split: str | None = None, revision: str | None =
     return load_arrow_folder(_download(name, revision, patterns) / part)
 
 
+def stream_hub_dataset(
+    name: str, split: str | None = None, subset: str | None = None, revision: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Records of dataset `name` as they come over the network, in their order there, nothing kept. Raises as above."""
+    from datasets import get_dataset_split_names, load_dataset
+
+    try:
+        split = choose_split(name, split, set(get_dataset_split_names(name, subset, revision=revision)))
+        yield from load_dataset(name, subset, split=split, revision=revision, streaming=True)
+    except DatasetError:
+        raise
+    except Exception as error:  # of the hub's client, its HTTP library, or the files
+        raise _hub_error(name, revision, error) from error
+
+
 def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
     from huggingface_hub import snapshot_download
 
@@ -54,7 +71,7 @@ def _load_files(name: str, split: str | None, revision: str | None) -> "Dataset"
         return load_dataset(name, split=split, revision=revision)
     except DatasetError:
         raise
-    except Exception as error:  # as above, and whatever the repository's files are not
+    except Exception as error:  # as above, or the repository's files are no dataset
         raise _hub_error(name, revision, error) from error
 
 
@@ -62,9 +79,7 @@ def _hub_error(name: str, revision: str | None, error: Exception) -> DatasetErro
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
-        return DatasetError(
-            f"the hub lends {name} only to those it knows", "Ask for access there, then `hf auth login`."
-        )
+        return DatasetError(f"dataset {name} of the hub is gated", "Ask for access there, then `hf auth login`.")
     if isinstance(error, errors.RepositoryNotFoundError):
         return DatasetError(
             f"there is no folder {name}, and no dataset of that name on the hub that you may read",

@@ -17,6 +17,9 @@ THREADS = 4
 PREFETCHED = 8
 """Batches made ahead, 21 MB of 512 × 1024 tokens. Grain's own 500 would fill the memory with them."""
 
+ENDLESS = 2**52
+"""Rows until the epochs end, a century away. Grain's own endless length overflows in its batches of one row."""
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -86,7 +89,7 @@ def _batches(
     )
     # Epochs follow each other, each in an order of its own, and are then cut into batches: a batch may straddle two,
     # and no row is left out. Cut as finely as one shard reads, global batch s is pieces s·count … s·count + count − 1.
-    rows = grain.MapDataset.source(dataset).shuffle(seed % 2**32).repeat()
+    rows = grain.MapDataset.source(dataset).shuffle(seed % 2**32).repeat(max(1, ENDLESS // len(dataset)))
     return rows.batch(batch_size // shard.count, batch_fn=collate)[shard.index :: shard.count]
 
 

@@ -1,117 +1,125 @@
-"""Turn a corpus into an Arrow dataset (`datasets.save_to_disk`) of `input_ids`, with `condition_input_ids` for pairs.
+"""Turn a corpus into Arrow datasets (`datasets.save_to_disk`) of `input_ids`, with `condition_input_ids` for pairs.
 
-Ids carry no special tokens: padding and the end of the text are added when a batch is collated (spec section 5).
+The corpus is read twice, row by row: first to choose what is held out, then to tokenise. It is never in memory whole.
 """
 
 import json
-import random
-import re
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import tokenizers
 
-from elf.data.corpus import Row, read_corpus
+from elf.data.corpus import Columns, Row, stream_corpus
+from elf.data.held_out import DROPPED, HELD_OUT, TRAIN, assign_rows
+from elf.data.packing import Concatenated, Documents, Packing, Pairs, Windows
+from elf.data.row_writer import RowWriter
 from elf.data.tokenizer import load_tokenizer
-from elf.errors import ConfigError, EmptyCorpusError
-from elf.progress import say, told
+from elf.errors import ConfigError, CorpusFormatError, EmptyCorpusError
+from elf.progress import say, ticker
 
-SENTENCE_END = re.compile(r"(?<=[.!?…][\"'”’])\s+|(?<=[.!?…])\s+")
+AT_ONCE = 1000
+"""Rows tokenised together; the tokenizer spreads them over all cores."""
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Columns):
     corpus: Path
-    """Corpus file: .json (list of strings), .jsonl, .tsv or .txt."""
+    """Corpus file (.json with a list of strings, .jsonl, .tsv or .txt), folder of a dataset with texts, or hub name."""
     tokenizer: Path
     """A tokenizer.json."""
     out: Path
     """Folder to write; `train` and `held_out` datasets go below it."""
     max_length: int = 64
-    """Most tokens of a text (of a target, for pairs)."""
+    """Most tokens of a row (of a target, for pairs)."""
     max_input_length: int = 64
-    """Most tokens of a source. Longer pairs are dropped, not cut: half a sentence is no translation."""
+    """Most tokens of a source. Longer pairs are left out, not cut: half a sentence is no translation."""
+    packing: Literal["windows", "concatenate", "documents"] = "windows"
+    """Rows of a text: runs of whole sentences that leave room for the end; all texts joined by eos and cut into full
+    rows (the usual form of OpenWebText); or one row a text, cut."""
     held_out: float = 0.01
-    """Share of rows kept apart for evaluation, chosen by --seed."""
+    """Share of the different texts (of the sources, for pairs) kept apart for evaluation, chosen by --seed."""
     reverse: bool = False
     """Pairs: the second column is the source."""
     seed: int = 0
 
 
-def split_into_windows(text: str, tokenizer: tokenizers.Tokenizer, max_length: int) -> list[list[int]]:
-    """Cuts a text into runs of whole sentences of fewer than `max_length` tokens, so that each ends with room for eos.
-
-    A single sentence that is longer is cut hard.
-    """
-    sentences = [
-        encoding.ids for encoding in tokenizer.encode_batch(SENTENCE_END.split(text), add_special_tokens=False)
-    ]
-    windows: list[list[int]] = []
-    current: list[int] = []
-    for ids in sentences:
-        if current and len(current) + len(ids) >= max_length:
-            windows.append(current)
-            current = []
-        current = current + ids
-        while len(current) > max_length:
-            windows.append(current[:max_length])
-            current = current[max_length:]
-    return windows + ([current] if current else [])
+def make_packing(arguments: Arguments, is_pair: bool) -> Packing:
+    """Raises ConfigError for a packing that cuts pairs apart."""
+    if not is_pair:
+        kinds = {"windows": Windows, "concatenate": Concatenated, "documents": Documents}
+        return kinds[arguments.packing](arguments.max_length)
+    if arguments.packing != "windows":
+        raise ConfigError(
+            f"--packing is {arguments.packing}, but the corpus has pairs", "Leave it out: a pair is a row of its own."
+        )
+    return Pairs(arguments.max_length, arguments.max_input_length)
 
 
-def texts_to_columns(rows: list[Row], tokenizer: tokenizers.Tokenizer, max_length: int) -> dict[str, list[list[int]]]:
-    texts = told(rows, "splitting texts")
-    windows = [window for (text,) in texts for window in split_into_windows(text, tokenizer, max_length)]
-    return {"input_ids": windows}
-
-
-def pairs_to_columns(
-    rows: list[Row], tokenizer: tokenizers.Tokenizer, max_length: int, max_input_length: int
-) -> dict[str, list[list[int]]]:
-    sources = tokenizer.encode_batch([row[0] for row in rows], add_special_tokens=False)
-    targets = tokenizer.encode_batch([row[1] for row in rows], add_special_tokens=False)
-    kept = [
-        (source.ids, target.ids)
-        for source, target in zip(sources, targets, strict=True)
-        if len(source.ids) <= max_input_length and len(target.ids) <= max_length
-    ]
-    return {"input_ids": [target for _, target in kept], "condition_input_ids": [source for source, _ in kept]}
+def tokenize(texts: list[list[str]], tokenizer: tokenizers.Tokenizer) -> Iterator[list[list[int]]]:
+    """Ids of each text, without special tokens, in the same grouping."""
+    encodings = iter(tokenizer.encode_batch(list(chain.from_iterable(texts)), add_special_tokens=False))
+    return ([encoding.ids for encoding in islice(encodings, len(group))] for group in texts)
 
 
 def main(arguments: Arguments) -> None:
-    from datasets import Dataset
-
-    if not 0 < arguments.held_out < 1:
-        raise ConfigError(f"--held-out is {arguments.held_out}", "Give a share between 0 and 1, such as 0.01.")
+    check(arguments)
     tokenizer = load_tokenizer(arguments.tokenizer)
-    rows = read_corpus(arguments.corpus)
-    if arguments.reverse:
-        rows = [row[::-1] for row in rows]
-    random.Random(arguments.seed).shuffle(rows)
-    held_out = max(1, round(arguments.held_out * len(rows)))
-    report: dict[str, object] = {"rows": len(rows), "out": str(arguments.out)}
-    for name, part in (("held_out", rows[:held_out]), ("train", rows[held_out:])):
-        if not part:
-            raise EmptyCorpusError(f"{arguments.corpus} is too small to hold anything out", "Give at least two texts.")
-        say(f"{name}: {len(part):,} rows")
-        columns = (
-            texts_to_columns(part, tokenizer, arguments.max_length)
-            if len(part[0]) == 1
-            else pairs_to_columns(part, tokenizer, arguments.max_length, arguments.max_input_length)
-        )
-        if not columns["input_ids"]:
-            raise EmptyCorpusError(
-                f"no row of the {name} part fits", "Raise --max-length or --max-input-length, or give more text."
-            )
-        dataset = Dataset.from_dict(columns)
-        # int32: a vocabulary fits, and the files are half as large.
-        dataset = dataset.cast(_int32_features(dataset.column_names))
-        dataset.save_to_disk(str(arguments.out / name))
-        report[name] = {"examples": len(dataset), "tokens": sum(map(len, columns["input_ids"]))}
+    say(f"reading {arguments.corpus}")
+    fate = assign_rows(read_rows(arguments), arguments.held_out, arguments.seed)
+    rows = with_fate(read_rows(arguments), fate)
+    first = next(rows)
+    is_pair = len(first[0]) == 2
+    parts = {TRAIN: "train", HELD_OUT: "held_out"}
+    packings = {part: make_packing(arguments, is_pair) for part in parts}
+    columns = ("input_ids", "condition_input_ids") if is_pair else ("input_ids",)
+    tick = ticker("tokenising rows", len(fate))
+    with ExitStack() as stack:
+        writers = {part: stack.enter_context(RowWriter(arguments.out / name, columns)) for part, name in parts.items()}
+        rows = chain([first], rows)
+        done = 0
+        while batch := list(islice(rows, AT_ONCE)):
+            for part in parts:
+                packing = packings[part]
+                pieces = [packing.pieces(row) for row, its_fate in batch if its_fate == part]
+                writers[part].write([row for ids in tokenize(pieces, tokenizer) for row in packing.rows(ids)])
+            done += len(batch)
+            tick(done)
+        for part, name in parts.items():
+            if not writers[part].examples:
+                raise EmptyCorpusError(
+                    f"no row of the {name} part fits", "Change --max-length or --max-input-length, or give more text."
+                )
+        for writer in writers.values():
+            writer.save()
+    report: dict[str, object] = {"rows": len(fate), "out": str(arguments.out)}
+    if is_pair:
+        report["dropped"] = int((fate == DROPPED).sum())
+    for part, name in parts.items():
+        report[name] = {"examples": writers[part].examples, "tokens": writers[part].tokens}
     print(json.dumps(report))
 
 
-def _int32_features(columns: list[str]):
-    from datasets import Features, List, Value
+def check(arguments: Arguments) -> None:
+    """Raises ConfigError for values that cannot be."""
+    if not 0 < arguments.held_out < 1:
+        raise ConfigError(f"--held-out is {arguments.held_out}", "Give a share between 0 and 1, such as 0.01.")
+    if arguments.max_length < 1 or arguments.max_input_length < 1:
+        raise ConfigError("--max-length and --max-input-length are below 1", "Give numbers of tokens, such as 64.")
 
-    return Features({name: List(Value("int32")) for name in columns})
+
+def read_rows(arguments: Arguments) -> Iterator[Row]:
+    for row in stream_corpus(arguments.corpus, arguments):
+        yield row[::-1] if arguments.reverse else row
+
+
+def with_fate(rows: Iterator[Row], fate: np.ndarray) -> Iterator[tuple[Row, int]]:
+    """Raises CorpusFormatError where the corpus has not as many rows as when it was first read."""
+    try:
+        yield from zip(rows, fate.tolist(), strict=True)
+    except ValueError as error:
+        raise CorpusFormatError("the corpus changed while it was read", "Start again.") from error

@@ -1,0 +1,90 @@
+"""What `elf evaluate` reads: JSONL lines and datasets, with ids that generations and references share."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tokenizers
+from datasets import Dataset
+
+from elf.data.evaluation_rows import evaluation_rows
+from elf.data.tokenizer import load_tokenizer
+from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tokenizer_file: Path) -> tokenizers.Tokenizer:
+    return load_tokenizer(tokenizer_file)
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_lines_are_numbered_from_0_unless_they_have_ids(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    file = write(
+        tmp_path / "a.jsonl",
+        '{"input": "Mia found a kite.", "output": "Ja"}\n\n{"input": "Tom", "output": "Nö"}\n'
+        '{"id": "x7", "input": "Ada", "output": ""}\n{"output": "alone"}\n',
+    )
+    rows = evaluation_rows(file, tokenizer, max_input_length=5)
+    assert [row.id for row in rows] == [0, 2, "x7", 4]
+    assert [row.reference for row in rows] == ["Ja", "Nö", "", "alone"]
+    assert [row.source_text for row in rows] == ["Mia found a kite.", "Tom", "Ada", None]
+    assert rows[0].source_ids.tolist() == tokenizer.encode("Mia found a kite.", add_special_tokens=False).ids[:5]
+    assert len(rows[0].source_ids) == 5 and rows[3].source_ids.tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ('{"output": "a"}\n{"input": "b"}', CorpusFormatError, "line 2"),
+        ('{"output": "a"}\nnothing', CorpusFormatError, "line 2"),
+        ('["a"]', CorpusFormatError, "line 1"),
+        ('{"input": 3, "output": "a"}', CorpusFormatError, "line 1"),
+        ('{"id": 1, "output": "a"}\n{"output": "b"}', CorpusFormatError, "id 1 twice"),
+        ("\n", EmptyCorpusError, "no rows"),
+    ],
+)
+def test_broken_lines_are_named(
+    tmp_path: Path, tokenizer: tokenizers.Tokenizer, text: str, error: type, words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        evaluation_rows(write(tmp_path / "a.jsonl", text), tokenizer, 8)
+
+
+def dataset_of(folder: Path, tokenizer: tokenizers.Tokenizer, **columns: Any) -> Path:
+    ids = {
+        "condition_input_ids": [tokenizer.encode(text).ids for text in ("Mia found a kite.", "Tom sang")],
+        "input_ids": [tokenizer.encode(text).ids for text in ("Ben went home.", "Ada")],
+    }
+    Dataset.from_dict(ids | columns).save_to_disk(str(folder))
+    return folder
+
+
+def test_a_dataset_is_decoded(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    rows = evaluation_rows(dataset_of(tmp_path, tokenizer), tokenizer, 3)
+    assert [(row.id, row.source_text, row.reference) for row in rows] == [
+        (0, "Mia found a kite.", "Ben went home."),
+        (1, "Tom sang", "Ada"),
+    ]
+    assert rows[0].source_ids.tolist() == tokenizer.encode("Mia found a kite.").ids[:3]
+
+
+def test_a_datasets_own_texts_are_taken(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    own = {"input": ["Müller", "Tom"], "target": ["Ben!", "Ada"], "index": [17, 4]}
+    rows = evaluation_rows(dataset_of(tmp_path, tokenizer, **own), tokenizer, 99)
+    assert [(row.id, row.source_text, row.reference) for row in rows] == [(17, "Müller", "Ben!"), (4, "Tom", "Ada")]
+
+
+def test_a_dataset_without_sources(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    Dataset.from_dict({"input_ids": [tokenizer.encode("Ada").ids]}).save_to_disk(str(tmp_path))
+    (row,) = evaluation_rows(tmp_path, tokenizer, 8)
+    assert (row.source_text, row.source_ids.tolist(), row.reference) == (None, [], "Ada")
+
+
+def test_a_dataset_of_another_tokenizer_is_refused(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    Dataset.from_dict({"input_ids": [[60]]}).save_to_disk(str(tmp_path))
+    with pytest.raises(DatasetError, match="token id 60, the model knows ids below 60"):
+        evaluation_rows(tmp_path, tokenizer, 8)
