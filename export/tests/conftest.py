@@ -10,10 +10,14 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import pytest
+from tiny_training import write_experiment
 
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
 from elf.data.tokenizer import train_tokenizer
+from elf.training.optimizer import OptimizerConfig
+from elf.training.pretrain_encoder import Arguments as EncoderArguments
+from elf.training.pretrain_encoder import main as pretrain_encoder
 
 NAMES = ("Mia", "Ben", "Tom", "Ada", "Sam", "Lea")
 THINGS = ("kite", "boat", "lamp", "drum", "frog", "pear", "coat", "bell")
@@ -51,3 +55,32 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, corpus_file: Path, tokeni
     out = tmp_path_factory.mktemp("prepared")
     prepare(PrepareArguments(corpus=corpus_file, tokenizer=tokenizer_file, out=out, max_length=32, held_out=0.1))
     return out
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_file: Path) -> Path:
+    out = tmp_path_factory.mktemp("encoder")
+    pretrain_encoder(
+        EncoderArguments(
+            data=prepared / "train",
+            tokenizer=tokenizer_file,
+            out=out,
+            steps=60,
+            batch_size=16,
+            length=32,
+            d_model=16,
+            d_kv=8,
+            d_ff=32,
+            layers=1,
+            heads=2,
+            optimizer=OptimizerConfig(blr=0.1, warmup_steps=2, schedule="cosine"),
+            compute_dtype="float32",
+        )
+    )
+    return out
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, prepared: Path, tokenizer_file: Path, encoder: Path) -> Path:
+    """A training configuration; its output folder is `tmp_path / "out"`."""
+    return write_experiment(tmp_path / "test.yml", prepared, tokenizer_file, encoder)

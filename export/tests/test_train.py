@@ -1,6 +1,5 @@
 """Training end to end on a small corpus: it learns, it resumes exactly, and it refuses what cannot work."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_training import losses, rows
 
 from elf.config_file import load_config
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
@@ -18,67 +18,8 @@ from elf.network.pretrained import load_encoder
 from elf.network.trained_model import load_trained_model
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
-from elf.training.pretrain_encoder import Arguments as EncoderArguments
-from elf.training.pretrain_encoder import main as pretrain_encoder
 from elf.training.train import Arguments, main
 from elf.training.train_config import TrainConfig
-
-YAML = """
-name: test
-data: {data}
-encoder: {encoder}
-tokenizer: {tokenizer}
-out: {out}
-steps: 12
-batch_size: 8
-elf: {{depth: 1, hidden_size: 16, heads: 2, latent_size: 16, bottleneck_size: 8, vocabulary_size: 60, max_length: 32}}
-flow: {{noise_scale: 1.0, decoder_prob: 0.4}}
-optimizer: {{blr: 0.3, warmup_steps: 2}}
-ema_decay: 0.99
-pad_token: eos
-compute_dtype: float32
-log_every: 1
-"""
-
-
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_file: Path) -> Path:
-    out = tmp_path_factory.mktemp("encoder")
-    pretrain_encoder(
-        EncoderArguments(
-            data=prepared / "train",
-            tokenizer=tokenizer_file,
-            out=out,
-            steps=60,
-            batch_size=16,
-            length=32,
-            d_model=16,
-            d_kv=8,
-            d_ff=32,
-            layers=1,
-            heads=2,
-            optimizer=OptimizerConfig(blr=0.1, warmup_steps=2, schedule="cosine"),
-            compute_dtype="float32",
-        )
-    )
-    return out
-
-
-@pytest.fixture
-def experiment(tmp_path: Path, prepared: Path, tokenizer_file: Path, encoder: Path) -> Path:
-    path = tmp_path / "test.yml"
-    path.write_text(
-        YAML.format(data=prepared / "train", encoder=encoder, tokenizer=tokenizer_file, out=tmp_path / "out")
-    )
-    return path
-
-
-def rows(out: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-
-
-def losses(out: Path) -> list[tuple[float | None, float | None]]:
-    return [(row.get("loss"), row.get("decode_loss")) for row in rows(out)]
 
 
 def test_encoder_pretraining_learns(encoder: Path) -> None:
@@ -164,9 +105,14 @@ def test_an_encoder_of_another_width_is_refused(experiment: Path) -> None:
         main(Arguments(experiment, ("elf.latent_size=12",)))
 
 
-def test_foreign_tokens_and_a_missing_encoder_are_refused(experiment: Path, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="token id"):
+def test_foreign_tokens_a_foreign_tokenizer_and_a_missing_encoder_are_refused(experiment: Path, tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    with pytest.raises(CheckpointMismatchError, match=r"tokenizer has 60 ids, elf\.vocabulary_size is 20"):
         main(Arguments(experiment, ("elf.vocabulary_size=20",)))
+    Dataset.from_dict({"input_ids": [[1, 2, 3], [4, 99]]}).save_to_disk(str(tmp_path / "foreign"))
+    with pytest.raises(DatasetError, match="token id 99"):
+        main(Arguments(experiment, (f"data={tmp_path / 'foreign'}",)))
     with pytest.raises(CheckpointError, match="encoder"):
         main(Arguments(experiment, (f"encoder={tmp_path}",)))
 
