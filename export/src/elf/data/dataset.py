@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from elf.data.arrow_folder import load_arrow_folder
-from elf.data.collation import Batch, TokenRow, check_ids, collate_rows
+from elf.data.collation import TokenRow, check_ids
 from elf.data.hub import is_hub_name, load_hub_dataset
 from elf.errors import DatasetError, EmptyCorpusError
 
@@ -157,37 +157,3 @@ def check_vocabulary(dataset: TokenDataset, vocabulary_size: int) -> None:
     for i in np.unique(np.linspace(0, len(dataset) - 1, VOCABULARY_SAMPLE).astype(np.int64)):
         for ids in dataset[int(i)]:
             check_ids(ids, vocabulary_size)
-
-
-def batch_rows(count: int, batch_size: int, step: int, seed: int) -> np.ndarray:
-    """Row numbers of batch `step` (from 0), (batch_size,): every epoch runs through all rows once, in a new order.
-
-    A batch may straddle two epochs, so no row is dropped.
-    """
-    first = step * batch_size
-    rows = np.arange(first, first + batch_size)
-    out = np.empty(batch_size, np.int64)
-    for epoch in np.unique(rows // count):
-        here = rows // count == epoch
-        out[here] = _permutation(count, seed, int(epoch))[rows[here] % count]
-    return out
-
-
-_last_permutation: tuple[tuple[int, int, int], np.ndarray] | None = None
-
-
-def _permutation(count: int, seed: int, epoch: int) -> np.ndarray:
-    # Kept for the next step: drawing it anew would cost more than the batch.
-    global _last_permutation
-    key = (count, seed, epoch)
-    if _last_permutation is None or _last_permutation[0] != key:
-        _last_permutation = (key, np.random.default_rng([seed, epoch]).permutation(count))
-    return _last_permutation[1]
-
-
-def collate(dataset: TokenDataset, rows: np.ndarray, length: int, pad_token: int) -> Batch:
-    """`collate_rows` of rows given by number."""
-    return collate_rows([dataset[int(row)] for row in rows], length, pad_token)
-
-
-load_dataset = open_dataset
