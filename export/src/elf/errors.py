@@ -41,6 +41,10 @@ class DistributedError(ElfError):
     """Processes of one run that could not be joined."""
 
 
+class DoesNotFitError(ElfError):
+    """A training that needs more memory than its devices have."""
+
+
 class DiskFullError(ElfError):
     """An output folder without room for what is about to be written."""
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 # `%name = TYPE all-gather(…)`; TYPE is an array or a tuple of arrays, with layouts such as {1,0:T(8,128)} between. An
 # asynchronous operation is two instructions: its `-done` has the type of the result and is the one counted.
@@ -14,7 +14,8 @@ INSTRUCTION = re.compile(
 ARRAY = re.compile(r"\b(?P<kind>pred|bf16|[fsuc]\d+)\w*\[(?P<sizes>[\d,]*)\]")
 
 
-class Collective(NamedTuple):
+@dataclass(frozen=True)
+class Collective:
     count: int
     bytes: int
     """Of the results on one device."""
@@ -27,7 +28,8 @@ def collectives(hlo: str) -> dict[str, Collective]:
     """
     found: dict[str, Collective] = {}
     for line in hlo.splitlines():
-        match = INSTRUCTION.search(line)
+        # In a long tuple a comment counts: /*index=5*/.
+        match = INSTRUCTION.search(re.sub(r"/\*.*?\*/", "", line))
         if match:
             name = match["whole"] or match["begun"]
             before = found.get(name, Collective(0, 0))

@@ -6,7 +6,7 @@ what a compiler comes to; `elf plan --compile` asks the compiler.
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -43,17 +43,23 @@ class Estimate(NamedTuple):
         return sum(self)
 
 
-def planned_step(config: TrainConfig, mesh: Mesh | AbstractMesh, encoder: T5Config) -> TrainStep:
+def paper_mesh(devices: int, fsdp: int) -> Mesh:
+    """A mesh of no devices: enough for shardings, not to compile or run."""
+    return cast(Mesh, AbstractMesh((devices // fsdp, fsdp), AXES))
+
+
+def planned_step(config: TrainConfig, mesh: Mesh, encoder: T5Config) -> TrainStep:
     """The step of a run whose dataset and encoder are not at hand; only their sizes enter."""
     _, shapes = abstract_encoder(encoder)
+    frozen = FrozenEncoder(encoder, cast(Any, shapes), 0.0, 0.2)
     # How many steps there are decides no shape.
     resolved = Resolved(config.steps or 1, 1, None, 1.0, conditional=config.elf.max_input_length > 0)
-    return make_train_step(config, resolved, FrozenEncoder(encoder, shapes, 0.0, 0.2), mesh)
+    return make_train_step(config, resolved, frozen, mesh)
 
 
 def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     """Raises ConfigError where batch or fsdp do not split over the devices."""
-    mesh = AbstractMesh((devices // config.fsdp, config.fsdp), AXES)
+    mesh = paper_mesh(devices, config.fsdp)
     state = planned_step(config, mesh, encoder).abstract_state
     _, encoder_params = abstract_encoder(encoder)
     rows = config.batch_size // devices
@@ -71,7 +77,7 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     )
 
 
-def sharded(mesh: Mesh | AbstractMesh, tree: Any) -> Any:
+def sharded(mesh: Mesh, tree: Any) -> Any:
     """Abstract arrays with the shardings that weights get."""
     return jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
@@ -82,9 +88,7 @@ def sharded(mesh: Mesh | AbstractMesh, tree: Any) -> Any:
 
 def device_bytes(tree: Any) -> int:
     """Of abstract arrays with shardings, on one device."""
-    return sum(
-        math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)
-    )
+    return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def kept_for_backward(config: TrainConfig, rows: int, decode: bool) -> int:
@@ -94,20 +98,20 @@ def kept_for_backward(config: TrainConfig, rows: int, decode: bool) -> int:
     denoise = literal_denoise_errors if config.objective == "literal" else denoise_errors
     key = jax.eval_shape(lambda: jax.random.key(0))
 
-    def backward(params: Params, x: jax.Array, held: jax.Array, ids: jax.Array, key: jax.Array):
-        draws = (draw_decode if decode else draw_denoise)(key, x.shape, flow)
+    shape = (rows, elf.max_length, elf.latent_size)
 
+    def backward(params: Params, x: jax.Array, held: jax.Array, ids: jax.Array, key: jax.Array):
         def loss(params: Params) -> jax.Array:
             network = bind(graphdef, params)
-            errors = decode_errors(network, x, ids, draws, flow) if decode else denoise(network, x, held, draws, flow)
-            return errors.sum()
+            if decode:
+                return decode_errors(network, x, ids, draw_decode(key, shape, flow), flow).sum()
+            return denoise(network, x, held, draw_denoise(key, shape, flow), flow).sum()
 
         # The function that JAX gives for the gradient is a tree whose leaves are what it keeps.
         return jax.vjp(loss, params)[1]
 
-    B, L = rows, elf.max_length
-    x = jax.ShapeDtypeStruct((B, L, elf.latent_size), jnp.float32)
-    held, ids = jax.ShapeDtypeStruct((B, L), bool), jax.ShapeDtypeStruct((B, L), jnp.int32)
+    x = jax.ShapeDtypeStruct(shape, jnp.float32)
+    held, ids = jax.ShapeDtypeStruct(shape[:2], jnp.bool_), jax.ShapeDtypeStruct(shape[:2], jnp.int32)
     # Weights, and their copies in compute_dtype, lie with the state.
     weights = {leaf.shape for leaf in params.values()}
     kept = jax.tree.leaves(jax.eval_shape(backward, params, x, held, ids, key))
@@ -123,11 +127,16 @@ def ways_to_fit(config: TrainConfig, devices: int, encoder: T5Config, limit: flo
     def parts() -> list[int]:
         return [n for n in range(config.accumulation + 1, 65) if config.batch_size % (devices * n) == 0]
 
+    def changed(field: str, value: int | str) -> int:
+        changes: dict[str, Any] = {field: value}
+        return estimate(dataclasses.replace(config, **changes), devices, encoder).total
+
     stronger = {"none": ["dots", "blocks"], "dots": ["blocks"], "blocks": []}[config.remat]
+    choices: list[tuple[str, list]] = [("remat", stronger), ("accumulation", parts()), ("fsdp", fsdp_sizes())]
     ways = []
-    for field, values in (("remat", stronger), ("accumulation", parts()), ("fsdp", fsdp_sizes())):
+    for field, values in choices:
         for value in values:
-            total = estimate(dataclasses.replace(config, **{field: value}), devices, encoder).total
+            total = changed(field, value)
             if total <= limit:
                 ways.append((f"{field}={value}", total))
                 break

@@ -1,0 +1,97 @@
+"""The real training step compiled for devices that are not there: what a compiler reserves, computes and communicates.
+
+Either for devices simulated on this machine's CPU, or, where libtpu is installed, by the TPU's own compiler.
+"""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.errors import JaxRuntimeError
+from jax.sharding import Mesh
+
+from elf.config import T5Config
+from elf.devices import batch_sharding
+from elf.errors import DoesNotFitError, UsageError
+from elf.network.encoder import abstract_encoder
+from elf.training.collectives import collectives
+from elf.training.memory_estimate import planned_step, sharded
+from elf.training.step import Rows
+from elf.training.train_config import TrainConfig
+
+
+def simulated_devices(count: int) -> list[jax.Device]:
+    """Raises UsageError where this process has already begun to use fewer."""
+    try:
+        jax.config.update("jax_platforms", "cpu")
+        jax.config.update("jax_num_cpu_devices", count)
+    except RuntimeError:
+        pass  # JAX is running; what it has may do.
+    devices = jax.devices("cpu")
+    if len(devices) < count:
+        raise UsageError(f"this process has {len(devices)} of {count} simulated devices", "Run the command by itself.")
+    return devices[:count]
+
+
+def tpu_devices(topology: str) -> list[jax.Device]:
+    """The chips of a slice such as `v5p:4x4x2`, to compile for and nothing else.
+
+    Raises UsageError without libtpu, or for a slice it does not know.
+    """
+    from jax.experimental import topologies
+
+    # There is no TPU host here whose facts libtpu could ask for.
+    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+    # In v4 and v5p the two cores of a chip are one device.
+    megacore = {"chip_config_name": "megacore"} if topology.startswith(("v4:", "v5p:")) else {}
+    try:
+        return list(topologies.get_topology_desc(topology, platform="tpu", **megacore).devices)
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        raise UsageError(
+            f"{topology} cannot be compiled for: {str(error).splitlines()[0]}",
+            f"Install the compiler that belongs to this JAX: pip install 'jax[tpu]=={jax.__version__}'.",
+        ) from error
+
+
+def compile_branch(config: TrainConfig, encoder: T5Config, mesh: Mesh, decode: bool) -> dict[str, Any]:
+    """Bytes on one device by kind, FLOPs of one device, `seconds` where the compiler predicts them, collectives.
+
+    Raises DoesNotFitError where the compiler gives up for want of memory.
+    """
+    step = planned_step(config, mesh, encoder)
+    _, encoder_params = abstract_encoder(encoder)
+    B, L = config.batch_size, config.elf.max_length
+
+    def rows(shape: tuple[int, ...], dtype: Any) -> Any:
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=batch_sharding(mesh))
+
+    batch = Rows(rows((B, L), jnp.int32), rows((B, L), jnp.bool_), rows((B,), jnp.int32))
+    number = jax.ShapeDtypeStruct((), jnp.int32)
+    lowered = step.jitted.lower(step.abstract_state, sharded(mesh, encoder_params), batch, number, decode=decode)
+    try:
+        executable = lowered.compile()
+    except JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise DoesNotFitError(
+            f"the compiler finds no room for {config.name}: {str(error).splitlines()[0]}",
+            "Raise remat, accumulation or fsdp; without --topology this command says which are enough.",
+        ) from error
+    memory, cost = executable.memory_analysis(), executable.cost_analysis()
+    sizes = {
+        "arguments": memory.argument_size_in_bytes,
+        "outputs": memory.output_size_in_bytes,
+        "aliased": memory.alias_size_in_bytes,
+        "temporaries": memory.temp_size_in_bytes,
+        "code": memory.generated_code_size_in_bytes,
+    }
+    return {
+        **sizes,
+        # Outputs that take the place of arguments count once.
+        "total": sum(sizes.values()) - 2 * sizes["aliased"],
+        "flops": cost.get("flops"),
+        "seconds": cost.get("optimal_seconds"),
+        "collectives": {name: asdict(use) for name, use in collectives(executable.as_text()).items()},
+    }
