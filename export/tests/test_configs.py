@@ -1,0 +1,48 @@
+"""The shipped experiments: readable, and with the values of spec sections 2 and 4."""
+
+from pathlib import Path
+
+import pytest
+
+from elf.config import PRESETS
+from elf.config_file import load_config
+from elf.training.train_config import TrainConfig, resolve
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+PUBLISHED = {
+    "owt-elf-b": (5, 1024, 0, 5.0, 0.5),
+    "owt-elf-m": (4, 1024, 0, 5.0, 0.5),
+    "owt-elf-l": (3, 1024, 0, 5.0, 0.5),
+    "wmt14-de-en": (100, 128, 64, 1.0, None),
+    "xsum": (100, 1088, 1024, 1.0, None),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_experiments_have_the_published_values(name: str) -> None:
+    config = load_config(TrainConfig, CONFIGS / f"{name}.yml")
+    epochs, length, source, decoder_noise, warmup = PUBLISHED[name]
+    assert (config.epochs, config.elf.max_length, config.elf.max_input_length) == (epochs, length, source)
+    assert (config.flow.noise_scale, config.flow.decoder_noise_scale) == (2.0, decoder_noise)
+    assert (config.batch_size, config.optimizer.blr, config.ema_decay) == (512, 0.001, 0.9999)
+    assert config.optimizer.warmup_epochs == warmup and (warmup or config.optimizer.warmup_steps == 5000)
+    assert config.latent_normalisation == "official" and config.checkpoints.keep == 10
+    preset = PRESETS[name.upper().removeprefix("OWT-") if name.startswith("owt") else "ELF-B"]
+    shape = ("depth", "hidden_size", "heads", "latent_size", "bottleneck_size", "vocabulary_size")
+    assert all(getattr(config.elf, field) == getattr(preset, field) for field in shape)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_experiment_says_its_command_its_time_and_what_to_expect(path: Path) -> None:
+    head = path.read_text().split("\nname:")[0]
+    assert f"--config export/configs/{path.name}" in head
+    assert "# Time" in head and "# Expect" in head
+
+
+def test_epochs_become_steps() -> None:
+    config = load_config(TrainConfig, CONFIGS / "owt-elf-b.yml")
+    resolved = resolve(config, rows=9_728_000, conditional=False)
+    assert resolved.steps == 95_000 and resolved.warmup_steps == 9_500 and resolved.save_steps == 4_750
+    by_steps = load_config(TrainConfig, CONFIGS / "stories-mini.yml", ("checkpoints.steps=7", "checkpoints.epochs=1"))
+    resolved = resolve(by_steps, rows=640, conditional=False)
+    assert resolved.steps == 4000 and resolved.warmup_steps == 100 and resolved.save_steps == 7
