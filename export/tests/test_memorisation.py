@@ -43,6 +43,14 @@ def test_longest_copies_are_those_of_a_plain_search(block_words: int, monkeypatc
     assert max(map(max, filter(None, expected))) >= 4
 
 
+def test_the_longest_of_many_near_copies_is_found() -> None:
+    text = np.random.default_rng(4).integers(0, 5, 40)
+    # Copies that go wrong at word 33, 34, … 39, in no order: the next neighbour by the first 32 words is not the best.
+    training = [np.concatenate([text[:wrong], [7, 7, 7]]) for wrong in (36, 33, 38, 35, 39, 34, 37)]
+    (found,) = longest_copies([text], training)
+    assert found[0] == 39
+
+
 def trigrams(row: np.ndarray) -> set[tuple[int, ...]]:
     return {tuple(row[at : at + 3].tolist()) for at in range(len(row) - 2)}
 
