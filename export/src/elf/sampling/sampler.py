@@ -97,13 +97,24 @@ def bit_layout(rng: str) -> Any:
     return jax.threefry_partitionable(rng == "partitionable")
 
 
+def batch_keys(seed: int, rng: str, config: int = 0, batch: int = 0, devices: int = 1) -> RunKeys:
+    """Keys of one batch, an array of `devices` keys each: the official sampler's devices draw noise and schedule apart.
+
+    `config` is the position of the sampling configuration in its run. `batch` counts over all processes: the batch b
+    of process p of P has the number b·P + p.
+    """
+    with bit_layout(rng):
+        key = jax.random.key(np.uint32(seed), impl="threefry2x32")
+        for _ in range(config + 1):
+            key, sample = jax.random.split(key)
+        noise, times = jax.random.split(jax.random.fold_in(sample, batch))
+        return RunKeys(jax.random.split(noise, devices), jax.random.split(times, devices))
+
+
 def run_keys(seed: int, rng: str) -> RunKeys:
     """Keys of the first batch of the first sampling configuration of a run on one device."""
-    with bit_layout(rng):
-        sample = jax.random.split(jax.random.key(np.uint32(seed), impl="threefry2x32"))[1]
-        batch = jax.random.fold_in(sample, 0)
-        noise, times = jax.random.split(batch)
-        return RunKeys(jax.random.split(noise, 1)[0], jax.random.split(times, 1)[0])
+    keys = batch_keys(seed, rng)
+    return RunKeys(keys.noise[0], keys.times[0])
 
 
 def normal(key: Key, shape: tuple[int, ...], rng: str) -> Array:

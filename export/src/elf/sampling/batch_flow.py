@@ -1,0 +1,102 @@
+"""The flow of a batch in JAX, to be compiled with the network inside: ODE and SDE, condition, CFG (spec section 3).
+
+Shapes: B rows, L positions, D latent width, G groups of rows with random numbers of their own, N steps.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from elf.config import FlowConfig
+
+Denoise = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
+"""(z (B, L, D), x̂_prev (B, L, D), t (B,), self-cond scale w (B,)) → x̂ (B, L, D)."""
+
+
+class Condition(NamedTuple):
+    """What the front of each row holds throughout a run."""
+
+    latents: jax.Array
+    """cond_seq (B, L, D): the normalised embeddings of the source; anything behind them."""
+    held: jax.Array
+    """(B, L, 1) bool: the positions of the source."""
+
+    def hold(self, array: jax.Array) -> jax.Array:
+        return jnp.where(self.held, self.latents, array)
+
+    def hide(self, array: jax.Array) -> jax.Array:
+        return jnp.where(self.held, 0, array)
+
+
+class Draws(NamedTuple):
+    """Where a batch's random numbers come from. The first B / G rows are group 0, the next ones group 1, …"""
+
+    noise_keys: jax.Array
+    """(G, 2) uint32, the data of one key a group."""
+    times: jax.Array
+    """(G, N + 1) float32, ascending from 0 to 1."""
+
+
+class Scales(NamedTuple):
+    """Numbers of a run that its program does not depend on: γ, w and ω, each of shape ()."""
+
+    gamma: jax.Array
+    self_cond_scale: jax.Array
+    cfg: jax.Array
+
+
+def follow_flow(
+    denoise: Denoise,
+    flow: FlowConfig,
+    draws: Draws,
+    scales: Scales,
+    shape: tuple[int, int, int],
+    condition: Condition | None = None,
+    *,
+    sde: bool,
+    guided: bool = False,
+    place: Callable[[jax.Array], jax.Array] = lambda array: array,
+) -> jax.Array:
+    """From noise to the final latents z (B, L, D), which hold the condition. `shape` is (B, L, D).
+
+    `sde` is whether γ is heeded, `guided` whether ω is; ω costs a second pass of the network at every step. `place`
+    lays a (B, L, D) array out over devices.
+    """
+    keys = jax.random.wrap_key_data(draws.noise_keys, impl="threefry2x32")
+    groups, steps = draws.times.shape[0], draws.times.shape[1] - 1
+    rows = shape[0] // groups
+    self_cond_scale = jnp.full(shape[0], scales.self_cond_scale)
+
+    def hold(array: jax.Array) -> jax.Array:
+        return condition.hold(array) if condition else array
+
+    def noise(keys: jax.Array) -> jax.Array:
+        drawn = jax.vmap(lambda key: jax.random.normal(key, (rows, *shape[1:])))(keys)
+        return flow.noise_scale * place(drawn.reshape(shape))
+
+    def predict(z: jax.Array, x_hat_prev: jax.Array, t: jax.Array) -> jax.Array:
+        x_hat = denoise(z, x_hat_prev, t, self_cond_scale)
+        if guided and condition:
+            # Where a velocity counts both passes have the same z, so guiding x̂ guides v by the same formula.
+            without = denoise(condition.hide(z), condition.hide(x_hat_prev), t, self_cond_scale)
+            x_hat = without + scales.cfg * (x_hat - without)
+        # On the held positions x̂ = z, so v is 0 there.
+        return hold(x_hat)
+
+    def step(k: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        z, x_hat = state
+        t, t_next = (jnp.repeat(draws.times[:, i], rows)[:, None, None] for i in (k, k + 1))
+        if sde:
+            # γ 0 makes a step the ODE's, which the last one always is.
+            gamma = jnp.where(k < steps - 1, scales.gamma, 0)
+            alpha = jnp.clip(1 - gamma * (t_next - t), 0, 1)
+            fresh = noise(jax.vmap(jax.random.fold_in, (0, None))(keys, k))
+            z, t = hold(alpha * z + (1 - alpha) * fresh), alpha * t
+        x_hat = predict(z, x_hat, t[:, 0, 0])
+        velocity = (x_hat - z) / jnp.maximum(1 - t, flow.t_eps)
+        return hold(z + (t_next - t) * velocity), x_hat
+
+    start = hold(noise(keys)), hold(jnp.zeros(shape))
+    return jax.lax.fori_loop(0, steps, step, start)[0]

@@ -1,0 +1,202 @@
+"""Whole batches as one compiled function over a mesh: noise, every step of the flow, decode, the likeliest tokens.
+
+The same run as the reference sampler's, token for token, with what evaluation needs on top: conditions, many rows with
+the random numbers of the official sampler, several devices, bfloat16.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding
+
+from elf.config import FlowConfig
+from elf.devices import batch_sharding, check_batch, replicated, state_shardings
+from elf.errors import CheckpointMismatchError, ConfigError, UsageError
+from elf.network.encoder import T5Encoder, abstract_encoder
+from elf.network.model import ELF, abstract_elf
+from elf.network.modules import Params, bind
+from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.network.trained_model import TrainedModel
+from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
+from elf.sampling.sampler import SamplerSettings, batch_keys, bit_layout, time_schedule
+
+
+class Source(NamedTuple):
+    """The conditions of a batch as tokens."""
+
+    ids: jax.Array
+    """(B, S) int32, filled up with any token."""
+    length: jax.Array
+    """(B,) int32"""
+
+
+class Weights(NamedTuple):
+    elf: Params
+    encoder: Params
+    mean: jax.Array
+    """What the encoder's output is normalised by: a number, or (D,)."""
+    std: jax.Array
+
+
+@partial(jax.jit, static_argnames=("graphdef", "encoder_graphdef", "flow", "shape", "sde", "guided", "mesh"))
+def _write(
+    weights: Weights,
+    draws: Draws,
+    scales: Scales,
+    source: Source | None,
+    *,
+    graphdef: nnx.GraphDef[ELF],
+    encoder_graphdef: nnx.GraphDef[T5Encoder] | None,
+    flow: FlowConfig,
+    shape: tuple[int, int, int],
+    sde: bool,
+    guided: bool,
+    mesh: Mesh,
+) -> jax.Array:
+    """Tokens (B, L) int32 of a whole batch, the same on every device; `shape` is (B, L, D)."""
+
+    def place(array: jax.Array) -> jax.Array:
+        return jax.lax.with_sharding_constraint(array, batch_sharding(mesh))
+
+    condition = None
+    if source is not None and encoder_graphdef is not None:
+        S = source.ids.shape[1]
+        held = jnp.arange(shape[1]) < source.length[:, None]
+        hidden = bind(encoder_graphdef, weights.encoder)(source.ids, held[:, :S])
+        latents = jnp.pad((hidden - weights.mean) / weights.std, ((0, 0), (0, shape[1] - S), (0, 0)))
+        condition = Condition(place(latents), held[..., None])
+    network = bind(graphdef, weights.elf)
+    z = follow_flow(network.denoise, flow, draws, scales, shape, condition, sde=sde, guided=guided, place=place)
+    # z holds the condition, so it is decoded beside clean embeddings of the source.
+    logits = network.decode(z, jnp.full(shape[0], scales.self_cond_scale))
+    return jax.lax.with_sharding_constraint(jnp.argmax(logits, axis=-1).astype(jnp.int32), replicated(mesh))
+
+
+class BatchSampler:
+    """A trained model, ready to write batches of `batch_size` texts over all devices of `mesh`.
+
+    The random numbers are those of `processes` official hosts with `devices` each, whatever the mesh: a single CPU
+    writes the very texts of eight of them. `length` is that of a text, 1 to max_length − max_input_length. Weights are
+    split over the mesh's axis `fsdp`. Raises CheckpointMismatchError where weights and configuration do not fit,
+    ConfigError for a batch that does not split.
+    """
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        mesh: Mesh,
+        batch_size: int,
+        length: int,
+        *,
+        compute_dtype: str = "float32",
+        processes: int = 1,
+        devices: int = 1,
+    ):
+        check_batch(mesh, batch_size)
+        if batch_size < 1 or batch_size % (processes * devices):
+            raise ConfigError(
+                f"a batch of {batch_size} rows does not split into {processes} × {devices} equal parts",
+                f"Give a multiple of {processes * devices}: each official device draws for rows of its own.",
+            )
+        check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
+        self.longest_source = model.elf.max_input_length
+        encoder_graphdef = None
+        if self.longest_source:
+            if model.encoder is None:
+                raise CheckpointMismatchError(
+                    "the model writes to a source but has no encoder to read it with",
+                    "Give a model folder with encoder.safetensors.",
+                )
+            check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
+            encoder_graphdef, _ = abstract_encoder(model.encoder)
+        self.flow, self.mesh, self.batch_size, self.length = model.flow, mesh, batch_size, length
+        self.processes, self.devices = processes, devices
+        # Products asked for in float32 are made in float32, not in the shorter formats that accelerators prefer.
+        self.precision = "highest" if compute_dtype == "float32" else None
+        self.static = {
+            "graphdef": abstract_elf(model.elf, jnp.dtype(compute_dtype))[0],
+            "encoder_graphdef": encoder_graphdef,
+            "flow": model.flow,
+            "shape": (batch_size, self.longest_source + length, model.elf.latent_size),
+            "mesh": mesh,
+        }
+        mean, std = (np.asarray(statistic, np.float32) for statistic in (model.latent_mean, model.latent_std))
+        weights = (model.params, model.encoder_params if encoder_graphdef else {}, mean, std)
+        self.weights = Weights(*jax.tree.map(on_mesh, weights, state_shardings(mesh, weights)))
+
+    def write(
+        self,
+        settings: SamplerSettings,
+        cfg: float = 1.0,
+        *,
+        config: int = 0,
+        batch: int = 0,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> np.ndarray:
+        """Tokens (B, length) int32 of one batch, without the source and before the cut at eos.
+
+        `cfg` is ω, 1 for none. `config` and `batch` number the configurations of a run and the batches of each, from 0;
+        they choose the random numbers. `sources` are the conditions, one a row, each cut to max_input_length. Raises
+        UsageError for sources or a cfg that the model cannot have.
+        """
+        arguments, static = self.call(settings, cfg, config=config, batch=batch, sources=sources)
+        with bit_layout(settings.rng), jax.default_matmul_precision(self.precision):
+            tokens = np.asarray(_write(*arguments, **static))
+        if sources is None:
+            return tokens
+        return np.take_along_axis(tokens, self._source_lengths(sources)[:, None] + np.arange(self.length), axis=1)
+
+    def memory(self, settings: SamplerSettings, cfg: float = 1.0, **batch: Any) -> Any:
+        """XLA's analysis of the memory that one batch takes on a device, from compiling it ahead of time."""
+        arguments, static = self.call(settings, cfg, **batch)
+        with bit_layout(settings.rng), jax.default_matmul_precision(self.precision):
+            return _write.lower(*arguments, **static).compile().memory_analysis()
+
+    def call(
+        self,
+        settings: SamplerSettings,
+        cfg: float,
+        *,
+        config: int = 0,
+        batch: int = 0,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The positional and the static arguments of the compiled function."""
+        if bool(self.longest_source) != (sources is not None) or (sources and len(sources) != self.batch_size):
+            wanted = f"exactly {self.batch_size} sources" if self.longest_source else "no source"
+            raise UsageError(f"a batch of this model takes {wanted}", "Give as many as the batch has rows, or none.")
+        if sources is None and cfg != 1:
+            raise UsageError(f"cfg is {cfg}", "This model has no condition to guide by: leave cfg at 1.")
+
+        keys = [
+            batch_keys(settings.seed, settings.rng, config, batch * self.processes + process, self.devices)
+            for process in range(self.processes)
+        ]
+        noise_keys = np.concatenate([jax.random.key_data(of.noise) for of in keys])
+        # From the reference, because NumPy's exp and XLA's differ in the last bit.
+        times = np.stack([time_schedule(settings, self.flow, key) for of in keys for key in of.times])
+        whole, rows = replicated(self.mesh), batch_sharding(self.mesh)
+        draws = Draws(on_mesh(noise_keys, whole), on_mesh(times, whole))
+        numbers = np.asarray([settings.gamma, settings.self_cond_scale, cfg], np.float32)
+        scales = Scales(*(on_mesh(number, whole) for number in numbers))
+        source = None
+        if sources is not None:
+            ids = np.zeros((self.batch_size, self.longest_source), np.int32)
+            for row, tokens in zip(ids, sources, strict=True):
+                row[: len(tokens)] = tokens[: self.longest_source]
+            source = Source(on_mesh(ids, rows), on_mesh(self._source_lengths(sources), rows))
+        sde = settings.method == "sde" and settings.gamma > 0
+        return (self.weights, draws, scales, source), {**self.static, "sde": sde, "guided": cfg != 1}
+
+    def _source_lengths(self, sources: Sequence[Sequence[int]]) -> np.ndarray:
+        return np.asarray([min(len(source), self.longest_source) for source in sources], np.int32)
+
+
+def on_mesh(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
+    """An array that every process has whole, laid out over the devices of all of them without any communication."""
+    return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])
