@@ -130,6 +130,8 @@ def test_memorisation_beside_held_out_text(tmp_path: Path, capsys: pytest.Captur
     assert [row["nearest_overlap"] for row in written] == [1, 0]
     assert written[0]["nearest_training_sentence"] == "one two three four five six seven eight nine"
     assert score(capsys, path, *options, "--ngram", "10")["memorised_10grams"] == 0
+    alone = ("--training", training, "--metrics", "memorisation", "--reverse")
+    assert score(capsys, path, *alone)["longest_copy_text"] == "quelle"
 
 
 def test_confidence(generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,13 +33,15 @@ class Arguments:
     reference: Path | None = None
     """References: .jsonl with "output" (and "id"), or one text a line (id = line number from 0)."""
     metrics: str | None = None
-    """Some of bleu,rouge,entropy,distinct,repetition,memorisation with commas between; all that the inputs allow if
-    not given."""
+    """Some of bleu,rouge,entropy,distinct,repetition,memorisation, with commas between. Left out: all that the inputs
+    allow."""
     training: Path | None = None
-    """Training text for memorisation: any corpus file (.json, .jsonl, .tsv or .txt). Of two columns the last counts."""
+    """Training text for memorisation: any corpus file (.json, .jsonl, .tsv or .txt). Of pairs the target counts."""
     held_out: Path | None = None
-    """Real text that was not trained on, measured for memorisation in the same way and printed beside it; as many texts
-    as there are generations."""
+    """Real text that was not trained on, measured for memorisation in the same way and printed beside it. At most as
+    many texts as there are generations are taken."""
+    reverse: bool = False
+    """The target of the pairs in --training and --held-out is the first of the two, as in `elf prepare --reverse`."""
     ngram: int = 8
     """Words of the n-grams that memorisation counts."""
     tokenizer: Path | None = None
@@ -122,10 +124,11 @@ def _tokens(generated: list[str], tokenizer: Path | None) -> list[list[int]] | l
 def _memorisation(generated: list[str], arguments: Arguments) -> Scores:
     """Of the generations and, in the same search, of the held-out text."""
     assert arguments.training is not None  # _metrics has refused this
-    training = [row[-1] for row in read_corpus(arguments.training)]
+    target = 0 if arguments.reverse else -1
+    training = [row[target] for row in read_corpus(arguments.training)]
     held_out: list[str] = []
     if arguments.held_out:
-        held_out = take_evenly([row[-1] for row in read_corpus(arguments.held_out)], len(generated))
+        held_out = take_evenly([row[target] for row in read_corpus(arguments.held_out)], len(generated))
     copied = copying(generated + held_out, training, arguments.ngram)
     scores = memorisation_scores(copied[: len(generated)], arguments.ngram, arguments.confidence)
     if held_out:
