@@ -75,6 +75,11 @@ def test_columns_of_a_saved_dataset(tmp_path: Path) -> None:
         list(stream_corpus(tmp_path, Columns(text_column="n")))
 
 
+def test_columns_of_parquet_files(tmp_path: Path) -> None:
+    datasets.Dataset.from_dict({"story": ["one", "two"]}).to_parquet(str(tmp_path / "train.parquet"))
+    assert list(stream_corpus(tmp_path, Columns(text_column="story"))) == [("one",), ("two",)]
+
+
 def test_a_hub_corpus_is_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
 

@@ -253,6 +253,20 @@ def test_a_hub_repository_of_parquet_files(hub: Hub, monkeypatch: pytest.MonkeyP
         open_dataset("owner/texts", split="dev")
 
 
+def test_a_downloaded_repository_of_parquet_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `hf download --local-dir` leaves, which the error for a hub out of reach advises."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    for split, ids in (("train", ROWS), ("test", [[3]])):
+        (tmp_path / "texts/data").mkdir(parents=True, exist_ok=True)
+        Dataset.from_dict({"input_ids": ids}).to_parquet(str(tmp_path / f"texts/data/{split}-00000-of-00001.parquet"))
+    assert ids_of(open_dataset(tmp_path / "texts", split="train")) == ROWS
+    with pytest.raises(DatasetError, match="several splits: test, train"):
+        open_dataset(tmp_path / "texts")
+    (tmp_path / "texts/data/test-00000-of-00001.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DatasetError, match=r"texts cannot be read"):
+        open_dataset(tmp_path / "texts", split="test")
+
+
 def http_error(kind: type, status: int) -> Exception:
     response = SimpleNamespace(status_code=status, headers={}, request=None)
     return kind("the hub says no", response=response)

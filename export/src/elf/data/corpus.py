@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from elf.data.arrow_folder import load_arrow_folder
-from elf.data.hub import is_hub_name, stream_hub_dataset
+from elf.data.hub import holds_parquet, is_hub_name, stream_files
 from elf.errors import CorpusFormatError, EmptyCorpusError
 
 Row = tuple[str, ...]
@@ -46,8 +46,8 @@ def stream_corpus(corpus: Path, columns: Columns = Columns()) -> Iterator[Row]:
     - `.tsv`: one or two columns
     - anything else: plain text, one text a line
 
-    A folder is a dataset that `datasets` saved, and what is neither, the name of one on the hub; they are read by
-    `columns`. Raises CorpusFormatError naming the line, or the columns there are, and DatasetError.
+    A folder holds a dataset that `datasets` saved, or Parquet files; what is neither is the name of one on the hub.
+    They are read by `columns`. Raises CorpusFormatError naming the line, or the columns there are, and DatasetError.
     """
     for row in _rows(corpus, columns):
         if all(text.strip() for text in row):
@@ -55,10 +55,10 @@ def stream_corpus(corpus: Path, columns: Columns = Columns()) -> Iterator[Row]:
 
 
 def _rows(corpus: Path, columns: Columns) -> Iterator[Row]:
-    if corpus.is_dir():
+    if corpus.is_dir() and not holds_parquet(corpus):
         return _column_rows(corpus, load_arrow_folder(corpus, columns.split), columns)
-    if not corpus.exists() and is_hub_name(str(corpus)):
-        records = stream_hub_dataset(str(corpus), columns.split, columns.subset, columns.revision)
+    if corpus.is_dir() or (not corpus.exists() and is_hub_name(str(corpus))):
+        records = stream_files(str(corpus), columns.split, columns.subset, columns.revision)
         return _column_rows(corpus, records, columns)
     read = {".json": _json, ".jsonl": _jsonl, ".tsv": _tsv}.get(corpus.suffix, _lines)
     return _file_rows(corpus, read)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from elf.data.arrow_folder import load_arrow_folder
 from elf.data.collation import TokenRow, check_ids
-from elf.data.hub import is_hub_name, load_hub_dataset
+from elf.data.hub import holds_parquet, is_hub_name, load_files, load_hub_dataset
 from elf.errors import DatasetError, EmptyCorpusError
 
 if typing.TYPE_CHECKING:
@@ -101,9 +101,9 @@ class TokenDataset:
 def open_dataset(name: str | Path, split: str | None = None, revision: str | None = None) -> TokenDataset:
     """The dataset in folder `name`, or of that name on the hub (`embedded-language-flows/openwebtext-t5`).
 
-    Reads what `save_to_disk` of `datasets` wrote, one dataset or several splits, and on the hub Parquet files too. Only
-    column `input_ids` is needed; `condition_input_ids` holds the sources of conditional tasks. `revision` is a branch,
-    tag or commit on the hub.
+    Reads what `save_to_disk` of `datasets` wrote, one dataset or several splits, and Parquet files. Only column
+    `input_ids` is needed; `condition_input_ids` holds the sources of conditional tasks. `revision` is a branch, tag or
+    commit on the hub.
 
     Raises DatasetError for what is missing, broken or of another form, and EmptyCorpusError for no rows.
     """
@@ -114,7 +114,7 @@ def open_arrow(name: str | Path, split: str | None = None, revision: str | None 
     """As `open_dataset`, with all columns as they are."""
     folder = Path(name).expanduser()
     if folder.is_dir():
-        return load_arrow_folder(folder, split)
+        return load_files(str(folder), split) if holds_parquet(folder) else load_arrow_folder(folder, split)
     if not folder.exists() and is_hub_name(str(name)):
         return load_hub_dataset(str(name), split, revision)
     raise DatasetError(

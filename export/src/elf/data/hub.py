@@ -1,4 +1,4 @@
-"""Datasets of the Hugging Face hub by name, in both forms that people upload.
+"""Datasets of the Hugging Face hub by name, or downloaded from it, in both forms that people upload.
 
 A repository holds either the folder that `save_to_disk` wrote (the official datasets do) or ordinary Parquet or text
 files. The first kind cannot be read by `datasets.load_dataset`, which takes its JSON files for the data.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from elf.data.arrow_folder import SPLITS, STATE, choose_split, folder_of_split, load_arrow_folder
+from elf.data.arrow_folder import COPY_AGAIN, SPLITS, STATE, choose_split, folder_of_split, load_arrow_folder
 from elf.errors import DatasetError
 
 if typing.TYPE_CHECKING:
@@ -24,6 +24,11 @@ def is_hub_name(name: str) -> bool:
     return HUB_NAME.fullmatch(name) is not None
 
 
+def holds_parquet(folder: Path) -> bool:
+    """Whether `folder` is a downloaded repository of the second kind."""
+    return next(folder.rglob("*.parquet"), None) is not None
+
+
 def load_hub_dataset(name: str, split: str | None = None, revision: str | None = None) -> "Dataset":
     """Downloads dataset `name` into the hub's cache, unless it is there, and opens it memory-mapped.
 
@@ -32,26 +37,41 @@ def load_hub_dataset(name: str, split: str | None = None, revision: str | None =
     """
     layout = _download(name, revision, [STATE, SPLITS, f"*/{STATE}"])
     if not any((layout / file).is_file() for file in (STATE, SPLITS)) and not any(layout.glob(f"*/{STATE}")):
-        return _load_files(name, split, revision)
+        return load_files(name, split, revision)
     part = folder_of_split(layout, split).relative_to(layout)
-    patterns = ["*"] if part == Path() else [f"{part}/*"]
-    # The folder is told to be whole: a split named by SPLITS alone would otherwise be missed after the download.
-    return load_arrow_folder(_download(name, revision, patterns) / part)
+    return load_arrow_folder(_download(name, revision, ["*"] if part == Path() else [f"{part}/*"]) / part)
 
 
-def stream_hub_dataset(
-    name: str, split: str | None = None, subset: str | None = None, revision: str | None = None
-) -> Iterator[dict[str, Any]]:
-    """Records of dataset `name` as they come over the network, in their order there, nothing kept. Raises as above."""
+def load_files(source: str, split: str | None = None, revision: str | None = None) -> "Dataset":
+    """The Parquet or text files of hub dataset, or folder, `source` as a memory-mapped dataset, which `datasets` makes
+    of them in its cache. Raises as above."""
     from datasets import get_dataset_split_names, load_dataset
 
     try:
-        split = choose_split(name, split, set(get_dataset_split_names(name, subset, revision=revision)))
-        yield from load_dataset(name, subset, split=split, revision=revision, streaming=True)
+        split = choose_split(source, split, set(get_dataset_split_names(source, revision=revision)))
+        return load_dataset(source, split=split, revision=revision)
     except DatasetError:
         raise
-    except Exception as error:  # of the hub's client, its HTTP library, or the files
-        raise _hub_error(name, revision, error) from error
+    except Exception as error:  # of the hub's client, its HTTP library, or the readers of the files
+        raise _hub_error(source, revision, error) from error
+
+
+def stream_files(
+    source: str, split: str | None = None, subset: str | None = None, revision: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """Records of hub dataset, or folder, `source` in their order there, as they come; nothing is kept. Raises as above.
+
+    `subset` is the configuration of a dataset that has several.
+    """
+    from datasets import get_dataset_split_names, load_dataset
+
+    try:
+        split = choose_split(source, split, set(get_dataset_split_names(source, subset, revision=revision)))
+        yield from load_dataset(source, subset, split=split, revision=revision, streaming=True)
+    except DatasetError:
+        raise
+    except Exception as error:  # of the hub's client, its HTTP library, or the readers of the files
+        raise _hub_error(source, revision, error) from error
 
 
 def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
@@ -60,18 +80,6 @@ def _download(name: str, revision: str | None, patterns: list[str]) -> Path:
     try:
         return Path(snapshot_download(name, repo_type="dataset", revision=revision, allow_patterns=patterns))
     except Exception as error:  # of the hub's client, its HTTP library, or the disk
-        raise _hub_error(name, revision, error) from error
-
-
-def _load_files(name: str, split: str | None, revision: str | None) -> "Dataset":
-    from datasets import get_dataset_split_names, load_dataset
-
-    try:
-        split = choose_split(name, split, set(get_dataset_split_names(name, revision=revision)))
-        return load_dataset(name, split=split, revision=revision)
-    except DatasetError:
-        raise
-    except Exception as error:  # as above, or the repository's files are no dataset
         raise _hub_error(name, revision, error) from error
 
 
@@ -88,6 +96,8 @@ def _hub_error(name: str, revision: str | None, error: Exception) -> DatasetErro
     if isinstance(error, errors.RevisionNotFoundError):
         return DatasetError(f"dataset {name} has no revision {revision!r}", "Give a branch, a tag or a commit of it.")
     reason = (str(error).splitlines() or [""])[0][:200]
+    if Path(name).is_dir():
+        return DatasetError(f"{name} cannot be read: {type(error).__name__}: {reason}", COPY_AGAIN)
     return DatasetError(
         f"there is no folder {name}, and dataset {name} of the hub cannot be read: {type(error).__name__}: {reason}",
         f"On a machine with a connection run `hf download --repo-type dataset {name} --local-dir FOLDER`, "
