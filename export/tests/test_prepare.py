@@ -110,7 +110,8 @@ def test_pairs_get_a_condition(tmp_path: Path, tokenizer_file: Path, capsys: pyt
     rows = "".join(f"Mia found a {thing}.\tTom sang a {thing}.\n" for thing in ("kite", "boat", "lamp", "drum"))
     corpus = write(tmp_path / "pairs.tsv", rows + "Mia " * 60 + "\tshort\n")
     main(Arguments(corpus, tokenizer_file, tmp_path / "out", 32, 32, held_out=0.2, reverse=True, seed=1))
-    assert json.loads(capsys.readouterr().out)["rows"] == 5
+    report = json.loads(capsys.readouterr().out)
+    assert (report["rows"], report["dropped"], report["too_long"]) == (5, 0, 1)
     tokenizer = load_tokenizer(tokenizer_file)
     pairs = [
         tuple(tokenizer.decode(ids.tolist()) for ids in dataset[i])

@@ -99,6 +99,7 @@ def main(arguments: Arguments) -> None:
     report: dict[str, object] = {"rows": len(fate), "out": str(arguments.out)}
     if is_pair:
         report["dropped"] = int((fate == DROPPED).sum())
+        report["too_long"] = int((fate != DROPPED).sum()) - sum(writer.examples for writer in writers.values())
     for part, name in parts.items():
         report[name] = {"examples": writers[part].examples, "tokens": writers[part].tokens}
     print(json.dumps(report))
