@@ -29,13 +29,23 @@ class FrozenEncoder:
 
     @classmethod
     def make(
-        cls, config: T5Config, params: FlatParams, normalisation: Normalisation, dataset: TokenDataset, length: int
+        cls,
+        config: T5Config,
+        params: FlatParams,
+        normalisation: Normalisation,
+        dataset: TokenDataset,
+        length: int,
+        max_input_length: int | None = None,
+        see_padding: bool = True,
     ) -> "FrozenEncoder":
-        """Raises CheckpointMismatchError where the weights are not those of `config`."""
+        """`see_padding` and the lengths as in training, for the measured normalisation.
+
+        Raises CheckpointMismatchError where the weights are not those of `config`."""
         check_parameters(params, encoder_parameter_shapes(config), "the encoder")
         if normalisation == "official":
             return cls(config, params, 0.0, 0.2)
-        return cls(config, params, *latent_statistics(config, params, dataset, length))
+        statistics = latent_statistics(config, params, dataset, length, max_input_length, see_padding)
+        return cls(config, params, *statistics)
 
     def latents(
         self,

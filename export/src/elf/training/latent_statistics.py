@@ -8,33 +8,53 @@ from elf.config import T5Config
 from elf.data.dataset import TokenDataset
 from elf.data.pipeline import batch_at
 from elf.data.tokenizer import EOS
-from elf.network.encoder import encoder_from_params
+from elf.network.encoder import conditional_visibility, encoder_from_params
 from elf.network.modules import Params
 
 
 def encode_sample(
-    config: T5Config, params: Params | dict[str, np.ndarray], dataset: TokenDataset, length: int, rows: int = 2048
+    config: T5Config,
+    params: Params | dict[str, np.ndarray],
+    dataset: TokenDataset,
+    length: int,
+    max_input_length: int | None = None,
+    see_padding: bool = True,
+    rows: int = 2048,
 ) -> np.ndarray:
-    """Encoder outputs of a fixed sample of the dataset, (n, D), one row a token, filling included as in training."""
+    """Encoder outputs of a fixed sample of the dataset, (n, D), one row a token, encoded as in training.
+
+    Filling is among them if `see_padding`, and neither seen nor counted otherwise.
+    """
     encoder = encoder_from_params(config, {name: np.asarray(value) for name, value in params.items()})
-    encode = jax.jit(lambda ids: encoder(ids))
+    encode = jax.jit(lambda ids, visible: encoder(ids, visible))
     size = min(128, len(dataset))
     outputs = []
     for step in range(max(1, min(rows, len(dataset)) // size)):
-        batch = batch_at(dataset, step, batch_size=size, length=length, pad_token=EOS, seed=0)
-        outputs.append(np.asarray(encode(jnp.asarray(batch.ids))).reshape(-1, config.d_model))
+        batch = batch_at(
+            dataset, step, batch_size=size, length=length, max_input_length=max_input_length, pad_token=EOS, seed=0
+        )
+        visible = conditional_visibility(jnp.asarray(batch.source_length), length)
+        if not see_padding:
+            visible &= batch.real[:, None, :]
+        latents = np.asarray(encode(jnp.asarray(batch.ids), visible))
+        outputs.append(latents.reshape(-1, config.d_model) if see_padding else latents[batch.real])
     return np.concatenate(outputs)
 
 
 def latent_statistics(
-    config: T5Config, params: Params | dict[str, np.ndarray], dataset: TokenDataset, length: int
+    config: T5Config,
+    params: Params | dict[str, np.ndarray],
+    dataset: TokenDataset,
+    length: int,
+    max_input_length: int | None = None,
+    see_padding: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Per-dimension mean (D,) and the common standard deviation about it, repeated to (D,).
 
     A vector mean because a small encoder's dimensions have offsets as large as their spread; a common std because
     directions of little variance are mostly unpredictable context, and stretching them makes the flow pay for it.
     """
-    sample = encode_sample(config, params, dataset, length)
+    sample = encode_sample(config, params, dataset, length, max_input_length, see_padding)
     mean = sample.mean(axis=0)
     std = np.sqrt(((sample - mean) ** 2).mean())
     return mean.astype(np.float32), np.full(config.d_model, std, np.float32)
