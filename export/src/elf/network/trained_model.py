@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,10 @@ class TrainedModel:
 
 
 def save_trained_model(model: TrainedModel, directory: Path) -> None:
-    """Writes `config.json`, `model.safetensors`, `encoder.safetensors` and `tokenizer.json` into `directory`."""
+    """Writes `config.json`, `model.safetensors`, `encoder.safetensors` and `tokenizer.json` into `directory`.
+
+    Each file is there whole, or as it was before: a run writes its model again and again, and may be killed meanwhile.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     config = {
         "format": 1,
@@ -49,13 +54,28 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
         "latent_std": plain_statistic(model.latent_std),
         "training": model.training,
     }
-    save_file(model.params, directory / "model.safetensors")
+    with _whole(directory / "model.safetensors") as file:
+        save_file(model.params, file)
     if model.encoder:
-        save_file(model.encoder_params, directory / "encoder.safetensors")
+        with _whole(directory / "encoder.safetensors") as file:
+            save_file(model.encoder_params, file)
     if model.tokenizer and model.tokenizer.resolve() != (directory / "tokenizer.json").resolve():
-        shutil.copyfile(model.tokenizer, directory / "tokenizer.json")
+        with _whole(directory / "tokenizer.json") as file:
+            shutil.copyfile(model.tokenizer, file)
     # Written last: a folder with a config.json is a whole model.
-    (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    with _whole(directory / "config.json") as file:
+        file.write_text(json.dumps(config, indent=2) + "\n")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A place to write to, which takes the name of `path` when it is done."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_trained_model(directory: Path) -> TrainedModel:

@@ -1,0 +1,42 @@
+"""A model at rest: what is written is read back, and a write that breaks off leaves the model before it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elf.config import ElfConfig, FlowConfig
+from elf.network import trained_model
+from elf.network.make_random import random_params
+from elf.network.parameters import parameter_shapes
+from elf.network.trained_model import TrainedModel, load_trained_model, save_trained_model
+
+ELF = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=4, bottleneck_size=4, vocabulary_size=9, max_length=8)
+
+
+def model(seed: int) -> TrainedModel:
+    params = random_params(parameter_shapes(ELF), seed)
+    return TrainedModel("test", ELF, FlowConfig(noise_scale=1.5), params, latent_mean=np.arange(4, dtype=np.float32))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    save_trained_model(model(1), tmp_path)
+    back = load_trained_model(tmp_path)
+    assert back.flow.noise_scale == 1.5 and back.elf == ELF and back.tokenizer is None
+    np.testing.assert_array_equal(back.latent_mean, np.arange(4))
+    for name, value in model(1).params.items():
+        np.testing.assert_array_equal(back.params[name], value)
+
+
+def test_a_write_that_breaks_off_leaves_the_model_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_trained_model(model(1), tmp_path)
+
+    def break_off(params, path):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(trained_model, "save_file", break_off)
+    with pytest.raises(OSError, match="No space"):
+        save_trained_model(model(2), tmp_path)
+    np.testing.assert_array_equal(load_trained_model(tmp_path).params["proj_bias"], model(1).params["proj_bias"])
+    assert not list(tmp_path.glob("*.partial"))
