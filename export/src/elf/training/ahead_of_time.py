@@ -22,6 +22,10 @@ from elf.training.step import Rows
 from elf.training.train_config import TrainConfig
 
 
+UNOPTIMISED = {"xla_backend_optimization_level": 0}
+"""For simulated devices: memory and communication are settled before machine code is made, which nobody will run."""
+
+
 def simulated_devices(count: int) -> list[jax.Device]:
     """Raises UsageError where this process has already begun to use fewer."""
     try:
@@ -68,10 +72,11 @@ def compile_branch(config: TrainConfig, encoder: T5Config, mesh: Mesh, decode: b
         return jax.ShapeDtypeStruct(shape, dtype, sharding=batch_sharding(mesh))
 
     batch = Rows(rows((B, L), jnp.int32), rows((B, L), jnp.bool_), rows((B,), jnp.int32))
+    platform = mesh.devices.flat[0].platform
     number = jax.ShapeDtypeStruct((), jnp.int32)
     lowered = step.jitted.lower(step.abstract_state, sharded(mesh, encoder_params), batch, number, decode=decode)
     try:
-        executable = lowered.compile()
+        executable = lowered.compile(compiler_options=None if platform == "tpu" else UNOPTIMISED)
     except JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

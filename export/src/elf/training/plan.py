@@ -99,7 +99,7 @@ def main(arguments: Arguments) -> None:
         # The compiler's number and the estimate differ; other settings are weighed by their estimates.
         ways = ways_to_fit(config, devices, encoder, limit * estimated.total / needed)
         raise DoesNotFitError(
-            f"{config.name} needs {needed / GB:.2f} GB on each of {devices} devices, which have {limit / GB:g}",
+            f"{config.name} needs {needed / GB:.3g} GB on each of {devices} devices, which have {limit / GB:g}",
             advice(ways),
         )
 
@@ -174,4 +174,4 @@ def table(report: dict[str, Any]) -> str:
 def advice(ways: list[tuple[str, int]]) -> str:
     if not ways:
         return "Neither remat, accumulation nor fsdp alone is enough: combine them, or use more devices."
-    return "Enough would be " + ", or ".join(f"{change} (about {size / GB:.1f} GB)" for change, size in ways) + "."
+    return "Enough would be " + ", or ".join(f"{change} (about {size / GB:.3g} GB)" for change, size in ways) + "."
