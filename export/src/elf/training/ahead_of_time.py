@@ -21,7 +21,6 @@ from elf.training.memory_estimate import planned_step, sharded
 from elf.training.step import Rows
 from elf.training.train_config import TrainConfig
 
-
 UNOPTIMISED = {"xla_backend_optimization_level": 0}
 """For simulated devices: memory and communication are settled before machine code is made, which nobody will run."""
 
