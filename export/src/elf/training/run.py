@@ -1,0 +1,138 @@
+"""A training run as `elf train` and `elf distill` share it: its processes, what it reads, and carrying it out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+
+from elf.data.dataset import TokenDataset, check_vocabulary
+from elf.data.pipeline import Shard, training_batches
+from elf.data.tokenizer import EOS, PAD, load_tokenizer
+from elf.devices import initialize_distributed, on_host
+from elf.errors import CheckpointMismatchError
+from elf.network.trained_model import TrainedModel, save_trained_model
+from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.hub_upload import HubUpload
+from elf.training.loop import LoopConfig, run_loop
+from elf.training.run_facts import plain
+from elf.training.step import TrainState, TrainStep
+from elf.training.train_config import Resolved, TrainConfig
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """Base of the arguments of both commands."""
+
+    config: Path
+    """YAML of an experiment, see configs/."""
+    overrides: tuple[str, ...] = ()
+    """Given bare on the command line: steps=100 flow.noise_scale=0.7 …"""
+    distributed: Literal["auto", "off"] = "off"
+    """`auto`: joins the other processes of a TPU pod, SLURM or MPI job."""
+    coordinator: str | None = None
+    """HOST:PORT of the first process, where the processes are started by hand; with --processes and --process-id."""
+    processes: int | None = None
+    process_id: int | None = None
+
+    def join_processes(self) -> None:
+        """Before anything touches a device. Raises DistributedError."""
+        if self.distributed == "auto" or self.coordinator:
+            initialize_distributed(self.coordinator, self.processes, self.process_id)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, with everything open that it reads."""
+
+    config: TrainConfig
+    resolved: Resolved
+    dataset: TokenDataset
+    tokenizer: Path
+    encoder: FrozenEncoder
+    facts: Callable[[int, float], dict[str, Any]]
+    """(steps done, seconds) → what the written model says of its training."""
+    upload: HubUpload | None = None
+
+    def batches(self, start: int):
+        """This process's rows of the global batches from number `start` on."""
+        elf = self.config.elf
+        return training_batches(
+            self.dataset,
+            batch_size=self.config.batch_size,
+            length=elf.max_length,
+            max_input_length=elf.max_input_length or None,
+            pad_token=EOS if self.config.pad_token == "eos" else PAD,
+            vocabulary_size=elf.vocabulary_size,
+            seed=self.config.seed,
+            start=start,
+            shard=Shard(jax.process_index(), jax.process_count()),
+        )
+
+    def write_model(self, state: TrainState, done: int, seconds: float) -> None:
+        """The model with the averaged weights, in `model/` of the output folder; every process must call it."""
+        ema = on_host(state.ema_params1)
+        if jax.process_index() != 0:
+            return
+        model = TrainedModel(
+            name=self.config.name,
+            elf=self.config.elf,
+            flow=self.config.flow,
+            params=ema,
+            encoder=self.encoder.config,
+            encoder_params=self.encoder.params,
+            latent_mean=self.encoder.mean,
+            latent_std=self.encoder.std,
+            tokenizer=self.tokenizer,
+            training=self.facts(done, seconds),
+        )
+        save_trained_model(model, self.config.out / "model")
+        if self.upload:
+            self.upload.start(done)
+
+    def carry_out(self, step: TrainStep) -> TrainState:
+        """Trains to the end, from the newest checkpoint of the output folder. Raises what `run_loop` does."""
+        config, resolved = self.config, self.resolved
+        state, _ = run_loop(
+            LoopConfig(
+                resolved.steps,
+                checkpoint_minutes=config.checkpoints.minutes,
+                checkpoint_steps=resolved.save_steps,
+                log_every=config.log_every,
+                keep=config.checkpoints.keep,
+                steps_per_epoch=resolved.steps_per_epoch,
+                wandb_project=config.wandb_project,
+                settings=plain(config),
+            ),
+            config.out,
+            step.init(),
+            self.batches,
+            step.update,
+            config.batch_size * config.elf.max_length,
+            on_checkpoint=self.write_model,
+        )
+        return state
+
+
+def make_upload(config: TrainConfig) -> HubUpload | None:
+    """For the first process of a run that is to be uploaded. Raises HubError."""
+    return HubUpload(config.hub_repo, config.out) if config.hub_repo and jax.process_index() == 0 else None
+
+
+def check_vocabularies(config: TrainConfig, dataset: TokenDataset, tokenizer: Path, encoder_vocabulary: int) -> None:
+    """Raises CheckpointMismatchError where tokenizer, encoder and model do not speak of the same ids, and DatasetError
+    where the dataset holds ids beyond them."""
+    model = config.elf.vocabulary_size
+    known = load_tokenizer(tokenizer).get_vocab_size()
+    if known > model:
+        raise CheckpointMismatchError(
+            f"the tokenizer has {known:,} ids, elf.vocabulary_size is {model:,}",
+            f"Set elf.vocabulary_size={known}, or give the tokenizer that the dataset was prepared with.",
+        )
+    if known > encoder_vocabulary:
+        raise CheckpointMismatchError(
+            f"the tokenizer has {known:,} ids, the encoder knows {encoder_vocabulary:,}",
+            "Give the tokenizer that the encoder was trained with.",
+        )
+    check_vocabulary(dataset, min(model, encoder_vocabulary))

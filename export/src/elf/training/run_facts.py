@@ -1,0 +1,76 @@
+"""What a run remembers of itself: its settings in `config.yml`, and the facts that its models carry to their cards."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from elf.progress import say
+from elf.training.train_config import TrainConfig
+
+PLACES = ("data", "encoder", "tokenizer", "out", "teacher")
+"""Settings that may be paths. Where a machine keeps its files is nobody's business."""
+
+
+def remember_settings(config: TrainConfig) -> None:
+    """Writes `config.yml` into the output folder, and says which settings have changed since the run began."""
+    path = config.out / "config.yml"
+    settings = plain(config)
+    if path.is_file():
+        before = yaml.safe_load(path.read_text()) or {}
+        for name in sorted(settings.keys() | before.keys()):
+            if settings.get(name) != before.get(name):
+                say(f"changed since this run began: {name} was {before.get(name)}, is {settings.get(name)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def training_facts(
+    config: TrainConfig, command: str, encoder: dict[str, Any], done: int, seconds: float
+) -> dict[str, Any]:
+    """What a model card says of a training; `command` from `command_line`, `encoder` from `encoder_facts`."""
+    return {
+        "command": command,
+        "corpus": config.corpus,
+        "licence": config.licence,
+        "steps": done,
+        "batch_size": config.batch_size,
+        "seconds": round(seconds),
+        "losses": last_losses(config.out / "metrics.jsonl"),
+        "encoder": encoder,
+        "config": {name: Path(value).name if name in PLACES else value for name, value in plain(config).items()},
+    }
+
+
+def command_line(command: str, config: Path, overrides: tuple[str, ...]) -> str:
+    """As it was typed, without the overrides that say where files lie."""
+    public = [override for override in overrides if override.partition("=")[0] not in PLACES]
+    return " ".join(["elf", command, "--config", config.name, *public])
+
+
+def plain(config: TrainConfig) -> dict[str, Any]:
+    """The settings as YAML and JSON can hold them."""
+    return json.loads(json.dumps(asdict(config), default=str))
+
+
+def last_losses(metrics: Path, rows: int = 10) -> dict[str, float]:
+    """Means of the newest rows of metrics.jsonl."""
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()[-rows:]] if metrics.is_file() else []
+    means = {}
+    for name in ("loss", "decode_loss"):
+        values = [line[name] for line in lines if name in line]
+        if values:
+            means[name] = round(sum(values) / len(values), 4)
+    return means
+
+
+def encoder_facts(directory: Path) -> dict[str, Any]:
+    """How the encoder came to be: steps, seconds and last loss of its pre-training; its name where it came so."""
+    if not (directory / "encoder.json").is_file():
+        return {"name": directory.name}
+    record = json.loads((directory / "encoder.json").read_text())
+    facts = {name: record[name] for name in ("steps", "seconds") if name in record}
+    losses = last_losses(directory / "metrics.jsonl")
+    return facts | ({"masked-token loss": losses["loss"]} if "loss" in losses else {})
