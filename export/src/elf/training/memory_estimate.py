@@ -16,11 +16,9 @@ from elf.config import T5Config
 from elf.devices import AXES, state_shardings
 from elf.network.encoder import abstract_encoder
 from elf.network.model import abstract_elf
-from elf.network.modules import Params, bind
+from elf.network.modules import Params
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.literal_objective import literal_denoise_errors
-from elf.training.objective import decode_errors, denoise_errors, draw_decode, draw_denoise
-from elf.training.step import TrainStep, make_train_step
+from elf.training.step import TrainStep, flow_objective, make_train_step
 from elf.training.train_config import Resolved, TrainConfig
 
 
@@ -93,28 +91,20 @@ def device_bytes(tree: Any) -> int:
 
 def kept_for_backward(config: TrainConfig, rows: int, decode: bool) -> int:
     """Bytes that the forward pass of `rows` rows leaves for the backward pass, weights left out."""
-    elf, flow = config.elf, config.flow
-    graphdef, params = abstract_elf(elf, jnp.dtype(config.compute_dtype), config.remat)
-    denoise = literal_denoise_errors if config.objective == "literal" else denoise_errors
-    key = jax.eval_shape(lambda: jax.random.key(0))
+    objective = flow_objective(config)
+    _, params = abstract_elf(config.elf)
+    shape = (rows, config.elf.max_length, config.elf.latent_size)
 
-    shape = (rows, elf.max_length, elf.latent_size)
-
-    def backward(params: Params, x: jax.Array, held: jax.Array, ids: jax.Array, key: jax.Array):
-        def loss(params: Params) -> jax.Array:
-            network = bind(graphdef, params)
-            if decode:
-                return decode_errors(network, x, ids, draw_decode(key, shape, flow), flow).sum()
-            return denoise(network, x, held, draw_denoise(key, shape, flow), flow).sum()
-
+    def backward(params: Params, x: jax.Array, held: jax.Array, ids: jax.Array, weight: jax.Array, key: jax.Array):
+        draws = objective.draw(key, shape, decode)
         # The function that JAX gives for the gradient is a tree whose leaves are what it keeps.
-        return jax.vjp(loss, params)[1]
+        return jax.vjp(lambda params: objective.loss(params, None, x, held, ids, draws, weight, decode)[0], params)[1]
 
-    x = jax.ShapeDtypeStruct(shape, jnp.float32)
-    held, ids = jax.ShapeDtypeStruct(shape[:2], jnp.bool_), jax.ShapeDtypeStruct(shape[:2], jnp.int32)
+    positions = [jax.ShapeDtypeStruct(shape[:2], dtype) for dtype in (jnp.bool_, jnp.int32, jnp.float32)]
+    x, key = jax.ShapeDtypeStruct(shape, jnp.float32), jax.eval_shape(lambda: jax.random.key(0))
+    kept = jax.tree.leaves(jax.eval_shape(backward, params, x, *positions, key))
     # Weights, and their copies in compute_dtype, lie with the state.
     weights = {leaf.shape for leaf in params.values()}
-    kept = jax.tree.leaves(jax.eval_shape(backward, params, x, held, ids, key))
     return sum(leaf.size * leaf.dtype.itemsize for leaf in kept if leaf.shape not in weights)
 
 
