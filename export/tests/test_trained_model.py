@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from elf.config import ElfConfig, FlowConfig
+from elf.errors import DiskFullError
 from elf.network import trained_model
 from elf.network.make_random import random_params
 from elf.network.parameters import parameter_shapes
@@ -36,7 +37,7 @@ def test_a_write_that_breaks_off_leaves_the_model_before(tmp_path: Path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(trained_model, "save_file", break_off)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFullError, match=r"model\.safetensors could not be written"):
         save_trained_model(model(2), tmp_path)
     np.testing.assert_array_equal(load_trained_model(tmp_path).params["proj_bias"], model(1).params["proj_bias"])
     assert not list(tmp_path.glob("*.partial"))

@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.errors import CheckpointError
+from elf.disk import named_when_full
+from elf.errors import CheckpointError, DiskFullError
 
 FlatParams = dict[str, np.ndarray]
 """Weights by path, the path's parts joined by '/', kernels laid out (in, out) (spec section 2)."""
@@ -69,11 +70,16 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """A place to write to, which takes the name of `path` when it is done."""
+    """A place to write to, which takes the name of `path` when it is done. Raises DiskFullError."""
     partial = path.with_name(path.name + ".partial")
+
+    def full(detail: str) -> DiskFullError:
+        return DiskFullError(f"{path} could not be written: {detail}", "Make room and run the same command again.")
+
     try:
-        yield partial
-        partial.replace(path)
+        with named_when_full(full):
+            yield partial
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -1,16 +1,15 @@
 """Orbax checkpoints of a running training: `checkpoint_<step>`, written in the background, whole or not at all."""
 
-import errno
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
+from elf.disk import named_when_full
 from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError
-
-NO_SPACE = ("no space left", "disk quota exceeded", "file too large", f"errno {errno.ENOSPC}", "resource_exhausted")
 
 
 class Checkpoints:
@@ -45,7 +44,7 @@ class Checkpoints:
         free = shutil.disk_usage(self.directory).free
         if free < size:
             raise self._full(step, f"it needs {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
-        with self._writing(step):
+        with named_when_full(partial(self._full, step)):
             self.manager.save(step, args=ocp.args.StandardSave(state))
 
     def restore(self, state_like: Any, step: int | None = None) -> Any:
@@ -78,15 +77,12 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Returns when everything saved is on disk. Raises DiskFullError when it does not fit there."""
-        with self._writing(self.manager.latest_step()):
+        with named_when_full(partial(self._full, self.manager.latest_step())):
             self.manager.wait_until_finished()
 
     def close(self) -> None:
         self.wait()
         self.manager.close()
-
-    def _writing(self, step: int | None) -> "_NamedErrors":
-        return _NamedErrors(self, step)
 
     def _full(self, step: int | None, detail: str) -> DiskFullError:
         kept = [number for number in self.manager.all_steps() if number != step]
@@ -95,17 +91,3 @@ class Checkpoints:
             f"checkpoint_{step} could not be written to {self.directory.name}: {detail}; {stands}",
             "Make room, or lower checkpoints.keep, and run the same command again: it goes on from the last one.",
         )
-
-
-class _NamedErrors:
-    """Turns what a full disk makes the writers say, now or in the background, into DiskFullError."""
-
-    def __init__(self, checkpoints: Checkpoints, step: int | None):
-        self.checkpoints, self.step = checkpoints, step
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and any(sign in str(error).lower() for sign in NO_SPACE):
-            raise self.checkpoints._full(self.step, str(error).splitlines()[0]) from error
