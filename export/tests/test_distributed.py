@@ -1,0 +1,196 @@
+"""Many devices, many processes, sudden death and a full disk: none of them changes the numbers of a training."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_training import losses, rows, write_experiment
+
+from elf.network.trained_model import load_trained_model
+
+STEPS = 6
+# Sixteen rows split over eight devices, and a width whose larger matrices `fsdp` splits (SMALLEST_SPLIT). All is
+# float32, so only the order of sums differs.
+SAME = ("batch_size=16", f"steps={STEPS}", "optimizer.blr=0.03", "elf.hidden_size=64")
+
+
+def train(experiment: Path, *words: str, devices: int = 1, **popen) -> subprocess.Popen:
+    """`elf train` in a process of its own that sees `devices` CPU devices."""
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), *words]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **popen)
+
+
+def finished(*processes: subprocess.Popen) -> None:
+    for process in processes:
+        _, said = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, prepared, tokenizer_file, encoder):
+    """The same run on one device: its experiment file and its losses."""
+    folder = tmp_path_factory.mktemp("alone")
+    path = write_experiment(folder / "test.yml", prepared, tokenizer_file, encoder)
+    finished(train(path, *SAME))
+    return path, losses(folder / "out")
+
+
+def assert_same_curve(out: Path, expected) -> None:
+    curve = losses(out)
+    assert len(curve) == STEPS
+    for ours, theirs in zip(curve, expected, strict=True):
+        assert [loss is None for loss in ours] == [loss is None for loss in theirs]
+        assert [loss or 0 for loss in ours] == pytest.approx([loss or 0 for loss in theirs], rel=2e-4), (
+            curve,
+            expected,
+        )
+
+
+def test_eight_devices_give_the_curve_of_one(alone, tmp_path):
+    path, expected = alone
+    finished(train(path, *SAME, f"out={tmp_path}", "fsdp=2", devices=8))
+    assert_same_curve(tmp_path, expected)
+
+
+def test_a_batch_in_parts_gives_the_curve_of_one_taken_whole(alone, tmp_path):
+    path, expected = alone
+    finished(train(path, *SAME, f"out={tmp_path}", "accumulation=4", "remat=blocks", devices=2))
+    assert_same_curve(tmp_path, expected)
+
+
+def saved_steps(out: Path) -> list[int]:
+    names = [p.name for p in (out / "checkpoints").iterdir() if "tmp" not in p.name]
+    return sorted(int(name.removeprefix("checkpoint_")) for name in names)
+
+
+def two_processes(path: Path, *words: str) -> list[subprocess.Popen]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    joined = ("--coordinator", coordinator, "--processes", "2", "--process-id")
+    return [train(path, *joined, str(i), *words, devices=2) for i in range(2)]
+
+
+def test_two_processes_train_save_stop_and_resume(alone, tmp_path):
+    path, expected = alone
+    words = (*SAME, f"out={tmp_path}", "fsdp=2")
+    finished(*two_processes(path, *words, "steps=3", "checkpoints.steps=2"))
+    assert saved_steps(tmp_path) == [2, 3]
+    assert load_trained_model(tmp_path / "model").training["steps"] == 3
+    finished(*two_processes(path, *words))
+    assert_same_curve(tmp_path, expected)
+
+
+def test_sigterm_to_one_process_saves_and_stops_all(alone, tmp_path):
+    path, _ = alone
+    processes = two_processes(path, *SAME, f"out={tmp_path}", "steps=100000")
+    wait_for(lambda: (tmp_path / "metrics.jsonl").is_file() and len(rows(tmp_path)) >= 2, processes)
+    processes[1].send_signal(signal.SIGTERM)
+    assert [process.wait(120) for process in processes] == [143, 143]
+    assert max(saved_steps(tmp_path)) >= 2
+    for process in processes:
+        process.stderr.close()
+
+
+def wait_for(condition, processes) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline and all(process.poll() is None for process in processes)
+        time.sleep(0.05)
+
+
+def test_kill_9_loses_at_most_the_interval(alone, tmp_path):
+    path, _ = alone
+    words = (*SAME, f"out={tmp_path}", "checkpoints.steps=2")
+    whole = tmp_path / "whole"
+    finished(train(path, *words, f"out={whole}", "steps=24"))
+    lost = []
+    for least in (3, 9):  # killed twice, at whatever moment it is in by then
+        process = train(path, *words, "steps=100000")
+        wait_for(lambda least=least: (tmp_path / "metrics.jsonl").is_file() and len(rows(tmp_path)) >= least, [process])
+        process.kill()
+        process.communicate()
+        saved = max(
+            (
+                int(p.name.removeprefix("checkpoint_"))
+                for p in (tmp_path / "checkpoints").iterdir()
+                if "tmp" not in p.name
+            ),
+            default=0,
+        )
+        lost.append(rows(tmp_path)[-1]["step"] - saved)
+    # One interval, and the one that was still being written in the background.
+    assert max(lost) <= 4
+    done = int(rows(tmp_path)[-1]["step"])
+    finished(train(path, *words, f"steps={max(24, done)}"))
+    history = rows(tmp_path)
+    assert [row["step"] for row in history] == list(range(1, len(history) + 1))
+    assert losses(tmp_path)[:24] == losses(whole)
+    assert not [p for p in (tmp_path / "checkpoints").iterdir() if "tmp" in p.name]
+
+
+LIMITED = """
+import resource, signal, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))  # every file ends there, as on a full disk
+from elf.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_full_disk_is_named_and_the_last_checkpoint_stands(alone, tmp_path):
+    path, _ = alone
+    words = [*SAME, f"out={tmp_path}"]
+    finished(train(path, *words, "steps=2"))
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints" / "checkpoint_2").rglob("*")}
+    command = [sys.executable, "-c", LIMITED, "train", "--config", str(path), *words]
+    result = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=240)
+    assert result.returncode == 2, result.stderr
+    assert "DiskFullError: checkpoint_6 could not be written" in result.stderr
+    assert "checkpoint_2 stands" in result.stderr and "Make room" in result.stderr
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints" / "checkpoint_2").rglob("*")}
+    finished(train(path, *words))
+    assert len(rows(tmp_path)) == STEPS
+
+
+def test_a_disk_too_small_is_known_before_writing(tmp_path, monkeypatch):
+    import shutil
+    from collections import namedtuple
+
+    import jax.numpy as jnp
+
+    from elf.errors import DiskFullError
+    from elf.training.checkpoint import Checkpoints
+
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"x": jnp.zeros(1000)})
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 7, 3000))
+    with pytest.raises(DiskFullError, match="checkpoint_1 stands"):
+        checkpoints.save(2, {"x": jnp.zeros(1000)})
+    checkpoints.wait()
+    assert checkpoints.latest_step() == 1
+    np.testing.assert_array_equal(checkpoints.restore({"x": jnp.ones(1000)})["x"], np.zeros(1000))
+
+
+def test_a_batch_that_does_not_split_is_refused(alone, tmp_path):
+    path, _ = alone
+    process = train(path, "batch_size=12", f"out={tmp_path}", devices=8)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 2 and "ConfigError: a batch of 12 rows does not split" in said
+
+
+def test_settings_that_changed_are_told(alone, tmp_path):
+    path, _ = alone
+    finished(train(path, *SAME, f"out={tmp_path}", "steps=1"))
+    process = train(path, *SAME, f"out={tmp_path}", "steps=2", "label_drop=0.3")
+    _, said = process.communicate(timeout=120)
+    assert "changed since this run began: label_drop was 0.1, is 0.3" in said
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["training"]["steps"] == 2
