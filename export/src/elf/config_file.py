@@ -21,30 +21,45 @@ def load_config(kind: type[T], path: Path | None, overrides: tuple[str, ...] = (
 
     Raises ConfigError naming the field.
     """
-    values: dict[str, Any] = {}
-    if path is not None:
-        try:
-            values = yaml.safe_load(path.read_text()) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise ConfigError(f"{path} cannot be read: {error}", "Give a YAML file of `field: value` lines.") from error
-        if not isinstance(values, dict):
-            raise ConfigError(f"{path} holds no fields", "Give a YAML file of `field: value` lines.")
+    return build_config(kind, read_fields(path, overrides))
+
+
+def read_fields(path: Path | None, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields that the file and the overrides set, groups as dicts, none of them checked. Raises ConfigError."""
+    values = {} if path is None else read_yaml(path)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no fields", "Give a YAML file of `field: value` lines.")
     for override in overrides:
-        name, _, text = override.partition("=")
+        name, value = read_override(override)
         place = values
         *groups, last = name.split(".")
         for group in groups:
             place = place.setdefault(group, {})
             if not isinstance(place, dict):
                 raise ConfigError(f"{name}: {group} has no fields below it", "Check the name.")
-        try:
-            place[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{override} is no YAML value", "Write field=value.") from error
-    return _build(kind, values, "")
+        place[last] = value
+    return values
 
 
-def _build(kind: type[T], values: dict[str, Any], prefix: str) -> T:
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds; an empty one holds no fields. Raises ConfigError."""
+    try:
+        return yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Give a YAML file of `field: value` lines.") from error
+
+
+def read_override(override: str) -> tuple[str, Any]:
+    """Name and value of `field=value`. Raises ConfigError."""
+    name, _, text = override.partition("=")
+    try:
+        return name, yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{override} is no YAML value", "Write field=value.") from error
+
+
+def build_config(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
+    """An instance of the dataclass `kind` with `values` for fields; `prefix` goes before their names in errors."""
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     arguments = {}
@@ -70,9 +85,13 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         if value in options:
             return value
         raise ConfigError(f"{name} is {value!r}", f"Choose one of {', '.join(map(str, options))}.")
+    if origin is tuple:
+        if isinstance(value, list):
+            return tuple(_convert(options[0], item, f"{name}[{i}]") for i, item in enumerate(value))
+        raise ConfigError(f"{name} is {value!r}, not a list", f"Write {name}=[A,B,…].")
     if dataclasses.is_dataclass(hint):
         if isinstance(value, dict):
-            return _build(hint, value, f"{name}.")  # type: ignore[arg-type]
+            return build_config(hint, value, f"{name}.")  # type: ignore[arg-type]
         raise ConfigError(f"{name} is {value!r}, not a group of fields", f"Write {name}.FIELD=VALUE.")
     if hint is Path and isinstance(value, str):
         return Path(value)

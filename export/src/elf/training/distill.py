@@ -1,0 +1,167 @@
+"""Distil a trained ELF into students of few steps: one YAML over what the teacher decides, `field=value` over that.
+
+Each round writes a folder of its own, `round_1_16_steps/` and so on, with checkpoints and a model. A finished round is
+skipped and one that was stopped goes on, so the same command resumes the whole.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from elf.data.dataset import TokenDataset, open_dataset
+from elf.devices import make_mesh, on_host
+from elf.errors import CheckpointMismatchError
+from elf.network.model import abstract_elf
+from elf.network.modules import Params, bind
+from elf.network.pretrained import tokenizer_file
+from elf.network.trained_model import FlatParams, TrainedModel, load_trained_model
+from elf.progress import say
+from elf.training.distill_config import DistillConfig, Round, load_distill_config
+from elf.training.distillation import (
+    DistillDraws,
+    decode_part,
+    denoise_part,
+    draw_distill,
+    kind_weights,
+    row_kinds,
+    student_errors,
+)
+from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.hub_upload import HubUpload
+from elf.training.objective import DecodeDraws, decode_errors
+from elf.training.run import Run, RunArguments, check_vocabularies, make_upload
+from elf.training.run_facts import command_line, remember_settings, training_facts
+from elf.training.step import Metrics, Objective, make_train_step
+from elf.training.train_config import resolve
+
+Arguments = RunArguments
+
+
+def main(arguments: Arguments) -> None:
+    config, teacher = load_distill_config(arguments.config, arguments.overrides)
+    arguments.join_processes()
+    mesh = make_mesh(config.fsdp)
+    dataset = open_dataset(config.data, config.split, config.revision)
+    check_task(dataset, teacher)
+    assert teacher.encoder is not None  # load_distill_config has seen to it
+    check_vocabularies(config, dataset, tokenizer_file(config.tokenizer), teacher.encoder.vocabulary_size)
+    if jax.process_index() == 0:
+        remember_settings(config)
+    upload = make_upload(config)
+    command = command_line("distill", arguments.config, arguments.overrides)
+    weights = teacher.params
+    for turn in config.plan():
+        weights = distil(config, turn, teacher, weights, dataset, mesh, command, upload)
+    if upload:
+        upload.finish(len(config.rounds))
+
+
+def distil(
+    config: DistillConfig,
+    turn: Round,
+    teacher: TrainedModel,
+    start: FlatParams,
+    dataset: TokenDataset,
+    mesh: Mesh,
+    command: str,
+    upload: HubUpload | None,
+) -> FlatParams:
+    """The averaged weights of the student of one round, which starts from the weights `start`."""
+    config = replace(
+        config,
+        name=f"{config.name}-{turn.student_steps}-steps",
+        out=config.out / turn.folder,
+        # Other batches and other noise in every round.
+        seed=config.seed + turn.number,
+    )
+    resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
+    finished = finished_model(config.out, resolved.steps)
+    main_process = jax.process_index() == 0
+    if finished is not None:
+        if main_process:
+            say(f"{turn.folder} is finished")
+        return finished
+    if main_process:
+        say(
+            f"{turn.folder}: {resolved.steps:,} updates of {config.batch_size} × {config.elf.max_length} tokens, "
+            f"{turn.sub_steps} steps of the teacher for one of the student, on {mesh.size} device(s)"
+        )
+    assert teacher.encoder is not None
+    encoder = FrozenEncoder(teacher.encoder, teacher.encoder_params, teacher.latent_mean, teacher.latent_std)
+    step = make_train_step(config, resolved, encoder, mesh, distill_objective(config, turn, teacher.params), start)
+
+    def facts(done: int, seconds: float) -> dict[str, Any]:
+        return student_facts(config, turn, teacher, command, done, seconds)
+
+    run = Run(config, resolved, dataset, tokenizer_file(config.tokenizer), encoder, facts, upload)
+    return on_host(run.carry_out(step).ema_params1)
+
+
+def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatParams) -> Objective:
+    """Of the round `turn`: most rows learn from the teacher, the others to decode as in training."""
+    flow, elf, dtype = config.flow, config.elf, jnp.dtype(config.compute_dtype)
+    student_graph, _ = abstract_elf(elf, dtype, config.remat)
+    teacher_graph, _ = abstract_elf(elf, dtype)
+    kinds = row_kinds(flow, config.batch_size // config.accumulation)
+
+    def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool) -> DistillDraws:
+        return draw_distill(key, shape, 1 / turn.student_steps, turn.sub_steps, flow)
+
+    def loss(
+        params: Params, frozen: Params, x, held, ids, draws: DistillDraws, weight, decode: bool
+    ) -> tuple[jax.Array, Metrics]:
+        student, teacher = bind(student_graph, params), bind(teacher_graph, frozen)
+        own_x, own_held, own_weight, start, times = jax.tree.map(
+            partial(denoise_part, kinds=kinds), (x, held, weight, draws.start, draws.times)
+        )
+        errors = student_errors(student, teacher, own_x, own_held, start, times, kinds, flow)
+        denoise = (errors * own_weight).sum()
+        if not kinds.decode:
+            return denoise, {"loss": denoise}
+        mix = DecodeDraws(draws.clean, draws.start.w, draws.start.noise)
+        own_x, own_ids, own_weight, mix = jax.tree.map(partial(decode_part, kinds=kinds), (x, ids, weight, mix))
+        decoding = (decode_errors(student, own_x, own_ids, mix, flow) * own_weight).sum()
+        # Each branch by itself is logged as the mean over its positions, as in training.
+        means = {"loss": denoise / (1 - flow.decoder_prob), "decode_loss": decoding / flow.decoder_prob}
+        return denoise + decoding, means
+
+    return Objective(draw, loss, partial(kind_weights, kinds=kinds, flow=flow), kinds.group, frozen=teacher_params)
+
+
+def check_task(dataset: TokenDataset, teacher: TrainedModel) -> None:
+    """Raises CheckpointMismatchError where one of the two knows sources and the other does not."""
+    if (dataset.condition_input_ids is None) != (teacher.elf.max_input_length == 0):
+        has, knows = ("no sources", "needs them") if dataset.condition_input_ids is None else ("sources", "has no use")
+        raise CheckpointMismatchError(
+            f"the dataset has {has} (column condition_input_ids), the teacher {knows}",
+            "Give the dataset that the teacher was trained on.",
+        )
+
+
+def finished_model(out: Path, steps: int) -> FlatParams | None:
+    """The weights in `out`/model, if they have been trained for so many steps."""
+    if not (out / "model" / "config.json").is_file():
+        return None
+    model = load_trained_model(out / "model")
+    return model.params if model.training.get("steps", 0) >= steps else None
+
+
+def student_facts(
+    config: DistillConfig, turn: Round, teacher: TrainedModel, command: str, done: int, seconds: float
+) -> dict[str, Any]:
+    facts = training_facts(config, command, teacher.training.get("encoder", {}), done, seconds)
+    return facts | {
+        "student": {"steps": turn.student_steps, "teacher": teacher.name, "teacher_steps": turn.sub_steps},
+        "sampler": recommended_sampler(turn.student_steps),
+    }
+
+
+def recommended_sampler(steps: int) -> dict[str, Any]:
+    """Options of `elf sample` for a student of so many steps (spec section 3, *Few-step students*)."""
+    gamma, scale = (1.5, 2.5) if steps <= 8 else (2.0, 2.0)
+    return {"steps": steps, "method": "sde", "gamma": gamma, "self_cond_cfg": scale}

@@ -1,0 +1,148 @@
+"""Everything that decides a distillation: a training configuration, of which the teacher has decided a part."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from elf.config_file import build_config, read_fields
+from elf.data.tokenizer import load_tokenizer
+from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
+from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.network.pretrained import load_encoder, tokenizer_file
+from elf.network.trained_model import TrainedModel, load_trained_model
+from elf.training.train_config import TrainConfig
+
+GROUPS = ("elf", "flow")
+
+PATH_CONSTANTS = ("noise_scale", "t_eps")
+"""Of the flow: what its path from noise to text is. Its other constants are of the training, and may change."""
+
+FINEST_STEPS = 64
+"""The teacher's sub-steps are 1 / 64 of the way from noise to text, whatever the student's steps are."""
+
+
+class Round(NamedTuple):
+    """One student."""
+
+    number: int
+    """From 1."""
+    student_steps: int
+    """The span that the student crosses in one pass is 1 / student_steps."""
+    sub_steps: int
+    """The teacher's passes over the same span."""
+
+    @property
+    def folder(self) -> str:
+        return f"round_{self.number}_{self.student_steps}_steps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillConfig(TrainConfig):
+    """`steps` or `epochs` are those of one round; one epoch unless given. Teacher and student have one architecture,
+    encoder, tokenizer and normalisation: those fields come from the teacher, and may be said again but not changed."""
+
+    teacher: str
+    """The original model: its `model` folder, or the output folder of its training."""
+    rounds: tuple[int, ...] = (16, 8, 4, 2, 1)
+    """Steps of the student of each round. It starts from the student before it, the first one from the teacher."""
+    sub_steps: tuple[int, ...] | None = None
+    """Passes of the teacher for one step of the student, of each round; unless given, as many as make 64 in all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, values in (("rounds", self.rounds), ("sub_steps", self.sub_steps)):
+            if values is not None and (not values or min(values) < 1):
+                raise ConfigError(f"{name} is {list(values)}", "Give at least one number, and each at least 1.")
+        if self.sub_steps is not None and len(self.sub_steps) != len(self.rounds):
+            raise ConfigError(
+                f"there are {len(self.rounds)} rounds and {len(self.sub_steps)} sub_steps", "Give one for each round."
+            )
+        if self.objective != "shared":
+            raise ConfigError(f"objective is {self.objective!r}", "Leave it out: distillation has one of its own.")
+        if self.flow.decoder_prob == 1:
+            raise ConfigError("flow.decoder_prob is 1", "Give less, so that something is distilled.")
+
+    def plan(self) -> list[Round]:
+        sub_steps = self.sub_steps or tuple(max(1, round(FINEST_STEPS / steps)) for steps in self.rounds)
+        return [Round(i, *sizes) for i, sizes in enumerate(zip(self.rounds, sub_steps, strict=True), 1)]
+
+
+def load_distill_config(path: Path, overrides: tuple[str, ...] = ()) -> tuple[DistillConfig, TrainedModel]:
+    """The configuration, completed by its teacher, and the teacher.
+
+    Raises ConfigError, CheckpointError where there is no teacher, and CheckpointMismatchError where the configuration
+    says another thing than the teacher.
+    """
+    values = read_fields(path, overrides)
+    name = values.get("teacher")
+    if not isinstance(name, str):
+        raise ConfigError("teacher is not set", "Set it in the file or as teacher=FOLDER, to a trained model.")
+    folder = Path(name) / "model" if (Path(name) / "model").is_dir() else Path(name)
+    teacher = load_trained_model(folder)
+    check_parameters(teacher.params, parameter_shapes(teacher.elf), "the ELF network")
+    if teacher.encoder is None:
+        raise CheckpointError(
+            f"{name} has no text encoder", "Give a model as `elf train` writes it, with encoder.safetensors."
+        )
+    check_parameters(teacher.encoder_params, encoder_parameter_shapes(teacher.encoder), "the encoder")
+    config = build_config(DistillConfig, completed(values, teacher, folder))
+    check_agreement(config, teacher, folder)
+    return config, teacher
+
+
+def taught(teacher: TrainedModel) -> dict[str, Any]:
+    """Fields of a configuration that the teacher decides, beside its architecture, encoder and tokenizer."""
+    official = not isinstance(teacher.latent_mean, np.ndarray)
+    decided = {"latent_normalisation": "official" if official else "measured"}
+    settings = teacher.training.get("config", {})
+    return decided | ({"pad_token": settings["pad_token"]} if "pad_token" in settings else {})
+
+
+def completed(values: dict[str, Any], teacher: TrainedModel, folder: Path) -> dict[str, Any]:
+    """`values` over what the teacher says, group by group."""
+    known: dict[str, Any] = {
+        "encoder": str(folder),
+        "elf": asdict(teacher.elf),
+        "flow": asdict(teacher.flow),
+        **({"tokenizer": str(teacher.tokenizer)} if teacher.tokenizer else {}),
+        **{name: teacher.training[name] for name in ("corpus", "licence") if name in teacher.training},
+        **({} if "steps" in values else {"epochs": 1.0}),
+        **taught(teacher),
+    }
+    groups = {name: {**known[name], **values[name]} for name in GROUPS if isinstance(values.get(name), dict)}
+    return known | values | groups
+
+
+def check_agreement(config: DistillConfig, teacher: TrainedModel, folder: Path) -> None:
+    """Raises CheckpointMismatchError naming the field."""
+    pairs = [(f"elf.{name}", getattr(config.elf, name), value) for name, value in asdict(teacher.elf).items()]
+    pairs += [(f"flow.{name}", getattr(config.flow, name), getattr(teacher.flow, name)) for name in PATH_CONSTANTS]
+    pairs += [(name, getattr(config, name), value) for name, value in taught(teacher).items()]
+    for name, ours, theirs in pairs:
+        if ours != theirs:
+            raise CheckpointMismatchError(
+                f"{name} is {ours!r}, but the teacher's is {theirs!r}", f"Leave {name} out: the teacher decides it."
+            )
+    if config.encoder != str(folder) and not _same_encoder(config.encoder, teacher):
+        raise CheckpointMismatchError(
+            f"encoder {config.encoder} is not the one that the teacher was trained with",
+            "Leave encoder out: the teacher's folder holds it.",
+        )
+    if teacher.tokenizer and not _same_tokenizer(config.tokenizer, teacher.tokenizer):
+        raise CheckpointMismatchError(
+            f"tokenizer {config.tokenizer} is not the one that the teacher was trained with",
+            "Leave tokenizer out: the teacher's folder holds it.",
+        )
+
+
+def _same_encoder(name: str, teacher: TrainedModel) -> bool:
+    config, params = load_encoder(name)
+    theirs = teacher.encoder_params
+    same_names = config == teacher.encoder and params.keys() == theirs.keys()
+    return same_names and all(np.array_equal(params[name], theirs[name]) for name in params)
+
+
+def _same_tokenizer(name: str, theirs: Path) -> bool:
+    return load_tokenizer(tokenizer_file(name)).to_str() == load_tokenizer(theirs).to_str()

@@ -1,0 +1,373 @@
+"""Distillation: targets and losses against NumPy written from spec section 4, and whole runs of two rounds."""
+
+import dataclasses
+import json
+import operator
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy_elf
+import pytest
+from safetensors.numpy import save_file
+
+import elf.training.run
+from elf.config import ElfConfig, FlowConfig, T5Config
+from elf.data.dataset import Ragged, TokenDataset
+from elf.data.pipeline import training_batches
+from elf.data.tokenizer import train_tokenizer
+from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, ElfError
+from elf.network.make_random import random_model, random_params
+from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
+from elf.network.trained_model import load_trained_model, save_trained_model
+from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler
+from elf.training.distill_config import DistillConfig, Round, load_distill_config
+from elf.training.distillation import draw_distill, kind_weights, row_kinds, student_errors, teacher_target
+from elf.training.objective import DenoiseDraws
+from elf.training.optimizer import OptimizerConfig
+
+FLOW = FlowConfig(noise_scale=1.3, decoder_noise_scale=2.2)
+B, L, D = 8, 5, 6
+ELF = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=D, bottleneck_size=4, vocabulary_size=11, max_length=L)
+T5 = T5Config(vocabulary_size=11, d_model=D, d_kv=4, d_ff=9, layers=1, heads=2)
+
+
+@pytest.fixture(autouse=True)
+def quick_compiler() -> Iterator[None]:
+    """Each program here runs a few times on a handful of numbers: making it fast would take most of the test's time."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+class Toy:
+    """A network of one line, which works on NumPy and JAX arrays alike and notes how many rows each pass had."""
+
+    def __init__(self, bend: float):
+        self.bend, self.rows = bend, []
+
+    def denoise(self, z, x_hat_prev, t, w):
+        self.rows.append(len(z))
+        t, w = t[:, None, None], w[:, None, None]
+        sine = np.sin if isinstance(z, np.ndarray) else jnp.sin
+        return sine(self.bend * z + 0.4 * x_hat_prev + 2 * t) + 0.1 * w * z[..., ::-1]
+
+
+def normal(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def held_positions(rows: int) -> np.ndarray:
+    """Of row i the first i % 3."""
+    return np.arange(L) < (np.arange(rows) % 3)[:, None]
+
+
+def rising_times(rows: int, sub_steps: int) -> np.ndarray:
+    times = np.sort(np.random.default_rng(3).uniform(0.05, 0.99, (rows, sub_steps + 1)), axis=1)
+    times[1] = times[1, 0]  # a span of nothing
+    return times
+
+
+def numpy_target(denoise: Callable, x, held, z_s, first_prev, times, w) -> np.ndarray:
+    """x̃ as the specification tells it, one example after the other."""
+    targets = []
+    for b in range(len(x)):
+        z, x_hat = z_s[b].copy(), first_prev[b]
+        for t, t_next in zip(times[b], times[b, 1:], strict=False):
+            x_hat = denoise(z[None], x_hat[None], np.array([t]), w[b : b + 1])[0]
+            x_hat[held[b]] = x[b, held[b]]
+            z = z + (t_next - t) * (x_hat - z) / max(1 - t, 0.05)
+        t_s, t_e = times[b, 0], times[b, -1]
+        targets.append(x_hat if t_e == t_s else z_s[b] + (1 - t_s) / (t_e - t_s) * (z - z_s[b]))
+    return np.stack(targets)
+
+
+@pytest.mark.parametrize("sub_steps", [1, 4])
+def test_the_target_is_where_the_teachers_small_steps_lead(sub_steps: int) -> None:
+    x, held = normal(0, 4, L, D), held_positions(4)
+    z_s = np.where(held[..., None], x, normal(1, 4, L, D))
+    first, times, w = normal(2, 4, L, D), rising_times(4, sub_steps), np.array([0.5, 1.0, 2.0, 4.0])
+    arrays = np.float32(x), held, *map(np.float32, (z_s, first, times, w))
+    found = jax.jit(lambda *arrays: teacher_target(Toy(0.9), *arrays, FLOW))(*arrays)
+    expected = numpy_target(Toy(0.9).denoise, x, held, z_s, first, times, w)
+    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(np.asarray(found)[held], x[held], atol=1e-5)
+
+
+def test_a_straight_teacher_is_its_own_target() -> None:
+    """Where x̂ is the same all along the way, small steps and one large one end at the same place."""
+
+    class Straight:
+        def denoise(self, z, x_hat_prev, t, w):
+            return jnp.full_like(z, 0.7)
+
+    times = np.float32([[0.0, 0.1, 0.4, 0.9], [0.2, 0.3, 0.31, 0.32]])
+    z_s = np.float32(normal(1, 2, L, D))
+    found = teacher_target(Straight(), z_s, np.zeros((2, L), bool), z_s, 0 * z_s, times, np.ones(2), FLOW)
+    np.testing.assert_allclose(found, 0.7, atol=2e-5)
+
+
+def test_student_and_teacher_start_from_the_same_half_and_only_its_rows_pay_for_it() -> None:
+    kinds = row_kinds(FLOW, 10)
+    rows = 2 * kinds.denoise
+    x, held, noise = normal(0, rows, L, D), held_positions(rows), normal(1, rows, L, D)
+    times, w = rising_times(rows, 3), np.linspace(0.5, 5, rows)
+    student, teacher = Toy(0.5), Toy(0.9)
+    start = DenoiseDraws(*map(np.float32, (times[:, 0], w, noise)), coin=np.zeros(rows, np.float32))
+    found = student_errors(student, teacher, np.float32(x), held, start, np.float32(times), kinds, FLOW)
+    # One pass for the half of those that have one, one traced pass for all sub-steps, and the student's.
+    assert (teacher.rows, student.rows) == ([4, 8], [8])
+
+    t_s = times[:, :1, None]
+    z_s = np.where(held[..., None], x, t_s * x + (1 - t_s) * 1.3 * noise)
+    half = np.where(held[..., None], x, teacher.denoise(z_s, 0 * z_s, times[:, 0], w))
+    half[np.arange(rows) % 4 >= 2] = 0
+    target = numpy_target(teacher.denoise, x, held, z_s, half, times, w)
+    errors = (student.denoise(z_s, half, times[:, 0], w) - target) ** 2
+    np.testing.assert_allclose(found, errors.mean(-1), rtol=2e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [(10, (2, 2, 1)), (512, (6, 7, 3)), (8, (3, 3, 2)), (17, (7, 7, 3)), (3, (1, 1, 1))],
+)
+def test_a_fixed_share_of_rows_is_of_each_kind(batch: int, expected: tuple[int, int, int]) -> None:
+    assert tuple(row_kinds(FLOW, batch)) == expected
+
+
+def test_kinds_that_do_not_occur_have_no_rows() -> None:
+    flow = dataclasses.replace(FLOW, decoder_prob=0.0, self_cond_prob=1.0)
+    assert tuple(row_kinds(flow, 12)) == (1, 0, 0)
+    with pytest.raises(ConfigError, match="2 rows"):
+        row_kinds(FLOW, 2)
+
+
+def test_each_kind_weighs_what_it_is_likely() -> None:
+    kinds = row_kinds(FLOW, 16)
+    counts = (np.random.default_rng(0).random((32, L)) < 0.6).astype(np.float32)
+    weights = np.asarray(kind_weights(counts, kinds, FLOW))
+    place = np.arange(32) % 16
+    for rows, probability in ((place < 6, 0.4), ((place >= 6) & (place < 13), 0.4), (place >= 13, 0.2)):
+        of_kind = weights[rows][counts[rows] > 0]
+        np.testing.assert_allclose(of_kind, probability / len(of_kind), rtol=1e-5)
+    assert (weights[counts == 0] == 0).all()
+
+
+def test_times_of_student_and_teacher() -> None:
+    draws = jax.jit(lambda key: draw_distill(key, (4000, 2, 3), 0.25, 16, FLOW))(jax.random.key(0))
+    times = np.asarray(draws.times, np.float64)
+    np.testing.assert_array_equal(draws.start.t, draws.times[:, 0])
+    np.testing.assert_allclose(times[:, -1], times[:, 0] + 0.25, rtol=1e-6)
+    assert times.shape == (4000, 17) and (np.diff(times) >= 0).all()
+    # u = t_s / (1 − Δ) and the places of the sub-steps in their span are logit-normal, each example's its own.
+    for u in (times[:, 0] / 0.75, ((times[:, 1:-1] - times[:, :1]) / 0.25).ravel()):
+        logit = np.log(u / (1 - u))
+        assert logit.mean() == pytest.approx(-1.5, abs=0.06) and logit.std() == pytest.approx(0.8, abs=0.04)
+    assert np.asarray(draw_distill(jax.random.key(0), (3, 2, 3), 1.0, 1, FLOW).times).tolist() == [[0, 1]] * 3
+
+
+def config(**settings) -> DistillConfig:
+    fixed = {"name": "", "data": "", "encoder": "", "tokenizer": "", "out": Path(), "teacher": "", "seed": 3}
+    optimizer = OptimizerConfig(optimizer="adamw", warmup_steps=0)
+    return DistillConfig(
+        **fixed, steps=100, batch_size=B, elf=ELF, flow=FLOW, optimizer=optimizer, compute_dtype="float32", **settings
+    )
+
+
+def test_the_loss_of_a_batch_is_that_of_the_specification() -> None:
+    teacher, student = (random_params(parameter_shapes(ELF), seed) for seed in (1, 2))
+    objective = distill_objective(config(), Round(1, 4, 3), teacher)
+    x, held = normal(0, B, L, D), held_positions(B)
+    ids = np.random.default_rng(1).integers(0, 11, (B, L))
+    draws = objective.draw(jax.random.key(5), (B, L, D), False)
+    weight = objective.weigh(np.float32(~held))
+    loss = jax.jit(lambda *inputs: objective.loss(student, teacher, *inputs, False))
+    found, means = loss(np.float32(x), held, ids, draws, weight)
+
+    w64 = [{name: value.astype(np.float64) for name, value in params.items()} for params in (teacher, student)]
+    start, times, clean = jax.tree.map(lambda array: np.asarray(array, np.float64), draws)
+    t, w = start.t, start.w
+
+    def predict(params, z, prev, t, w):
+        return numpy_elf.denoise(params, ELF.heads, z, prev, t, w)
+
+    z_s = np.where(held[..., None], x, t[:, None, None] * x + (1 - t)[:, None, None] * 1.3 * start.noise)
+    half = np.where(held[..., None], x, predict(w64[0], z_s, 0 * z_s, t, w))
+    kind = np.array([0, 0, 0, 1, 1, 1, 2, 2])  # of 8 rows 3 self-condition, 3 do not, 2 decode
+    half[kind != 0] = 0
+    target = numpy_target(lambda *inputs: predict(w64[0], *inputs), x, held, z_s, half, times, w)
+    errors = ((predict(w64[1], z_s, half, t, w) - target) ** 2).mean(-1)
+    mixed = clean[..., None] * x + (1 - clean)[..., None] * 2.2 * start.noise
+    chances = numpy_elf.softmax(numpy_elf.decode(w64[1], ELF.heads, mixed, w))
+    surprise = -np.log(np.take_along_axis(chances, ids[..., None], -1)[..., 0])
+    self_conditioned, plain, decode = (
+        table[kind == k][~held[kind == k]].mean() for k, table in enumerate((errors, errors, surprise))
+    )
+    assert float(found) == pytest.approx(0.4 * self_conditioned + 0.4 * plain + 0.2 * decode, rel=1e-4)
+    assert float(means["loss"]) == pytest.approx((self_conditioned + plain) / 2, rel=1e-4)
+    assert float(means["decode_loss"]) == pytest.approx(decode, rel=1e-4)
+
+
+def test_the_losses_of_the_parts_of_a_batch_add_up_to_that_of_the_whole() -> None:
+    teacher, student = (random_params(parameter_shapes(ELF), seed) for seed in (1, 2))
+    # Exact shares of 4 rows, in the batch of 8 as in each half of it.
+    flow = dataclasses.replace(FLOW, decoder_prob=0.25, self_cond_prob=1 / 3)
+    objective = distill_objective(dataclasses.replace(config(accumulation=2), flow=flow), Round(1, 2, 2), teacher)
+    assert objective.group == 4
+    x, held, ids = np.float32(normal(0, B, L, D)), held_positions(B), np.arange(B * L).reshape(B, L) % 11
+    draws, weight = objective.draw(jax.random.key(5), (B, L, D), False), objective.weigh(np.float32(~held))
+    loss = jax.jit(lambda *inputs: objective.loss(student, teacher, *inputs, False))
+    whole, halves = (x, held, ids, draws, weight), (slice(0, 4), slice(4, 8))
+    first, second = (loss(*jax.tree.map(operator.itemgetter(half), whole)) for half in halves)
+    expected, means = loss(*whole)
+    assert float(first[0] + second[0]) == pytest.approx(float(expected), rel=1e-5)
+    for name, mean in means.items():
+        assert float(first[1][name] + second[1][name]) == pytest.approx(float(mean), rel=1e-5)
+
+
+YAML = """
+name: fast
+teacher: {teacher}
+data: {data}
+out: {out}
+rounds: [2, 1]
+sub_steps: [2, 3]
+steps: 4
+batch_size: 8
+optimizer: {{optimizer: adamw, blr: 0.03, warmup_steps: 0}}
+ema_decay: 0.5
+compute_dtype: float32
+log_every: 1
+checkpoints: {{minutes: null, steps: 2}}
+"""
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Path:
+    """The output folder of a training, as far as it is read."""
+    shape = ElfConfig(
+        depth=1, hidden_size=16, heads=2, latent_size=16, bottleneck_size=8, vocabulary_size=60, max_length=32
+    )
+    out = tmp_path_factory.mktemp("teacher")
+    model = random_model(shape, name="slow", tokenizer=tokenizer_file)
+    model.training = {"corpus": "tales", "licence": "CC0-1.0", "encoder": {"steps": 7}, "config": {"pad_token": "eos"}}
+    save_trained_model(model, out / "model")
+    return out
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, teacher: Path, prepared: Path) -> Path:
+    path = tmp_path / "fast.yml"
+    path.write_text(YAML.format(teacher=teacher, data=prepared / "train", out=tmp_path / "out"))
+    return path
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: row[name] for name in ("step", "loss", "decode_loss")} for row in rows]
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, teacher: Path, monkeypatch, capsys):
+    rounds = ("round_1_2_steps", "round_2_1_steps")
+    main(Arguments(experiment, (f"out={tmp_path / 'whole'}",)))
+    first, second = (load_trained_model(tmp_path / "whole" / folder / "model") for folder in rounds)
+    slow = load_trained_model(teacher / "model")
+    assert second.training["student"] == {"steps": 1, "teacher": "slow", "teacher_steps": 3}
+    assert second.training["sampler"] == {"steps": 1, "method": "sde", "gamma": 1.5, "self_cond_cfg": 2.5}
+    assert second.training["steps"] == 4 and second.training["encoder"] == {"steps": 7}
+    assert second.training["command"] == "elf distill --config fast.yml" and second.training["corpus"] == "tales"
+    assert str(tmp_path) not in json.dumps(second.training)
+    assert (second.name, second.elf, second.flow) == ("fast-1-steps", slow.elf, slow.flow)
+    np.testing.assert_array_equal(second.latent_mean, slow.latent_mean)
+    # Each student has moved on from where it started.
+    kernel = "blocks_0/mlp/w3/kernel"
+    moves = [np.abs(b.params[kernel] - a.params[kernel]).mean() for a, b in ((slow, first), (first, second))]
+    assert min(moves) > 1e-5 and max(moves) < 0.5 * np.abs(slow.params[kernel]).mean()
+
+    def dying(dataset, *, seed, start, **settings):
+        for number, batch in enumerate(training_batches(dataset, seed=seed, start=start, **settings), start):
+            if seed == 2 and number == 3:
+                raise Killed
+            yield batch
+
+    out = tmp_path / "out"
+    shutil.copytree(tmp_path / "whole" / rounds[0], out / rounds[0])
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(elf.training.run, "training_batches", dying)
+        main(Arguments(experiment))
+    # A killed run leaves a model of its last checkpoint, which is not taken for a finished one.
+    assert load_trained_model(out / rounds[1] / "model").training["steps"] == 2
+    capsys.readouterr()
+    main(Arguments(experiment))
+    said = capsys.readouterr().err
+    assert "round_1_2_steps is finished" in said and "resuming after step 2" in said
+    assert history(out / rounds[1]) == history(tmp_path / "whole" / rounds[1])
+    resumed = load_trained_model(out / rounds[1] / "model")
+    for name in second.params:
+        np.testing.assert_array_equal(resumed.params[name], second.params[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "words"),
+    [
+        ("elf.depth=2", CheckpointMismatchError, r"elf\.depth is 2, but the teacher's is 1"),
+        ("elf.depht=1", ConfigError, r"no field elf\.depht"),
+        ("flow.noise_scale=2.0", CheckpointMismatchError, r"flow\.noise_scale"),
+        ("pad_token=pad", CheckpointMismatchError, "pad_token is 'pad'"),
+        ("latent_normalisation=official", CheckpointMismatchError, "latent_normalisation"),
+        ("tokenizer={other}/tokenizer.json", CheckpointMismatchError, "tokenizer"),
+        ("encoder={other}", CheckpointMismatchError, "encoder"),
+        ("teacher={other}/nowhere", CheckpointError, "nowhere"),
+        ("teacher=null", ConfigError, "teacher is not set"),
+        ("rounds=8", ConfigError, "rounds is 8, not a list"),
+        ("rounds=[8, many]", ConfigError, r"rounds\[1\] is 'many'"),
+        ("rounds=[8,0]", ConfigError, "rounds"),
+        ("rounds=[8]", ConfigError, "1 rounds and 2 sub_steps"),
+        ("epochs=1", ConfigError, "steps or epochs"),
+        ("objective=literal", ConfigError, "objective"),
+        ("flow.decoder_prob=1", ConfigError, "decoder_prob"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(experiment: Path, tmp_path: Path, override, error: type[ElfError], words):
+    other = tmp_path / "other"
+    other.mkdir()
+    t5 = T5Config(vocabulary_size=60, d_model=16, d_kv=8, d_ff=64, layers=2, heads=4)
+    (other / "encoder.json").write_text(json.dumps({"config": dataclasses.asdict(t5)}))
+    save_file(random_params(encoder_parameter_shapes(t5), 9), other / "encoder.safetensors")
+    train_tokenizer(["one two three four five six seven"] * 9, 22, 2).save(str(other / "tokenizer.json"))
+    with pytest.raises(error, match=words):
+        main(Arguments(experiment, (override.format(other=other),)))
+
+
+def test_what_the_teacher_decides_may_be_said_again(experiment: Path, teacher: Path, tokenizer_file: Path) -> None:
+    words = ("elf.depth=1", "pad_token=eos", f"tokenizer={tokenizer_file}", f"teacher={teacher}/model")
+    settings, model = load_distill_config(experiment, words)
+    assert model.name == "slow" and settings.elf == model.elf and settings.corpus == "tales"
+    assert settings.flow == model.flow and (settings.steps, settings.epochs) == (4, None)
+
+
+def test_the_published_rounds_are_the_default() -> None:
+    plan = config().plan()
+    assert [turn[1:] for turn in plan] == [(16, 4), (8, 8), (4, 16), (2, 32), (1, 64)]
+    assert plan[0].folder == "round_1_16_steps"
+    assert [turn.sub_steps for turn in config(rounds=(3, 100)).plan()] == [21, 1]
+    assert recommended_sampler(16) == {"steps": 16, "method": "sde", "gamma": 2.0, "self_cond_cfg": 2.0}
+
+
+def test_a_dataset_of_another_task_is_refused(teacher: Path) -> None:
+    texts = Ragged.from_rows([[3, 4]])
+    model = load_trained_model(teacher / "model")
+    check_task(TokenDataset(texts), model)
+    with pytest.raises(CheckpointMismatchError, match="has sources"):
+        check_task(TokenDataset(texts, texts), model)
+    model.elf = dataclasses.replace(model.elf, max_input_length=8)
+    check_task(TokenDataset(texts, texts), model)
+    with pytest.raises(CheckpointMismatchError, match="no sources"):
+        check_task(TokenDataset(texts), model)
