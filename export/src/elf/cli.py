@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare": ("elf.data.prepare", "turn texts into an Arrow dataset of token ids"),
     "pretrain-encoder": ("elf.training.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
     "train": ("elf.training.train", "train an ELF"),
+    "distill": ("elf.training.distill", "distil an ELF into students of few steps"),
     "plan": ("elf.training.plan", "check on paper that a training fits its devices"),
     "sample": ("elf.sampling.sample", "write text with the reference sampler"),
     "score": ("elf.evaluation.score", "score generated texts without a model"),
