@@ -3,7 +3,6 @@
 Only the random draws come from JAX, by the keys that the step derives; all that is made of them is made again here.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +23,8 @@ from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.optimizer import OptimizerConfig
 from elf.training.step import flow_objective, make_train_step
 from elf.training.train_config import Resolved, TrainConfig
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 B, L, D = 4, 7, 6
 ELF = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=D, bottleneck_size=4, vocabulary_size=11, max_length=L)
@@ -142,14 +143,6 @@ def weights64() -> numpy_elf.Weights:
 
 def target(case: Case) -> tuple[np.ndarray, ...]:
     return () if case.decode else denoise_target(weights64(), case)
-
-
-@pytest.fixture(autouse=True)
-def quick_compiler() -> Iterator[None]:
-    """Each program runs once, on a handful of numbers: making it fast would take most of the test's time."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -1,0 +1,167 @@
+"""Throughput of sampling for several batch sizes, and what an evaluation of many samples takes.
+
+Without a model the weights are random, which costs the same. Tokens a second count the text alone, whatever network
+passes stand behind it.
+"""
+
+import json
+import math
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from elf.bench.formulations import MEASURABLE
+from elf.bench.machine import interleaved, machine_facts, matmul_peak, peak_memory_bytes
+from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops
+from elf.devices import make_mesh
+from elf.errors import UsageError
+from elf.network.make_random import random_model
+from elf.network.trained_model import TrainedModel, load_trained_model
+from elf.progress import say, ticker
+from elf.sampling.batch_sampler import BatchSampler
+from elf.sampling.options import SamplerOptions
+from elf.sampling.sampler import SamplerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(SamplerOptions):
+    checkpoint: Path | None = None
+    """Folder of a trained model."""
+    preset: str = "stories-mini"
+    """Without --checkpoint: stories-mini, ELF-B, ELF-M or ELF-L with random weights."""
+    batch_sizes: tuple[int, ...] = (1, 8, 32)
+    cfg: float = 1.0
+    """ω of conditional models; other than 1 it doubles the network passes."""
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    repeats: int = 3
+    samples: int = 1000
+    """Of an evaluation, to be told the time of."""
+    whole: bool = False
+    """Write all --samples instead of reckoning from one batch."""
+    json: bool = False
+    """Print one JSON object instead of lines to read."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A model and how it is to be sampled."""
+
+    model: TrainedModel
+    settings: SamplerSettings
+    length: int
+    cfg: float
+    compute_dtype: str
+
+    def sampler(self, batch_size: int) -> BatchSampler:
+        return BatchSampler(self.model, make_mesh(), batch_size, self.length, compute_dtype=self.compute_dtype)
+
+    def sources(self, batch_size: int) -> list[list[int]] | None:
+        """Sources as long as they may be, for a conditional model."""
+        longest = self.model.elf.max_input_length
+        if not longest:
+            return None
+        return np.random.default_rng(0).integers(3, self.model.elf.vocabulary_size, (batch_size, longest)).tolist()
+
+    def flops(self, batch_size: int) -> int:
+        """Of one batch, counted by hand: every pass of the flow, the decode pass, the encoder."""
+        elf, encoder = self.model.elf, self.model.encoder
+        positions = elf.max_input_length + self.length
+        passes = self.settings.steps * (1 if self.cfg == 1 else 2)
+        total = passes * denoise_flops(elf, batch_size, positions) + decode_flops(elf, batch_size, positions)
+        if elf.max_input_length and encoder:
+            total += encoder_flops(encoder, batch_size, elf.max_input_length)
+        return total
+
+
+def prepared(arguments: Arguments) -> Bench:
+    """Raises UsageError for what cannot be measured."""
+    if arguments.checkpoint:
+        model = load_trained_model(arguments.checkpoint)
+    elif arguments.preset in MEASURABLE:
+        model = random_model(MEASURABLE[arguments.preset], arguments.preset, encoder=False)
+    else:
+        raise UsageError(f"there is no preset {arguments.preset!r}", f"Choose one of {', '.join(MEASURABLE)}.")
+    if not arguments.batch_sizes or min(arguments.batch_sizes) < 1 or arguments.repeats < 1 or arguments.samples < 1:
+        raise UsageError("--batch-sizes, --repeats and --samples must be at least 1", "Raise them.")
+    length = arguments.length_for(model, UsageError)
+    return Bench(model, arguments.settings(), length, arguments.cfg, arguments.compute_dtype)
+
+
+def bench_batches(bench: Bench, batch_sizes: tuple[int, ...], repeats: int, peak: float) -> list[dict[str, Any]]:
+    """Throughput of whole batches, one row a size; `peak` in FLOP/s of the machine."""
+    rows = []
+    for size in batch_sizes:
+        say(f"writing batches of {size}")
+        sampler, sources = bench.sampler(size), bench.sources(size)
+
+        def write(sampler: BatchSampler = sampler, sources: list[list[int]] | None = sources) -> np.ndarray:
+            return sampler.write(bench.settings, bench.cfg, sources=sources)
+
+        seconds = statistics.median(interleaved({"write": write}, repeats)["write"])
+        rows.append(
+            {
+                "batch_size": size,
+                "seconds": seconds,
+                "tokens_per_second": size * bench.length / seconds,
+                "flops": bench.flops(size),
+                "share_of_matmul_peak": bench.flops(size) / seconds / peak,
+            }
+        )
+    return rows
+
+
+def bench_evaluation(bench: Bench, best: dict[str, Any], samples: int, whole: bool) -> dict[str, Any]:
+    """Time and memory of `samples` samples at the batch size of the row `best`; judges and metrics come on top."""
+    size = best["batch_size"]
+    batches = math.ceil(samples / size)
+    sampler, sources = bench.sampler(size), bench.sources(size)
+    seconds = batches * best["seconds"]
+    if whole:
+        tick = ticker("batches", batches)
+
+        def write_all() -> None:
+            for batch in range(batches):
+                sampler.write(bench.settings, bench.cfg, batch=batch, sources=sources)
+                tick(batch + 1)
+
+        [seconds] = interleaved({"all": write_all}, 1, warm_up=False)["all"]
+    memory = sampler.memory(bench.settings, bench.cfg, sources=sources)
+    return {
+        "samples": samples,
+        "batch_size": size,
+        "seconds": seconds,
+        "measured": whole,
+        "device_bytes": memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes,
+        "process_peak_bytes": peak_memory_bytes(),
+    }
+
+
+def main(arguments: Arguments) -> None:
+    bench = prepared(arguments)
+    peak = matmul_peak(arguments.compute_dtype)
+    machine = machine_facts()
+    rows = bench_batches(bench, arguments.batch_sizes, arguments.repeats, peak["flops_per_second"] * machine["devices"])
+    best = max(rows, key=lambda row: row["tokens_per_second"])
+    evaluation = bench_evaluation(bench, best, arguments.samples, arguments.whole)
+    report = {
+        "machine": machine | {"matmul_peak": peak, "compute_dtype": arguments.compute_dtype},
+        "model": vars(bench.model.elf) | {"name": bench.model.name},
+        "settings": vars(bench.settings) | {"length": bench.length, "cfg": bench.cfg},
+        "batches": rows,
+        "evaluation": evaluation,
+    }
+    if arguments.json:
+        print(json.dumps(report))
+        return
+    for row in rows:
+        print(
+            f"batch {row['batch_size']:4}  {row['seconds']:8.3f} s  {row['tokens_per_second']:9,.0f} tokens/s"
+            f"  {row['share_of_matmul_peak']:4.0%} of matmul peak"
+        )
+    how = "" if evaluation["measured"] else ", reckoned from one batch"
+    device, process = (evaluation[name] / 2**20 for name in ("device_bytes", "process_peak_bytes"))
+    print(f"{evaluation['samples']:,} samples: {evaluation['seconds']:,.0f} s{how};", end=" ")
+    print(f"a batch takes {device:,.0f} MiB on a device, the process {process:,.0f} MiB")

@@ -1,0 +1,210 @@
+"""Time and FLOPs of a denoise training step, ours against the literal formulation of the specification.
+
+Ours makes a pass that the loss needs twice only once, and self-conditions half of each batch's rows instead of tossing
+a coin for each after a pass of all. FLOPs are XLA's count of the compiled step, after it has merged equal passes; times
+are medians of runs taken in turns. Ratios are literal / ours.
+"""
+
+import json
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+
+from elf.bench.formulations import (
+    FORMULATIONS,
+    MEASURABLE,
+    Compiled,
+    WholeStep,
+    bench_config,
+    compile_encoder,
+    compile_forward,
+    compile_gradient,
+    compile_step,
+    encoder_for,
+    random_rows,
+)
+from elf.bench.machine import interleaved, machine_facts, matmul_peak, median_ratio
+from elf.bench.network_flops import denoise_flops, encoder_flops, muon_flops
+from elf.config_file import load_config
+from elf.errors import UsageError
+from elf.network.make_random import random_params
+from elf.network.modules import Remat
+from elf.network.parameters import parameter_shapes
+from elf.progress import say
+from elf.training.step import TrainState
+from elf.training.train_config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Arguments:
+    config: Path | None = None
+    """YAML of an experiment: its model, batch, flow and optimizer are measured; its data are not needed."""
+    overrides: tuple[str, ...] = ()
+    """Fields of the experiment, given bare on the command line: accumulation=2 optimizer.optimizer=adamw …"""
+    preset: str = "stories-mini"
+    """Without --config: stories-mini, ELF-B, ELF-M or ELF-L."""
+    batch_size: int | None = None
+    """16 unless given, or that of the experiment."""
+    length: int | None = None
+    """Text tokens of a row; those of the model unless given."""
+    compute_dtype: Literal["bfloat16", "float32"] | None = None
+    remat: Remat | None = None
+    repeats: int = 5
+    variants: bool = False
+    """Measure what else a step's time and memory depend on: encoder, remat, number format."""
+    json: bool = False
+    """Print one JSON object instead of lines to read."""
+
+
+def settled(arguments: Arguments) -> TrainConfig:
+    """The configuration to measure. Raises UsageError or ConfigError for what cannot be."""
+    if arguments.repeats < 1:
+        raise UsageError(f"--repeats is {arguments.repeats}", "Give at least 1.")
+    if arguments.config:
+        config = load_config(TrainConfig, arguments.config, arguments.overrides)
+    elif arguments.preset in MEASURABLE:
+        config = bench_config(MEASURABLE[arguments.preset])
+        if arguments.overrides:
+            raise UsageError("overrides need an experiment to stand over", "Give --config FILE too.")
+    else:
+        raise UsageError(f"there is no preset {arguments.preset!r}", f"Choose one of {', '.join(MEASURABLE)}.")
+    given = {name: getattr(arguments, name) for name in ("batch_size", "compute_dtype", "remat")}
+    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    if arguments.length is not None:
+        config = replace(config, elf=replace(config.elf, max_length=arguments.length))
+    return config
+
+
+def compare(literal: Compiled, shared: Compiled, seconds: dict[str, list[float]], unit: float) -> dict[str, Any]:
+    """The two formulations side by side; `unit` is the FLOPs of one forward of the batch."""
+    row: dict[str, Any] = {}
+    for name, compiled in (("literal", literal), ("shared", shared)):
+        row[name] = {
+            "flops": compiled.flops,
+            "forward_equivalents": compiled.flops / unit,
+            "seconds": statistics.median(seconds[name]),
+            "temporary_bytes": compiled.temporary_bytes,
+        }
+    row["flops_ratio"] = literal.flops / shared.flops
+    row["time_ratio"] = median_ratio(seconds["literal"], seconds["shared"])
+    return row
+
+
+def bench_gradient(config: TrainConfig, repeats: int, unit: float) -> dict[str, Any]:
+    """Loss and gradient from latents on: where the formulations differ."""
+    say("compiling loss and gradient of both formulations")
+    compiled = {name: compile_gradient(config, name) for name in FORMULATIONS}
+    inputs = gradient_inputs(config)
+    calls = {str(name): partial(run.call, *inputs) for name, run in compiled.items()}
+    return compare(compiled["literal"], compiled["shared"], interleaved(calls, repeats), unit)
+
+
+def gradient_inputs(config: TrainConfig) -> tuple[Any, ...]:
+    params = jax.device_put(random_params(parameter_shapes(config.elf), seed=0))
+    shape = config.batch_size, config.elf.max_length, config.elf.latent_size
+    return params, jax.random.normal(jax.random.key(1), shape), jax.random.key(2)
+
+
+def bench_step(config: TrainConfig, repeats: int, unit: float) -> dict[str, Any]:
+    """The steps that `elf train` runs, with encoder, optimizer and EMA."""
+    say("compiling the whole step of both formulations")
+    steps = {name: compile_step(config, name) for name in FORMULATIONS}
+    state = steps["shared"].init()
+
+    def run(step: WholeStep) -> TrainState:
+        # A step reuses the memory of the state it is given, so one state goes through both.
+        nonlocal state
+        state = step(state)
+        return state
+
+    seconds = interleaved({str(name): partial(run, step) for name, step in steps.items()}, repeats)
+    return compare(steps["literal"].compiled, steps["shared"].compiled, seconds, unit)
+
+
+def bench_variants(config: TrainConfig, repeats: int) -> list[dict[str, Any]]:
+    """Loss and gradient of our formulation with one thing changed at a time, and the encoder by itself."""
+    changes: dict[str, dict[str, Any]] = {
+        "as configured": {},
+        **{f"remat {remat}": {"remat": remat} for remat in ("none", "dots", "blocks") if remat != config.remat},
+        **{dtype: {"compute_dtype": dtype} for dtype in ("bfloat16", "float32") if dtype != config.compute_dtype},
+    }
+    inputs = gradient_inputs(config)
+    compiled: dict[str, Compiled] = {}
+    calls: dict[str, Callable[[], Any]] = {}
+    for name, change in changes.items():
+        say(f"compiling: {name}")
+        compiled[name] = compile_gradient(replace(config, **change), "shared")
+        calls[name] = partial(compiled[name].call, *inputs)
+    compiled["encoder alone"], encoder_params = compile_encoder(config)
+    ids, real, _ = random_rows(config)
+    calls["encoder alone"] = partial(compiled["encoder alone"].call, encoder_params, ids, real)
+    seconds = interleaved(calls, repeats)
+    return [
+        {
+            "name": name,
+            "flops": run.flops,
+            "seconds": statistics.median(seconds[name]),
+            "time_over_configured": median_ratio(seconds[name], seconds["as configured"]),
+            "temporary_bytes": run.temporary_bytes,
+        }
+        for name, run in compiled.items()
+    ]
+
+
+def bench(arguments: Arguments) -> dict[str, Any]:
+    config = settled(arguments)
+    elf, B, L = config.elf, config.batch_size, config.elf.max_length
+    peak = matmul_peak(config.compute_dtype)
+    say("compiling one forward")
+    forward = compile_forward(config).flops
+    gradient = bench_gradient(config, arguments.repeats, forward)
+    step = bench_step(config, arguments.repeats, forward)
+    by_hand = denoise_flops(elf, B, L)
+    for row in (*(gradient[name] for name in FORMULATIONS), *(step[name] for name in FORMULATIONS)):
+        row["tokens_per_second"] = B * L / row["seconds"]
+        row["share_of_matmul_peak"] = row["flops"] / row["seconds"] / peak["flops_per_second"] / jax.device_count()
+    report = {
+        # Of loss and gradient, the whole of what the formulations differ in.
+        "flops_ratio": gradient["flops_ratio"],
+        "time_ratio": gradient["time_ratio"],
+        "machine": machine_facts() | {"matmul_peak": peak, "compute_dtype": config.compute_dtype},
+        "model": vars(elf) | {"batch_size": B, "length": L, "remat": config.remat},
+        "flops_by_hand": {
+            "forward": by_hand,
+            "encoder": encoder_flops(encoder_for(elf), B, L),
+            "muon": muon_flops(elf) if config.optimizer.optimizer == "muon" else 0,
+        },
+        "forward_flops": forward,
+        "forward_flops_over_count_by_hand": forward / by_hand,
+        "loss_and_gradient": gradient,
+        "whole_step": step,
+    }
+    if arguments.variants:
+        report["variants"] = bench_variants(config, arguments.repeats)
+    return report
+
+
+def main(arguments: Arguments) -> None:
+    report = bench(arguments)
+    if arguments.json:
+        print(json.dumps(report))
+        return
+    for title in ("loss_and_gradient", "whole_step"):
+        print(title.replace("_", " "))
+        for name in FORMULATIONS:
+            row = report[title][name]
+            print(
+                f"  {name:8} {row['forward_equivalents']:5.2f} forwards  {row['seconds']:7.3f} s"
+                f"  {row['tokens_per_second']:9,.0f} tokens/s  {row['share_of_matmul_peak']:4.0%} of matmul peak"
+            )
+        print(f"  literal / shared: FLOPs {report[title]['flops_ratio']:.3f}, time {report[title]['time_ratio']:.3f}")
+    for row in report.get("variants", []):
+        print(
+            f"  {row['name']:14} {row['seconds']:7.3f} s  × {row['time_over_configured']:.2f}"
+            f"  {row['temporary_bytes'] / 2**20:8.0f} MiB"
+        )

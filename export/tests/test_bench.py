@@ -1,0 +1,175 @@
+"""The benchmark: FLOPs by hand against numbers worked out here and against XLA; reports; refusals. No test is timed."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from elf.bench import sample, train_step
+from elf.bench.cost_model import Arguments as CostArguments
+from elf.bench.cost_model import cost_model
+from elf.bench.formulations import (
+    Compiled,
+    bench_config,
+    compile_encoder,
+    compile_forward,
+    compile_gradient,
+    encoder_for,
+)
+from elf.bench.machine import interleaved, median_ratio
+from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops, muon_flops
+from elf.bench.train_step import Arguments as StepArguments
+from elf.bench.train_step import settled
+from elf.cli import main
+from elf.config import PRESETS, ElfConfig, T5Config
+from elf.errors import ConfigError, UsageError
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
+# Wide for its depth and length, so that matrix products outweigh what the counts leave out.
+SMALL = ElfConfig(
+    depth=2, hidden_size=96, heads=2, latent_size=32, bottleneck_size=16, vocabulary_size=50, max_length=24
+)
+
+
+def test_flops_by_hand() -> None:
+    # One block of width 4 with inner size 10, two latent dimensions, five text tokens behind twelve of prefix.
+    tiny = ElfConfig(depth=1, hidden_size=4, heads=1, latent_size=2, bottleneck_size=3, vocabulary_size=7, max_length=5)
+    text = 5 * 2 * (4 * 2 + 2 * 3 + 3 * 4)
+    numbers = 2 * 2 * (256 * 4 + 4 * 4)
+    attention = 17 * 2 * (4 * 12 + 4 * 4) + 2 * 2 * (17 * 17 * 4)
+    feed_forward = 17 * 2 * (4 * 20 + 10 * 4)
+    trunk = text + numbers + attention + feed_forward
+    assert denoise_flops(tiny, 3, 5) == 3 * (trunk + 5 * 2 * 4 * 2)
+    assert decode_flops(tiny, 3, 5) == 3 * (trunk + 5 * 2 * (4 * 2 + 2 * 7))
+    t5 = T5Config(vocabulary_size=9, d_model=6, d_kv=4, d_ff=11, layers=2, heads=3)
+    assert encoder_flops(t5, 3, 5) == 3 * 2 * (5 * 2 * (4 * 6 * 12 + 2 * 6 * 11) + 2 * 2 * 5 * 5 * 12)
+    # Muon: both embedders' (256, 4) and (4, 4), the projections, the block's four kernels and the head's; of each the
+    # short side m and the long side n: five times A = XXᵀ, A², and their product with X.
+    sides = [(4, 256), (4, 4)] * 2 + [(2, 4), (2, 3), (3, 4), (4, 12), (4, 4), (4, 20), (4, 10), (2, 4)]
+    assert muon_flops(tiny) == sum(5 * (2 * m * n * m + 2 * m * m * m + 2 * m * m * n) for m, n in sides)
+
+
+def test_xla_counts_what_is_counted_by_hand() -> None:
+    config = bench_config(SMALL, batch_size=4)
+    assert compile_forward(config).flops == pytest.approx(denoise_flops(SMALL, 4, 24), rel=0.08)
+    assert compile_encoder(config)[0].flops == pytest.approx(encoder_flops(encoder_for(SMALL), 4, 24), rel=0.08)
+
+
+def test_the_shared_formulation_saves_the_passes_it_makes_once() -> None:
+    config = bench_config(SMALL, batch_size=4)
+    forward = compile_forward(config).flops
+    literal, shared = (compile_gradient(config, name).flops for name in ("literal", "shared"))
+    assert literal / forward == pytest.approx(5.0, abs=0.15)
+    assert shared / forward == pytest.approx(3.5, abs=0.15)
+    assert literal / shared >= 1.38
+
+
+def test_flops_and_memory_are_those_of_the_compiled_program() -> None:
+    square = jax.ShapeDtypeStruct((64, 64), jnp.float32)
+    compiled = Compiled.of(jax.jit(lambda a: a @ a).lower(square))
+    assert compiled.flops == pytest.approx(2 * 64**3, rel=0.01)
+    assert compiled.bytes >= 2 * 64 * 64 * 4
+
+
+def test_runs_are_timed_in_turns() -> None:
+    calls: list[str] = []
+    seconds = interleaved({name: lambda name=name: calls.append(name) for name in "ab"}, 3)
+    assert "".join(calls) == "ab" + "ab" + "ba" + "ab"
+    assert [len(of) for of in seconds.values()] == [3, 3]
+    # A slow moment that hits both at once does not move the ratio.
+    assert median_ratio([2.0, 20.0, 2.2], [1.0, 10.0, 1.0]) == 2.0
+
+
+def test_cost_model_of_elf_b_on_a_v5p_64() -> None:
+    cost = cost_model(CostArguments())
+    # About twice the block parameters and 4·S·H a layer for attention, for each of 512 · 1036 positions.
+    blocks = 12 * (4 * 768 * 768 + 3 * 768 * 2048)
+    assert cost["forward_tflop"] == pytest.approx(512 * 1036 * (2 * blocks + 12 * 4 * 1036 * 768) / 1e12, rel=0.03)
+    assert cost["machine"]["peak_tflops"] == 32 * 459
+    denoise = 5 * cost["forward_tflop"] + cost["encoder_tflop"]
+    decode = 3 * cost["decode_forward_tflop"] + cost["encoder_tflop"]
+    mean = 0.8 * denoise + 0.2 * decode
+    assert cost["literal"]["mean_step_tflop"] == pytest.approx(mean)
+    assert cost["literal"]["mfu_of_published_hours"] == pytest.approx(19_000 * mean / (32 * 459) / 5400)
+    assert 0.1 < cost["literal"]["mfu_of_published_hours"] < 0.16
+    assert cost["literal"]["epoch_hours_at_mfu"]["0.5"] == pytest.approx(
+        2 * cost["literal"]["epoch_hours_at_full_peak"]
+    )
+    assert cost["shared_epoch_hours_at_published_mfu"] == pytest.approx(1.5 / cost["flops_ratio"])
+    # Of the other sizes no time was published.
+    assert cost_model(CostArguments(preset="ELF-M"))["literal"]["mfu_of_published_hours"] is None
+
+
+@pytest.fixture
+def known_peak(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Measuring it takes seconds."""
+    for module in (train_step, sample):
+        monkeypatch.setattr(module, "matmul_peak", lambda dtype: {"flops_per_second": 1e9, "size": 512})
+    return 1e9
+
+
+def test_train_step_reports_both_formulations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], known_peak: float
+) -> None:
+    # An experiment's file as it is; the folders it names are not there, and need not be.
+    experiment = tmp_path / "test.yml"
+    experiment.write_text("""
+name: test
+data: nowhere
+encoder: nowhere
+tokenizer: nowhere
+out: nowhere
+steps: 10
+batch_size: 4
+elf: {depth: 1, hidden_size: 16, heads: 2, latent_size: 8, bottleneck_size: 4, vocabulary_size: 20, max_length: 9}
+""")
+    words = ["bench", "train-step", "--config", str(experiment), "--length", "5", "--repeats", "1", "--json"]
+    assert main([*words, "optimizer.optimizer=adamw"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["model"]["length"] == 5 and report["model"]["batch_size"] == 4
+    assert report["flops_ratio"] == report["loss_and_gradient"]["flops_ratio"] > 1.2
+    for part in ("loss_and_gradient", "whole_step"):
+        literal, shared = report[part]["literal"], report[part]["shared"]
+        assert report[part]["flops_ratio"] == pytest.approx(literal["flops"] / shared["flops"])
+        assert shared["tokens_per_second"] == pytest.approx(4 * 5 / shared["seconds"])
+        assert shared["share_of_matmul_peak"] == pytest.approx(shared["flops"] / shared["seconds"] / known_peak)
+    assert report["time_ratio"] > 0 and report["flops_by_hand"]["muon"] == 0
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_sample_reports_throughput_and_an_evaluation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], known_peak: float
+) -> None:
+    model = tmp_path / "model"
+    assert main(["make-random", "--out", str(model), "--no-encoder"]) == 0
+    capsys.readouterr()
+    words = ["bench", "sample", "--checkpoint", str(model), "--steps", "2", "--batch-sizes", "2", "--repeats", "1"]
+    assert main([*words, "--length", "4", "--samples", "5", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    [row] = report["batches"]
+    assert row["tokens_per_second"] == pytest.approx(2 * 4 / row["seconds"])
+    tiny = ElfConfig(**{name: value for name, value in report["model"].items() if name != "name"})
+    assert row["flops"] == 2 * denoise_flops(tiny, 2, 4) + decode_flops(tiny, 2, 4)
+    assert row["share_of_matmul_peak"] == pytest.approx(row["flops"] / row["seconds"] / known_peak)
+    evaluation = report["evaluation"]
+    assert evaluation["seconds"] == pytest.approx(3 * row["seconds"]) and not evaluation["measured"]
+    assert evaluation["process_peak_bytes"] > evaluation["device_bytes"] > 0
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    assert settled(StepArguments(preset="ELF-M")).elf == PRESETS["ELF-M"]
+    with pytest.raises(UsageError, match="no preset 'huge'"):
+        settled(StepArguments(preset="huge"))
+    with pytest.raises(UsageError, match="repeats"):
+        settled(StepArguments(repeats=0))
+    with pytest.raises(UsageError, match="overrides"):
+        settled(StepArguments(overrides=("steps=3",)))
+    with pytest.raises(ConfigError, match="batch_size"):
+        settled(StepArguments(batch_size=1))
+    with pytest.raises(UsageError, match="chips"):
+        cost_model(CostArguments(chips=0))
+    with pytest.raises(UsageError, match="no preset"):
+        cost_model(CostArguments(preset="stories-mini"))
