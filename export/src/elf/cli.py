@@ -22,6 +22,7 @@ COMMANDS = {
     "bench train-step": ("elf.bench.train_step", "time and FLOPs of a training step against the literal formulation"),
     "bench sample": ("elf.bench.sample", "sampling throughput, time and memory of an evaluation"),
     "bench cost-model": ("elf.bench.cost_model", "what training costs on paper"),
+    "train-judge": ("elf.evaluation.train_judge", "train a small language model to judge generated texts"),
     "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),
     "make-random": ("elf.network.make_random", "write a model with random weights, for tests"),
     "fixtures": ("elf.onnx_export.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
