@@ -1,0 +1,242 @@
+"""Evaluate a model: write texts in every way that a sampling file names, on all devices, and measure them.
+
+For each way there is a folder with `all_generated_<epoch>_<step>.jsonl`, and a row in `metrics.jsonl`. Killed at any
+moment, the same command goes on with the missing texts; what is finished is not done again.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jax
+import tokenizers
+import tyro
+
+from elf.data.corpus import read_corpus
+from elf.data.evaluation_rows import EvaluationRow, evaluation_rows
+from elf.data.tokenizer import load_tokenizer
+from elf.devices import make_mesh
+from elf.errors import CheckpointError, UsageError
+from elf.evaluation.evaluated_model import CHECKPOINT, open_evaluated
+from elf.evaluation.first_process import from_first_process
+from elf.evaluation.generate import Generator, checkpoint_of
+from elf.evaluation.judge import load_judge
+from elf.evaluation.measure import Measures, choose_metrics
+from elf.evaluation.memorisation import take_evenly
+from elf.evaluation.metrics_file import MetricsFile, Row
+from elf.evaluation.sampling_grid import Sampling, load_samplings
+from elf.network.trained_model import TrainedModel
+from elf.progress import say
+from elf.training.run import RunArguments
+
+ROWS_PER_DEVICE = 16
+SAMPLES = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(RunArguments):
+    checkpoint: Annotated[Path, tyro.conf.Positional]
+    """A trained model's folder; the output folder of a training, finished or not; or one of its
+    checkpoints/checkpoint_N."""
+    config: Path | None = None  # type: ignore[assignment]
+    """YAML of the training, where the checkpoint has neither a `model` folder nor a config.yml beside it."""
+    overrides: tuple[str, ...] = ()
+    """Sampling settings, set in every entry of --sampling, given bare: steps=8 gamma=[0.5,1.5] …"""
+    sampling: Path | None = None
+    """YAML of sampling settings, see configs/sampling; the sampler's defaults unless given."""
+    samples: int | None = None
+    """Texts for each way to sample; 1,000 unless given, or one for each row of --data."""
+    data: str | None = None
+    """For conditional models: sources and references, JSONL of input and output, or a dataset on disk or the hub."""
+    split: str | None = None
+    """Of --data, where it has several."""
+    revision: str | None = None
+    """Of --data, where it comes from the hub."""
+    batch_size: int | None = None
+    """Rows at a time, over all devices; 16 for each unless given. Other sizes draw other random numbers."""
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of matrix products; sums, norms and softmax are float32."""
+    rng_processes: int | None = None
+    """Hosts that the official random numbers are derived for; as many as processes run unless given."""
+    rng_devices: int | None = None
+    """Devices of each such host; as many as this one has unless given."""
+    judge: str | None = None
+    """The language model for Gen. PPL: a folder of `elf train-judge`, or a GPT-2 on disk or the hub."""
+    metrics: str | None = None
+    """Some of gen_ppl,bleu,rouge,entropy,distinct,repetition,memorisation, with commas between. Left out: all that the
+    inputs allow."""
+    held_out: Path | None = None
+    """Real text that was not trained on, a corpus file or a dataset, measured in the same way beside the generated: at
+    most as many texts, each cut to the length of a generated one."""
+    training: Path | None = None
+    """Training text for memorisation: any corpus file. Of pairs the target counts."""
+    out: Path | None = None
+    """Output folder; `evaluation` in the training's, or in the model's, unless given."""
+    json: bool = False
+    """Print the rows of metrics.jsonl instead of lines to read."""
+
+
+def main(arguments: Arguments) -> None:
+    samplings = load_samplings(arguments.sampling, arguments.overrides)
+    arguments.join_processes()
+    evaluation = Evaluation(arguments)
+    for sampling in samplings:
+        evaluation.generator.check(sampling)
+    for position, sampling in enumerate(samplings):
+        row = evaluation.carry_out(sampling, position)
+        if jax.process_index() == 0:
+            print(json.dumps(row, ensure_ascii=False) if arguments.json else line(row), flush=True)
+
+
+class Evaluation:
+    """A model, its data and its measures, all open; `carry_out` is one way to sample."""
+
+    def __init__(self, arguments: Arguments):
+        self.arguments = arguments
+        model = open_evaluated(arguments.checkpoint, arguments.config)
+        tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
+        mesh = make_mesh()
+        self.generator = Generator(
+            model,
+            conditional_rows(arguments, model, tokenizer),
+            mesh,
+            arguments.batch_size or ROWS_PER_DEVICE * mesh.size,
+            arguments.compute_dtype,
+            arguments.rng_processes or jax.process_count(),
+            arguments.rng_devices or jax.local_device_count(),
+        )
+        self.samples = sample_count(arguments.samples, len(self.generator.rows))
+        self.measures = measures(arguments, tokenizer, conditional=bool(self.generator.rows))
+        self.held_out = real_texts(arguments.held_out, tokenizer) if arguments.held_out else []
+        self.tokenizer = tokenizer
+        self.held_out_figures: dict[int, dict[str, Any]] = {}
+        """By length of text."""
+        self.out = arguments.out or default_out(arguments.checkpoint)
+        self.file = MetricsFile(self.out / "metrics.jsonl")
+
+    def carry_out(self, sampling: Sampling, position: int) -> Row:
+        """Writes and measures the texts as far as that is not done; returns their row of metrics.jsonl."""
+        name = sampling.name(position)
+        epoch, step = checkpoint_of(self.generator.model)
+        settings = self.generator.settings(sampling, position)
+        wanted = {"combination": name, "epoch": epoch, "step": step, **settings, "n": self.samples, **self._inputs()}
+        row = from_first_process(self.file.find(wanted))
+        if row is not None:
+            say(f"{name}: already done")
+            return row
+        texts, seconds = self.generator.texts(sampling, position, self.samples, self.out / name)
+        references = [row.reference for row in self.generator.rows[: self.samples]] or None
+        figures = self.measures.of(texts, references)
+        beside = {f"held_out_{figure}": value for figure, value in self._held_out(settings["length"]).items()}
+        if self.measures.judge and (real := self.measures.judge.facts.get("held_out")):
+            # Of real text of the corpus that the judge was trained on, as `elf train-judge` measured it.
+            beside["judge_held_out_ppl"] = real["perplexity"]
+        times = {
+            "seconds": round(seconds, 3),
+            "samples_per_second": round(len(texts) / seconds, 3) if seconds else None,
+        }
+        row = json.loads(json.dumps({**wanted, **figures, **beside, **times}))
+        if jax.process_index() == 0:
+            self.file.put(row)
+        return row
+
+    def _inputs(self) -> dict[str, Any]:
+        """What the measures were taken with."""
+        judge = self.measures.judge
+        given = {name: getattr(self.arguments, name) for name in ("data", "held_out", "training")}
+        return {
+            "metrics": self.measures.metrics,
+            "judge": judge.name if judge else None,
+            **{name: str(value) if value else None for name, value in given.items()},
+        }
+
+    def _held_out(self, length: int) -> dict[str, Any]:
+        """Figures of the held-out text, cut to `length` tokens."""
+        if length not in self.held_out_figures:
+            texts = take_evenly(self.held_out, self.samples)
+            if self.tokenizer:
+                encoded = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+                texts = [self.tokenizer.decode(each.ids[:length]) for each in encoded]
+            self.held_out_figures[length] = {"n": len(texts), **self.measures.of(texts)} if texts else {}
+        return self.held_out_figures[length]
+
+
+def conditional_rows(
+    arguments: Arguments, model: TrainedModel, tokenizer: tokenizers.Tokenizer | None
+) -> list[EvaluationRow]:
+    """The rows of --data; none for unconditional models. Raises UsageError where the model is of the other kind."""
+    longest = model.elf.max_input_length
+    if not longest:
+        if arguments.data:
+            raise UsageError("--data is given, but this model writes without a source", "Leave it out.")
+        return []
+    if not arguments.data:
+        raise UsageError(
+            "this model writes to sources, and none are given", 'Give --data, JSONL rows {"input": …, "output": …}.'
+        )
+    if tokenizer is None:
+        raise CheckpointError("this model has no tokenizer.json to read sources with", "Put it into its folder.")
+    return evaluation_rows(arguments.data, tokenizer, longest, arguments.split, arguments.revision)
+
+
+def sample_count(asked: int | None, rows: int) -> int:
+    """Texts to write. Raises UsageError for none, or more than there are rows."""
+    if asked is not None and asked < 1:
+        raise UsageError(f"--samples is {asked}", "Give at least 1.")
+    if not rows:
+        return SAMPLES if asked is None else asked
+    if asked is not None and asked > rows:
+        raise UsageError(f"--samples is {asked}, --data has {rows} rows", "Give fewer, or leave it out for all rows.")
+    return rows if asked is None else asked
+
+
+def measures(arguments: Arguments, tokenizer: tokenizers.Tokenizer | None, conditional: bool) -> Measures:
+    """Raises UsageError for metrics that cannot be taken, and what opening the judge raises."""
+    possible = {"bleu", "rouge"} if conditional else set()
+    possible |= {"gen_ppl"} if arguments.judge else set()
+    possible |= {"memorisation"} if arguments.training else set()
+    metrics = choose_metrics(arguments.metrics, possible)
+    if arguments.metrics is None and not arguments.judge and jax.process_index() == 0:
+        say("there is no --judge, so Gen. PPL is left out")
+
+    def tokens(texts):
+        if tokenizer is None:
+            return [text.split() for text in texts]
+        return [each.ids for each in tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+    return Measures(
+        metrics,
+        tokens,
+        load_judge(arguments.judge) if arguments.judge and "gen_ppl" in metrics else None,
+        [row[-1] for row in read_corpus(arguments.training)] if arguments.training else [],
+    )
+
+
+def real_texts(name: Path, tokenizer: tokenizers.Tokenizer | None) -> list[str]:
+    """The texts, or the targets of pairs, of a corpus file or a dataset of token ids. Raises what reading them does."""
+    if name.is_file():
+        return [row[-1] for row in read_corpus(name)]
+    if tokenizer is None:
+        raise CheckpointError(f"this model has no tokenizer.json to read {name} with", "Give a file of texts.")
+    return [row.reference for row in evaluation_rows(name, tokenizer, 0)]
+
+
+def default_out(checkpoint: Path) -> Path:
+    """`evaluation` in the training's output folder, or in the folder of a model that stands alone."""
+    if CHECKPOINT.fullmatch(checkpoint.name):
+        return checkpoint.parent.parent / "evaluation"
+    return (checkpoint.parent if checkpoint.name == "model" else checkpoint) / "evaluation"
+
+
+def line(row: Row) -> str:
+    """The figures of a row, those of held-out text in brackets."""
+    shown = [f"n {row['n']}"]
+    for name, value in row.items():
+        if isinstance(value, float) and not name.startswith("held_out_") and name not in FIELDS:
+            real = row.get(f"held_out_{name}")
+            shown.append(f"{name} {value:.4g}" + (f" [held-out {real:.4g}]" if isinstance(real, float) else ""))
+    return f"{row['combination']}: {', '.join(shown)}"
+
+
+FIELDS = set(asdict(Sampling()))

@@ -1,0 +1,121 @@
+"""The texts of an evaluation, batch by batch on all devices, of which only the missing ones are written."""
+
+import hashlib
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh
+
+from elf.data.evaluation_rows import EvaluationRow
+from elf.errors import UsageError
+from elf.evaluation.evaluated_model import fingerprint
+from elf.evaluation.first_process import from_first_process
+from elf.evaluation.generation_file import GenerationFile
+from elf.evaluation.sampling_grid import Sampling
+from elf.network.trained_model import TrainedModel
+from elf.progress import ticker
+from elf.sampling.batch_sampler import BatchSampler
+from elf.sampling.options import text_reader
+
+
+class Generated(NamedTuple):
+    texts: list[str]
+    seconds: float
+    """Over all sessions, compilation included."""
+
+
+@dataclass
+class Generator:
+    """A model and what its texts depend on besides the way to sample."""
+
+    model: TrainedModel
+    rows: list[EvaluationRow]
+    """Sources of conditional models, else empty."""
+    mesh: Mesh
+    batch_size: int
+    compute_dtype: str
+    rng_processes: int
+    rng_devices: int
+    samplers: dict[int, BatchSampler] = field(default_factory=dict)
+    """By length of text; each holds the weights on the devices."""
+
+    def __post_init__(self) -> None:
+        self.read = text_reader(self.model)
+        self.weights = fingerprint(self.model.params)
+        digest = hashlib.sha256()
+        for row in self.rows:
+            digest.update(repr((row.id, row.source_ids.tolist())).encode())
+        self.sources = digest.hexdigest()[:16] if self.rows else None
+
+    def check(self, sampling: Sampling) -> None:
+        """Raises UsageError for what this model cannot do, and what BatchSampler raises."""
+        self._sampler(sampling)
+        if sampling.cfg != 1 and not self.rows:
+            raise UsageError(f"cfg is {sampling.cfg:g}", "This model has no source to guide by: leave cfg at 1.")
+
+    def settings(self, sampling: Sampling, position: int) -> dict[str, Any]:
+        """All that decides the texts: with the same settings they are the same."""
+        return {
+            "model": self.model.name,
+            "weights": self.weights,
+            **asdict(sampling),
+            "length": sampling.length_for(self.model, UsageError),
+            "position": position,
+            "batch_size": self.batch_size,
+            "rng_processes": self.rng_processes,
+            "rng_devices": self.rng_devices,
+            "compute_dtype": self.compute_dtype,
+            "sources": self.sources,
+        }
+
+    def texts(self, sampling: Sampling, position: int, samples: int, folder: Path) -> Generated:
+        """The first `samples` texts of the way at `position`, kept in `folder`; every process must call this alike.
+
+        Raises OutputExistsError where the folder holds texts made in another way.
+        """
+        ids = [row.id for row in self.rows[:samples]] or [*range(samples)]
+        epoch, step = checkpoint_of(self.model)
+        file = None
+        if jax.process_index() == 0:
+            file = GenerationFile(folder, epoch, step, self.settings(sampling, position), ids)
+        texts = from_first_process([*file.texts] if file else [])
+        tick = ticker(f"{folder.name}: texts", samples)
+        while len(texts) < samples:
+            batch, there = divmod(len(texts), self.batch_size)
+            begin = time.monotonic()
+            sources = None
+            if self.rows:
+                # Beyond the last row come the first ones again: they fill the batch, and are not kept.
+                numbers = range(batch * self.batch_size, (batch + 1) * self.batch_size)
+                sources = [self.rows[number % len(self.rows)].source_ids.tolist() for number in numbers]
+            tokens = self._sampler(sampling).write(
+                sampling.settings(), sampling.cfg, config=position, batch=batch, sources=sources
+            )
+            new = [self.read(row) for row in tokens[there : samples - batch * self.batch_size]]
+            texts += new
+            if file:
+                file.append(new, time.monotonic() - begin)
+            tick(len(texts))
+        return Generated(texts, from_first_process(file.seconds if file else 0.0))
+
+    def _sampler(self, sampling: Sampling) -> BatchSampler:
+        length = sampling.length_for(self.model, UsageError)
+        if length not in self.samplers:
+            self.samplers[length] = BatchSampler(
+                self.model,
+                self.mesh,
+                self.batch_size,
+                length,
+                compute_dtype=self.compute_dtype,
+                processes=self.rng_processes,
+                devices=self.rng_devices,
+            )
+        return self.samplers[length]
+
+
+def checkpoint_of(model: TrainedModel) -> tuple[int, int]:
+    """Epoch and step that a model was trained for; 0 where it does not say."""
+    return int(model.training.get("epoch", 0)), int(model.training.get("steps", 0))

@@ -1,0 +1,47 @@
+"""`metrics.jsonl` of an evaluation: one row for each way to sample and each checkpoint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from elf.errors import OutputExistsError
+
+Row = dict[str, Any]
+
+KEY = ("combination", "epoch", "step")
+"""What makes two rows the same one, measured again."""
+
+
+class MetricsFile:
+    """Raises OutputExistsError for a file that is none of an evaluation, such as a training's own metrics.jsonl."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.rows: list[Row] = []
+        if path.is_file():
+            try:
+                self.rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+                known = all(name in row for row in self.rows for name in KEY)
+            except (OSError, ValueError, TypeError):
+                known = False
+            if not known:
+                raise OutputExistsError(
+                    f"{path} is there, and no evaluation wrote it", "Choose another --out: a folder for evaluations."
+                )
+
+    def find(self, like: Row) -> Row | None:
+        """The row that agrees with `like` in everything that `like` names."""
+        like = json.loads(json.dumps(like))
+        return next((row for row in self.rows if all(row.get(name) == value for name, value in like.items())), None)
+
+    def put(self, row: Row) -> None:
+        """In place of the row of the same key, or at the end."""
+        before = self.find({name: row[name] for name in KEY})
+        if before is None:
+            self.rows.append(row)
+        else:
+            self.rows[self.rows.index(before)] = row
+        beside = self.path.with_suffix(".jsonl.new")
+        beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows), encoding="utf-8")
+        # In one step: being killed leaves the old file or the new one.
+        beside.replace(self.path)

@@ -1,0 +1,289 @@
+"""`elf evaluate`: the texts are the sampler's, killing it changes nothing, and the figures are those of other code."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import pytest
+import sacrebleu
+from conftest import stories
+from test_perplexity import make_judge
+
+from elf.cli import main
+from elf.data.tokenizer import load_tokenizer
+from elf.devices import make_mesh
+from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError, OutputExistsError
+from elf.evaluation import evaluate
+from elf.evaluation.evaluated_model import open_evaluated, read_averaged
+from elf.evaluation.generation_file import GenerationFile
+from elf.evaluation.judge import save_judge
+from elf.network.make_random import TINY, random_model
+from elf.network.trained_model import TrainedModel, load_trained_model, save_trained_model
+from elf.sampling.batch_sampler import BatchSampler
+from elf.sampling.options import text_reader
+from elf.sampling.sampler import SamplerSettings
+from elf.training.checkpoint import Checkpoints
+from elf.training.step import TrainState
+
+SMALL = replace(TINY, depth=1, max_length=8, vocabulary_size=60)
+CONDITIONAL = replace(SMALL, max_input_length=4)
+FEW = ("--samples", "10", "--batch-size", "4", "steps=2", "seed=3")
+NAME = "00_sde_2_gamma1.5_w3_seed3"
+
+
+def written(folder: Path, model: TrainedModel) -> Path:
+    model.training = {"steps": 40, "epoch": 2.5}
+    save_trained_model(model, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Path:
+    return written(tmp_path_factory.mktemp("run") / "model", random_model(SMALL, tokenizer=tokenizer_file))
+
+
+@pytest.fixture(scope="module")
+def conditional(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Path:
+    return written(tmp_path_factory.mktemp("run") / "model", random_model(CONDITIONAL, tokenizer=tokenizer_file))
+
+
+def texts_of(out: Path, name: str = NAME) -> Path:
+    return out / name / "all_generated_2_40.jsonl"
+
+
+@pytest.fixture(scope="module")
+def whole(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluation that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole")
+    assert main(["evaluate", str(plain), *FEW, "--out", str(out)]) == 0
+    return out
+
+
+def rows_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_texts_are_those_of_the_sampler_in_the_official_shape(plain: Path, whole: Path) -> None:
+    model = load_trained_model(plain)
+    sampler = BatchSampler(model, make_mesh(), 4, 8)
+    batches = [sampler.write(SamplerSettings(steps=2, seed=3), batch=batch) for batch in range(3)]
+    expected = [*map(text_reader(model), np.concatenate(batches))][:10]
+    assert rows_of(texts_of(whole)) == [{"id": id, "generated": text} for id, text in enumerate(expected)]
+    assert len({*expected}) == 10
+
+    [row] = rows_of(whole / "metrics.jsonl")
+    assert (row["n"], row["epoch"], row["step"], row["steps"], row["seed"]) == (10, 2, 40, 2, 3)
+    assert row["seconds"] > 0 and row["samples_per_second"] == pytest.approx(10 / row["seconds"], rel=0.01)
+    tokens = [load_tokenizer(model.tokenizer).encode(text, add_special_tokens=False).ids for text in expected]
+    entropies = [-sum(n / len(ids) * math.log(n / len(ids)) for n in map(ids.count, {*ids})) for ids in tokens]
+    assert row["entropy"] == pytest.approx(np.mean(entropies)) and row["entropy_tokens"] == "model"
+    assert "gen_ppl" not in row and "bleu" not in row
+
+
+def test_what_is_finished_is_not_done_again(plain: Path, whole: Path, monkeypatch, capsys) -> None:
+    before = (whole / "metrics.jsonl").read_bytes()
+    monkeypatch.setattr(BatchSampler, "write", lambda *_, **__: pytest.fail("sampled again"))
+    assert main(["evaluate", str(plain), *FEW, "--out", str(whole)]) == 0
+    assert "already done" in capsys.readouterr().err
+    # Other figures of the same texts, and figures of fewer of them, need no sampling either.
+    assert main(["evaluate", str(plain), *FEW, "--out", str(whole), "--metrics", "distinct"]) == 0
+    [row] = rows_of(whole / "metrics.jsonl")
+    assert "distinct1" in row and "entropy" not in row
+    assert main(["evaluate", str(plain), *FEW, "--out", str(whole), "--samples", "3"]) == 0
+    assert rows_of(whole / "metrics.jsonl")[0]["n"] == 3 and len(rows_of(texts_of(whole))) == 10
+    (whole / "metrics.jsonl").write_bytes(before)
+
+
+def test_more_samples_go_on_after_the_ones_that_are_there(plain: Path, whole: Path, tmp_path: Path) -> None:
+    assert main(["evaluate", str(plain), *FEW, "--samples", "6", "--out", str(tmp_path)]) == 0
+    assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 0
+    assert texts_of(tmp_path).read_bytes() == texts_of(whole).read_bytes()
+
+
+def test_other_settings_in_the_same_folder_are_refused_by_name(
+    plain: Path, whole: Path, tmp_path: Path, capsys
+) -> None:
+    evaluate_whole = ["evaluate", str(plain), *FEW, "--out", str(whole)]
+    for words, name in [
+        (("schedule=uniform",), "schedule logit_normal, not uniform"),
+        (("--batch-size", "5"), "batch_size 4, not 5"),
+        (("--rng-devices", "2"), "rng_devices 1, not 2"),
+    ]:
+        assert main([*evaluate_whole, *words]) == 2
+        said = capsys.readouterr().err
+        assert "OutputExistsError" in said and name in said
+    other = written(tmp_path / "other", random_model(SMALL, seed=1, tokenizer=plain / "tokenizer.json"))
+    assert main(["evaluate", str(other), *evaluate_whole[2:]]) == 2
+    assert "weights" in capsys.readouterr().err
+
+
+def test_killed_on_four_devices_it_goes_on_on_one(plain: Path, tmp_path: Path) -> None:
+    """The same file as without being killed: the random numbers are those of the devices asked for."""
+    derived = ["--rng-processes", "1", "--rng-devices", "4"]
+    out = tmp_path / "killed"
+    command = ["evaluate", str(plain), *FEW, *derived]
+    # Far more texts than it gets to write.
+    command_line = [sys.executable, "-m", "elf.cli", *command, "--samples", "100000", "--out", str(out)]
+    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
+    with subprocess.Popen(command_line, env=os.environ | {"XLA_FLAGS": flags}, stderr=subprocess.PIPE) as process:
+        give_up = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < give_up:
+            if texts_of(out).is_file() and texts_of(out).stat().st_size:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        assert texts_of(out).is_file(), process.stderr and process.stderr.read()
+    # As if the write had been cut: the last row of the second batch lacks its end.
+    lines = texts_of(out).read_bytes().splitlines(keepends=True)
+    texts_of(out).write_bytes(b"".join(lines[:7])[:-5])
+    assert main([*command, "--out", str(out)]) == 0
+    assert main([*command, "--out", str(tmp_path / "whole")]) == 0
+    assert texts_of(out).read_bytes() == texts_of(tmp_path / "whole").read_bytes()
+    assert len(rows_of(texts_of(out))) == 10
+
+
+def test_sources_are_translated_row_by_row(conditional: Path, tmp_path: Path) -> None:
+    pairs = [(stories()[i], stories()[-i - 1]) for i in range(6)]
+    data = tmp_path / "data.jsonl"
+    data.write_text(
+        "".join(json.dumps({"id": f"r{i}", "input": a, "output": b}) + "\n" for i, (a, b) in enumerate(pairs))
+    )
+    arguments = ["evaluate", str(conditional), "--data", str(data), "--batch-size", "4", "--out", str(tmp_path / "out")]
+    settings = ["method=ode", "steps=2", "cfg=2", "self_cond_cfg=1", "seed=3"]
+    assert main([*arguments, *settings]) == 0
+
+    model = load_trained_model(conditional)
+    tokenizer = load_tokenizer(model.tokenizer)
+    sources = [tokenizer.encode(source).ids[:4] for source, _ in pairs]
+    sampler = BatchSampler(model, make_mesh(), 4, 4)
+    ode = SamplerSettings(steps=2, method="ode", self_cond_scale=1.0, seed=3)
+    tokens = [
+        *sampler.write(ode, 2.0, batch=0, sources=sources[:4]),
+        # The last batch is filled with the first rows.
+        *sampler.write(ode, 2.0, batch=1, sources=[*sources[4:], *sources[:2]])[:2],
+    ]
+    texts = [*map(text_reader(model), tokens)]
+    rows = rows_of(texts_of(tmp_path / "out", "00_ode_2_w1_cfg2_seed3"))
+    assert rows == [{"id": f"r{i}", "generated": text} for i, text in enumerate(texts)]
+    [row] = rows_of(tmp_path / "out" / "metrics.jsonl")
+    bleu = sacrebleu.corpus_bleu(texts, [[target for _, target in pairs]], lowercase=True, use_effective_order=True)
+    assert row["bleu"] == pytest.approx(bleu.score) and row["n"] == 6
+    assert {"rouge1", "rouge2", "rougeL", "entropy", "cfg"} <= row.keys()
+
+
+def test_a_judge_and_held_out_text_beside(plain: Path, whole: Path, tmp_path: Path, tokenizer_file: Path) -> None:
+    judge = make_judge(tokenizer_file, scale=0.0)
+    judge.facts["held_out"] = {"perplexity": 12.5}
+    save_judge(tmp_path / "judge", judge, tokenizer_file)
+    real = tmp_path / "real.json"
+    real.write_text(json.dumps(stories()))
+    options = ["--judge", str(tmp_path / "judge"), "--held-out", str(real), "--training", str(real)]
+    assert main(["evaluate", str(plain), *FEW, *options, "--out", str(whole)]) == 0
+    [row] = rows_of(whole / "metrics.jsonl")
+    # A judge that knows nothing finds every token as likely as any other of the 60.
+    assert row["gen_ppl"] == pytest.approx(60) and row["held_out_gen_ppl"] == pytest.approx(60)
+    assert row["judge_held_out_ppl"] == 12.5 and row["entropy_tokens"] == "judge"
+    # Real text is cut to the eight tokens that this model may write, and is all copied from itself.
+    assert row["held_out_n"] == 10 and row["held_out_tokens_mean"] <= 8
+    assert row["held_out_nearest_overlap"] > 0.2 > row["nearest_overlap"]
+
+
+def test_a_checkpoint_of_a_training_is_read_itself(plain: Path, tmp_path: Path) -> None:
+    model = load_trained_model(plain)
+    save_trained_model(model, tmp_path / "model")
+    doubled = {name: 2 * value for name, value in model.params.items()}
+    state = TrainState(jax.device_put(model.params), jax.device_put(doubled), optax.adam(1e-3).init(model.params))
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=5)
+    for step in (40, 50):
+        checkpoints.save(step, {"state": state, "seconds": np.zeros(())})
+    checkpoints.close()
+    unfinished = tmp_path / "checkpoints" / "checkpoint_60.orbax-checkpoint-tmp-1"
+    unfinished.mkdir()
+
+    newest = open_evaluated(tmp_path)
+    assert newest.training["steps"] == 50 and unfinished.is_dir()
+    np.testing.assert_array_equal(newest.params["proj_kernel"], 2 * model.params["proj_kernel"])
+    # The model folder is of step 40: it is taken for that checkpoint.
+    assert (
+        open_evaluated(tmp_path / "checkpoints" / "checkpoint_40").params["proj_kernel"] == model.params["proj_kernel"]
+    ).all()
+    with pytest.raises(CheckpointError, match="checkpoint_70"):
+        open_evaluated(tmp_path / "checkpoints" / "checkpoint_70")
+    newest_folder = tmp_path / "checkpoints" / "checkpoint_50"
+    with pytest.raises(CheckpointMismatchError, match="blocks_1"):
+        read_averaged(newest_folder, replace(SMALL, depth=2))
+    (newest_folder / "default" / "_METADATA").write_text("{")
+    with pytest.raises(CheckpointError, match="checkpoint_50 cannot be read"):
+        open_evaluated(tmp_path)
+    with pytest.raises(CheckpointError, match="neither a model nor a checkpoint"):
+        open_evaluated(tmp_path / "model" / "nothing")
+
+
+def test_a_file_cut_anywhere_is_completed_to_the_same_bytes(tmp_path: Path) -> None:
+    texts = ["Ä kite", "", 'said "yes"\nand left']
+    settings = {"steps": 4, "gamma": 1.5}
+    file = GenerationFile(tmp_path, 1, 2, settings, [7, "b", 9])
+    file.append(texts[:2], 1.5)
+    file.append(texts[2:], 1.5)
+    content = file.path.read_bytes()
+    assert [json.loads(line)["id"] for line in content.splitlines()] == [7, "b", 9]
+    for cut in range(len(content) + 1):
+        file.path.write_bytes(content[:cut])
+        resumed = GenerationFile(tmp_path, 1, 2, settings, [7, "b", 9])
+        assert resumed.texts == texts[: content[:cut].count(b"\n")] and resumed.seconds >= 3
+        resumed.append(texts[len(resumed.texts) :], 0)
+        assert file.path.read_bytes() == content
+
+
+def test_output_of_others_is_not_touched(tmp_path: Path, plain: Path, capsys) -> None:
+    (tmp_path / "all_generated_0_0.jsonl").write_text("{}\n")
+    with pytest.raises(OutputExistsError, match=r"settings_0_0\.json"):
+        GenerationFile(tmp_path, 0, 0, {}, [0])
+    (tmp_path / "metrics.jsonl").write_text('{"step": 20, "loss": 0.5}\n')
+    assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 2
+    assert "no evaluation wrote it" in capsys.readouterr().err
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 20, "loss": 0.5}\n'
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's always full device")
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    (tmp_path / "all_generated_0_0.jsonl").symlink_to("/dev/full")
+    file = GenerationFile(tmp_path, 0, 0, {}, [0])
+    with pytest.raises(DiskFullError, match="No space left"):
+        file.append(["text"], 1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "said"),
+    [
+        ("plain", ["cfg=2"], "no source to guide by"),
+        ("plain", ["--data", "x.jsonl"], "without a source"),
+        ("plain", ["--metrics", "gen_ppl"], "needs a --judge"),
+        ("plain", ["--metrics", "beauty"], "no metric 'beauty'"),
+        ("plain", ["--samples", "0"], "--samples is 0"),
+        ("plain", ["--batch-size", "6", "--rng-devices", "4"], "6 rows does not split into 1 × 4"),
+        ("plain", ["length=9"], "writes 1 to 8 tokens"),
+        ("plain", ["stepz=4"], "no field stepz"),
+        ("conditional", [], "none are given"),
+    ],
+)
+def test_bad_input_is_named_before_anything_is_written(request, tmp_path, capsys, kind, words, said) -> None:
+    model = request.getfixturevalue(kind)
+    assert main(["evaluate", str(model), "--out", str(tmp_path / "out"), "steps=2", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_goes_beside_the_model_of_a_training() -> None:
+    places = {"runs/a": "runs/a", "runs/a/model": "runs/a", "runs/a/checkpoints/checkpoint_5": "runs/a", "my": "my"}
+    for checkpoint, folder in places.items():
+        assert evaluate.default_out(Path(checkpoint)) == Path(folder) / "evaluation"
