@@ -1,5 +1,6 @@
 """`elf plan`: bytes per device against hand formulas, the compiled step on simulated devices, and what is refused."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -147,6 +148,21 @@ def test_the_step_is_compiled_for_simulated_devices(tmp_path: Path) -> None:
         # Weights are gathered over fsdp, gradients summed over all.
         assert branch["collectives"]["all-gather"]["count"] > 0
         assert branch["collectives"]["all-reduce"]["bytes"] > report["estimate"]["params"] / 2
+
+
+def test_the_step_is_compiled_by_the_tpus_compiler_where_it_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "tiny.yml"
+    config.write_text(TINY)
+    code = main(["plan", "--config", str(config), "--topology", "v5e:2x2", "--json"])
+    printed = capsys.readouterr()
+    if importlib.util.find_spec("libtpu") is None:
+        assert code == 2 and "pip install 'jax[tpu]" in printed.err
+        return
+    report = json.loads(printed.out)
+    assert code == 0 and report["devices"] == 4 and report["limit"] == 16e9
+    assert all(branch["seconds"] > 0 for branch in report["compiled"].values())
 
 
 def test_collectives_are_read_from_hlo() -> None:

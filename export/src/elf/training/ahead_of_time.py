@@ -25,10 +25,18 @@ UNOPTIMISED = {"xla_backend_optimization_level": 0}
 """For simulated devices: memory and communication are settled before machine code is made, which nobody will run."""
 
 
+WITHOUT_A_TPU = {
+    "TPU_SKIP_MDS_QUERY": "1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_ACCELERATOR_TYPE": "v5p-8",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+}
+"""For libtpu, which otherwise asks this machine for the facts of a TPU host, and wants to be the only one there."""
+
+
 def simulated_devices(count: int) -> list[jax.Device]:
     """Raises UsageError where this process has already begun to use fewer."""
     try:
-        jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError:
         pass  # JAX is running; what it has may do.
@@ -45,17 +53,18 @@ def tpu_devices(topology: str) -> list[jax.Device]:
     """
     from jax.experimental import topologies
 
-    # There is no TPU host here whose facts libtpu could ask for.
-    os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
+    for name, value in WITHOUT_A_TPU.items():
+        os.environ.setdefault(name, value)
     # In v4 and v5p the two cores of a chip are one device.
     megacore = {"chip_config_name": "megacore"} if topology.startswith(("v4:", "v5p:")) else {}
     try:
         return list(topologies.get_topology_desc(topology, platform="tpu", **megacore).devices)
     except (RuntimeError, ValueError, NotImplementedError) as error:
-        raise UsageError(
-            f"{topology} cannot be compiled for: {str(error).splitlines()[0]}",
-            f"Install the compiler that belongs to this JAX: pip install 'jax[tpu]=={jax.__version__}'.",
-        ) from error
+        said = str(error).splitlines()[0]
+        action = "Give a slice that exists, such as v5p:4x4x2 or v5e:2x4."
+        if "not installed" in said:
+            action = f"Install the compiler that belongs to this JAX: pip install 'jax[tpu]=={jax.__version__}'."
+        raise UsageError(f"{topology} cannot be compiled for: {said}", action) from error
 
 
 def compile_branch(config: TrainConfig, encoder: T5Config, mesh: Mesh, decode: bool) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 from jax.sharding import Mesh
 
 from elf.config import T5Config
@@ -63,6 +64,8 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    # A TPU or GPU of this machine has nothing to do here, and may be busy.
+    jax.config.update("jax_platforms", "cpu")
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     if arguments.fsdp is not None:
         config = dataclasses.replace(config, fsdp=arguments.fsdp)
