@@ -3,6 +3,7 @@
 Either for devices simulated on this machine's CPU, or, where libtpu is installed, by the TPU's own compiler.
 """
 
+import contextlib
 import os
 from dataclasses import asdict
 from typing import Any
@@ -36,10 +37,9 @@ WITHOUT_A_TPU = {
 
 def simulated_devices(count: int) -> list[jax.Device]:
     """Raises UsageError where this process has already begun to use fewer."""
-    try:
+    # Refused where JAX is running already; the devices it has may do.
+    with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", count)
-    except RuntimeError:
-        pass  # JAX is running; what it has may do.
     devices = jax.devices("cpu")
     if len(devices) < count:
         raise UsageError(f"this process has {len(devices)} of {count} simulated devices", "Run the command by itself.")
