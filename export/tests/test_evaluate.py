@@ -107,6 +107,12 @@ def test_more_samples_go_on_after_the_ones_that_are_there(plain: Path, whole: Pa
     assert main(["evaluate", str(plain), *FEW, "--samples", "6", "--out", str(tmp_path)]) == 0
     assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 0
     assert texts_of(tmp_path).read_bytes() == texts_of(whole).read_bytes()
+    # Rows that are lost after all are written again too, and measured.
+    os.truncate(texts_of(tmp_path), 100)
+    assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 0
+    assert texts_of(tmp_path).read_bytes() == texts_of(whole).read_bytes()
+    [row] = rows_of(tmp_path / "metrics.jsonl")
+    assert row["entropy"] == rows_of(whole / "metrics.jsonl")[0]["entropy"]
 
 
 def test_other_settings_in_the_same_folder_are_refused_by_name(
@@ -281,6 +287,11 @@ def test_bad_input_is_named_before_anything_is_written(request, tmp_path, capsys
     assert main(["evaluate", str(model), "--out", str(tmp_path / "out"), "steps=2", *words]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_how_many_texts_are_written() -> None:
+    asked_and_rows = [(None, 0), (None, 6), (4, 0), (4, 6), (1000, 6)]
+    assert [evaluate.sample_count(*each) for each in asked_and_rows] == [1000, 6, 4, 4, 6]
 
 
 def test_output_goes_beside_the_model_of_a_training() -> None:

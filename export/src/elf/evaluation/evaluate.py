@@ -46,7 +46,8 @@ class Arguments(RunArguments):
     sampling: Path | None = None
     """YAML of sampling settings, see configs/sampling; the sampler's defaults unless given."""
     samples: int | None = None
-    """Texts for each way to sample; 1,000 unless given, or one for each row of --data."""
+    """Texts for each way to sample; 1,000 unless given. For conditional models at most, and unless given, one for each
+    row of --data."""
     data: str | None = None
     """For conditional models: sources and references, JSONL of input and output, or a dataset on disk or the hub."""
     split: str | None = None
@@ -57,6 +58,8 @@ class Arguments(RunArguments):
     """Rows at a time, over all devices; 16 for each unless given. Other sizes draw other random numbers."""
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
     """Of matrix products; sums, norms and softmax are float32."""
+    fsdp: int = 1
+    """Devices that share one copy of the weights."""
     rng_processes: int | None = None
     """Hosts that the official random numbers are derived for; as many as processes run unless given."""
     rng_devices: int | None = None
@@ -96,7 +99,7 @@ class Evaluation:
         self.arguments = arguments
         model = open_evaluated(arguments.checkpoint, arguments.config)
         tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
-        mesh = make_mesh()
+        mesh = make_mesh(arguments.fsdp)
         self.generator = Generator(
             model,
             conditional_rows(arguments, model, tokenizer),
@@ -121,11 +124,12 @@ class Evaluation:
         epoch, step = checkpoint_of(self.generator.model)
         settings = self.generator.settings(sampling, position)
         wanted = {"combination": name, "epoch": epoch, "step": step, **settings, "n": self.samples, **self._inputs()}
+        texts, seconds, new = self.generator.texts(sampling, position, self.samples, self.out / name)
         row = from_first_process(self.file.find(wanted))
-        if row is not None:
-            say(f"{name}: already done")
+        if row is not None and not new:
+            if jax.process_index() == 0:
+                say(f"{name}: already done")
             return row
-        texts, seconds = self.generator.texts(sampling, position, self.samples, self.out / name)
         references = [row.reference for row in self.generator.rows[: self.samples]] or None
         figures = self.measures.of(texts, references)
         beside = {f"held_out_{figure}": value for figure, value in self._held_out(settings["length"]).items()}
@@ -181,14 +185,10 @@ def conditional_rows(
 
 
 def sample_count(asked: int | None, rows: int) -> int:
-    """Texts to write. Raises UsageError for none, or more than there are rows."""
+    """Texts to write; `rows` are those of --data, 0 without. Raises UsageError for none."""
     if asked is not None and asked < 1:
         raise UsageError(f"--samples is {asked}", "Give at least 1.")
-    if not rows:
-        return SAMPLES if asked is None else asked
-    if asked is not None and asked > rows:
-        raise UsageError(f"--samples is {asked}, --data has {rows} rows", "Give fewer, or leave it out for all rows.")
-    return rows if asked is None else asked
+    return min(rows, asked or rows) if rows else asked or SAMPLES
 
 
 def measures(arguments: Arguments, tokenizer: tokenizers.Tokenizer | None, conditional: bool) -> Measures:

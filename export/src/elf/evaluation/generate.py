@@ -25,6 +25,8 @@ class Generated(NamedTuple):
     texts: list[str]
     seconds: float
     """Over all sessions, compilation included."""
+    new: int
+    """Of the texts, those that were not there before."""
 
 
 @dataclass
@@ -82,7 +84,9 @@ class Generator:
         if jax.process_index() == 0:
             file = GenerationFile(folder, epoch, step, self.settings(sampling, position), ids)
         texts = from_first_process([*file.texts] if file else [])
-        tick = ticker(f"{folder.name}: texts", samples)
+        before = len(texts)
+        # One process is enough to say how far it is.
+        tick = ticker(f"{folder.name}: texts", samples) if file else lambda done: None
         while len(texts) < samples:
             batch, there = divmod(len(texts), self.batch_size)
             begin = time.monotonic()
@@ -99,7 +103,7 @@ class Generator:
             if file:
                 file.append(new, time.monotonic() - begin)
             tick(len(texts))
-        return Generated(texts, from_first_process(file.seconds if file else 0.0))
+        return Generated(texts, from_first_process(file.seconds if file else 0.0), len(texts) - before)
 
     def _sampler(self, sampling: Sampling) -> BatchSampler:
         length = sampling.length_for(self.model, UsageError)
