@@ -361,6 +361,17 @@ def test_the_published_rounds_are_the_default() -> None:
     assert recommended_sampler(16) == {"steps": 16, "method": "sde", "gamma": 2.0, "self_cond_cfg": 2.0}
 
 
+def test_the_shipped_experiments_have_the_published_values(teacher: Path) -> None:
+    configs = Path(__file__).parents[1] / "configs"
+    for name in ("owt-elf-b-pd", "stories-fast"):
+        settings, _ = load_distill_config(configs / f"{name}.yml", (f"teacher={teacher}",))
+        assert settings.name == name and settings.plan() == config().plan()
+        assert settings.flow.decoder_prob == 0.2 and settings.optimizer.optimizer == "muon"
+    settings, _ = load_distill_config(configs / "owt-elf-b-pd.yml", (f"teacher={teacher}",))
+    assert (settings.epochs, settings.batch_size, settings.ema_decay) == (1, 512, 0.9999)
+    assert (settings.optimizer.blr, settings.optimizer.warmup_epochs) == (0.001, 0.1)
+
+
 def test_a_dataset_of_another_task_is_refused(teacher: Path) -> None:
     texts = Ragged.from_rows([[3, 4]])
     model = load_trained_model(teacher / "model")
