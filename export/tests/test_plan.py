@@ -94,6 +94,11 @@ def test_remat_keeps_the_input_of_every_block() -> None:
     # Without, at least the weights of the attention, (heads, S, S) a row in bfloat16.
     assert per_block("none") > rows * 2 * S * S * 2 + rows * S * H * 4
     assert per_block("blocks") < per_block("dots") < per_block("none")
+    elf = ElfConfig(depth=2, hidden_size=H, heads=2, latent_size=32, vocabulary_size=100, max_length=52)
+    whole, again = (
+        estimate(training(elf, batch_size=2, remat=remat), 1, T5Config(d_model=32)) for remat in ("none", "blocks")
+    )
+    assert whole.remade == 0 and again.remade == (whole.kept - again.kept) // 2
     assert kept(1, "none", 4) == pytest.approx(2 * kept(1, "none", 2), rel=0.01)
 
 
@@ -101,7 +106,7 @@ def test_a_training_too_large_is_refused_with_what_would_help(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "large.yml"
-    config.write_text(TINY.replace("max_length: 16", "max_length: 512"))
+    config.write_text(TINY.replace("depth: 1", "depth: 4").replace("max_length: 16", "max_length: 256"))
     words = ["plan", "--config", str(config), "--devices", "4"]
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["estimate"]

@@ -16,7 +16,7 @@ from elf.config import T5Config
 from elf.devices import AXES, state_shardings
 from elf.network.encoder import abstract_encoder
 from elf.network.model import abstract_elf
-from elf.network.modules import Params
+from elf.network.modules import Params, Remat
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.step import TrainStep, flow_objective, make_train_step
 from elf.training.train_config import Resolved, TrainConfig
@@ -35,6 +35,8 @@ class Estimate(NamedTuple):
     """Token ids, latents and noise of this device's rows."""
     kept: int
     """For the backward pass: of one part of the batch, in the costlier of the two branches."""
+    remade: int
+    """What is not kept but computed again: of the one block whose backward pass is running."""
 
     @property
     def total(self) -> int:
@@ -63,6 +65,12 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     rows = config.batch_size // devices
     positions = rows * config.elf.max_length
     params = device_bytes(state.params)
+
+    def kept(remat: Remat) -> int:
+        plain = dataclasses.replace(config, remat=remat)
+        return max(kept_for_backward(plain, rows // config.accumulation, decode) for decode in (False, True))
+
+    kept_bytes = kept(config.remat)
     return Estimate(
         params=params,
         ema_params1=device_bytes(state.ema_params1),
@@ -71,7 +79,8 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
         gradient=2 * params,
         # ids int32 and real bool; x and ε float32.
         batch=positions * (4 + 1) + 2 * positions * config.elf.latent_size * 4,
-        kept=max(kept_for_backward(config, rows // config.accumulation, decode) for decode in (False, True)),
+        kept=kept_bytes,
+        remade=0 if config.remat == "none" else (kept("none") - kept_bytes) // config.elf.depth,
     )
 
 

@@ -37,6 +37,7 @@ ESTIMATE_ROWS = {
     "gradient": "gradient and update",
     "batch": "ids, latents, noise",
     "kept": "kept for the backward pass",
+    "remade": "computed again, one block",
     "total": "in all",
 }
 
