@@ -11,15 +11,16 @@ from conftest import stories
 from flax import nnx
 
 from elf.cli import main as cli
-from elf.data.dataset import open_dataset
+from elf.data.dataset import Ragged, TokenDataset, open_dataset
 from elf.data.pipeline import batch_at
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
-from elf.errors import ConfigError, DatasetError
+from elf.data.tokenizer import load_tokenizer
+from elf.errors import ConfigError, DatasetError, EmptyCorpusError
 from elf.evaluation.gpt2 import Gpt2
 from elf.evaluation.judge import load_judge
 from elf.evaluation.perplexity import gen_perplexity
-from elf.evaluation.train_judge import Arguments, command, main
+from elf.evaluation.train_judge import Arguments, command, held_out_texts, main
 from elf.network.modules import split
 from elf.training.optimizer import OptimizerConfig
 
@@ -119,6 +120,8 @@ def test_pairs_and_foreign_tokens_are_refused(arguments: Arguments, tokenizer_fi
         main(replace(arguments, heads=3, out=tmp_path / "out"))
     with pytest.raises(ConfigError, match="at least 1"):
         replace(arguments, steps=0)
+    with pytest.raises(EmptyCorpusError, match="no text"):
+        held_out_texts(TokenDataset(Ragged.from_rows([[], []])), load_tokenizer(tokenizer_file), 10)
 
 
 def test_the_command_line_names_a_missing_dataset(arguments: Arguments, tmp_path: Path, capsys) -> None:

@@ -22,7 +22,7 @@ from elf.data.dataset import TokenDataset, check_vocabulary, open_dataset
 from elf.data.pipeline import Shard, training_batches
 from elf.data.tokenizer import load_tokenizer
 from elf.devices import check_batch, global_rows, make_mesh, on_host, replicated
-from elf.errors import ConfigError, DatasetError
+from elf.errors import ConfigError, DatasetError, EmptyCorpusError
 from elf.evaluation.gpt2 import Gpt2, Gpt2Config
 from elf.evaluation.gpt2_tokenizer import end_of_text
 from elf.evaluation.judge import Judge, save_judge
@@ -98,7 +98,7 @@ def main(arguments: Arguments) -> None:
     optimizer = make_optimizer(arguments.optimizer, arguments.batch_size, arguments.steps)
 
     def loss_function(params: Params, ids: jax.Array, real: jax.Array) -> jax.Array:
-        # Row j holds n real tokens, then its end: tokens 1 … n are predicted, what fills the row is not.
+        # A row holds n real tokens, then its end: tokens 1 … n are predicted, what fills up the row is not.
         counts = jnp.arange(1, ids.shape[1]) <= real.sum(axis=1, keepdims=True)
         nll = bind(graphdef, params).next_token_nll(ids)
         return jnp.where(counts, nll, 0.0).sum() / counts.sum()
@@ -175,8 +175,11 @@ def window(dataset: TokenDataset, length: int | None) -> int:
 
 
 def held_out_texts(dataset: TokenDataset, tokenizer: Tokenizer, most: int) -> list[str]:
-    """The first rows as text, because as text they are judged, like generated ones."""
-    return [tokenizer.decode(dataset.input_ids[row].tolist()) for row in range(min(most, len(dataset)))]
+    """The first rows as text, because as text they are judged, like generated ones. Raises EmptyCorpusError."""
+    texts = [tokenizer.decode(dataset.input_ids[row].tolist()) for row in range(min(most, len(dataset)))]
+    if not any(texts):
+        raise EmptyCorpusError("the held-out dataset has no text", "Prepare it again from a corpus with text.")
+    return texts
 
 
 def command(arguments: Arguments) -> str:
