@@ -107,12 +107,24 @@ def test_more_samples_go_on_after_the_ones_that_are_there(plain: Path, whole: Pa
     assert main(["evaluate", str(plain), *FEW, "--samples", "6", "--out", str(tmp_path)]) == 0
     assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 0
     assert texts_of(tmp_path).read_bytes() == texts_of(whole).read_bytes()
-    # Rows that are lost after all are written again too, and measured.
+    # Rows that are lost after all are written again too.
     os.truncate(texts_of(tmp_path), 100)
     assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 0
     assert texts_of(tmp_path).read_bytes() == texts_of(whole).read_bytes()
     [row] = rows_of(tmp_path / "metrics.jsonl")
-    assert row["entropy"] == rows_of(whole / "metrics.jsonl")[0]["entropy"]
+    assert row["n"] == 10 and row["entropy"] == rows_of(whole / "metrics.jsonl")[0]["entropy"]
+
+
+def test_the_second_way_to_sample_has_the_random_numbers_of_the_second(plain: Path, tmp_path: Path) -> None:
+    words = ["--samples", "4", "--batch-size", "4", "steps=2", "seed=3", "self_cond_cfg=[3,2]"]
+    assert main(["evaluate", str(plain), *words, "--out", str(tmp_path)]) == 0
+    model = load_trained_model(plain)
+    settings = SamplerSettings(steps=2, seed=3, self_cond_scale=2.0)
+    tokens = BatchSampler(model, make_mesh(), 4, 8).write(settings, config=1)
+    rows = rows_of(texts_of(tmp_path, "01_sde_2_gamma1.5_w2_seed3"))
+    assert [row["generated"] for row in rows] == [*map(text_reader(model), tokens)]
+    combinations = [row["combination"] for row in rows_of(tmp_path / "metrics.jsonl")]
+    assert combinations == [NAME, "01_sde_2_gamma1.5_w2_seed3"]
 
 
 def test_other_settings_in_the_same_folder_are_refused_by_name(

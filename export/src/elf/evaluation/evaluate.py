@@ -124,9 +124,9 @@ class Evaluation:
         epoch, step = checkpoint_of(self.generator.model)
         settings = self.generator.settings(sampling, position)
         wanted = {"combination": name, "epoch": epoch, "step": step, **settings, "n": self.samples, **self._inputs()}
-        texts, seconds, new = self.generator.texts(sampling, position, self.samples, self.out / name)
+        texts, seconds = self.generator.texts(sampling, position, self.samples, self.out / name)
         row = from_first_process(self.file.find(wanted))
-        if row is not None and not new:
+        if row is not None:
             if jax.process_index() == 0:
                 say(f"{name}: already done")
             return row

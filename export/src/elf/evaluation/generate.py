@@ -25,8 +25,6 @@ class Generated(NamedTuple):
     texts: list[str]
     seconds: float
     """Over all sessions, compilation included."""
-    new: int
-    """Of the texts, those that were not there before."""
 
 
 @dataclass
@@ -84,7 +82,6 @@ class Generator:
         if jax.process_index() == 0:
             file = GenerationFile(folder, epoch, step, self.settings(sampling, position), ids)
         texts = from_first_process([*file.texts] if file else [])
-        before = len(texts)
         # One process is enough to say how far it is.
         tick = ticker(f"{folder.name}: texts", samples) if file else lambda done: None
         while len(texts) < samples:
@@ -103,7 +100,7 @@ class Generator:
             if file:
                 file.append(new, time.monotonic() - begin)
             tick(len(texts))
-        return Generated(texts, from_first_process(file.seconds if file else 0.0), len(texts) - before)
+        return Generated(texts, from_first_process(file.seconds if file else 0.0))
 
     def _sampler(self, sampling: Sampling) -> BatchSampler:
         length = sampling.length_for(self.model, UsageError)

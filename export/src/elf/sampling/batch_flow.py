@@ -82,7 +82,6 @@ def follow_flow(
             # Where a velocity counts both passes have the same z, so guiding x̂ guides v by the same formula.
             without = denoise(condition.hide(z), condition.hide(x_hat_prev), t, self_cond_scale)
             x_hat = without + scales.cfg * (x_hat - without)
-        # On the held positions x̂ = z, so v is 0 there.
         return hold(x_hat)
 
     def step(k: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -95,8 +94,9 @@ def follow_flow(
             fresh = noise(jax.vmap(jax.random.fold_in, (0, None))(keys, k))
             z, t = hold(alpha * z + (1 - alpha) * fresh), alpha * t
         x_hat = predict(z, x_hat, t[:, 0, 0])
+        # On the held positions x̂ = z to the last bit, so v is 0 there and z stays.
         velocity = (x_hat - z) / jnp.maximum(1 - t, flow.t_eps)
-        return hold(z + (t_next - t) * velocity), x_hat
+        return z + (t_next - t) * velocity, x_hat
 
     start = hold(noise(keys)), hold(jnp.zeros(shape))
     return jax.lax.fori_loop(0, steps, step, start)[0]
