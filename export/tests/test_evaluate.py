@@ -10,9 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import numpy as np
-import optax
 import pytest
 import sacrebleu
 from conftest import stories
@@ -21,18 +19,13 @@ from test_perplexity import make_judge
 from elf.cli import main
 from elf.data.tokenizer import load_tokenizer
 from elf.devices import make_mesh
-from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError, OutputExistsError
 from elf.evaluation import evaluate
-from elf.evaluation.evaluated_model import open_evaluated, read_averaged
-from elf.evaluation.generation_file import GenerationFile
 from elf.evaluation.judge import save_judge
 from elf.network.make_random import TINY, random_model
 from elf.network.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
 from elf.sampling.sampler import SamplerSettings
-from elf.training.checkpoint import Checkpoints
-from elf.training.step import TrainState
 
 SMALL = replace(TINY, depth=1, max_length=8, vocabulary_size=60)
 CONDITIONAL = replace(SMALL, max_input_length=4)
@@ -215,69 +208,11 @@ def test_a_judge_and_held_out_text_beside(plain: Path, whole: Path, tmp_path: Pa
     assert row["held_out_nearest_overlap"] > 0.2 > row["nearest_overlap"]
 
 
-def test_a_checkpoint_of_a_training_is_read_itself(plain: Path, tmp_path: Path) -> None:
-    model = load_trained_model(plain)
-    save_trained_model(model, tmp_path / "model")
-    doubled = {name: 2 * value for name, value in model.params.items()}
-    state = TrainState(jax.device_put(model.params), jax.device_put(doubled), optax.adam(1e-3).init(model.params))
-    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=5)
-    for step in (40, 50):
-        checkpoints.save(step, {"state": state, "seconds": np.zeros(())})
-    checkpoints.close()
-    unfinished = tmp_path / "checkpoints" / "checkpoint_60.orbax-checkpoint-tmp-1"
-    unfinished.mkdir()
-
-    newest = open_evaluated(tmp_path)
-    assert newest.training["steps"] == 50 and unfinished.is_dir()
-    np.testing.assert_array_equal(newest.params["proj_kernel"], 2 * model.params["proj_kernel"])
-    # The model folder is of step 40: it is taken for that checkpoint.
-    assert (
-        open_evaluated(tmp_path / "checkpoints" / "checkpoint_40").params["proj_kernel"] == model.params["proj_kernel"]
-    ).all()
-    with pytest.raises(CheckpointError, match="checkpoint_70"):
-        open_evaluated(tmp_path / "checkpoints" / "checkpoint_70")
-    newest_folder = tmp_path / "checkpoints" / "checkpoint_50"
-    with pytest.raises(CheckpointMismatchError, match="blocks_1"):
-        read_averaged(newest_folder, replace(SMALL, depth=2))
-    (newest_folder / "default" / "_METADATA").write_text("{")
-    with pytest.raises(CheckpointError, match="checkpoint_50 cannot be read"):
-        open_evaluated(tmp_path)
-    with pytest.raises(CheckpointError, match="neither a model nor a checkpoint"):
-        open_evaluated(tmp_path / "model" / "nothing")
-
-
-def test_a_file_cut_anywhere_is_completed_to_the_same_bytes(tmp_path: Path) -> None:
-    texts = ["Ä kite", "", 'said "yes"\nand left']
-    settings = {"steps": 4, "gamma": 1.5}
-    file = GenerationFile(tmp_path, 1, 2, settings, [7, "b", 9])
-    file.append(texts[:2], 1.5)
-    file.append(texts[2:], 1.5)
-    content = file.path.read_bytes()
-    assert [json.loads(line)["id"] for line in content.splitlines()] == [7, "b", 9]
-    for cut in range(len(content) + 1):
-        file.path.write_bytes(content[:cut])
-        resumed = GenerationFile(tmp_path, 1, 2, settings, [7, "b", 9])
-        assert resumed.texts == texts[: content[:cut].count(b"\n")] and resumed.seconds >= 3
-        resumed.append(texts[len(resumed.texts) :], 0)
-        assert file.path.read_bytes() == content
-
-
-def test_output_of_others_is_not_touched(tmp_path: Path, plain: Path, capsys) -> None:
-    (tmp_path / "all_generated_0_0.jsonl").write_text("{}\n")
-    with pytest.raises(OutputExistsError, match=r"settings_0_0\.json"):
-        GenerationFile(tmp_path, 0, 0, {}, [0])
+def test_the_metrics_of_a_training_are_not_touched(tmp_path: Path, plain: Path, capsys) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 20, "loss": 0.5}\n')
     assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 2
     assert "no evaluation wrote it" in capsys.readouterr().err
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 20, "loss": 0.5}\n'
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's always full device")
-def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    (tmp_path / "all_generated_0_0.jsonl").symlink_to("/dev/full")
-    file = GenerationFile(tmp_path, 0, 0, {}, [0])
-    with pytest.raises(DiskFullError, match="No space left"):
-        file.append(["text"], 1.0)
 
 
 @pytest.mark.parametrize(
