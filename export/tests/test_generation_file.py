@@ -27,7 +27,7 @@ def test_a_file_cut_anywhere_is_completed_to_the_same_bytes(tmp_path: Path) -> N
 
 def test_texts_made_in_another_way_are_refused_by_name(tmp_path: Path) -> None:
     GenerationFile(tmp_path, 0, 5, {"steps": 4, "gamma": 1.5}, [0]).append(["text"], 1.0)
-    with pytest.raises(OutputExistsError, match="gamma 1.5, not 2"):
+    with pytest.raises(OutputExistsError, match=r"gamma 1\.5, not 2"):
         GenerationFile(tmp_path, 0, 5, {"steps": 4, "gamma": 2.0}, [0])
     # Another checkpoint's texts lie beside.
     assert GenerationFile(tmp_path, 0, 6, {"steps": 4, "gamma": 2.0}, [0]).texts == []
