@@ -24,7 +24,10 @@ XAVIER = jax.nn.initializers.xavier_uniform()
 
 def matmul(x: jax.Array, kernel: jax.Array, compute_dtype: jnp.dtype) -> jax.Array:
     """x (…, in) · kernel (in, out) → (…, out) float32, multiplied in `compute_dtype` and summed in float32."""
-    return jnp.matmul(x.astype(compute_dtype), kernel.astype(compute_dtype), preferred_element_type=jnp.float32)
+    # As one matrix: only then has XLA's CPU backend a fast product for the kernel's gradient (1.1 × a step and more).
+    rows = x.reshape(-1, x.shape[-1]).astype(compute_dtype)
+    product = jnp.matmul(rows, kernel.astype(compute_dtype), preferred_element_type=jnp.float32)
+    return product.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
 class Dense(nnx.Module):
