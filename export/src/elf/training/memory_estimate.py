@@ -5,6 +5,7 @@ what a compiler comes to; `elf plan --compile` asks the compiler.
 """
 
 import dataclasses
+import functools
 import math
 from typing import Any, NamedTuple, cast
 
@@ -13,12 +14,12 @@ import jax.numpy as jnp
 from jax.sharding import AbstractMesh, Mesh
 
 from elf.config import T5Config
-from elf.devices import AXES, state_shardings
+from elf.devices import AXES, check_batch, state_shardings
 from elf.network.encoder import abstract_encoder
 from elf.network.model import abstract_elf
 from elf.network.modules import Params, Remat
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.step import TrainStep, flow_objective, make_train_step
+from elf.training.step import TrainState, TrainStep, flow_objective, make_train_step
 from elf.training.train_config import Resolved, TrainConfig
 
 
@@ -60,17 +61,23 @@ def planned_step(config: TrainConfig, mesh: Mesh, encoder: T5Config) -> TrainSte
 def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     """Raises ConfigError where batch or fsdp do not split over the devices."""
     mesh = paper_mesh(devices, config.fsdp)
-    state = planned_step(config, mesh, encoder).abstract_state
+    check_batch(mesh, config.batch_size, config.accumulation)
+    state = sharded(mesh, state_shapes(undivided(config), encoder))
     _, encoder_params = abstract_encoder(encoder)
     rows = config.batch_size // devices
     positions = rows * config.elf.max_length
     params = device_bytes(state.params)
 
-    def kept(remat: Remat) -> int:
-        plain = dataclasses.replace(config, remat=remat)
-        return max(kept_for_backward(plain, rows // config.accumulation, decode) for decode in (False, True))
+    part, depth = rows // config.accumulation, config.elf.depth
 
-    kept_bytes = kept(config.remat)
+    def kept(remat: Remat) -> tuple[int, int]:
+        """In all, and of one block."""
+        branches = [
+            kept_for_backward(dataclasses.replace(config, remat=remat), part, decode) for decode in (False, True)
+        ]
+        return max((around + depth * block, block) for around, block in branches)
+
+    in_all, block = kept(config.remat)
     return Estimate(
         params=params,
         ema_params1=device_bytes(state.ema_params1),
@@ -79,9 +86,20 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
         gradient=2 * params,
         # ids int32 and real bool; x and ε float32.
         batch=positions * (4 + 1) + 2 * positions * config.elf.latent_size * 4,
-        kept=kept_bytes,
-        remade=0 if config.remat == "none" else (kept("none") - kept_bytes) // config.elf.depth,
+        kept=in_all,
+        remade=0 if config.remat == "none" else kept("none")[1] - block,
     )
+
+
+def undivided(config: TrainConfig) -> TrainConfig:
+    """Without what divides the work: neither the whole state nor what some rows leave behind depends on it."""
+    return dataclasses.replace(config, fsdp=1, accumulation=1)
+
+
+@functools.cache
+def state_shapes(config: TrainConfig, encoder: T5Config) -> TrainState:
+    """The whole state as abstract arrays."""
+    return planned_step(config, paper_mesh(1, 1), encoder).abstract_state
 
 
 def sharded(mesh: Mesh, tree: Any) -> Any:
@@ -98,8 +116,17 @@ def device_bytes(tree: Any) -> int:
     return sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def kept_for_backward(config: TrainConfig, rows: int, decode: bool) -> int:
-    """Bytes that the forward pass of `rows` rows leaves for the backward pass, weights left out."""
+def kept_for_backward(config: TrainConfig, rows: int, decode: bool) -> tuple[int, int]:
+    """Bytes that the forward pass of `rows` rows leaves for the backward pass: around the blocks, and of each block."""
+    # Blocks are alike, so two small networks tell of all depths.
+    one, two = (kept_at_depth(undivided(config), depth, rows, decode) for depth in (1, 2))
+    return 2 * one - two, two - one
+
+
+@functools.cache
+def kept_at_depth(config: TrainConfig, depth: int, rows: int, decode: bool) -> int:
+    """Bytes that a network of `depth` blocks leaves for its backward pass, weights left out."""
+    config = dataclasses.replace(config, elf=dataclasses.replace(config.elf, depth=depth))
     objective = flow_objective(config)
     _, params = abstract_elf(config.elf)
     shape = (rows, config.elf.max_length, config.elf.latent_size)
