@@ -73,7 +73,7 @@ class Arguments(RunArguments):
     """Real text that was not trained on, a corpus file or a dataset, measured in the same way beside the generated: at
     most as many texts, each cut to the length of a generated one."""
     training: Path | None = None
-    """Training text for memorisation: any corpus file. Of pairs the target counts."""
+    """Training text for memorisation, a corpus file or a dataset. Of pairs the target counts."""
     out: Path | None = None
     """Output folder; `evaluation` in the training's, or in the model's, unless given."""
     json: bool = False
@@ -209,7 +209,7 @@ def measures(arguments: Arguments, tokenizer: tokenizers.Tokenizer | None, condi
         metrics,
         tokens,
         load_judge(arguments.judge) if arguments.judge and "gen_ppl" in metrics else None,
-        [row[-1] for row in read_corpus(arguments.training)] if arguments.training else [],
+        real_texts(arguments.training, tokenizer) if arguments.training else [],
     )
 
 
