@@ -35,7 +35,8 @@ def test_both_branches_train_and_the_model_is_written(experiment: Path, tmp_path
     assert history[-1]["decode_loss"] < history[0]["decode_loss"]
     assert history[-1]["loss"] < history[0]["loss"]
     model = load_trained_model(tmp_path / "out" / "model")
-    assert model.training["steps"] == 40 and isinstance(model.latent_mean, np.ndarray)
+    assert model.training["steps"] == 40 and model.training["epoch"] == round(40 * 8 / 346, 4)
+    assert isinstance(model.latent_mean, np.ndarray)
     assert model.training["command"] == "elf train --config test.yml steps=40 log_every=10"
     assert model.training["encoder"]["steps"] == 60
     assert model.tokenizer is not None and model.params["unembed_kernel"].shape == (16, 60)

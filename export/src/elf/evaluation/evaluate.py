@@ -28,18 +28,18 @@ from elf.evaluation.metrics_file import MetricsFile, Row
 from elf.evaluation.sampling_grid import Sampling, load_samplings
 from elf.network.trained_model import TrainedModel
 from elf.progress import say
-from elf.training.run import RunArguments
+from elf.training.run import ProcessArguments
 
 ROWS_PER_DEVICE = 16
 SAMPLES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(RunArguments):
+class Arguments(ProcessArguments):
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """A trained model's folder; the output folder of a training, finished or not; or one of its
     checkpoints/checkpoint_N."""
-    config: Path | None = None  # type: ignore[assignment]
+    config: Path | None = None
     """YAML of the training, where the checkpoint has neither a `model` folder nor a config.yml beside it."""
     overrides: tuple[str, ...] = ()
     """Sampling settings, set in every entry of --sampling, given bare: steps=8 gamma=[0.5,1.5] …"""

@@ -21,14 +21,10 @@ from elf.training.step import TrainState, TrainStep
 from elf.training.train_config import Resolved, TrainConfig
 
 
-@dataclass(frozen=True)
-class RunArguments:
-    """Base of the arguments of both commands."""
+@dataclass(frozen=True, kw_only=True)
+class ProcessArguments:
+    """Base of the arguments of commands that may run as several processes."""
 
-    config: Path
-    """YAML of an experiment, see configs/."""
-    overrides: tuple[str, ...] = ()
-    """Given bare on the command line: steps=100 flow.noise_scale=0.7 …"""
     distributed: Literal["auto", "off"] = "off"
     """`auto`: joins the other processes of a TPU pod, SLURM or MPI job."""
     coordinator: str | None = None
@@ -40,6 +36,16 @@ class RunArguments:
         """Before anything touches a device. Raises DistributedError."""
         if self.distributed == "auto" or self.coordinator:
             initialize_distributed(self.coordinator, self.processes, self.process_id)
+
+
+@dataclass(frozen=True)
+class RunArguments(ProcessArguments):
+    """The arguments of both commands."""
+
+    config: Path
+    """YAML of an experiment, see configs/."""
+    overrides: tuple[str, ...] = ()
+    """Given bare on the command line: steps=100 flow.noise_scale=0.7 …"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Run:
             latent_mean=self.encoder.mean,
             latent_std=self.encoder.std,
             tokenizer=self.tokenizer,
-            training=self.facts(done, seconds),
+            training=self.facts(done, seconds) | {"epoch": round(done / self.resolved.steps_per_epoch, 4)},
         )
         save_trained_model(model, self.config.out / "model")
         if self.upload:
