@@ -1,7 +1,8 @@
 """What a training step keeps in the memory of each device, by shapes and shardings alone: nothing is computed.
 
-What the backward pass keeps is counted as JAX writes it down. XLA fuses some of it away, so the estimate lies above
-what a compiler comes to; `elf plan --compile` asks the compiler.
+What the backward pass keeps is counted as JAX writes it down; compilers fuse some of it away and add room to work in.
+The TPU's compiler came to 0.85 of the estimate for ELF-B and to 1.14 for ELF-L with remat, on 32 chips;
+`elf plan --topology` asks it.
 """
 
 import dataclasses
