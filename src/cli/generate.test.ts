@@ -44,6 +44,10 @@ describe("the command line", () => {
     [["--gamma", ""], "--gamma"],
     [["--json=yes"], "--json"],
     [["stray"], "stray"],
+    [["--prompt-ids", "5,,6"], "--prompt-ids"],
+    [["--prompt-ids", ""], "--prompt-ids"],
+    [["--prompt-ids", "5", "--prompt", "a"], "exclude each other"],
+    [["--batch", "2", "--trace", "x"], "--trace"],
   ])("refuses %j in one line", (argv, named) => {
     expect(() => readCommandLine(argv)).toThrow(UsageError);
     expect(() => readCommandLine(argv)).toThrow(named);
@@ -54,9 +58,18 @@ describe("the command line", () => {
     }
   });
 
+  it("takes a prompt for each sample", () => {
+    expect(readCommandLine(["--prompt", "a b", "--prompt", ""])).toMatchObject({ batch: 2, prompts: ["a b", ""] });
+    expect(readCommandLine(["--prompt-ids", "5,6, 7"])).toMatchObject({ batch: 1, promptIds: [[5, 6, 7]] });
+    expect(readCommandLine(["--batch", "3", "--prompt-ids=5"])).toMatchObject({ batch: 3, promptIds: [[5]] });
+  });
+
   it("lists every option in its help, with the model's defaults", () => {
     const help = helpText(manifest);
-    const names = "model method steps gamma self-cond-cfg schedule rng seed length json dump trace help".split(" ");
+    const names = [
+      ..."model method steps gamma cfg self-cond-cfg schedule solver rng seed length batch".split(" "),
+      ..."prompt prompt-ids json dump trace help".split(" "),
+    ];
     for (const name of names) expect(help).toContain(`--${name}`);
     expect(help).toContain(`[${manifest.defaults.steps}]`);
     expect(help).toContain("[logit_normal]");
@@ -90,17 +103,57 @@ describe("npm run generate", () => {
     expect(code).toBe(0);
     const { t, z0, z, tokens } = JSON.parse(readFileSync(dump, "utf8"));
     expect(t).toHaveLength(5);
-    expect(z0).toHaveLength(16 * 32);
-    expect(z).toHaveLength(16 * 32);
+    for (const array of [z0, z]) expect(shapeOf(array)).toEqual([1, 16, 32]);
+    expect(shapeOf(tokens)).toEqual([1, 16]);
     const run = readTrace(readFileSync(trace, "utf8"));
     expect(run.trajectory.frames).toHaveLength(5);
-    expect(Array.from(run.trajectory.frames[4]?.holds.tokens ?? [])).toEqual(tokens);
+    expect(Array.from(run.trajectory.frames[4]?.holds.tokens ?? [])).toEqual(tokens[0]);
     expect(out.trim()).toBe(run.text);
+  });
+
+  it("writes to a prompt for each sample, and dumps what it took", async () => {
+    const dump = join(folder, "batch.json");
+    const model = ["--model", "test/fixtures/tiny-conditional", "--method", "ode", "--steps", "3", "--json"];
+    const prompts = ["--prompt-ids", "5,6", "--prompt-ids", "7,8,9", "--cfg", "2"];
+    const { code, out, err } = await generate(...model, ...prompts, "--solver", "heun", "--dump", dump);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    const report = JSON.parse(out);
+    const { length } = report.settings;
+    expect(report.settings).toMatchObject({ batch: 2, cfgScale: 2, solver: "heun", steps: 3 });
+    expect(report.promptIds).toEqual([
+      [5, 6],
+      [7, 8, 9],
+    ]);
+    // Two predictions at each step but the last, each with and without the prompt.
+    expect(report.passes).toEqual({ denoise: 10, decode: 1 });
+    expect(report.texts).toHaveLength(2);
+    expect(report.text).toEqual(report.texts);
+    expect(shapeOf(report.tokens)).toEqual([2, length]);
+    const written = JSON.parse(readFileSync(dump, "utf8"));
+    expect(written.tokens).toEqual(report.allTokens);
+    expect(shapeOf(written.z)).toEqual([2, length, 16]);
+    // The noise of a row differs, the prompt stays from the start to the end.
+    expect(written.z[1].slice(0, 3)).toEqual(written.z0[1].slice(0, 3));
+    expect(written.z[1][3]).not.toEqual(written.z0[1][3]);
+  });
+
+  it("reads a prompt that is a text", async () => {
+    const model = ["--model", "test/fixtures/tiny-conditional", "--method", "ode", "--steps", "1", "--json"];
+    const { out } = await generate(...model, "--prompt", "a");
+    const report = JSON.parse(out);
+    expect(report.promptIds[0].length).toBeGreaterThan(0);
+    expect(report.text).toBe(report.texts[0]);
+    expect(report.tokens).toEqual(report.allTokens[0]);
   });
 
   it.each([
     [["--bad"], "--bad"],
     [["--model", TINY, "--steps", "0"], "steps is 0"],
+    [["--model", TINY, "--batch", "0"], "batch is 0"],
+    [["--model", TINY, "--prompt", "a"], "takes no prompt"],
+    [["--model", TINY, "--cfg", "2"], "cfgScale is 2"],
+    [["--model", "test/fixtures/tiny-conditional"], "needs a prompt"],
+    [["--model", "test/fixtures/tiny-conditional", "--prompt-ids", "5,6,7,8,9,10,11"], "7 tokens"],
     [["--model", "no-such-model"], "no-such-model"],
   ])("ends %j with one line and exit code 2", async (args, named) => {
     const { code, out, err } = await generate(...args);
@@ -116,3 +169,8 @@ describe("npm run generate", () => {
     expect(out).toContain("Tiny");
   });
 });
+
+/** How many lists in how many lists. */
+function shapeOf(value: unknown): number[] {
+  return Array.isArray(value) ? [value.length, ...shapeOf(value[0])] : [];
+}

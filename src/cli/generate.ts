@@ -1,13 +1,14 @@
 /** `npm run generate`: the page's flow and model code in Node, on onnxruntime-web's wasm build. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ElfError, SettingsError } from "../flow/errors";
-import type { Network } from "../flow/network";
-import { type FlowState, flow } from "../flow/sampler";
+import { checkSources } from "../flow/condition";
+import { ConditionError, ElfError, SettingsError } from "../flow/errors";
+import type { Source } from "../flow/network";
+import { rowOf } from "../flow/rows";
 import { scheduleTimes } from "../flow/schedule";
 import type { SamplerSettings } from "../flow/settings";
-import { cutAtEnd } from "../flow/tokens";
-import { type Frame, readFrame } from "../flow/trajectory";
+import { targetOf } from "../flow/tokens";
+import type { Frame } from "../flow/trajectory";
 import { loadModel, type Model } from "../model/load";
 import { type Manifest, parseManifest } from "../model/manifest";
 import { startWasm } from "../model/runtime";
@@ -15,6 +16,7 @@ import { writeTrace } from "../model/trace";
 import { NoWebGpuError } from "../model/webgpu";
 import { fetchFromFolder, modelAddress } from "./folder";
 import { type CommandLine, helpText, readCommandLine, settingsOf, UsageError } from "./options";
+import { runFlow } from "./run";
 
 /** Exit code 2 says that the command line is at fault, 1 that something else is. */
 process.exitCode = await main(process.argv.slice(2));
@@ -31,7 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof ElfError)) throw error;
     process.stderr.write(`${error.name}: ${error.message} ${error.action}\n`);
-    return error instanceof UsageError || error instanceof SettingsError ? 2 : 1;
+    return [UsageError, SettingsError, ConditionError].some((fault) => error instanceof fault) ? 2 : 1;
   }
 }
 
@@ -55,34 +57,48 @@ async function generate(command: CommandLine): Promise<void> {
   });
   const loaded = performance.now();
 
+  const { batch } = command;
+  const sources = sourcesOf(command, model, settings);
   const watched = !command.json && process.stderr.isTTY;
-  const run = await runFlow(model, settings, {
+  const run = await runFlow(model, settings, batch, sources, {
     keepFrames: command.trace !== undefined,
-    onFrame: watched ? (frame) => showFrame(frame, settings.steps, model) : undefined,
+    onFrame: watched
+      ? (frame) => showFrame(frame, settings.steps, textOf(frame.holds.tokens, sources[0], model))
+      : undefined,
   });
   const seconds = (performance.now() - loaded) / 1000;
-  const text = textOf(run.tokens, model);
+  const texts = run.tokens.map((tokens, row) => textOf(tokens, sources[sources.length === 1 ? 0 : row], model));
 
   if (command.dump !== undefined) {
-    const { start, end } = run;
-    const t = Array.from(scheduleTimes(settings, { ...model.manifest.schedule }));
-    const dump = { t, z0: Array.from(start.z), z: Array.from(end.z), tokens: Array.from(run.tokens) };
+    const { latentSize } = model.network;
+    const dump = {
+      t: Array.from(scheduleTimes(settings, model.manifest.schedule)),
+      z0: nested(run.start.z, batch, latentSize),
+      z: nested(run.end.z, batch, latentSize),
+      tokens: run.tokens.map((tokens) => Array.from(tokens)),
+    };
     writeFileSync(command.dump, `${JSON.stringify(dump)}\n`);
   }
   if (command.trace !== undefined) {
     const times = run.frames.map((frame) => frame.t);
     const trajectory = { settings, model: model.manifest.name, times, frames: run.frames };
-    writeFileSync(command.trace, writeTrace({ trajectory, pieces: model.tokenizer.pieces, text }, model.manifest));
+    const recorded = { trajectory, pieces: model.tokenizer.pieces, text: texts[0] as string };
+    writeFileSync(command.trace, writeTrace(recorded, model.manifest));
   }
   if (!command.json) {
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${texts.join("\n\n")}\n`);
     return;
   }
+  const allTokens = run.tokens.map((tokens) => Array.from(tokens));
   const report = {
-    text,
-    /** All `length` tokens, also those after the end of the text. */
-    tokens: Array.from(run.tokens),
-    settings,
+    /** One sample's own, a list for several; `texts` is always a list. */
+    text: batch === 1 ? texts[0] : texts,
+    texts,
+    /** All `length` tokens, also those of the prompt and those after the end of the text; as with `text`. */
+    tokens: batch === 1 ? allTokens[0] : allTokens,
+    allTokens,
+    settings: { ...settings, batch },
+    ...(sources.length > 0 ? { promptIds: sources } : {}),
     model: model.manifest.name,
     backend: model.backend,
     seconds: rounded(seconds),
@@ -92,55 +108,35 @@ async function generate(command: CommandLine): Promise<void> {
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
-interface FinishedRun {
-  readonly start: FlowState;
-  readonly end: FlowState;
-  /** Tokens of the end, before the cut at the end-of-sequence token; (length). */
-  readonly tokens: Int32Array;
-  /** Every frame, where they were to be kept. */
-  readonly frames: readonly Frame[];
-  readonly passes: { readonly denoise: number; readonly decode: number };
-}
-
-/** Runs the flow to its end. Frames cost a decoder pass each, so they are read only where someone wants them. */
-async function runFlow(
-  { manifest, network }: Model,
+/** The prompts as tokens, all checked. */
+function sourcesOf(
+  { prompts, promptIds, batch }: CommandLine,
+  { manifest, tokenizer }: Model,
   settings: SamplerSettings,
-  wishes: { keepFrames: boolean; onFrame: ((frame: Frame) => void) | undefined },
-): Promise<FinishedRun> {
-  const constants = { ...manifest.latent, ...manifest.schedule };
-  const frames: Frame[] = [];
-  let start: FlowState | undefined;
-  let end: FlowState | undefined;
-  let decode = 0;
-  for await (const state of flow(network, settings, constants)) {
-    start ??= state;
-    end = state;
-    if (!wishes.keepFrames && !wishes.onFrame) continue;
-    const frame = await readFrame(network, state, settings.selfCondScale);
-    decode++;
-    wishes.onFrame?.(frame);
-    if (wishes.keepFrames) frames.push(frame);
-  }
-  if (!start || !end) throw new Error("The flow yielded no state.");
-  const tokens = frames.at(-1)?.holds.tokens ?? (await readTokens(network, end, settings));
-  if (frames.length === 0) decode++;
-  return { start, end, tokens, frames, passes: { denoise: settings.steps, decode } };
+): readonly Source[] {
+  const sources = [...promptIds, ...prompts.map((prompt) => tokenizer.encode(prompt))];
+  checkSources(sources, batch, settings.length, manifest.architecture);
+  return sources;
 }
 
-async function readTokens(network: Network, { z }: FlowState, settings: SamplerSettings): Promise<Int32Array> {
-  const [reading] = await network.decode([z], settings.selfCondScale);
-  if (!reading) throw new Error("The network read no latent.");
-  return reading.tokens;
+/** What was written after the prompt, up to the end-of-sequence token. */
+function textOf(tokens: Int32Array, source: Source | undefined, { manifest, tokenizer }: Model): string {
+  const { maxLength, maxInputLength } = manifest.architecture;
+  return tokenizer.decode(targetOf(tokens, source?.length ?? 0, maxLength - maxInputLength, manifest.tokens.eos));
 }
 
-function textOf(tokens: Int32Array, { manifest, tokenizer }: Model): string {
-  return tokenizer.decode(cutAtEnd(tokens, manifest.tokens.eos));
+/** A (B, L, D) array as lists of lists of lists. */
+function nested(array: Float32Array, batch: number, latentSize: number): number[][][] {
+  return Array.from({ length: batch }, (_, row) => {
+    const sample = rowOf(array, row, batch);
+    const length = sample.length / latentSize;
+    return Array.from({ length }, (_, position) => Array.from(rowOf(sample, position, length)));
+  });
 }
 
-function showFrame({ step, t, holds }: Frame, steps: number, model: Model): void {
+function showFrame({ step, t }: Frame, steps: number, text: string): void {
   const head = `${String(step).padStart(String(steps).length)}/${steps}  t ${t.toFixed(3)}  `;
-  const line = (head + textOf(holds.tokens, model)).replaceAll("\n", " ");
+  const line = (head + text).replaceAll("\n", " ");
   process.stderr.write(`${line.slice(0, process.stderr.columns || 120)}\n`);
 }
 

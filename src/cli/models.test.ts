@@ -1,13 +1,16 @@
 /** Whole models from their files: the tiny random one of the fixtures, and whatever stands under models/. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { checkSources } from "../flow/condition";
 import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
+import { targetOf } from "../flow/tokens";
 import { readFrame } from "../flow/trajectory";
 import { type LoadProgress, loadModel, type Model } from "../model/load";
 import { startWasm } from "../model/runtime";
 import { openNetwork, SessionError } from "../model/session";
 import { fetchFromFolder, modelAddress } from "./folder";
+import { runFlow } from "./run";
 
 const TINY = "test/fixtures/tiny-model";
 
@@ -85,6 +88,60 @@ describe("the tiny model", () => {
     await expect(openNetwork(manifest, garbage, await startWasm())).rejects.toThrow(SessionError);
     const swapped = new Map(files).set("onnx/denoiser.onnx", read("onnx/decoder.onnx"));
     await expect(openNetwork(manifest, swapped, await startWasm())).rejects.toThrow("lacks z, x_hat_prev, t, x_hat");
+  });
+});
+
+interface ConditionalRuns {
+  runs: {
+    settings: SamplerSettings;
+    batch: number;
+    promptIds: number[][];
+    tokens: number[][];
+    written: number[][];
+    text: string[] | null;
+    z: number[];
+  }[];
+}
+
+describe.each(["tiny-conditional", "tiny-two-pass"])("the model %s", (name) => {
+  const { runs } = JSON.parse(readFileSync(`test/fixtures/${name}-run.json`, "utf8")) as ConditionalRuns;
+
+  it("writes to prompts in wasm what the JAX sampler wrote", async () => {
+    const model = await load(`test/fixtures/${name}`);
+    const { architecture, tokens: special } = model.manifest;
+    for (const { settings, batch, promptIds, tokens, written, text, z } of runs) {
+      checkSources(promptIds, batch, settings.length, architecture);
+      const run = await runFlow(model, settings, batch, promptIds, { keepFrames: false, onFrame: undefined });
+      expect(run.tokens.map((row) => Array.from(row))).toEqual(tokens);
+      const worst = z.reduce((most, value, i) => Math.max(most, Math.abs(value - (run.end.z[i] as number))), 0);
+      // JAX had the weights as they were before they were rounded for storage.
+      expect(worst).toBeLessThan(model.manifest.dtype === "f16" ? 0.1 : 1e-3);
+      const longest = architecture.maxLength - architecture.maxInputLength;
+      for (const [row, ids] of run.tokens.entries()) {
+        const source = promptIds[promptIds.length === 1 ? 0 : row] as number[];
+        const end = (written[row] as number[]).indexOf(special.eos);
+        const expected = end < 0 ? written[row] : written[row]?.slice(0, end);
+        const target = targetOf(ids, source.length, longest, special.eos);
+        expect(Array.from(target)).toEqual(expected);
+        if (text) expect(model.tokenizer.decode(target)).toBe(text[row]?.trim());
+      }
+    }
+    await model.network.dispose();
+  });
+});
+
+describe("the conditional model", () => {
+  it("encodes a source beside a longer one as it does alone", async () => {
+    const { network } = await load("test/fixtures/tiny-conditional");
+    const [alone] = await network.encode([[5, 6]]);
+    const [beside] = await network.encode([
+      [5, 6],
+      [7, 8, 9, 10, 11],
+    ]);
+    expect(alone).toHaveLength(2 * network.latentSize);
+    const worst = alone?.reduce((most, x, i) => Math.max(most, Math.abs(x - (beside?.[i] as number))), 0);
+    expect(worst).toBeLessThan(1e-5);
+    await network.dispose();
   });
 });
 

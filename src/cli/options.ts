@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
+import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
-import { checkSettings, type SamplerSettings, SETTING_CHOICES } from "../flow/settings";
+import type { Source } from "../flow/network";
+import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES } from "../flow/settings";
 import type { Manifest } from "../model/manifest";
 import { DEFAULT_MODEL } from "../model/shipped";
 
@@ -20,18 +22,40 @@ interface Option {
   readonly help: string;
   /** The setting it changes, whose default is the model's. */
   readonly setting?: keyof SamplerSettings;
+  /** Whether it may be given several times. */
+  readonly multiple?: true;
 }
 
 const OPTIONS: readonly Option[] = [
   { name: "model", value: "NAME|DIR", help: `a folder under models/, or any exported folder [${DEFAULT_MODEL}]` },
-  { name: "method", value: "ode|sde", setting: "method", help: "plain Euler steps, or with fresh noise before each" },
+  {
+    name: "method",
+    value: "ode|sde",
+    setting: "method",
+    help: "the velocity alone, or with fresh noise before each step",
+  },
   { name: "steps", value: "N", setting: "steps", help: "steps from noise to text, 1 to 1024" },
   { name: "gamma", value: "G", setting: "gamma", help: "fresh noise of the SDE, 0 to 8" },
+  { name: "cfg", value: "W", setting: "cfgScale", help: "guidance towards the prompt, 0 to 20; 1 is none" },
   { name: "self-cond-cfg", value: "W", setting: "selfCondScale", help: "self-conditioning guidance, 0.5 to 8" },
-  { name: "schedule", value: "uniform|logit_normal", setting: "schedule", help: "how the times are laid out" },
+  {
+    name: "schedule",
+    value: "uniform|logit_normal|quantile",
+    setting: "schedule",
+    help: "times laid out evenly, drawn from the seed, or the quantiles of what is drawn",
+  },
+  {
+    name: "solver",
+    value: "euler|heun|multistep",
+    setting: "solver",
+    help: "how the ODE is followed; heun: two passes a step",
+  },
   { name: "rng", value: "original|partitionable", setting: "rng", help: "layout of JAX's random bits" },
   { name: "seed", value: "S", setting: "seed", help: "0 to 4294967295; the same seed writes the same text" },
-  { name: "length", value: "L", setting: "length", help: "tokens to write, at most the model's own" },
+  { name: "length", value: "L", setting: "length", help: "positions, those of a prompt included" },
+  { name: "batch", value: "B", help: "samples written at once, sharing one schedule [one for each prompt, or 1]" },
+  { name: "prompt", value: "TEXT", multiple: true, help: "text to write to; again for each sample, or once for all" },
+  { name: "prompt-ids", value: "I,J,…", multiple: true, help: "the same as numbers of tokens" },
   { name: "json", help: "print one JSON object with text, tokens, settings, times" },
   { name: "dump", value: "FILE", help: "write t, z0, z and tokens as JSON, to compare samplers" },
   { name: "trace", value: "FILE", help: "write the recorded run that the page plays before a model is loaded" },
@@ -44,13 +68,19 @@ export interface CommandLine {
   readonly help: boolean;
   readonly dump: string | undefined;
   readonly trace: string | undefined;
+  /** B, samples to write. */
+  readonly batch: number;
+  /** Prompts as texts; none where they are given as numbers, or not at all. */
+  readonly prompts: readonly string[];
+  /** Prompts as numbers of tokens. */
+  readonly promptIds: readonly Source[];
   /** The settings that were named, not yet checked against a model. */
   readonly changes: Partial<SamplerSettings>;
 }
 
 /**
  * Reads the arguments after the command's name.
- * @throws {UsageError} an unknown option, a value that is missing, or a number that is none.
+ * @throws {UsageError} an unknown option, a value that is missing, a number that is none, or options that exclude each other.
  */
 export function readCommandLine(argv: readonly string[]): CommandLine {
   const values = parse(argv);
@@ -60,23 +90,41 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     if (setting && typeof value === "string") changes[setting] = isWord(setting) ? value : numberOf(name, value);
   }
   const text = (name: string) => (typeof values[name] === "string" ? (values[name] as string) : undefined);
+  const texts = (name: string) => (Array.isArray(values[name]) ? (values[name] as string[]) : []);
+  const prompts = texts("prompt");
+  const promptIds = texts("prompt-ids").map(idsOf);
+  if (prompts.length > 0 && promptIds.length > 0) {
+    throw new UsageError("--prompt and --prompt-ids exclude each other.", "Give all prompts in one of the two ways.");
+  }
+  const given = text("batch");
+  const batch = given === undefined ? Math.max(1, prompts.length + promptIds.length) : numberOf("batch", given);
+  if (text("trace") !== undefined && batch !== 1) {
+    throw new UsageError("--trace records a single sample.", "Leave out --batch.");
+  }
   return {
     model: text("model") ?? DEFAULT_MODEL,
     json: values.json === true,
     help: values.help === true,
     dump: text("dump"),
     trace: text("trace"),
+    batch,
+    prompts,
+    promptIds,
     changes: changes as Partial<SamplerSettings>,
   };
 }
 
 /**
- * The model's defaults with the changes of the command line.
- * @throws {SettingsError} a value that no run can use.
+ * The model's defaults with the changes of the command line. All is checked but the tokens of prompts that are texts.
+ * @throws {SettingsError | ConditionError} a value or a prompt that no run can use.
  */
-export function settingsOf({ changes }: CommandLine, manifest: Manifest): SamplerSettings {
+export function settingsOf({ changes, batch, prompts, promptIds }: CommandLine, manifest: Manifest): SamplerSettings {
+  const { architecture } = manifest;
   const settings = { ...manifest.defaults, ...changes };
-  checkSettings(settings, manifest.architecture.maxLength);
+  checkBatch(batch);
+  const readable = prompts.length === 0 || architecture.maxInputLength === 0;
+  if (readable) checkSources([...promptIds, ...prompts.map(() => [])], batch, settings.length, architecture);
+  checkSettings(settings, architecture.maxLength, prompts.length + promptIds.length > 0);
   return settings;
 }
 
@@ -98,9 +146,12 @@ export function helpText(manifest?: Manifest): string {
   ].join("\n");
 }
 
-function parse(argv: readonly string[]): Record<string, string | boolean | undefined> {
+function parse(argv: readonly string[]): Record<string, string | boolean | (string | boolean)[] | undefined> {
   const options = Object.fromEntries(
-    OPTIONS.map(({ name, value }) => [name, { type: value ? ("string" as const) : ("boolean" as const) }]),
+    OPTIONS.map(({ name, value, multiple = false }) => [
+      name,
+      { type: value ? ("string" as const) : ("boolean" as const), multiple },
+    ]),
   );
   try {
     return parseArgs({ args: [...argv], options: { ...options, help: { type: "boolean", short: "h" } } }).values;
@@ -119,4 +170,10 @@ function numberOf(name: string, text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value)) return value;
   throw new UsageError(`--${name} is ${JSON.stringify(text)}, which is not a number.`);
+}
+
+function idsOf(list: string): Source {
+  const ids = list.split(",").map((text) => text.trim());
+  if (ids.every((id) => /^\d+$/.test(id))) return ids.map(Number);
+  throw new UsageError(`--prompt-ids is ${JSON.stringify(list)}.`, "Give the numbers of tokens, parted by commas.");
 }

@@ -3,7 +3,7 @@
  * as plain objects and are made again, class and all, on the page.
  */
 import { transferHandlers } from "comlink";
-import { CancelledError, ElfError, SettingsError } from "../flow/errors";
+import { CancelledError, ConditionError, ElfError, SettingsError } from "../flow/errors";
 import { ManifestError, ManifestVersionError } from "../model/manifest";
 import { DeviceLostError, RuntimeError } from "../model/runtime";
 import { SessionError } from "../model/session";
@@ -21,6 +21,7 @@ import { EngineBusyError, EngineCrashedError, NoModelError } from "./errors";
 /** Every named error that can leave the worker. */
 const CROSSING = [
   CancelledError,
+  ConditionError,
   CorruptFileError,
   DeviceLostError,
   EngineBusyError,

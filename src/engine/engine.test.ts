@@ -23,6 +23,8 @@ function fakeModel(): Model & { network: { dispose: ReturnType<typeof vi.fn> } }
   };
   const network = {
     latentSize: 4,
+    takesSelfCondScale: true,
+    encode: async () => [],
     denoise: async ({ z }: DenoiseInput) => z.map((x) => x / 2),
     decode: async (latents: readonly Float32Array[]) => latents.map(() => reading),
     dispose: vi.fn(async () => {}),

@@ -1,3 +1,4 @@
+import { checkSources } from "../flow/condition";
 import { CancelledError } from "../flow/errors";
 import { flow } from "../flow/sampler";
 import { scheduleTimes } from "../flow/schedule";
@@ -36,7 +37,9 @@ export class Engine implements EngineApi {
     return this.#alone("generating", async (signal) => {
       const model = this.#model;
       if (!model) throw new NoModelError("There is no model to run yet.", "Load a model first.");
-      checkSettings(settings, model.manifest.architecture.maxLength);
+      const { architecture } = model.manifest;
+      checkSettings(settings, architecture.maxLength);
+      checkSources([], 1, settings.length, architecture);
       return run(model, settings, onEvent, signal);
     });
   }
@@ -83,7 +86,7 @@ async function run(
   let status: RunResult["status"] = "done";
   onEvent({ type: "start", times: Array.from(scheduleTimes(settings, constants)) });
   try {
-    for await (const state of flow(network, settings, constants, signal)) {
+    for await (const state of flow(network, settings, constants, { signal })) {
       last = await readFrame(network, state, settings.selfCondScale);
       onEvent({ type: "frame", frame: last });
       // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.

@@ -23,6 +23,11 @@ export class SettingsError extends ElfError {
   readonly code = "settings";
 }
 
+/** A prompt, or a held token, that the model or the run cannot use. */
+export class ConditionError extends ElfError {
+  readonly code = "condition";
+}
+
 /** A run or a load that was ended by the person, not by a fault. */
 export class CancelledError extends ElfError {
   readonly code = "cancelled";

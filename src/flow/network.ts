@@ -3,12 +3,11 @@
  * `model/session.ts` and by plain functions in tests.
  */
 export interface Network {
-  /** Token positions × embedding width of one latent sequence. */
+  /** D, the width of one position's latent. */
   readonly latentSize: number;
-  /**
-   * Predicts the clean embeddings from a noisy state (spec section 2, head *denoise*).
-   * `z` and `previous` (the last prediction x̂, zeros at first) are (length, latentSize) row-major.
-   */
+  /** Whether `selfCondScale` is an input of the network. Where it is not, guidance takes a second pass. */
+  readonly takesSelfCondScale: boolean;
+  /** Predicts the clean embeddings x̂ (B, L, D) from noisy states (spec section 2, head *denoise*). */
   denoise(input: DenoiseInput): Promise<Float32Array>;
   /**
    * Reads latents as tokens: one pass in decode mode at t = 1 on `[z, 0]`. Several latents of equal length are read as
@@ -17,10 +16,26 @@ export interface Network {
   decode(latents: readonly Float32Array[], selfCondScale: number): Promise<Reading[]>;
 }
 
+/** The network's other half, which reads prompts. Only conditional models have it. */
+export interface Encoder {
+  /**
+   * Encodes sources of any lengths as one batch, each seen alone.
+   * @returns the normalised embeddings of each source's own tokens; (length, latentSize) row-major.
+   */
+  encode(sources: readonly Source[]): Promise<Float32Array[]>;
+}
+
+/** The token ids of a prompt. */
+export type Source = readonly number[];
+
 export interface DenoiseInput {
+  /** B sequences of L positions one after the other; (B, L, D) row-major. */
   readonly z: Float32Array;
+  /** The last predictions x̂, zeros at first; of z's shape. */
   readonly previous: Float32Array;
-  /** Time in [0, 1]; 0 is noise, 1 is text. */
+  /** B */
+  readonly batch: number;
+  /** Time in [0, 1]; 0 is noise, 1 is text. The whole batch shares it. */
   readonly t: number;
   readonly selfCondScale: number;
 }

@@ -50,8 +50,13 @@ export function randomBits(key: Key, count: number, layout: RngLayout): Uint32Ar
 export function normal(key: Key, count: number, layout: RngLayout): Float32Array {
   const bits = randomBits(key, count, layout);
   const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) values[i] = f32(SQRT2 * erfInv(uniformFromBits(bits[i] as number)));
+  for (let i = 0; i < count; i++) values[i] = normalAt(uniformFromBits(bits[i] as number));
   return values;
+}
+
+/** √2 · erfinv(u), the normal's quantile at (1 + u)/2, for a float `u` strictly between −1 and 1. */
+export function normalAt(u: number): number {
+  return f32(SQRT2 * erfInv(u));
 }
 
 const f32 = Math.fround;

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Condition } from "./condition";
 import { CancelledError } from "./errors";
-import type { DenoiseInput, Network, Reading } from "./network";
-import { eulerStep, type FlowState, flow, keptShare, stepBack } from "./sampler";
+import type { DenoiseInput, Network } from "./network";
+import { type FlowState, flow } from "./sampler";
 import type { SamplerSettings } from "./settings";
+import { ToyNetwork } from "./testing/toyNetwork";
 import { readFrame } from "./trajectory";
 
 const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
@@ -12,34 +14,13 @@ const settings: SamplerSettings = {
   method: "sde",
   gamma: 1.5,
   selfCondScale: 3,
+  cfgScale: 1,
   schedule: "logit_normal",
+  solver: "euler",
   rng: "original",
   seed: 7,
   length: 5,
 };
-
-/** Any smooth function of all inputs will do. Remembers what it was asked. */
-class ToyNetwork implements Network {
-  readonly latentSize = 4;
-  readonly asked: DenoiseInput[] = [];
-  decoded = 0;
-
-  async denoise(input: DenoiseInput): Promise<Float32Array> {
-    this.asked.push(input);
-    const { z, previous, t, selfCondScale } = input;
-    return z.map((value, i) => Math.tanh(0.7 * value + 0.2 * (previous[i] as number) + t - 0.1 * selfCondScale));
-  }
-
-  async decode(latents: readonly Float32Array[]): Promise<Reading[]> {
-    this.decoded += latents.length;
-    return latents.map((latent) => ({
-      tokens: Int32Array.of(Math.round(100 * (latent[0] as number))),
-      entropy: Float32Array.of(0),
-      topTokens: Int32Array.of(0),
-      topProbabilities: Float32Array.of(1),
-    }));
-  }
-}
 
 async function statesOf(changes: Partial<SamplerSettings> = {}, network = new ToyNetwork()): Promise<FlowState[]> {
   const states: FlowState[] = [];
@@ -97,25 +78,41 @@ describe("flow", () => {
     const network = new ToyNetwork();
     const abort = new AbortController();
     const run = async () => {
-      for await (const { step } of flow(network, settings, constants, abort.signal)) if (step === 3) abort.abort();
+      for await (const { step } of flow(network, settings, constants, { signal: abort.signal }))
+        if (step === 3) abort.abort();
     };
     await expect(run()).rejects.toThrow(CancelledError);
     expect(network.asked).toHaveLength(3);
   });
 });
 
-/** Whole runs of a one-line network by the Python sampler: `elf fixtures` wrote them. */
+interface ExpectedRun {
+  settings: SamplerSettings;
+  t: number[];
+  z: number[][];
+  xHat: number[][];
+}
+
+/** Whole runs of networks of one line by the Python sampler: `elf fixtures` wrote them. */
 const fixture = JSON.parse(readFileSync("test/fixtures/flow.json", "utf8")) as {
   shape: [1, number, number];
   flow: { noiseScale: number; tEps: number; pMean: number; pStd: number };
-  runs: { settings: SamplerSettings; t: number[]; z: number[][]; xHat: number[][] }[];
+  runs: ExpectedRun[];
+  batches: {
+    length: number;
+    width: number;
+    condition: { lengths: number[]; latents: number[][] };
+    runs: (ExpectedRun & { batch: number; conditional: boolean; takesSelfCondScale: boolean; calls: number })[];
+  };
 };
 
+const f32 = Math.fround;
+
 describe("flow, beside the reference sampler", () => {
-  const f32 = Math.fround;
-  const network = {
+  const network: Network = {
     latentSize: fixture.shape[2],
-    denoise: async ({ z, previous, t, selfCondScale }: DenoiseInput) => {
+    takesSelfCondScale: true,
+    denoise: async ({ z, previous, t, selfCondScale }) => {
       const number = f32(f32(f32(0.1) * t) + f32(f32(0.01) * selfCondScale));
       return z.map((x, i) => f32(f32(f32(0.6) * x) + f32(f32(0.3) * (previous[i] as number))) + number);
     },
@@ -125,17 +122,65 @@ describe("flow, beside the reference sampler", () => {
   it.each(fixture.runs)("takes the same way: $settings", async (expected) => {
     const states: FlowState[] = [];
     for await (const state of flow(network, expected.settings, fixture.flow)) states.push(state);
-    expect(states).toHaveLength(expected.t.length);
-    expectClose(
-      states.map((state) => state.t),
-      expected.t,
-    );
-    for (const [k, { z, prediction }] of states.entries()) {
-      expectClose(z, expected.z[k] as number[]);
-      if (k > 0) expectClose(prediction, expected.xHat[k - 1] as number[]);
-    }
+    expectStates(states.slice(1), { ...expected, t: expected.t.slice(1), z: expected.z.slice(1) });
+    expectClose(states[0]?.z as Float32Array, expected.z[0] as number[]);
   });
 });
+
+describe("flow of a batch, beside the reference sampler", () => {
+  const { length, width, condition: given, runs } = fixture.batches;
+
+  /** Each position sees the one before it in its sample; the first sees the last. */
+  class NeighbourNetwork implements Network {
+    readonly latentSize = width;
+    passes = 0;
+
+    constructor(readonly takesSelfCondScale: boolean) {}
+
+    async denoise({ z, previous, batch, t, selfCondScale }: DenoiseInput): Promise<Float32Array> {
+      this.passes += batch;
+      const number = f32(f32(f32(0.1) * t) + f32(f32(0.01) * (this.takesSelfCondScale ? selfCondScale : 0)));
+      return z.map((x, i) => {
+        const row = length * width * Math.floor(i / (length * width));
+        const before = row + ((i - row - width + length * width) % (length * width));
+        const own = f32(f32(f32(0.5) * x) + f32(f32(0.2) * (previous[i] as number)));
+        const other = f32(f32(f32(0.2) * (z[before] as number)) + f32(f32(0.1) * (previous[before] as number)));
+        return f32(f32(own + other) + number);
+      });
+    }
+
+    async decode() {
+      return [];
+    }
+  }
+
+  it.each(runs)("takes the same way: $batch, $conditional, $takesSelfCondScale, $settings", async (expected) => {
+    const { batch, conditional, takesSelfCondScale, calls } = expected;
+    const condition: Condition = {
+      latents: Float32Array.from(given.latents.slice(0, batch).flat()),
+      lengths: given.lengths.slice(0, batch),
+      latentSize: width,
+    };
+    const network = new NeighbourNetwork(takesSelfCondScale);
+    const options = { batch, ...(conditional ? { condition } : {}) };
+    const states: FlowState[] = [];
+    for await (const state of flow(network, expected.settings, fixture.flow, options)) states.push(state);
+    expectStates(states, expected);
+    expect(network.passes).toBe(calls * batch);
+  });
+});
+
+function expectStates(states: readonly FlowState[], { t, z, xHat }: Pick<ExpectedRun, "t" | "z" | "xHat">): void {
+  expect(states).toHaveLength(t.length);
+  expectClose(
+    states.map((state) => state.t),
+    t,
+  );
+  for (const [k, state] of states.entries()) {
+    expectClose(state.z, z[k] as number[]);
+    expectClose(state.prediction, xHat[k] as number[]);
+  }
+}
 
 /** Equal to a few last places of a float; the numbers are of order 1. */
 function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
@@ -143,25 +188,6 @@ function expectClose(actual: ArrayLike<number>, expected: readonly number[]): vo
   const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - (actual[i] as number))), 0);
   expect(worst).toBeLessThan(4e-6);
 }
-
-describe("one step", () => {
-  it("keeps α = clip(1 − γ·h, 0, 1) of the state", () => {
-    expect(keptShare(2, 0.25, 0.5)).toBe(0.5);
-    expect(keptShare(8, 0, 0.5)).toBe(0);
-    expect(keptShare(0, 0, 0.5)).toBe(1);
-  });
-
-  it("mixes noise in by hand-worked numbers", () => {
-    expect(Array.from(stepBack(Float32Array.of(4, -2), Float32Array.of(8, 6), 0.75))).toEqual([5, 0]);
-  });
-
-  it("follows the velocity by hand-worked numbers, its divisor bounded by tEps", () => {
-    // v = (3 − 1) / (1 − 0.5) = 4, over h = 0.25.
-    expect(Array.from(eulerStep(Float32Array.of(1), Float32Array.of(3), 0.5, 0.75, 0.05))).toEqual([2]);
-    // 1 − t = 1/64 is below tEps = 1/16: v = 2 · 16, over h = 1/64.
-    expect(Array.from(eulerStep(Float32Array.of(1), Float32Array.of(3), 63 / 64, 1, 1 / 16))).toEqual([1.5]);
-  });
-});
 
 describe("readFrame", () => {
   it("reads state and prediction in one batch, and at the start only the state", async () => {

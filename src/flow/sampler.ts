@@ -2,12 +2,15 @@
  * The sampler (spec section 3): follows the network's velocity from noise at t = 0 to text at t = 1. All arithmetic is
  * that of 32-bit floats, operation by operation, so that a seed means the same run here as in `elf sample`.
  */
+import { type Clamp, clampTo } from "./clamp";
+import { type Condition, hold } from "./condition";
 import { CancelledError } from "./errors";
-import { runKeys } from "./keys";
+import { guidedPredictor } from "./guidance";
 import type { Network } from "./network";
-import { foldIn, normal } from "./random";
+import { runNoise } from "./noise";
 import { type LogitNormal, scheduleTimes } from "./schedule";
 import type { SamplerSettings } from "./settings";
+import { type Place, SOLVERS, type StepParts, sdeStep } from "./solvers";
 
 /** What a model's flow was trained with. */
 export interface FlowConstants extends LogitNormal {
@@ -18,84 +21,79 @@ export interface FlowConstants extends LogitNormal {
 }
 
 /** A run after one of its steps. The arrays are never written again. */
-export interface FlowState {
+export interface FlowState extends Place {
   /** 0 is the start, N the end. */
   readonly step: number;
-  /** 0 … 1. */
-  readonly t: number;
-  /** The state z_t; (length, latentSize) row-major. */
-  readonly z: Float32Array;
-  /** The prediction x̂ that led here, of z's shape; zeros at the start. */
-  readonly prediction: Float32Array;
+  /** B, the number of samples in z and x̂. */
+  readonly batch: number;
 }
 
-const f32 = Math.fround;
+export interface FlowOptions {
+  /** B, samples written at once; 1 unless given. They share one schedule, and their noise is drawn as one array. */
+  readonly batch?: number;
+  /** What the front of each sample holds. */
+  readonly condition?: Condition | undefined;
+  /** Positions held to given latents. */
+  readonly clamp?: Clamp | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
- * Runs the flow: yields the start and then the state after each of the N steps, N + 1 states in all. One network pass
- * per step. `settings` must have been checked (`checkSettings`).
- * @throws {CancelledError} `signal` was aborted; looked at before every pass.
+ * Runs the flow: yields the start and then the state after each of the N steps, N + 1 states in all. `settings` and
+ * prompts must have been checked (`checkSettings`, `checkSources`).
+ * @throws {CancelledError} the signal was aborted; looked at before every step.
  */
 export async function* flow(
   network: Network,
   settings: SamplerSettings,
   constants: FlowConstants,
-  signal?: AbortSignal,
+  options: FlowOptions = {},
 ): AsyncGenerator<FlowState, void> {
-  const { steps, method, gamma, selfCondScale, seed, rng, length } = settings;
-  const count = length * network.latentSize;
-  const noiseKey = runKeys(seed, rng).noise;
+  const { batch = 1, condition, clamp } = options;
+  const count = batch * settings.length * network.latentSize;
+  const start: FlowState = {
+    step: 0,
+    batch,
+    t: 0,
+    z: clampTo(hold(runNoise(settings, constants.noiseScale, count).start(), condition), clamp, 0),
+    prediction: hold(new Float32Array(count), condition),
+    predictedAt: 0,
+  };
+  yield start;
+  yield* followFlow(network, start, 0, settings, constants, options);
+}
+
+/**
+ * The rest of a run: from the state `from`, wherever it comes from, by step `first` of the schedule and those after it.
+ * Yields the state after each of them. `options.batch` is not heeded: the state has its own.
+ * @throws {CancelledError} as `flow` does.
+ */
+export async function* followFlow(
+  network: Network,
+  from: FlowState,
+  first: number,
+  settings: SamplerSettings,
+  constants: FlowConstants,
+  { condition, clamp, signal }: FlowOptions = {},
+): AsyncGenerator<FlowState, void> {
+  const { steps, method, gamma, solver } = settings;
+  const { batch } = from;
   const times = scheduleTimes(settings, constants);
-
-  let z = scaled(normal(noiseKey, count, rng), constants.noiseScale);
-  let prediction: Float32Array = new Float32Array(count);
-  yield { step: 0, t: 0, z, prediction };
-
-  for (let k = 0; k < steps; k++) {
-    let t = times[k] as number;
+  const noise = runNoise(settings, constants.noiseScale, from.z.length);
+  const parts: StepParts = {
+    predict: guidedPredictor(network, settings, batch, condition),
+    restore: (z, t) => clampTo(hold(z, condition), clamp, t),
+    tEps: constants.tEps,
+  };
+  let place: Place = from;
+  for (let k = first; k < steps; k++) {
+    if (signal?.aborted) throw new CancelledError();
     const next = times[k + 1] as number;
     // The last step never adds noise: nothing after it could take it away again.
-    if (method === "sde" && k < steps - 1) {
-      const noise = scaled(normal(foldIn(noiseKey, k), count, rng), constants.noiseScale);
-      const kept = keptShare(gamma, t, next);
-      z = stepBack(z, noise, kept);
-      t = f32(kept * t);
-    }
-    if (signal?.aborted) throw new CancelledError();
-    prediction = await network.denoise({ z, previous: prediction, t, selfCondScale });
-    z = eulerStep(z, prediction, t, next, constants.tEps);
-    yield { step: k + 1, t: next, z, prediction };
+    place =
+      method === "sde" && k < steps - 1
+        ? await sdeStep(place, next, gamma, noise.atStep(k), parts)
+        : await SOLVERS[solver](place, next, parts);
+    yield { step: k + 1, batch, ...place };
   }
-}
-
-/** α = clip(1 − γ·h, 0, 1), the share of the state that an SDE step from `t` to `next` keeps. */
-export function keptShare(gamma: number, t: number, next: number): number {
-  const h = f32(next - t);
-  return Math.min(1, Math.max(0, f32(1 - f32(f32(gamma) * h))));
-}
-
-/** The SDE's way back in time from t to α·t: z_b = α·z + (1 − α)·noise. With α = 1 it is z itself, bit for bit. */
-export function stepBack(z: Float32Array, noise: Float32Array, kept: number): Float32Array {
-  const added = f32(1 - kept);
-  return z.map((value, i) => f32(f32(kept * value) + f32(added * (noise[i] as number))));
-}
-
-/** One Euler step: z + (next − t)·v along v = (x̂ − z) / max(1 − t, tEps). */
-export function eulerStep(
-  z: Float32Array,
-  prediction: Float32Array,
-  t: number,
-  next: number,
-  tEps: number,
-): Float32Array {
-  const h = f32(next - t);
-  const divisor = Math.max(f32(1 - t), f32(tEps));
-  return z.map((value, i) => {
-    const velocity = f32(f32((prediction[i] as number) - value) / divisor);
-    return f32(value + f32(h * velocity));
-  });
-}
-
-function scaled(values: Float32Array, factor: number): Float32Array {
-  return values.map((value) => f32(factor) * value);
 }

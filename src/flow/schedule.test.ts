@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { scheduleTimes } from "./schedule";
 
@@ -22,6 +23,22 @@ describe("scheduleTimes", () => {
     expect(times.every((t, k) => k === 0 || t >= (times[k - 1] as number))).toBe(true);
     expect(scheduleTimes({ ...drawn, rng }, constants)).toEqual(times);
     expect(scheduleTimes({ ...drawn, rng, seed: 8 }, constants)).not.toEqual(times);
+  });
+
+  it("takes the quantiles that the reference sampler takes", () => {
+    const { flow, quantileTimes } = JSON.parse(readFileSync("test/fixtures/flow.json", "utf8")) as {
+      flow: { pMean: number; pStd: number };
+      quantileTimes: number[][];
+    };
+    for (const expected of quantileTimes) {
+      const times = scheduleTimes({ ...drawn, steps: expected.length - 1, schedule: "quantile" }, flow);
+      expect(times).toHaveLength(expected.length);
+      for (const [k, t] of times.entries()) expect(t).toBeCloseTo(expected[k] as number, 6);
+    }
+    // The middle one of an odd number is the median, sigmoid(pMean); seeds change nothing.
+    const times = scheduleTimes({ ...drawn, steps: 4, schedule: "quantile" }, constants);
+    expect(times[2]).toBeCloseTo(1 / (1 + Math.exp(1.5)), 6);
+    expect(scheduleTimes({ ...drawn, steps: 4, schedule: "quantile", seed: 8 }, constants)).toEqual(times);
   });
 
   it("has the drawn times' median at sigmoid(pMean)", () => {

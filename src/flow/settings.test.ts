@@ -7,7 +7,9 @@ const good: SamplerSettings = {
   method: "sde",
   gamma: 1.5,
   selfCondScale: 3,
+  cfgScale: 1,
   schedule: "logit_normal",
+  solver: "euler",
   rng: "original",
   seed: 7,
   length: 64,
@@ -17,6 +19,9 @@ describe("checkSettings", () => {
   it("accepts the limits themselves", () => {
     checkSettings(good, 64);
     checkSettings({ ...good, steps: 1, gamma: 0, selfCondScale: 0.5, seed: 0, length: 1 }, 64);
+    checkSettings({ ...good, cfgScale: 0 }, 64, true);
+    checkSettings({ ...good, cfgScale: 20 }, 64, true);
+    checkSettings({ ...good, method: "ode", solver: "heun", schedule: "quantile" }, 64);
     checkSettings({ ...good, steps: 1024, gamma: 8, selfCondScale: 8, seed: 2 ** 32 - 1 }, 64);
   });
 
@@ -28,6 +33,9 @@ describe("checkSettings", () => {
     ["gamma", Number.NaN],
     ["selfCondScale", 0],
     ["selfCondScale", Number.POSITIVE_INFINITY],
+    ["cfgScale", -1],
+    ["cfgScale", 21],
+    ["solver", "rk4"],
     ["seed", -1],
     ["seed", 2 ** 32],
     ["length", 0],
@@ -40,5 +48,10 @@ describe("checkSettings", () => {
     const settings = { ...good, [name]: value } as SamplerSettings;
     expect(() => checkSettings(settings, 64)).toThrow(SettingsError);
     expect(() => checkSettings(settings, 64)).toThrow(`${name} is ${value}`);
+  });
+
+  it("refuses guidance without a prompt, and a solver with the SDE", () => {
+    expect(() => checkSettings({ ...good, cfgScale: 2 }, 64)).toThrow("cfgScale is 2, but there is no prompt");
+    expect(() => checkSettings({ ...good, solver: "heun" }, 64)).toThrow("solver is heun");
   });
 });

@@ -4,25 +4,33 @@ import { SettingsError } from "./errors";
 export interface SamplerSettings {
   /** Number of steps N from noise (t = 0) to text (t = 1); integer, 1 … 1024. */
   readonly steps: number;
-  /** `ode` is plain Euler; `sde` mixes fresh noise in before every step but the last. */
+  /** `ode` follows the velocity alone; `sde` mixes fresh noise in before every step but the last. */
   readonly method: Method;
   /** Fresh noise γ of the SDE, 0 … 8; 0 is the ODE. Ignored when `method` is `ode`. */
   readonly gamma: number;
   /** Self-conditioning guidance w, an input of the network, 0.5 … 5 as in training (up to 8 accepted). */
   readonly selfCondScale: number;
-  /** How the N + 1 times are laid out. `logit_normal` is drawn from the seed. */
+  /** Guidance ω towards the prompt (CFG), 0 … 20; 1 switches it off. Another value needs a prompt, and costs a pass a step. */
+  readonly cfgScale: number;
+  /** How the N + 1 times are laid out. `logit_normal` is drawn from the seed, `quantile` has its quantiles instead. */
   readonly schedule: Schedule;
+  /** How the ODE is followed from one time to the next; the SDE knows `euler` only. */
+  readonly solver: SolverName;
   /** Layout of JAX's threefry random bits: `original` is that of the official sampler. */
   readonly rng: RngLayout;
   /** Integer, 0 … 2³² − 1. The same seed and settings give the same text. */
   readonly seed: number;
-  /** Number of tokens L to write; 1 … the model's `maxLength`. */
+  /** Number of positions L, those of a prompt included; 1 … the model's `maxLength`. */
   readonly length: number;
 }
 
 export type Method = "ode" | "sde";
-export type Schedule = "uniform" | "logit_normal";
+export type Schedule = "uniform" | "logit_normal" | "quantile";
+export type SolverName = "euler" | "heun" | "multistep";
 export type RngLayout = "original" | "partitionable";
+
+/** Most samples that one run writes at once. */
+export const LARGEST_BATCH = 1024;
 
 /** Least and greatest value of a numeric setting, both allowed. */
 export interface SettingLimits {
@@ -36,8 +44,18 @@ export const SETTING_LIMITS = {
   steps: { least: 1, greatest: 1024, integer: true },
   gamma: { least: 0, greatest: 8, integer: false },
   selfCondScale: { least: 0.5, greatest: 8, integer: false },
+  cfgScale: { least: 0, greatest: 20, integer: false },
   seed: { least: 0, greatest: 2 ** 32 - 1, integer: true },
 } as const satisfies Record<string, SettingLimits>;
+
+/**
+ * Checks the number of samples of a run.
+ * @throws {SettingsError}
+ */
+export function checkBatch(batch: number): void {
+  if (isWithin(batch, { least: 1, greatest: LARGEST_BATCH, integer: true })) return;
+  throw new SettingsError(`batch is ${batch}.`, `Give an integer from 1 to ${LARGEST_BATCH}.`);
+}
 
 /** The limits of every numeric setting for a model that writes at most `maxLength` tokens. */
 export function settingLimits(maxLength: number) {
@@ -56,15 +74,17 @@ export function isWithin(value: unknown, { least, greatest, integer }: SettingLi
 /** What can be chosen where a setting is a word. */
 export const SETTING_CHOICES = {
   method: ["ode", "sde"],
-  schedule: ["uniform", "logit_normal"],
+  schedule: ["uniform", "logit_normal", "quantile"],
+  solver: ["euler", "heun", "multistep"],
   rng: ["original", "partitionable"],
-} as const satisfies { readonly [Name in "method" | "schedule" | "rng"]: readonly SamplerSettings[Name][] };
+} as const satisfies { readonly [Name in "method" | "schedule" | "solver" | "rng"]: readonly SamplerSettings[Name][] };
 
 /**
- * Checks settings before a run, for a model that writes at most `maxLength` tokens.
- * @throws {SettingsError} one is not a number in its range, or not one of its choices; the message names it.
+ * Checks settings before a run, for a model of at most `maxLength` positions. `prompted` is whether the run has a prompt.
+ * @throws {SettingsError} one is not a number in its range, or not one of its choices, or two of them exclude each
+ *   other; the message names it.
  */
-export function checkSettings(settings: SamplerSettings, maxLength: number): void {
+export function checkSettings(settings: SamplerSettings, maxLength: number, prompted = false): void {
   const limits = settingLimits(maxLength);
   for (const name of Object.keys(limits) as (keyof typeof limits)[]) {
     const { least, greatest, integer } = limits[name];
@@ -79,5 +99,17 @@ export function checkSettings(settings: SamplerSettings, maxLength: number): voi
     const choices: readonly string[] = SETTING_CHOICES[name];
     if (choices.includes(settings[name])) continue;
     throw new SettingsError(`${name} is ${String(settings[name])}.`, `Choose ${choices.join(" or ")}.`);
+  }
+  if (settings.method === "sde" && settings.solver !== "euler") {
+    throw new SettingsError(
+      `solver is ${settings.solver}, which the SDE does not have.`,
+      "Choose euler, or the method ode.",
+    );
+  }
+  if (!prompted && settings.cfgScale !== 1) {
+    throw new SettingsError(
+      `cfgScale is ${settings.cfgScale}, but there is no prompt to guide towards.`,
+      "Give a prompt, or 1.",
+    );
   }
 }

@@ -14,7 +14,14 @@ function network(value: number, milliseconds: number) {
     clock += milliseconds;
     return z.map((x) => x * value);
   });
-  return { latentSize: 4, denoise, decode: async () => [], dispose: vi.fn(async () => {}) } satisfies OpenNetwork;
+  return {
+    latentSize: 4,
+    takesSelfCondScale: true,
+    denoise,
+    decode: async () => [],
+    encode: async () => [],
+    dispose: vi.fn(async () => {}),
+  } satisfies OpenNetwork;
 }
 
 let clock = 0;

@@ -1,11 +1,11 @@
 import { CancelledError } from "../flow/errors";
-import type { Network } from "../flow/network";
+import type { Encoder, Network } from "../flow/network";
 import { normal } from "../flow/random";
 import type { Backend, Runtime } from "./runtime";
 import { describeAdapter, isSoftwareAdapter, NoWebGpuError } from "./webgpu";
 
-/** A network whose memory can be given back. */
-export interface OpenNetwork extends Network {
+/** A network and its encoder, whose memory can be given back. */
+export interface OpenNetwork extends Network, Encoder {
   dispose(): Promise<void>;
 }
 
@@ -122,7 +122,8 @@ interface ProbePass {
 /** Times one pass after a first one, which compiles shaders and fills caches. */
 async function probe(network: Network, length: number): Promise<ProbePass> {
   const count = length * network.latentSize;
-  const input = { z: normal([0, 0], count, "original"), previous: new Float32Array(count), t: 0.5, selfCondScale: 1 };
+  const z = normal([0, 0], count, "original");
+  const input = { z, previous: new Float32Array(count), batch: 1, t: 0.5, selfCondScale: 1 };
   await network.denoise(input);
   const start = performance.now();
   const prediction = await network.denoise(input);

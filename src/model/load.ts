@@ -58,7 +58,12 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     platform,
     probeLength: manifest.defaults.length,
     open: (runtime) =>
-      openNetwork(manifest, files, runtime, { signal, onGraph: (graph) => onProgress({ phase: "session", graph }) }),
+      openNetwork(manifest, files, runtime, {
+        signal,
+        onGraph: (graph) => onProgress({ phase: "session", graph }),
+        // Long after the load, which alone the signal was meant to end.
+        fetchLate: (paths) => fetchFiles(manifest, paths, { baseUrl, fetchFile }),
+      }),
     onProbe: () => onProgress({ phase: "probe" }),
   });
   if (signal?.aborted) {

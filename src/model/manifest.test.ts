@@ -5,9 +5,9 @@ import { ManifestError, ManifestVersionError, parseManifest } from "./manifest";
 const text = readFileSync("test/fixtures/tiny-model/manifest.json", "utf8");
 
 /** The tiny model's manifest with one change made to it. */
-function changed(change: (manifest: Record<string, never>) => void): string {
+function changed(change: (manifest: never) => void): string {
   const manifest = JSON.parse(text);
-  change(manifest);
+  change(manifest as never);
   return JSON.stringify(manifest);
 }
 
@@ -19,8 +19,20 @@ describe("parseManifest", () => {
     expect(manifest.defaults.steps).toBe(16);
   });
 
+  it("reads what older versions wrote, which knew no prompts, guidance or solvers", () => {
+    const older = changed((manifest: Record<string, Record<string, unknown>>) => {
+      for (const field of ["maxInputLength", "selfCondCfgTokens"]) delete manifest.architecture?.[field];
+      for (const field of ["cfgScale", "solver"]) delete manifest.defaults?.[field];
+    });
+    const { architecture, defaults } = parseManifest(older);
+    expect(architecture).toMatchObject({ maxInputLength: 0, selfCondCfgTokens: 4 });
+    expect(defaults).toMatchObject({ cfgScale: 1, solver: "euler" });
+  });
+
   it.each([0, 2, 99])("names another schema version: %i", (version) => {
-    const other = changed((manifest) => Object.assign(manifest, { schemaVersion: version, graphs: "of a later kind" }));
+    const other = changed((manifest: object) =>
+      Object.assign(manifest, { schemaVersion: version, graphs: "of a later kind" }),
+    );
     expect(() => parseManifest(other)).toThrow(ManifestVersionError);
     expect(() => parseManifest(other)).toThrow(`schema version ${version}`);
   });
@@ -31,6 +43,14 @@ describe("parseManifest", () => {
     ["latent.noiseScale", (manifest) => delete manifest.latent?.noiseScale],
     ["latent.std", (manifest) => Object.assign(manifest.latent ?? {}, { std: [1, 2] })],
     ["defaults.method", (manifest) => Object.assign(manifest.defaults ?? {}, { method: "euler" })],
+    ["architecture.maxInputLength", (manifest) => Object.assign(manifest.architecture ?? {}, { maxInputLength: 16 })],
+    [
+      "graphs.encoder",
+      (manifest) => {
+        Object.assign(manifest.architecture ?? {}, { maxInputLength: 4 });
+        delete manifest.graphs?.encoder;
+      },
+    ],
     ["defaults.length", (manifest) => Object.assign(manifest.defaults ?? {}, { length: 17 })],
     ["graphs.denoiser", (manifest) => Object.assign(manifest.graphs?.denoiser ?? {}, { weights: ["onnx/other.bin"] })],
     ["files.0.sha256", (manifest) => Object.assign((manifest.files as unknown as object[])[0] ?? {}, { sha256: "12" })],

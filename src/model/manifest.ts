@@ -27,7 +27,10 @@ export const settingsSchema = z.object({
   method: z.enum(SETTING_CHOICES.method),
   gamma: limited("gamma"),
   selfCondScale: limited("selfCondScale"),
+  // Absent from what older versions wrote, which knew neither.
+  cfgScale: limited("cfgScale").default(1),
   schedule: z.enum(SETTING_CHOICES.schedule),
+  solver: z.enum(SETTING_CHOICES.solver).default("euler"),
   rng: z.enum(SETTING_CHOICES.rng),
   seed: limited("seed"),
   length: count,
@@ -54,8 +57,12 @@ const schema = z
       latentSize: count,
       bottleneckSize: count,
       vocabularySize: count,
-      /** Most tokens the model writes. */
+      /** Most positions of a run, those of a prompt included. */
       maxLength: count,
+      /** Most tokens of a prompt; 0, and absent, where the model takes none. */
+      maxInputLength: z.int().min(0).default(0),
+      /** Prefix tokens that tell the network its self-conditioning scale; with 0, guidance takes a second pass. */
+      selfCondCfgTokens: z.int().min(0).default(4),
       parameters: count,
     }),
     latent: z.object({
@@ -89,6 +96,16 @@ const schema = z
     }
     if (manifest.defaults.length > manifest.architecture.maxLength) {
       context.addIssue({ code: "custom", path: ["defaults", "length"], message: "must not exceed maxLength" });
+    }
+    if (manifest.architecture.maxInputLength >= manifest.architecture.maxLength) {
+      context.addIssue({
+        code: "custom",
+        path: ["architecture", "maxInputLength"],
+        message: "must be below maxLength",
+      });
+    }
+    if (manifest.architecture.maxInputLength > 0 && !manifest.graphs.encoder) {
+      context.addIssue({ code: "custom", path: ["graphs", "encoder"], message: "is needed to read prompts" });
     }
     const listed = new Set(manifest.files.map((file) => file.path));
     for (const [name, entry] of Object.entries(manifest.graphs)) {

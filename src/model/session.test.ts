@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Tensor } from "onnxruntime-web/wasm";
 import { describe, expect, it, vi } from "vitest";
-import { CancelledError } from "../flow/errors";
+import { CancelledError, ConditionError } from "../flow/errors";
 import { parseManifest } from "./manifest";
 import { DeviceLostError, type Runtime } from "./runtime";
 import { networkFiles, openNetwork, SessionError } from "./session";
@@ -10,16 +10,17 @@ const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.j
 const D = manifest.architecture.latentSize;
 const files = new Map(networkFiles(manifest).map((path) => [path, new TextEncoder().encode(path)]));
 
+const OUTPUTS = ["x_hat", "top_tokens", "top_probabilities", "entropy", "latent"];
+
 /** A runtime whose sessions have every name of the format and answer with `run`. */
 function fakeRuntime(run: (...args: Parameters<Runtime["run"]>) => Promise<unknown>) {
-  const names = ["z", "x_hat_prev", "t", "self_cond_scale", "latent"];
-  const outputs = ["x_hat", "top_tokens", "top_probabilities", "entropy"];
+  const names = ["z", "x_hat_prev", "t", "self_cond_scale", "latent", "input_ids", "attention_mask"];
   return {
     backend: "wasm",
     ort: { Tensor },
     createSession: vi.fn(async (..._: Parameters<Runtime["createSession"]>) => ({
       inputNames: names,
-      outputNames: outputs,
+      outputNames: OUTPUTS,
     })),
     releaseSession: vi.fn(async () => {}),
     run,
@@ -61,7 +62,7 @@ describe("openNetwork", () => {
 });
 
 describe("OrtNetwork", () => {
-  const input = { z: new Float32Array(2 * D), previous: new Float32Array(2 * D), t: 0.25, selfCondScale: 3 };
+  const input = { z: new Float32Array(2 * D), previous: new Float32Array(2 * D), batch: 1, t: 0.25, selfCondScale: 3 };
 
   it("asks the denoiser for x̂ with the shapes of the format", async () => {
     const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
@@ -77,6 +78,67 @@ describe("OrtNetwork", () => {
       self_cond_scale: [1],
     });
     expect(outputs).toEqual(["x_hat"]);
+  });
+
+  it("hands a batch its time and scale row by row", async () => {
+    const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
+      x_hat: new Tensor("float32", new Float32Array(6 * D), [3, 2, D]),
+    }));
+    const network = await networkOf(run);
+    const batch = { z: new Float32Array(6 * D), previous: new Float32Array(6 * D), batch: 3 };
+    await network.denoise({ ...input, ...batch });
+    const [, inputs] = run.mock.calls[0] ?? [];
+    expect(inputs?.z?.dims).toEqual([3, 2, D]);
+    expect(Array.from(inputs?.t?.data as Float32Array)).toEqual([0.25, 0.25, 0.25]);
+    expect(Array.from(inputs?.self_cond_scale?.data as Float32Array)).toEqual([3, 3, 3]);
+  });
+
+  it("tells a network without self-conditioning tokens no scale", async () => {
+    const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
+      x_hat: new Tensor("float32", new Float32Array(2 * D), [1, 2, D]),
+    }));
+    const runtime = fakeRuntime(run);
+    const graph = { inputNames: ["z", "x_hat_prev", "t", "latent"], outputNames: OUTPUTS };
+    runtime.createSession.mockImplementation(async () => graph);
+    await expect(openNetwork(manifest, files, runtime as unknown as Runtime)).rejects.toThrow("lacks self_cond_scale");
+    const architecture = { ...manifest.architecture, selfCondCfgTokens: 0 };
+    const network = await openNetwork({ ...manifest, architecture }, files, runtime as unknown as Runtime);
+    expect(network.takesSelfCondScale).toBe(false);
+    await network.denoise(input);
+    expect(Object.keys(run.mock.calls[0]?.[1] ?? {})).toEqual(["z", "x_hat_prev", "t"]);
+  });
+
+  it("opens the encoder with the first prompt, masks what is filled up, and gives each source its own", async () => {
+    const latent = Float32Array.from({ length: 2 * 3 * D }, (_, i) => i);
+    const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
+      latent: new Tensor("float32", latent, [2, 3, D]),
+    }));
+    const runtime = fakeRuntime(run);
+    const encoder = { file: "onnx/encoder.onnx", weights: ["onnx/weights.bin"] };
+    const conditional = { ...manifest, graphs: { ...manifest.graphs, encoder } };
+    const fetchLate = vi.fn(
+      async (paths: readonly string[]) => new Map(paths.map((path) => [path, new Uint8Array(1)])),
+    );
+    const network = await openNetwork(conditional, files, runtime as unknown as Runtime, { fetchLate });
+    expect(runtime.createSession).toHaveBeenCalledTimes(2);
+
+    const [first, second] = await network.encode([[5], [6, 7, 8]]);
+    expect(first).toEqual(latent.slice(0, D));
+    expect(second).toEqual(latent.slice(3 * D));
+    const [, inputs] = run.mock.calls[0] ?? [];
+    expect(inputs?.input_ids?.data).toEqual(BigInt64Array.of(5n, 0n, 0n, 6n, 7n, 8n));
+    expect(inputs?.attention_mask?.data).toEqual(BigInt64Array.of(1n, 0n, 0n, 1n, 1n, 1n));
+    await network.encode([[5], [6, 7, 8]]);
+    expect(fetchLate).toHaveBeenCalledExactlyOnceWith(["onnx/encoder.onnx", "onnx/weights.bin"]);
+    await network.dispose();
+    expect(runtime.releaseSession).toHaveBeenCalledTimes(3);
+  });
+
+  it("says that a model has no encoder", async () => {
+    const { encoder: _, ...graphs } = manifest.graphs;
+    const runtime = fakeRuntime(async () => ({})) as unknown as Runtime;
+    const network = await openNetwork({ ...manifest, graphs }, files, runtime);
+    await expect(network.encode([[5]])).rejects.toThrow(ConditionError);
   });
 
   it("names numbers that overflowed", async () => {

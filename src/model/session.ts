@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
-import { CancelledError, ElfError } from "../flow/errors";
-import type { DenoiseInput, Network, Reading } from "../flow/network";
+import { CancelledError, ConditionError, ElfError } from "../flow/errors";
+import type { DenoiseInput, Encoder, Network, Reading, Source } from "../flow/network";
+import { joined } from "../flow/rows";
 import type { Manifest } from "./manifest";
 import { DeviceLostError, type Runtime } from "./runtime";
 
@@ -9,24 +10,29 @@ export class SessionError extends ElfError {
   readonly code = "session";
 }
 
-/** The graphs a run of the sampler needs. */
+/** The graphs every run of the sampler needs; a prompt needs the encoder too. */
 const GRAPHS = ["denoiser", "decoder"] as const;
-type GraphName = (typeof GRAPHS)[number];
+type GraphName = (typeof GRAPHS)[number] | "encoder";
 
 /** The border of each graph (export/FORMAT.md). The decoder's `logits` stay where they are: they are large. */
 const BORDERS = {
   denoiser: { inputs: ["z", "x_hat_prev", "t", "self_cond_scale"], outputs: ["x_hat"] },
   decoder: { inputs: ["latent", "self_cond_scale"], outputs: ["top_tokens", "top_probabilities", "entropy"] },
+  encoder: { inputs: ["input_ids", "attention_mask"], outputs: ["latent"] },
 } as const satisfies Record<GraphName, { inputs: readonly string[]; outputs: readonly string[] }>;
 
 /** The files of `manifest` that `openNetwork` needs. */
 export function networkFiles(manifest: Manifest): string[] {
-  return GRAPHS.flatMap((name) => [manifest.graphs[name].file, ...manifest.graphs[name].weights]);
+  return GRAPHS.flatMap((name) => filesOf(name, manifest));
 }
+
+type Files = ReadonlyMap<string, Uint8Array>;
 
 export interface OpenNetworkOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onGraph?: (graph: string) => void;
+  /** Fetches files of the manifest that are needed late: those of the encoder, when the first prompt comes. */
+  readonly fetchLate?: (paths: readonly string[]) => Promise<Files>;
 }
 
 /**
@@ -37,11 +43,11 @@ export interface OpenNetworkOptions {
  */
 export async function openNetwork(
   manifest: Manifest,
-  files: ReadonlyMap<string, Uint8Array>,
+  files: Files,
   runtime: Runtime,
-  { signal, onGraph }: OpenNetworkOptions = {},
+  { signal, onGraph, fetchLate }: OpenNetworkOptions = {},
 ): Promise<OrtNetwork> {
-  const sessions: Partial<Record<GraphName, InferenceSession>> = {};
+  const sessions: Sessions = {};
   try {
     for (const name of GRAPHS) {
       if (signal?.aborted) throw new CancelledError();
@@ -53,16 +59,20 @@ export async function openNetwork(
     runtime.release();
     throw error;
   }
-  return new OrtNetwork(manifest, runtime, sessions as Record<GraphName, InferenceSession>);
+  const openEncoder = async () =>
+    openGraph("encoder", manifest, (await fetchLate?.(filesOf("encoder", manifest))) ?? files, runtime);
+  return new OrtNetwork(manifest, runtime, sessions, openEncoder);
 }
+
+type Sessions = Partial<Record<GraphName, InferenceSession>>;
 
 async function openGraph(
   name: GraphName,
   manifest: Manifest,
-  files: ReadonlyMap<string, Uint8Array>,
+  files: Files,
   runtime: Runtime,
 ): Promise<InferenceSession> {
-  const { file, weights } = manifest.graphs[name];
+  const { file, weights } = graphOf(name, manifest);
   const externalData = weights.map((path) => ({
     // Graphs name their weights by the bare file name.
     path: path.slice(path.lastIndexOf("/") + 1),
@@ -74,7 +84,7 @@ async function openGraph(
   );
   const { inputs, outputs } = BORDERS[name];
   const lacking = [
-    ...inputs.filter((input) => !session.inputNames.includes(input)),
+    ...inputs.filter((input) => !session.inputNames.includes(input) && isNeeded(input, manifest)),
     ...outputs.filter((output) => !session.outputNames.includes(output)),
   ];
   if (lacking.length === 0) return session;
@@ -82,31 +92,51 @@ async function openGraph(
   throw new SessionError(`The ${name} graph lacks ${lacking.join(", ")}.`, "Export the model again with `elf export`.");
 }
 
-function bytesOf(path: string, files: ReadonlyMap<string, Uint8Array>): Uint8Array {
+function graphOf(name: GraphName, manifest: Manifest) {
+  const graph = manifest.graphs[name];
+  if (graph) return graph;
+  throw new ConditionError("This model has no encoder to read tokens with.", "Choose a conditional model.");
+}
+
+function filesOf(name: GraphName, manifest: Manifest): string[] {
+  const { file, weights } = graphOf(name, manifest);
+  return [file, ...weights];
+}
+
+/** Networks without self-conditioning tokens have no use for the scale, and their graphs no input. */
+function isNeeded(input: string, manifest: Manifest): boolean {
+  return input !== "self_cond_scale" || manifest.architecture.selfCondCfgTokens > 0;
+}
+
+function bytesOf(path: string, files: Files): Uint8Array {
   const bytes = files.get(path);
   if (!bytes) throw new Error(`${path} was not fetched before its session.`);
   return bytes;
 }
 
-/** The network on onnxruntime: two sessions, one per head. */
-export class OrtNetwork implements Network {
+/** The network on onnxruntime: a session for each head, and one for the encoder once it is needed. */
+export class OrtNetwork implements Network, Encoder {
   readonly latentSize: number;
+  readonly takesSelfCondScale: boolean;
+  #opening: Promise<InferenceSession> | undefined;
 
   constructor(
     manifest: Manifest,
     private readonly runtime: Runtime,
-    private readonly sessions: Readonly<Record<GraphName, InferenceSession>>,
+    private readonly sessions: Sessions,
+    private readonly openEncoder: () => Promise<InferenceSession>,
   ) {
     this.latentSize = manifest.architecture.latentSize;
+    this.takesSelfCondScale = manifest.architecture.selfCondCfgTokens > 0;
   }
 
-  async denoise({ z, previous, t, selfCondScale }: DenoiseInput): Promise<Float32Array> {
-    const shape = [1, z.length / this.latentSize, this.latentSize];
+  async denoise({ z, previous, batch, t, selfCondScale }: DenoiseInput): Promise<Float32Array> {
+    const shape = [batch, z.length / batch / this.latentSize, this.latentSize];
     const outputs = await this.#run("denoiser", {
       z: this.#floats(z, shape),
       x_hat_prev: this.#floats(previous, shape),
-      t: this.#floats(Float32Array.of(t), [1]),
-      self_cond_scale: this.#floats(Float32Array.of(selfCondScale), [1]),
+      t: this.#perRow(t, batch),
+      self_cond_scale: this.#perRow(selfCondScale, batch),
     });
     const prediction = outputs.x_hat?.data as Float32Array;
     // Some GPUs overflow without a word; every later pass would only spread it.
@@ -124,11 +154,9 @@ export class OrtNetwork implements Network {
   async decode(latents: readonly Float32Array[], selfCondScale: number): Promise<Reading[]> {
     const count = latents[0]?.length ?? 0;
     const length = count / this.latentSize;
-    const batch = new Float32Array(latents.length * count);
-    for (const [b, latent] of latents.entries()) batch.set(latent, b * count);
     const outputs = await this.#run("decoder", {
-      latent: this.#floats(batch, [latents.length, length, this.latentSize]),
-      self_cond_scale: this.#floats(new Float32Array(latents.length).fill(selfCondScale), [latents.length]),
+      latent: this.#floats(joined(latents), [latents.length, length, this.latentSize]),
+      self_cond_scale: this.#perRow(selfCondScale, latents.length),
     });
     const topTokens = Int32Array.from(outputs.top_tokens?.data as BigInt64Array, Number);
     const topProbabilities = outputs.top_probabilities?.data as Float32Array;
@@ -145,6 +173,31 @@ export class OrtNetwork implements Network {
     });
   }
 
+  /** @throws {ConditionError} the model has no encoder; the first time also whatever opening its graph throws. */
+  async encode(sources: readonly Source[]): Promise<Float32Array[]> {
+    if (!this.sessions.encoder) {
+      this.#opening ??= this.openEncoder().finally(() => {
+        this.#opening = undefined;
+      });
+      this.sessions.encoder = await this.#opening;
+    }
+    const longest = Math.max(...sources.map(({ length }) => length));
+    const shape = [sources.length, longest];
+    const ids = new BigInt64Array(sources.length * longest);
+    const mask = new BigInt64Array(sources.length * longest);
+    for (const [row, source] of sources.entries()) {
+      ids.set(source.map(BigInt), row * longest);
+      mask.fill(1n, row * longest, row * longest + source.length);
+    }
+    const outputs = await this.#run("encoder", {
+      input_ids: new this.runtime.ort.Tensor("int64", ids, shape),
+      attention_mask: new this.runtime.ort.Tensor("int64", mask, shape),
+    });
+    const latent = outputs.latent?.data as Float32Array;
+    const width = longest * this.latentSize;
+    return sources.map(({ length }, row) => latent.slice(row * width, row * width + length * this.latentSize));
+  }
+
   /** Frees the sessions and the runtime's device. */
   async dispose(): Promise<void> {
     for (const session of Object.values(this.sessions)) await this.runtime.releaseSession(session);
@@ -152,9 +205,15 @@ export class OrtNetwork implements Network {
   }
 
   #run(graph: GraphName, inputs: Record<string, Tensor>): Promise<InferenceSession.ReturnType> {
+    const session = this.sessions[graph] as InferenceSession;
+    const known = Object.fromEntries(Object.entries(inputs).filter(([name]) => session.inputNames.includes(name)));
     return named(`The ${graph} failed on ${this.runtime.backend}`, () =>
-      this.runtime.run(this.sessions[graph], inputs, BORDERS[graph].outputs),
+      this.runtime.run(session, known, BORDERS[graph].outputs),
     );
+  }
+
+  #perRow(value: number, rows: number): Tensor {
+    return this.#floats(new Float32Array(rows).fill(value), [rows]);
   }
 
   #floats(data: Float32Array, shape: readonly number[]): Tensor {

@@ -9,6 +9,11 @@ export class TokenizerError extends ElfError {
 export interface Tokenizer {
   /** The piece of each id, as the tokenizer spells it (`▁` marks a space before); `""` for ids it does not know. */
   readonly pieces: readonly string[];
+  /**
+   * The tokens of a text, without special ones.
+   * @throws {TokenizerError} the model has no tokenizer.
+   */
+  encode(text: string): number[];
   /** The text of the tokens, without the special ones (pad, eos, …). */
   decode(tokens: Iterable<number>): string;
 }
@@ -34,6 +39,7 @@ export async function createTokenizer(json: string, vocabularySize: number): Pro
   for (const [piece, id] of tokenizer.get_vocab()) if (id < vocabularySize) pieces[id] = piece;
   return {
     pieces,
+    encode: (text) => tokenizer.encode(text, { add_special_tokens: false }),
     decode: (tokens) =>
       tokenizer.decode([...tokens], { skip_special_tokens: true, clean_up_tokenization_spaces: false }).trim(),
   };
@@ -43,6 +49,12 @@ export async function createTokenizer(json: string, vocabularySize: number): Pro
 export function numberTokenizer(vocabularySize: number): Tokenizer {
   return {
     pieces: Array.from({ length: vocabularySize }, (_, id) => `▁${id}`),
+    encode: () => {
+      throw new TokenizerError(
+        "This model has no tokenizer, so it cannot read a text.",
+        "Give the numbers of its tokens.",
+      );
+    },
     decode: (tokens) => [...tokens].join(" "),
   };
 }
