@@ -19,7 +19,8 @@ from elf.network.make_random import TINY, random_model
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.networks import JaxEncoder, JaxNetwork
-from elf.sampling.sampler import SamplerSettings, sample
+from elf.sampling.sampler import sample
+from elf.sampling.settings import SamplerSettings
 
 LAYOUTS = ("original", "partitionable")
 FLOW = FlowConfig(noise_scale=2.0)

@@ -25,7 +25,7 @@ from elf.network.make_random import TINY, random_model
 from elf.network.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
-from elf.sampling.sampler import SamplerSettings
+from elf.sampling.settings import SamplerSettings
 
 SMALL = replace(TINY, depth=1, max_length=8, vocabulary_size=60)
 CONDITIONAL = replace(SMALL, max_input_length=4)

@@ -19,9 +19,11 @@ from elf.onnx_export import export, parity
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.model_card import model_card
-from elf.sampling.networks import OnnxNetwork
+from elf.sampling.condition import encode_sources, spread_sources
+from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader
-from elf.sampling.sampler import SamplerSettings, sample
+from elf.sampling.sampler import sample
+from elf.sampling.settings import SamplerSettings, settings_of
 
 SMALL = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=8, bottleneck_size=4, vocabulary_size=128, max_length=6)
 FIXTURES = Path(__file__).parents[2] / "test" / "fixtures"
@@ -92,6 +94,8 @@ def test_manifest_says_what_the_page_needs(folder, model):
             "bottleneckSize": 4,
             "vocabularySize": 128,
             "maxLength": 6,
+            "maxInputLength": 0,
+            "selfCondCfgTokens": 4,
             "parameters": sum(value.size for value in model.params.values()),
         },
         "latent": {
@@ -109,7 +113,9 @@ def test_manifest_says_what_the_page_needs(folder, model):
             "method": "sde",
             "gamma": 1.5,
             "selfCondScale": 3.0,
+            "cfgScale": 1.0,
             "schedule": "logit_normal",
+            "solver": "euler",
             "rng": "original",
             "seed": 7,
             "length": 6,
@@ -297,28 +303,25 @@ def test_a_random_model_is_the_same_for_the_same_seed(tmp_path):
     np.testing.assert_array_equal(loaded.params["unembed_kernel"], first.params["unembed_kernel"])
 
 
-def test_the_committed_tiny_model_is_whole_and_writes_the_committed_runs():
-    folder = FIXTURES / "tiny-model"
+@pytest.mark.parametrize("name", ["tiny-model", "tiny-conditional", "tiny-two-pass"])
+def test_the_committed_tiny_models_are_whole_and_write_the_committed_runs(name):
+    folder = FIXTURES / name
     check_hashes(folder)
     manifest = read(folder / "manifest.json")
-    network = OnnxNetwork(folder / "onnx")
+    network, encoder = OnnxNetwork(folder / "onnx"), OnnxEncoder(folder / "onnx")
+    assert network.takes_self_cond_scale == (name != "tiny-two-pass")
     flow = FlowConfig(
         noise_scale=manifest["latent"]["noiseScale"],
         t_eps=manifest["latent"]["tEps"],
         p_mean=manifest["schedule"]["pMean"],
         p_std=manifest["schedule"]["pStd"],
     )
-    for run in read(FIXTURES / "tiny-run.json")["runs"]:
-        names = run["settings"]
-        settings = SamplerSettings(
-            names["steps"],
-            names["method"],
-            names["gamma"],
-            names["selfCondScale"],
-            names["schedule"],
-            names["rng"],
-            names["seed"],
-        )
-        result = sample(network, settings, flow, (1, names["length"], manifest["architecture"]["latentSize"]))
-        assert result.tokens[0].tolist() == run["tokens"]
+    for run in read(FIXTURES / f"{name.removesuffix('-model')}-run.json")["runs"]:
+        settings, length = settings_of(run["settings"]), run["settings"]["length"]
+        batch, condition = run.get("batch", 1), None
+        if "promptIds" in run:
+            condition = encode_sources(encoder, spread_sources(run["promptIds"], batch), length)
+        shape = (batch, length, manifest["architecture"]["latentSize"])
+        result = sample(network, settings, flow, shape, condition)
+        assert result.tokens.tolist() == (run["tokens"] if condition else [run["tokens"]])
         np.testing.assert_allclose(result.z.reshape(-1), run["z"], rtol=1e-3, atol=1e-3)

@@ -12,9 +12,15 @@ from elf.network.model import abstract_elf
 from elf.network.modules import bind
 from elf.network.parameters import parameter_shapes
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
-from elf.sampling.sampler import euler_step, sde_step
+from elf.sampling.guidance import Guided
+from elf.sampling.settings import SamplerSettings
+from elf.sampling.solvers import Step, euler, sde
 
 CONFIG = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
+
+
+def guided(denoise, self_cond_scale: float) -> Guided:
+    return Guided(denoise, SamplerSettings(self_cond_scale=self_cond_scale))
 
 
 def numbers(*values: float) -> np.ndarray:
@@ -27,14 +33,12 @@ def test_an_ode_step_by_hand() -> None:
     def denoise(z, x_hat_prev, t, w):
         return 2 * z + x_hat_prev + t[0] + w[0]
 
-    z, x_hat = euler_step(
-        denoise, numbers(1, -1), numbers(0.25, 0), np.float32(0.5), np.float32(0.75), np.float32([3]), t_eps=0.05
-    )
+    step = Step(np.float32(0.5), np.float32(0.75), t_eps=0.05)
+    z, x_hat = euler(guided(denoise, 3), numbers(1, -1), numbers(0.25, 0), step)
     assert x_hat.ravel().tolist() == [5.75, 1.5] and z.ravel().tolist() == [3.375, 0.25]
     # Past 1 − t_eps the distance left counts as t_eps: x̂ = 2.98 + 2.02, v = (5 − 1) / 0.05, of which a hundredth.
-    z, _ = euler_step(
-        denoise, numbers(1), numbers(0), np.float32(0.98), np.float32(0.99), np.float32([2.02]), t_eps=0.05
-    )
+    step = Step(np.float32(0.98), np.float32(0.99), t_eps=0.05)
+    z, _ = euler(guided(denoise, 2.02), numbers(1), numbers(0), step)
     assert z.item() == pytest.approx(1 + 0.01 * 4 / 0.05, rel=1e-5)
 
 
@@ -44,9 +48,8 @@ def test_an_sde_step_by_hand() -> None:
     def denoise(z, x_hat_prev, t, w):
         return z + t[0]
 
-    z, x_hat = sde_step(
-        denoise, numbers(1), numbers(0), np.float32(0.5), np.float32(0.75), np.float32([1]), 0.05, 2.0, numbers(4)
-    )
+    step = Step(np.float32(0.5), np.float32(0.75), t_eps=0.05)
+    z, x_hat = sde(guided(denoise, 1), numbers(1), numbers(0), step, gamma=2.0, fresh_noise=numbers(4))
     assert x_hat.item() == 2.75 and z.item() == pytest.approx(2.5 + 0.5 / 3)
 
 

@@ -212,6 +212,9 @@ def test_graph_signatures_are_those_of_the_format(tmp_path):
         ("entropy", ["B", "L"], f32),
         ("logits", ["B", "L", 128], f32),
     ]
+    exported(random_model(NO_SCALE), tmp_path / "no scale")
+    assert [name for name, *_ in signature("no scale/denoiser")] == ["z", "x_hat_prev", "t", "x_hat"]
+    assert [name for name, *_ in signature("no scale/decoder")][:2] == ["latent", "top_tokens"]
     assert signature("encoder") == [
         ("input_ids", ["B", "S"], i64),
         ("attention_mask", ["B", "S"], i64),

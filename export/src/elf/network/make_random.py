@@ -16,6 +16,16 @@ from elf.network.trained_model import FlatParams, TrainedModel, save_trained_mod
 TINY = ElfConfig(
     depth=2, hidden_size=64, heads=4, latent_size=32, bottleneck_size=16, vocabulary_size=128, max_length=16
 )
+TINY_CONDITIONAL = ElfConfig(
+    depth=2,
+    hidden_size=32,
+    heads=2,
+    latent_size=16,
+    bottleneck_size=8,
+    vocabulary_size=128,
+    max_length=16,
+    max_input_length=6,
+)
 
 PLAIN_TEXT = [
     "A gardener planted seven beans along the garden wall and waited for the rain.",
@@ -38,7 +48,7 @@ class Arguments:
     out: Path
     """Folder to write the model into."""
     preset: str = "tiny"
-    """Size: tiny, ELF-B, ELF-M or ELF-L."""
+    """Size: tiny, tiny-conditional, ELF-B, ELF-M or ELF-L."""
     seed: int = 0
     """Seed of the weights."""
     name: str | None = None
@@ -49,6 +59,10 @@ class Arguments:
     """V; the preset's unless given."""
     max_length: int | None = None
     """Most text tokens; the preset's unless given."""
+    max_input_length: int | None = None
+    """Most tokens of the source, 0 for a model that writes freely; the preset's unless given."""
+    self_cond_cfg_tokens: int | None = None
+    """Prefix tokens of the self-conditioning scale, 0 for a network without; the preset's unless given."""
 
 
 def random_params(shapes: Shapes, seed: int) -> FlatParams:
@@ -112,13 +126,12 @@ def random_model(
 
 
 def main(arguments: Arguments) -> None:
-    presets = {"tiny": TINY, **PRESETS}
+    presets = {"tiny": TINY, "tiny-conditional": TINY_CONDITIONAL, **PRESETS}
     if arguments.preset not in presets:
         raise UsageError(f"there is no preset {arguments.preset!r}", f"Choose one of {', '.join(presets)}.")
     fields = dict(vars(presets[arguments.preset]))
-    fields |= {
-        field: value for field in ("vocabulary_size", "max_length") if (value := getattr(arguments, field)) is not None
-    }
+    changeable = ("vocabulary_size", "max_length", "max_input_length", "self_cond_cfg_tokens")
+    fields |= {field: value for field in changeable if (value := getattr(arguments, field)) is not None}
     config = ElfConfig(**fields)
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = None

@@ -28,7 +28,7 @@ from elf.onnx_export.parity import check_parity
 from elf.onnx_export.weights import WEIGHTS_FILE
 from elf.progress import say
 from elf.sampling.options import SamplerOptions, text_reader
-from elf.sampling.sampler import SamplerSettings, named_settings
+from elf.sampling.settings import SamplerSettings, named_settings
 
 SCHEMA_VERSION = 1
 CARD_SAMPLES = 10
@@ -53,6 +53,8 @@ class Arguments(SamplerOptions):
     """One sentence for the page and the model card."""
     licence: str | None = None
     """SPDX id; the training record's unless given."""
+    length: int | None = None
+    """Positions of a run, a prompt's included; all the model has unless given."""
     parity_seeds: int | None = None
     """Whole runs to compare, at least 16; enough for 2,048 tokens unless given."""
 
@@ -72,10 +74,14 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     if model.encoder:
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
     settings = arguments.settings()
-    length = arguments.length_for(model, ConfigError)
+    length = arguments.positions_for(model, ConfigError)
     seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / length))
     if seeds < MIN_PARITY_SEEDS:
         raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
+    if model.elf.max_input_length and model.encoder is None:
+        raise ConfigError(
+            "the model writes to a source but has no encoder to read it with", "Give one with an encoder."
+        )
 
     say(f"building the graphs of {model.name}")
     with replaced_folder(arguments.out) as folder:
@@ -152,6 +158,8 @@ def describe(
             "bottleneckSize": config.bottleneck_size,
             "vocabularySize": config.vocabulary_size,
             "maxLength": config.max_length,
+            "maxInputLength": config.max_input_length,
+            "selfCondCfgTokens": config.self_cond_cfg_tokens,
             "parameters": sum(value.size for value in model.params.values()),
         },
         "latent": {

@@ -1,13 +1,15 @@
-"""Write the sampler's reference numbers for the TypeScript tests: whole runs of a toy network and of a tiny model.
+"""Write the sampler's reference numbers for the TypeScript tests: whole runs of toy networks and of a tiny model.
 
-The toy network is one line in any language, so a difference can only come from the sampler:
+A toy network is one line in any language, so a difference can only come from the sampler. Element by element, float32:
 
-    x̂ = 0.6·z + 0.3·x̂_prev + 0.1·t + 0.01·w      (element by element, float32)
+    x̂ = 0.6·z + 0.3·x̂_prev + 0.1·t + 0.01·w
+
+and for runs with a condition one whose positions see their neighbours (`elf.onnx_export.toy_runs`).
 """
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,14 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.network.trained_model import TrainedModel, load_trained_model
-from elf.sampling.networks import JaxNetwork
+from elf.onnx_export.parity import stored_weights
+from elf.onnx_export.toy_runs import numbers, toy_runs
+from elf.sampling.condition import encode_sources, spread_sources
+from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import text_reader
-from elf.sampling.sampler import SamplerSettings, named_settings, run_flow, sample
+from elf.sampling.sampler import run_flow, sample, written
+from elf.sampling.schedule import time_schedule
+from elf.sampling.settings import SamplerSettings, named_settings
 
 Array = np.ndarray
 
@@ -26,6 +33,7 @@ LENGTH, WIDTH, STEPS = 3, 4, 6
 FLOW = FlowConfig(noise_scale=2.0)
 METHODS = (("ode", 0.0), ("sde", 0.5), ("sde", 1.5))
 SEEDS = (0, 7, 4294967295)
+QUANTILE_STEPS = (1, 2, 3, 8, 32, 129)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Arguments:
     """Folder of a trained model, usually of `elf make-random`, whose runs to write as well."""
     checkpoint_out: Path | None = None
     """JSON file for those runs."""
+    rounded: bool = False
+    """Round the checkpoint's weights to float16 first, as `elf export --dtype f16` stores them."""
 
 
 def toy_denoise(z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
@@ -50,19 +60,14 @@ def run_of(settings: SamplerSettings) -> dict[str, Any]:
     states = list(run_flow(toy_denoise, settings, FLOW, (1, LENGTH, WIDTH)))
     return {
         "settings": named_settings(settings, LENGTH),
-        "t": _numbers(np.asarray([state.t for state in states])),
-        "z": [_numbers(state.z) for state in states],
-        "xHat": [_numbers(state.x_hat) for state in states[1:]],
+        "t": numbers(np.asarray([state.t for state in states])),
+        "z": [numbers(state.z) for state in states],
+        "xHat": [numbers(state.x_hat) for state in states[1:]],
     }
 
 
-def _numbers(array: Array) -> list[float]:
-    """Nine significant digits give every float32 back exactly."""
-    return [float(f"{value:.9g}") for value in array.reshape(-1).tolist()]
-
-
 def flow_fixture() -> dict[str, Any]:
-    """Every method, schedule and bit layout for a few seeds, and a run of one step."""
+    """Every method, schedule and bit layout for a few seeds, and a run of one step; the quantile schedule; toy_runs."""
     runs = []
     for rng, schedule, (method, gamma) in itertools.product(
         ("original", "partitionable"), ("uniform", "logit_normal"), METHODS
@@ -75,11 +80,17 @@ def flow_fixture() -> dict[str, Any]:
         "shape": [1, LENGTH, WIDTH],
         "flow": {"noiseScale": FLOW.noise_scale, "tEps": FLOW.t_eps, "pMean": FLOW.p_mean, "pStd": FLOW.p_std},
         "runs": runs,
+        "quantileTimes": [
+            numbers(time_schedule(SamplerSettings(steps, schedule="quantile"), FLOW, None)) for steps in QUANTILE_STEPS
+        ],
+        "batches": toy_runs(FLOW),
     }
 
 
 def model_fixture(model: TrainedModel) -> dict[str, Any]:
     """Whole runs of a model in JAX: tokens before the cut at eos, final latents z (L·D), and the text."""
+    if model.elf.max_input_length:
+        return conditional_fixture(model)
     read = text_reader(model)
     longest = model.elf.max_length
     cases = (
@@ -104,13 +115,60 @@ def model_fixture(model: TrainedModel) -> dict[str, Any]:
     return {"model": model.name, "runs": runs}
 
 
+def conditional_fixture(model: TrainedModel) -> dict[str, Any]:
+    """Runs of a conditional model: the sources' tokens, one a row, tokens (B, L), z (B·L·D), and what they wrote."""
+    read = text_reader(model)
+    longest, half = model.elf.max_length, model.elf.max_length // 2
+    ode = SamplerSettings(8, "ode", 0.0, 1.0, "logit_normal", "original", 7, cfg_scale=2.0)
+    second = replace(ode, schedule="quantile", solver="multistep", self_cond_scale=2.5)
+    third = replace(ode, schedule="uniform", solver="heun", cfg_scale=1.0, seed=1)
+    sde = SamplerSettings(6, "sde", 1.0, 3.0, "logit_normal", "partitionable", 3, cfg_scale=1.5)
+    fifth = SamplerSettings(4, "sde", 1.5, 1.0, "quantile", "original", 2)
+    cases: tuple[tuple[SamplerSettings, int, list[list[int]], int], ...] = (
+        (ode, longest, [[5, 6, 7]], 1),
+        (second, longest, [[9], [40, 8, 21, 77, 30, 4]], 2),
+        (third, half, [[12, 90]], 3),
+        (sde, longest, [[33, 5], [101, 102, 103, 104], [64]], 3),
+        (fifth, longest, [[17, 18, 19, 20, 21, 22]], 1),
+    )
+    network, encoder = JaxNetwork(model), JaxEncoder(model)
+    runs = []
+    for settings, length, prompts, batch in cases:
+        sources = spread_sources(prompts, batch)
+        condition = encode_sources(encoder, sources, length)
+        run = sample(network, settings, model.flow, (batch, length, model.elf.latent_size), condition)
+        targets = written(run.tokens, model.elf, condition)
+        runs.append(
+            {
+                "settings": named_settings(settings, length),
+                "batch": batch,
+                "promptIds": prompts,
+                "tokens": run.tokens.tolist(),
+                "written": targets,
+                "text": [*map(read, targets)] if model.tokenizer else None,
+                "z": [float(f"{value:.5g}") for value in run.z.reshape(-1).tolist()],
+            }
+        )
+    return {"model": model.name, "runs": runs}
+
+
 def write_fixture(path: Path, fixture: dict[str, Any]) -> None:
     """As JSON with one run a line, so that a changed number shows as one changed line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = "".join(f'  "{name}": {json.dumps(value)},\n' for name, value in fixture.items() if name != "runs")
-    runs = ",\n    ".join(json.dumps(run, ensure_ascii=False) for run in fixture["runs"])
-    path.write_text(f'{{\n{head}  "runs": [\n    {runs}\n  ]\n}}\n', encoding="utf-8")
+    path.write_text(f"{_laid_out(fixture)}\n", encoding="utf-8")
     print(f"wrote {path}")
+
+
+def _laid_out(fixture: dict[str, Any], indent: str = "") -> str:
+    fields = []
+    for name, value in fixture.items():
+        if name == "runs":
+            lines = f",\n{indent}    ".join(json.dumps(run, ensure_ascii=False) for run in value)
+            text = f"[\n{indent}    {lines}\n{indent}  ]"
+        else:
+            text = _laid_out(value, f"{indent}  ") if isinstance(value, dict) and "runs" in value else json.dumps(value)
+        fields.append(f'{indent}  "{name}": {text}')
+    return "{\n" + ",\n".join(fields) + f"\n{indent}}}"
 
 
 def main(arguments: Arguments) -> None:
@@ -118,4 +176,5 @@ def main(arguments: Arguments) -> None:
         raise UsageError("--checkpoint and --checkpoint-out belong together", "Give both or neither.")
     write_fixture(arguments.out, flow_fixture())
     if arguments.checkpoint and arguments.checkpoint_out:
-        write_fixture(arguments.checkpoint_out, model_fixture(load_trained_model(arguments.checkpoint)))
+        model = stored_weights(load_trained_model(arguments.checkpoint), "f16" if arguments.rounded else "f32")
+        write_fixture(arguments.checkpoint_out, model_fixture(model))

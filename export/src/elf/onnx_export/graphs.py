@@ -85,13 +85,13 @@ def rotary_tables(config: ElfConfig) -> FlatParams:
 
 
 def denoiser_graph(config: ElfConfig, weights: WeightFile) -> ir.Model:
-    """(z, x_hat_prev (B, L, D), t, self_cond_scale (B)) → x_hat (B, L, D)."""
+    """(z, x_hat_prev (B, L, D), t, self_cond_scale (B)) → x_hat (B, L, D). No scale without its prefix tokens."""
     g = GraphBuilder("denoiser", weights)
     D = config.latent_size
     z = g.input("z", ["B", "L", D])
     x_hat_prev = g.input("x_hat_prev", ["B", "L", D])
     t = g.input("t", ["B"])
-    scale = g.input("self_cond_scale", ["B"])
+    scale = _scale_input(g, config)
 
     joined = g.op(
         "Add",
@@ -112,7 +112,7 @@ def decoder_graph(config: ElfConfig, weights: WeightFile) -> ir.Model:
     g = GraphBuilder("decoder", weights)
     k = min(TOP_K, config.vocabulary_size)
     latent = g.input("latent", ["B", "L", config.latent_size])
-    scale = g.input("self_cond_scale", ["B"])
+    scale = _scale_input(g, config)
 
     joined = g.op("MatMul", latent, g.weight("self_cond_proj/kernel_z"))
     hidden = _trunk(g, config, joined, latent, g.constant(np.ones(1, np.float32)), scale, decode=True)
@@ -144,15 +144,15 @@ def _trunk(
     joined: ir.Value,
     text: ir.Value,
     t: ir.Value,
-    scale: ir.Value,
+    scale: ir.Value | None,
     *,
     decode: bool,
 ) -> ir.Value:
     """From the product of self_cond_proj (B, L, D), still without its bias, to the last hidden state (B, L, H) of the
-    text positions. `text` (B, L, D) gives the length; `t` is (B) or (1), `scale` (B)."""
+    text positions. `text` (B, L, D) gives batch and length; `t` is (B) or (1), `scale` (B) or None."""
     joined = g.op("Add", joined, g.weight("self_cond_proj/bias"))
     x = g.dense(g.dense(joined, "text_proj/proj1", bias=False), "text_proj/proj2")
-    x = g.op("Concat", *_prefix(g, config, t, scale, decode=decode), x, axis=1)
+    x = g.op("Concat", *_prefix(g, config, text, t, scale, decode=decode), x, axis=1)
     rotary = _rotary(g, config, text)
     for i in range(config.depth):
         x = g.op("Add", x, _attention(g, config, f"blocks_{i}", x, rotary))
@@ -160,13 +160,23 @@ def _trunk(
     return g.op("Slice", x, ints(config.prefix_length), ints(TO_THE_END), ints(1))
 
 
-def _prefix(g: GraphBuilder, config: ElfConfig, t: ir.Value, scale: ir.Value, *, decode: bool) -> list[ir.Value]:
+def _scale_input(g: GraphBuilder, config: ElfConfig) -> ir.Value | None:
+    """The input w (B) of a network that has prefix tokens for it."""
+    return g.input("self_cond_scale", ["B"]) if config.self_cond_cfg_tokens else None
+
+
+def _prefix(
+    g: GraphBuilder, config: ElfConfig, text: ir.Value, t: ir.Value, scale: ir.Value | None, *, decode: bool
+) -> list[ir.Value]:
     """Time, self-cond CFG and mode tokens, each (B, n, H)."""
     # (B, 1, 1): Expand to this shape repeats a token for every sample without arithmetic on shapes.
-    per_sample = g.op("Shape", g.op("Unsqueeze", scale, ints(1, 2)))
+    if scale is None:
+        per_sample = g.op("Shape", g.op("Slice", text, ints(0, 0), ints(1, 1), ints(1, 2)))
+    else:
+        per_sample = g.op("Shape", g.op("Unsqueeze", scale, ints(1, 2)))
     time = g.op("Add", g.weight("t_emb_tokens"), _embed_number(g, "t_embedder", t))
     tokens = [g.op("Expand", time, per_sample) if decode else time]
-    if config.self_cond_cfg_tokens:
+    if scale is not None:
         tokens.append(g.op("Add", g.weight("self_cond_cfg_tokens"), _embed_number(g, "self_cond_cfg_embedder", scale)))
     off = np.zeros((1, config.mode_tokens, config.hidden_size), np.float32)
     tokens.append(g.op("Expand", g.weight("mode_tokens") if decode else g.constant(off), per_sample))

@@ -62,6 +62,8 @@ def model_card(
         "licence": manifest["licence"],
     }
     storage = parity.get("storage")
+    guidance = "" if defaults["cfgScale"] == 1 else f"guidance by the prompt {defaults['cfgScale']:g}, "
+    after = " each to a prompt of random tokens," if architecture["maxInputLength"] else ""
     return TEMPLATE.format(
         licence_id=manifest["licence"].lower(),
         title=manifest["title"],
@@ -85,10 +87,10 @@ def model_card(
             f" weights write (normalised edit distance {storage['normalisedEditDistance']:.4f})."
         ),
         sample_note=(
-            "Unpicked, seeds in order, with the default settings:"
+            f"Unpicked, seeds in order,{after} with the default settings:"
             f" {defaults['method'].upper()}, {defaults['steps']} steps, γ {defaults['gamma']:g},"
             f" self-conditioning scale {defaults['selfCondScale']:g},"
-            f" {defaults['schedule']} schedule."
+            f" {guidance}{defaults['schedule']} schedule."
         ),
         samples="\n".join(f"- seed {seed}: {_escape(text) or '(empty)'}" for seed, text in samples),
     )

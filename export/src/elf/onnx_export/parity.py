@@ -8,18 +8,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import onnxruntime
 
-from elf.data.tokenizer import EOS
+from elf.data.tokenizer import EOS, UNK
 from elf.errors import ParityError
 from elf.network.trained_model import FlatParams, TrainedModel
 from elf.progress import say, told
-from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
-from elf.sampling.sampler import Array, SamplerSettings, cut_at_eos, named_settings, sample
+from elf.sampling.condition import Encoder, encode_sources
+from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
+from elf.sampling.sampler import Array, Network, Run, cut_at_eos, sample, written
+from elf.sampling.settings import SamplerSettings, named_settings
 
 MAX_RELATIVE_ERROR = 1e-4
 MIN_TOKEN_AGREEMENT = 0.999
@@ -66,7 +68,7 @@ def check_parity(
 
     The model is taken with the weights that the file holds: for "f16", rounded to float16, since the graphs widen them
     and compute in float32 like JAX. What the rounding itself changes is reported apart, as information. Whole runs
-    use `settings` with each of `seeds`, `length` tokens each.
+    use `settings` with each of `seeds`, `length` positions each, and random sources where the model wants them.
 
     Raises ParityError when an output differs by more than 1e-4 relative, or less than 0.999 of the runs' tokens agree.
     """
@@ -76,11 +78,13 @@ def check_parity(
         say("comparing the graphs with JAX, pass by pass")
         graphs = compare_network(stored, network, exported)
         if model.encoder:
-            graphs["encoder"] = compare_encoder(stored, onnx_folder / "encoder.onnx")
+            graphs["encoder"] = compare_encoder(stored, onnx_folder)
         for graph, outputs in graphs.items():
             for output, difference in outputs.items():
                 refuse_difference(graph, output, difference)
-        runs, tokens = compare_runs(stored, network, exported, settings, length, seeds)
+        encoders = (JaxEncoder(stored), OnnxEncoder(onnx_folder)) if model.encoder else (None, None)
+        writers = Writer(network, encoders[0]), Writer(exported, encoders[1])
+        runs, tokens = compare_runs(stored, *writers, settings, length, seeds)
         report: dict[str, Any] = {
             "schemaVersion": SCHEMA_VERSION,
             "jax": jax.__version__,
@@ -142,9 +146,7 @@ def compare_network(
 
             logits = network.decode(z, scale)
             outputs = ["logits", "top_probabilities", "entropy", "top_tokens"]
-            actual = dict(
-                zip(outputs, exported.decoder.run(outputs, {"latent": z, "self_cond_scale": scale}), strict=True)
-            )
+            actual = exported.decode_to(outputs, z, scale)
             log_probabilities = np.asarray(jax.nn.log_softmax(logits.astype(np.float32)))
             probabilities = np.exp(log_probabilities)
             # Read at the graph's own tokens: two equal logits may come in either order.
@@ -155,41 +157,57 @@ def compare_network(
     return found
 
 
-def compare_encoder(model: TrainedModel, path: Path) -> dict[str, Difference]:
+def compare_encoder(model: TrainedModel, onnx_folder: Path) -> dict[str, Difference]:
     """The encoder on random ids, with and without padding, up to beyond its largest relative distance."""
     assert model.encoder is not None
     generator = np.random.default_rng(0)
-    encoder, session = JaxEncoder(model), open_session(path)
+    encoder, exported = JaxEncoder(model), OnnxEncoder(onnx_folder)
     difference = Difference()
     for batch, length in ((1, 1), (2, 7), (1, 64), (2, model.encoder.relative_max_distance + 20)):
         ids = generator.integers(0, model.encoder.vocabulary_size, (batch, length))
         mask = np.ones_like(ids)
         mask[0, max(1, 2 * length // 3) :] = 0
-        actual = session.run(["latent"], {"input_ids": ids, "attention_mask": mask})[0]
-        difference.add(encoder.encode(ids, mask), actual)
+        difference.add(encoder.encode(ids, mask), exported.encode(ids, mask))
     return {"latent": difference}
 
 
+class Writer(NamedTuple):
+    """One of the two that are compared over whole runs."""
+
+    network: Network
+    encoder: Encoder | None
+    """Of the sources of a conditional model."""
+
+    def run(self, model: TrainedModel, settings: SamplerSettings, length: int) -> tuple[Run, list[int]]:
+        """A run of `length` positions and what it wrote, before the cut at eos; on a source made from the seed."""
+        condition = None
+        if model.elf.max_input_length and self.encoder:
+            condition = encode_sources(self.encoder, [random_source(model, settings.seed, length)], length)
+        shape = (1, length, model.elf.latent_size)
+        run = sample(self.network, settings, model.flow, shape, condition)
+        return run, written(run.tokens, model.elf, condition)[0]
+
+
+def random_source(model: TrainedModel, seed: int, length: int) -> list[int]:
+    """Tokens to write to, with room for one more in `length` positions."""
+    generator = np.random.default_rng(seed)
+    count = generator.integers(1, min(model.elf.max_input_length, length - 1), endpoint=True)
+    return generator.integers(UNK + 1, model.elf.vocabulary_size, count).tolist()
+
+
 def compare_runs(
-    model: TrainedModel,
-    network: JaxNetwork,
-    exported: OnnxNetwork,
-    settings: SamplerSettings,
-    length: int,
-    seeds: range,
+    model: TrainedModel, jax_writer: Writer, onnx_writer: Writer, settings: SamplerSettings, length: int, seeds: range
 ) -> tuple[dict[str, Any], dict[int, list[int]]]:
     """Whole sampler runs; returns the report and, by seed, the tokens the graphs wrote. May raise ParityError."""
-    shape = (1, length, model.elf.latent_size)
     equal = 0
     latents = Difference()
     tokens: dict[int, list[int]] = {}
     for seed in told(seeds, "comparing whole runs"):
         of_seed = replace(settings, seed=seed)
-        expected = sample(network, of_seed, model.flow, shape)
-        actual = sample(exported, of_seed, model.flow, shape)
+        expected, _ = jax_writer.run(model, of_seed, length)
+        actual, tokens[seed] = onnx_writer.run(model, of_seed, length)
         equal += int((expected.tokens == actual.tokens).sum())
         latents.add(expected.z, actual.z)
-        tokens[seed] = actual.tokens[0].tolist()
     total = length * len(seeds)
     agreement = equal / total
     if not agreement >= MIN_TOKEN_AGREEMENT:
@@ -214,17 +232,16 @@ def compare_storage(
     model: TrainedModel, tokens: dict[int, list[int]], settings: SamplerSettings, length: int
 ) -> dict[str, Any]:
     """What rounding the weights changes in the text: graphs with stored weights against JAX with the trained ones."""
-    network = JaxNetwork(model)
-    shape = (1, length, model.elf.latent_size)
+    writer = Writer(JaxNetwork(model), JaxEncoder(model) if model.encoder else None)
     equal, distances = 0, []
-    for seed, written in told(tokens.items(), "measuring what float16 changes"):
-        trained = sample(network, replace(settings, seed=seed), model.flow, shape).tokens[0]
-        equal += int((trained == np.asarray(written)).sum())
-        a, b = cut_at_eos(trained, EOS), cut_at_eos(np.asarray(written), EOS)
+    for seed, ours in told(tokens.items(), "measuring what float16 changes"):
+        _, trained = writer.run(model, replace(settings, seed=seed), length)
+        equal += sum(a == b for a, b in zip(trained, ours, strict=True))
+        a, b = cut_at_eos(trained, EOS), cut_at_eos(ours, EOS)
         distances.append(edit_distance(a, b) / max(len(a), len(b), 1))
     return {
         "comparison": "graphs with float16 weights against JAX with the trained float32 weights; information, no limit",
-        "tokenAgreement": equal / (length * len(tokens)),
+        "tokenAgreement": equal / sum(map(len, tokens.values())),
         "normalisedEditDistance": math.fsum(distances) / len(distances),
     }
 

@@ -23,7 +23,9 @@ from elf.network.modules import Params, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.network.trained_model import TrainedModel
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
-from elf.sampling.sampler import SamplerSettings, batch_keys, bit_layout, time_schedule
+from elf.sampling.keys import batch_keys, bit_layout
+from elf.sampling.schedule import time_schedule
+from elf.sampling.settings import SamplerSettings
 
 
 class Source(NamedTuple):

@@ -44,6 +44,7 @@ class JaxNetwork:
         check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
         self.graphdef, _ = abstract_elf(model.elf)
         self.params = jax.device_put(model.params)
+        self.takes_self_cond_scale = bool(model.elf.self_cond_cfg_tokens)
 
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
         with jax.default_matmul_precision("highest"):
@@ -77,13 +78,34 @@ class OnnxNetwork:
     def __init__(self, folder: Path):
         self.denoiser = open_session(folder / "denoiser.onnx")
         self.decoder = open_session(folder / "decoder.onnx")
+        self.takes_self_cond_scale = any(value.name == "self_cond_scale" for value in self.denoiser.get_inputs())
 
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
-        feeds = {"z": z, "x_hat_prev": x_hat_prev, "t": t, "self_cond_scale": self_cond_scale}
-        return self.denoiser.run(["x_hat"], feeds)[0]
+        feeds = {"z": z, "x_hat_prev": x_hat_prev, "t": t}
+        return self.denoiser.run(["x_hat"], self._with_scale(feeds, self_cond_scale))[0]
 
     def decode(self, latent: Array, self_cond_scale: Array) -> Array:
-        return self.decoder.run(["logits"], {"latent": latent, "self_cond_scale": self_cond_scale})[0]
+        return self.decode_to(["logits"], latent, self_cond_scale)["logits"]
+
+    def decode_to(self, outputs: list[str], latent: Array, self_cond_scale: Array) -> dict[str, Array]:
+        """The decoder graph's outputs of these names."""
+        feeds = self._with_scale({"latent": latent}, self_cond_scale)
+        return dict(zip(outputs, self.decoder.run(outputs, feeds), strict=True))
+
+    def _with_scale(self, feeds: dict[str, Array], self_cond_scale: Array) -> dict[str, Array]:
+        return feeds | ({"self_cond_scale": self_cond_scale} if self.takes_self_cond_scale else {})
+
+
+class OnnxEncoder:
+    """The exported encoder of a folder, on the CPU."""
+
+    def __init__(self, folder: Path):
+        self.session = open_session(folder / "encoder.onnx")
+
+    def encode(self, ids: Array, mask: Array) -> Array:
+        """ids, mask (B, S) integers → normalised latents (B, S, D)."""
+        feeds = {"input_ids": ids.astype(np.int64), "attention_mask": mask.astype(np.int64)}
+        return self.session.run(["latent"], feeds)[0]
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import ElfError
 from elf.network.trained_model import TrainedModel
-from elf.sampling.sampler import SamplerSettings, cut_at_eos
+from elf.sampling.sampler import cut_at_eos
+from elf.sampling.settings import Layout, Method, SamplerSettings, Schedule, Solver
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,14 +17,19 @@ class SamplerOptions:
     """Base of the arguments of commands that run the sampler."""
 
     steps: int = 32
-    """Network passes before the decode pass."""
-    method: Literal["ode", "sde"] = "sde"
+    """Steps from noise to text."""
+    method: Method = "sde"
     gamma: float = 1.5
     """How much of the state each SDE step replaces by fresh noise; 0 makes it the ODE."""
     self_cond_cfg: float = 3.0
     """Self-conditioning guidance scale: larger is more fluent and less varied."""
-    schedule: Literal["uniform", "logit_normal"] = "logit_normal"
-    rng: Literal["original", "partitionable"] = "original"
+    cfg: float = 1.0
+    """Guidance by the source of conditional models: 1 for none; any other costs a second pass at every step."""
+    schedule: Schedule = "logit_normal"
+    """Times of the steps: evenly spaced, drawn from the seed, or the quantiles of what would be drawn."""
+    solver: Solver = "euler"
+    """How the ODE is followed: heun makes two passes a step, multistep one; the SDE has only euler."""
+    rng: Layout = "original"
     """Layout of the random bits: of jax up to 0.4, like the official sampler, or of jax from 0.5 on."""
     seed: int = 7
     length: int | None = None
@@ -40,6 +45,8 @@ class SamplerOptions:
             schedule=self.schedule,
             rng=self.rng,
             seed=self.seed,
+            cfg_scale=self.cfg,
+            solver=self.solver,
         )
 
     def length_for(self, model: TrainedModel, error: type[ElfError]) -> int:
@@ -48,6 +55,17 @@ class SamplerOptions:
         length = longest if self.length is None else self.length
         if not 1 <= length <= longest:
             raise error(f"the length is {length}", f"This model writes 1 to {longest} tokens.")
+        return length
+
+    def positions_for(self, model: TrainedModel, error: type[ElfError]) -> int:
+        """L, the positions of a run of `model` that --length counts, its source's included. Raises `error` as above."""
+        longest = model.elf.max_length
+        length = longest if self.length is None else self.length
+        least = 2 if model.elf.max_input_length else 1
+        if not least <= length <= longest:
+            raise error(
+                f"the length is {length}", f"This model has {least} to {longest} positions, a prompt's included."
+            )
         return length
 
 
