@@ -61,16 +61,17 @@ class Compiled:
     """Memory on a device beside inputs and outputs."""
     bytes: int
     """Memory on a device, inputs and outputs included."""
+    donated_bytes: int
+    """Inputs whose memory the outputs take over; without that, so much more would be needed."""
 
     @classmethod
     def of(cls, lowered: Any) -> "Compiled":
         compiled = lowered.compile()
         memory = compiled.memory_analysis()
-        # Donated inputs are outputs too, and count once.
-        kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
-        temporary = memory.temp_size_in_bytes
+        temporary, donated = memory.temp_size_in_bytes, memory.alias_size_in_bytes
+        kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - donated
         flops = compiled.cost_analysis()["flops"] * jax.device_count()
-        return cls(compiled, flops, temporary, kept + temporary)
+        return cls(compiled, flops, temporary, kept + temporary, donated)
 
 
 def random_rows(config: TrainConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

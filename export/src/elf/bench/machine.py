@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,14 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+class Timings(NamedTuple):
+    """Seconds of some calls of one function."""
+
+    wall: list[float]
+    processor: list[float]
+    """Of all threads of this process. On a CPU that other work shares, it is the steadier of the two."""
+
+
 def seconds_of(function: Callable[[], Any]) -> float:
     """Wall time of one call, its arrays awaited."""
     begin = time.perf_counter()
@@ -35,21 +43,21 @@ def seconds_of(function: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def interleaved(
-    functions: Mapping[str, Callable[[], Any]], repeats: int, warm_up: bool = True
-) -> dict[str, list[float]]:
-    """Seconds of `repeats` calls of each function, in turns, so that a busy moment of the machine hits all alike.
+def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int, warm_up: bool = True) -> dict[str, Timings]:
+    """Times of `repeats` calls of each function, in turns, so that a busy moment of the machine hits all alike.
 
     `warm_up`: one call of each comes before and is not counted. Every other round runs in reverse order.
     """
     for function in functions.values() if warm_up else ():
         jax.block_until_ready(function())
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    timings = {name: Timings([], []) for name in functions}
     for round_number in range(repeats):
         names = list(functions)
         for name in names if round_number % 2 == 0 else reversed(names):
-            seconds[name].append(seconds_of(functions[name]))
-    return seconds
+            busy = time.process_time()
+            timings[name].wall.append(seconds_of(functions[name]))
+            timings[name].processor.append(time.process_time() - busy)
+    return timings
 
 
 def median_ratio(numerator: list[float], denominator: list[float]) -> float:

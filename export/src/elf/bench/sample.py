@@ -100,7 +100,7 @@ def bench_batches(bench: Bench, batch_sizes: tuple[int, ...], repeats: int, peak
         def write(sampler: BatchSampler = sampler, sources: list[list[int]] | None = sources) -> np.ndarray:
             return sampler.write(bench.settings, bench.cfg, sources=sources)
 
-        seconds = statistics.median(interleaved({"write": write}, repeats)["write"])
+        seconds = statistics.median(interleaved({"write": write}, repeats)["write"].wall)
         rows.append(
             {
                 "batch_size": size,
@@ -127,7 +127,7 @@ def bench_evaluation(bench: Bench, best: dict[str, Any], samples: int, whole: bo
                 sampler.write(bench.settings, bench.cfg, batch=batch, sources=sources)
                 tick(batch + 1)
 
-        [seconds] = interleaved({"all": write_all}, 1, warm_up=False)["all"]
+        [seconds] = interleaved({"all": write_all}, 1, warm_up=False)["all"].wall
     memory = sampler.memory(bench.settings, bench.cfg, sources=sources)
     return {
         "samples": samples,

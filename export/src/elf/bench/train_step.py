@@ -28,7 +28,7 @@ from elf.bench.formulations import (
     encoder_for,
     random_rows,
 )
-from elf.bench.machine import interleaved, machine_facts, matmul_peak, median_ratio
+from elf.bench.machine import Timings, interleaved, machine_facts, matmul_peak, median_ratio
 from elf.bench.network_flops import denoise_flops, encoder_flops, muon_flops
 from elf.config_file import load_config
 from elf.errors import UsageError
@@ -55,6 +55,8 @@ class Arguments:
     compute_dtype: Literal["bfloat16", "float32"] | None = None
     remat: Remat | None = None
     repeats: int = 5
+    whole_step: bool = True
+    """Measure the steps of `elf train` too: with encoder, clip, optimizer and EMA, which both formulations share."""
     variants: bool = False
     """Measure what else a step's time and memory depend on: encoder, remat, number format."""
     json: bool = False
@@ -80,18 +82,23 @@ def settled(arguments: Arguments) -> TrainConfig:
     return config
 
 
-def compare(literal: Compiled, shared: Compiled, seconds: dict[str, list[float]], unit: float) -> dict[str, Any]:
+def compare(literal: Compiled, shared: Compiled, timings: dict[str, Timings], unit: float) -> dict[str, Any]:
     """The two formulations side by side; `unit` is the FLOPs of one forward of the batch."""
     row: dict[str, Any] = {}
     for name, compiled in (("literal", literal), ("shared", shared)):
         row[name] = {
             "flops": compiled.flops,
             "forward_equivalents": compiled.flops / unit,
-            "seconds": statistics.median(seconds[name]),
+            "seconds": statistics.median(timings[name].wall),
+            "processor_seconds": statistics.median(timings[name].processor),
             "temporary_bytes": compiled.temporary_bytes,
+            "bytes": compiled.bytes,
+            "donated_bytes": compiled.donated_bytes,
         }
     row["flops_ratio"] = literal.flops / shared.flops
-    row["time_ratio"] = median_ratio(seconds["literal"], seconds["shared"])
+    row["time_ratio"] = median_ratio(timings["literal"].wall, timings["shared"].wall)
+    if jax.default_backend() == "cpu":
+        row["processor_time_ratio"] = median_ratio(timings["literal"].processor, timings["shared"].processor)
     return row
 
 
@@ -122,8 +129,8 @@ def bench_step(config: TrainConfig, repeats: int, unit: float) -> dict[str, Any]
         state = step(state)
         return state
 
-    seconds = interleaved({str(name): partial(run, step) for name, step in steps.items()}, repeats)
-    return compare(steps["literal"].compiled, steps["shared"].compiled, seconds, unit)
+    timings = interleaved({str(name): partial(run, step) for name, step in steps.items()}, repeats)
+    return compare(steps["literal"].compiled, steps["shared"].compiled, timings, unit)
 
 
 def bench_variants(config: TrainConfig, repeats: int) -> list[dict[str, Any]]:
@@ -143,13 +150,14 @@ def bench_variants(config: TrainConfig, repeats: int) -> list[dict[str, Any]]:
     compiled["encoder alone"], encoder_params = compile_encoder(config)
     ids, real, _ = random_rows(config)
     calls["encoder alone"] = partial(compiled["encoder alone"].call, encoder_params, ids, real)
-    seconds = interleaved(calls, repeats)
+    timings = interleaved(calls, repeats)
+    configured = timings["as configured"]
     return [
         {
             "name": name,
             "flops": run.flops,
-            "seconds": statistics.median(seconds[name]),
-            "time_over_configured": median_ratio(seconds[name], seconds["as configured"]),
+            "seconds": statistics.median(timings[name].wall),
+            "time_over_configured": median_ratio(timings[name].wall, configured.wall),
             "temporary_bytes": run.temporary_bytes,
         }
         for name, run in compiled.items()
@@ -163,9 +171,11 @@ def bench(arguments: Arguments) -> dict[str, Any]:
     say("compiling one forward")
     forward = compile_forward(config).flops
     gradient = bench_gradient(config, arguments.repeats, forward)
-    step = bench_step(config, arguments.repeats, forward)
+    parts = {"loss_and_gradient": gradient}
+    if arguments.whole_step:
+        parts["whole_step"] = bench_step(config, arguments.repeats, forward)
     by_hand = denoise_flops(elf, B, L)
-    for row in (*(gradient[name] for name in FORMULATIONS), *(step[name] for name in FORMULATIONS)):
+    for row in (part[name] for part in parts.values() for name in FORMULATIONS):
         row["tokens_per_second"] = B * L / row["seconds"]
         row["share_of_matmul_peak"] = row["flops"] / row["seconds"] / peak["flops_per_second"] / jax.device_count()
     report = {
@@ -181,8 +191,7 @@ def bench(arguments: Arguments) -> dict[str, Any]:
         },
         "forward_flops": forward,
         "forward_flops_over_count_by_hand": forward / by_hand,
-        "loss_and_gradient": gradient,
-        "whole_step": step,
+        **parts,
     }
     if arguments.variants:
         report["variants"] = bench_variants(config, arguments.repeats)
@@ -194,7 +203,7 @@ def main(arguments: Arguments) -> None:
     if arguments.json:
         print(json.dumps(report))
         return
-    for title in ("loss_and_gradient", "whole_step"):
+    for title in [title for title in ("loss_and_gradient", "whole_step") if title in report]:
         print(title.replace("_", " "))
         for name in FORMULATIONS:
             row = report[title][name]
@@ -202,7 +211,8 @@ def main(arguments: Arguments) -> None:
                 f"  {name:8} {row['forward_equivalents']:5.2f} forwards  {row['seconds']:7.3f} s"
                 f"  {row['tokens_per_second']:9,.0f} tokens/s  {row['share_of_matmul_peak']:4.0%} of matmul peak"
             )
-        print(f"  literal / shared: FLOPs {report[title]['flops_ratio']:.3f}, time {report[title]['time_ratio']:.3f}")
+        ratios = {name: value for name, value in report[title].items() if name.endswith("_ratio")}
+        print("  literal / shared:", ", ".join(f"{name} {value:.3f}" for name, value in ratios.items()))
     for row in report.get("variants", []):
         print(
             f"  {row['name']:14} {row['seconds']:7.3f} s  × {row['time_over_configured']:.2f}"
