@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,49 +10,91 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from elf.errors import UsageError
-from elf.network.trained_model import load_trained_model
+from elf.data.tokenizer import load_tokenizer
+from elf.errors import CheckpointMismatchError, UsageError
+from elf.evaluation.evaluated_model import open_evaluated
+from elf.network.trained_model import TrainedModel
 from elf.progress import ticker
-from elf.sampling.networks import JaxNetwork
+from elf.sampling.condition import Condition, check_sources, encode_sources, spread_sources
+from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import SamplerOptions, text_reader
-from elf.sampling.sampler import sample
+from elf.sampling.sampler import sample, written
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(SamplerOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
-    """Folder of a trained model: the `model` folder of a training run, or one of `elf make-random`."""
+    """A `model` folder, the output folder of a training (also while it runs), or one of its checkpoint_N; or a folder
+    of `elf make-random`."""
+    config: Path | None = None
+    """The training's YAML, for a checkpoint that lies beside neither a model nor a config.yml."""
+    length: int | None = None
+    """Positions of a run, a prompt's included; all the model has unless given."""
     batch: int = 1
     """Texts to write, sharing one schedule."""
+    prompt: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """For models that write to a source: its text. May repeat, one for each text of the batch; one alone serves all."""
+    prompt_ids: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """The same as tokens: 5,6,7."""
     json: bool = False
     """Print one JSON object instead of the texts."""
     dump: Path | None = None
-    """NumPy file to write: t (N+1), z0 and z (B, L, D), tokens (B, L) before the cut at eos."""
+    """NumPy file to write: t (N+1), z0 and z (B, L, D), tokens (B, L) before a prompt and what follows eos are cut."""
 
 
 def main(arguments: Arguments) -> None:
     settings = arguments.settings()
-    model = load_trained_model(arguments.checkpoint)
-    length = arguments.length_for(model, UsageError)
     if arguments.batch < 1:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
+    model = open_evaluated(arguments.checkpoint, arguments.config)
+    length = arguments.positions_for(model, UsageError)
+    sources = read_prompts(model, arguments.prompt, arguments.prompt_ids)
+    condition = condition_of(model, sources, arguments.batch, length)
 
     begin = time.monotonic()
     shape = (arguments.batch, length, model.elf.latent_size)
-    run = sample(JaxNetwork(model), settings, model.flow, shape, on_step=ticker("step", settings.steps))
+    run = sample(JaxNetwork(model), settings, model.flow, shape, condition, ticker("step", settings.steps))
     seconds = time.monotonic() - begin
     if arguments.dump:
         arguments.dump.parent.mkdir(parents=True, exist_ok=True)
         with arguments.dump.open("wb") as file:
             np.savez(file, t=run.t, z0=run.z0, z=run.z, tokens=run.tokens)
-    texts = [*map(text_reader(model), run.tokens)]
+    texts = [*map(text_reader(model), written(run.tokens, model.elf, condition))]
     if arguments.json:
         report = {
             "text": texts,
             "tokens": run.tokens.tolist(),
             "settings": {**vars(settings), "batch": arguments.batch, "length": length},
+            "promptIds": sources,
             "seconds": round(seconds, 3),
         }
         print(json.dumps(report, ensure_ascii=False))
     else:
         print("\n\n".join(texts))
+
+
+def read_prompts(model: TrainedModel, texts: Sequence[str], ids: Sequence[str]) -> list[list[int]]:
+    """Prompts as tokens. Raises UsageError for both kinds at once, for bad numbers, and for text without tokenizer."""
+    if texts and ids:
+        raise UsageError("there are both --prompt and --prompt-ids", "Give either.")
+    if texts:
+        if model.tokenizer is None:
+            raise UsageError("this model has no tokenizer to read --prompt with", "Give --prompt-ids 5,6,7.")
+        tokenizer = load_tokenizer(model.tokenizer)
+        return [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    try:
+        return [[int(token) for token in row.split(",") if token.strip()] for row in ids]
+    except ValueError as error:
+        raise UsageError(f"--prompt-ids holds no list of tokens: {error}", "Give integers, as in 5,6,7.") from error
+
+
+def condition_of(model: TrainedModel, sources: Sequence[Sequence[int]], batch: int, length: int) -> Condition | None:
+    """The condition of a batch of `length` positions. Raises UsageError for sources that the model cannot have."""
+    check_sources(sources, model.elf, length)
+    if not sources:
+        return None
+    if model.encoder is None:
+        raise CheckpointMismatchError(
+            "the model writes to a source but has no encoder to read it with", "Give a folder with encoder.safetensors."
+        )
+    return encode_sources(JaxEncoder(model), spread_sources(sources, batch), length)
