@@ -1,11 +1,20 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { batchKeys, runKeys } from "./keys";
 import { foldIn, type Key, keyOf, normal, randomBits, split } from "./random";
 
 interface LayoutFixture {
   keys: { seed: number; key: Key; split1: number[]; split2: number[]; split5: number[]; foldIn: [number, Key][] }[];
   draws: { key: Key; size: number; bits: number[]; normal: number[] }[];
-  latent: { key: Key; shape: number[]; normal: number[] };
+  latent: Latent;
+  latents: Latent[];
+  batches: { seed: number; config: number; batch: number; devices: number; noise: number[]; times: number[] }[];
+}
+
+interface Latent {
+  key: Key;
+  shape: number[];
+  normal: number[];
 }
 
 /** Written by `python -m elf.onnx_export.random_fixtures`, with JAX itself. */
@@ -15,7 +24,7 @@ const fixture = JSON.parse(readFileSync("test/fixtures/random.json", "utf8")) as
 >;
 
 describe.each(["original", "partitionable"] as const)("random numbers, %s layout", (layout) => {
-  const { keys, draws, latent } = fixture[layout];
+  const { keys, draws, latent, latents, batches } = fixture[layout];
 
   it.each(keys)("derives JAX's keys from seed $seed", (expected) => {
     const key = keyOf(expected.seed);
@@ -38,9 +47,20 @@ describe.each(["original", "partitionable"] as const)("random numbers, %s layout
     expect(distances.filter((distance) => distance === 0).length / distances.length).toBeGreaterThan(0.98);
   });
 
-  it("draws a latent as one flat, row-major array", () => {
-    const count = latent.shape.reduce((product, side) => product * side, 1);
-    expect(Math.max(...ulpDistances(normal(latent.key, count, layout), latent.normal))).toBeLessThanOrEqual(3);
+  it.each([latent, ...latents])("draws a latent of shape $shape as one flat, row-major array", (drawn) => {
+    const count = drawn.shape.reduce((product, side) => product * side, 1);
+    expect(Math.max(...ulpDistances(normal(drawn.key, count, layout), drawn.normal))).toBeLessThanOrEqual(3);
+  });
+
+  it.each(
+    batches,
+  )("derives the official keys of $devices devices, seed $seed, config $config, batch $batch", (expected) => {
+    const keys = batchKeys(expected.seed, layout, expected);
+    expect(keys.flatMap(({ noise }) => noise)).toEqual(expected.noise);
+    expect(keys.flatMap(({ times }) => times)).toEqual(expected.times);
+    if (expected.config + expected.batch === 0 && expected.devices === 1) {
+      expect(runKeys(expected.seed, layout)).toEqual(keys[0]);
+    }
   });
 });
 

@@ -1,0 +1,64 @@
+/** The ODE backwards: from a text's latents to the noise that it would have come from, and forward again. */
+import { hold } from "./condition";
+import { CancelledError } from "./errors";
+import { guidedPredictor } from "./guidance";
+import type { Network } from "./network";
+import { type FlowConstants, type FlowOptions, type FlowState, followFlow } from "./sampler";
+import { scheduleTimes } from "./schedule";
+import type { SamplerSettings } from "./settings";
+import { eulerStep } from "./solvers";
+
+export interface Reversal {
+  /** The noise found, as the start of a run (t = 0, step 0). */
+  readonly start: FlowState;
+  /** Where the ODE leads from there. */
+  readonly end: FlowState;
+  /** ‖end − clean‖ / ‖clean‖ over all numbers: 0 where the text comes back as it was. */
+  readonly error: number;
+}
+
+/**
+ * Follows the ODE from clean latents (B, L, D) back to t = 0 along the settings' schedule, and forward again by the
+ * settings' solver. Going back is Euler with the velocity of the later time, so both ways agree as steps get small. The
+ * last step has no way back, for it lands on the prediction from wherever it starts; the clean latents are taken for
+ * the state before it, which it leaves alone as far as the network knows its own text. N passes forward, N − 1 back.
+ * @throws {CancelledError}
+ */
+export async function reverse(
+  network: Network,
+  clean: Float32Array,
+  settings: SamplerSettings,
+  constants: FlowConstants,
+  options: FlowOptions = {},
+): Promise<Reversal> {
+  const ode: SamplerSettings = { ...settings, method: "ode" };
+  const { batch = 1, condition, signal } = options;
+  const times = scheduleTimes(ode, constants);
+  const predict = guidedPredictor(network, ode, batch, condition);
+
+  let z = hold(clean, condition);
+  let prediction = z;
+  for (let k = ode.steps - 1; k > 0; k--) {
+    if (signal?.aborted) throw new CancelledError();
+    const t = times[k] as number;
+    prediction = await predict(z, prediction, t);
+    z = hold(eulerStep(z, prediction, t, times[k - 1] as number, constants.tEps), condition);
+  }
+
+  const nothing = hold(new Float32Array(clean.length), condition);
+  const start: FlowState = { step: 0, batch, t: 0, z, prediction: nothing, predictedAt: 0 };
+  let end = start;
+  // A clamp holds to another run's noise.
+  for await (const state of followFlow(network, start, 0, ode, constants, { condition, signal })) end = state;
+  return { start, end, error: relativeDistance(end.z, clean) };
+}
+
+function relativeDistance(a: Float32Array, b: Float32Array): number {
+  let difference = 0;
+  let size = 0;
+  for (const [i, value] of b.entries()) {
+    difference += ((a[i] as number) - value) ** 2;
+    size += value ** 2;
+  }
+  return size === 0 ? Math.sqrt(difference) : Math.sqrt(difference / size);
+}
