@@ -59,10 +59,10 @@ export function checkSources(
         "Give a greater length, or a shorter prompt.",
       );
     }
-    const stranger = source.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-    if (stranger !== undefined) {
+    const stranger = source.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+    if (stranger >= 0) {
       throw new ConditionError(
-        `${name} names the token ${stranger}, which this model does not have.`,
+        `${name} names the token ${String(source[stranger])}, which this model does not have.`,
         `Give integers from 0 to ${vocabularySize - 1}.`,
       );
     }
