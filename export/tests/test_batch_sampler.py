@@ -26,7 +26,7 @@ LAYOUTS = ("original", "partitionable")
 FLOW = FlowConfig(noise_scale=2.0)
 SMALL = replace(TINY, depth=1, max_length=8)
 CONDITIONAL = replace(SMALL, max_input_length=4)
-GUIDED = SamplerSettings(steps=3, method="ode", schedule="uniform", seed=1, self_cond_scale=1.0)
+GUIDED = SamplerSettings(steps=3, method="ode", schedule="uniform", seed=1, self_cond_scale=1.0, cfg_scale=2.0)
 SOURCES = [[5], [6, 7, 8], [9], [10, 11, 12]]
 
 
@@ -133,7 +133,7 @@ def test_processes_and_devices_draw_apart_as_official_ones_do():
 
 def test_every_device_has_a_schedule_of_its_own():
     sampler = BatchSampler(random_model(SMALL), make_mesh(), 4, 8, devices=2)
-    (_, draws, _, _), _ = sampler.call(SamplerSettings(steps=4, seed=2), 1.0, config=0, batch=1)
+    (_, draws, _, _), _ = sampler.call(SamplerSettings(steps=4, seed=2), config=0, batch=1)
     with jax.threefry_partitionable(False):
         _, t_keys = explicit_keys(2, config=0, number=1, devices=2)
         normals = np.stack([jax.random.normal(key, (3,)) for key in t_keys])
@@ -145,7 +145,7 @@ def test_every_device_has_a_schedule_of_its_own():
 def test_conditional_text_is_what_stands_behind_each_source():
     """A whole conditional run written out: encoder, guided Euler steps, decode, shift, cut."""
     model = random_model(CONDITIONAL)
-    tokens = BatchSampler(model, make_mesh(), 4, 4).write(GUIDED, 2.0, sources=SOURCES)
+    tokens = BatchSampler(model, make_mesh(), 4, 4).write(GUIDED, sources=SOURCES)
     assert tokens.shape == (4, 4)
 
     network, encoder, one = JaxNetwork(model), JaxEncoder(model), np.ones(4, np.float32)
@@ -172,7 +172,7 @@ def test_conditional_text_is_what_stands_behind_each_source():
 
 def test_a_source_decides_its_own_row_only():
     sampler = BatchSampler(random_model(CONDITIONAL), make_mesh(), 4, 4)
-    write = partial(sampler.write, GUIDED, 2.0)
+    write = partial(sampler.write, GUIDED)
     tokens, changed = write(sources=SOURCES), write(sources=[*SOURCES[:3], [20, 21, 22, 23, 24]])
     np.testing.assert_array_equal(tokens[:3], changed[:3])
     assert (tokens[3] != changed[3]).any()
@@ -196,7 +196,7 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(CheckpointMismatchError, match="encoder"):
         BatchSampler(random_model(CONDITIONAL, encoder=False), mesh, 4, 4)
     with pytest.raises(UsageError, match="cfg is 2"):
-        BatchSampler(random_model(SMALL), mesh, 4, 8).write(SamplerSettings(), 2.0)
+        BatchSampler(random_model(SMALL), mesh, 4, 8).write(SamplerSettings(cfg_scale=2.0))
     conditional = BatchSampler(random_model(CONDITIONAL), mesh, 4, 4)
     for sources in (None, SOURCES[:2]):
         with pytest.raises(UsageError, match="4 sources"):
@@ -210,7 +210,7 @@ def written_by_all_devices():
     conditional = BatchSampler(random_model(CONDITIONAL), mesh, 4, 4)
     return [
         plain.write(SamplerSettings(steps=6, seed=5)).tolist(),
-        conditional.write(GUIDED, 2.0, sources=SOURCES).tolist(),
+        conditional.write(GUIDED, sources=SOURCES).tolist(),
     ]
 
 

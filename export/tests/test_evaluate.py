@@ -176,11 +176,11 @@ def test_sources_are_translated_row_by_row(conditional: Path, tmp_path: Path) ->
     tokenizer = load_tokenizer(model.tokenizer)
     sources = [tokenizer.encode(source).ids[:4] for source, _ in pairs]
     sampler = BatchSampler(model, make_mesh(), 4, 4)
-    ode = SamplerSettings(steps=2, method="ode", self_cond_scale=1.0, seed=3)
+    ode = SamplerSettings(steps=2, method="ode", self_cond_scale=1.0, seed=3, cfg_scale=2.0)
     tokens = [
-        *sampler.write(ode, 2.0, batch=0, sources=sources[:4]),
+        *sampler.write(ode, batch=0, sources=sources[:4]),
         # The last batch is filled with the first rows.
-        *sampler.write(ode, 2.0, batch=1, sources=[*sources[4:], *sources[:2]])[:2],
+        *sampler.write(ode, batch=1, sources=[*sources[4:], *sources[:2]])[:2],
     ]
     texts = [*map(text_reader(model), tokens)]
     rows = rows_of(texts_of(tmp_path / "out", "00_ode_2_w1_cfg2_seed3"))

@@ -33,8 +33,6 @@ class Arguments(SamplerOptions):
     preset: str = "stories-mini"
     """Without --checkpoint: stories-mini, ELF-B, ELF-M or ELF-L with random weights."""
     batch_sizes: tuple[int, ...] = (1, 8, 32)
-    cfg: float = 1.0
-    """ω of conditional models; other than 1 it doubles the network passes."""
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
     repeats: int = 3
     samples: int = 1000
@@ -52,7 +50,6 @@ class Bench:
     model: TrainedModel
     settings: SamplerSettings
     length: int
-    cfg: float
     compute_dtype: str
 
     def sampler(self, batch_size: int) -> BatchSampler:
@@ -69,7 +66,7 @@ class Bench:
         """Of one batch, counted by hand: every pass of the flow, the decode pass, the encoder."""
         elf, encoder = self.model.elf, self.model.encoder
         positions = elf.max_input_length + self.length
-        passes = self.settings.steps * (1 if self.cfg == 1 else 2)
+        passes = self.settings.steps * (1 if self.settings.cfg_scale == 1 else 2)
         total = passes * denoise_flops(elf, batch_size, positions) + decode_flops(elf, batch_size, positions)
         if elf.max_input_length and encoder:
             total += encoder_flops(encoder, batch_size, elf.max_input_length)
@@ -87,7 +84,7 @@ def prepared(arguments: Arguments) -> Bench:
     if not arguments.batch_sizes or min(arguments.batch_sizes) < 1 or arguments.repeats < 1 or arguments.samples < 1:
         raise UsageError("--batch-sizes, --repeats and --samples must be at least 1", "Raise them.")
     length = arguments.length_for(model, UsageError)
-    return Bench(model, arguments.settings(), length, arguments.cfg, arguments.compute_dtype)
+    return Bench(model, arguments.settings(), length, arguments.compute_dtype)
 
 
 def bench_batches(bench: Bench, batch_sizes: tuple[int, ...], repeats: int, peak: float) -> list[dict[str, Any]]:
@@ -98,7 +95,7 @@ def bench_batches(bench: Bench, batch_sizes: tuple[int, ...], repeats: int, peak
         sampler, sources = bench.sampler(size), bench.sources(size)
 
         def write(sampler: BatchSampler = sampler, sources: list[list[int]] | None = sources) -> np.ndarray:
-            return sampler.write(bench.settings, bench.cfg, sources=sources)
+            return sampler.write(bench.settings, sources=sources)
 
         seconds = statistics.median(interleaved({"write": write}, repeats)["write"].wall)
         rows.append(
@@ -124,11 +121,11 @@ def bench_evaluation(bench: Bench, best: dict[str, Any], samples: int, whole: bo
 
         def write_all() -> None:
             for batch in range(batches):
-                sampler.write(bench.settings, bench.cfg, batch=batch, sources=sources)
+                sampler.write(bench.settings, batch=batch, sources=sources)
                 tick(batch + 1)
 
         [seconds] = interleaved({"all": write_all}, 1, warm_up=False)["all"].wall
-    memory = sampler.memory(bench.settings, bench.cfg, sources=sources)
+    memory = sampler.memory(bench.settings, sources=sources)
     return {
         "samples": samples,
         "batch_size": size,
@@ -149,7 +146,7 @@ def main(arguments: Arguments) -> None:
     report = {
         "machine": machine | {"matmul_peak": peak, "compute_dtype": arguments.compute_dtype},
         "model": vars(bench.model.elf) | {"name": bench.model.name},
-        "settings": vars(bench.settings) | {"length": bench.length, "cfg": bench.cfg},
+        "settings": vars(bench.settings) | {"length": bench.length},
         "batches": rows,
         "evaluation": evaluation,
     }

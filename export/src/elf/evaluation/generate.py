@@ -92,9 +92,7 @@ class Generator:
                 # Beyond the last row come the first ones again: they fill the batch, and are not kept.
                 numbers = range(batch * self.batch_size, (batch + 1) * self.batch_size)
                 sources = [self.rows[number % len(self.rows)].source_ids.tolist() for number in numbers]
-            tokens = self._sampler(sampling).write(
-                sampling.settings(), sampling.cfg, config=position, batch=batch, sources=sources
-            )
+            tokens = self._sampler(sampling).write(sampling.settings(), config=position, batch=batch, sources=sources)
             new = [self.read(row) for row in tokens[there : samples - batch * self.batch_size]]
             texts += new
             if file:

@@ -1,7 +1,6 @@
 """Which ways to sample an evaluation tries: a YAML file of settings, lists in it for every combination."""
 
 import itertools
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,6 @@ SHAPE = "Write one group of `field: value` lines, or a list of such groups; any 
 @dataclass(frozen=True, kw_only=True)
 class Sampling(SamplerOptions):
     """One way to sample."""
-
-    cfg: float = 1.0
-    """ω, guidance by the source of conditional models: 1 for none; any other costs a second pass at every step."""
 
     def name(self, position: int) -> str:
         """Of its folder: `position` in the file, from 0, and the settings that differ most often."""
@@ -58,6 +54,4 @@ def _combinations(entry: dict[str, Any], prefix: str) -> list[dict[str, Any]]:
 def _checked(values: dict[str, Any], prefix: str) -> Sampling:
     sampling = build_config(Sampling, values, prefix)
     sampling.settings()  # refuses what cannot be before anything is sampled
-    if not math.isfinite(sampling.cfg):
-        raise ConfigError(f"{prefix}cfg is {sampling.cfg}", "Give a number; 1 for no guidance, 2 is usual.")
     return sampling

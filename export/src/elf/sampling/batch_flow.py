@@ -57,12 +57,14 @@ def follow_flow(
     *,
     sde: bool,
     guided: bool = False,
+    two_pass: bool = False,
     place: Callable[[jax.Array], jax.Array] = lambda array: array,
 ) -> jax.Array:
     """From noise to the final latents z (B, L, D), which hold the condition. `shape` is (B, L, D).
 
-    `sde` is whether γ is heeded, `guided` whether ω is; ω costs a second pass of the network at every step. `place`
-    lays a (B, L, D) array out over devices.
+    `sde` is whether γ is heeded, `guided` whether ω is; ω costs a second pass of the network at every step. `two_pass`
+    is for networks that do not take w: it weighs a pass with x̂_prev against one without. `place` lays a (B, L, D)
+    array out over devices.
     """
     keys = jax.random.wrap_key_data(draws.noise_keys, impl="threefry2x32")
     groups, steps = draws.times.shape[0], draws.times.shape[1] - 1
@@ -76,11 +78,19 @@ def follow_flow(
         drawn = jax.vmap(lambda key: jax.random.normal(key, (rows, *shape[1:])))(keys)
         return flow.noise_scale * place(drawn.reshape(shape))
 
-    def predict(z: jax.Array, x_hat_prev: jax.Array, t: jax.Array) -> jax.Array:
+    def self_guided(z: jax.Array, x_hat_prev: jax.Array, nothing: jax.Array, t: jax.Array) -> jax.Array:
         x_hat = denoise(z, x_hat_prev, t, self_cond_scale)
+        if not two_pass:
+            return x_hat
+        without = denoise(z, nothing, t, self_cond_scale)
+        return without + scales.self_cond_scale * (x_hat - without)
+
+    def predict(z: jax.Array, x_hat_prev: jax.Array, t: jax.Array) -> jax.Array:
+        nothing = jnp.zeros(shape)
+        x_hat = self_guided(z, x_hat_prev, hold(nothing), t)
         if guided and condition:
             # Where a velocity counts both passes have the same z, so guiding x̂ guides v by the same formula.
-            without = denoise(condition.hide(z), condition.hide(x_hat_prev), t, self_cond_scale)
+            without = self_guided(condition.hide(z), condition.hide(x_hat_prev), nothing, t)
             x_hat = without + scales.cfg * (x_hat - without)
         return hold(x_hat)
 

@@ -45,7 +45,9 @@ class Weights(NamedTuple):
     std: jax.Array
 
 
-@partial(jax.jit, static_argnames=("graphdef", "encoder_graphdef", "flow", "shape", "sde", "guided", "mesh"))
+@partial(
+    jax.jit, static_argnames=("graphdef", "encoder_graphdef", "flow", "shape", "sde", "guided", "two_pass", "mesh")
+)
 def _write(
     weights: Weights,
     draws: Draws,
@@ -58,6 +60,7 @@ def _write(
     shape: tuple[int, int, int],
     sde: bool,
     guided: bool,
+    two_pass: bool,
     mesh: Mesh,
 ) -> jax.Array:
     """Tokens (B, L) int32 of a whole batch, the same on every device; `shape` is (B, L, D)."""
@@ -73,7 +76,8 @@ def _write(
         latents = jnp.pad((hidden - weights.mean) / weights.std, ((0, 0), (0, shape[1] - S), (0, 0)))
         condition = Condition(place(latents), held[..., None])
     network = bind(graphdef, weights.elf)
-    z = follow_flow(network.denoise, flow, draws, scales, shape, condition, sde=sde, guided=guided, place=place)
+    ways = {"sde": sde, "guided": guided, "two_pass": two_pass}
+    z = follow_flow(network.denoise, flow, draws, scales, shape, condition, **ways, place=place)
     # z holds the condition, so it is decoded beside clean embeddings of the source.
     logits = network.decode(z, jnp.full(shape[0], scales.self_cond_scale))
     return jax.lax.with_sharding_constraint(jnp.argmax(logits, axis=-1).astype(jnp.int32), replicated(mesh))
@@ -107,6 +111,7 @@ class BatchSampler:
             )
         check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
         self.longest_source = model.elf.max_input_length
+        self.takes_self_cond_scale = bool(model.elf.self_cond_cfg_tokens)
         encoder_graphdef = None
         if self.longest_source:
             if model.encoder is None:
@@ -134,7 +139,6 @@ class BatchSampler:
     def write(
         self,
         settings: SamplerSettings,
-        cfg: float = 1.0,
         *,
         config: int = 0,
         batch: int = 0,
@@ -142,27 +146,26 @@ class BatchSampler:
     ) -> np.ndarray:
         """Tokens (B, length) int32 of one batch, without the source and before the cut at eos.
 
-        `cfg` is ω, 1 for none. `config` and `batch` number the configurations of a run and the batches of each, from 0;
+        `config` and `batch` number the configurations of a run and the batches of each, from 0;
         they choose the random numbers. `sources` are the conditions, one a row, each cut to max_input_length. Raises
-        UsageError for sources or a cfg that the model cannot have.
+        UsageError for sources or a cfg scale that the model cannot have, and for another solver than Euler's.
         """
-        arguments, static = self.call(settings, cfg, config=config, batch=batch, sources=sources)
+        arguments, static = self.call(settings, config=config, batch=batch, sources=sources)
         with bit_layout(settings.rng), jax.default_matmul_precision(self.precision):
             tokens = np.asarray(_write(*arguments, **static))
         if sources is None:
             return tokens
         return np.take_along_axis(tokens, self._source_lengths(sources)[:, None] + np.arange(self.length), axis=1)
 
-    def memory(self, settings: SamplerSettings, cfg: float = 1.0, **batch: Any) -> Any:
+    def memory(self, settings: SamplerSettings, **batch: Any) -> Any:
         """XLA's analysis of the memory that one batch takes on a device, from compiling it ahead of time."""
-        arguments, static = self.call(settings, cfg, **batch)
+        arguments, static = self.call(settings, **batch)
         with bit_layout(settings.rng), jax.default_matmul_precision(self.precision):
             return _write.lower(*arguments, **static).compile().memory_analysis()
 
     def call(
         self,
         settings: SamplerSettings,
-        cfg: float,
         *,
         config: int = 0,
         batch: int = 0,
@@ -172,8 +175,12 @@ class BatchSampler:
         if bool(self.longest_source) != (sources is not None) or (sources and len(sources) != self.batch_size):
             wanted = f"exactly {self.batch_size} sources" if self.longest_source else "no source"
             raise UsageError(f"a batch of this model takes {wanted}", "Give as many as the batch has rows, or none.")
-        if sources is None and cfg != 1:
-            raise UsageError(f"cfg is {cfg}", "This model has no condition to guide by: leave cfg at 1.")
+        if sources is None and settings.cfg_scale != 1:
+            raise UsageError(
+                f"cfg is {settings.cfg_scale:g}", "This model has no condition to guide by: leave cfg at 1."
+            )
+        if settings.solver != "euler":
+            raise UsageError(f"the solver is {settings.solver}", "Whole batches have only euler; `elf sample` has all.")
 
         keys = [
             batch_keys(settings.seed, settings.rng, config, batch * self.processes + process, self.devices)
@@ -184,7 +191,7 @@ class BatchSampler:
         times = np.stack([time_schedule(settings, self.flow, key) for of in keys for key in of.times])
         whole, rows = replicated(self.mesh), batch_sharding(self.mesh)
         draws = Draws(on_mesh(noise_keys, whole), on_mesh(times, whole))
-        numbers = np.asarray([settings.gamma, settings.self_cond_scale, cfg], np.float32)
+        numbers = np.asarray([settings.gamma, settings.self_cond_scale, settings.cfg_scale], np.float32)
         scales = Scales(*(on_mesh(number, whole) for number in numbers))
         source = None
         if sources is not None:
@@ -193,7 +200,9 @@ class BatchSampler:
                 row[: len(tokens)] = tokens[: self.longest_source]
             source = Source(on_mesh(ids, rows), on_mesh(self._source_lengths(sources), rows))
         sde = settings.method == "sde" and settings.gamma > 0
-        return (self.weights, draws, scales, source), {**self.static, "sde": sde, "guided": cfg != 1}
+        two_pass = not self.takes_self_cond_scale and settings.self_cond_scale != 1
+        ways = {"sde": sde, "guided": settings.cfg_scale != 1, "two_pass": two_pass}
+        return (self.weights, draws, scales, source), {**self.static, **ways}
 
     def _source_lengths(self, sources: Sequence[Sequence[int]]) -> np.ndarray:
         return np.asarray([min(len(source), self.longest_source) for source in sources], np.int32)
