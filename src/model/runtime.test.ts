@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { DeviceLostError, type OrtModule, Runtime } from "./runtime";
 
 const ort = {} as OrtModule;
+const device = {} as GPUDevice;
 
 /** A session that refuses overlapping runs, as those of the wasm builds do. */
 function strictSession() {
@@ -41,12 +42,23 @@ describe("Runtime", () => {
     const lost = new Promise<never>((_, reject) => {
       lose = reject;
     });
-    const runtime = new Runtime("webgpu", ort, { name: "webgpu" }, { lost, release: () => {} });
+    const runtime = new Runtime("webgpu", ort, { name: "webgpu" }, { device, lost, release: () => {} });
     const hanging = { run: () => new Promise(() => {}), release: () => new Promise(() => {}) };
     const running = runtime.run(hanging as unknown as InferenceSession, {}, []);
     lose(new DeviceLostError("The GPU was lost.", "Load again."));
     await expect(running).rejects.toThrow(DeviceLostError);
     await expect(runtime.run(strictSession().session, {}, [])).rejects.toThrow(DeviceLostError);
     await runtime.releaseSession(hanging as unknown as InferenceSession);
+  });
+
+  it("takes a failure that comes just before the loss for the loss", async () => {
+    const lost = new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new DeviceLostError("The GPU was lost.", "Load again.")), 5);
+    });
+    const runtime = new Runtime("webgpu", ort, { name: "webgpu" }, { device, lost, release: () => {} });
+    await expect(runtime.orLost(Promise.reject(new Error("mapAsync failed")))).rejects.toThrow(DeviceLostError);
+    const sound = { device, lost: new Promise<never>(() => {}), release: () => {} };
+    const whole = new Runtime("webgpu", ort, { name: "webgpu" }, sound);
+    await expect(whole.orLost(Promise.reject(new Error("mapAsync failed")))).rejects.toThrow("mapAsync failed");
   });
 });

@@ -23,11 +23,24 @@ export interface RuntimeFiles {
 /** What this project uses of onnxruntime-web; every one of its builds fits. */
 export type OrtModule = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor" | "env">;
 
+/** A device, and how its end is heard of. */
+export interface WatchedDevice {
+  readonly device: GPUDevice;
+  /** Fails with a DeviceLostError when the device is lost other than by `release`. */
+  readonly lost: Promise<never>;
+  readonly release: () => void;
+}
+
+/** How long a failed call waits for the news that the device was lost, which would be its cause. */
+const LOSS_MILLISECONDS = 100;
+
 /**
  * A started build of onnxruntime-web on one backend. Its sessions share one memory and one device, and it takes one
  * thing at a time: creations and runs that overlap fail in the wasm builds, so they queue here.
  */
 export class Runtime {
+  /** The device of the webgpu backend. Own work may be submitted to its queue between runs. */
+  readonly device: GPUDevice | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   readonly #lost: Promise<never>;
   #release: () => void;
@@ -36,10 +49,11 @@ export class Runtime {
     readonly backend: Backend,
     readonly ort: OrtModule,
     private readonly provider: InferenceSession.ExecutionProviderConfig,
-    device?: { readonly lost: Promise<never>; readonly release: () => void },
+    watched?: WatchedDevice,
   ) {
-    this.#lost = device?.lost ?? new Promise<never>(() => {});
-    this.#release = device?.release ?? (() => {});
+    this.device = watched?.device;
+    this.#lost = watched?.lost ?? new Promise<never>(() => {});
+    this.#release = watched?.release ?? (() => {});
     // Whoever waits for a run learns of the loss; with nobody waiting it is no news.
     this.#lost.catch(() => {});
   }
@@ -59,11 +73,14 @@ export class Runtime {
     );
   }
 
-  /** Runs a session and returns the outputs named, all on the CPU. */
+  /**
+   * Runs a session. Outputs that are only named are returned on the CPU; those given as tensors are written into them,
+   * wherever these lie.
+   */
   run(
     session: InferenceSession,
     inputs: Record<string, Tensor>,
-    outputs: readonly string[],
+    outputs: readonly string[] | Record<string, Tensor>,
   ): Promise<InferenceSession.ReturnType> {
     return this.#inTurn(() => session.run(inputs, outputs));
   }
@@ -78,9 +95,24 @@ export class Runtime {
     this.#release();
   }
 
+  /**
+   * Waits for something that the device does.
+   * @throws {DeviceLostError} the device was lost meanwhile; and whatever `task` throws for other reasons.
+   */
+  async orLost<T>(task: Promise<T>): Promise<T> {
+    try {
+      // A run on a lost device may never answer, so the loss itself must.
+      return await Promise.race([task, this.#lost]);
+    } catch (error) {
+      // Or it fails before the loss is told.
+      if (this.device)
+        await Promise.race([this.#lost, new Promise((resolve) => setTimeout(resolve, LOSS_MILLISECONDS))]);
+      throw error;
+    }
+  }
+
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    // A run on a lost device may never answer, so the loss itself must.
-    const result = this.#queue.then(() => Promise.race([task(), this.#lost]));
+    const result = this.#queue.then(() => this.orLost(task()));
     this.#queue = result.catch(() => {});
     return result;
   }

@@ -1,5 +1,5 @@
 import { ElfError } from "../flow/errors";
-import { configure, DeviceLostError, notStarted, Runtime, type RuntimeFiles } from "./runtime";
+import { configure, DeviceLostError, notStarted, Runtime, type RuntimeFiles, type WatchedDevice } from "./runtime";
 
 /** WebGPU was asked for, and this browser or machine has none. */
 export class NoWebGpuError extends ElfError {
@@ -83,7 +83,7 @@ function greatestLimits(limits: GPUSupportedLimits): Record<string, number> {
   return Object.fromEntries(WANTED_LIMITS.map((name) => [name, limits[name]]));
 }
 
-function watch(device: GPUDevice): { lost: Promise<never>; release: () => void } {
+function watch(device: GPUDevice): WatchedDevice {
   let released = false;
   const lost = device.lost.then(({ message }): Promise<never> => {
     // Our own release reports itself as a loss too.
@@ -94,6 +94,7 @@ function watch(device: GPUDevice): { lost: Promise<never>; release: () => void }
     );
   });
   return {
+    device,
     lost,
     release: () => {
       released = true;

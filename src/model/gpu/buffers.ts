@@ -1,0 +1,142 @@
+import type { Clamp } from "../../flow/clamp";
+import type { Condition } from "../../flow/condition";
+import { GpuMemoryError } from "./errors";
+import { type Dispatch, type RunShape, STEP_BYTES } from "./plan";
+
+/** Everything of one run that lives on the device; the names are those of `step-wgsl.ts`. */
+export interface RunBuffers {
+  readonly shape: RunShape & { readonly batch: number; readonly length: number };
+  readonly steps: GPUBuffer;
+  /** Bytes from one dispatch's parameters to the next's. */
+  readonly stepStride: number;
+  readonly answers: GPUBuffer;
+  readonly shown: GPUBuffer;
+  readonly input: GPUBuffer;
+  readonly previous: GPUBuffer;
+  readonly clock: GPUBuffer;
+  readonly holds: GPUBuffer;
+  readonly anchors: GPUBuffer;
+  readonly overflows: GPUBuffer;
+  /** The self-conditioning scale of each row, as the graphs take it; as many as the widest of them has rows. */
+  readonly scales: GPUBuffer;
+  /** Bytes of all of them. */
+  readonly bytes: number;
+  destroy(): void;
+}
+
+export interface BufferContents {
+  readonly shape: RunBuffers["shape"];
+  readonly plan: readonly Dispatch[];
+  readonly condition: Condition | undefined;
+  readonly clamp: Clamp | undefined;
+  readonly selfCondScale: number;
+  /** z and x̂ of the state that the run begins from; each (B, L, D). */
+  readonly entry: { readonly z: Float32Array; readonly prediction: Float32Array } | undefined;
+}
+
+const FLOAT = Float32Array.BYTES_PER_ELEMENT;
+
+/**
+ * Makes and fills the buffers of a run.
+ * @throws {GpuMemoryError} the device has no room for them; what was made is freed again.
+ */
+export async function makeBuffers(device: GPUDevice, contents: BufferContents): Promise<RunBuffers> {
+  const { shape, plan, condition, clamp, selfCondScale, entry } = contents;
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
+  const made: GPUBuffer[] = [];
+  const make = (label: string, size: number, usage: GPUBufferUsageFlags = STORAGE | COPY_SRC | COPY_DST) => {
+    const buffer = device.createBuffer({ label, size: Math.max(16, size), usage });
+    made.push(buffer);
+    return buffer;
+  };
+  const destroy = () => {
+    for (const buffer of made) buffer.destroy();
+  };
+
+  const passBytes = shape.passes * shape.count * FLOAT;
+  const alignment = device.limits.minUniformBufferOffsetAlignment;
+  const stepStride = Math.ceil(STEP_BYTES / alignment) * alignment;
+  const { holds, anchors } = holdings(shape, condition, clamp);
+
+  device.pushErrorScope("out-of-memory");
+  device.pushErrorScope("validation");
+  const buffers = {
+    shape,
+    stepStride,
+    steps: make("steps", plan.length * stepStride, UNIFORM | COPY_DST),
+    answers: make("answers", passBytes),
+    shown: make("shown", 2 * shape.count * FLOAT),
+    input: make("input", passBytes),
+    previous: make("previous", passBytes),
+    clock: make("clock", shape.passes * shape.batch * FLOAT),
+    holds: make("holds", holds.byteLength),
+    anchors: make("anchors", anchors.byteLength),
+    overflows: make("overflows", FLOAT),
+    scales: make("scales", Math.max(2, shape.passes) * shape.batch * FLOAT),
+    bytes: made.reduce((sum, { size }) => sum + size, 0),
+    destroy,
+  };
+  const problem = (await device.popErrorScope()) ?? (await device.popErrorScope());
+  if (problem) {
+    destroy();
+    throw new GpuMemoryError(
+      `The GPU has no room for this run: ${problem.message}`,
+      "Choose a shorter length or a smaller batch, close other pages, or choose the wasm backend.",
+    );
+  }
+
+  const steps = new Uint8Array(plan.length * stepStride);
+  for (const [i, { bytes }] of plan.entries()) steps.set(new Uint8Array(bytes), i * stepStride);
+  const { queue } = device;
+  queue.writeBuffer(buffers.steps, 0, steps);
+  queue.writeBuffer(buffers.holds, 0, holds);
+  queue.writeBuffer(buffers.anchors, 0, anchors);
+  queue.writeBuffer(buffers.scales, 0, new Float32Array(buffers.scales.size / FLOAT).fill(selfCondScale));
+  if (entry) {
+    // Copies: the arrays may lie in shared memory, which some devices refuse.
+    queue.writeBuffer(buffers.shown, 0, new Float32Array(entry.z));
+    queue.writeBuffer(buffers.shown, shape.count * FLOAT, new Float32Array(entry.prediction));
+  }
+  return buffers;
+}
+
+/** What each position holds, and the latents it holds: `holds` and `anchors` of the kernel. */
+function holdings(
+  { count, latentSize, length }: RunBuffers["shape"],
+  condition: Condition | undefined,
+  clamp: Clamp | undefined,
+): { holds: Uint32Array<ArrayBuffer>; anchors: Float32Array<ArrayBuffer> } {
+  const holds = new Uint32Array((2 * count) / latentSize);
+  const rows: Float32Array[] = [];
+  const rowAt = (array: Float32Array, position: number) =>
+    array.subarray(position * latentSize, (position + 1) * latentSize);
+  for (const [row, held] of condition?.lengths.entries() ?? []) {
+    for (let position = row * length; position < row * length + held; position++) {
+      rows.push(rowAt((condition as Condition).latents, position));
+      holds[2 * position] = rows.length;
+    }
+  }
+  for (const { row, position, latent } of clamp?.fixed ?? []) {
+    const place = row * length + position;
+    rows.push(latent);
+    holds[2 * place + 1] = rows.length;
+    rows.push(rowAt((clamp as Clamp).noise, place));
+  }
+  const anchors = new Float32Array(rows.length * latentSize);
+  for (const [i, row] of rows.entries()) anchors.set(row, i * latentSize);
+  return { holds, anchors };
+}
+
+/** Copies the first `bytes` of a buffer from the device. Waits for all that was submitted before. */
+export async function download(device: GPUDevice, buffer: GPUBuffer, bytes = buffer.size): Promise<ArrayBuffer> {
+  const staging = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  try {
+    const encoder = device.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    return staging.getMappedRange().slice(0);
+  } finally {
+    staging.destroy();
+  }
+}

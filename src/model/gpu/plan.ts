@@ -1,0 +1,148 @@
+/**
+ * A run as its dispatches: everything `flow/sampler.ts` decides from settings alone, worked out before the first pass and
+ * uploaded once, so that the loop itself only points at a number.
+ */
+import { runKeys } from "../../flow/keys";
+import { foldIn, type Key } from "../../flow/random";
+import type { FlowConstants } from "../../flow/sampler";
+import { scheduleTimes } from "../../flow/schedule";
+import type { SamplerSettings } from "../../flow/settings";
+import { carriedShare, keptShare } from "../../flow/solvers";
+import { ACTIONS } from "./step-wgsl";
+
+/** How many passes of the network a prediction takes; all of them run as one batch. */
+export interface Passes {
+  /** V: 1, or 2 where CFG also looks without the prompt. */
+  readonly views: 1 | 2;
+  /** P: V, or 2V where the network has no input for the self-conditioning guidance. */
+  readonly passes: 1 | 2 | 4;
+}
+
+/** The passes of a run; `prompted` is whether it has a condition. */
+export function passesOf(
+  { cfgScale, selfCondScale }: Pick<SamplerSettings, "cfgScale" | "selfCondScale">,
+  prompted: boolean,
+  takesSelfCondScale: boolean,
+): Passes {
+  const views = prompted && cfgScale !== 1 ? 2 : 1;
+  const twice = !takesSelfCondScale && selfCondScale !== 1;
+  return { views, passes: (twice ? 2 * views : views) as Passes["passes"] };
+}
+
+/** One dispatch of the step kernel. */
+export interface Dispatch {
+  /** The parameters, as `Step` in `step-wgsl.ts` lays them out. */
+  readonly bytes: ArrayBuffer;
+  /** The step it completes; undefined for Heun's first half, which shows nothing. */
+  readonly completes: number | undefined;
+  /** Time of the state it completes. */
+  readonly t: number;
+  /** Time at which that state's x̂ was predicted. */
+  readonly predictedAt: number;
+}
+
+/** Where a run begins: at noise, or at a state uploaded after `step` of its steps. */
+export interface Entry {
+  readonly step: number;
+  readonly t: number;
+  readonly predictedAt: number;
+}
+
+/** Size of a run, as the kernel needs it. */
+export interface RunShape extends Passes {
+  /** B · L · D */
+  readonly count: number;
+  /** D */
+  readonly latentSize: number;
+}
+
+const f32 = Math.fround;
+
+/** The dispatches of a run in their order: the first sets the start up, each of the others comes after one prediction. */
+export function planRun(
+  settings: SamplerSettings,
+  constants: FlowConstants,
+  shape: RunShape,
+  entry: Entry | undefined,
+): Dispatch[] {
+  const { steps, method, gamma, solver, seed, rng } = settings;
+  const times = scheduleTimes(settings, constants);
+  const { noise } = runKeys(seed, rng);
+  const timeAt = (k: number) => times[k] as number;
+  const divisorAt = (t: number) => Math.max(f32(1 - t), f32(constants.tEps));
+
+  /** What is left to say of a dispatch that reaches `t`, after which step `k` comes. */
+  const leading = (k: number, t: number): Partial<StepNumbers> => {
+    if (method !== "sde" || k >= steps - 1) return { inputTime: t };
+    const kept = keptShare(gamma, t, timeAt(k + 1));
+    return { mixes: 1, mixKey: foldIn(noise, k), kept, added: f32(1 - kept), inputTime: f32(kept * t) };
+  };
+  const dispatch = (numbers: Partial<StepNumbers>, completes: number | undefined, t: number, predictedAt: number) => ({
+    bytes: packStep({ ...shape, ...settings, ...constants, startKey: noise, t, ...numbers }),
+    completes,
+    t,
+    predictedAt,
+  });
+
+  const { step: first, t: begin, predictedAt: earlier } = entry ?? { step: 0, t: 0, predictedAt: 0 };
+  const action = entry ? ACTIONS.enter : ACTIONS.start;
+  const dispatches: Dispatch[] = [dispatch({ action, ...leading(first, begin) }, first, begin, earlier)];
+  let from = begin;
+  let predictedAt = earlier;
+  for (let k = first; k < steps; k++) {
+    const next = timeAt(k + 1);
+    // Where the network looked: the SDE has gone back in time.
+    const t = leading(k, from).inputTime as number;
+    const h = f32(next - t);
+    const step = { h, divisor: divisorAt(t) };
+    if (method === "ode" && solver === "heun" && next < 1) {
+      dispatches.push(dispatch({ ...step, action: ACTIONS.heunPredict, inputTime: next }, undefined, next, t));
+      const correct = { ...step, action: ACTIONS.heunCorrect, endDivisor: divisorAt(next) };
+      dispatches.push(dispatch({ ...correct, ...leading(k + 1, next) }, k + 1, next, next));
+      predictedAt = next;
+    } else {
+      const carry = method === "ode" && solver === "multistep" ? carriedShare(predictedAt, t, next) : 0;
+      dispatches.push(dispatch({ ...step, carry, action: ACTIONS.euler, ...leading(k + 1, next) }, k + 1, next, t));
+      predictedAt = t;
+    }
+    from = next;
+  }
+  return dispatches;
+}
+
+/** The fields of `Step` in `step-wgsl.ts`. */
+interface StepNumbers extends RunShape {
+  readonly action: number;
+  readonly rng: SamplerSettings["rng"];
+  readonly mixes: number;
+  readonly startKey: Key;
+  readonly mixKey: Key;
+  readonly h: number;
+  readonly divisor: number;
+  readonly carry: number;
+  readonly t: number;
+  readonly endDivisor: number;
+  readonly inputTime: number;
+  readonly kept: number;
+  readonly added: number;
+  readonly cfgScale: number;
+  readonly selfCondScale: number;
+  readonly noiseScale: number;
+}
+
+/** Bytes of one `Step`, which ends on a multiple of its alignment. */
+export const STEP_BYTES = 96;
+
+function packStep(numbers: Partial<StepNumbers> & RunShape): ArrayBuffer {
+  const bytes = new ArrayBuffer(STEP_BYTES);
+  const { startKey = [0, 0], mixKey = [0, 0], count, latentSize, passes, views } = numbers;
+  const layout = numbers.rng === "partitionable" ? 1 : 0;
+  new Uint32Array(bytes, 0, 8).set([numbers.action ?? 0, layout, numbers.mixes ?? 0, 0, ...startKey, ...mixKey]);
+  // What is not used by the action is 1 where it divides, and 0 elsewhere.
+  const { h = 0, divisor = 1, carry = 0, t = 0, endDivisor = 1, inputTime = 0, kept = 1, added = 0 } = numbers;
+  new Float32Array(bytes, 32, 8).set([h, divisor, carry, t, endDivisor, inputTime, kept, added]);
+  new Uint32Array(bytes, 64, 4).set([count, latentSize, passes, views]);
+  const { cfgScale = 1, selfCondScale = 1, noiseScale = 1 } = numbers;
+  new Float32Array(bytes, 80, 3).set([cfgScale, selfCondScale, noiseScale]);
+  return bytes;
+}
