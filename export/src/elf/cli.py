@@ -27,6 +27,7 @@ COMMANDS = {
     "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),
     "make-random": ("elf.network.make_random", "write a model with random weights, for tests"),
     "fixtures": ("elf.onnx_export.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
+    "whole-runs": ("elf.onnx_export.whole_runs", "write a model's runs for many seeds, for npm run parity"),
 }
 
 

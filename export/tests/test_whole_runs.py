@@ -1,0 +1,42 @@
+"""The reference runs that `npm run parity` repeats."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elf.errors import UsageError
+from elf.network.make_random import TINY, TINY_CONDITIONAL, random_model
+from elf.network.trained_model import save_trained_model
+from elf.onnx_export import whole_runs
+from elf.onnx_export.whole_runs import Arguments, close, main
+from elf.sampling.networks import JaxNetwork
+from elf.sampling.sampler import sample
+from elf.sampling.settings import settings_of
+
+
+def test_notes_the_positions_where_two_tokens_are_nearly_as_good():
+    logits = np.asarray([[3.0, 1.0, 2.95], [0.0, 5.0, 1.0], [-1.0, -1.0, -2.0]], np.float32)
+    assert close(logits) == {0: pytest.approx(0.05), 2: 0.0}
+
+
+def test_writes_every_kind_of_run_for_every_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(whole_runs, "STEPS", (1, 2))
+    model = random_model(TINY)
+    save_trained_model(model, tmp_path / "model")
+    main(Arguments(checkpoint=tmp_path / "model", out=tmp_path / "runs.json", seeds=2, length=5))
+
+    runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    kinds = [(run["settings"]["method"], run["settings"]["steps"], run["settings"]["seed"]) for run in runs]
+    assert kinds == [(method, steps, seed) for method in ("ode", "sde") for steps in (1, 2) for seed in (0, 1)]
+    for run in runs:
+        assert run["settings"]["length"] == 5
+        again = sample(JaxNetwork(model), settings_of(run["settings"]), model.flow, (1, 5, model.elf.latent_size))
+        assert run["tokens"] == again.tokens[0].tolist()
+
+
+def test_refuses_a_model_that_writes_to_a_prompt(tmp_path: Path):
+    save_trained_model(random_model(TINY_CONDITIONAL), tmp_path / "model")
+    with pytest.raises(UsageError, match="prompt"):
+        main(Arguments(checkpoint=tmp_path / "model", out=tmp_path / "runs.json"))
