@@ -3,12 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { parseManifest } from "../model/manifest";
+import { type Manifest, parseManifest } from "../model/manifest";
 import { readTrace } from "../model/trace";
 import { helpText, readCommandLine, settingsOf, UsageError } from "./options";
 
 const TINY = "test/fixtures/tiny-model";
 const manifest = parseManifest(readFileSync(`${TINY}/manifest.json`, "utf8"));
+const conditional = parseManifest(readFileSync("test/fixtures/tiny-conditional/manifest.json", "utf8"));
 
 interface Finished {
   code: number;
@@ -56,6 +57,19 @@ describe("the command line", () => {
     } catch (error) {
       expect((error as Error).message).not.toContain("\n");
     }
+  });
+
+  it.each<[string, string[], Manifest]>([
+    ["batch is 0", ["--batch", "0"], manifest],
+    ["takes no prompt", ["--prompt", "a"], manifest],
+    ["takes no prompt", ["--prompt-ids", "5"], manifest],
+    ["cfgScale is 2, but", ["--cfg", "2"], manifest],
+    ["solver is heun", ["--method", "sde", "--solver", "heun"], manifest],
+    ["needs a prompt", [], conditional],
+    ["has 7 tokens", ["--prompt-ids", "5,6,7,8,9,10,11"], conditional],
+    ["2 prompts for a batch of 3", ["--batch", "3", "--prompt-ids", "5", "--prompt-ids", "6"], conditional],
+  ])("says before any loading: %s", (message, argv, model) => {
+    expect(() => settingsOf(readCommandLine(argv), model)).toThrow(message);
   });
 
   it("takes a prompt for each sample", () => {
@@ -149,11 +163,6 @@ describe("npm run generate", () => {
   it.each([
     [["--bad"], "--bad"],
     [["--model", TINY, "--steps", "0"], "steps is 0"],
-    [["--model", TINY, "--batch", "0"], "batch is 0"],
-    [["--model", TINY, "--prompt", "a"], "takes no prompt"],
-    [["--model", TINY, "--cfg", "2"], "cfgScale is 2"],
-    [["--model", "test/fixtures/tiny-conditional"], "needs a prompt"],
-    [["--model", "test/fixtures/tiny-conditional", "--prompt-ids", "5,6,7,8,9,10,11"], "7 tokens"],
     [["--model", "no-such-model"], "no-such-model"],
   ])("ends %j with one line and exit code 2", async (args, named) => {
     const { code, out, err } = await generate(...args);

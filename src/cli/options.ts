@@ -42,7 +42,7 @@ const OPTIONS: readonly Option[] = [
     name: "schedule",
     value: "uniform|logit_normal|quantile",
     setting: "schedule",
-    help: "times laid out evenly, drawn from the seed, or the quantiles of what is drawn",
+    help: "times: even, drawn from the seed, or their quantiles",
   },
   {
     name: "solver",
@@ -99,7 +99,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   const given = text("batch");
   const batch = given === undefined ? Math.max(1, prompts.length + promptIds.length) : numberOf("batch", given);
   if (text("trace") !== undefined && batch !== 1) {
-    throw new UsageError("--trace records a single sample.", "Leave out --batch.");
+    throw new UsageError("--trace records a single sample.", "Give one prompt at most, and no --batch.");
   }
   return {
     model: text("model") ?? DEFAULT_MODEL,
@@ -122,8 +122,9 @@ export function settingsOf({ changes, batch, prompts, promptIds }: CommandLine, 
   const { architecture } = manifest;
   const settings = { ...manifest.defaults, ...changes };
   checkBatch(batch);
-  const readable = prompts.length === 0 || architecture.maxInputLength === 0;
-  if (readable) checkSources([...promptIds, ...prompts.map(() => [])], batch, settings.length, architecture);
+  // Of prompts that are texts only this much can be said before there is a tokenizer: whether the model takes any.
+  const sources = architecture.maxInputLength === 0 ? [...promptIds, ...prompts.map(() => [])] : promptIds;
+  if (sources.length > 0 || prompts.length === 0) checkSources(sources, batch, settings.length, architecture);
   checkSettings(settings, architecture.maxLength, prompts.length + promptIds.length > 0);
   return settings;
 }

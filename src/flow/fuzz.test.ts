@@ -65,11 +65,13 @@ describe("random settings", () => {
         length: mostly(Math.floor(within(1, 6))),
       };
       const batch = mostly(oneOf([1, 1, 2, 3]));
-      const prompts = model.maxInputLength === 0 ? oneOf([0, 0, 0, 1]) : oneOf([0, 1, 1, batch]);
-      const sources: Source[] = Array.from(
-        { length: Number.isInteger(prompts) && prompts < 9 && prompts > 0 ? prompts : 0 },
-        () => Array.from({ length: mostlyLength(random) }, () => mostly(Math.floor(within(0, 20)))),
-      );
+      // As many prompts as samples, but for a silly number of samples; one for all; or none.
+      const each = [1, 2, 3].includes(batch) ? batch : 1;
+      const prompts = model.maxInputLength === 0 ? oneOf([0, 0, 0, 1]) : oneOf([0, 1, 1, each, each + 1]);
+      const sources: Source[] = Array.from({ length: prompts }, () => {
+        const length = random() < 0.05 ? 0 : Math.floor(within(1, 5));
+        return Array.from({ length }, () => mostly(Math.floor(within(0, 20))));
+      });
       try {
         checkBatch(batch);
         checkSettings(settings, model.maxLength, sources.length > 0);
@@ -98,14 +100,17 @@ describe("random settings", () => {
     const named = [
       ...["steps is 0", "gamma is -1", "gamma is NaN", "selfCondScale is", "cfgScale is 1e+308", "cfgScale is 20."],
       ...["there is no prompt to guide", "solver is heun, which the SDE", "seed is", "length is", "batch is"],
-      ...["takes no prompt", "needs a prompt", "is empty", "has 4 tokens", "leaves no room", "names the token"],
+      ...[
+        "takes no prompt",
+        "needs a prompt",
+        "prompts for a batch",
+        "is empty",
+        "has 4 tokens",
+        "leaves no room",
+        "names the token",
+      ],
     ];
     const unheard = named.filter((words) => ![...refusals].some((message) => message.includes(words)));
     expect(unheard).toEqual([]);
   });
 });
-
-/** Of a prompt: nothing and too much now and then. */
-function mostlyLength(random: () => number): number {
-  return random() < 0.05 ? 0 : 1 + Math.floor(4 * random());
-}
