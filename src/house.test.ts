@@ -9,6 +9,7 @@ const MAY_IMPORT = {
   engine: ["flow", "model"],
   studio: ["flow", "model", "engine"],
   cli: ["flow", "model"],
+  bench: ["flow", "model"],
 } as const;
 
 /** Packages that `flow`, the pure mathematics, may use: none. Runtimes belong to `model`, React to `studio`. */

@@ -41,6 +41,8 @@ const LOSS_MILLISECONDS = 100;
 export class Runtime {
   /** The device of the webgpu backend. Own work may be submitted to its queue between runs. */
   readonly device: GPUDevice | undefined;
+  /** Those created here and not yet released. */
+  readonly sessions: InferenceSession[] = [];
   #queue: Promise<unknown> = Promise.resolve();
   readonly #lost: Promise<never>;
   #release: () => void;
@@ -63,14 +65,16 @@ export class Runtime {
     graph: Uint8Array,
     externalData: readonly { readonly path: string; readonly data: Uint8Array }[],
   ): Promise<InferenceSession> {
-    return this.#inTurn(() =>
-      this.ort.InferenceSession.create(graph, {
+    return this.#inTurn(async () => {
+      const session = await this.ort.InferenceSession.create(graph, {
         executionProviders: [this.provider],
         externalData,
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
-      }),
-    );
+      });
+      this.sessions.push(session);
+      return session;
+    });
   }
 
   /**
@@ -87,6 +91,8 @@ export class Runtime {
 
   /** Frees a session after the runs under way. Never fails: of a lost device there is nothing left to free. */
   releaseSession(session: InferenceSession): Promise<void> {
+    const at = this.sessions.indexOf(session);
+    if (at >= 0) this.sessions.splice(at, 1);
     return this.#inTurn(() => session.release()).catch(() => {});
   }
 

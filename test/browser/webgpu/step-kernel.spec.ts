@@ -5,7 +5,7 @@ import type { Network } from "../../../src/flow/network";
 import { type Key, normal, normalAt, randomBits } from "../../../src/flow/random";
 import { type FlowState, flow, followFlow } from "../../../src/flow/sampler";
 import type { RngLayout, SamplerSettings } from "../../../src/flow/settings";
-import type { ToyRun } from "./page";
+import type { ToyRun } from "./kernel-page";
 import { openTestPage, serveSources } from "./serve";
 import { toyAnswer } from "./toy";
 

@@ -1,0 +1,46 @@
+/** Exported models, open in a page without the engine and its worker. */
+import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
+import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
+import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import { GpuNetwork } from "../model/gpu/network";
+import type { Manifest } from "../model/manifest";
+import { type Runtime, startWasm } from "../model/runtime";
+import { type OrtNetwork, openNetwork } from "../model/session";
+import { findAdapter, startWebGpu } from "../model/webgpu";
+import { fetchFiles, fetchManifest } from "../model/weights";
+
+export interface OpenModel {
+  readonly manifest: Manifest;
+  readonly runtime: Runtime;
+  readonly network: OrtNetwork;
+}
+
+/** Opens an exported model, whose folder `baseUrl` names, on either backend. */
+export async function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Promise<OpenModel> {
+  const fetching = { baseUrl, fetchFile: (url: string, init?: RequestInit) => fetch(url, init) };
+  const manifest = await fetchManifest(fetching);
+  const runtime = await start(backend);
+  const paths = Object.values(manifest.graphs).flatMap((graph) => (graph ? [graph.file, ...graph.weights] : []));
+  const files = await fetchFiles(manifest, [...new Set(paths)], fetching);
+  return { manifest, runtime, network: await openNetwork(manifest, files, runtime) };
+}
+
+/** The loop's view of a model that is open on WebGPU. */
+export function gpuNetwork({ runtime, manifest }: OpenModel): GpuNetwork {
+  const network = GpuNetwork.on(runtime, manifest);
+  if (!network) throw new Error("The model is not open on WebGPU.");
+  return network;
+}
+
+async function start(backend: "webgpu" | "wasm"): Promise<Runtime> {
+  const files = (mjs: string, binary: string) => ({
+    mjs: new URL(mjs, location.href).href,
+    wasm: new URL(binary, location.href).href,
+  });
+  if (backend === "wasm") return startWasm(files(wasmMjs, wasm));
+  const adapter = await findAdapter();
+  if (!adapter) throw new Error("There is no WebGPU here.");
+  // Chromium suspends wasm natively, so the other build is never asked for.
+  return startWebGpu(adapter, { jspi: files(jspiMjs, jspiWasm), asyncify: files(jspiMjs, jspiWasm) });
+}

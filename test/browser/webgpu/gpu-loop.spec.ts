@@ -1,0 +1,128 @@
+import { expect, type Page, test } from "@playwright/test";
+import type { ViteDevServer } from "vite";
+import type { SamplerSettings } from "../../../src/flow/settings";
+import type { ModelRun, RunTokens } from "./loop-page";
+import { openTestPage, serveSources } from "./serve";
+
+let server: ViteDevServer;
+let page: Page;
+
+test.beforeAll(async ({ browser }) => {
+  server = await serveSources();
+  page = await browser.newPage();
+  page.on("console", (message) => message.type() === "error" && console.error(message.text()));
+  await openTestPage(page, server);
+});
+
+test.afterAll(async () => {
+  await page.close();
+  await server.close();
+});
+
+const settings: SamplerSettings = {
+  steps: 8,
+  method: "sde",
+  gamma: 1.5,
+  selfCondScale: 3,
+  cfgScale: 1,
+  schedule: "logit_normal",
+  solver: "euler",
+  rng: "original",
+  seed: 7,
+  length: 16,
+};
+const tiny = (changes: Partial<SamplerSettings> = {}): ModelRun => ({
+  model: "tiny-model",
+  settings: { ...settings, ...changes },
+});
+
+/** Both backends' tokens of several runs: how many of the last frames' and of all frames' agree, and how far z is off. */
+async function compare(runs: readonly ModelRun[]) {
+  const counts = { last: [0, 0], all: [0, 0] } as Record<"last" | "all", [number, number]>;
+  let distance = 0;
+  for (const run of runs) {
+    const gpu = await page.evaluate((of) => window.gpu.gpuTokens(of), run);
+    const wasm = await page.evaluate((of) => window.gpu.wasmTokens(of), run);
+    expect(gpu.frames.length).toBe(run.settings.steps + 1);
+    const flat = ({ frames }: RunTokens, from = 0) =>
+      frames.slice(from).flatMap((rows) => rows.flatMap(({ holds, expects }) => [...holds, ...expects]));
+    for (const [name, from] of [
+      ["last", -1],
+      ["all", 0],
+    ] as const) {
+      const [a, b] = [flat(gpu, from), flat(wasm, from)];
+      expect(a.length).toBe(b.length);
+      counts[name][0] += a.filter((token, i) => token === b[i]).length;
+      counts[name][1] += a.length;
+    }
+    distance = Math.max(distance, ...gpu.z.map((value, i) => Math.abs(value - (wasm.z[i] as number))));
+  }
+  const share = ([same, of]: [number, number]) => same / of;
+  const result = { last: share(counts.last), all: share(counts.all), tokens: counts.all[1], distance };
+  test.info().annotations.push({ type: "agreement", description: JSON.stringify(result) });
+  return result;
+}
+
+const seeds = [0, 1, 2, 3, 4, 5];
+
+for (const method of ["sde", "ode"] as const) {
+  test(`writes the tokens of wasm: ${method}`, async () => {
+    const { last, all } = await compare(seeds.map((seed) => tiny({ method, seed })));
+    expect(last).toBeGreaterThanOrEqual(0.99);
+    expect(all).toBeGreaterThanOrEqual(0.99);
+  });
+}
+
+test("writes the tokens of wasm: Heun and the multistep solver", async () => {
+  const { all } = await compare(
+    (["heun", "multistep"] as const).map((solver) => tiny({ method: "ode", solver, steps: 5 })),
+  );
+  expect(all).toBeGreaterThanOrEqual(0.99);
+});
+
+test("writes the tokens of wasm: prompts, guided, several samples at once", async () => {
+  const run = { model: "tiny-conditional", settings: { ...settings, cfgScale: 2, steps: 4 }, batch: 2 };
+  const { all } = await compare([
+    {
+      ...run,
+      sources: [
+        [5, 6, 7],
+        [9, 8],
+      ],
+    },
+  ]);
+  expect(all).toBeGreaterThanOrEqual(0.99);
+});
+
+test("writes the tokens of wasm: a network without self-cond CFG tokens", async () => {
+  const { all } = await compare([{ model: "tiny-two-pass", settings: { ...settings, steps: 4 } }]);
+  expect(all).toBeGreaterThanOrEqual(0.99);
+});
+
+test("a fork without a change ends as its parent does, bit for bit, and nothing is left on the device", async () => {
+  for (const method of ["sde", "ode"] as const) {
+    const result = await page.evaluate((run) => window.gpu.fork(run, 3), tiny({ method, steps: 6 }));
+    expect(result).toEqual({ same: true, left: 0 });
+  }
+});
+
+test("reads only what is asked for, and only while it is there", async () => {
+  const { denoiser, decoder, gone } = await page.evaluate((run) => window.gpu.lazily(run), tiny());
+  expect({ denoiser, decoder }).toEqual({ denoiser: 8, decoder: 1 });
+  expect(gone).toContain("has left step 0");
+});
+
+test("a cancel is heard before the next pass, and frees the run", async () => {
+  const result = await page.evaluate((run) => window.gpu.cancelled(run, 2), tiny({ steps: 400 }));
+  expect(result).toEqual({ thrown: "CancelledError", states: 3, left: 0 });
+});
+
+test("a lost device ends the run by name, after the frames so far", async () => {
+  const result = await page.evaluate((run) => window.gpu.deviceLost(run, 2), tiny());
+  expect(result).toEqual({ thrown: "DeviceLostError", frames: 3 });
+});
+
+test("a run that does not fit is refused by name", async () => {
+  const thrown = await page.evaluate((run) => window.gpu.tooLarge(run), { ...tiny({ length: 1024 }), batch: 2 ** 15 });
+  expect(thrown).toBe("GpuMemoryError");
+});
