@@ -1,4 +1,4 @@
-"""Heun's method and the multistep solver: their order on an ODE with a known solution, single steps by hand."""
+"""The multistep solver: its order on an ODE with a known solution, steps by hand; settings; quantile times."""
 
 import math
 
@@ -11,7 +11,7 @@ from elf.sampling.guidance import Guided
 from elf.sampling.sampler import run_flow
 from elf.sampling.schedule import normal_quantiles, time_schedule
 from elf.sampling.settings import SamplerSettings, named_settings, settings_of
-from elf.sampling.solvers import Earlier, Step, extrapolation, heun, multistep
+from elf.sampling.solvers import Prediction, Step, multistep
 
 FLOW = FlowConfig(noise_scale=1.0)
 SHAPE = (2, 3, 4)
@@ -35,11 +35,9 @@ def error(solver, steps, **more):
     return np.abs(z - exact(z0, 0.75)).max()
 
 
-def test_euler_is_of_first_order_and_the_others_of_second():
-    ratios = {solver: error(solver, 16) / error(solver, 32) for solver in ("euler", "heun", "multistep")}
-    assert 1.8 < ratios["euler"] < 2.2
-    assert 3.3 < ratios["heun"] < 4.7
-    assert ratios["multistep"] > 3
+def test_euler_is_of_first_order_and_multistep_of_second():
+    ratios = {solver: error(solver, 16) / error(solver, 32) for solver in ("euler", "multistep")}
+    assert 1.8 < ratios["euler"] < 2.2 and ratios["multistep"] > 3
     assert error("multistep", 32) < error("euler", 32) / 4
 
 
@@ -47,56 +45,68 @@ def numbers(*values):
     return np.array(values, np.float32).reshape(1, 1, -1)
 
 
-def test_a_heun_step_by_hand():
-    # x̂ = z + x̂_prev + t. From z 1, x̂_prev 0.5, t 0.5 to t' 0.75: x̂₁ = 2, v₁ = (2 − 1)/0.5 = 2, z* = 1.5;
-    # x̂₂ = 1.5 + 2 + 0.75 = 4.25, v₂ = (4.25 − 1.5)/0.25 = 11, z' = 1 + 0.25·(2 + 11)/2 = 2.625.
-    network = Guided(lambda z, x_hat_prev, t, w: z + x_hat_prev + t[:, None, None], SamplerSettings())
-    z, x_hat = heun(network, numbers(1), numbers(0.5), Step(np.float32(0.5), np.float32(0.75), 0.05))
-    assert (z.item(), x_hat.item()) == (2.625, 4.25)
+def recording(network_calls, answers):
+    """A network that gives these numbers, one a call, and keeps the x̂_prev it was shown."""
+
+    def denoise(z, x_hat_prev, t, w):
+        network_calls.append(x_hat_prev.item())
+        return numbers(answers[len(network_calls) - 1])
+
+    return Guided(denoise, SamplerSettings())
 
 
 def test_a_multistep_step_by_hand():
-    # λ = log(t/(1 − t)): times 0.2, 0.5, 0.8 are equally far apart, so x̂ is carried on by half its last change:
-    # x̂ = 4 after 3 gives 4.5. z' = (σ'/σ)·z + (t' − t·σ'/σ)·4.5 with σ'/σ = 0.2/0.5: 0.4·1 + 0.6·4.5 = 3.1.
-    network = Guided(lambda z, x_hat_prev, t, w: 4 * z, SamplerSettings())
-    step = Step(np.float32(0.5), np.float32(0.8), 0.05)
-    z, x_hat = multistep(network, numbers(1), numbers(3), step, Earlier(np.float32(0.2), numbers(3)))
-    assert z.item() == pytest.approx(3.1, rel=1e-6) and x_hat.item() == 4
+    # x̂ was 2 at t 0.125 and 3 at t 0.25. At t 0.5, twice as far on, twice the change is added: the network is shown 5.
+    # It says 5; half of the step to 0.75 is half of the step before: aim 5 + 0.5·(5 − 3) = 6. v = (6 − 1)/0.5 = 10 and
+    # z' = 1 + 0.25·10 = 3.5.
+    shown = []
+    history = [Prediction(np.float32(0.125), numbers(2)), Prediction(np.float32(0.25), numbers(3))]
+    step = Step(np.float32(0.5), np.float32(0.75), 0.05)
+    z, x_hat = multistep(recording(shown, [5]), numbers(1), numbers(3), step, history)
+    assert (z.item(), x_hat.item(), shown) == (3.5, 5, [5])
+    # To t' = 1 the network is shown the same, but the step goes to what it says.
+    z, x_hat = multistep(recording(shown, [0, 5]), numbers(1), numbers(3), step._replace(t_next=np.float32(1)), history)
+    assert (z.item(), x_hat.item(), shown[-1]) == (5, 5, 5)
 
 
-@pytest.mark.parametrize("times", [(0.0, 0.2, 0.5), (0.3, 0.3, 0.5), (0.3, 0.5, 1.0)])
-def test_multistep_is_euler_where_the_extrapolation_has_no_meaning(times):
-    assert extrapolation(*np.asarray(times, np.float32)) == 0
+def test_after_a_very_short_step_a_change_counts_twice_at_most():
+    # From 0.25 after 0.1875: four times as far, so 3 + 2·(3 − 2); then 0.0625 behind and 0.5 ahead: 5 + 0.5·2·(5 − 3).
+    shown = []
+    history = [Prediction(np.float32(0.1875), numbers(2)), Prediction(np.float32(0.25), numbers(3))]
+    z, _ = multistep(
+        recording(shown, [5]), numbers(1), numbers(3), Step(np.float32(0.5), np.float32(0.75), 0.05), history
+    )
+    assert shown == [5] and z.item() == 3.5
+    step = Step(np.float32(0.3125), np.float32(0.8125), 0.05)
+    z, _ = multistep(recording(shown, [0, 5]), numbers(1), numbers(3), step, history)
+    assert z.item() == pytest.approx(1 + 0.5 * (7 - 1) / 0.6875, rel=1e-6)
 
 
-def test_the_first_and_the_last_step_of_multistep_are_eulers():
-    runs = {}
-    for solver in ("euler", "multistep"):
-        settings = SamplerSettings(2, "ode", schedule="uniform", solver=solver)
-        runs[solver] = [state.z for state in run_flow(drifting, settings, FLOW, SHAPE)]
-    np.testing.assert_array_equal(runs["euler"], runs["multistep"])
+def test_multistep_is_euler_without_a_history_and_where_times_coincide():
+    step, shown = Step(np.float32(0.5), np.float32(0.75), 0.05), []
+    same = [Prediction(np.float32(0.5), numbers(2)), Prediction(np.float32(0.5), numbers(3))]
+    for history in ([], same):
+        z, _ = multistep(recording(shown, [5, 5]), numbers(1), numbers(3), step, history)
+        assert z.item() == 3 and shown[-1] == 3
 
 
-def test_network_passes():
-    """Heun makes two a step but for the last, multistep one."""
-    calls = []
+def test_both_solvers_make_one_pass_a_step_and_start_and_end_alike():
+    runs, calls = {}, []
 
     def denoise(*inputs):
         calls.append(inputs)
         return drifting(*inputs)
 
-    counts = {}
-    for solver in ("euler", "heun", "multistep"):
-        calls.clear()
-        list(run_flow(denoise, SamplerSettings(4, "ode", solver=solver), FLOW, SHAPE))
-        counts[solver] = len(calls)
-    assert counts == {"euler": 4, "heun": 7, "multistep": 4}
+    for solver in ("euler", "multistep"):
+        settings = SamplerSettings(2, "ode", schedule="uniform", solver=solver)
+        runs[solver] = [state.z for state in run_flow(denoise, settings, FLOW, SHAPE)]
+    np.testing.assert_array_equal(runs["euler"], runs["multistep"])
+    assert len(calls) == 4
 
 
-def test_other_solvers_are_the_odes_alone():
-    for solver in ("heun", "multistep"):
-        with pytest.raises(UsageError, match=f"the solver is {solver} and the method sde"):
-            SamplerSettings(method="sde", solver=solver)
+def test_multistep_is_the_odes_alone():
+    with pytest.raises(UsageError, match="the solver is multistep and the method sde"):
+        SamplerSettings(method="sde", solver="multistep")
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ COMMANDS = {
     "train-judge": ("elf.evaluation.train_judge", "train a small language model to judge generated texts"),
     "bench train-step": ("elf.bench.train_step", "time and FLOPs of a training step against the literal formulation"),
     "bench sample": ("elf.bench.sample", "sampling throughput, time and memory of an evaluation"),
+    "bench solvers": ("elf.bench.solvers", "token agreement of few steps of the ODE with very many"),
     "bench cost-model": ("elf.bench.cost_model", "what training costs on paper"),
     "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),
     "make-random": ("elf.network.make_random", "write a model with random weights, for tests"),

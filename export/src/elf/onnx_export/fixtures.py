@@ -121,7 +121,7 @@ def conditional_fixture(model: TrainedModel) -> dict[str, Any]:
     longest, half = model.elf.max_length, model.elf.max_length // 2
     ode = SamplerSettings(8, "ode", 0.0, 1.0, "logit_normal", "original", 7, cfg_scale=2.0)
     second = replace(ode, schedule="quantile", solver="multistep", self_cond_scale=2.5)
-    third = replace(ode, schedule="uniform", solver="heun", cfg_scale=1.0, seed=1)
+    third = replace(ode, schedule="uniform", solver="multistep", cfg_scale=1.0, seed=1)
     sde = SamplerSettings(6, "sde", 1.0, 3.0, "logit_normal", "partitionable", 3, cfg_scale=1.5)
     fifth = SamplerSettings(4, "sde", 1.5, 1.0, "quantile", "original", 2)
     cases: tuple[tuple[SamplerSettings, int, list[list[int]], int], ...] = (

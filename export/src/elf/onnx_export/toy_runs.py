@@ -28,7 +28,6 @@ NETWORK = (
 )
 WAYS: tuple[dict[str, Any], ...] = (
     {"method": "ode", "gamma": 0.0, "solver": "euler"},
-    {"method": "ode", "gamma": 0.0, "solver": "heun"},
     {"method": "ode", "gamma": 0.0, "solver": "multistep"},
     {"method": "sde", "gamma": 1.2, "solver": "euler"},
 )

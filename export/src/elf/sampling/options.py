@@ -28,7 +28,7 @@ class SamplerOptions:
     schedule: Schedule = "logit_normal"
     """Times of the steps: evenly spaced, drawn from the seed, or the quantiles of what would be drawn."""
     solver: Solver = "euler"
-    """How the ODE is followed: heun makes two passes a step, multistep one; the SDE has only euler."""
+    """How the ODE is followed: multistep carries predictions on from earlier ones; the SDE has only euler."""
     rng: Layout = "original"
     """Layout of the random bits: of jax up to 0.4, like the official sampler, or of jax from 0.5 on."""
     seed: int = 7

@@ -17,7 +17,7 @@ from elf.sampling.guidance import Denoise, Guided
 from elf.sampling.keys import normal, run_keys, step_normal
 from elf.sampling.schedule import time_schedule
 from elf.sampling.settings import SamplerSettings
-from elf.sampling.solvers import Earlier, Step, euler, heun, multistep, sde
+from elf.sampling.solvers import Prediction, Step, euler, multistep, sde
 
 Array = np.ndarray
 
@@ -68,7 +68,7 @@ def run_flow(
     network = Guided(denoise, settings, condition, takes_self_cond_scale)
     z = network.hold(noise_scale * normal(keys.noise, shape, settings.rng))
     x_hat = network.hold(np.zeros(shape, np.float32))
-    earlier = None
+    history: list[Prediction] = []
     yield State(float(times[0]), z, x_hat)
     for k in range(settings.steps):
         step = Step(times[k], times[k + 1], flow.t_eps)
@@ -76,11 +76,9 @@ def run_flow(
         if settings.method == "sde" and k < settings.steps - 1:
             fresh = noise_scale * step_normal(keys.noise, k, shape, settings.rng)
             z, x_hat = sde(network, z, x_hat, step, settings.gamma, fresh)
-        elif settings.solver == "heun":
-            z, x_hat = heun(network, z, x_hat, step)
         elif settings.solver == "multistep":
-            z, x_hat = multistep(network, z, x_hat, step, earlier)
-            earlier = Earlier(step.t, x_hat)
+            z, x_hat = multistep(network, z, x_hat, step, history)
+            history = [*history[-1:], Prediction(step.t, x_hat)]
         else:
             z, x_hat = euler(network, z, x_hat, step)
         yield State(float(step.t_next), z, x_hat)

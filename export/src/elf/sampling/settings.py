@@ -10,7 +10,7 @@ from elf.errors import UsageError
 Method = Literal["ode", "sde"]
 Schedule = Literal["uniform", "logit_normal", "quantile"]
 Layout = Literal["original", "partitionable"]
-Solver = Literal["euler", "heun", "multistep"]
+Solver = Literal["euler", "multistep"]
 
 MAX_CFG_SCALE = 20
 

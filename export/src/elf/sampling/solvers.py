@@ -1,9 +1,9 @@
-"""One step of the flow from t to t': Euler, the SDE's, and two of higher order for the ODE (spec section 3).
+"""One step of the flow from t to t': Euler's, the SDE's, and one that looks back for the ODE (spec section 3).
 
 Every state is (B, L, D) float32 and holds the condition where there is one; x̂ does too, so that v is 0 there.
 """
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +25,8 @@ class Step(NamedTuple):
         return (x_hat - z) / max(np.float32(1) - t, np.float32(self.t_eps))
 
 
-class Earlier(NamedTuple):
-    """The step before, as `multistep` remembers it."""
+class Prediction(NamedTuple):
+    """What the network said at a step, as `multistep` remembers it."""
 
     t: np.float32
     x_hat: Array
@@ -47,36 +47,28 @@ def sde(
     return euler(network, z_back, x_hat_prev, step._replace(t=alpha * step.t))
 
 
-def heun(network: Guided, z: Array, x_hat_prev: Array, step: Step) -> tuple[Array, Array]:
-    """Heun's predictor-corrector: the mean of the velocities at t and, after an Euler step, at t'. Two predictions.
+def multistep(
+    network: Guided, z: Array, x_hat_prev: Array, step: Step, history: Sequence[Prediction]
+) -> tuple[Array, Array]:
+    """Euler's step with predictions carried on in a straight line from earlier ones; returns (z, x̂). One prediction.
 
-    At t' = 1 the velocity has no finite limit, so there it is Euler's step. Returns (z, x̂).
+    On the straight path z = t·x + (1 − t)·s·ε the exponential integrator of DPM-Solver++ (Lu et al. 2022) is Euler's
+    step, and its second order, 2M, is that step towards an x̂ carried on to the step's middle. The network's own input
+    lags as well: x̂_prev is of the time before, so it is carried on to t first. Of both, the second matters more.
+    `history` holds the predictions made so far, two at least where there are two, the last one last.
     """
-    after_euler, x_hat = euler(network, z, x_hat_prev, step)
-    if step.t_next == 1:
-        return after_euler, x_hat
-    first = step.velocity(z, x_hat, step.t)
-    x_hat = network.predict(after_euler, x_hat, step.t_next)
-    second = step.velocity(after_euler, x_hat, step.t_next)
-    return network.hold(z + (step.t_next - step.t) * ((first + second) / np.float32(2))), x_hat
-
-
-def multistep(network: Guided, z: Array, x_hat_prev: Array, step: Step, earlier: Earlier | None) -> tuple[Array, Array]:
-    """DPM-Solver++(2M) (Lu et al. 2022) for z = t·x + (1 − t)·s·ε: Euler's step towards an extrapolated prediction.
-
-    With λ = log(t / ((1 − t)·s)), half the log of the signal-to-noise ratio, the exact integral of the ODE for a
-    constant x̂ is (σ'/σ)·z + (t' − t·σ'/σ)·x̂, σ = (1 − t)·s, which on this straight path is Euler's own step. For
-    second order x̂ is extrapolated in λ to the step's middle, from the prediction of the step before. Returns (z, x̂).
-    """
+    if len(history) >= 2:
+        (t_older, older), (t_last, last) = history[-2:]
+        x_hat_prev = last + _ratio(step.t - t_last, t_last - t_older) * (last - older)
     x_hat = network.predict(z, x_hat_prev, step.t)
-    ratio = extrapolation(earlier.t, step.t, step.t_next) if earlier else np.float32(0)
-    aim = x_hat + ratio * (x_hat - earlier.x_hat) if earlier and ratio else x_hat
+    aim = x_hat
+    # At t' = 1 the step leads to `aim` itself, which therefore is the prediction as it is.
+    if history and step.t_next < 1:
+        t_last, last = history[-1]
+        aim = x_hat + np.float32(0.5) * _ratio(step.t_next - step.t, step.t - t_last) * (x_hat - last)
     return network.hold(z + (step.t_next - step.t) * step.velocity(z, aim, step.t)), x_hat
 
 
-def extrapolation(t_earlier: np.float32, t: np.float32, t_next: np.float32) -> np.float32:
-    """(λ' − λ) / (2·(λ − λ_earlier)), how far x̂ is carried on; 0 where a λ is infinite or the step before was none."""
-    if not 0 < t_earlier < t or t_next >= 1:
-        return np.float32(0)
-    earlier, now, later = (math.log(time / (1 - time)) for time in (float(t_earlier), float(t), float(t_next)))
-    return np.float32((later - now) / (2 * (now - earlier)))
+def _ratio(span: np.float32, before: np.float32) -> np.float32:
+    """Length of a step over that of the one before: at most 2, as drawn times may lie close; 0 after one of none."""
+    return min(span / before, np.float32(2)) if before > 0 else np.float32(0)
