@@ -64,7 +64,7 @@ describe("the command line", () => {
     ["takes no prompt", ["--prompt", "a"], manifest],
     ["takes no prompt", ["--prompt-ids", "5"], manifest],
     ["cfgScale is 2, but", ["--cfg", "2"], manifest],
-    ["solver is heun", ["--method", "sde", "--solver", "heun"], manifest],
+    ["solver is multistep", ["--method", "sde", "--solver", "multistep"], manifest],
     ["needs a prompt", [], conditional],
     ["has 7 tokens", ["--prompt-ids", "5,6,7,8,9,10,11"], conditional],
     ["2 prompts for a batch of 3", ["--batch", "3", "--prompt-ids", "5", "--prompt-ids", "6"], conditional],
@@ -129,17 +129,17 @@ describe("npm run generate", () => {
     const dump = join(folder, "batch.json");
     const model = ["--model", "test/fixtures/tiny-conditional", "--method", "ode", "--steps", "3", "--json"];
     const prompts = ["--prompt-ids", "5,6", "--prompt-ids", "7,8,9", "--cfg", "2"];
-    const { code, out, err } = await generate(...model, ...prompts, "--solver", "heun", "--dump", dump);
+    const { code, out, err } = await generate(...model, ...prompts, "--solver", "multistep", "--dump", dump);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     const report = JSON.parse(out);
     const { length } = report.settings;
-    expect(report.settings).toMatchObject({ batch: 2, cfgScale: 2, solver: "heun", steps: 3 });
+    expect(report.settings).toMatchObject({ batch: 2, cfgScale: 2, solver: "multistep", steps: 3 });
     expect(report.promptIds).toEqual([
       [5, 6],
       [7, 8, 9],
     ]);
-    // Two predictions at each step but the last, each with and without the prompt.
-    expect(report.passes).toEqual({ denoise: 10, decode: 1 });
+    // With and without the prompt at each step.
+    expect(report.passes).toEqual({ denoise: 6, decode: 1 });
     expect(report.texts).toHaveLength(2);
     expect(report.text).toEqual(report.texts);
     expect(shapeOf(report.tokens)).toEqual([2, length]);

@@ -114,8 +114,7 @@ describe.each(["tiny-conditional", "tiny-two-pass"])("the model %s", (name) => {
       const run = await runFlow(model, settings, batch, promptIds, { keepFrames: false, onFrame: undefined });
       expect(run.tokens.map((row) => Array.from(row))).toEqual(tokens);
       const worst = z.reduce((most, value, i) => Math.max(most, Math.abs(value - (run.end.z[i] as number))), 0);
-      // JAX had the weights as they were before they were rounded for storage.
-      expect(worst).toBeLessThan(model.manifest.dtype === "f16" ? 0.1 : 1e-3);
+      expect(worst).toBeLessThan(1e-3);
       const longest = architecture.maxLength - architecture.maxInputLength;
       for (const [row, ids] of run.tokens.entries()) {
         const source = promptIds[promptIds.length === 1 ? 0 : row] as number[];

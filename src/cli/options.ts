@@ -46,9 +46,9 @@ const OPTIONS: readonly Option[] = [
   },
   {
     name: "solver",
-    value: "euler|heun|multistep",
+    value: "euler|multistep",
     setting: "solver",
-    help: "how the ODE is followed; heun: two passes a step",
+    help: "how the ODE is followed; multistep looks back",
   },
   { name: "rng", value: "original|partitionable", setting: "rng", help: "layout of JAX's random bits" },
   { name: "seed", value: "S", setting: "seed", help: "0 to 4294967295; the same seed writes the same text" },

@@ -31,7 +31,6 @@ const AT = (1 * 3 + 2) * 4;
 describe("a clamp", () => {
   it.each<Partial<SamplerSettings>>([
     {},
-    { method: "ode", solver: "heun" },
     { method: "ode", solver: "multistep" },
   ])("holds a position to its way from the run's own noise to the token: %o", async (way) => {
     const network = new ToyNetwork();

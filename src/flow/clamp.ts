@@ -72,14 +72,14 @@ export function clampTo(z: Float32Array, clamp: Clamp | undefined, t: number): F
 
 /**
  * A state whose positions in `clamp` are moved to other tokens once; where the run goes from there is open. The
- * prediction is told too, or the network would be fed the old token again.
+ * last prediction is told too, or the network would be fed the old token again; the one before it is forgotten.
  */
 export function replaceTokens<State extends Place>(state: State, clamp: Clamp): State {
   const prediction = new Float32Array(state.prediction);
   for (const { row, position, latent } of clamp.fixed) {
     prediction.set(latent, (row * clamp.length + position) * clamp.latentSize);
   }
-  return { ...state, z: clampTo(state.z, clamp, state.t), prediction };
+  return { ...state, z: clampTo(state.z, clamp, state.t), prediction, older: undefined };
 }
 
 /**
@@ -105,7 +105,7 @@ export function renoise<State extends Place & { readonly step: number }>(
   const added = f32(Math.sqrt((1 - earlier) ** 2 - (kept * (1 - state.t)) ** 2));
   const noise = runNoise(settings, noiseScale, state.z.length).again(state.step);
   const z = state.z.map((value, i) => f32(f32(kept * value) + f32(added * (noise[i] as number))));
-  return { ...state, t: earlier, z };
+  return { ...state, t: earlier, z, older: undefined };
 }
 
 function isIndex(value: number, count: number): boolean {

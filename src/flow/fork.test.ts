@@ -32,7 +32,7 @@ const parent = (changes: Partial<SamplerSettings> = {}, options: FlowOptions = {
 const ways: Partial<SamplerSettings>[] = [
   {},
   { method: "ode" },
-  { method: "ode", solver: "heun", schedule: "quantile" },
+  { method: "ode", solver: "multistep", schedule: "quantile" },
   { method: "ode", solver: "multistep", schedule: "uniform" },
 ];
 
@@ -122,6 +122,23 @@ describe("a run in bounded memory", () => {
     for (const state of await parent(long)) store.add(state);
     for (let step = 0; step <= 64; step++) expect(store.shown(step)?.step).toBe(step);
     expect(store.exactBefore(33)?.step).toBeGreaterThanOrEqual(32);
+  });
+
+  it("counts the prediction before the last where the solver needs it, and forks from it", async () => {
+    const back: SamplerSettings = { ...long, method: "ode", solver: "multistep" };
+    const states = await parent(back);
+    const store = new StateStore(12 * 12 * n);
+    for (const state of states) {
+      store.add(state);
+      expect(store.bytes).toBeLessThanOrEqual(store.limitBytes);
+    }
+    for (const step of [1, 2, 31, 63]) {
+      expect(await recall(new ToyNetwork(), store, step, back, constants)).toEqual(states[step]);
+    }
+    const whole = new StateStore();
+    for (const state of states.slice(0, 3)) whole.add(state);
+    // There is none before the first prediction.
+    expect(whole.bytes).toBe((8 + 8 + 12) * n);
   });
 
   it("keeps a fork, whose first state has a number above 0", async () => {

@@ -99,7 +99,7 @@ describe("random settings", () => {
     expect(runs).toBeGreaterThan(1500);
     const named = [
       ...["steps is 0", "gamma is -1", "gamma is NaN", "selfCondScale is", "cfgScale is 1e+308", "cfgScale is 20."],
-      ...["there is no prompt to guide", "solver is heun, which the SDE", "seed is", "length is", "batch is"],
+      ...["there is no prompt to guide", "solver is multistep, which the SDE", "seed is", "length is", "batch is"],
       ...[
         "takes no prompt",
         "needs a prompt",

@@ -21,7 +21,7 @@ describe("checkSettings", () => {
     checkSettings({ ...good, steps: 1, gamma: 0, selfCondScale: 0.5, seed: 0, length: 1 }, 64);
     checkSettings({ ...good, cfgScale: 0 }, 64, true);
     checkSettings({ ...good, cfgScale: 20 }, 64, true);
-    checkSettings({ ...good, method: "ode", solver: "heun", schedule: "quantile" }, 64);
+    checkSettings({ ...good, method: "ode", solver: "multistep", schedule: "quantile" }, 64);
     checkSettings({ ...good, steps: 1024, gamma: 8, selfCondScale: 8, seed: 2 ** 32 - 1 }, 64);
   });
 
@@ -52,6 +52,6 @@ describe("checkSettings", () => {
 
   it("refuses guidance without a prompt, and a solver with the SDE", () => {
     expect(() => checkSettings({ ...good, cfgScale: 2 }, 64)).toThrow("cfgScale is 2, but there is no prompt");
-    expect(() => checkSettings({ ...good, solver: "heun" }, 64)).toThrow("solver is heun");
+    expect(() => checkSettings({ ...good, solver: "multistep" }, 64)).toThrow("solver is multistep");
   });
 });

@@ -26,7 +26,7 @@ export interface SamplerSettings {
 
 export type Method = "ode" | "sde";
 export type Schedule = "uniform" | "logit_normal" | "quantile";
-export type SolverName = "euler" | "heun" | "multistep";
+export type SolverName = "euler" | "multistep";
 export type RngLayout = "original" | "partitionable";
 
 /** Most samples that one run writes at once. */
@@ -75,7 +75,7 @@ export function isWithin(value: unknown, { least, greatest, integer }: SettingLi
 export const SETTING_CHOICES = {
   method: ["ode", "sde"],
   schedule: ["uniform", "logit_normal", "quantile"],
-  solver: ["euler", "heun", "multistep"],
+  solver: ["euler", "multistep"],
   rng: ["original", "partitionable"],
 } as const satisfies { readonly [Name in "method" | "schedule" | "solver" | "rng"]: readonly SamplerSettings[Name][] };
 

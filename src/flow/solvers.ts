@@ -1,5 +1,5 @@
 /**
- * One step of the flow from t to t′: Euler, the SDE's, and two of higher order for the ODE (spec section 3). The
+ * One step of the flow from t to t′: Euler's, the SDE's, and one that looks back for the ODE (spec section 3). The
  * arithmetic is that of 32-bit floats, operation by operation, as in `elf.sampling.solvers`.
  */
 import type { Predict } from "./guidance";
@@ -15,7 +15,12 @@ export interface Place {
   readonly prediction: Float32Array;
   /** The time at which x̂ was predicted; 0 at the start. */
   readonly predictedAt: number;
+  /** The prediction before that one, for a solver that looks so far back. */
+  readonly older?: Past | undefined;
 }
+
+/** An earlier prediction x̂ and its time. */
+export type Past = Pick<Place, "prediction" | "predictedAt">;
 
 /** What a step does besides arithmetic. */
 export interface StepParts {
@@ -37,38 +42,30 @@ const euler: Solver = async ({ t, z, prediction }, next, { predict, restore, tEp
 };
 
 /**
- * Heun's predictor-corrector: the mean of the velocities at t and, after an Euler step, at t′. Two predictions. At
- * t′ = 1 the velocity has no finite limit, so there it is Euler's step.
+ * Euler's step with predictions carried on in a straight line from earlier ones. On the path z = t·x + (1 − t)·s·ε the
+ * exponential integrator of DPM-Solver++ (Lu et al. 2022) is Euler's step, and its second order, 2M, is that step towards
+ * an x̂ carried on to the middle of the step. The network's own input lags as well: its last prediction is of the time
+ * before, so it is carried on to t first. One prediction.
  */
-const heun: Solver = async (from, next, parts) => {
-  const there = await euler(from, next, parts);
-  if (next >= 1) return there;
-  const { t, z } = from;
-  const prediction = await parts.predict(there.z, there.prediction, next);
-  const first = velocity(z, there.prediction, t, parts.tEps);
-  const second = velocity(there.z, prediction, next, parts.tEps);
-  const h = f32(next - t);
-  const moved = z.map((value, i) => {
-    const mean = f32(f32((first[i] as number) + (second[i] as number)) / 2);
-    return f32(value + f32(h * mean));
-  });
-  return { t: next, z: parts.restore(moved, next), prediction, predictedAt: next };
+const multistep: Solver = async ({ t, z, prediction: last, predictedAt, older }, next, { predict, restore, tEps }) => {
+  const before = f32(t - predictedAt);
+  const previous = older
+    ? carriedOn(last, older.prediction, ratio(before, f32(predictedAt - older.predictedAt)))
+    : last;
+  const prediction = await predict(z, previous, t);
+  // At t′ = 1 the step leads to its aim itself, which therefore is the prediction as it is.
+  const aim = next < 1 ? carriedOn(prediction, last, f32(0.5 * ratio(f32(next - t), before))) : prediction;
+  return {
+    t: next,
+    z: restore(eulerStep(z, aim, t, next, tEps), next),
+    prediction,
+    predictedAt: t,
+    // At the start x̂ is no prediction, only zeros.
+    older: before > 0 ? { prediction: last, predictedAt } : undefined,
+  };
 };
 
-/**
- * DPM-Solver++(2M) (Lu et al. 2022) for z = t·x + (1 − t)·s·ε. On this straight path the exact integral of the ODE for a
- * constant x̂ is Euler's own step; for second order x̂ is carried on to the middle of the step, linearly in
- * λ = log(t / ((1 − t)·s)), from the prediction before. One prediction.
- */
-const multistep: Solver = async ({ t, z, prediction: earlier, predictedAt }, next, { predict, restore, tEps }) => {
-  const prediction = await predict(z, earlier, t);
-  const ratio = carriedShare(predictedAt, t, next);
-  const aim =
-    ratio === 0 ? prediction : prediction.map((x, i) => f32(x + f32(ratio * f32(x - (earlier[i] as number)))));
-  return { t: next, z: restore(eulerStep(z, aim, t, next, tEps), next), prediction, predictedAt: t };
-};
-
-export const SOLVERS = { euler, heun, multistep } as const satisfies Record<SolverName, Solver>;
+export const SOLVERS = { euler, multistep } as const satisfies Record<SolverName, Solver>;
 
 /** One step of the SDE: back in time by mixing in `noise` (of deviation s), then Euler from there. */
 export async function sdeStep(
@@ -114,13 +111,13 @@ function velocity(z: Float32Array, prediction: Float32Array, t: number, tEps: nu
   return z.map((value, i) => f32(f32((prediction[i] as number) - value) / divisor));
 }
 
-/** (λ′ − λ) / (2·(λ − λ_earlier)), how far x̂ is carried on; 0 where a λ is infinite or there was no step before. */
-export function carriedShare(earlier: number, t: number, next: number): number {
-  if (!(earlier > 0 && earlier < t && next < 1)) return 0;
-  const [before, now, after] = [earlier, t, next].map((time) => Math.log(time / (1 - time))) as [
-    number,
-    number,
-    number,
-  ];
-  return f32((after - now) / (2 * (now - before)));
+/** `now` and `share` of its change since `before`. */
+function carriedOn(now: Float32Array, before: Float32Array, share: number): Float32Array {
+  if (share === 0) return now;
+  return now.map((x, i) => f32(x + f32(share * f32(x - (before[i] as number)))));
+}
+
+/** Length of a step over that of the one before: at most 2, as drawn times may lie close; 0 after one of none. */
+export function ratio(span: number, before: number): number {
+  return before > 0 ? Math.min(f32(span / before), 2) : 0;
 }

@@ -2,8 +2,8 @@ import { fromHalf, toHalf } from "./half";
 import type { FlowState } from "./sampler";
 
 /**
- * The states of one run, in a bounded memory. A state of n = B · L · D numbers takes 8n bytes as it is (z and x̂), and 4n
- * in halves, which are good enough to read tokens from. As memory fills up, ever fewer states are kept as they are, from
+ * The states of one run, in a bounded memory. A state of n = B · L · D numbers takes 8n bytes as it is (z and x̂; 12n
+ * where the solver needs the x̂ before), and 4n in halves, which are good enough to read tokens from. As memory fills up, ever fewer states are kept as they are, from
  * all of them to every eighth, and then fewer are kept at all. The first and the newest always stay as they are, so any
  * state can be had again bit for bit by a fork from the one before it (`exactBefore`).
  */
@@ -18,7 +18,7 @@ export class StateStore {
   #keptEvery = 1;
   #bytes = 0;
 
-  /** `limitBytes` is heeded as far as the first and the newest state, which take 16n bytes, leave a choice. */
+  /** `limitBytes` is heeded as far as the first and the newest state, which take twice that, leave a choice. */
   constructor(readonly limitBytes = 64 * 2 ** 20) {}
 
   /** Bytes that the arrays take. */
@@ -60,7 +60,7 @@ export class StateStore {
     if (!kept || step === this.#first || step === this.#newest) return;
     if (step % this.#keptEvery !== 0) this.#put(step, undefined);
     else if (step % this.#exactEvery !== 0 && !isHalved(kept)) {
-      this.#put(step, { ...kept, z: toHalf(kept.z), prediction: toHalf(kept.prediction) });
+      this.#put(step, { ...kept, z: toHalf(kept.z), prediction: toHalf(kept.prediction), older: undefined });
     }
   }
 
@@ -82,5 +82,5 @@ function isHalved(kept: Kept): kept is Halved {
 }
 
 function bytesOf(kept: Kept | undefined): number {
-  return kept ? kept.z.byteLength + kept.prediction.byteLength : 0;
+  return kept ? kept.z.byteLength + kept.prediction.byteLength + (kept.older?.prediction.byteLength ?? 0) : 0;
 }
