@@ -1,5 +1,6 @@
 import type { Clamp } from "../../flow/clamp";
 import type { Condition } from "../../flow/condition";
+import type { FlowState } from "../../flow/sampler";
 import { GpuMemoryError } from "./errors";
 import { type Dispatch, type RunShape, STEP_BYTES } from "./plan";
 
@@ -30,8 +31,8 @@ export interface BufferContents {
   readonly condition: Condition | undefined;
   readonly clamp: Clamp | undefined;
   readonly selfCondScale: number;
-  /** z and x̂ of the state that the run begins from; each (B, L, D). */
-  readonly entry: { readonly z: Float32Array; readonly prediction: Float32Array } | undefined;
+  /** z, x̂ and the x̂ before of the state that the run begins from; each (B, L, D). */
+  readonly entry: Pick<FlowState, "z" | "prediction" | "older"> | undefined;
 }
 
 const FLOAT = Float32Array.BYTES_PER_ELEMENT;
@@ -65,7 +66,7 @@ export async function makeBuffers(device: GPUDevice, contents: BufferContents): 
     stepStride,
     steps: make("steps", plan.length * stepStride, UNIFORM | COPY_DST),
     answers: make("answers", passBytes),
-    shown: make("shown", 2 * shape.count * FLOAT),
+    shown: make("shown", 3 * shape.count * FLOAT),
     input: make("input", passBytes),
     previous: make("previous", passBytes),
     clock: make("clock", shape.passes * shape.batch * FLOAT),
@@ -93,9 +94,11 @@ export async function makeBuffers(device: GPUDevice, contents: BufferContents): 
   queue.writeBuffer(buffers.anchors, 0, anchors);
   queue.writeBuffer(buffers.scales, 0, new Float32Array(buffers.scales.size / FLOAT).fill(selfCondScale));
   if (entry) {
-    // Copies: the arrays may lie in shared memory, which some devices refuse.
-    queue.writeBuffer(buffers.shown, 0, new Float32Array(entry.z));
-    queue.writeBuffer(buffers.shown, shape.count * FLOAT, new Float32Array(entry.prediction));
+    const { z, prediction, older } = entry;
+    for (const [part, array] of [z, prediction, older?.prediction ?? prediction].entries()) {
+      // A copy: the array may lie in shared memory, which some devices refuse.
+      queue.writeBuffer(buffers.shown, part * shape.count * FLOAT, new Float32Array(array));
+    }
   }
   return buffers;
 }

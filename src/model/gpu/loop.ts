@@ -11,7 +11,7 @@ import type { Frame } from "../../flow/trajectory";
 import { SessionError } from "../session";
 import { download, makeBuffers, type RunBuffers } from "./buffers";
 import type { DenoiserTensors, GpuNetwork } from "./network";
-import { type Dispatch, type Entry, passesOf, planRun } from "./plan";
+import { type Dispatch, passesOf, planRun } from "./plan";
 import { StepKernel, stepPipeline } from "./step-kernel";
 
 /** A run after one of its steps, on the device. It can be looked at until the run is asked for the next. */
@@ -68,7 +68,7 @@ async function* follow(
   settings: SamplerSettings,
   constants: FlowConstants,
   { batch, condition, clamp, signal }: FlowOptions & { readonly batch: number },
-  entry: (Entry & Pick<FlowState, "z" | "prediction">) | undefined,
+  entry: FlowState | undefined,
 ): AsyncGenerator<GpuState, void> {
   const { runtime, device, latentSize, takesSelfCondScale } = network;
   const { length, selfCondScale } = settings;
@@ -89,8 +89,8 @@ async function* follow(
       }
       kernel.submit(i);
       // The state that a run goes on from is known to whoever gave it.
-      if (dispatch.completes === undefined || (entry && i === 0)) continue;
-      const { state, end } = run.look(dispatch, dispatch.completes);
+      if (entry && i === 0) continue;
+      const { state, end } = run.look(dispatch);
       yield state;
       end();
     }
@@ -126,7 +126,8 @@ class GpuRun {
   }
 
   /** The state that the buffers hold now, for as long as `end` is not called. */
-  look({ t, predictedAt }: Dispatch, step: number): { state: GpuState; end: () => void } {
+  look(dispatch: Dispatch): { state: GpuState; end: () => void } {
+    const { completes: step, t } = dispatch;
     let over = false;
     const whileHere = <T>(task: () => Promise<T>) => {
       if (over) throw new Error(`The run has left step ${step}.`);
@@ -136,7 +137,7 @@ class GpuRun {
       step,
       t,
       read: async () => whileHere(() => this.#read(step, t)),
-      download: async () => whileHere(() => this.#download({ step, t, predictedAt })),
+      download: async () => whileHere(() => this.#download(dispatch)),
     };
     return {
       state,
@@ -166,10 +167,16 @@ class GpuRun {
     });
   }
 
-  async #download({ step, t, predictedAt }: Pick<FlowState, "step" | "t" | "predictedAt">): Promise<FlowState> {
+  async #download({ completes: step, t, predictedAt, olderAt }: Dispatch): Promise<FlowState> {
     const { runtime, device } = this.network;
     const { batch, count } = this.buffers.shape;
-    const both = new Float32Array(await runtime.orLost(download(device, this.buffers.shown)));
-    return { step, t, predictedAt, batch, z: both.slice(0, count), prediction: both.slice(count) };
+    const all = new Float32Array(await runtime.orLost(download(device, this.buffers.shown)));
+    const [z, prediction, before] = [0, 1, 2].map((part) => all.slice(part * count, (part + 1) * count)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    const older = olderAt === undefined ? undefined : { prediction: before, predictedAt: olderAt };
+    return { step, batch, t, z, prediction, predictedAt, older };
   }
 }

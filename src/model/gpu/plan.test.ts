@@ -28,17 +28,17 @@ describe("planRun", () => {
     expect(plan().map(({ t }) => t)).toEqual([0, 0.25, 0.5, 0.75, 1]);
   });
 
-  it("takes two dispatches for each step of Heun's but the last", () => {
-    expect(plan({ solver: "heun" }).map(({ completes }) => completes)).toEqual([
-      0,
-      undefined,
-      1,
-      undefined,
-      2,
-      undefined,
-      3,
-      4,
-    ]);
+  it("carries predictions on by the ratio of the steps, where the solver looks back", () => {
+    const steps = plan({ solver: "multistep" });
+    expect(steps.map(({ olderAt }) => olderAt)).toEqual([undefined, undefined, 0, 0.25, 0.5]);
+    // Nothing lies behind the first step, and the last one leads to its aim itself.
+    expect(steps.map(({ bytes }) => floats(bytes)[2])).toEqual([0, 0, 0.5, 0.5, 0]);
+    expect(steps.map(({ bytes }) => floats(bytes)[4])).toEqual([0, 0, 1, 1, 1]);
+    const entered = plan(
+      { solver: "multistep" },
+      { step: 2, t: 0.5, predictedAt: 0.25, older: { predictedAt: 0.125 } },
+    );
+    expect(floats(entered[0]?.bytes as ArrayBuffer)[4]).toBe(2);
   });
 
   it("lets the network look back in time before each step of the SDE but the last", () => {

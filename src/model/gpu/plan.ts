@@ -7,7 +7,7 @@ import { foldIn, type Key } from "../../flow/random";
 import type { FlowConstants } from "../../flow/sampler";
 import { scheduleTimes } from "../../flow/schedule";
 import type { SamplerSettings } from "../../flow/settings";
-import { carriedShare, keptShare } from "../../flow/solvers";
+import { keptShare, ratio } from "../../flow/solvers";
 import { ACTIONS } from "./step-wgsl";
 
 /** How many passes of the network a prediction takes; all of them run as one batch. */
@@ -33,12 +33,14 @@ export function passesOf(
 export interface Dispatch {
   /** The parameters, as `Step` in `step-wgsl.ts` lays them out. */
   readonly bytes: ArrayBuffer;
-  /** The step it completes; undefined for Heun's first half, which shows nothing. */
-  readonly completes: number | undefined;
+  /** The step it completes. */
+  readonly completes: number;
   /** Time of the state it completes. */
   readonly t: number;
   /** Time at which that state's x̂ was predicted. */
   readonly predictedAt: number;
+  /** Time of the x̂ before, where the solver looks so far back. */
+  readonly olderAt: number | undefined;
 }
 
 /** Where a run begins: at noise, or at a state uploaded after `step` of its steps. */
@@ -46,6 +48,7 @@ export interface Entry {
   readonly step: number;
   readonly t: number;
   readonly predictedAt: number;
+  readonly older?: { readonly predictedAt: number } | undefined;
 }
 
 /** Size of a run, as the kernel needs it. */
@@ -68,44 +71,38 @@ export function planRun(
   const { steps, method, gamma, solver, seed, rng } = settings;
   const times = scheduleTimes(settings, constants);
   const { noise } = runKeys(seed, rng);
-  const timeAt = (k: number) => times[k] as number;
-  const divisorAt = (t: number) => Math.max(f32(1 - t), f32(constants.tEps));
+  const looksBack = method === "ode" && solver === "multistep";
 
   /** What is left to say of a dispatch that reaches `t`, after which step `k` comes. */
-  const leading = (k: number, t: number): Partial<StepNumbers> => {
+  const leading = (k: number, t: number) => {
     if (method !== "sde" || k >= steps - 1) return { inputTime: t };
-    const kept = keptShare(gamma, t, timeAt(k + 1));
+    const kept = keptShare(gamma, t, times[k + 1] as number);
     return { mixes: 1, mixKey: foldIn(noise, k), kept, added: f32(1 - kept), inputTime: f32(kept * t) };
   };
-  const dispatch = (numbers: Partial<StepNumbers>, completes: number | undefined, t: number, predictedAt: number) => ({
-    bytes: packStep({ ...shape, ...settings, ...constants, startKey: noise, t, ...numbers }),
-    completes,
-    t,
-    predictedAt,
-  });
+  const dispatch = (place: Entry, numbers: Partial<StepNumbers>): Dispatch => {
+    const { step: completes, t, predictedAt, older } = place;
+    const all = { ...shape, ...settings, ...constants, startKey: noise, t, ...numbers, ...leading(completes, t) };
+    return { bytes: packStep(all), completes, t, predictedAt, olderAt: older?.predictedAt };
+  };
 
-  const { step: first, t: begin, predictedAt: earlier } = entry ?? { step: 0, t: 0, predictedAt: 0 };
-  const action = entry ? ACTIONS.enter : ACTIONS.start;
-  const dispatches: Dispatch[] = [dispatch({ action, ...leading(first, begin) }, first, begin, earlier)];
-  let from = begin;
-  let predictedAt = earlier;
-  for (let k = first; k < steps; k++) {
-    const next = timeAt(k + 1);
+  let place: Entry = entry ?? { step: 0, t: 0, predictedAt: 0 };
+  const { older } = place;
+  const feed =
+    looksBack && older ? ratio(f32(place.t - place.predictedAt), f32(place.predictedAt - older.predictedAt)) : 0;
+  const dispatches = [dispatch(place, { action: entry ? ACTIONS.enter : ACTIONS.start, feed })];
+  for (let k = place.step; k < steps; k++) {
+    const next = times[k + 1] as number;
     // Where the network looked: the SDE has gone back in time.
-    const t = leading(k, from).inputTime as number;
+    const t = leading(k, place.t).inputTime;
     const h = f32(next - t);
-    const step = { h, divisor: divisorAt(t) };
-    if (method === "ode" && solver === "heun" && next < 1) {
-      dispatches.push(dispatch({ ...step, action: ACTIONS.heunPredict, inputTime: next }, undefined, next, t));
-      const correct = { ...step, action: ACTIONS.heunCorrect, endDivisor: divisorAt(next) };
-      dispatches.push(dispatch({ ...correct, ...leading(k + 1, next) }, k + 1, next, next));
-      predictedAt = next;
-    } else {
-      const carry = method === "ode" && solver === "multistep" ? carriedShare(predictedAt, t, next) : 0;
-      dispatches.push(dispatch({ ...step, carry, action: ACTIONS.euler, ...leading(k + 1, next) }, k + 1, next, t));
-      predictedAt = t;
-    }
-    from = next;
+    const before = f32(t - place.predictedAt);
+    const share = looksBack ? ratio(h, before) : 0;
+    // At t′ = 1 the step leads to its aim itself.
+    const carry = next < 1 ? f32(0.5 * share) : 0;
+    const divisor = Math.max(f32(1 - t), f32(constants.tEps));
+    const past = looksBack && before > 0 ? { predictedAt: place.predictedAt } : undefined;
+    place = { step: k + 1, t: next, predictedAt: t, older: past };
+    dispatches.push(dispatch(place, { action: ACTIONS.step, h, divisor, carry, feed: share }));
   }
   return dispatches;
 }
@@ -121,7 +118,7 @@ interface StepNumbers extends RunShape {
   readonly divisor: number;
   readonly carry: number;
   readonly t: number;
-  readonly endDivisor: number;
+  readonly feed: number;
   readonly inputTime: number;
   readonly kept: number;
   readonly added: number;
@@ -139,8 +136,8 @@ function packStep(numbers: Partial<StepNumbers> & RunShape): ArrayBuffer {
   const layout = numbers.rng === "partitionable" ? 1 : 0;
   new Uint32Array(bytes, 0, 8).set([numbers.action ?? 0, layout, numbers.mixes ?? 0, 0, ...startKey, ...mixKey]);
   // What is not used by the action is 1 where it divides, and 0 elsewhere.
-  const { h = 0, divisor = 1, carry = 0, t = 0, endDivisor = 1, inputTime = 0, kept = 1, added = 0 } = numbers;
-  new Float32Array(bytes, 32, 8).set([h, divisor, carry, t, endDivisor, inputTime, kept, added]);
+  const { h = 0, divisor = 1, carry = 0, t = 0, feed = 0, inputTime = 0, kept = 1, added = 0 } = numbers;
+  new Float32Array(bytes, 32, 8).set([h, divisor, carry, t, feed, inputTime, kept, added]);
   new Uint32Array(bytes, 64, 4).set([count, latentSize, passes, views]);
   const { cfgScale = 1, selfCondScale = 1, noiseScale = 1 } = numbers;
   new Float32Array(bytes, 80, 3).set([cfgScale, selfCondScale, noiseScale]);

@@ -7,23 +7,19 @@ export const WORKGROUP_SIZE = 256;
 export const ACTIONS = {
   /** Draws the start noise. */
   start: 0,
-  /** Takes z and x̂ as they were uploaded. */
+  /** Takes z, x̂ and the x̂ before as they were uploaded. */
   enter: 1,
-  /** One Euler step; with `carry` that of the multistep solver. */
-  euler: 2,
-  /** Heun's first half: an Euler step that only the network sees. */
-  heunPredict: 3,
-  /** Heun's second half. */
-  heunCorrect: 4,
+  /** One step: Euler's, that of the SDE or of the multistep solver. */
+  step: 2,
 } as const;
 
 /**
- * One step of the sampler for all numbers of a batch, one thread each: guidance of the passes, Euler or Heun, what the
+ * One step of the sampler for all numbers of a batch, one thread each: guidance of the passes, Euler's step, what the
  * run holds, and the next step's fresh noise. It does what `flow/guidance.ts` and `flow/solvers.ts` do, in place.
  *
- * `shown` is what a frame shows: z and behind it x̂, both (B, L, D). `answers`, `input` and `previous` hold P passes of
- * (B, L, D): the network's answers and what it is given next. The first V passes are views of the state (with the
- * prompt, without it); with P = 2V the others see the same without the last prediction.
+ * `shown` is what a frame shows, z and behind it x̂, and then the x̂ before that one; each (B, L, D). `answers`, `input`
+ * and `previous` hold P passes of (B, L, D): the network's answers and what it is given next. The first V passes are
+ * views of the state (with the prompt, without it); with P = 2V the others see the same without the last prediction.
  */
 export const STEP_WGSL = /* wgsl */ `
 ${RANDOM_WGSL}
@@ -36,13 +32,13 @@ struct Step {
   zero: u32,
   startKey: vec2<u32>,
   mixKey: vec2<u32>,
-  // h, max(1 - t, tEps), how far the multistep solver carries x̂ on, and the time that is reached.
+  // h, max(1 - t, tEps), how far the multistep solver carries x̂ on for its aim, and the time that is reached.
   h: f32,
   divisor: f32,
   carry: f32,
   t: f32,
-  // Heun: the divisor at the end of the step. Next input: its time, α and 1 - α.
-  endDivisor: f32,
+  // Next input: how far x̂ is carried on for it, its time, α and 1 - α.
+  feed: f32,
   inputTime: f32,
   kept: f32,
   added: f32,
@@ -75,7 +71,7 @@ fn guided(without: f32, withIt: f32, scale: f32) -> f32 {
 }
 
 // What view \`view\` predicts, guided by the pass without the last prediction where there is one.
-fn told(view: u32, i: u32) -> f32 {
+fn answered(view: u32, i: u32) -> f32 {
   let aware = answers[view * step.count + i];
   if (step.passes == step.views) {
     return aware;
@@ -106,9 +102,9 @@ fn restored(z: f32, i: u32, t: f32) -> f32 {
 }
 
 fn predicted(i: u32) -> f32 {
-  var x = told(0u, i);
+  var x = answered(0u, i);
   if (step.views == 2u) {
-    x = guided(told(1u, i), x, step.cfgScale);
+    x = guided(answered(1u, i), x, step.cfgScale);
   }
   // A comparison of floats may be taken to hold no infinity.
   if ((bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u) {
@@ -133,50 +129,38 @@ fn advance(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
 
   var z = shown[i];
   var x = shown[step.count + i];
-  // What the network sees next; its own z but in the middle of Heun's step.
-  var seen: f32;
+  var earlier = shown[2u * step.count + i];
   switch step.action {
     case ${ACTIONS.start}u: {
       z = restored(noise(step.startKey, i), i, 0.0);
       x = held(0.0, i);
-      seen = z;
     }
-    case ${ACTIONS.enter}u: {
-      seen = z;
-    }
-    case ${ACTIONS.euler}u: {
-      let earlier = x;
+    case ${ACTIONS.enter}u: {}
+    default: {
+      earlier = x;
       x = predicted(i);
       let begin = input[i];
       let aim = x + step.carry * (x - earlier);
       z = restored(begin + step.h * ((aim - begin) / step.divisor), i, step.t);
-      seen = z;
-    }
-    case ${ACTIONS.heunPredict}u: {
-      x = predicted(i);
-      seen = restored(z + step.h * ((x - z) / step.divisor), i, step.t);
-    }
-    default: {
-      let first = (x - z) / step.divisor;
-      x = predicted(i);
-      let second = (x - input[i]) / step.endDivisor;
-      z = restored(z + step.h * ((first + second) / 2.0), i, step.t);
-      seen = z;
     }
   }
-  if (step.mixes == 1u) {
-    seen = restored(step.kept * seen + step.added * noise(step.mixKey, i), i, step.inputTime);
-  }
-
   shown[i] = z;
   shown[step.count + i] = x;
+  shown[2u * step.count + i] = earlier;
+
+  // What the network is given next.
+  var seen = z;
+  if (step.mixes == 1u) {
+    seen = restored(step.kept * z + step.added * noise(step.mixKey, i), i, step.inputTime);
+  }
+  let fed = x + step.feed * (x - earlier);
   let prompted = holds[i / step.latentSize].x != 0u;
   for (var p = 0u; p < step.passes; p++) {
     let at = p * step.count + i;
     let hidden = prompted && p % step.views == 1u;
     let unaware = p >= step.views;
     input[at] = select(seen, 0.0, hidden);
-    previous[at] = select(select(x, held(0.0, i), unaware), 0.0, hidden);
+    previous[at] = select(select(fed, held(0.0, i), unaware), 0.0, hidden);
   }
 }
 `;

@@ -61,10 +61,9 @@ export const kernelFunctions = {
     const states: ToyState[] = [];
     for (const [i, { completes, t, predictedAt }] of plan.entries()) {
       kernel.submit(i);
-      if (completes !== undefined) {
-        const shown = Array.from(await floats(buffers.shown));
-        states.push({ step: completes, t, predictedAt, z: shown.slice(0, count), prediction: shown.slice(count) });
-      }
+      const shown = Array.from(await floats(buffers.shown));
+      const [z, prediction] = [shown.slice(0, count), shown.slice(count, 2 * count)];
+      states.push({ step: completes, t, predictedAt, z, prediction });
       const [input, previous, clock] = await Promise.all([buffers.input, buffers.previous, buffers.clock].map(floats));
       const scale = takesSelfCondScale ? selfCondScale : 0;
       const answers = input?.map((z, j) => toyAnswer(z, previous?.[j] as number, clock?.[0] as number, scale));

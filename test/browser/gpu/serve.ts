@@ -22,6 +22,6 @@ export async function serveSources(): Promise<ViteDevServer> {
 
 /** Opens the page whose `window.gpu` has the functions of `page.ts`. */
 export async function openTestPage(page: Page, server: ViteDevServer): Promise<void> {
-  await page.goto(`${server.resolvedUrls?.local[0]}test/browser/webgpu/page.html`);
+  await page.goto(`${server.resolvedUrls?.local[0]}test/browser/gpu/page.html`);
   await expect.poll(() => page.evaluate(() => "gpu" in window)).toBe(true);
 }
