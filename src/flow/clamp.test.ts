@@ -92,6 +92,13 @@ describe("replaceTokens", () => {
   });
 });
 
+it("an edited state has no line of predictions to be carried on along", async () => {
+  const state = await middle();
+  const older = { prediction: state.prediction, predictedAt: 0.1 };
+  expect(replaceTokens({ ...state, older }, clamp).older).toBeUndefined();
+  expect(renoise({ ...state, older }, 0.25, settings, 2).older).toBeUndefined();
+});
+
 describe("renoise", () => {
   it("goes back by hand-worked numbers, with noise that no step draws", async () => {
     // From t = ½ to ¼: half of z, and √((3/4)² − (½·½)²) = √½ of the noise.
