@@ -23,7 +23,9 @@ SAME = ("batch_size=16", f"steps={STEPS}", "optimizer.blr=0.03", "elf.hidden_siz
 
 def train(experiment: Path, *words: str, devices: int = 1, **popen) -> subprocess.Popen:
     """`elf train` in a process of its own that sees `devices` CPU devices."""
-    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    # Less optimised, because compiling takes longer than running here.
+    flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
+    environment = {**os.environ, "XLA_FLAGS": flags}
     command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), *words]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **popen)
 
