@@ -18,6 +18,7 @@ COMMANDS = {
     "distill": ("elf.training.distill", "distil an ELF into students of few steps"),
     "plan": ("elf.training.plan", "check on paper that a training fits its devices"),
     "sample": ("elf.sampling.sample", "write text with the reference sampler"),
+    "reconstruct": ("elf.sampling.reconstruct", "take a text back to noise by the ODE, and forward again"),
     "evaluate": ("elf.evaluation.evaluate", "write texts in many ways and measure them"),
     "score": ("elf.evaluation.score", "score generated texts without a model"),
     "train-judge": ("elf.evaluation.train_judge", "train a small language model to judge generated texts"),

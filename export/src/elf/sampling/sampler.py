@@ -53,12 +53,13 @@ def run_flow(
     condition: Condition | None = None,
     *,
     takes_self_cond_scale: bool = True,
+    start: Array | None = None,
 ) -> Iterator[State]:
     """Yields the start and the state after each of the N steps, N + 1 states in all.
 
     `shape` is (B, L, D). With B > 1 the samples share one schedule, and the noise is drawn for the whole batch at
-    once, so sample 0 of a batch is not the single sample of the same seed. Raises UsageError for a cfg scale without a
-    condition.
+    once, so sample 0 of a batch is not the single sample of the same seed. `start` (B, L, D) stands in for the noise
+    that the seed draws. Raises UsageError for a cfg scale without a condition.
     """
     if settings.cfg_scale != 1 and condition is None:
         raise UsageError(f"cfg is {settings.cfg_scale:g}", "Without a condition there is nothing to guide by: give 1.")
@@ -66,7 +67,7 @@ def run_flow(
     times = time_schedule(settings, flow, keys.times)
     noise_scale = np.float32(flow.noise_scale)
     network = Guided(denoise, settings, condition, takes_self_cond_scale)
-    z = network.hold(noise_scale * normal(keys.noise, shape, settings.rng))
+    z = network.hold(noise_scale * normal(keys.noise, shape, settings.rng) if start is None else start)
     x_hat = network.hold(np.zeros(shape, np.float32))
     history: list[Prediction] = []
     yield State(float(times[0]), z, x_hat)
