@@ -1,8 +1,9 @@
 import { expect, type Page, test } from "@playwright/test";
 import type { ViteDevServer } from "vite";
+import { serveSources } from "../../../src/bench/serve";
 import type { SamplerSettings } from "../../../src/flow/settings";
 import type { ModelRun, RunTokens } from "./loop-page";
-import { openTestPage, serveSources } from "./serve";
+import { openTestPage } from "./open-page";
 
 let server: ViteDevServer;
 let page: Page;

@@ -1,12 +1,13 @@
 import { expect, type Page, test } from "@playwright/test";
 import type { ViteDevServer } from "vite";
+import { serveSources } from "../../../src/bench/serve";
 import { makeClamp } from "../../../src/flow/clamp";
 import type { Network } from "../../../src/flow/network";
 import { type Key, normal, normalAt, randomBits } from "../../../src/flow/random";
 import { type FlowState, flow, followFlow } from "../../../src/flow/sampler";
 import type { RngLayout, SamplerSettings } from "../../../src/flow/settings";
 import type { ToyRun } from "./kernel-page";
-import { openTestPage, serveSources } from "./serve";
+import { openTestPage } from "./open-page";
 import { toyAnswer } from "./toy";
 
 /** `src/flow`, which Python's numbers test, is the oracle of everything here. */

@@ -1,10 +1,9 @@
 import { join } from "node:path";
-import { expect, type Page } from "@playwright/test";
 import { createServer, defaultClientConditions, type ViteDevServer } from "vite";
 
-const root = join(import.meta.dirname, "..", "..", "..");
+const root = join(import.meta.dirname, "..", "..");
 
-/** Serves the repository's own sources, translated one by one, so that a test can reach what the built page hides. */
+/** Serves the repository's own sources, translated one by one, so that a page can reach what the built one hides. */
 export async function serveSources(): Promise<ViteDevServer> {
   const server = await createServer({
     configFile: false,
@@ -20,8 +19,7 @@ export async function serveSources(): Promise<ViteDevServer> {
   return server.listen();
 }
 
-/** Opens the page whose `window.gpu` has the functions of `page.ts`. */
-export async function openTestPage(page: Page, server: ViteDevServer): Promise<void> {
-  await page.goto(`${server.resolvedUrls?.local[0]}test/browser/gpu/page.html`);
-  await expect.poll(() => page.evaluate(() => "gpu" in window)).toBe(true);
+/** Address of a file of the repository on a server that `serveSources` started. */
+export function addressOf(server: ViteDevServer, path: string): string {
+  return `${server.resolvedUrls?.local[0]}${path}`;
 }

@@ -1,0 +1,11 @@
+// `npm run bench`: measures the loop on the GPU against plain ones in a headless Chromium (src/bench/bench.ts).
+import { join } from "node:path";
+import { ensureChromium } from "./chromium.mjs";
+import { ensureNodeModules, root } from "./node-modules.mjs";
+import { run } from "./run.mjs";
+
+await ensureNodeModules();
+const CHROMIUM = await ensureChromium();
+const tsx = join(root, "node_modules", ".bin", "tsx");
+const program = join(root, "src", "bench", "bench.ts");
+process.exit(await run(tsx, [program, ...process.argv.slice(2)], { cwd: root, env: { ...process.env, CHROMIUM } }));
