@@ -24,10 +24,16 @@ XAVIER = jax.nn.initializers.xavier_uniform()
 
 def matmul(x: jax.Array, kernel: jax.Array, compute_dtype: jnp.dtype) -> jax.Array:
     """x (…, in) · kernel (in, out) → (…, out) float32, multiplied in `compute_dtype` and summed in float32."""
-    # As one matrix: only then has XLA's CPU backend a fast product for the kernel's gradient (1.1 × a step and more).
-    rows = x.reshape(-1, x.shape[-1]).astype(compute_dtype)
-    product = jnp.matmul(rows, kernel.astype(compute_dtype), preferred_element_type=jnp.float32)
-    return product.reshape(*x.shape[:-1], kernel.shape[-1])
+
+    def batched(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return jnp.matmul(x, kernel, preferred_element_type=jnp.float32)
+
+    def flat(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return batched(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[-1])
+
+    # Only of one matrix has XLA's CPU backend a fast product for the kernel's gradient (1.1 × a step and more). On TPUs
+    # the reshape would be a copy: 9.03 instead of 7.86 ms for a block of ELF-B on a v5p, by its compiler's prediction.
+    return jax.lax.platform_dependent(x.astype(compute_dtype), kernel.astype(compute_dtype), cpu=flat, default=batched)
 
 
 class Dense(nnx.Module):
