@@ -263,6 +263,21 @@ def test_a_folder_of_other_things_is_left_alone(model, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_conditional_model_without_self_cond_cfg_tokens(model, tmp_path):
+    config = replace(SMALL, max_input_length=3, self_cond_cfg_tokens=0)
+    conditional = random_model(config, tokenizer=model.tokenizer)
+    report = export_model(conditional, options(tmp_path / "out", method="ode", cfg=2.0, self_cond_cfg=1.5))
+    assert report["runs"]["tokens"] == 16 * 6 and report["runs"]["cfgScale"] == 2
+    manifest = read(tmp_path / "out" / "manifest.json")
+    assert manifest["task"] == "conditional" and manifest["defaults"]["length"] == 6
+    architecture = manifest["architecture"]
+    assert (architecture["maxInputLength"], architecture["selfCondCfgTokens"]) == (3, 0)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "to a prompt of random tokens" in card and "guidance by the prompt 2" in card
+    with pytest.raises(ConfigError, match="no encoder"):
+        export_model(replace(conditional, encoder=None, encoder_params={}), options(tmp_path / "other"))
+
+
 @pytest.mark.parametrize("wrong", [{"length": 7}, {"length": 0}, {"parity_seeds": 15}])
 def test_impossible_options_are_refused(model, tmp_path, wrong):
     with pytest.raises(ConfigError):

@@ -1,12 +1,17 @@
 """The multistep solver: its order on an ODE with a known solution, steps by hand; settings; quantile times."""
 
+import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from elf import cli
 from elf.config import FlowConfig
 from elf.errors import UsageError
+from elf.network.make_random import TINY, random_model
+from elf.network.trained_model import save_trained_model
 from elf.sampling.guidance import Guided
 from elf.sampling.sampler import run_flow
 from elf.sampling.schedule import normal_quantiles, time_schedule
@@ -145,3 +150,15 @@ def test_quantile_times_split_the_logit_normal_into_equal_parts():
     assert time_schedule(SamplerSettings(steps=1, schedule="quantile"), FLOW, None).tolist() == [0, 1]
     odd = normal_quantiles(7)
     np.testing.assert_array_equal(odd, -odd[::-1])
+
+
+def test_bench_compares_every_way_with_very_many_steps(tmp_path, capsys):
+    save_trained_model(random_model(replace(TINY, depth=1, max_length=6), encoder=False), tmp_path)
+    few = ["--passes", "1", "4", "--reference-steps", "4", "--seeds", "1", "--batch", "2"]
+    assert cli.main(["bench", "solvers", str(tmp_path), *few, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["texts"] == 2 and len(report["rows"]) == 6
+    [same] = [row for row in report["rows"] if (row["schedule"], row["solver"]) == ("uniform", "euler")]
+    assert same["agreement"]["4"] == 1
+    assert cli.main(["bench", "solvers", str(tmp_path), *few]) == 0
+    assert "| uniform | euler |" in capsys.readouterr().out
