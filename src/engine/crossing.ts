@@ -4,6 +4,7 @@
  */
 import { transferHandlers } from "comlink";
 import { CancelledError, ConditionError, ElfError, SettingsError } from "../flow/errors";
+import { GpuMemoryError } from "../model/gpu/errors";
 import { ManifestError, ManifestVersionError } from "../model/manifest";
 import { DeviceLostError, RuntimeError } from "../model/runtime";
 import { SessionError } from "../model/session";
@@ -26,6 +27,7 @@ const CROSSING = [
   DeviceLostError,
   EngineBusyError,
   EngineCrashedError,
+  GpuMemoryError,
   InsecurePageError,
   ManifestError,
   ManifestVersionError,

@@ -1,10 +1,11 @@
 import { checkSources } from "../flow/condition";
 import { CancelledError } from "../flow/errors";
-import { flow } from "../flow/sampler";
+import { type FlowConstants, flow } from "../flow/sampler";
 import { scheduleTimes } from "../flow/schedule";
 import { checkSettings, type SamplerSettings } from "../flow/settings";
 import { cutAtEnd } from "../flow/tokens";
 import { type Frame, readFrame } from "../flow/trajectory";
+import { gpuFlow } from "../model/gpu/loop";
 import type { LoadOptions, LoadProgress, Model } from "../model/load";
 import { busy, NoModelError } from "./errors";
 import type { EngineApi, LoadedModel, LoadRequest, RunEvent, RunResult } from "./protocol";
@@ -74,21 +75,38 @@ export class Engine implements EngineApi {
   }
 }
 
+/** The frames of a run, each read before the next pass; by the loop on the GPU where the model runs on one. */
+async function* framesOf(
+  { network, gpu }: Model,
+  settings: SamplerSettings,
+  constants: FlowConstants,
+  signal: AbortSignal,
+): AsyncGenerator<Frame, void> {
+  if (gpu) {
+    for await (const state of gpuFlow(gpu, settings, constants, { signal })) yield* await state.read();
+  } else {
+    for await (const state of flow(network, settings, constants, { signal })) {
+      yield await readFrame(network, state, settings.selfCondScale);
+    }
+  }
+}
+
 async function run(
-  { manifest, network, tokenizer }: Model,
+  model: Model,
   settings: SamplerSettings,
   onEvent: (event: RunEvent) => void,
   signal: AbortSignal,
 ): Promise<RunResult> {
   const start = performance.now();
+  const { manifest, tokenizer } = model;
   const constants = { ...manifest.latent, ...manifest.schedule };
   let last: Frame | undefined;
   let status: RunResult["status"] = "done";
   onEvent({ type: "start", times: Array.from(scheduleTimes(settings, constants)) });
   try {
-    for await (const state of flow(network, settings, constants, { signal })) {
-      last = await readFrame(network, state, settings.selfCondScale);
-      onEvent({ type: "frame", frame: last });
+    for await (const frame of framesOf(model, settings, constants, signal)) {
+      last = frame;
+      onEvent({ type: "frame", frame });
       // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.
       await nextTask();
     }

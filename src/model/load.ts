@@ -1,7 +1,8 @@
 import { CancelledError } from "../flow/errors";
-import { type ChosenBackend, chooseBackend, type Platform } from "./backend";
+import { type ChosenBackend, chooseBackend, type OpenNetwork, type Platform } from "./backend";
+import { GpuNetwork } from "./gpu/network";
 import type { Manifest } from "./manifest";
-import type { Backend } from "./runtime";
+import type { Backend, Runtime } from "./runtime";
 import { networkFiles, openNetwork } from "./session";
 import { createTokenizer, numberTokenizer, type Tokenizer } from "./tokenizer";
 import { type FetchFile, type FetchOptions, fetchFiles, fetchManifest } from "./weights";
@@ -27,6 +28,8 @@ export interface LoadOptions {
 export interface Model extends ChosenBackend {
   readonly manifest: Manifest;
   readonly tokenizer: Tokenizer;
+  /** The network as the loop on the GPU runs it; undefined on other backends. */
+  readonly gpu?: GpuNetwork | undefined;
 }
 
 const TOKENIZER = "tokenizer.json";
@@ -53,22 +56,27 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     ? await createTokenizer(new TextDecoder().decode(json), vocabularySize)
     : numberTokenizer(vocabularySize);
 
+  const runtimes = new Map<OpenNetwork, Runtime>();
   const chosen = await chooseBackend({
     wanted,
     platform,
     probeLength: manifest.defaults.length,
-    open: (runtime) =>
-      openNetwork(manifest, files, runtime, {
+    open: async (runtime) => {
+      const network = await openNetwork(manifest, files, runtime, {
         signal,
         onGraph: (graph) => onProgress({ phase: "session", graph }),
         // Long after the load, which alone the signal was meant to end.
         fetchLate: (paths) => fetchFiles(manifest, paths, { baseUrl, fetchFile }),
-      }),
+      });
+      runtimes.set(network, runtime);
+      return network;
+    },
     onProbe: () => onProgress({ phase: "probe" }),
   });
   if (signal?.aborted) {
     await chosen.network.dispose();
     throw new CancelledError();
   }
-  return { manifest, tokenizer, ...chosen };
+  const runtime = runtimes.get(chosen.network);
+  return { manifest, tokenizer, ...chosen, gpu: runtime && GpuNetwork.on(runtime, manifest) };
 }
