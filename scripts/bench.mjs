@@ -5,7 +5,8 @@ import { ensureNodeModules, root } from "./node-modules.mjs";
 import { run } from "./run.mjs";
 
 await ensureNodeModules();
-const CHROMIUM = await ensureChromium();
+const words = process.argv.slice(2);
+const env = words.includes("--node") ? process.env : { ...process.env, CHROMIUM: await ensureChromium() };
 const tsx = join(root, "node_modules", ".bin", "tsx");
 const program = join(root, "src", "bench", "bench.ts");
-process.exit(await run(tsx, [program, ...process.argv.slice(2)], { cwd: root, env: { ...process.env, CHROMIUM } }));
+process.exit(await run(tsx, [program, ...words], { cwd: root, env }));

@@ -3,18 +3,11 @@ import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
 import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
 import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import { GpuNetwork } from "../model/gpu/network";
-import type { Manifest } from "../model/manifest";
 import { type Runtime, startWasm } from "../model/runtime";
-import { type OrtNetwork, openNetwork } from "../model/session";
+import { openNetwork } from "../model/session";
 import { findAdapter, startWebGpu } from "../model/webgpu";
 import { fetchFiles, fetchManifest } from "../model/weights";
-
-export interface OpenModel {
-  readonly manifest: Manifest;
-  readonly runtime: Runtime;
-  readonly network: OrtNetwork;
-}
+import type { OpenModel } from "./measure";
 
 /** Opens an exported model, whose folder `baseUrl` names, on either backend. */
 export async function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Promise<OpenModel> {
@@ -24,13 +17,6 @@ export async function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Pr
   const paths = Object.values(manifest.graphs).flatMap((graph) => (graph ? [graph.file, ...graph.weights] : []));
   const files = await fetchFiles(manifest, [...new Set(paths)], fetching);
   return { manifest, runtime, network: await openNetwork(manifest, files, runtime) };
-}
-
-/** The loop's view of a model that is open on WebGPU. */
-export function gpuNetwork({ runtime, manifest }: OpenModel): GpuNetwork {
-  const network = GpuNetwork.on(runtime, manifest);
-  if (!network) throw new Error("The model is not open on WebGPU.");
-  return network;
 }
 
 async function start(backend: "webgpu" | "wasm"): Promise<Runtime> {

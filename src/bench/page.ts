@@ -1,196 +1,35 @@
-/** What `npm run bench` measures, inside the browser, as `window.bench`. */
-import { encodeCondition } from "../flow/condition";
-import { flow } from "../flow/sampler";
-import type { SamplerSettings } from "../flow/settings";
-import { readFrame } from "../flow/trajectory";
-import { followGpuFlow, gpuFlow } from "../model/gpu/loop";
+/** The functions that `npm run bench` calls in its page, as `window.bench`. */
 import { describeAdapter, findAdapter } from "../model/webgpu";
-import { gpuNetwork, type OpenModel, openModel } from "./models";
-import { countTraffic, type Traffic } from "./traffic";
+import { countPasses, type GpuFigures, onWasm, onWebGpu, type Passes, type WasmFigures } from "./measure";
+import { openModel } from "./models";
 
-/** One way to run the sampler, over all repeats. */
-export interface LoopFigures {
-  /** Median over the repeats. */
-  readonly millisecondsPerStep: number;
-  readonly bytesPerStep: Traffic;
-}
+const functions = {
+  async adapter(): Promise<string> {
+    const adapter = await findAdapter();
+    return adapter ? describeAdapter(adapter) : "none";
+  },
 
-export interface GpuFigures {
-  readonly adapter: string;
-  readonly shape: {
-    readonly length: number;
-    readonly latentSize: number;
-    readonly steps: number;
-    readonly repeats: number;
-  };
-  /** Every frame read, and only the last one. */
-  readonly everyFrame: { readonly ours: LoopFigures; readonly plain: LoopFigures };
-  readonly lastFrame: { readonly ours: LoopFigures; readonly plain: LoopFigures };
-}
+  async onWebGpu(baseUrl: string, steps: number, repeats: number): Promise<GpuFigures> {
+    const model = await openModel(baseUrl, "webgpu");
+    const figures = await onWebGpu(model, steps, repeats);
+    await model.network.dispose();
+    return figures;
+  },
 
-export interface WasmFigures {
-  readonly threads: number;
-  readonly steps: number;
-  readonly seconds: number;
-  /** Share of the time that is spent outside onnxruntime, 0 … 1. */
-  readonly outside: number;
-}
+  async onWasm(baseUrl: string, steps: number): Promise<WasmFigures> {
+    const model = await openModel(baseUrl, "wasm");
+    const figures = await onWasm(model, steps);
+    await model.network.dispose();
+    return figures;
+  },
 
-/** Graph runs, and passes of the network within them, that a whole run of `steps` takes. */
-export interface Passes {
-  readonly steps: number;
-  /** Decoder runs where every frame is shown, and where only the last is. */
-  readonly decoder: { readonly everyFrame: number; readonly lastFrame: number };
-  /** Denoiser runs of a guided run, each a batch of two, and how many passes they hold. */
-  readonly guided: { readonly runs: number; readonly passes: number };
-  /** Denoiser runs of a fork from the middle; a run from the start would take `steps`. */
-  readonly forkFromMiddle: number;
-}
-
-const functions = { onWebGpu, onWasm, countPasses };
-
-/** Our loop against one that uploads and downloads z and x̂ every step; both in turn, on one model and device. */
-async function onWebGpu(baseUrl: string, steps: number, repeats: number): Promise<GpuFigures> {
-  const adapter = await findAdapter();
-  if (!adapter) throw new Error("There is no WebGPU here.");
-  const traffic = countTraffic();
-  const model = await openModel(baseUrl, "webgpu");
-  const settings = settingsOf(model, steps);
-  const loops = { ours: runOurs, plain: runPlain };
-
-  const measure = async (everyFrame: boolean) => {
-    const times = { ours: [] as number[], plain: [] as number[] };
-    const bytes = { ours: { up: 0, down: 0 }, plain: { up: 0, down: 0 } };
-    // The first round compiles shaders and counts for nothing.
-    for (let round = 0; round <= repeats; round++) {
-      for (const name of ["ours", "plain"] as const) {
-        const before = traffic();
-        const start = performance.now();
-        await loops[name](model, settings, everyFrame);
-        if (round > 0) times[name].push((performance.now() - start) / steps);
-        const { up, down } = traffic();
-        bytes[name] = { up: (up - before.up) / steps, down: (down - before.down) / steps };
-      }
-    }
-    const figures = (name: "ours" | "plain") => ({
-      millisecondsPerStep: median(times[name]),
-      bytesPerStep: bytes[name],
-    });
-    return { ours: figures("ours"), plain: figures("plain") };
-  };
-
-  const { latentSize } = model.network;
-  const shape = { length: settings.length, latentSize, steps, repeats };
-  const figures = { everyFrame: await measure(true), lastFrame: await measure(false) };
-  await model.network.dispose();
-  return { adapter: describeAdapter(adapter), shape, ...figures };
-}
-
-async function runOurs(model: OpenModel, settings: SamplerSettings, everyFrame: boolean): Promise<void> {
-  for await (const state of gpuFlow(gpuNetwork(model), settings, constantsOf(model))) {
-    if (everyFrame || state.step === settings.steps) await state.read();
-  }
-}
-
-async function runPlain(model: OpenModel, settings: SamplerSettings, everyFrame: boolean): Promise<void> {
-  const { network } = model;
-  for await (const state of flow(network, settings, constantsOf(model))) {
-    if (everyFrame || state.step === settings.steps) await readFrame(network, state, settings.selfCondScale);
-  }
-}
-
-/** How much of a run in wasm is not spent in onnxruntime. */
-async function onWasm(baseUrl: string, steps: number): Promise<WasmFigures> {
-  const model = await openModel(baseUrl, "wasm");
-  const settings = settingsOf(model, steps);
-  const { runtime } = model;
-  const run = runtime.run.bind(runtime);
-  let inside = 0;
-  runtime.run = async (...of) => {
-    const start = performance.now();
-    try {
-      return await run(...of);
-    } finally {
-      inside += performance.now() - start;
-    }
-  };
-  // A short run first, for the compilers of both sides.
-  await runPlain(model, { ...settings, steps: Math.min(steps, 4) }, true);
-  inside = 0;
-  const start = performance.now();
-  await runPlain(model, settings, true);
-  const whole = performance.now() - start;
-  const threads = runtime.ort.env.wasm.numThreads ?? 1;
-  await model.network.dispose();
-  return { threads, steps, seconds: whole / 1000, outside: 1 - inside / whole };
-}
-
-/** Counts what the loop asks of the network. */
-async function countPasses(baseUrl: string, conditionalUrl: string, steps: number): Promise<Passes> {
-  const model = await openModel(baseUrl, "webgpu");
-  const settings = { ...settingsOf(model, steps), method: "ode" as const };
-  const everyFrame = await counted(model, () => runOurs(model, settings, true));
-  const lastFrame = await counted(model, () => runOurs(model, settings, false));
-  const middle = Math.floor(steps / 2);
-  const network = gpuNetwork(model);
-  const states = gpuFlow(network, settings, constantsOf(model));
-  let parent = (await states.next()).value;
-  while (parent && parent.step < middle) parent = (await states.next()).value;
-  const from = await parent?.download();
-  await states.return();
-  if (!from) throw new Error("The run ended before its middle.");
-  const fork = await counted(model, async () => {
-    for await (const _ of followGpuFlow(network, from, middle, settings, constantsOf(model)));
-  });
-  await model.network.dispose();
-
-  const conditional = await openModel(conditionalUrl, "webgpu");
-  const guided = { ...settingsOf(conditional, steps), cfgScale: 2 };
-  const shape = { batch: 1, length: guided.length, latentSize: conditional.network.latentSize };
-  const condition = await encodeCondition(conditional.network, [[5, 6, 7]], shape);
-  const counts = await counted(conditional, async () => {
-    for await (const _ of gpuFlow(gpuNetwork(conditional), guided, constantsOf(conditional), { condition }));
-  });
-  await conditional.network.dispose();
-  return {
-    steps,
-    decoder: { everyFrame: everyFrame.decoder, lastFrame: lastFrame.decoder },
-    guided: { runs: counts.denoiser, passes: counts.rows },
-    forkFromMiddle: fork.denoiser,
-  };
-}
-
-/** Runs of each graph during `task`, and rows of the denoiser's. */
-async function counted(
-  { runtime }: OpenModel,
-  task: () => Promise<void>,
-): Promise<{ denoiser: number; decoder: number; rows: number }> {
-  const counts = { denoiser: 0, decoder: 0, rows: 0 };
-  const run = runtime.run;
-  runtime.run = (session, inputs, outputs) => {
-    if (session.outputNames.includes("x_hat")) {
-      counts.denoiser++;
-      counts.rows += inputs.z?.dims[0] ?? 0;
-    } else {
-      counts.decoder++;
-    }
-    return run.call(runtime, session, inputs, outputs);
-  };
-  try {
-    await task();
-  } finally {
-    runtime.run = run;
-  }
-  return counts;
-}
-
-const constantsOf = ({ manifest }: OpenModel) => ({ ...manifest.latent, ...manifest.schedule });
-const settingsOf = ({ manifest }: OpenModel, steps: number): SamplerSettings => ({ ...manifest.defaults, steps });
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] as number;
-}
+  async countPasses(baseUrl: string, conditionalUrl: string, steps: number): Promise<Passes> {
+    const models = [await openModel(baseUrl, "webgpu"), await openModel(conditionalUrl, "webgpu")] as const;
+    const passes = await countPasses(...models, steps);
+    for (const { network } of models) await network.dispose();
+    return passes;
+  },
+};
 
 declare global {
   interface Window {
