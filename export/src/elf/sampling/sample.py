@@ -30,8 +30,8 @@ class Arguments(SamplerOptions):
     """The training's YAML, for a checkpoint that lies beside neither a model nor a config.yml."""
     length: int | None = None
     """Positions of a run, a prompt's included; all the model has unless given."""
-    batch: int = 1
-    """Texts to write, sharing one schedule."""
+    batch: int | None = None
+    """Texts to write, sharing one schedule; as many as there are prompts unless given, and one without any."""
     prompt: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """For models that write to a source: its text. May repeat, one for each text of the batch; one alone serves all."""
     prompt_ids: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -44,15 +44,16 @@ class Arguments(SamplerOptions):
 
 def main(arguments: Arguments) -> None:
     settings = arguments.settings()
-    if arguments.batch < 1:
+    if arguments.batch is not None and arguments.batch < 1:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
     model = open_evaluated(arguments.checkpoint, arguments.config)
     length = arguments.positions_for(model, UsageError)
     sources = read_prompts(model, arguments.prompt, arguments.prompt_ids)
-    condition = condition_of(model, sources, arguments.batch, length)
+    batch = max(1, len(sources)) if arguments.batch is None else arguments.batch
+    condition = condition_of(model, sources, batch, length)
 
     begin = time.monotonic()
-    shape = (arguments.batch, length, model.elf.latent_size)
+    shape = (batch, length, model.elf.latent_size)
     run = sample(JaxNetwork(model), settings, model.flow, shape, condition, ticker("step", settings.steps))
     seconds = time.monotonic() - begin
     if arguments.dump:
@@ -64,7 +65,7 @@ def main(arguments: Arguments) -> None:
         report = {
             "text": texts,
             "tokens": run.tokens.tolist(),
-            "settings": {**vars(settings), "batch": arguments.batch, "length": length},
+            "settings": {**vars(settings), "batch": batch, "length": length},
             "promptIds": sources,
             "seconds": round(seconds, 3),
         }
