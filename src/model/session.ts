@@ -3,7 +3,7 @@ import { CancelledError, ConditionError, ElfError } from "../flow/errors";
 import type { DenoiseInput, Encoder, Network, Reading, Source } from "../flow/network";
 import { joined } from "../flow/rows";
 import type { Manifest } from "./manifest";
-import { DeviceLostError, type Runtime } from "./runtime";
+import { type Backend, DeviceLostError, type Runtime } from "./runtime";
 
 /** A graph that the runtime refuses, or a run that fails. */
 export class SessionError extends ElfError {
@@ -122,7 +122,7 @@ export class OrtNetwork implements Network, Encoder {
 
   constructor(
     manifest: Manifest,
-    private readonly runtime: Runtime,
+    readonly runtime: Runtime,
     private readonly sessions: Sessions,
     private readonly openEncoder: () => Promise<InferenceSession>,
   ) {
@@ -132,7 +132,7 @@ export class OrtNetwork implements Network, Encoder {
 
   async denoise({ z, previous, batch, t, selfCondScale }: DenoiseInput): Promise<Float32Array> {
     const shape = [batch, z.length / batch / this.latentSize, this.latentSize];
-    const outputs = await this.#run("denoiser", {
+    const outputs = await this.run("denoiser", {
       z: this.#floats(z, shape),
       x_hat_prev: this.#floats(previous, shape),
       t: this.#perRow(t, batch),
@@ -140,37 +140,18 @@ export class OrtNetwork implements Network, Encoder {
     });
     const prediction = outputs.x_hat?.data as Float32Array;
     // Some GPUs overflow without a word; every later pass would only spread it.
-    if (!prediction.every(Number.isFinite)) {
-      throw new SessionError(
-        `The network's numbers overflowed on ${this.runtime.backend}.`,
-        this.runtime.backend === "webgpu"
-          ? "Choose the wasm backend."
-          : "Try another seed, or less self-cond CFG; if it happens again, the model is broken.",
-      );
-    }
+    if (!prediction.every(Number.isFinite)) throw overflowed(this.runtime.backend);
     return prediction;
   }
 
   async decode(latents: readonly Float32Array[], selfCondScale: number): Promise<Reading[]> {
     const count = latents[0]?.length ?? 0;
     const length = count / this.latentSize;
-    const outputs = await this.#run("decoder", {
+    const outputs = await this.run("decoder", {
       latent: this.#floats(joined(latents), [latents.length, length, this.latentSize]),
       self_cond_scale: this.#perRow(selfCondScale, latents.length),
     });
-    const topTokens = Int32Array.from(outputs.top_tokens?.data as BigInt64Array, Number);
-    const topProbabilities = outputs.top_probabilities?.data as Float32Array;
-    const entropy = outputs.entropy?.data as Float32Array;
-    const k = topTokens.length / (latents.length * length);
-    return latents.map((_, b) => {
-      const top = topTokens.slice(b * length * k, (b + 1) * length * k);
-      return {
-        tokens: top.filter((_, i) => i % k === 0),
-        entropy: entropy.slice(b * length, (b + 1) * length),
-        topTokens: top,
-        topProbabilities: topProbabilities.slice(b * length * k, (b + 1) * length * k),
-      };
-    });
+    return readingsOf(outputs, latents.length, length);
   }
 
   /** @throws {ConditionError} the model has no encoder; the first time also whatever opening its graph throws. */
@@ -189,7 +170,7 @@ export class OrtNetwork implements Network, Encoder {
       ids.set(source.map(BigInt), row * longest);
       mask.fill(1n, row * longest, row * longest + source.length);
     }
-    const outputs = await this.#run("encoder", {
+    const outputs = await this.run("encoder", {
       input_ids: new this.runtime.ort.Tensor("int64", ids, shape),
       attention_mask: new this.runtime.ort.Tensor("int64", mask, shape),
     });
@@ -204,12 +185,19 @@ export class OrtNetwork implements Network, Encoder {
     this.runtime.release();
   }
 
-  #run(graph: GraphName, inputs: Record<string, Tensor>): Promise<InferenceSession.ReturnType> {
+  /**
+   * Runs a graph on tensors of the caller's, wherever they lie; inputs that it lacks are left out. Outputs that are not
+   * given come to the CPU.
+   * @throws {SessionError | DeviceLostError}
+   */
+  run(
+    graph: GraphName,
+    inputs: Record<string, Tensor>,
+    outputs: Record<string, Tensor> | readonly string[] = BORDERS[graph].outputs,
+  ): Promise<InferenceSession.ReturnType> {
     const session = this.sessions[graph] as InferenceSession;
     const known = Object.fromEntries(Object.entries(inputs).filter(([name]) => session.inputNames.includes(name)));
-    return named(`The ${graph} failed on ${this.runtime.backend}`, () =>
-      this.runtime.run(session, known, BORDERS[graph].outputs),
-    );
+    return named(`The ${graph} failed on ${this.runtime.backend}`, () => this.runtime.run(session, known, outputs));
   }
 
   #perRow(value: number, rows: number): Tensor {
@@ -219,6 +207,33 @@ export class OrtNetwork implements Network, Encoder {
   #floats(data: Float32Array, shape: readonly number[]): Tensor {
     return new this.runtime.ort.Tensor("float32", data, shape);
   }
+}
+
+/** The network answered with a number that is infinite or none. */
+export function overflowed(backend: Backend): SessionError {
+  return new SessionError(
+    `The network's numbers overflowed on ${backend}.`,
+    backend === "webgpu"
+      ? "Choose the wasm backend."
+      : "Try another seed, or less self-cond CFG; if it happens again, the model is broken.",
+  );
+}
+
+/** What the decoder's outputs say of `count` latents of `length` positions, in their order. */
+export function readingsOf(outputs: InferenceSession.ReturnType, count: number, length: number): Reading[] {
+  const topTokens = Int32Array.from(outputs.top_tokens?.data as BigInt64Array, Number);
+  const topProbabilities = outputs.top_probabilities?.data as Float32Array;
+  const entropy = outputs.entropy?.data as Float32Array;
+  const k = topTokens.length / (count * length);
+  return Array.from({ length: count }, (_, b) => {
+    const top = topTokens.slice(b * length * k, (b + 1) * length * k);
+    return {
+      tokens: top.filter((_, i) => i % k === 0),
+      entropy: entropy.slice(b * length, (b + 1) * length),
+      topTokens: top,
+      topProbabilities: topProbabilities.slice(b * length * k, (b + 1) * length * k),
+    };
+  });
 }
 
 /** Turns what the runtime throws (often bare strings or numbers) into an error that says what was being done. */

@@ -8,7 +8,7 @@ import type { Reading } from "../../flow/network";
 import type { FlowConstants, FlowOptions, FlowState } from "../../flow/sampler";
 import type { SamplerSettings } from "../../flow/settings";
 import type { Frame } from "../../flow/trajectory";
-import { SessionError } from "../session";
+import { overflowed } from "../session";
 import { download, makeBuffers, type RunBuffers } from "./buffers";
 import type { DenoiserTensors, GpuNetwork } from "./network";
 import { type Dispatch, passesOf, planRun } from "./plan";
@@ -157,9 +157,7 @@ class GpuRun {
       network.runtime.orLost(download(network.device, overflows)),
       network.decode(latent, network.tensor(scales, [rows]), rows, length),
     ]);
-    if (new Uint32Array(wrong)[0] !== 0) {
-      throw new SessionError("The network's numbers overflowed on the GPU.", "Choose the wasm backend.");
-    }
+    if (new Uint32Array(wrong)[0] !== 0) throw overflowed("webgpu");
     return Array.from({ length: batch }, (_, row) => {
       const holds = readings[row] as Reading;
       // Before the first step there is no prediction yet, only zeros.

@@ -2,7 +2,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-web";
 import type { Reading } from "../../flow/network";
 import type { Manifest } from "../manifest";
 import { DeviceLostError, type Runtime } from "../runtime";
-import { SessionError } from "../session";
+import { readingsOf, SessionError } from "../session";
 
 /**
  * The graphs of an open model as the loop runs them: on tensors of the loop's own, which stay on the device. It borrows
@@ -57,19 +57,7 @@ export class GpuNetwork {
   async decode(latent: Tensor, scale: Tensor, count: number, length: number): Promise<Reading[]> {
     const inputs = { latent, self_cond_scale: scale };
     const outputs = await this.#run("decoder", this.#decoder, inputs, ["top_tokens", "top_probabilities", "entropy"]);
-    const topTokens = Int32Array.from(outputs.top_tokens?.data as BigInt64Array, Number);
-    const topProbabilities = outputs.top_probabilities?.data as Float32Array;
-    const entropy = outputs.entropy?.data as Float32Array;
-    const k = topTokens.length / (count * length);
-    return Array.from({ length: count }, (_, row) => {
-      const top = topTokens.slice(row * length * k, (row + 1) * length * k);
-      return {
-        tokens: top.filter((_, i) => i % k === 0),
-        entropy: entropy.slice(row * length, (row + 1) * length),
-        topTokens: top,
-        topProbabilities: topProbabilities.slice(row * length * k, (row + 1) * length * k),
-      };
-    });
+    return readingsOf(outputs, count, length);
   }
 
   async #run(
