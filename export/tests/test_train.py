@@ -13,9 +13,11 @@ import pytest
 from tiny_training import losses, rows
 
 from elf.config_file import load_config
+from elf.data.dataset import open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
 from elf.network.pretrained import load_encoder
 from elf.network.trained_model import load_trained_model
+from elf.training.latent_statistics import latent_statistics
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
 from elf.training.train import Arguments, main
@@ -40,6 +42,18 @@ def test_both_branches_train_and_the_model_is_written(experiment: Path, tmp_path
     assert model.training["command"] == "elf train --config test.yml steps=40 log_every=10"
     assert model.training["encoder"]["steps"] == 60
     assert model.tokenizer is not None and model.params["unembed_kernel"].shape == (16, 60)
+
+
+def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, tmp_path: Path) -> None:
+    main(Arguments(experiment, ("steps=1", "pad_token=pad")))
+    model = load_trained_model(tmp_path / "out" / "model")
+    dataset = open_dataset(load_config(TrainConfig, experiment).data)
+    assert model.encoder is not None
+    mean, std = latent_statistics(model.encoder, model.encoder_params, dataset, 32, see_padding=False)
+    np.testing.assert_allclose(model.latent_mean, mean, atol=1e-5)
+    np.testing.assert_allclose(model.latent_std, std, rtol=1e-5)
+    filled, _ = latent_statistics(model.encoder, model.encoder_params, dataset, 32)
+    assert np.abs(filled - mean).max() > 1e-3
 
 
 def test_a_stopped_run_goes_on_with_the_same_losses(experiment: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Run:
             length=elf.max_length,
             max_input_length=elf.max_input_length or None,
             pad_token=EOS if self.config.pad_token == "eos" else PAD,
-            vocabulary_size=elf.vocabulary_size,
+            vocabulary_size=min(elf.vocabulary_size, self.encoder.config.vocabulary_size),
             seed=self.config.seed,
             start=start,
             shard=Shard(jax.process_index(), jax.process_count()),

@@ -32,7 +32,13 @@ def main(arguments: Arguments) -> None:
     encoder_config, encoder_params = load_encoder(config.encoder)
     check_vocabularies(config, dataset, tokenizer, encoder_config.vocabulary_size)
     encoder = FrozenEncoder.make(
-        encoder_config, encoder_params, config.latent_normalisation, dataset, config.elf.max_length
+        encoder_config,
+        encoder_params,
+        config.latent_normalisation,
+        dataset,
+        config.elf.max_length,
+        config.elf.max_input_length or None,
+        see_padding=config.pad_token == "eos",
     )
     resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
     step = make_train_step(config, resolved, encoder, mesh)
