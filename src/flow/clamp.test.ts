@@ -7,19 +7,16 @@ import { runNoise } from "./noise";
 import { foldIn, normal } from "./random";
 import { type FlowState, flow } from "./sampler";
 import type { SamplerSettings } from "./settings";
+import { RUN_SETTINGS } from "./testing/settings";
 import { ToyNetwork } from "./testing/toyNetwork";
 
 const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
 const settings: SamplerSettings = {
+  ...RUN_SETTINGS,
   steps: 6,
-  method: "sde",
   gamma: 1,
   selfCondScale: 1,
-  cfgScale: 1,
   schedule: "uniform",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
   length: 3,
 };
 const shape = { noiseScale: 2, latentSize: 4, batch: 2 };

@@ -4,21 +4,10 @@ import { fork, recall, stepAt } from "./fork";
 import { type FlowOptions, type FlowState, flow } from "./sampler";
 import type { SamplerSettings } from "./settings";
 import { StateStore } from "./stateStore";
+import { RUN_SETTINGS as settings } from "./testing/settings";
 import { ToyNetwork } from "./testing/toyNetwork";
 
 const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
-const settings: SamplerSettings = {
-  steps: 8,
-  method: "sde",
-  gamma: 1.5,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "logit_normal",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 5,
-};
 
 async function all(states: AsyncIterable<FlowState>): Promise<FlowState[]> {
   const list: FlowState[] = [];

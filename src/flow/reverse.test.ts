@@ -2,17 +2,15 @@ import { describe, expect, it } from "vitest";
 import type { Network } from "./network";
 import { reverse } from "./reverse";
 import type { SamplerSettings } from "./settings";
+import { RUN_SETTINGS } from "./testing/settings";
 
 const constants = { noiseScale: 1, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
 const settings: SamplerSettings = {
+  ...RUN_SETTINGS,
   steps: 64,
-  method: "sde",
   gamma: 1,
   selfCondScale: 1,
-  cfgScale: 1,
   schedule: "quantile",
-  solver: "euler",
-  rng: "original",
   seed: 1,
   length: 2,
 };

@@ -5,22 +5,11 @@ import { CancelledError } from "./errors";
 import type { DenoiseInput, Network } from "./network";
 import { type FlowState, flow } from "./sampler";
 import type { SamplerSettings } from "./settings";
+import { RUN_SETTINGS as settings } from "./testing/settings";
 import { ToyNetwork } from "./testing/toyNetwork";
 import { readFrame } from "./trajectory";
 
 const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
-const settings: SamplerSettings = {
-  steps: 8,
-  method: "sde",
-  gamma: 1.5,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "logit_normal",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 5,
-};
 
 async function statesOf(changes: Partial<SamplerSettings> = {}, network = new ToyNetwork()): Promise<FlowState[]> {
   const states: FlowState[] = [];

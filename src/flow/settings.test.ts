@@ -1,19 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { SettingsError } from "./errors";
 import { checkSettings, type SamplerSettings } from "./settings";
+import { RUN_SETTINGS } from "./testing/settings";
 
-const good: SamplerSettings = {
-  steps: 32,
-  method: "sde",
-  gamma: 1.5,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "logit_normal",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 64,
-};
+const good: SamplerSettings = { ...RUN_SETTINGS, steps: 32, length: 64 };
 
 describe("checkSettings", () => {
   it("accepts the limits themselves", () => {

@@ -1,19 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { SamplerSettings } from "../../flow/settings";
+import { RUN_SETTINGS } from "../../flow/testing/settings";
 import { passesOf, planRun } from "./plan";
 
-const settings: SamplerSettings = {
-  steps: 4,
-  method: "ode",
-  gamma: 2,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "uniform",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 5,
-};
+const settings: SamplerSettings = { ...RUN_SETTINGS, steps: 4, method: "ode", gamma: 2, schedule: "uniform" };
 const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
 const shape = { count: 40, latentSize: 8, passes: 1, views: 1 } as const;
 const plan = (changes: Partial<SamplerSettings> = {}, entry?: Parameters<typeof planRun>[3]) =>

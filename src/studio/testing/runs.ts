@@ -1,20 +1,10 @@
 import type { Reading } from "../../flow/network";
 import type { SamplerSettings } from "../../flow/settings";
+import { RUN_SETTINGS } from "../../flow/testing/settings";
 import type { Frame } from "../../flow/trajectory";
 import type { Run } from "../run/run";
 
-export const SETTINGS: SamplerSettings = {
-  steps: 3,
-  method: "sde",
-  gamma: 1.5,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "logit_normal",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 4,
-};
+export const SETTINGS: SamplerSettings = { ...RUN_SETTINGS, steps: 3, length: 4 };
 
 /** A vocabulary of everything tests write; 1 is the end. */
 export const PIECES = ["<pad>", "</s>", "<unk>", "▁the", "▁cat", "s", ".", "▁sat", "▁", "<0xE2>", "<0x82>", "<0xAC>"];

@@ -1,37 +1,16 @@
-import { expect, type Page, test } from "@playwright/test";
-import type { ViteDevServer } from "vite";
-import { serveSources } from "../../../src/bench/serve";
+import { expect, type Page } from "@playwright/test";
 import type { SamplerSettings } from "../../../src/flow/settings";
+import { RUN_SETTINGS } from "../../../src/flow/testing/settings";
+import { test } from "../source-pages";
 import type { ModelRun, RunTokens } from "./loop-page";
-import { openTestPage } from "./open-page";
 
-let server: ViteDevServer;
 let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  server = await serveSources();
-  page = await browser.newPage();
-  page.on("console", (message) => message.type() === "error" && console.error(message.text()));
-  await openTestPage(page, server);
+test.beforeAll(({ gpuPage }) => {
+  page = gpuPage;
 });
 
-test.afterAll(async () => {
-  await page.close();
-  await server.close();
-});
-
-const settings: SamplerSettings = {
-  steps: 8,
-  method: "sde",
-  gamma: 1.5,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "logit_normal",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 16,
-};
+const settings: SamplerSettings = { ...RUN_SETTINGS, length: 16 };
 const tiny = (changes: Partial<SamplerSettings> = {}): ModelRun => ({
   model: "tiny-model",
   settings: { ...settings, ...changes },

@@ -1,30 +1,20 @@
-import { expect, type Page, test } from "@playwright/test";
-import type { ViteDevServer } from "vite";
-import { serveSources } from "../../../src/bench/serve";
+import { expect, type Page } from "@playwright/test";
 import { makeClamp } from "../../../src/flow/clamp";
 import type { Network } from "../../../src/flow/network";
 import { type Key, normal, normalAt, randomBits } from "../../../src/flow/random";
 import { type FlowState, flow, followFlow } from "../../../src/flow/sampler";
 import type { RngLayout, SamplerSettings } from "../../../src/flow/settings";
+import { RUN_SETTINGS } from "../../../src/flow/testing/settings";
+import { test } from "../source-pages";
 import type { ToyRun } from "./kernel-page";
-import { openTestPage } from "./open-page";
 import { toyAnswer } from "./toy";
 
 /** `src/flow`, which Python's numbers test, is the oracle of everything here. */
 
-let server: ViteDevServer;
 let page: Page;
 
-test.beforeAll(async ({ browser }) => {
-  server = await serveSources();
-  page = await browser.newPage();
-  page.on("console", (message) => message.type() === "error" && console.error(message.text()));
-  await openTestPage(page, server);
-});
-
-test.afterAll(async () => {
-  await page.close();
-  await server.close();
+test.beforeAll(({ gpuPage }) => {
+  page = gpuPage;
 });
 
 /** Units in the last place between two floats of one sign; NaN for a number that is none. */
@@ -69,18 +59,7 @@ test("makes the rarest normals too, where 1 − u² hangs on the rounding of u²
   }
 });
 
-const settings: SamplerSettings = {
-  steps: 6,
-  method: "sde",
-  gamma: 1.5,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "logit_normal",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 5,
-};
+const settings: SamplerSettings = { ...RUN_SETTINGS, steps: 6 };
 const base = {
   settings,
   constants: { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 },
