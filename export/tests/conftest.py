@@ -63,7 +63,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_
     out = tmp_path_factory.mktemp("encoder")
     pretrain_encoder(
         EncoderArguments(
-            data=prepared / "train",
+            data=(prepared / "train",),
             tokenizer=tokenizer_file,
             out=out,
             steps=60,

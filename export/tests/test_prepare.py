@@ -10,7 +10,7 @@ import pytest
 
 from elf.data.dataset import TokenDataset, open_dataset
 from elf.data.held_out import DROPPED, HELD_OUT, TRAIN, assign_rows
-from elf.data.packing import Concatenated, Documents, Pairs, Windows
+from elf.data.packing import Concatenated, Continuations, Documents, Pairs, Windows
 from elf.data.prepare import Arguments, main
 from elf.data.row_writer import RowWriter
 from elf.data.tokenizer import load_tokenizer
@@ -68,6 +68,24 @@ def test_pairs_fit_or_are_left_out() -> None:
     assert packing.rows([[5, 6, 7], [8, 9]]) == [([8, 9], [5, 6, 7])], "the target first, as the columns are"
     for source, target in (([5, 6, 7, 8], [9]), ([5], [7, 8, 9]), ([], [9]), ([5], [])):
         assert packing.rows([source, target]) == []
+
+
+def test_continuations_follow_their_sources() -> None:
+    """Sentences of two tokens each: three and their eos fit into a target of 7, two into a source."""
+    packing = Continuations(max_length=7, max_input_length=4)
+    story = [[i, i] for i in range(10, 18)]
+    rows = packing.rows(story)
+    assert rows[0] == ([10, 10, 11, 11, 12, 12, 13, 13, 14, 14], []), "its beginning, free, 11 tokens with the end"
+    assert rows[1] == ([11, 11, 12, 12, 13, 13], [10, 10]), "one sentence of source"
+    assert rows[2] == ([14, 14, 15, 15, 16, 16], [12, 12, 13, 13]), "then two"
+    assert rows[3] == ([17, 17], [15, 15, 16, 16]), "then three, of which two fit"
+    assert packing.rows(story)[1] == ([11, 11, 12, 12, 13, 13], [10, 10]), "and from the start again"
+    assert packing.rows([[5, 5]]) == [([5, 5], [])]
+
+
+def test_continuations_leave_out_what_does_not_fit() -> None:
+    packing = Continuations(max_length=3, max_input_length=2)
+    assert packing.rows([[5], [6] * 3, [7], [8], [9]]) == [([5, 6, 6, 6], []), ([9], [8])], "7 has no source that fits"
 
 
 def test_prepared_data_come_back(prepared: Path, tokenizer_file: Path, corpus_file: Path) -> None:

@@ -6,6 +6,7 @@ is collated (spec section 5).
 
 import re
 from dataclasses import dataclass, field
+from itertools import accumulate, chain
 from typing import Protocol
 
 from elf.data.corpus import Row
@@ -101,3 +102,48 @@ class Pairs:
         source, target = pieces
         fits = 0 < len(source) <= self.max_input_length and 0 < len(target) <= self.max_length
         return [(target, source)] if fits else []
+
+
+@dataclass
+class Continuations:
+    """(target, source) from one text: a run of whole sentences, and the one to three sentences before it, in turn.
+
+    The targets of a text follow each other without a gap. Besides, its beginning is a row with an empty source, as long
+    as source and target together, so that a model learns to write without a source too. Texts leave room for eos.
+    Left out: a sentence too long for a target, and a target after a sentence too long for a source.
+    """
+
+    max_length: int
+    """Most tokens of a target, eos included."""
+    max_input_length: int
+    """Most tokens of a source."""
+    turn: int = 0
+
+    def pieces(self, row: Row) -> list[str]:
+        return SENTENCE_END.split(row[0])
+
+    def rows(self, pieces: list[Ids]) -> list[tuple[Ids, ...]]:
+        beginning = leading(pieces, self.max_length + self.max_input_length - 1)
+        rows: list[tuple[Ids, ...]] = [(joined(beginning), [])] if beginning else []
+        at = 1 + self.turn % 3
+        while at < len(pieces):
+            before = pieces[max(0, at - 1 - self.turn % 3) : at]
+            source = leading(before[::-1], self.max_input_length)[::-1]
+            target = leading(pieces[at:], self.max_length - 1)
+            if source and target:
+                rows.append((joined(target), joined(source)))
+                self.turn += 1
+            at += max(1, len(target))
+        return rows
+
+
+def leading(pieces: list[Ids], most: int) -> list[Ids]:
+    """As many of the first pieces as have `most` tokens together."""
+    for count, total in enumerate(accumulate(map(len, pieces))):
+        if total > most:
+            return pieces[:count]
+    return pieces
+
+
+def joined(pieces: list[Ids]) -> Ids:
+    return list(chain.from_iterable(pieces))

@@ -16,7 +16,7 @@ import tokenizers
 
 from elf.data.corpus import Columns, Row, stream_corpus
 from elf.data.held_out import DROPPED, HELD_OUT, TRAIN, assign_rows
-from elf.data.packing import Concatenated, Documents, Packing, Pairs, Windows
+from elf.data.packing import Concatenated, Continuations, Documents, Packing, Pairs, Windows
 from elf.data.row_writer import RowWriter
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError, CorpusFormatError, EmptyCorpusError
@@ -35,12 +35,13 @@ class Arguments(Columns):
     out: Path
     """Folder to write; `train` and `held_out` datasets go below it."""
     max_length: int = 64
-    """Most tokens of a row (of a target, for pairs)."""
+    """Most tokens of a row (of a target, where there are sources)."""
     max_input_length: int = 64
     """Most tokens of a source. Longer pairs are left out, not cut: half a sentence is no translation."""
-    packing: Literal["windows", "concatenate", "documents"] = "windows"
+    packing: Literal["windows", "concatenate", "documents", "continuations"] = "windows"
     """Rows of a text: runs of whole sentences that leave room for the end; all texts joined by eos and cut into full
-    rows (the usual form of OpenWebText); or one row a text, cut."""
+    rows (the usual form of OpenWebText); one row a text, cut; or runs of whole sentences with the few before them as
+    their source, and the text's beginning without one."""
     held_out: float = 0.01
     """Share of the different texts (of the sources, for pairs) kept apart for evaluation, chosen by --seed."""
     reverse: bool = False
@@ -51,6 +52,8 @@ class Arguments(Columns):
 def make_packing(arguments: Arguments, is_pair: bool) -> Packing:
     """Raises ConfigError for a packing that cuts pairs apart."""
     if not is_pair:
+        if arguments.packing == "continuations":
+            return Continuations(arguments.max_length, arguments.max_input_length)
         kinds = {"windows": Windows, "concatenate": Concatenated, "documents": Documents}
         return kinds[arguments.packing](arguments.max_length)
     if arguments.packing != "windows":
@@ -76,7 +79,8 @@ def main(arguments: Arguments) -> None:
     is_pair = len(first[0]) == 2
     parts = {TRAIN: "train", HELD_OUT: "held_out"}
     packings = {part: make_packing(arguments, is_pair) for part in parts}
-    columns = ("input_ids", "condition_input_ids") if is_pair else ("input_ids",)
+    has_sources = is_pair or arguments.packing == "continuations"
+    columns = ("input_ids", "condition_input_ids") if has_sources else ("input_ids",)
     tick = ticker("tokenising rows", len(fate))
     with ExitStack() as stack:
         writers = {part: stack.enter_context(RowWriter(arguments.out / name, columns)) for part, name in parts.items()}

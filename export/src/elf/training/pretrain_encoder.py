@@ -7,6 +7,7 @@ close to its token's embedding and turned by context. Frozen afterwards.
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,24 +17,31 @@ from flax import nnx
 
 from elf.config import T5Config
 from elf.data.collation import Batch
-from elf.data.dataset import check_vocabulary, open_dataset
-from elf.data.pipeline import training_batches
-from elf.data.tokenizer import EOS, load_tokenizer, mask_token
-from elf.errors import ConfigError
+from elf.data.dataset import TokenDataset, check_vocabulary, open_dataset
+from elf.data.tokenizer import load_tokenizer, mask_token
+from elf.errors import ConfigError, DatasetError
 from elf.network.encoder import T5Encoder
 from elf.network.modules import Params, bind, split
+from elf.training.encoder_windows import check_shares, encoder_batches
 from elf.training.latent_statistics import spectrum
 from elf.training.loop import LoopConfig, run_loop
+from elf.training.masked_tokens import hide_tokens
 from elf.training.optimizer import OptimizerConfig, make_optimizer
+from elf.training.sentence_retrieval import retrieval_accuracy
 
 
 @dataclass(frozen=True)
 class Arguments:
-    data: Path
-    """A dataset of `elf prepare` (its `train` folder)."""
+    data: tuple[Path, ...]
+    """Datasets of `elf prepare` (their `train` folders). Pairs are read with both sides in one window, so that each
+    language is predicted from the other too."""
     tokenizer: Path
     out: Path
     """Output folder; a run found there is resumed."""
+    shares: tuple[float, ...] = ()
+    """Of the windows, one a dataset; equal unless given."""
+    pairs: Path | None = None
+    """Held-out pairs, to say at the end how many of 1,000 sentences find their translation by the mean embedding."""
     steps: int = 2000
     batch_size: int = 128
     length: int = 64
@@ -43,40 +51,18 @@ class Arguments:
     layers: int = 4
     heads: int = 4
     masked: float = 0.18
-    """Share of tokens to predict; of these 70 % are hidden, 15 % replaced by another token, 15 % left as they are."""
+    """Share of tokens to predict."""
     compute_dtype: str = "bfloat16"
     checkpoint_minutes: float = 3.0
     seed: int = 0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(blr=4e-3, schedule="cosine"))
 
 
-def hide_tokens(
-    key: jax.Array, ids: jax.Array, real: jax.Array, share: float, mask_id: int, vocabulary_size: int
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Chooses `share` of each row's real tokens and hides them.
-
-    ids, real (B, L) → hidden ids (B, L), chosen positions (B, K), and which of these count (B, K): K is fixed, so a
-    short row has fewer that do.
-    """
-    B, L = ids.shape
-    K = max(1, round(share * L))
-    order_key, fate_key, other_key = jax.random.split(key, 3)
-    score = jnp.where(real, jax.random.uniform(order_key, (B, L)), -1.0)
-    _, positions = jax.lax.top_k(score, K)
-    wanted = jnp.maximum(1, jnp.round(share * real.sum(axis=1))).astype(jnp.int32)
-    counts = (jnp.arange(K)[None, :] < wanted[:, None]) & jnp.take_along_axis(real, positions, axis=1)
-    fate = jax.random.uniform(fate_key, (B, K))
-    other = jax.random.randint(other_key, (B, K), 3, vocabulary_size)
-    true = jnp.take_along_axis(ids, positions, axis=1)
-    shown = jnp.where(fate < 0.7, mask_id, jnp.where(fate < 0.85, other, true))
-    shown = jnp.where(counts, shown, true)
-    hidden = jax.vmap(lambda row, at, value: row.at[at].set(value))(ids, positions, shown)
-    return hidden, positions, counts
-
-
 def main(arguments: Arguments) -> None:
     tokenizer = load_tokenizer(arguments.tokenizer)
-    dataset = open_dataset(arguments.data)
+    datasets = [open_dataset(folder) for folder in arguments.data]
+    shares = check_shares(len(datasets), arguments.shares)
+    pairs = None if arguments.pairs is None else open_pairs(arguments.pairs)
     config = T5Config(
         vocabulary_size=tokenizer.get_vocab_size(),
         d_model=arguments.d_model,
@@ -85,7 +71,8 @@ def main(arguments: Arguments) -> None:
         layers=arguments.layers,
         heads=arguments.heads,
     )
-    check_vocabulary(dataset, config.vocabulary_size)
+    for dataset in datasets:
+        check_vocabulary(dataset, config.vocabulary_size)
     if not 0 < arguments.masked < 1:
         raise ConfigError(f"--masked is {arguments.masked}", "Give a share between 0 and 1, such as 0.18.")
     mask_id = mask_token(tokenizer)
@@ -116,11 +103,11 @@ def main(arguments: Arguments) -> None:
         return jitted(state, batch.ids, batch.real, step)
 
     def batches(start: int):
-        return training_batches(
-            dataset,
+        return encoder_batches(
+            datasets,
+            shares,
             batch_size=arguments.batch_size,
             length=arguments.length,
-            pad_token=EOS,
             vocabulary_size=config.vocabulary_size,
             seed=arguments.seed,
             start=start,
@@ -135,7 +122,20 @@ def main(arguments: Arguments) -> None:
         arguments.batch_size * arguments.length,
     )
     save_encoder(config, params, arguments, seconds)
-    print(json.dumps(spectrum(config, params, dataset, arguments.length) | {"seconds": round(seconds)}))
+    report: dict[str, Any] = {"seconds": round(seconds)}
+    for folder, dataset in zip(arguments.data, datasets, strict=True):
+        report[str(folder)] = spectrum(config, params, dataset, arguments.length)
+    if pairs:
+        report["retrieval"] = round(retrieval_accuracy(config, params, pairs, arguments.length), 3)
+    print(json.dumps(report))
+
+
+def open_pairs(folder: Path) -> TokenDataset:
+    """Raises DatasetError for a dataset without sources."""
+    pairs = open_dataset(folder)
+    if pairs.condition_input_ids is None:
+        raise DatasetError(f"{folder} holds texts, not pairs", "Give the held_out folder of a dataset of pairs.")
+    return pairs
 
 
 def save_encoder(config: T5Config, params: Params, arguments: Arguments, seconds: float) -> None:
@@ -143,5 +143,12 @@ def save_encoder(config: T5Config, params: Params, arguments: Arguments, seconds
     from safetensors.numpy import save_file
 
     save_file({name: np.asarray(value) for name, value in params.items()}, arguments.out / "encoder.safetensors")
-    facts = {"config": asdict(config), "steps": arguments.steps, "seconds": round(seconds), "masked": arguments.masked}
+    facts = {
+        "config": asdict(config),
+        "steps": arguments.steps,
+        "seconds": round(seconds),
+        "masked": arguments.masked,
+        "data": [str(folder) for folder in arguments.data],
+        "shares": check_shares(len(arguments.data), arguments.shares),
+    }
     (arguments.out / "encoder.json").write_text(json.dumps(facts, indent=2) + "\n")
