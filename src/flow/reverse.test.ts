@@ -36,6 +36,14 @@ describe("reverse", () => {
     expect(error).toBeLessThan(1e-3);
   });
 
+  it("takes the quantile schedule where none is given", async () => {
+    const { schedule: _, ...unscheduled } = settings;
+    const { start } = await reverse(twoTexts, clean, unscheduled, constants);
+    expect(start.z).toEqual((await reverse(twoTexts, clean, settings, constants)).start.z);
+    const uniform = { ...settings, schedule: "uniform" } as const;
+    expect(start.z).not.toEqual((await reverse(twoTexts, clean, uniform, constants)).start.z);
+  });
+
   it("goes back against the velocity, by hand-worked numbers", async () => {
     // x̂ = 3 everywhere: z at t is z₀ + 3t − t·z₀. Back from 1 at the last inner time t: z₀ = (1 − 3t)/(1 − t).
     const constant: Network = { ...twoTexts, denoise: async ({ z }) => z.map(() => 3) };

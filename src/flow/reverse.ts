@@ -18,6 +18,13 @@ export interface Reversal {
 }
 
 /**
+ * The method is the ODE whatever a run used. The schedule is `quantile` where none is given: evenly spaced times magnify
+ * the way back near t = 1, so that the noise found is many times too large.
+ */
+export type ReverseSettings = Omit<SamplerSettings, "method" | "schedule"> &
+  Partial<Pick<SamplerSettings, "method" | "schedule">>;
+
+/**
  * Follows the ODE from clean latents (B, L, D) back to t = 0 along the settings' schedule, and forward again by the
  * settings' solver. Going back is Euler with the velocity of the later time, so both ways agree as steps get small. The
  * last step has no way back, for it lands on the prediction from wherever it starts; the clean latents are taken for
@@ -27,11 +34,11 @@ export interface Reversal {
 export async function reverse(
   network: Network,
   clean: Float32Array,
-  settings: SamplerSettings,
+  settings: ReverseSettings,
   constants: FlowConstants,
   options: FlowOptions = {},
 ): Promise<Reversal> {
-  const ode: SamplerSettings = { ...settings, method: "ode" };
+  const ode: SamplerSettings = { schedule: "quantile", ...settings, method: "ode" };
   const { batch = 1, condition, signal } = options;
   const times = scheduleTimes(ode, constants);
   const predict = guidedPredictor(network, ode, batch, condition);
