@@ -38,6 +38,7 @@ export async function runFlow(
   const counted: Network = {
     latentSize,
     takesSelfCondScale: network.takesSelfCondScale,
+    prepare: async (times, selfCondScale) => network.prepare?.(times, selfCondScale),
     denoise: (input) => {
       passes.denoise += input.batch / batch;
       return network.denoise(input);

@@ -58,6 +58,13 @@ describe("fork", () => {
     expect(forked[1]?.z).not.toEqual(states[3]?.z);
   });
 
+  it("tells the network the times of the way that is left, from the state's own", async () => {
+    const network = new ToyNetwork();
+    const middle = { ...((await parent())[3] as FlowState), t: 0.01 };
+    await all(fork(network, middle, settings, constants));
+    expect(network.announced).toEqual([{ times: network.asked.map(({ t }) => t), selfCondScale: 3 }]);
+  });
+
   it("has nothing to add at t = 1, and refuses another length", async () => {
     const end = (await parent()).at(-1) as FlowState;
     expect(await all(fork(new ToyNetwork(), end, { ...settings, steps: 3 }, constants))).toEqual([{ ...end, step: 3 }]);

@@ -7,6 +7,11 @@ export interface Network {
   readonly latentSize: number;
   /** Whether `selfCondScale` is an input of the network. Where it is not, guidance takes a second pass. */
   readonly takesSelfCondScale: boolean;
+  /**
+   * Told before a run at which times it will ask, so that what depends on them alone is computed at once. Asking at
+   * others stays allowed. A network that gains nothing by it leaves this out.
+   */
+  prepare?(times: readonly number[], selfCondScale: number): Promise<void>;
   /** Predicts the clean embeddings x̂ (B, L, D) from noisy states (spec section 2, head *denoise*). */
   denoise(input: DenoiseInput): Promise<Float32Array>;
   /**

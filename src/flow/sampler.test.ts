@@ -51,6 +51,14 @@ describe("flow", () => {
     expect(network.asked[7]?.z).toBe(states[7]?.z);
   });
 
+  it("tells the network before the first pass at which times it will ask, and asks at no other", async () => {
+    for (const changes of [{ gamma: 4 }, { method: "ode" }, { steps: 1 }] as const) {
+      const network = new ToyNetwork();
+      await statesOf(changes, network);
+      expect(network.announced).toEqual([{ times: network.asked.map(({ t }) => t), selfCondScale: 3 }]);
+    }
+  });
+
   it("lands on the last prediction", async () => {
     const last = (await statesOf({ schedule: "uniform" }))[8] as FlowState;
     for (const [i, value] of last.z.entries()) expect(value).toBeCloseTo(last.prediction[i] as number, 6);

@@ -10,7 +10,7 @@ import type { Network } from "./network";
 import { runNoise } from "./noise";
 import { type LogitNormal, scheduleTimes } from "./schedule";
 import type { SamplerSettings } from "./settings";
-import { type Place, SOLVERS, type StepParts, sdeStep } from "./solvers";
+import { addsNoise, askedTimes, type Place, SOLVERS, type StepParts, sdeStep } from "./solvers";
 
 /** What a model's flow was trained with. */
 export interface FlowConstants extends LogitNormal {
@@ -76,7 +76,7 @@ export async function* followFlow(
   constants: FlowConstants,
   { condition, clamp, signal }: FlowOptions = {},
 ): AsyncGenerator<FlowState, void> {
-  const { steps, method, gamma, solver } = settings;
+  const { steps, gamma, solver, selfCondScale } = settings;
   const { batch } = from;
   const times = scheduleTimes(settings, constants);
   const noise = runNoise(settings, constants.noiseScale, from.z.length);
@@ -85,15 +85,14 @@ export async function* followFlow(
     restore: (z, t) => clampTo(hold(z, condition), clamp, t),
     tEps: constants.tEps,
   };
+  await network.prepare?.(askedTimes(settings, times, first, from.t), selfCondScale);
   let place: Place = from;
   for (let k = first; k < steps; k++) {
     if (signal?.aborted) throw new CancelledError();
     const next = times[k + 1] as number;
-    // The last step never adds noise: nothing after it could take it away again.
-    place =
-      method === "sde" && k < steps - 1
-        ? await sdeStep(place, next, gamma, noise.atStep(k), parts)
-        : await SOLVERS[solver](place, next, parts);
+    place = addsNoise(settings, k)
+      ? await sdeStep(place, next, gamma, noise.atStep(k), parts)
+      : await SOLVERS[solver](place, next, parts);
     yield { step: k + 1, batch, ...place };
   }
 }

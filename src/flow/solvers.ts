@@ -3,7 +3,7 @@
  * arithmetic is that of 32-bit floats, operation by operation, as in `elf.sampling.solvers`.
  */
 import type { Predict } from "./guidance";
-import type { SolverName } from "./settings";
+import type { SamplerSettings, SolverName } from "./settings";
 
 /** Where a run stands between two steps. */
 export interface Place {
@@ -78,6 +78,28 @@ export async function sdeStep(
   const kept = keptShare(gamma, from.t, next);
   const t = f32(kept * from.t);
   return euler({ ...from, t, z: parts.restore(stepBack(from.z, noise, kept), t) }, next, parts);
+}
+
+/** Whether step `k` mixes noise in first. The last never does: nothing after it could take it away again. */
+export function addsNoise({ method, steps }: Pick<SamplerSettings, "method" | "steps">, k: number): boolean {
+  return method === "sde" && k < steps - 1;
+}
+
+/**
+ * The times at which the steps from `first` on ask the network, one each. `times` are those of the schedule, `t` is that
+ * of the state which step `first` begins with.
+ */
+export function askedTimes(
+  settings: Pick<SamplerSettings, "method" | "steps" | "gamma">,
+  times: Float32Array,
+  first: number,
+  t: number,
+): number[] {
+  return Array.from({ length: settings.steps - first }, (_, i) => {
+    const k = first + i;
+    const from = i === 0 ? t : (times[k] as number);
+    return addsNoise(settings, k) ? f32(keptShare(settings.gamma, from, times[k + 1] as number) * from) : from;
+  });
 }
 
 /** α = clip(1 − γ·h, 0, 1), the share of the state that an SDE step from `t` to `next` keeps. */

@@ -5,7 +5,12 @@ export class ToyNetwork implements Network {
   readonly latentSize = 4;
   readonly takesSelfCondScale = true;
   readonly asked: DenoiseInput[] = [];
+  readonly announced: { readonly times: readonly number[]; readonly selfCondScale: number }[] = [];
   decoded = 0;
+
+  async prepare(times: readonly number[], selfCondScale: number): Promise<void> {
+    this.announced.push({ times, selfCondScale });
+  }
 
   async denoise(input: DenoiseInput): Promise<Float32Array> {
     this.asked.push(input);

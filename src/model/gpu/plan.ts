@@ -7,7 +7,7 @@ import { foldIn, type Key } from "../../flow/random";
 import type { FlowConstants } from "../../flow/sampler";
 import { scheduleTimes } from "../../flow/schedule";
 import type { SamplerSettings } from "../../flow/settings";
-import { keptShare, ratio } from "../../flow/solvers";
+import { addsNoise, keptShare, ratio } from "../../flow/solvers";
 import { ACTIONS } from "./step-wgsl";
 
 /** How many passes of the network a prediction takes; all of them run as one batch. */
@@ -75,7 +75,7 @@ export function planRun(
 
   /** What is left to say of a dispatch that reaches `t`, after which step `k` comes. */
   const leading = (k: number, t: number) => {
-    if (method !== "sde" || k >= steps - 1) return { inputTime: t };
+    if (!addsNoise(settings, k)) return { inputTime: t };
     const kept = keptShare(gamma, t, times[k + 1] as number);
     return { mixes: 1, mixKey: foldIn(noise, k), kept, added: f32(1 - kept), inputTime: f32(kept * t) };
   };
