@@ -2,7 +2,7 @@ import { proxy, type Remote, wrap } from "comlink";
 import { CancelledError } from "../flow/errors";
 import { DeviceLostError } from "../model/runtime";
 import { carryErrors } from "./crossing";
-import { busy, EngineCrashedError, NoModelError } from "./errors";
+import { EngineCrashedError, NoModelError } from "./errors";
 import type { EngineApi, LoadedModel, LoadProgress, LoadRequest, RunEvent, RunResult } from "./protocol";
 
 /** The engine as the page holds it. Everything it rejects with is a named error of the worker, of its own class. */
@@ -31,7 +31,6 @@ export function createEngine(startWorker: () => Worker = startEngineWorker): Eng
   if (!errorsCarried) carryErrors();
   errorsCarried = true;
   let line: Line | undefined;
-  let taken = false;
 
   const drop = (dropped: Line, reason: Error) => {
     if (line === dropped) line = undefined;
@@ -49,32 +48,17 @@ export function createEngine(startWorker: () => Worker = startEngineWorker): Eng
     }
   };
 
-  /** Refused here as well as in the worker: a worker deep in a pass answers late. */
-  const alone = async <T>(deed: string, task: () => Promise<T>): Promise<T> => {
-    if (taken) {
-      throw busy(deed);
-    }
-    taken = true;
-    try {
-      return await task();
-    } finally {
-      taken = false;
-    }
-  };
-
   return {
-    load: (request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> =>
-      alone("loading", () => {
-        line ??= openLine(startWorker(), drop);
-        // Inside the worker a relative address would mean another place than on the page.
-        const baseUrl = new URL(request.baseUrl, pageAddress()).href;
-        return call(line, (remote) => remote.load({ ...request, baseUrl }, callback(onProgress)));
-      }),
-    generate: (settings, onEvent: (event: RunEvent) => void): Promise<RunResult> =>
-      alone("generating", async () => {
-        if (!line) throw new NoModelError("There is no model to run yet.", "Load a model first.");
-        return call(line, (remote) => remote.generate(settings, callback(onEvent)));
-      }),
+    load: async (request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> => {
+      line ??= openLine(startWorker(), drop);
+      // Inside the worker a relative address would mean another place than on the page.
+      const baseUrl = new URL(request.baseUrl, pageAddress()).href;
+      return call(line, (remote) => remote.load({ ...request, baseUrl }, callback(onProgress)));
+    },
+    generate: async (settings, onEvent: (event: RunEvent) => void): Promise<RunResult> => {
+      if (!line) throw new NoModelError("There is no model to run yet.", "Load a model first.");
+      return call(line, (remote) => remote.generate(settings, callback(onEvent)));
+    },
     cancel: async () => {
       if (line) await call(line, (remote) => remote.cancel());
     },

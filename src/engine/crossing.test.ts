@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CancelledError, ElfError } from "../flow/errors";
 import { MissingFileError } from "../model/weights";
 import { carryErrors, packError, unpackError } from "./crossing";
-import { EngineBusyError } from "./errors";
+import { NoModelError } from "./errors";
 
 /** Every module of these folders but the worker, which speaks to its page as soon as it is imported. */
 const sources = import.meta.glob<Record<string, unknown>>(
@@ -59,7 +59,7 @@ describe("named errors", () => {
   it("are named by their code, whatever a minifier makes of the class", () => {
     const renamed = class a extends CancelledError {};
     expect(new renamed().name).toBe("CancelledError");
-    expect(new EngineBusyError("", "").name).toBe("EngineBusyError");
+    expect(new NoModelError("", "").name).toBe("NoModelError");
   });
 
   it("make something readable of whatever else is thrown", () => {

@@ -17,7 +17,7 @@ import {
   TruncatedFileError,
   UnreachableError,
 } from "../model/weights";
-import { EngineBusyError, EngineCrashedError, NoModelError } from "./errors";
+import { EngineCrashedError, NoModelError } from "./errors";
 
 /** Every named error that can leave the worker. */
 const CROSSING = [
@@ -25,7 +25,6 @@ const CROSSING = [
   ConditionError,
   CorruptFileError,
   DeviceLostError,
-  EngineBusyError,
   EngineCrashedError,
   GpuMemoryError,
   InsecurePageError,

@@ -6,7 +6,7 @@ import type { Model } from "../model/load";
 import { parseManifest } from "../model/manifest";
 import { numberTokenizer } from "../model/tokenizer";
 import { Engine, type Loader } from "./engine";
-import { EngineBusyError, NoModelError } from "./errors";
+import { NoModelError } from "./errors";
 import type { RunEvent } from "./protocol";
 
 const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
@@ -36,6 +36,10 @@ async function loaded(model = fakeModel()): Promise<Engine> {
   const engine = new Engine(async () => model);
   await engine.load(request, () => {});
   return engine;
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 describe("Engine", () => {
@@ -70,11 +74,70 @@ describe("Engine", () => {
     expect(await engine.generate(settings, () => {})).toMatchObject({ status: "done" });
   });
 
-  it("refuses a second run or load and lets the first one end", async () => {
+  it("ends a run when the next is asked for, keeps its frames, and never mixes the two", async () => {
+    const engine = await loaded();
+    const told: string[] = [];
+    const first = engine.generate({ ...settings, steps: 1000 }, ({ type }) => told.push(`first ${type}`));
+    while (told.length < 3) await pause();
+    const second = engine.generate({ ...settings, steps: 1000 }, ({ type }) => told.push(`second ${type}`));
+    const third = engine.generate(settings, ({ type }) => told.push(`third ${type}`));
+    expect(await first).toMatchObject({ status: "cancelled", text: "5 6" });
+    expect(await second).toMatchObject({ status: "cancelled", text: "" });
+    expect(await third).toMatchObject({ status: "done", text: "5 6" });
+    const start = told.indexOf("third start");
+    expect(told.slice(0, start).every((event) => event.startsWith("first"))).toBe(true);
+    expect(told.slice(start)).toEqual(["third start", ...Array(7).fill("third frame")]);
+  });
+
+  it("ends a run when another model is asked for, and frees the first model after it", async () => {
+    const model = fakeModel();
+    const engine = await loaded(model);
+    const running = engine.generate({ ...settings, steps: 1000 }, () => {});
+    let inPass = false;
+    model.network.denoise = async ({ z }) => {
+      inPass = true;
+      await pause();
+      inPass = false;
+      return z;
+    };
+    model.network.dispose.mockImplementation(async () => expect(inPass).toBe(false));
+    while (!inPass) await pause();
+    await engine.load(request, () => {});
+    expect(await running).toMatchObject({ status: "cancelled" });
+    expect(model.network.dispose).toHaveBeenCalledOnce();
+    expect(await engine.generate(settings, () => {})).toMatchObject({ status: "done" });
+  });
+
+  it("ends a load when the next is asked for; a run waits for a load", async () => {
+    const loader: Loader = (_, { signal }) =>
+      new Promise((resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new CancelledError()));
+        setTimeout(() => resolve(fakeModel()), 10);
+      });
+    const engine = new Engine(loader);
+    const first = engine.load(request, () => {});
+    const never = engine.generate(settings, () => {});
+    const second = engine.load(request, () => {});
+    const third = engine.load(request, () => {});
+    const run = engine.generate(settings, () => {});
+    await expect(first).rejects.toThrow(CancelledError);
+    expect(await never).toMatchObject({ status: "cancelled" });
+    await expect(second).rejects.toThrow(CancelledError);
+    expect((await third).backend).toBe("wasm");
+    expect(await run).toMatchObject({ status: "done" });
+  });
+
+  it("cancels what waits as well", async () => {
+    const engine = await loaded();
+    const running = [1, 2].map(() => engine.generate({ ...settings, steps: 1000 }, () => {}));
+    await engine.cancel();
+    for (const run of running) expect(await run).toMatchObject({ status: "cancelled" });
+  });
+
+  it("lets a run go on when what is asked for cannot run", async () => {
     const engine = await loaded();
     const running = engine.generate(settings, () => {});
-    await expect(engine.generate(settings, () => {})).rejects.toThrow(EngineBusyError);
-    await expect(engine.load(request, () => {})).rejects.toThrow(EngineBusyError);
+    await expect(engine.generate({ ...settings, steps: 0 }, () => {})).rejects.toThrow(SettingsError);
     expect(await running).toMatchObject({ status: "done" });
   });
 

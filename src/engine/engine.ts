@@ -7,7 +7,7 @@ import { cutAtEnd } from "../flow/tokens";
 import { type Frame, readFrame } from "../flow/trajectory";
 import { gpuFlow } from "../model/gpu/loop";
 import type { LoadOptions, LoadProgress, Model } from "../model/load";
-import { busy, NoModelError } from "./errors";
+import { NoModelError } from "./errors";
 import type { EngineApi, LoadedModel, LoadRequest, RunEvent, RunResult } from "./protocol";
 
 /** Loads a model; `loadModel` with this worker's platform, or a stand-in in tests. */
@@ -16,16 +16,26 @@ export type Loader = (
   options: Required<Pick<LoadOptions, "onProgress">> & { readonly signal: AbortSignal },
 ) => Promise<Model>;
 
-/** The worker's work: holds one model and does one thing at a time with it. */
+/** Something asked of the engine that has not ended yet. */
+interface Task {
+  readonly kind: "load" | "run";
+  readonly abort: AbortController;
+  /** Settles when it has ended, however. */
+  readonly settled: Promise<unknown>;
+}
+
+/** The worker's work: holds one model and does one thing at a time with it; the newest request wins (`EngineApi`). */
 export class Engine implements EngineApi {
   #model: Model | undefined;
-  #underWay: { readonly abort: AbortController; readonly settled: Promise<unknown> } | undefined;
+  /** The one under way and those that wait for their turn behind it, oldest first. */
+  #tasks: readonly Task[] = [];
 
   constructor(private readonly loader: Loader) {}
 
   /** A model already loaded is given up first: two seldom fit. */
   load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
-    return this.#alone("loading", async (signal) => {
+    return this.#takeTurn("load", async (signal) => {
+      if (signal.aborted) throw new CancelledError();
       await this.#giveUpModel();
       const model = await this.loader(request, { signal, onProgress });
       this.#model = model;
@@ -34,26 +44,31 @@ export class Engine implements EngineApi {
     });
   }
 
-  generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult> {
-    return this.#alone("generating", async (signal) => {
-      const model = this.#model;
-      if (!model) throw new NoModelError("There is no model to run yet.", "Load a model first.");
-      const { architecture } = model.manifest;
-      checkSettings(settings, architecture.maxLength);
-      checkSources([], 1, settings.length, architecture);
-      return run(model, settings, onEvent, signal);
+  async generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult> {
+    // What cannot run is refused at once, so that it does not end the run under way.
+    if (!this.#tasks.some(({ kind }) => kind === "load")) this.#modelFor(settings);
+    return this.#takeTurn("run", async (signal) => {
+      if (signal.aborted) return { status: "cancelled", text: "", seconds: 0 };
+      return run(this.#modelFor(settings), settings, onEvent, signal);
     });
   }
 
   async cancel(): Promise<void> {
-    this.#underWay?.abort.abort();
+    for (const { abort } of this.#tasks) abort.abort();
   }
 
-  /** Cancels what is under way, waits for its end, and frees the model. */
-  async dispose(): Promise<void> {
-    this.#underWay?.abort.abort();
-    await this.#underWay?.settled.catch(() => {});
-    await this.#giveUpModel();
+  dispose(): Promise<void> {
+    return this.#takeTurn("load", () => this.#giveUpModel());
+  }
+
+  /** The model, if it is there and can run these settings. */
+  #modelFor(settings: SamplerSettings): Model {
+    const model = this.#model;
+    if (!model) throw new NoModelError("There is no model to run yet.", "Load a model first.");
+    const { architecture } = model.manifest;
+    checkSettings(settings, architecture.maxLength);
+    checkSources([], 1, settings.length, architecture);
+    return model;
   }
 
   async #giveUpModel(): Promise<void> {
@@ -62,16 +77,22 @@ export class Engine implements EngineApi {
     await model?.network.dispose();
   }
 
-  async #alone<T>(deed: string, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    if (this.#underWay) {
-      throw busy(deed);
+  /** Aborts whatever gives way to a task of this kind, and begins it when all before it have ended. */
+  #takeTurn<T>(kind: Task["kind"], work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    for (const earlier of this.#tasks) {
+      if (kind === "load" || earlier.kind === "run") earlier.abort.abort();
     }
     const abort = new AbortController();
-    const settled = task(abort.signal).finally(() => {
-      this.#underWay = undefined;
-    });
-    this.#underWay = { abort, settled };
-    return settled;
+    const before = this.#tasks.at(-1)?.settled;
+    const leave = () => {
+      this.#tasks = this.#tasks.filter((task) => task.abort !== abort);
+    };
+    const result = (async () => {
+      await before;
+      return work(abort.signal);
+    })();
+    this.#tasks = [...this.#tasks, { kind, abort, settled: result.then(leave, leave) }];
+    return result;
   }
 }
 
@@ -118,6 +139,14 @@ async function run(
   return { status, text: tokenizer.decode(tokens), seconds: (performance.now() - start) / 1000 };
 }
 
+/** Lets the messages in that have arrived. Not by a timer: those nested in each other wait 4 ms each. */
 function nextTask(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 }

@@ -35,12 +35,18 @@ export interface RunResult {
   readonly seconds: number;
 }
 
-/** The worker's face. One load and one run at a time; a second run is refused with `EngineBusyError`. */
+/**
+ * The worker's face. It does one thing at a time, and the newest request wins:
+ * - a run ends the run before it, whose frames stay and whose result is `cancelled`, and starts when that has stopped;
+ * - a run asked for while a model loads waits for the load;
+ * - a load ends the run or load before it; that load rejects with `CancelledError`.
+ * A run that is refused (`SettingsError`, `ConditionError`, `NoModelError`) ends nothing.
+ */
 export interface EngineApi {
   load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
   generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult>;
-  /** Ends the load or run in progress; what was produced stays. Does nothing when idle. */
+  /** Ends everything under way or waiting; what was produced stays. Does nothing when idle. */
   cancel(): Promise<void>;
-  /** Frees sessions and weights. The engine can load again afterwards. */
+  /** Ends everything as `cancel` does and frees sessions and weights. The engine can load again afterwards. */
   dispose(): Promise<void>;
 }
