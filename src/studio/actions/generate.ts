@@ -6,6 +6,6 @@ export const generate: Action = {
   group: "Writing",
   shortcuts: [{ key: "g" }, { key: "Enter", ctrl: true }],
   enabled: ({ generation, settings }) =>
-    generation.getState().phase === "idle" && Object.keys(settings.getState().refusals).length === 0,
+    generation.getState().phase !== "loading" && Object.keys(settings.getState().refusals).length === 0,
   run: ({ generation }) => void generation.getState().start(),
 };

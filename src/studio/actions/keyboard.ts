@@ -40,7 +40,8 @@ export function listenToKeyboard(studio: Studio, page: Window = window): () => v
     const action = actionFor({ key, ctrlKey, metaKey, altKey, defaultPrevented, focus: focusOf(target) }, studio);
     if (!action) return;
     event.preventDefault();
-    action.run(studio);
+    // A key held down moves through time; it does not start run after run.
+    if (!event.repeat || action.group === "Time") action.run(studio);
   };
   page.addEventListener("keydown", onKeyDown);
   return () => page.removeEventListener("keydown", onKeyDown);

@@ -10,6 +10,9 @@ import "./GeneratePanel.css";
 import { LoadProgressBar } from "./LoadProgressBar";
 import { RunProgressBar } from "./RunProgressBar";
 
+/** What the great button does; while a run is under way it ends that run. */
+const GO = { idle: "Generate", loading: "Loading…", running: "Write anew" } as const;
+
 /** Generate and Cancel, with all that happens between the two. */
 export function GeneratePanel() {
   const studio = useStudio();
@@ -25,10 +28,10 @@ export function GeneratePanel() {
           className="generate-go"
           data-testid="generate"
           aria-keyshortcuts={ariaShortcuts(generate.shortcuts)}
-          aria-disabled={busy || refused}
+          aria-disabled={phase === "loading" || refused}
           onClick={() => generate.enabled(studio) && generate.run(studio)}
         >
-          {busy ? (phase === "loading" ? "Loading…" : "Writing…") : "Generate"}
+          {GO[phase]}
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
         </button>
         {busy && (

@@ -37,9 +37,26 @@ describe("generating", () => {
     expect(studio.runs.getState().runs.map(({ id }) => id)).toEqual(["run-2", "run-1"]);
   });
 
-  it("is done once at a time", async () => {
-    const { studio, engine } = await writing(1);
-    await studio.generation.getState().start();
+  it("ends a run for the next one, and keeps what it wrote", async () => {
+    const { studio, engine, archive } = await writing(2);
+    void studio.generation.getState().start();
+    await settled();
+    expect(studio.generation.getState().phase).toBe("running");
+    expect(archive.kept.get("run-1")?.status).toBe("cancelled");
+    expect(archive.kept.get("run-1")?.trajectory.frames).toHaveLength(2);
+    await engine.go(4);
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+    expect(selectedRun(studio.runs.getState())).toMatchObject({ id: "run-2", status: "done" });
+    expect(engine.loads).toBe(1);
+  });
+
+  it("does not load twice when pressed twice", async () => {
+    const { studio, engine } = testStudio();
+    void studio.generation.getState().start();
+    void studio.generation.getState().start();
+    await settled();
+    await engine.go();
+    expect(engine.loads).toBe(1);
     expect(engine.generated).toHaveLength(1);
   });
 

@@ -17,7 +17,10 @@ export interface GenerationStore {
   readonly runId: string | null;
   readonly problem: Problem | null;
 
-  /** Loads the model if need be, then writes. Never rejects: what goes wrong becomes `problem`. */
+  /**
+   * Loads the model if need be, then writes; a run under way ends for it and keeps its frames. Does nothing while the
+   * model is on its way to a run already. Never rejects: what goes wrong becomes `problem`.
+   */
   start(): Promise<void>;
   cancel(): Promise<void>;
   raise(problem: Problem): void;
@@ -38,7 +41,7 @@ export interface GenerationParts {
 }
 
 /** Faults after which the engine still holds its model. */
-const HARMLESS = new Set(["settings", "engine-busy"]);
+const HARMLESS = new Set(["settings"]);
 
 /** Frames travel on another line than the result, so the last may come after it. Milliseconds to wait for them. */
 const LATE_FRAMES = 5000;
@@ -47,6 +50,9 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
   const { engine, request, settings, model, runs, newId, now, onEnded } = parts;
 
   return createStore<GenerationStore>()((set, get) => {
+    /** Counts the presses of Generate: only the newest says what goes on. */
+    let presses = 0;
+
     async function load(): Promise<LoadedModel> {
       const { loaded, begin, report, finish } = model.getState();
       if (loaded) return loaded;
@@ -58,7 +64,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       return fresh;
     }
 
-    async function write(loaded: LoadedModel, wanted: SamplerSettings): Promise<void> {
+    async function write(loaded: LoadedModel, wanted: SamplerSettings, isNewest: () => boolean): Promise<void> {
       const id = newId();
       let times: readonly number[] = [];
       const frames = createFrameBuffer((batch) => runs.getState().addFrames(id, batch));
@@ -74,7 +80,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           }
           if (event.frame.step === 0) {
             runs.getState().add(emptyRun(id, loaded, wanted, times, now()), true);
-            set({ runId: id });
+            if (isNewest()) set({ runId: id });
           }
           frames.push(event.frame);
           if (event.frame.step === wanted.steps) whole();
@@ -99,20 +105,22 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       problem: null,
 
       start: async () => {
-        if (get().phase !== "idle") return;
+        if (get().phase === "loading") return;
+        const press = ++presses;
+        const isNewest = () => press === presses;
         set({ phase: "loading", cancelling: false, runId: null, problem: null });
         try {
           const loaded = await load();
           set({ phase: "running" });
           // Cancelled between the two: the engine was idle and could not hear it.
-          if (!get().cancelling) await write(loaded, settings.getState().take());
+          if (!get().cancelling) await write(loaded, settings.getState().take(), isNewest);
         } catch (error) {
           const cancelled = isCancellation(error);
           if (!cancelled) set({ problem: problemOf(error) });
           const kept = model.getState().loaded !== null && (cancelled || HARMLESS.has(problemOf(error).code));
           if (!kept) model.getState().giveUp(cancelled ? "recorded" : "error");
         } finally {
-          set({ phase: "idle", cancelling: false, runId: null });
+          if (isNewest()) set({ phase: "idle", cancelling: false, runId: null });
         }
       },
       cancel: async () => {

@@ -49,6 +49,8 @@ export class FakeEngine implements EngineApi {
 
   generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult> {
     this.generated.push(settings);
+    // The newest run wins.
+    this.#open?.end?.("cancelled");
     return new Promise((resolve, reject) => {
       let step = 0;
       const end = (status: RunResult["status"]) => resolve({ status, text: `after ${step - 1}`, seconds: 2 });
