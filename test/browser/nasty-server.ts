@@ -1,0 +1,126 @@
+/** A file server that can be told to behave as bad networks and bad servers do. */
+import { createHash } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What the server does with one request. All of it optional; nothing given is good manners. */
+export interface Manners {
+  /** Breaks the connection after so many bytes of the body. */
+  readonly cutAfter?: number;
+  /** Ends the body after so many bytes as if that were all. */
+  readonly endAfter?: number;
+  /** Sends so many bytes and then nothing more, without closing. */
+  readonly stallAfter?: number;
+  /** Added to the length that the headers tell. */
+  readonly lieBy?: number;
+  /** Sends so many bytes more than the file has. */
+  readonly extraBytes?: number;
+  /** Changes the byte at this offset of the file. */
+  readonly flipAt?: number;
+  /** Pretends never to have heard of ranges. */
+  readonly ignoreRange?: boolean;
+  /** Answers with a web page of status 200. */
+  readonly html?: boolean;
+  readonly status?: number;
+  readonly retryAfter?: string;
+  readonly redirectTo?: string;
+  readonly etag?: string;
+  /** Milliseconds between pieces of 16 KiB. */
+  readonly slow?: number;
+}
+
+export interface Asked {
+  readonly path: string;
+  readonly range: string | undefined;
+  readonly ifRange: string | undefined;
+  /** Which request for this path it is, from 0. */
+  readonly turn: number;
+}
+
+export class NastyServer {
+  readonly asked: Asked[] = [];
+  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  #misbehave: (asked: Asked) => Manners = () => ({});
+
+  constructor(readonly files: ReadonlyMap<string, Buffer>) {}
+
+  /** Starts it on a free port and says where, ending in `/`. */
+  async start(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** From now on every request is treated as `manners` says; requests are counted anew. */
+  treat(manners: (asked: Asked) => Manners): void {
+    this.#misbehave = manners;
+    this.asked.length = 0;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname).slice(1);
+    const { range, "if-range": ifRange } = request.headers;
+    const turn = this.asked.filter((earlier) => earlier.path === path).length;
+    const asked: Asked = { path, range, ifRange: ifRange?.toString(), turn };
+    this.asked.push(asked);
+    const manners = this.#misbehave(asked);
+    const open = { "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin" };
+    const file = this.files.get(path);
+    if (manners.redirectTo) return void response.writeHead(302, { ...open, Location: manners.redirectTo }).end();
+    if (manners.html) {
+      response.writeHead(200, { ...open, "Content-Type": "text/html; charset=utf-8" });
+      return void response.end("<!doctype html><title>Sign in to this network</title>");
+    }
+    if (manners.status || !file) {
+      const wait = manners.retryAfter === undefined ? {} : { "Retry-After": manners.retryAfter };
+      return void response.writeHead(manners.status ?? 404, { ...open, ...wait }).end("no");
+    }
+    const etag = manners.etag ?? `"${createHash("sha256").update(file).digest("hex").slice(0, 16)}"`;
+    const changed = ifRange !== undefined && ifRange !== etag;
+    const from = manners.ignoreRange || changed ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
+    const partly = !manners.ignoreRange && !changed && range !== undefined;
+    if (partly && from >= file.length) {
+      return void response.writeHead(416, { ...open, "Content-Range": `bytes */${file.length}` }).end();
+    }
+    await send(response, bodyOf(file, from, manners), manners, {
+      ...open,
+      "Content-Type": "application/octet-stream",
+      ETag: etag,
+      ...(partly ? { "Content-Range": `bytes ${from}-${file.length - 1}/${file.length + (manners.lieBy ?? 0)}` } : {}),
+      // Without a length the body is sent in chunks, and ends wherever the server says it ends.
+      ...(manners.endAfter !== undefined || manners.extraBytes !== undefined
+        ? {}
+        : { "Content-Length": file.length - from + (manners.lieBy ?? 0) }),
+      status: partly ? 206 : 200,
+    });
+  }
+}
+
+function bodyOf(file: Buffer, from: number, { flipAt, extraBytes = 0 }: Manners): Buffer {
+  const body = Buffer.concat([file.subarray(from), Buffer.alloc(extraBytes)]);
+  const at = (flipAt ?? -1) - from;
+  if (at >= 0 && at < body.length) body.writeUInt8(body.readUInt8(at) ^ 1, at);
+  return body;
+}
+
+async function send(
+  response: ServerResponse,
+  body: Buffer,
+  { cutAfter, endAfter, stallAfter, slow }: Manners,
+  { status, ...headers }: Record<string, string | number>,
+): Promise<void> {
+  const end = Math.min(body.length, cutAfter ?? endAfter ?? stallAfter ?? body.length);
+  response.writeHead(Number(status), headers as Record<string, string>);
+  for (let at = 0; at < end; at += 16384) {
+    await new Promise((resolve) => response.write(body.subarray(at, Math.min(end, at + 16384)), resolve));
+    if (slow) await new Promise((resolve) => setTimeout(resolve, slow));
+  }
+  if (cutAfter !== undefined) {
+    // What was written goes out first: the reader is to see a beginning.
+    response.socket?.end(() => response.socket?.destroy());
+  } else if (stallAfter === undefined) response.end();
+}
