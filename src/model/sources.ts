@@ -1,0 +1,149 @@
+import { ElfError } from "../flow/errors";
+import { ForeignHostError } from "./store/errors";
+import type { FetchFile } from "./store/request";
+
+/** An address of a model that this page cannot or will not ask. */
+export class SourceError extends ElfError {
+  readonly code = "source";
+}
+
+/** Where a model comes from, as it is told to the person and asked for by the worker. */
+export interface Source {
+  readonly kind: "shipped" | "address" | "hub" | "folder";
+  /** Folder that holds `manifest.json`, ending in `/`. The model is known by it. */
+  readonly baseUrl: string;
+  /** As a person would write it. */
+  readonly label: string;
+  /** Host that is asked, if it is another than the page's own; null where nothing leaves. */
+  readonly host: string | null;
+}
+
+const HUB = "https://huggingface.co";
+/** Hosts that the hub hands its large files out from, by their ends. */
+const HUB_HOSTS = ["huggingface.co", "hf.co"];
+const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
+const REVISION = /^[A-Za-z0-9][\w./-]{0,127}$/;
+/** Dropped folders have no address; this scheme stands for one. */
+const FOLDER = "folder:";
+
+/** The model in the folder `models/NAME/` beside the page. */
+export function shippedSource(name: string, pageUrl: string): Source {
+  return {
+    kind: "shipped",
+    baseUrl: new URL(`models/${name}/`, pageUrl).href,
+    label: `models/${name}`,
+    host: null,
+  };
+}
+
+/** A folder dropped on the page; `digest` tells it from others of its name. */
+export function folderSource(name: string, digest: string): Source {
+  const plain = name.replace(/[^\w.-]+/g, "-").slice(0, 80) || "model";
+  return { kind: "folder", baseUrl: `${FOLDER}${plain}-${digest.slice(0, 12)}/`, label: name, host: null };
+}
+
+/**
+ * Reads what a person typed: a hub's id `OWNER/NAME`, with `@REVISION` if wanted, the address of the hub's page, or the
+ * address of a folder or of its `manifest.json`. Asks nobody.
+ * @throws {SourceError}
+ */
+export function readSource(text: string, pageUrl: string): Source {
+  const typed = text.trim();
+  const [, id = "", revision = "main"] = /^([^@\s]+)(?:@(\S+))?$/.exec(typed) ?? [];
+  if (HUB_ID.test(id)) return hubSource(id, revision);
+  const url = URL.canParse(typed) ? new URL(typed) : null;
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new SourceError(
+      `“${typed.slice(0, 80)}” is neither a hub id nor an address.`,
+      "Write OWNER/NAME, OWNER/NAME@REVISION, or the https address of a folder that elf export wrote.",
+    );
+  }
+  const hub = /^\/([^/]+\/[^/]+)(?:\/(?:tree|resolve|blob)\/([^/]+))?/.exec(url.pathname);
+  if (url.origin === HUB && hub) return hubSource(hub[1] ?? "", decodeURIComponent(hub[2] ?? "main"));
+  if (url.username || url.password || url.search) {
+    throw new SourceError(
+      "The address holds a password or a query, which would be sent with every file.",
+      "Give the plain address of the folder; download a private model yourself and drop its folder on the page.",
+    );
+  }
+  const page = new URL(pageUrl);
+  if (page.protocol === "https:" && url.protocol === "http:" && !isLocal(url)) {
+    throw new SourceError("A page on https may not load from plain http.", "Give an address that begins with https.");
+  }
+  const path = url.pathname.replace(/(\/manifest\.json|\/)?$/, "/");
+  const baseUrl = `${url.origin}${path}`;
+  const host = url.origin === page.origin ? null : url.host;
+  return { kind: "address", baseUrl, label: `${url.host}${path}`, host };
+}
+
+function hubSource(id: string, revision: string): Source {
+  if (!HUB_ID.test(id) || !REVISION.test(revision) || revision.includes("..")) {
+    throw new SourceError(
+      `“${id}@${revision}” is no model of the hub.`.slice(0, 200),
+      "Write OWNER/NAME or OWNER/NAME@REVISION, as on the model's page.",
+    );
+  }
+  return {
+    kind: "hub",
+    baseUrl: `${HUB}/${id}/resolve/${encodeURIComponent(revision)}/`,
+    label: revision === "main" ? id : `${id}@${revision}`,
+    host: new URL(HUB).host,
+  };
+}
+
+/** The source of a model that is known by its address only: one that was kept, or one in a link. */
+export function sourceOf(baseUrl: string, pageUrl: string): Source {
+  if (baseUrl.startsWith(FOLDER)) {
+    const label = baseUrl.slice(FOLDER.length, -1).replace(/-[0-9a-f]{12}$/, "");
+    return { kind: "folder", baseUrl, label, host: null };
+  }
+  const shipped = new URL("models/", pageUrl).href;
+  const name = baseUrl.startsWith(shipped) ? baseUrl.slice(shipped.length, -1) : "";
+  return name && !name.includes("/") ? shippedSource(name, pageUrl) : readSource(baseUrl, pageUrl);
+}
+
+/**
+ * The folder of one commit, where the hub told which commit its `manifest.json` is of; a branch may move between two
+ * files. The same folder where it did not.
+ */
+export function pinned(baseUrl: string, response: Response): string {
+  const commit = response.headers.get("x-repo-commit");
+  if (!baseUrl.startsWith(`${HUB}/`) || !commit || !/^[0-9a-f]{40}$/.test(commit)) return baseUrl;
+  return baseUrl.replace(/\/resolve\/[^/]+\/$/, `/resolve/${commit}/`);
+}
+
+/**
+ * Fetches from the host of the address alone: no cookies, no referrer, and no redirects, since where one leads is known
+ * only after it was followed. The hub is the exception: it always hands its large files to hosts of its own, which may
+ * only be those.
+ */
+export const fetchFromHost: FetchFile = async (url, init) => {
+  const isHub = url.startsWith(`${HUB}/`);
+  const response = await fetch(url, {
+    ...init,
+    credentials: "same-origin",
+    referrerPolicy: "no-referrer",
+    redirect: isHub ? "follow" : "manual",
+  });
+  if (response.type === "opaqueredirect") throw redirected(url);
+  if (isHub && response.redirected && !isHubs(new URL(response.url))) {
+    await response.body?.cancel();
+    throw redirected(url);
+  }
+  return response;
+};
+
+function isHubs({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" && HUB_HOSTS.some((host) => hostname === host || hostname.endsWith(`.${host}`));
+}
+
+function redirected(url: string): ForeignHostError {
+  return new ForeignHostError(
+    `${new URL(url).host} sends this page elsewhere for ${new URL(url).pathname.split("/").at(-1)}.`,
+    "Give the address that the files really lie at, or download them and drop their folder on the page.",
+  );
+}
+
+function isLocal({ hostname }: URL): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
+}
