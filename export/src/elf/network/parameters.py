@@ -1,8 +1,12 @@
 """Which parameters a configuration asks for, by official name and shape (spec section 2)."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
 from elf.config import ElfConfig, T5Config
 from elf.errors import CheckpointMismatchError
-from elf.network.trained_model import FlatParams
+from elf.network.lazy_weights import shapes_of
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -70,19 +74,26 @@ def encoder_parameter_shapes(config: T5Config) -> Shapes:
     return shapes
 
 
-def check_parameters(params: FlatParams, shapes: Shapes, whose: str) -> None:
+def check_parameters(
+    params: Mapping[str, np.ndarray],
+    shapes: Shapes,
+    whose: str,
+    action: str = "Give the config.json that belongs to these weights; it must come from the same training run.",
+) -> None:
     """Raises CheckpointMismatchError naming the first parameter that is missing, unknown or of another shape.
 
-    `whose` starts the message: "the ELF network", "the encoder".
+    `whose` starts the message: "the ELF network", "the encoder". No weight that lies in a file is read.
     """
-    action = "Give the config.json that belongs to these weights; it must come from the same training run."
+    found = shapes_of(params)
     for name, shape in shapes.items():
-        if name not in params:
+        if name not in found:
             raise CheckpointMismatchError(f"{whose} needs {name} of shape {shape}, which the checkpoint lacks", action)
-        found = tuple(params[name].shape)
-        if found != shape:
-            raise CheckpointMismatchError(f"{whose} needs {name} of shape {shape}, the checkpoint has {found}", action)
-    for name in params:
+        if found[name] != shape:
+            raise CheckpointMismatchError(
+                f"{whose} needs {name} of shape {shape}, the checkpoint has {found[name]}", action
+            )
+    for name in found:
         if name not in shapes:
-            found = tuple(params[name].shape)
-            raise CheckpointMismatchError(f"the checkpoint has {name} of shape {found}, unknown to {whose}", action)
+            raise CheckpointMismatchError(
+                f"the checkpoint has {name} of shape {found[name]}, unknown to {whose}", action
+            )

@@ -1,0 +1,126 @@
+"""Pickles of NumPy arrays in dicts, as the Flax T5 encoder is published: containers and arrays, nothing else.
+
+Arrays of JAX and Flax's FrozenDict are such arrays and dicts in a wrapping, and are unwrapped.
+"""
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from elf.checkpoints.restricted_unpickler import Allowed, StandIn, unpickle
+from elf.checkpoints.stored import Tree, plain_tree
+
+NUMBERS = {f"{kind}{size}": np.dtype(f"{kind}{size}") for kind in "iuf" for size in (2, 4, 8)} | {
+    "i1": np.dtype("i1"),
+    "u1": np.dtype("u1"),
+    "b1": np.dtype("b1"),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+}
+"""What a pickle may call a type: integers, floats, booleans; no objects and no records."""
+
+
+class PickledType:
+    """Stands in for numpy.dtype."""
+
+    def __init__(self, code: Any, align: bool = False, copy: bool = True):
+        if code not in NUMBERS:
+            raise ValueError(f"it has an array of {code!r}")
+        self.dtype = NUMBERS[code]
+
+    def __setstate__(self, state: Any) -> None:
+        if state[1] not in ("<", "|"):
+            raise ValueError(f"it has an array in byte order {state[1]!r}")
+
+
+class PickledArray:
+    """Stands in for an array; a StoredTensor, though it is read with its file. It gets its numbers last."""
+
+    array: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    def read(self) -> np.ndarray:
+        return self.array
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, kind, fortran, data = state
+        self.array = _array(data, kind, shape, "F" if fortran else "C")
+
+
+def _array(data: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray:
+    if not isinstance(kind, PickledType) or not isinstance(data, bytes | bytearray):
+        raise ValueError("it has an array of something else than numbers")
+    if order not in ("C", "F"):
+        raise ValueError(f"it has an array laid out as {order!r}")
+    sizes = tuple(shape)
+    if not all(isinstance(size, int) and size >= 0 for size in sizes):
+        raise ValueError(f"it has an array of shape {shape!r}")
+    return np.frombuffer(data, kind.dtype).reshape(sizes, order=order)
+
+
+def _reconstruct(subtype: Any, shape: Any, kind: Any) -> PickledArray:
+    return PickledArray()
+
+
+def _from_buffer(data: Any, kind: Any, shape: Any, order: Any, axis_order: Any = None) -> PickledArray:
+    if axis_order is not None:
+        raise ValueError("it has an array with its axes in an order of their own")
+    found = PickledArray()
+    found.array = _array(data, kind, shape, order)
+    return found
+
+
+def _scalar(kind: Any, data: Any) -> Any:
+    return _array(data, kind, ()).item()
+
+
+def _encode(text: Any, encoding: Any) -> bytes:
+    """How protocol 2 writes bytes."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise ValueError("it has bytes in another encoding than latin1")
+    return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    """How protocol 2 writes bytes where there are none."""
+    return b""
+
+
+def _jax_array(function: Any, arguments: Any, state: Any, aval_state: Any) -> Any:
+    """An array of JAX is pickled as the NumPy array of the same numbers."""
+    if not isinstance(function, StandIn) or function[0] is not _reconstruct:
+        raise ValueError("it has an array of JAX made in an unknown way")
+    array = PickledArray()
+    array.__setstate__(state)
+    return array
+
+
+ALLOWED: Allowed = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("flax.core.frozen_dict", "FrozenDict"): dict,
+    ("numpy", "dtype"): PickledType,
+    ("numpy", "ndarray"): "numpy.ndarray",
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _no_bytes,
+    ("jax._src.array", "_reconstruct_array"): _jax_array,
+    ("ml_dtypes", "bfloat16"): "bfloat16",
+    # NumPy 1 and 2 call the same functions by other names.
+    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy.core.multiarray", "scalar"): _scalar,
+    ("numpy.core.numeric", "_frombuffer"): _from_buffer,
+    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+    ("numpy._core.multiarray", "scalar"): _scalar,
+    ("numpy._core.numeric", "_frombuffer"): _from_buffer,
+}
+
+
+def read_numpy_pickle(path: Path) -> Tree:
+    """The tree of a pickle, its arrays read with it. Raises ValueError for anything but containers and numbers."""
+    with path.open("rb") as file:
+        found = unpickle(file, ALLOWED)
+    return plain_tree(found)

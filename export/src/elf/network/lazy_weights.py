@@ -1,0 +1,53 @@
+"""Weights that lie in files and are read one at a time: a model of gigabytes is gone through without being held."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from elf.errors import CheckpointError
+
+
+class StoredTensor(Protocol):
+    """A tensor that knows its shape and can be read, now or later."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def read(self) -> np.ndarray:
+        """Its values, of any float type and memory layout. May raise OSError or ValueError."""
+
+
+class LazyWeights(Mapping[str, np.ndarray]):
+    """Name → float32 array, row-major, read anew at every access; `shapes` are known without reading."""
+
+    def __init__(self, tensors: Mapping[str, StoredTensor]):
+        self._tensors = dict(tensors)
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in self._tensors.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Raises CheckpointError for a tensor that cannot be read, or holds what is no finite number."""
+        tensor = self._tensors[name]
+        try:
+            with np.errstate(over="ignore"):  # told below
+                array = np.require(tensor.read(), np.float32, ["C_CONTIGUOUS", "ALIGNED"])
+        except (OSError, ValueError, TypeError) as error:
+            raise CheckpointError(f"{name} cannot be read: {error}", "The file is damaged: copy it again.") from error
+        if not np.isfinite(array).all():
+            raise CheckpointError(
+                f"{name} holds values that are no finite numbers", "The file is damaged, or its training had diverged."
+            )
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+def shapes_of(params: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight; reads none that lies in a file."""
+    if isinstance(params, LazyWeights):
+        return params.shapes
+    return {name: tuple(value.shape) for name, value in params.items()}
