@@ -1,19 +1,28 @@
 import { expose } from "comlink";
 import { describe, expect, it, vi } from "vitest";
-import { CancelledError } from "../flow/errors";
+import { CancelledError, SettingsError } from "../flow/errors";
 import type { SamplerSettings } from "../flow/settings";
-import { DeviceLostError } from "../model/runtime";
+import { GpuMemoryError } from "../model/gpu/errors";
+import { DeviceLostError, OutOfMemoryError } from "../model/runtime";
+import { NoWebGpuError } from "../model/webgpu";
+import { MissingFileError } from "../model/weights";
 import { createEngine } from "./client";
 import { EngineCrashedError, NoModelError } from "./errors";
-import type { EngineApi, LoadedModel, LoadRequest } from "./protocol";
+import type { Backend, LoadedModel, LoadRequest, RunResult, WorkerApi } from "./protocol";
 
 const request = { baseUrl: "models/fake/", backend: "wasm" } as const;
 const settings = {} as SamplerSettings;
+const done: RunResult = { status: "done", text: "", seconds: 1 };
+const never = () => new Promise<never>(() => {});
+const lostGpu = () => Promise.reject(new DeviceLostError("The GPU was lost.", "Load again."));
+
+const model = (backend: Backend) => ({ backend }) as LoadedModel;
 
 /** A worker in this thread: a message channel with `api` at its far end. */
-function fakeWorker(api: Partial<EngineApi>) {
+function fakeWorker(api: Partial<WorkerApi>) {
   const { port1, port2 } = new MessageChannel();
-  expose({ load: async (): Promise<LoadedModel> => ({}) as LoadedModel, ...api }, port1);
+  const load = async ({ backend }: LoadRequest) => model(backend as Backend);
+  expose({ load, hold: async () => false, watch: never, ...api }, port1);
   port2.start();
   const errors = new EventTarget();
   return {
@@ -27,13 +36,11 @@ function fakeWorker(api: Partial<EngineApi>) {
 }
 
 /** A client whose workers, in order, speak to these. */
-function clientOf(...apis: Partial<EngineApi>[]) {
+function clientOf(...apis: Partial<WorkerApi>[]) {
   const workers = apis.map(fakeWorker);
   const startWorker = vi.fn(() => workers[startWorker.mock.calls.length - 1] as unknown as Worker);
-  return { client: createEngine(startWorker), workers, startWorker };
+  return { client: createEngine(startWorker, undefined), workers, startWorker };
 }
-
-const never = () => new Promise<never>(() => {});
 
 describe("createEngine", () => {
   it("starts its worker with the first load and keeps it", async () => {
@@ -68,28 +75,129 @@ describe("createEngine", () => {
     await expect(running).rejects.toThrow(CancelledError);
   });
 
-  it("rejects what was open when the worker crashes, and starts another for the next load", async () => {
-    const { client, workers, startWorker } = clientOf({ generate: never }, {});
+  it("rejects what was open when the worker crashes, and the next run loads again in another", async () => {
+    const load = vi.fn(async (_: LoadRequest) => model("wasm"));
+    const { client, workers } = clientOf({ generate: never }, { load, generate: async () => done });
     await client.load(request, () => {});
+    const told = vi.fn();
+    client.onLost(told);
     const running = client.generate(settings, () => {});
     workers[0]?.crash("out of memory");
     await expect(running).rejects.toThrow(EngineCrashedError);
     await expect(running).rejects.toThrow("out of memory");
     expect(workers[0]?.terminate).toHaveBeenCalled();
-    await expect(client.generate(settings, () => {})).rejects.toThrow(NoModelError);
-    await client.load(request, () => {});
-    expect(startWorker).toHaveBeenCalledTimes(2);
+    expect(told).toHaveBeenCalledOnce();
+    expect(await client.generate(settings, () => {})).toEqual(done);
+    expect(load.mock.calls[0]?.[0]).toEqual({ ...request, baseUrl: "http://localhost/models/fake/" });
     client.terminate();
   });
 
-  it("throws a worker away whose GPU is lost", async () => {
-    const generate = () => Promise.reject(new DeviceLostError("The GPU was lost.", "Load again."));
-    const { client, workers, startWorker } = clientOf({ generate }, {});
+  it("hears of a worker that closes itself, by the lock that it held", async () => {
+    const worker = fakeWorker({ hold: async () => true });
+    let free: () => void = () => {};
+    const asked = vi.fn((_name: string, _options: LockOptions, granted: () => void) => {
+      return new Promise<void>((resolve) => {
+        free = () => resolve(granted());
+      });
+    });
+    const locks = { request: asked } as unknown as LockManager;
+    const client = createEngine(() => worker as unknown as Worker, locks);
     await client.load(request, () => {});
-    await expect(client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    await vi.waitFor(() => expect(asked).toHaveBeenCalled());
+    const lost = new Promise((resolve) => client.onLost(resolve));
+    free();
+    expect(await lost).toBeInstanceOf(EngineCrashedError);
+    expect(worker.terminate).toHaveBeenCalled();
+  });
+
+  it("hears of a GPU that is lost while nothing runs", async () => {
+    const { client, workers } = clientOf({ watch: lostGpu }, {});
+    const lost = new Promise((resolve) => client.onLost(resolve));
+    await client.load({ ...request, backend: "webgpu" }, () => {});
+    expect(await lost).toBeInstanceOf(DeviceLostError);
     expect(workers[0]?.terminate).toHaveBeenCalled();
+    expect((await client.restore(() => {})).backend).toBe("webgpu");
+    client.terminate();
+  });
+
+  it("gives a GPU up for wasm when it is lost again before a run was finished on it", async () => {
+    const failing = { generate: lostGpu };
+    const onGpu = { ...request, backend: "webgpu" } as const;
+    const { client, workers } = clientOf(failing, { generate: async () => done }, failing, {});
+    await client.load(onGpu, () => {});
+    await expect(client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    expect((await client.restore(() => {})).backend).toBe("webgpu");
+    // A finished run: the GPU is trusted again.
+    await client.generate(settings, () => {});
+    workers[1]?.crash("once more");
+    expect((await client.restore(() => {})).backend).toBe("webgpu");
+    await expect(client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    client.terminate();
+
+    const again = clientOf(failing, failing, {});
+    await again.client.load(onGpu, () => {});
+    for (const backend of ["webgpu", "wasm"]) {
+      await expect(again.client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+      expect((await again.client.restore(() => {})).backend).toBe(backend);
+    }
+    again.client.terminate();
+  });
+
+  it("restores in wasm where the GPU does not come back, but not where the model cannot be had", async () => {
+    const gone = (backend: LoadRequest["backend"]) =>
+      backend === "wasm" ? Promise.resolve(model("wasm")) : Promise.reject(new NoWebGpuError("None.", ""));
+    const load = ({ backend }: LoadRequest) => gone(backend);
+    const { client } = clientOf({ generate: lostGpu }, { load });
+    await client.load({ ...request, backend: "auto" }, () => {});
+    await expect(client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    expect((await client.restore(() => {})).backend).toBe("wasm");
+    client.terminate();
+
+    const missing = vi.fn(() => Promise.reject(new MissingFileError("No weights.", "")));
+    const other = clientOf({ generate: lostGpu }, { load: missing });
+    await other.client.load({ ...request, backend: "auto" }, () => {});
+    await expect(other.client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    await expect(other.client.restore(() => {})).rejects.toThrow(MissingFileError);
+    expect(missing).toHaveBeenCalledOnce();
+    other.client.terminate();
+  });
+
+  it("throws a worker away whose memory or runtime failed, and keeps one that only refused", async () => {
+    const faults = [
+      new SettingsError("steps is 0.", ""),
+      new GpuMemoryError("No room.", ""),
+      new OutOfMemoryError("No memory.", ""),
+    ];
+    const { client, workers } = clientOf({ generate: () => Promise.reject(faults.shift()) }, {});
     await client.load(request, () => {});
-    expect(startWorker).toHaveBeenCalledTimes(2);
+    await expect(client.generate(settings, () => {})).rejects.toThrow(SettingsError);
+    await expect(client.generate(settings, () => {})).rejects.toThrow(GpuMemoryError);
+    expect(workers[0]?.terminate).not.toHaveBeenCalled();
+    await expect(client.generate(settings, () => {})).rejects.toThrow(OutOfMemoryError);
+    expect(workers[0]?.terminate).toHaveBeenCalled();
+    client.terminate();
+  });
+
+  it("lets the frames of a run arrive before it ends by the loss of its GPU", async () => {
+    const order: string[] = [];
+    let lose: (error: Error) => void = () => {};
+    const watch = () =>
+      new Promise<void>((_, reject) => {
+        lose = reject;
+      });
+    const generate: WorkerApi["generate"] = async (_, onEvent) => {
+      lose(new DeviceLostError("The GPU was lost.", ""));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await onEvent({ type: "start", times: [] });
+      throw new DeviceLostError("The GPU was lost.", "");
+    };
+    const { client } = clientOf({ watch, generate }, {});
+    await client.load(request, () => {});
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    client.onLost(() => order.push("lost"));
+    const running = client.generate(settings, ({ type }) => order.push(type));
+    await expect(running).rejects.toThrow(DeviceLostError);
+    expect(order).toEqual(["start", "lost"]);
     client.terminate();
   });
 });

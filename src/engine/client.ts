@@ -1,74 +1,117 @@
-import { proxy, type Remote, wrap } from "comlink";
+import { proxy } from "comlink";
 import { CancelledError } from "../flow/errors";
 import { DeviceLostError } from "../model/runtime";
+import { NoWebGpuError } from "../model/webgpu";
 import { carryErrors } from "./crossing";
-import { EngineCrashedError, NoModelError } from "./errors";
-import type { EngineApi, LoadedModel, LoadProgress, LoadRequest, RunEvent, RunResult } from "./protocol";
+import { costsModel, NoModelError } from "./errors";
+import { Line } from "./line";
+import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "./protocol";
 
-/** The engine as the page holds it. Everything it rejects with is a named error of the worker, of its own class. */
-export interface EngineClient extends EngineApi {
-  /** Ends the worker at once; calls still open reject with `CancelledError`. A later `load` starts a new worker. */
-  terminate(): void;
-}
-
-/** A running worker and the calls that wait for it. */
-interface Line {
-  readonly worker: Worker;
-  /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
-  readonly remote: Remote<EngineApi>;
-  /** Rejects when the worker will never answer again. */
-  readonly broken: Promise<never>;
-  readonly cut: (reason: Error) => void;
-}
+/** A GPU lost this often without a finished run between is left alone. */
+const MOST_LOSSES = 2;
 
 let errorsCarried = false;
 
-/**
- * Makes a client; its worker starts with the first load. A worker that crashed or lost its GPU is thrown away, and the
- * next load starts a fresh one.
- */
-export function createEngine(startWorker: () => Worker = startEngineWorker): EngineClient {
+/** Makes a client; its worker starts with the first load, and another after each that was lost. */
+export function createEngine(
+  startWorker: () => Worker = startEngineWorker,
+  locks: LockManager | undefined = globalThis.navigator?.locks,
+): EngineClient {
   if (!errorsCarried) carryErrors();
   errorsCarried = true;
+  const listeners = new Set<(reason: Error) => void>();
   let line: Line | undefined;
+  /** What was loaded last, and whether it still is. */
+  let last: LoadRequest | undefined;
+  let isLoaded = false;
+  let losses = 0;
 
-  const drop = (dropped: Line, reason: Error) => {
-    if (line === dropped) line = undefined;
-    dropped.cut(reason);
-    dropped.worker.terminate();
-  };
+  function openLine(): Line {
+    const opened = new Line(startWorker(), locks, (reason) => {
+      if (line !== opened) return;
+      line = undefined;
+      if (reason instanceof DeviceLostError) losses++;
+      if (!isLoaded) return;
+      isLoaded = false;
+      for (const listener of listeners) listener(reason);
+    });
+    return opened;
+  }
 
-  const call = async <T>(current: Line, task: (remote: Remote<EngineApi>) => Promise<T>): Promise<T> => {
+  /** A call after which nothing is left of the worker if it failed beyond mending. */
+  async function call<T>(current: Line, task: Parameters<typeof current.call<T>>[0]): Promise<T> {
     try {
-      return await Promise.race([task(current.remote), current.broken]);
+      return await current.call(task);
     } catch (error) {
-      // Nothing in that worker can use the GPU again; a new worker can.
-      if (error instanceof DeviceLostError) drop(current, error);
+      if (costsModel(error)) current.end(error as Error);
       throw error;
     }
-  };
+  }
+
+  async function load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    line ??= openLine();
+    const current = line;
+    isLoaded = false;
+    const model = await call(current, (remote) => remote.load(request, callback(onProgress)));
+    isLoaded = true;
+    current.watchGpu();
+    return model;
+  }
+
+  async function restore(onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    if (!last) throw new NoModelError("There is no model to run yet.", "Load a model first.");
+    const backend = losses < MOST_LOSSES ? last.backend : "wasm";
+    try {
+      return await load({ ...last, backend }, onProgress);
+    } catch (error) {
+      if (backend === "wasm" || !isOfTheGpu(error)) throw error;
+      return load({ ...last, backend: "wasm" }, onProgress);
+    }
+  }
+
+  async function restored(): Promise<Line> {
+    if (!line) await restore(() => {});
+    // Ended again while it was restored.
+    if (!line) throw new CancelledError();
+    return line;
+  }
 
   return {
-    load: async (request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> => {
-      line ??= openLine(startWorker(), drop);
+    load: async (request, onProgress) => {
       // Inside the worker a relative address would mean another place than on the page.
-      const baseUrl = new URL(request.baseUrl, pageAddress()).href;
-      return call(line, (remote) => remote.load({ ...request, baseUrl }, callback(onProgress)));
+      last = { ...request, baseUrl: new URL(request.baseUrl, pageAddress()).href };
+      losses = 0;
+      return load(last, onProgress);
     },
-    generate: async (settings, onEvent: (event: RunEvent) => void): Promise<RunResult> => {
-      if (!line) throw new NoModelError("There is no model to run yet.", "Load a model first.");
-      return call(line, (remote) => remote.generate(settings, callback(onEvent)));
+    generate: async (request, onEvent) => {
+      const result = await call(await restored(), (remote) => remote.generate(request, callback(onEvent)));
+      if (result.status === "done") losses = 0;
+      return result;
     },
     cancel: async () => {
       if (line) await call(line, (remote) => remote.cancel());
     },
     dispose: async () => {
+      last = undefined;
+      isLoaded = false;
       if (line) await call(line, (remote) => remote.dispose());
     },
+    restore,
+    onLost: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     terminate: () => {
-      if (line) drop(line, new CancelledError("The engine was ended.", "Load the model again to go on."));
+      last = undefined;
+      isLoaded = false;
+      line?.end(new CancelledError("The engine was ended.", "Load the model again to go on."));
     },
   };
+}
+
+/** Whether wasm may do what failed: not so where the model itself cannot be had. */
+function isOfTheGpu(error: unknown): boolean {
+  return costsModel(error) || error instanceof NoWebGpuError;
 }
 
 /** A callback for the worker. What it throws is the page's own fault and is reported here, not sent to the worker. */
@@ -90,19 +133,4 @@ function startEngineWorker(): Worker {
 
 function pageAddress(): string {
   return typeof document === "undefined" ? "http://localhost/" : document.baseURI;
-}
-
-function openLine(worker: Worker, drop: (line: Line, reason: Error) => void): Line {
-  let cut: (reason: Error) => void = () => {};
-  const broken = new Promise<never>((_, reject) => {
-    cut = reject;
-  });
-  // A worker that ends between two calls has nobody waiting.
-  broken.catch(() => {});
-  const line: Line = { worker, remote: wrap<EngineApi>(worker), broken, cut };
-  worker.addEventListener("error", (event) => {
-    const what = event.message ? `: ${event.message}` : " or could not be loaded";
-    drop(line, new EngineCrashedError(`The engine crashed${what}.`, "Load the model again, or reload the page."));
-  });
-  return line;
 }

@@ -6,7 +6,7 @@ import { transferHandlers } from "comlink";
 import { CancelledError, ConditionError, ElfError, SettingsError } from "../flow/errors";
 import { GpuMemoryError } from "../model/gpu/errors";
 import { ManifestError, ManifestVersionError } from "../model/manifest";
-import { DeviceLostError, RuntimeError } from "../model/runtime";
+import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
 import { SessionError } from "../model/session";
 import { TokenizerError } from "../model/tokenizer";
 import { NoWebGpuError } from "../model/webgpu";
@@ -33,6 +33,7 @@ const CROSSING = [
   MissingFileError,
   NoModelError,
   NoWebGpuError,
+  OutOfMemoryError,
   RuntimeError,
   SessionError,
   SettingsError,

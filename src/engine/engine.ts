@@ -57,6 +57,11 @@ export class Engine implements EngineApi {
     for (const { abort } of this.#tasks) abort.abort();
   }
 
+  /** Settles only when the GPU of the model loaded now is lost: then it rejects with `DeviceLostError`. */
+  async watch(): Promise<void> {
+    await (this.#model?.lost ?? new Promise<never>(() => {}));
+  }
+
   dispose(): Promise<void> {
     return this.#takeTurn("load", () => this.#giveUpModel());
   }

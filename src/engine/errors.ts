@@ -1,4 +1,6 @@
 import { ElfError } from "../flow/errors";
+import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
+import { SessionError } from "../model/session";
 
 /** The worker ended without an answer. */
 export class EngineCrashedError extends ElfError {
@@ -8,4 +10,12 @@ export class EngineCrashedError extends ElfError {
 /** A run was asked for before a model was loaded. */
 export class NoModelError extends ElfError {
   readonly code = "no-model";
+}
+
+/** Named errors after which nothing in that worker can be relied on: neither its device nor its memory. */
+const COSTLY = [DeviceLostError, EngineCrashedError, OutOfMemoryError, RuntimeError, SessionError];
+
+/** Whether the engine has to be restored after this. What has no name may be anything, an aborted runtime too. */
+export function costsModel(error: unknown): boolean {
+  return !(error instanceof ElfError) || COSTLY.some((Costly) => error instanceof Costly);
 }

@@ -50,3 +50,30 @@ export interface EngineApi {
   /** Ends everything as `cancel` does and frees sessions and weights. The engine can load again afterwards. */
   dispose(): Promise<void>;
 }
+
+/** What the page asks of the worker besides; for `client.ts` only. */
+export interface WorkerApi extends EngineApi {
+  /** Holds the Web Lock of this name for as long as the worker lives. False where the browser has no locks. */
+  hold(lock: string): Promise<boolean>;
+  /** Rejects with `DeviceLostError` when the GPU of the model now loaded is lost; till then it does not answer. */
+  watch(): Promise<void>;
+}
+
+/**
+ * The engine as the page holds it. Everything it rejects with is a named error of the worker, of its own class.
+ *
+ * A lost GPU, memory that ran out, and a worker that crashed cost the engine its model (`costsModel`). Runs under way
+ * reject with the reason and keep their frames, and the next run restores the engine first, unless the page has done so.
+ */
+export interface EngineClient extends EngineApi {
+  /**
+   * Loads again, in a fresh worker, what was loaded last. A GPU that was lost twice without a finished run between, or
+   * that does not come back, is given up for wasm.
+   * @throws {NoModelError} nothing was ever loaded; and whatever `load` throws.
+   */
+  restore(onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
+  /** Calls `listener` when the model is lost, idle or in a run, and before the run rejects. Returns what ends that. */
+  onLost(listener: (reason: Error) => void): () => void;
+  /** Ends the worker at once; calls still open reject with `CancelledError`. A later `load` starts a new worker. */
+  terminate(): void;
+}

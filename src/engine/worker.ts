@@ -12,7 +12,7 @@ import { type RuntimeFiles, startWasm } from "../model/runtime";
 import { findAdapter, startWebGpu } from "../model/webgpu";
 import { carryErrors } from "./crossing";
 import { Engine } from "./engine";
-import type { EngineApi, LoadProgress, RunEvent } from "./protocol";
+import type { LoadProgress, RunEvent, WorkerApi } from "./protocol";
 
 /** The runtime comes from the page's own origin, wherever the page was built to lie. */
 function files(mjs: string, binary: string): RuntimeFiles {
@@ -42,7 +42,22 @@ expose({
     ),
   cancel: () => engine.cancel(),
   dispose: () => engine.dispose(),
-} satisfies EngineApi);
+  hold,
+  watch: () => engine.watch(),
+} satisfies WorkerApi);
+
+/** The browser frees the lock when this worker ends, however it ends. */
+async function hold(lock: string): Promise<boolean> {
+  const locks = navigator.locks as LockManager | undefined;
+  if (!locks) return false;
+  await new Promise<void>((held) => {
+    void locks.request(lock, () => {
+      held();
+      return new Promise<never>(() => {});
+    });
+  });
+  return true;
+}
 
 /**
  * Runs a task that reports to a callback on the page. Answers only when every report has arrived there, because reports

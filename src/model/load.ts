@@ -30,6 +30,8 @@ export interface Model extends ChosenBackend {
   readonly tokenizer: Tokenizer;
   /** The network as the loop on the GPU runs it; undefined on other backends. */
   readonly gpu?: GpuNetwork | undefined;
+  /** Fails with a DeviceLostError when the GPU that it runs on is lost. */
+  readonly lost?: Promise<never> | undefined;
 }
 
 const TOKENIZER = "tokenizer.json";
@@ -78,5 +80,5 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     throw new CancelledError();
   }
   const runtime = runtimes.get(chosen.network);
-  return { manifest, tokenizer, ...chosen, gpu: runtime && GpuNetwork.on(runtime, manifest) };
+  return { manifest, tokenizer, ...chosen, gpu: runtime && GpuNetwork.on(runtime, manifest), lost: runtime?.lost };
 }

@@ -1,6 +1,6 @@
 import type { InferenceSession } from "onnxruntime-web";
 import { describe, expect, it } from "vitest";
-import { DeviceLostError, type OrtModule, Runtime } from "./runtime";
+import { DeviceLostError, type OrtModule, OutOfMemoryError, Runtime } from "./runtime";
 
 const ort = {} as OrtModule;
 const device = {} as GPUDevice;
@@ -60,5 +60,25 @@ describe("Runtime", () => {
     const sound = { device, lost: new Promise<never>(() => {}), release: () => {} };
     const whole = new Runtime("webgpu", ort, { name: "webgpu" }, sound);
     await expect(whole.orLost(Promise.reject(new Error("mapAsync failed")))).rejects.toThrow("mapAsync failed");
+  });
+
+  it.each([
+    "std::bad_alloc",
+    "Aborted(OOM): out of memory",
+    "WebAssembly.Memory(): Array buffer allocation failed",
+  ])("names memory that ran out: %s", async (message) => {
+    const runtime = new Runtime("wasm", ort, { name: "wasm" });
+    const failing = { run: () => Promise.reject(new Error(message)) } as unknown as InferenceSession;
+    await expect(runtime.run(failing, {}, [])).rejects.toThrow(OutOfMemoryError);
+  });
+
+  it("does not believe a run during which the device reported a fault", async () => {
+    const faults = [new Error("out of memory: buffer of 9 GB"), new Error("invalid buffer")];
+    const watched = { device, lost: new Promise<never>(() => {}), release: () => {}, takeFault: () => faults.shift() };
+    const runtime = new Runtime("webgpu", ort, { name: "webgpu" }, watched);
+    const { session } = strictSession();
+    await expect(runtime.run(session, {}, [])).rejects.toThrow(OutOfMemoryError);
+    await expect(runtime.run(session, {}, [])).rejects.toThrow("invalid buffer");
+    await expect(runtime.run(session, {}, [])).resolves.toEqual({});
   });
 });

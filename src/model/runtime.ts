@@ -9,6 +9,11 @@ export class DeviceLostError extends ElfError {
   readonly code = "device-lost";
 }
 
+/** The GPU or the browser had no more memory for the model or its run. */
+export class OutOfMemoryError extends ElfError {
+  readonly code = "out-of-memory";
+}
+
 /** The runtime itself did not start. */
 export class RuntimeError extends ElfError {
   readonly code = "runtime";
@@ -29,6 +34,8 @@ export interface WatchedDevice {
   /** Fails with a DeviceLostError when the device is lost other than by `release`. */
   readonly lost: Promise<never>;
   readonly release: () => void;
+  /** What the device did wrong since it was last asked, though nobody waited for it; undefined where all went well. */
+  readonly takeFault?: () => Error | undefined;
 }
 
 /** How long a failed call waits for the news that the device was lost, which would be its cause. */
@@ -44,8 +51,10 @@ export class Runtime {
   /** Those created here and not yet released. */
   readonly sessions: InferenceSession[] = [];
   #queue: Promise<unknown> = Promise.resolve();
-  readonly #lost: Promise<never>;
-  #release: () => void;
+  /** Fails with a DeviceLostError when the device is lost; never settles otherwise, nor on other backends. */
+  readonly lost: Promise<never>;
+  readonly #release: () => void;
+  readonly #takeFault: () => Error | undefined;
 
   constructor(
     readonly backend: Backend,
@@ -54,10 +63,11 @@ export class Runtime {
     watched?: WatchedDevice,
   ) {
     this.device = watched?.device;
-    this.#lost = watched?.lost ?? new Promise<never>(() => {});
+    this.lost = watched?.lost ?? new Promise<never>(() => {});
     this.#release = watched?.release ?? (() => {});
+    this.#takeFault = watched?.takeFault ?? (() => undefined);
     // Whoever waits for a run learns of the loss; with nobody waiting it is no news.
-    this.#lost.catch(() => {});
+    this.lost.catch(() => {});
   }
 
   /** Creates a session of one graph, whose weights lie in `externalData` under the names the graph knows them by. */
@@ -108,20 +118,45 @@ export class Runtime {
   async orLost<T>(task: Promise<T>): Promise<T> {
     try {
       // A run on a lost device may never answer, so the loss itself must.
-      return await Promise.race([task, this.#lost]);
+      return await Promise.race([task, this.lost]);
     } catch (error) {
       // Or it fails before the loss is told.
       if (this.device)
-        await Promise.race([this.#lost, new Promise((resolve) => setTimeout(resolve, LOSS_MILLISECONDS))]);
+        await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, LOSS_MILLISECONDS))]);
       throw error;
     }
   }
 
+  async #checked<T>(task: () => Promise<T>): Promise<T> {
+    try {
+      const result = await this.orLost(task());
+      const fault = this.#takeFault();
+      if (fault) throw fault;
+      return result;
+    } catch (error) {
+      throw withMemoryNamed(error, this.backend);
+    }
+  }
+
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(() => this.orLost(task()));
+    const result = this.#queue.then(() => this.#checked(task));
     this.#queue = result.catch(() => {});
     return result;
   }
+}
+
+/** The words of the runtime's builds, of Dawn and of JavaScript for memory that ran out. */
+const OUT_OF_MEMORY =
+  /out of memory|out-of-memory|bad_alloc|(memory|array buffer) allocation failed|failed to allocate/i;
+
+function withMemoryNamed(cause: unknown, backend: Backend): unknown {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof ElfError || !OUT_OF_MEMORY.test(message)) return cause;
+  return new OutOfMemoryError(
+    `The ${backend === "webgpu" ? "GPU" : "browser"} has no memory left for this: ${message}`,
+    "Close other pages, or choose a shorter length or a smaller model.",
+    { cause },
+  );
 }
 
 /**

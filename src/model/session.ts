@@ -3,7 +3,7 @@ import { CancelledError, ConditionError, ElfError } from "../flow/errors";
 import type { DenoiseInput, Encoder, Network, Reading, Source } from "../flow/network";
 import { joined } from "../flow/rows";
 import type { Manifest } from "./manifest";
-import { type Backend, DeviceLostError, type Runtime } from "./runtime";
+import type { Backend, Runtime } from "./runtime";
 
 /** A graph that the runtime refuses, or a run that fails. */
 export class SessionError extends ElfError {
@@ -241,7 +241,7 @@ async function named<T>(deed: string, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
   } catch (cause) {
-    if (cause instanceof DeviceLostError) throw cause;
+    if (cause instanceof ElfError) throw cause;
     throw new SessionError(
       `${deed}: ${cause instanceof Error ? cause.message : String(cause)}`,
       "Choose the other backend, or load the model again; if it stays, export the model again.",

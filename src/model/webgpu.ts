@@ -85,6 +85,11 @@ function greatestLimits(limits: GPUSupportedLimits): Record<string, number> {
 
 function watch(device: GPUDevice): WatchedDevice {
   let released = false;
+  let fault: Error | undefined;
+  // Memory that the runtime could not have does not fail its call: it computes nonsense in a buffer that is none.
+  device.addEventListener("uncapturederror", ({ error }) => {
+    fault ??= new Error(error instanceof GPUOutOfMemoryError ? `out of memory: ${error.message}` : error.message);
+  });
   const lost = device.lost.then(({ message }): Promise<never> => {
     // Our own release reports itself as a loss too.
     if (released) return new Promise<never>(() => {});
@@ -99,6 +104,11 @@ function watch(device: GPUDevice): WatchedDevice {
     release: () => {
       released = true;
       device.destroy();
+    },
+    takeFault: () => {
+      const taken = fault;
+      fault = undefined;
+      return taken;
     },
   };
 }

@@ -1,7 +1,8 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
+import { ElfError } from "../../flow/errors";
 import type { Reading } from "../../flow/network";
 import type { Manifest } from "../manifest";
-import { DeviceLostError, type Runtime } from "../runtime";
+import type { Runtime } from "../runtime";
 import { readingsOf, SessionError } from "../session";
 
 /**
@@ -71,7 +72,7 @@ export class GpuNetwork {
     try {
       return await this.runtime.run(session, known, outputs);
     } catch (cause) {
-      if (cause instanceof DeviceLostError) throw cause;
+      if (cause instanceof ElfError) throw cause;
       throw new SessionError(
         `The ${graph} failed on the GPU: ${cause instanceof Error ? cause.message : String(cause)}`,
         "Choose the wasm backend, or load the model again.",

@@ -1,0 +1,74 @@
+import { type Remote, wrap } from "comlink";
+import { DeviceLostError } from "../model/runtime";
+import { EngineCrashedError } from "./errors";
+import type { WorkerApi } from "./protocol";
+
+/** How long the calls of a worker whose GPU is lost may take to end by themselves, with their last frames. */
+const FAREWELL_MILLISECONDS = 1000;
+
+/** A running worker and the calls that wait for it. */
+export class Line {
+  /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
+  readonly #remote: Remote<WorkerApi>;
+  readonly #calls = new Set<Promise<unknown>>();
+  readonly #broken: Promise<never>;
+  #break: (reason: Error) => void = () => {};
+  readonly #ended = new AbortController();
+
+  /** `onEnd` is told once why the worker will never answer again, before the calls that wait for it. */
+  constructor(
+    private readonly worker: Worker,
+    locks: LockManager | undefined,
+    private readonly onEnd: (reason: Error) => void,
+  ) {
+    this.#remote = wrap<WorkerApi>(worker);
+    this.#broken = new Promise<never>((_, reject) => {
+      this.#break = reject;
+    });
+    // A worker that ends between two calls has nobody waiting.
+    this.#broken.catch(() => {});
+    worker.addEventListener("error", ({ message }) => {
+      this.end(crashed(message ? `: ${message}` : " or could not be loaded"));
+    });
+    if (locks) this.#watchLock(locks).catch(() => {});
+  }
+
+  /** Asks the worker for something. Rejects with what it throws, or with the reason of its end. */
+  async call<T>(task: (remote: Remote<WorkerApi>) => Promise<T>): Promise<T> {
+    const answer = task(this.#remote);
+    this.#calls.add(answer);
+    const done = () => this.#calls.delete(answer);
+    answer.then(done, done);
+    return Promise.race([answer, this.#broken]);
+  }
+
+  /** Ends the line when the GPU of the model that is loaded now is lost. */
+  watchGpu(): void {
+    this.#remote.watch().catch(async (error) => {
+      if (!(error instanceof DeviceLostError)) return;
+      const farewell = new Promise((resolve) => setTimeout(resolve, FAREWELL_MILLISECONDS));
+      await Promise.race([Promise.allSettled(this.#calls), farewell]);
+      this.end(error);
+    });
+  }
+
+  /** Ends the worker at once. */
+  end(reason: Error): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
+    this.worker.terminate();
+    this.onEnd(reason);
+    this.#break(reason);
+  }
+
+  /** No event tells of a worker that closed itself or was killed, but a lock that it held falls free. */
+  async #watchLock(locks: LockManager): Promise<void> {
+    const name = `elf-engine ${Math.random().toString(36).slice(2)}`;
+    if (!(await this.#remote.hold(name))) return;
+    await locks.request(name, { signal: this.#ended.signal }, () => this.end(crashed(" without a word")));
+  }
+}
+
+function crashed(how: string): EngineCrashedError {
+  return new EngineCrashedError(`The engine crashed${how}.`, "Load the model again, or reload the page.");
+}
