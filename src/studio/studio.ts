@@ -1,5 +1,5 @@
 import type { StoreApi } from "zustand/vanilla";
-import type { EngineApi } from "../engine/protocol";
+import type { EngineClient } from "../engine/protocol";
 import type { Manifest } from "../model/manifest";
 import type { RecordedRun } from "../model/trace";
 import type { Address } from "./address";
@@ -31,7 +31,7 @@ export interface Studio {
 /** What the studio needs from the world; tests bring their own. */
 export interface World {
   readonly address: Address;
-  readonly engine: EngineApi;
+  readonly engine: EngineClient;
   readonly storage: TextStorage | null;
   readonly archive: RunArchive;
   readonly fetchRecording: (model: string) => Promise<RecordedRun | null>;

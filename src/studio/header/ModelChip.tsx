@@ -7,7 +7,13 @@ import "./ModelChip.css";
 
 const PRECISION = { f32: "32-bit", f16: "16-bit" } as const;
 
-const STATUS_NAMES = { recorded: "not loaded", loading: "loading", ready: "ready", error: "failed to load" } as const;
+const STATUS_NAMES = {
+  recorded: "not loaded",
+  loading: "loading",
+  ready: "ready",
+  error: "failed to load",
+  lost: "lost; loads again with the next run",
+} as const;
 
 /** Which model this is and where it stands; opens its particulars. */
 export function ModelChip() {
@@ -48,7 +54,7 @@ export function ModelChip() {
 }
 
 function shortState({ status, loaded, progress }: ModelStore, recorded: boolean): string {
-  if (status === "error") return "not loaded";
+  if (status === "error" || status === "lost") return "not loaded";
   if (status === "recorded") return recorded ? "recorded" : "not loaded";
   if (loaded) return backendName(loaded.backend);
   const download = progress?.phase === "download" ? progress.download : null;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SettingsError } from "../../flow/errors";
+import { DeviceLostError } from "../../model/runtime";
 import { settled } from "../testing/fakeEngine";
 import { runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";
@@ -95,18 +96,52 @@ describe("generating", () => {
     expect(studio.model.getState().status).toBe("ready");
   });
 
-  it("keeps the frames that came before a fault, says what to do, and loads afresh next time", async () => {
-    const { studio, engine } = await writing(1);
-    engine.fault.generate = { code: "device-lost", message: "The GPU is gone.", action: "Load again." };
+  it("keeps the frames that came before the GPU was lost, restores the engine, and says both", async () => {
+    const { studio, engine, archive } = await writing(2);
+    engine.lose(new DeviceLostError("The GPU is gone.", "Load again."));
+    await settled();
+    expect(studio.generation.getState()).toMatchObject({ phase: "loading", problem: { code: "device-lost" } });
     await engine.go();
     expect(selectedRun(studio.runs.getState())).toMatchObject({ status: "failed" });
-    expect(selectedRun(studio.runs.getState())?.trajectory.frames).toHaveLength(1);
-    expect(studio.generation.getState().problem).toEqual(engine.fault.generate);
-    expect(studio.model.getState()).toMatchObject({ status: "error", loaded: null });
+    expect(archive.kept.get("run-1")?.trajectory.frames).toHaveLength(2);
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: { message: "The GPU is gone." } });
+    expect(studio.generation.getState().problem?.action).toMatch(/kept.*restored: A test/);
+    expect(studio.model.getState().status).toBe("ready");
+    expect(engine).toMatchObject({ loads: 2, restored: 1 });
+
     void studio.generation.getState().start();
     await settled();
-    expect(engine.loads).toBe(2);
+    await engine.go(4);
+    expect(selectedRun(studio.runs.getState())).toMatchObject({ id: "run-2", status: "done" });
     expect(studio.generation.getState().problem).toBeNull();
+  });
+
+  it("restores a model lost between two runs with the next press, as if nothing had happened", async () => {
+    const { studio, engine } = await writing(4);
+    engine.lose(new DeviceLostError("The GPU is gone.", "Load again."));
+    expect(studio.model.getState()).toMatchObject({ status: "lost", loaded: null });
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+    void studio.generation.getState().start();
+    await settled();
+    await engine.go();
+    expect(engine.restored).toBe(1);
+    expect(studio.generation.getState()).toMatchObject({ phase: "running", problem: null });
+  });
+
+  it("says what to do where the engine cannot be restored, and loads afresh with the next press", async () => {
+    const { studio, engine } = await writing(1);
+    engine.fault.load = { code: "unreachable", message: "No connection.", action: "Check it." };
+    engine.lose(new DeviceLostError("The GPU is gone.", "Load again."));
+    await settled();
+    expect(studio.generation.getState()).toMatchObject({
+      phase: "idle",
+      problem: { code: "unreachable", message: "The GPU is gone. No connection.", action: "Check it." },
+    });
+    expect(studio.model.getState().status).toBe("error");
+    engine.fault = {};
+    void studio.generation.getState().start();
+    await settled();
+    expect(engine).toMatchObject({ loads: 3, restored: 1 });
   });
 
   it("keeps the model when only the settings were at fault", async () => {

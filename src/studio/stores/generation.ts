@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { EngineApi, LoadedModel, LoadRequest } from "../../engine/protocol";
+import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "../../engine/protocol";
 import type { SamplerSettings } from "../../flow/settings";
 import type { Run } from "../run/run";
 import { createFrameBuffer } from "./frameBuffer";
@@ -28,7 +28,7 @@ export interface GenerationStore {
 }
 
 export interface GenerationParts {
-  readonly engine: EngineApi;
+  readonly engine: EngineClient;
   readonly request: LoadRequest;
   readonly settings: StoreApi<SettingsStore>;
   readonly model: StoreApi<ModelStore>;
@@ -40,9 +40,6 @@ export interface GenerationParts {
   readonly onEnded: (run: Run) => void;
 }
 
-/** Faults after which the engine still holds its model. */
-const HARMLESS = new Set(["settings"]);
-
 /** Frames travel on another line than the result, so the last may come after it. Milliseconds to wait for them. */
 const LATE_FRAMES = 5000;
 
@@ -52,16 +49,36 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
   return createStore<GenerationStore>()((set, get) => {
     /** Counts the presses of Generate: only the newest says what goes on. */
     let presses = 0;
+    engine.onLost(() => model.getState().giveUp("lost"));
 
     async function load(): Promise<LoadedModel> {
-      const { loaded, begin, report, finish } = model.getState();
+      const { loaded, status, begin, report, finish, giveUp } = model.getState();
       if (loaded) return loaded;
       set({ phase: "loading" });
       begin();
-      const fresh = await engine.load(request, (progress) => report(progress, now() / 1000));
-      finish(fresh);
-      settings.getState().learn(fresh.manifest.defaults, fresh.manifest.architecture.maxLength);
-      return fresh;
+      const onProgress = (progress: LoadProgress) => report(progress, now() / 1000);
+      try {
+        const fresh = await (status === "lost" ? engine.restore(onProgress) : engine.load(request, onProgress));
+        finish(fresh);
+        settings.getState().learn(fresh.manifest.defaults, fresh.manifest.architecture.maxLength);
+        return fresh;
+      } catch (error) {
+        giveUp(isCancellation(error) ? "recorded" : "error");
+        throw error;
+      }
+    }
+
+    /** After a fault that cost the engine its model: has it again, and says so beside what happened. */
+    async function restore(fault: Problem): Promise<void> {
+      set({ problem: { ...fault, action: "What was written is kept. The engine is being restored." } });
+      try {
+        const { backendReason } = await load();
+        const action = `What was written is kept, and the engine was restored: ${backendReason} Generate again.`;
+        set({ problem: { ...fault, action } });
+      } catch (error) {
+        if (isCancellation(error)) set({ problem: fault });
+        else set({ problem: { ...problemOf(error), message: `${fault.message} ${problemOf(error).message}` } });
+      }
     }
 
     async function write(loaded: LoadedModel, wanted: SamplerSettings, isNewest: () => boolean): Promise<void> {
@@ -115,10 +132,11 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           // Cancelled between the two: the engine was idle and could not hear it.
           if (!get().cancelling) await write(loaded, settings.getState().take(), isNewest);
         } catch (error) {
-          const cancelled = isCancellation(error);
-          if (!cancelled) set({ problem: problemOf(error) });
-          const kept = model.getState().loaded !== null && (cancelled || HARMLESS.has(problemOf(error).code));
-          if (!kept) model.getState().giveUp(cancelled ? "recorded" : "error");
+          if (!isCancellation(error)) {
+            const problem = problemOf(error);
+            set({ problem });
+            if (isNewest() && model.getState().status === "lost") await restore(problem);
+          }
         } finally {
           if (isNewest()) set({ phase: "idle", cancelling: false, runId: null });
         }

@@ -3,8 +3,11 @@ import type { LoadedModel, LoadProgress } from "../../engine/protocol";
 import type { Manifest } from "../../model/manifest";
 import { beginDownload, type Download, trackDownload } from "./download";
 
-/** Where the model stands: only its recording is here, it is coming, it can write, or it could not be had. */
-export type ModelStatus = "recorded" | "loading" | "ready" | "error";
+/**
+ * Where the model stands: only its recording is here, it is coming, it can write, it could not be had, or the engine has
+ * lost it and can have it again.
+ */
+export type ModelStatus = "recorded" | "loading" | "ready" | "error" | "lost";
 
 export interface ModelStore {
   /** Name in the page's address and in the folder `models/`. */
@@ -20,7 +23,7 @@ export interface ModelStore {
   report(progress: LoadProgress, nowSeconds: number): void;
   finish(loaded: LoadedModel): void;
   /** A load was cancelled, or the engine has lost the model. */
-  giveUp(status: "recorded" | "error"): void;
+  giveUp(status: "recorded" | "error" | "lost"): void;
 }
 
 export interface Progress {

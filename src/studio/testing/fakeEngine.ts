@@ -1,4 +1,4 @@
-import type { EngineApi, LoadedModel, LoadProgress, RunEvent, RunResult } from "../../engine/protocol";
+import type { EngineClient, LoadedModel, LoadProgress, RunEvent, RunResult } from "../../engine/protocol";
 import { CancelledError } from "../../flow/errors";
 import type { SamplerSettings } from "../../flow/settings";
 import type { Manifest } from "../../model/manifest";
@@ -29,13 +29,15 @@ export const MANIFEST = {
 } as unknown as Manifest;
 
 /** An engine that answers when the test says so. */
-export class FakeEngine implements EngineApi {
+export class FakeEngine implements EngineClient {
   loads = 0;
+  restored = 0;
   readonly generated: SamplerSettings[] = [];
   /** Thrown instead of the next answer. */
   fault: { load?: unknown; generate?: unknown } = {};
   #open: { reject: (reason: unknown) => void; end?: (status: RunResult["status"]) => void } | undefined;
   #step: (() => void) | undefined;
+  readonly #listeners: ((reason: Error) => void)[] = [];
 
   load(_request: unknown, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     this.loads++;
@@ -70,6 +72,24 @@ export class FakeEngine implements EngineApi {
   }
 
   async dispose(): Promise<void> {}
+
+  restore(onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    this.restored++;
+    return this.load(undefined, onProgress);
+  }
+
+  onLost(listener: (reason: Error) => void): () => void {
+    this.#listeners.push(listener);
+    return () => {};
+  }
+
+  terminate(): void {}
+
+  /** Loses the model, as an engine does whose GPU is gone; a run under way fails with `reason`. */
+  lose(reason: Error): void {
+    for (const listener of this.#listeners) listener(reason);
+    this.#open?.reject(reason);
+  }
 
   /** Lets the load finish, or the run go one frame on, and waits until the page has heard of it. */
   async go(frames = 1): Promise<void> {
