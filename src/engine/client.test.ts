@@ -62,7 +62,7 @@ describe("createEngine", () => {
 
   it("names the want of a model before anything is loaded", async () => {
     const { client } = clientOf({});
-    await expect(client.generate(settings, () => {})).rejects.toThrow(NoModelError);
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(NoModelError);
     await client.cancel();
     await client.dispose();
   });
@@ -70,7 +70,7 @@ describe("createEngine", () => {
   it("rejects what is open when it is ended", async () => {
     const { client } = clientOf({ generate: never });
     await client.load(request, () => {});
-    const running = client.generate(settings, () => {});
+    const running = client.generate({ settings }, () => {});
     client.terminate();
     await expect(running).rejects.toThrow(CancelledError);
   });
@@ -81,13 +81,13 @@ describe("createEngine", () => {
     await client.load(request, () => {});
     const told = vi.fn();
     client.onLost(told);
-    const running = client.generate(settings, () => {});
+    const running = client.generate({ settings }, () => {});
     workers[0]?.crash("out of memory");
     await expect(running).rejects.toThrow(EngineCrashedError);
     await expect(running).rejects.toThrow("out of memory");
     expect(workers[0]?.terminate).toHaveBeenCalled();
     expect(told).toHaveBeenCalledOnce();
-    expect(await client.generate(settings, () => {})).toEqual(done);
+    expect(await client.generate({ settings }, () => {})).toEqual(done);
     expect(load.mock.calls[0]?.[0]).toEqual({ ...request, baseUrl: "http://localhost/models/fake/" });
     client.terminate();
   });
@@ -125,19 +125,19 @@ describe("createEngine", () => {
     const onGpu = { ...request, backend: "webgpu" } as const;
     const { client, workers } = clientOf(failing, { generate: async () => done }, failing, {});
     await client.load(onGpu, () => {});
-    await expect(client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
     expect((await client.restore(() => {})).backend).toBe("webgpu");
     // A finished run: the GPU is trusted again.
-    await client.generate(settings, () => {});
+    await client.generate({ settings }, () => {});
     workers[1]?.crash("once more");
     expect((await client.restore(() => {})).backend).toBe("webgpu");
-    await expect(client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
     client.terminate();
 
     const again = clientOf(failing, failing, {});
     await again.client.load(onGpu, () => {});
     for (const backend of ["webgpu", "wasm"]) {
-      await expect(again.client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+      await expect(again.client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
       expect((await again.client.restore(() => {})).backend).toBe(backend);
     }
     again.client.terminate();
@@ -149,14 +149,14 @@ describe("createEngine", () => {
     const load = ({ backend }: LoadRequest) => gone(backend);
     const { client } = clientOf({ generate: lostGpu }, { load });
     await client.load({ ...request, backend: "auto" }, () => {});
-    await expect(client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
     expect((await client.restore(() => {})).backend).toBe("wasm");
     client.terminate();
 
     const missing = vi.fn(() => Promise.reject(new MissingFileError("No weights.", "")));
     const other = clientOf({ generate: lostGpu }, { load: missing });
     await other.client.load({ ...request, backend: "auto" }, () => {});
-    await expect(other.client.generate(settings, () => {})).rejects.toThrow(DeviceLostError);
+    await expect(other.client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
     await expect(other.client.restore(() => {})).rejects.toThrow(MissingFileError);
     expect(missing).toHaveBeenCalledOnce();
     other.client.terminate();
@@ -170,10 +170,10 @@ describe("createEngine", () => {
     ];
     const { client, workers } = clientOf({ generate: () => Promise.reject(faults.shift()) }, {});
     await client.load(request, () => {});
-    await expect(client.generate(settings, () => {})).rejects.toThrow(SettingsError);
-    await expect(client.generate(settings, () => {})).rejects.toThrow(GpuMemoryError);
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(SettingsError);
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(GpuMemoryError);
     expect(workers[0]?.terminate).not.toHaveBeenCalled();
-    await expect(client.generate(settings, () => {})).rejects.toThrow(OutOfMemoryError);
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(OutOfMemoryError);
     expect(workers[0]?.terminate).toHaveBeenCalled();
     client.terminate();
   });
@@ -188,14 +188,14 @@ describe("createEngine", () => {
     const generate: WorkerApi["generate"] = async (_, onEvent) => {
       lose(new DeviceLostError("The GPU was lost.", ""));
       await new Promise((resolve) => setTimeout(resolve, 20));
-      await onEvent({ type: "start", times: [] });
+      await onEvent({ type: "start", times: [], first: 0 });
       throw new DeviceLostError("The GPU was lost.", "");
     };
     const { client } = clientOf({ watch, generate }, {});
     await client.load(request, () => {});
     await new Promise((resolve) => setTimeout(resolve, 5));
     client.onLost(() => order.push("lost"));
-    const running = client.generate(settings, ({ type }) => order.push(type));
+    const running = client.generate({ settings }, ({ type }) => order.push(type));
     await expect(running).rejects.toThrow(DeviceLostError);
     expect(order).toEqual(["start", "lost"]);
     client.terminate();

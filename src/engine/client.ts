@@ -88,6 +88,7 @@ export function createEngine(
       if (result.status === "done") losses = 0;
       return result;
     },
+    tokenize: async (text) => call(await restored(), (remote) => remote.tokenize(text)),
     cancel: async () => {
       if (line) await call(line, (remote) => remote.cancel());
     },

@@ -53,7 +53,7 @@ describe("Engine", () => {
   it("streams the times first, then every frame, and ends with the text cut at its end", async () => {
     const engine = await loaded();
     const events: RunEvent[] = [];
-    const result = await engine.generate(settings, (event) => events.push(event));
+    const result = await engine.generate({ settings }, (event) => events.push(event));
     expect(events[0]).toMatchObject({ type: "start" });
     expect(events[0]?.type === "start" && events[0].times).toHaveLength(7);
     const steps = events.slice(1).map((event) => event.type === "frame" && event.frame.step);
@@ -64,23 +64,25 @@ describe("Engine", () => {
   it("keeps the frames of a run that is cancelled from outside, between two passes", async () => {
     const engine = await loaded();
     const events: RunEvent[] = [];
-    const running = engine.generate({ ...settings, steps: 1000 }, (event) => events.push(event));
+    const running = engine.generate({ settings: { ...settings, steps: 1000 } }, (event) => events.push(event));
     // A message of the page arrives as a task of its own: it has to find a gap.
     setTimeout(() => void engine.cancel(), 20);
     const result = await running;
     expect(result).toMatchObject({ status: "cancelled", text: "5 6" });
     expect(events.length).toBeGreaterThan(1);
     expect(events.length).toBeLessThan(1000);
-    expect(await engine.generate(settings, () => {})).toMatchObject({ status: "done" });
+    expect(await engine.generate({ settings }, () => {})).toMatchObject({ status: "done" });
   });
 
   it("ends a run when the next is asked for, keeps its frames, and never mixes the two", async () => {
     const engine = await loaded();
     const told: string[] = [];
-    const first = engine.generate({ ...settings, steps: 1000 }, ({ type }) => told.push(`first ${type}`));
+    const first = engine.generate({ settings: { ...settings, steps: 1000 } }, ({ type }) => told.push(`first ${type}`));
     while (told.length < 3) await pause();
-    const second = engine.generate({ ...settings, steps: 1000 }, ({ type }) => told.push(`second ${type}`));
-    const third = engine.generate(settings, ({ type }) => told.push(`third ${type}`));
+    const second = engine.generate({ settings: { ...settings, steps: 1000 } }, ({ type }) =>
+      told.push(`second ${type}`),
+    );
+    const third = engine.generate({ settings }, ({ type }) => told.push(`third ${type}`));
     expect(await first).toMatchObject({ status: "cancelled", text: "5 6" });
     expect(await second).toMatchObject({ status: "cancelled", text: "" });
     expect(await third).toMatchObject({ status: "done", text: "5 6" });
@@ -92,7 +94,7 @@ describe("Engine", () => {
   it("ends a run when another model is asked for, and frees the first model after it", async () => {
     const model = fakeModel();
     const engine = await loaded(model);
-    const running = engine.generate({ ...settings, steps: 1000 }, () => {});
+    const running = engine.generate({ settings: { ...settings, steps: 1000 } }, () => {});
     let inPass = false;
     model.network.denoise = async ({ z }) => {
       inPass = true;
@@ -105,7 +107,7 @@ describe("Engine", () => {
     await engine.load(request, () => {});
     expect(await running).toMatchObject({ status: "cancelled" });
     expect(model.network.dispose).toHaveBeenCalledOnce();
-    expect(await engine.generate(settings, () => {})).toMatchObject({ status: "done" });
+    expect(await engine.generate({ settings }, () => {})).toMatchObject({ status: "done" });
   });
 
   it("ends a load when the next is asked for; a run waits for a load", async () => {
@@ -116,10 +118,10 @@ describe("Engine", () => {
       });
     const engine = new Engine(loader);
     const first = engine.load(request, () => {});
-    const never = engine.generate(settings, () => {});
+    const never = engine.generate({ settings }, () => {});
     const second = engine.load(request, () => {});
     const third = engine.load(request, () => {});
-    const run = engine.generate(settings, () => {});
+    const run = engine.generate({ settings }, () => {});
     await expect(first).rejects.toThrow(CancelledError);
     expect(await never).toMatchObject({ status: "cancelled" });
     await expect(second).rejects.toThrow(CancelledError);
@@ -129,32 +131,32 @@ describe("Engine", () => {
 
   it("cancels what waits as well", async () => {
     const engine = await loaded();
-    const running = [1, 2].map(() => engine.generate({ ...settings, steps: 1000 }, () => {}));
+    const running = [1, 2].map(() => engine.generate({ settings: { ...settings, steps: 1000 } }, () => {}));
     await engine.cancel();
     for (const run of running) expect(await run).toMatchObject({ status: "cancelled" });
   });
 
   it("lets a run go on when what is asked for cannot run", async () => {
     const engine = await loaded();
-    const running = engine.generate(settings, () => {});
-    await expect(engine.generate({ ...settings, steps: 0 }, () => {})).rejects.toThrow(SettingsError);
+    const running = engine.generate({ settings }, () => {});
+    await expect(engine.generate({ settings: { ...settings, steps: 0 } }, () => {})).rejects.toThrow(SettingsError);
     expect(await running).toMatchObject({ status: "done" });
   });
 
   it("refuses settings the model cannot run, and stays usable", async () => {
     const engine = await loaded();
-    await expect(engine.generate({ ...settings, length: 17 }, () => {})).rejects.toThrow(SettingsError);
-    expect(await engine.generate(settings, () => {})).toMatchObject({ status: "done" });
+    await expect(engine.generate({ settings: { ...settings, length: 17 } }, () => {})).rejects.toThrow(SettingsError);
+    expect(await engine.generate({ settings }, () => {})).toMatchObject({ status: "done" });
   });
 
   it("has nothing to run before a load, after a failed one, and after dispose", async () => {
     const failing = new Engine(() => Promise.reject(new CancelledError()));
-    await expect(failing.generate(settings, () => {})).rejects.toThrow(NoModelError);
+    await expect(failing.generate({ settings }, () => {})).rejects.toThrow(NoModelError);
     await expect(failing.load(request, () => {})).rejects.toThrow(CancelledError);
-    await expect(failing.generate(settings, () => {})).rejects.toThrow(NoModelError);
+    await expect(failing.generate({ settings }, () => {})).rejects.toThrow(NoModelError);
     const engine = await loaded();
     await engine.dispose();
-    await expect(engine.generate(settings, () => {})).rejects.toThrow(NoModelError);
+    await expect(engine.generate({ settings }, () => {})).rejects.toThrow(NoModelError);
   });
 
   it("cancels a load through its signal", async () => {
@@ -182,7 +184,7 @@ describe("Engine", () => {
   it("ends a run before it frees the model under it", async () => {
     const model = fakeModel();
     const engine = await loaded(model);
-    const running = engine.generate({ ...settings, steps: 1000 }, () => {});
+    const running = engine.generate({ settings: { ...settings, steps: 1000 } }, () => {});
     await engine.dispose();
     expect(await running).toMatchObject({ status: "cancelled" });
     expect(model.network.dispose).toHaveBeenCalledOnce();

@@ -1,14 +1,11 @@
-import { checkSources } from "../flow/condition";
 import { CancelledError } from "../flow/errors";
-import { type FlowConstants, flow } from "../flow/sampler";
-import { scheduleTimes } from "../flow/schedule";
-import { checkSettings, type SamplerSettings } from "../flow/settings";
-import { cutAtEnd } from "../flow/tokens";
-import { type Frame, readFrame } from "../flow/trajectory";
-import { gpuFlow } from "../model/gpu/loop";
+import type { Source } from "../flow/network";
 import type { LoadOptions, LoadProgress, Model } from "../model/load";
 import { NoModelError } from "./errors";
-import type { EngineApi, LoadedModel, LoadRequest, RunEvent, RunResult } from "./protocol";
+import { planOf } from "./plan";
+import type { EngineApi, LoadedModel, LoadRequest, RunEvent, RunRequest, RunResult } from "./protocol";
+import { writeRun } from "./run";
+import { RunMemory } from "./runMemory";
 
 /** Loads a model; `loadModel` with this worker's platform, or a stand-in in tests. */
 export type Loader = (
@@ -29,6 +26,7 @@ export class Engine implements EngineApi {
   #model: Model | undefined;
   /** The one under way and those that wait for their turn behind it, oldest first. */
   #tasks: readonly Task[] = [];
+  readonly #memory = new RunMemory();
 
   constructor(private readonly loader: Loader) {}
 
@@ -44,13 +42,19 @@ export class Engine implements EngineApi {
     });
   }
 
-  async generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult> {
+  async generate(request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult> {
     // What cannot run is refused at once, so that it does not end the run under way.
-    if (!this.#tasks.some(({ kind }) => kind === "load")) this.#modelFor(settings);
+    if (!this.#tasks.some(({ kind }) => kind === "load")) planOf(this.#loaded(), request);
     return this.#takeTurn("run", async (signal) => {
       if (signal.aborted) return { status: "cancelled", text: "", seconds: 0 };
-      return run(this.#modelFor(settings), settings, onEvent, signal);
+      const model = this.#loaded();
+      const options = { memory: this.#memory, lead: request.lead ?? false, onEvent, signal };
+      return writeRun(model, planOf(model, request), options);
     });
+  }
+
+  async tokenize(text: string): Promise<Source> {
+    return this.#loaded().tokenizer.encode(text);
   }
 
   async cancel(): Promise<void> {
@@ -66,19 +70,15 @@ export class Engine implements EngineApi {
     return this.#takeTurn("load", () => this.#giveUpModel());
   }
 
-  /** The model, if it is there and can run these settings. */
-  #modelFor(settings: SamplerSettings): Model {
-    const model = this.#model;
-    if (!model) throw new NoModelError("There is no model to run yet.", "Load a model first.");
-    const { architecture } = model.manifest;
-    checkSettings(settings, architecture.maxLength);
-    checkSources([], 1, settings.length, architecture);
-    return model;
+  #loaded(): Model {
+    if (!this.#model) throw new NoModelError("There is no model to run yet.", "Load a model first.");
+    return this.#model;
   }
 
   async #giveUpModel(): Promise<void> {
     const model = this.#model;
     this.#model = undefined;
+    this.#memory.clear();
     await model?.network.dispose();
   }
 
@@ -99,59 +99,4 @@ export class Engine implements EngineApi {
     this.#tasks = [...this.#tasks, { kind, abort, settled: result.then(leave, leave) }];
     return result;
   }
-}
-
-/** The frames of a run, each read before the next pass; by the loop on the GPU where the model runs on one. */
-async function* framesOf(
-  { network, gpu }: Model,
-  settings: SamplerSettings,
-  constants: FlowConstants,
-  signal: AbortSignal,
-): AsyncGenerator<Frame, void> {
-  if (gpu) {
-    for await (const state of gpuFlow(gpu, settings, constants, { signal })) yield* await state.read();
-  } else {
-    for await (const state of flow(network, settings, constants, { signal })) {
-      yield await readFrame(network, state, settings.selfCondScale);
-    }
-  }
-}
-
-async function run(
-  model: Model,
-  settings: SamplerSettings,
-  onEvent: (event: RunEvent) => void,
-  signal: AbortSignal,
-): Promise<RunResult> {
-  const start = performance.now();
-  const { manifest, tokenizer } = model;
-  const constants = { ...manifest.latent, ...manifest.schedule };
-  let last: Frame | undefined;
-  let status: RunResult["status"] = "done";
-  onEvent({ type: "start", times: Array.from(scheduleTimes(settings, constants)) });
-  try {
-    for await (const frame of framesOf(model, settings, constants, signal)) {
-      last = frame;
-      onEvent({ type: "frame", frame });
-      // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.
-      await nextTask();
-    }
-  } catch (error) {
-    if (!(error instanceof CancelledError)) throw error;
-    status = "cancelled";
-  }
-  const tokens = last ? cutAtEnd(last.holds.tokens, manifest.tokens.eos) : [];
-  return { status, text: tokenizer.decode(tokens), seconds: (performance.now() - start) / 1000 };
-}
-
-/** Lets the messages in that have arrived. Not by a timer: those nested in each other wait 4 ms each. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

@@ -1,4 +1,5 @@
-import type { SamplerSettings } from "../flow/settings";
+import type { Source } from "../flow/network";
+import type { Recipe } from "../flow/recipe";
 import type { Frame } from "../flow/trajectory";
 import type { LoadProgress } from "../model/load";
 import type { Manifest } from "../model/manifest";
@@ -23,14 +24,28 @@ export interface LoadedModel {
   readonly pieces: readonly string[];
 }
 
-/** What a run reports while it goes. `start` comes once, before the first frame. */
+/**
+ * A run to be written. The engine knows of no other runs than those that a recipe tells of: what it still remembers of
+ * them spares it passes, and what it does not it writes again.
+ */
+export interface RunRequest extends Recipe {
+  /** Whether the frames before the fork are wanted too; without it they are not, for the page has the parent's. */
+  readonly lead?: boolean;
+}
+
+/**
+ * What a run reports while it goes. `start` comes once, before the first frame, with the times of all frames from noise
+ * on and the number of the first that will come. `recall` counts the steps of an earlier run that has to be written again
+ * up to the fork; its frames are not sent.
+ */
 export type RunEvent =
-  | { readonly type: "start"; readonly times: readonly number[] }
+  | { readonly type: "start"; readonly times: readonly number[]; readonly first: number }
+  | { readonly type: "recall"; readonly done: number; readonly total: number }
   | { readonly type: "frame"; readonly frame: Frame };
 
 export interface RunResult {
   readonly status: "done" | "cancelled";
-  /** Final text, cut at the first end-of-sequence token; for a cancelled run, the last frame's. */
+  /** What was written after the prompt, cut at the first end-of-sequence token; of a cancelled run, by its last frame. */
   readonly text: string;
   readonly seconds: number;
 }
@@ -44,7 +59,12 @@ export interface RunResult {
  */
 export interface EngineApi {
   load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
-  generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult>;
+  generate(request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult>;
+  /**
+   * The tokens of a text, at any time after a load.
+   * @throws {NoModelError | TokenizerError} there is no model, or it has no tokenizer.
+   */
+  tokenize(text: string): Promise<Source>;
   /** Ends everything under way or waiting; what was produced stays. Does nothing when idle. */
   cancel(): Promise<void>;
   /** Ends everything as `cancel` does and frees sessions and weights. The engine can load again afterwards. */

@@ -36,10 +36,11 @@ expose({
     delivering(onProgress as Remote<typeof onProgress>, (report: (progress: LoadProgress) => void) =>
       engine.load(request, report),
     ),
-  generate: (settings, onEvent) =>
+  generate: (request, onEvent) =>
     delivering(onEvent as Remote<typeof onEvent>, (report: (event: RunEvent) => void) =>
-      engine.generate(settings, report),
+      engine.generate(request, report),
     ),
+  tokenize: (text) => engine.tokenize(text),
   cancel: () => engine.cancel(),
   dispose: () => engine.dispose(),
   hold,

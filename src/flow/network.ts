@@ -24,7 +24,7 @@ export interface Network {
 /** The network's other half, which reads prompts. Only conditional models have it. */
 export interface Encoder {
   /**
-   * Encodes sources of any lengths as one batch, each seen alone.
+   * Encodes sources of any lengths as one batch, each seen alone. What it gives for a `HIDDEN` token means nothing.
    * @returns the normalised embeddings of each source's own tokens; (length, latentSize) row-major.
    */
   encode(sources: readonly Source[]): Promise<Float32Array[]>;
@@ -32,6 +32,9 @@ export interface Encoder {
 
 /** The token ids of a prompt. */
 export type Source = readonly number[];
+
+/** Stands in a source that is to be encoded for a token that nobody knows: none of the others sees it. */
+export const HIDDEN = -1;
 
 export interface DenoiseInput {
   /** B sequences of L positions one after the other; (B, L, D) row-major. */

@@ -1,11 +1,12 @@
+import type { HeldToken } from "./held";
 import type { Network, Reading } from "./network";
+import type { Recipe } from "./recipe";
 import { rowOf } from "./rows";
 import type { FlowState } from "./sampler";
-import type { SamplerSettings } from "./settings";
 
 /** One moment of one sample of a run. Frame 0 is pure noise at t = 0; frame N is the text at t = 1. */
 export interface Frame {
-  /** 0 … N. */
+  /** 0 … N; of a run that continues another, counted from that one's noise. */
   readonly step: number;
   /** Time of this state. */
   readonly t: number;
@@ -15,9 +16,11 @@ export interface Frame {
   readonly expects: Reading;
 }
 
-/** A run so far, or finished: everything a page needs to play it, and to repeat it. */
-export interface Trajectory {
-  readonly settings: SamplerSettings;
+/**
+ * A run so far, or finished: everything a page needs to play it, and to repeat it. Of a run that continues another the
+ * frames and times before the fork are that one's.
+ */
+export interface Trajectory extends Recipe {
   /** Name of the model that wrote it. */
   readonly model: string;
   /** All N + 1 times, known before the first frame arrives. */
@@ -51,4 +54,36 @@ export async function readFrames(
     const holds = readings[taken++] as Reading;
     return { step, t, holds, expects: step === 0 ? holds : (readings[taken++] as Reading) };
   });
+}
+
+/**
+ * A frame of the text alone: without the `from` positions of the prompt, and no more than the `room` that a model writes
+ * in. A held token is read as itself, whatever the decoder makes of its embedding; its rivals and entropy are the decoder's.
+ */
+export function cutToText(
+  frame: Frame,
+  { from, room, held }: { from: number; room: number; held: readonly HeldToken[] },
+): Frame {
+  const holds = cutReading(frame.holds, from, room, held);
+  return {
+    ...frame,
+    holds,
+    expects: frame.expects === frame.holds ? holds : cutReading(frame.expects, from, room, held),
+  };
+}
+
+function cutReading(reading: Reading, from: number, room: number, held: readonly HeldToken[]): Reading {
+  const length = reading.tokens.length;
+  const cut = <A extends Int32Array | Float32Array>(array: A): A => {
+    const k = array.length / length;
+    return array.slice(from * k, (from + room) * k) as A;
+  };
+  const tokens = cut(reading.tokens);
+  for (const { position, token } of held) tokens[position] = token;
+  return {
+    tokens,
+    entropy: cut(reading.entropy),
+    topTokens: cut(reading.topTokens),
+    topProbabilities: cut(reading.topProbabilities),
+  };
 }

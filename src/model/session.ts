@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { CancelledError, ConditionError, ElfError } from "../flow/errors";
-import type { DenoiseInput, Encoder, Network, Reading, Source } from "../flow/network";
+import { type DenoiseInput, type Encoder, HIDDEN, type Network, type Reading, type Source } from "../flow/network";
 import { joined } from "../flow/rows";
 import type { Manifest } from "./manifest";
 import type { Backend, Runtime } from "./runtime";
@@ -167,8 +167,14 @@ export class OrtNetwork implements Network, Encoder {
     const ids = new BigInt64Array(sources.length * longest);
     const mask = new BigInt64Array(sources.length * longest);
     for (const [row, source] of sources.entries()) {
-      ids.set(source.map(BigInt), row * longest);
-      mask.fill(1n, row * longest, row * longest + source.length);
+      ids.set(
+        source.map((id) => BigInt(id === HIDDEN ? 0 : id)),
+        row * longest,
+      );
+      mask.set(
+        source.map((id) => (id === HIDDEN ? 0n : 1n)),
+        row * longest,
+      );
     }
     const outputs = await this.run("encoder", {
       input_ids: new this.runtime.ort.Tensor("int64", ids, shape),

@@ -22,6 +22,7 @@ describe("createTokenizer", () => {
     const word = pieces.findIndex((piece) => /^▁[a-z]/.test(piece));
     const text = pieces[word]?.slice(1);
     expect(decode([word, word, 1, 0, 0])).toBe(`${text} ${text}`);
+    expect(decode([])).toBe("");
   });
 
   it.each(["", "{}", '{"model":{"type":"Unheard"}}'])("names a file it cannot read: %j", async (broken) => {

@@ -40,8 +40,12 @@ export async function createTokenizer(json: string, vocabularySize: number): Pro
   return {
     pieces,
     encode: (text) => tokenizer.encode(text, { add_special_tokens: false }),
-    decode: (tokens) =>
-      tokenizer.decode([...tokens], { skip_special_tokens: true, clean_up_tokenization_spaces: false }).trim(),
+    decode: (tokens) => {
+      const ids = [...tokens];
+      // The library refuses to read nothing.
+      if (ids.length === 0) return "";
+      return tokenizer.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false }).trim();
+    },
   };
 }
 

@@ -90,11 +90,12 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         whole = resolve;
       });
       try {
-        const { status, text, seconds } = await engine.generate(wanted, (event) => {
+        const { status, text, seconds } = await engine.generate({ settings: wanted }, (event) => {
           if (event.type === "start") {
             times = event.times;
             return;
           }
+          if (event.type === "recall") return;
           if (event.frame.step === 0) {
             runs.getState().add(emptyRun(id, loaded, wanted, times, now()), true);
             if (isNewest()) set({ runId: id });

@@ -1,6 +1,6 @@
-import type { EngineClient, LoadedModel, LoadProgress, RunEvent, RunResult } from "../../engine/protocol";
+import type { EngineClient, LoadedModel, LoadProgress, RunEvent, RunRequest, RunResult } from "../../engine/protocol";
 import { CancelledError } from "../../flow/errors";
-import type { SamplerSettings } from "../../flow/settings";
+import type { Source } from "../../flow/network";
 import type { Manifest } from "../../model/manifest";
 import { frameOf, PIECES, SETTINGS } from "./runs";
 
@@ -32,7 +32,7 @@ export const MANIFEST = {
 export class FakeEngine implements EngineClient {
   loads = 0;
   restored = 0;
-  readonly generated: SamplerSettings[] = [];
+  readonly generated: RunRequest[] = [];
   /** Thrown instead of the next answer. */
   fault: { load?: unknown; generate?: unknown } = {};
   #open: { reject: (reason: unknown) => void; end?: (status: RunResult["status"]) => void } | undefined;
@@ -49,21 +49,31 @@ export class FakeEngine implements EngineClient {
     });
   }
 
-  generate(settings: SamplerSettings, onEvent: (event: RunEvent) => void): Promise<RunResult> {
-    this.generated.push(settings);
+  generate(request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult> {
+    this.generated.push(request);
+    const { settings } = request;
     // The newest run wins.
     this.#open?.end?.("cancelled");
     return new Promise((resolve, reject) => {
       let step = 0;
       const end = (status: RunResult["status"]) => resolve({ status, text: `after ${step - 1}`, seconds: 2 });
       this.#open = { reject, end };
-      onEvent({ type: "start", times: Array.from({ length: settings.steps + 1 }, (_, k) => k / settings.steps) });
+      onEvent({
+        type: "start",
+        times: Array.from({ length: settings.steps + 1 }, (_, k) => k / settings.steps),
+        first: 0,
+      });
       this.#step = () => {
         if (this.fault.generate && step > 0) reject(this.fault.generate);
         else onEvent({ type: "frame", frame: frameOf(step, settings.steps, "▁the", step > 1 ? "▁cat" : "▁sat") });
         if (step++ === settings.steps) end("done");
       };
     });
+  }
+
+  /** One token for each word of the vocabulary of tests. */
+  async tokenize(text: string): Promise<Source> {
+    return text.split(/\s+/).flatMap((word) => (word === "" ? [] : [Math.max(2, PIECES.indexOf(`▁${word}`))]));
   }
 
   async cancel(): Promise<void> {

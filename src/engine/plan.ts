@@ -1,0 +1,43 @@
+import { checkSources } from "../flow/condition";
+import type { Source } from "../flow/network";
+import { checkRecipe, type Path, type Prompt, pathOf, type Recipe, recipeKey, rootOf } from "../flow/recipe";
+import type { Model } from "../model/load";
+import type { Tokenizer } from "../model/tokenizer";
+
+/** A recipe that has been found good for a model, with all that can be said of its run before the first pass. */
+export interface RunPlan {
+  readonly recipe: Recipe;
+  /** To remember the run by. */
+  readonly key: string;
+  /** The tokens of its prompt; none for a model that takes no prompt. */
+  readonly source: Source;
+  readonly path: Path;
+  /** The run it continues. */
+  readonly parent: RunPlan | undefined;
+}
+
+/**
+ * Checks a recipe for a model, prompt and ancestors included.
+ * @throws {SettingsError | ConditionError | TokenizerError}
+ */
+export function planOf({ manifest, tokenizer }: Model, recipe: Recipe): RunPlan {
+  const { architecture, schedule } = manifest;
+  const source = sourceOf(rootOf(recipe).prompt, tokenizer);
+  checkSources(source ? [source] : [], 1, recipe.settings.length, architecture);
+  const tokens = source ?? [];
+  checkRecipe(recipe, tokens.length, { ...architecture, schedule });
+  const plan = (part: Recipe): RunPlan => ({
+    recipe: part,
+    key: recipeKey(part),
+    source: tokens,
+    path: pathOf(part, schedule),
+    parent: part.from && plan(part.from.run),
+  });
+  return plan(recipe);
+}
+
+/** The tokens of a prompt; undefined where there is none. */
+function sourceOf(prompt: Prompt | undefined, tokenizer: Tokenizer): Source | undefined {
+  if (!prompt) return undefined;
+  return "ids" in prompt ? prompt.ids : tokenizer.encode(prompt.text);
+}

@@ -1,0 +1,261 @@
+/** Prompts, forks and held tokens, through the engine, with the tiny models of the fixtures in wasm. */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fetchFromFolder, modelAddress } from "../cli/folder";
+import { ConditionError, SettingsError } from "../flow/errors";
+import type { HeldToken } from "../flow/held";
+import type { Recipe } from "../flow/recipe";
+import type { SamplerSettings } from "../flow/settings";
+import type { Frame } from "../flow/trajectory";
+import { loadModel, type Model } from "../model/load";
+import { startWasm } from "../model/runtime";
+import { TokenizerError } from "../model/tokenizer";
+import { Engine } from "./engine";
+import type { RunEvent, RunRequest } from "./protocol";
+
+async function modelOf(name: string): Promise<Model> {
+  return loadModel({
+    baseUrl: modelAddress(`test/fixtures/${name}`),
+    wanted: "wasm",
+    fetchFile: fetchFromFolder,
+    platform: { startWasm, findAdapter: async () => null, startWebGpu: () => Promise.reject(new Error("no GPU here")) },
+  });
+}
+
+/** An engine that remembers nothing yet, around a model that stays. */
+async function engineWith(model: Model): Promise<Engine> {
+  const engine = new Engine(async () => model);
+  await engine.load({ baseUrl: "", backend: "wasm" }, () => {});
+  return engine;
+}
+
+async function write(engine: Engine, request: RunRequest) {
+  const events: RunEvent[] = [];
+  const result = await engine.generate(request, (event) => events.push(event));
+  const frames: Frame[] = events.flatMap((event) => (event.type === "frame" ? [event.frame] : []));
+  const start = events.find((event) => event.type === "start");
+  if (!start) throw new Error("The run did not start.");
+  const recalled = events.filter(({ type }) => type === "recall").length;
+  return { ...result, times: start.times, first: start.first, frames, recalled };
+}
+
+const lastTokens = ({ frames }: { frames: readonly Frame[] }) => Array.from(frames.at(-1)?.holds.tokens ?? []);
+
+let tiny: Model;
+let conditional: Model;
+beforeAll(async () => {
+  tiny = await modelOf("tiny-model");
+  conditional = await modelOf("tiny-conditional");
+});
+afterAll(async () => {
+  await tiny.network.dispose();
+  await conditional.network.dispose();
+});
+
+const settings: SamplerSettings = {
+  steps: 6,
+  method: "sde",
+  gamma: 1.5,
+  selfCondScale: 3,
+  cfgScale: 1,
+  schedule: "logit_normal",
+  solver: "euler",
+  rng: "original",
+  seed: 7,
+  length: 16,
+};
+
+describe("a fork", () => {
+  it.each<Partial<SamplerSettings>>([
+    {},
+    { method: "ode", schedule: "uniform" },
+    { method: "ode", solver: "multistep", schedule: "quantile" },
+  ])("that changes nothing is its parent, bit for bit, remembered or not: %o", async (way) => {
+    const run: Recipe = { settings: { ...settings, ...way } };
+    const engine = await engineWith(tiny);
+    const parent = await write(engine, run);
+    expect(parent).toMatchObject({ first: 0, recalled: 0 });
+    for (const step of [0, 1, 4, 5]) {
+      const again = { ...run, from: { run, step } };
+      const remembered = await write(engine, again);
+      expect(remembered).toMatchObject({ first: step, recalled: 0, times: parent.times, text: parent.text });
+      expect(remembered.frames).toEqual(parent.frames.slice(step));
+      const forgotten = await write(await engineWith(tiny), again);
+      expect(forgotten.recalled).toBe(step);
+      expect(forgotten.frames).toEqual(parent.frames.slice(step));
+    }
+    const whole = await write(await engineWith(tiny), { ...run, from: { run, step: 4 }, lead: true });
+    expect(whole.first).toBe(0);
+    expect(whole.frames).toEqual(parent.frames);
+  });
+
+  it("leaves what came before alone and what comes after not, and can be forked again", async () => {
+    const run: Recipe = { settings };
+    const engine = await engineWith(tiny);
+    const parent = await write(engine, run);
+    const other: Recipe = { settings: { ...settings, method: "ode", steps: 9 }, from: { run, step: 2 } };
+    const fork = await write(engine, other);
+    expect(fork.frames[0]).toEqual(parent.frames[2]);
+    expect(fork.frames.map(({ step }) => step)).toEqual(fork.frames.map((_, i) => 2 + i));
+    expect(fork.frames.map(({ t }) => t)).toEqual(fork.times.slice(2));
+    expect(lastTokens(fork)).not.toEqual(lastTokens(parent));
+
+    const third: Recipe = { settings: { ...settings, seed: 8 }, from: { run: other, step: 3 } };
+    const remembered = await write(engine, third);
+    const forgotten = await write(await engineWith(tiny), { ...third, lead: true });
+    expect(forgotten.frames.slice(3)).toEqual(remembered.frames);
+    expect(forgotten.frames.slice(0, 2)).toEqual(parent.frames.slice(0, 2));
+    expect(forgotten.frames[2]).toEqual(fork.frames[0]);
+  });
+
+  it("goes on from a run that was stopped", async () => {
+    const run: Recipe = { settings };
+    const parent = await write(await engineWith(tiny), run);
+    const engine = await engineWith(tiny);
+    const stopped = await engine.generate(run, (event) => {
+      if (event.type === "frame" && event.frame.step === 3) void engine.cancel();
+    });
+    expect(stopped.status).toBe("cancelled");
+    const rest = await write(engine, { ...run, from: { run, step: 3 } });
+    expect(rest).toMatchObject({ recalled: 0, text: parent.text });
+    expect(rest.frames).toEqual(parent.frames.slice(3));
+  });
+
+  it("can be cancelled while its parent is written again", async () => {
+    const engine = await engineWith(tiny);
+    const run: Recipe = { settings: { ...settings, steps: 200 } };
+    const events: RunEvent[] = [];
+    const result = await engine.generate({ ...run, from: { run, step: 150 } }, (event) => {
+      events.push(event);
+      if (event.type === "recall" && event.done === 3) void engine.cancel();
+    });
+    expect(result).toMatchObject({ status: "cancelled", text: "" });
+    expect(events.length).toBeLessThan(10);
+  });
+
+  it.each<[string, Recipe, RegExp]>([
+    ["a frame that is not there", { settings, from: { run: { settings }, step: 6 } }, /from step 6/],
+    ["another length", { settings: { ...settings, length: 9 }, from: { run: { settings }, step: 2 } }, /length is 9/],
+  ])("is refused from %s", async (_, recipe, message) => {
+    const engine = await engineWith(tiny);
+    await expect(engine.generate(recipe, () => {})).rejects.toThrow(SettingsError);
+    await expect(engine.generate(recipe, () => {})).rejects.toThrow(message);
+  });
+});
+
+describe("a prompt", () => {
+  interface Reference {
+    runs: { settings: SamplerSettings; batch: number; promptIds: number[][]; written: number[][]; text: string[] }[];
+  }
+  const { runs } = JSON.parse(readFileSync("test/fixtures/tiny-conditional-run.json", "utf8")) as Reference;
+  const alone = runs.filter(({ batch }) => batch === 1);
+
+  it("is written to as JAX writes, and its fork goes on with it", async () => {
+    expect(alone.length).toBeGreaterThan(1);
+    for (const { settings: wanted, promptIds, written, text } of alone) {
+      const engine = await engineWith(conditional);
+      const run: Recipe = { settings: wanted, prompt: { ids: promptIds[0] as number[] } };
+      const parent = await write(engine, run);
+      expect(lastTokens(parent)).toEqual(written[0]);
+      expect(parent.text).toBe(text[0]?.trim());
+      const again = { settings: wanted, from: { run, step: 2 } };
+      expect((await write(engine, again)).frames).toEqual(parent.frames.slice(2));
+      expect((await write(await engineWith(conditional), again)).frames).toEqual(parent.frames.slice(2));
+    }
+  });
+
+  it("may be a text", async () => {
+    const engine = await engineWith(conditional);
+    const text = "garden";
+    const ids = await engine.tokenize(text);
+    expect(ids.length).toBeGreaterThan(0);
+    const wanted = { ...conditional.manifest.defaults, steps: 3 };
+    const byText = await write(engine, { settings: wanted, prompt: { text } });
+    const byIds = await write(engine, { settings: wanted, prompt: { ids } });
+    expect(byText.frames).toEqual(byIds.frames);
+    expect(byText.frames[0]?.holds.tokens).toHaveLength(10);
+  });
+
+  it.each<[string, Recipe["prompt"], RegExp]>([
+    ["none", undefined, /needs a prompt/],
+    ["an empty one", { text: "  " }, /is empty/],
+    ["one that is too long", { ids: [5, 6, 7, 8, 9, 10, 11] }, /has 7 tokens/],
+    ["unknown tokens", { ids: [128] }, /names the token 128/],
+  ])("is refused: %s", async (_, prompt, message) => {
+    const engine = await engineWith(conditional);
+    const request = { settings: { ...conditional.manifest.defaults, cfgScale: 1 }, ...(prompt ? { prompt } : {}) };
+    await expect(engine.generate(request, () => {})).rejects.toThrow(ConditionError);
+    await expect(engine.generate(request, () => {})).rejects.toThrow(message);
+  });
+
+  it("is refused by a model that takes none, and as a text by one without a tokenizer", async () => {
+    const engine = await engineWith(tiny);
+    await expect(engine.generate({ settings, prompt: { ids: [5] } }, () => {})).rejects.toThrow("takes no prompt");
+    const { numberTokenizer } = await import("../model/tokenizer");
+    const mute = await engineWith({ ...conditional, tokenizer: numberTokenizer(128) });
+    await expect(mute.tokenize("garden")).rejects.toThrow(TokenizerError);
+    const request = { settings: conditional.manifest.defaults, prompt: { text: "garden" } };
+    await expect(mute.generate(request, () => {})).rejects.toThrow(TokenizerError);
+  });
+});
+
+describe("held tokens", () => {
+  const held: HeldToken[] = [
+    { position: 2, token: 64 },
+    { position: 9, token: 93 },
+  ];
+
+  it("stand in every frame, and change the rest", async () => {
+    const engine = await engineWith(tiny);
+    const free = await write(engine, { settings });
+    const run = await write(engine, { settings, held });
+    for (const { holds, expects } of run.frames) {
+      for (const { position, token } of held) {
+        expect(holds.tokens[position]).toBe(token);
+        expect(expects.tokens[position]).toBe(token);
+      }
+    }
+    const others = (tokens: number[]) => tokens.filter((_, i) => held.every(({ position }) => position !== i));
+    expect(others(lastTokens(run))).not.toEqual(others(lastTokens(free)));
+  });
+
+  it("hold on in a fork that names them, bit for bit, and let go in one that does not", async () => {
+    const run: Recipe = { settings, held };
+    const engine = await engineWith(tiny);
+    const parent = await write(engine, run);
+    const again: Recipe = { settings, held, from: { run, step: 3 } };
+    expect((await write(engine, again)).frames).toEqual(parent.frames.slice(3));
+    expect((await write(await engineWith(tiny), again)).frames).toEqual(parent.frames.slice(3));
+    const freed = await write(engine, { settings, from: { run, step: 3 } });
+    expect(freed.frames.slice(1)).not.toEqual(parent.frames.slice(4));
+  });
+
+  it("may be taken hold of in the middle, the same with and without what is remembered", async () => {
+    const run: Recipe = { settings };
+    const engine = await engineWith(tiny);
+    const parent = await write(engine, run);
+    const edited: Recipe = { settings, held, from: { run, step: 4 } };
+    const fork = await write(engine, edited);
+    for (const { position, token } of held) expect(fork.frames.at(-1)?.holds.tokens[position]).toBe(token);
+    expect(fork.frames[0]?.holds.entropy).not.toEqual(parent.frames[4]?.holds.entropy);
+    const forgotten = await write(await engineWith(tiny), { ...edited, lead: true });
+    expect(forgotten.frames.slice(0, 4)).toEqual(parent.frames.slice(0, 4));
+    expect(forgotten.frames.slice(4)).toEqual(fork.frames);
+
+    const more: Recipe = { settings, held: [...held, { position: 0, token: 5 }], from: { run: edited, step: 5 } };
+    expect((await write(await engineWith(tiny), more)).frames).toEqual((await write(engine, more)).frames);
+  });
+
+  it("stand after the prompt", async () => {
+    const engine = await engineWith(conditional);
+    const wanted = { ...conditional.manifest.defaults, steps: 3 };
+    const run = await write(engine, {
+      settings: wanted,
+      prompt: { ids: [5, 6, 7] },
+      held: [{ position: 0, token: 26 }],
+    });
+    expect(lastTokens(run)[0]).toBe(26);
+    const behind = { settings: wanted, prompt: { ids: [5, 6, 7] }, held: [{ position: 10, token: 26 }] };
+    await expect(engine.generate(behind, () => {})).rejects.toThrow(ConditionError);
+  });
+});

@@ -1,0 +1,174 @@
+/** Writes what a recipe says: finds the state where it begins, follows the flow from there, and reads every frame. */
+import { type Clamp, type Fixed, makeClamp, replaceTokens } from "../flow/clamp";
+import { type Condition, encodeCondition } from "../flow/condition";
+import { CancelledError } from "../flow/errors";
+import { encodeHeld, newlyHeld } from "../flow/held";
+import { roomOf, rootOf } from "../flow/recipe";
+import type { FlowOptions, FlowState } from "../flow/sampler";
+import { cutAtEnd } from "../flow/tokens";
+import { cutToText, type Frame, readFrame } from "../flow/trajectory";
+import type { Model } from "../model/load";
+import { type Loop, type LoopState, loopOf } from "./loops";
+import { nextTask } from "./nextTask";
+import type { RunPlan } from "./plan";
+import type { RunEvent, RunResult } from "./protocol";
+import type { RememberedRun, RunMemory } from "./runMemory";
+
+export interface WriteOptions {
+  readonly memory: RunMemory;
+  /** Whether the frames before a fork are wanted too. */
+  readonly lead: boolean;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Writes a run. One that is cancelled ends with the frames so far, and does not throw. */
+export async function writeRun(model: Model, plan: RunPlan, options: WriteOptions): Promise<RunResult> {
+  const { lead, onEvent, signal } = options;
+  const start = performance.now();
+  const { manifest, tokenizer } = model;
+  let last: Frame | undefined;
+  let status: RunResult["status"] = "done";
+  try {
+    if (signal.aborted) throw new CancelledError();
+    const writer = new Writer(model, plan.source, options);
+    onEvent({ type: "start", times: plan.path.times, first: lead ? 0 : plan.path.lead });
+    for await (const frame of lead ? writer.wholePath(plan) : writer.ownFrames(plan)) {
+      last = frame;
+      onEvent({ type: "frame", frame });
+      // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.
+      await nextTask();
+    }
+  } catch (error) {
+    if (!(error instanceof CancelledError)) throw error;
+    status = "cancelled";
+  }
+  const tokens = last ? cutAtEnd(last.holds.tokens, manifest.tokens.eos) : [];
+  return { status, text: tokenizer.decode(tokens), seconds: (performance.now() - start) / 1000 };
+}
+
+/** A run that can be followed: all that it holds is encoded. */
+interface OpenRun {
+  readonly plan: RunPlan;
+  readonly remembered: RememberedRun;
+  readonly options: FlowOptions;
+}
+
+class Writer {
+  readonly #loop: Loop;
+  #condition: Promise<Condition | undefined> | undefined;
+
+  constructor(
+    private readonly model: Model,
+    private readonly source: RunPlan["source"],
+    private readonly options: WriteOptions,
+  ) {
+    this.#loop = loopOf(model);
+  }
+
+  /** Every frame from noise on, those of the runs that it continues included. */
+  async *wholePath(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Frame, void> {
+    if (plan.parent) yield* this.wholePath(plan.parent, plan.path.lead);
+    yield* this.ownFrames(plan, until);
+  }
+
+  /** The frames from where the recipe begins to before the frame `until`. */
+  async *ownFrames(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Frame, void> {
+    const { lead, first } = plan.path;
+    if (until <= lead) return;
+    const run = await this.#open(plan);
+    // Noise is what the loop begins with by itself.
+    const start = plan.parent && run.remembered.states.exactBefore(first);
+    if (start) yield await this.#read(plan, start, lead);
+    if (start && until === lead + 1) return;
+    for await (const state of this.#follow(run, start)) {
+      const index = state.step - first + lead;
+      yield this.#frameOf(plan, await state.read(), index);
+      if (index + 1 >= until) return;
+    }
+  }
+
+  /** The state of a run at a frame of its own, bit for bit: remembered, or had again from the nearest one before. */
+  async #stateAt(run: OpenRun, index: number): Promise<FlowState> {
+    const step = run.plan.path.first + index - run.plan.path.lead;
+    const from = run.remembered.states.exactBefore(step);
+    if (from?.step === step) return from;
+    const before = from?.step ?? run.plan.path.first;
+    for await (const state of this.#follow(run, from)) {
+      if (state.step > before)
+        this.options.onEvent({ type: "recall", done: state.step - before, total: step - before });
+      if (state.step === step) return state.download();
+      await nextTask();
+    }
+    throw new RangeError(`The run has no frame ${index}.`);
+  }
+
+  async *#follow({ plan, remembered, options }: OpenRun, from: FlowState | undefined): AsyncGenerator<LoopState, void> {
+    for await (const state of this.#loop.follow(from, plan.recipe.settings, options)) {
+      if (this.#loop.statesAreHere) remembered.add(await state.download());
+      yield state;
+    }
+  }
+
+  async #open(plan: RunPlan): Promise<OpenRun> {
+    const remembered = this.options.memory.recall(plan.key) ?? (await this.#begin(plan));
+    const clamp = this.#clampOf(plan, remembered.fixed);
+    const condition = await this.#conditionOf(plan);
+    return { plan, remembered, options: { condition, clamp, signal: this.options.signal } };
+  }
+
+  /** Encodes what a run holds and, for a fork, finds the state where it begins. */
+  async #begin(plan: RunPlan): Promise<RememberedRun> {
+    const { memory } = this.options;
+    const { network } = this.model;
+    const { source } = this;
+    const held = plan.recipe.held ?? [];
+    if (!plan.parent) return memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
+
+    const parent = await this.#open(plan.parent);
+    const there = await this.#stateAt(parent, plan.path.lead);
+    const fresh = newlyHeld(held, plan.parent.recipe.held ?? []);
+    const around = fresh.length > 0 ? await this.#guessAt(plan.parent, there, plan.path.lead) : [];
+    const added = await encodeHeld(network, fresh, { held, source, around });
+    const places = new Set(held.map(({ position }) => source.length + position));
+    for (const { position } of added) places.delete(position);
+    const kept = parent.remembered.fixed.filter(({ position }) => places.has(position));
+    const run = memory.begin(plan.key, [...kept, ...added]);
+    const here = { ...there, step: plan.path.first };
+    const moved = this.#clampOf(plan, added);
+    run.add(moved ? replaceTokens(here, moved) : here);
+    return run;
+  }
+
+  /** What the model takes the whole text to become, as tokens; of noise, what it reads in it. */
+  async #guessAt(plan: RunPlan, state: FlowState, index: number): Promise<Int32Array> {
+    return (await this.#read(plan, state, index)).expects.tokens;
+  }
+
+  async #read(plan: RunPlan, state: FlowState, index: number): Promise<Frame> {
+    const { selfCondScale } = plan.recipe.settings;
+    return this.#frameOf(plan, await readFrame(this.model.network, { ...state, step: index }, selfCondScale), index);
+  }
+
+  /** Along the path of the run from noise, whichever of its forks it is. */
+  #clampOf({ recipe }: RunPlan, fixed: readonly Fixed[]): Clamp | undefined {
+    if (fixed.length === 0) return undefined;
+    const { latentSize } = this.model.network;
+    return makeClamp(fixed, rootOf(recipe).settings, { noiseScale: this.model.manifest.latent.noiseScale, latentSize });
+  }
+
+  #conditionOf({ recipe }: RunPlan): Promise<Condition | undefined> {
+    const { network } = this.model;
+    const { length } = recipe.settings;
+    const sources = this.source.length > 0 ? [this.source] : [];
+    this.#condition ??= encodeCondition(network, sources, { batch: 1, length, latentSize: network.latentSize });
+    return this.#condition;
+  }
+
+  /** A frame as the page shows it: by its number on the path, and only what is written after the prompt. */
+  #frameOf({ recipe }: RunPlan, frame: Frame, step: number): Frame {
+    const from = this.source.length;
+    const room = roomOf(recipe.settings.length, from, this.model.manifest.architecture);
+    return cutToText({ ...frame, step }, { from, room, held: recipe.held ?? [] });
+  }
+}

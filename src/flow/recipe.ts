@@ -1,0 +1,143 @@
+/**
+ * What decides a run: by the same model the same recipe writes the same text. A run that continues another holds that
+ * one's recipe, so a recipe is the whole chain back to noise, and a run can be had again of which nothing was kept.
+ */
+import { ConditionError, SettingsError } from "./errors";
+import { stepAt } from "./fork";
+import { checkHeld, type HeldToken } from "./held";
+import type { Source } from "./network";
+import { type LogitNormal, scheduleTimes } from "./schedule";
+import { checkSettings, type SamplerSettings } from "./settings";
+
+export interface Recipe {
+  readonly settings: SamplerSettings;
+  /** What it writes to. Only a run from noise has one; a fork has that of the run it comes from. */
+  readonly prompt?: Prompt | undefined;
+  /** Tokens held from where this recipe begins; those of the run it continues are not held on by themselves. */
+  readonly held?: readonly HeldToken[] | undefined;
+  /** Where it begins; at noise unless given. */
+  readonly from?: Branch | undefined;
+}
+
+/** A text, or its tokens, which need no tokenizer. */
+export type Prompt = { readonly text: string } | { readonly ids: Source };
+
+/** A frame of a run, to continue from. */
+export interface Branch {
+  readonly run: Recipe;
+  /** Number of the frame on the run's path from noise, from 0. */
+  readonly step: number;
+}
+
+/** The way of a run from noise to text, through the runs that it continues. */
+export interface Path {
+  /** Times of all its frames, from 0 to 1. */
+  readonly times: readonly number[];
+  /** Number of its own first frame; those before are of the run that it continues. 0 for a run from noise. */
+  readonly lead: number;
+  /** The step of its own schedule that stands at that frame. */
+  readonly first: number;
+}
+
+/** Most runs that may be forked from one another. */
+export const LONGEST_CHAIN = 64;
+
+/** The recipe alone, of something that has more to it. */
+export function recipeOf({ settings, prompt, held, from }: Recipe): Recipe {
+  return {
+    settings,
+    ...(prompt ? { prompt } : {}),
+    ...(held && held.length > 0 ? { held } : {}),
+    ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
+  };
+}
+
+/** The same text for the same recipe, to know a run by. */
+export function recipeKey(recipe: Recipe): string {
+  return JSON.stringify(sorted(recipe));
+}
+
+function sorted({ settings, prompt, held = [], from }: Recipe): unknown {
+  const places = held.map(({ position, token }) => [position, token] as const).sort(([a], [b]) => a - b);
+  const values = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [values, prompt ?? null, places, from ? [sorted(from.run), from.step] : null];
+}
+
+/** The run from noise that a recipe goes back to. */
+export function rootOf(recipe: Recipe): Recipe {
+  return recipe.from ? rootOf(recipe.from.run) : recipe;
+}
+
+/** Where to continue a run from one of its frames: a frame before its own first is that of an ancestor. */
+export function branchAt(run: Recipe, step: number): Branch {
+  return run.from && step < run.from.step ? branchAt(run.from.run, step) : { run: recipeOf(run), step };
+}
+
+/** Settings and steps must have been checked (`checkRecipe`). */
+export function pathOf({ settings, from }: Recipe, constants: LogitNormal): Path {
+  const own = scheduleTimes(settings, constants);
+  if (!from) return { times: Array.from(own), lead: 0, first: 0 };
+  const before = pathOf(from.run, constants);
+  const first = stepAt(own, { step: before.first + from.step - before.lead, t: before.times[from.step] as number });
+  return { times: [...before.times.slice(0, from.step + 1), ...own.slice(first + 1)], lead: from.step, first };
+}
+
+/** What of a model bounds a recipe; as in its manifest. */
+export interface RecipeLimits {
+  readonly maxLength: number;
+  readonly maxInputLength: number;
+  readonly vocabularySize: number;
+  readonly schedule: LogitNormal;
+}
+
+/**
+ * Checks a recipe whose prompt has `sourceLength` tokens, 0 for none; the prompt itself is checked by `checkSources`.
+ * @throws {SettingsError} settings that no run can use, or that a fork cannot change, or a frame that is not there.
+ * @throws {ConditionError} a prompt given to a fork, or tokens that cannot be held.
+ */
+export function checkRecipe(recipe: Recipe, sourceLength: number, limits: RecipeLimits): void {
+  checkChain(recipe);
+  const { settings, held = [], from } = recipe;
+  checkSettings(settings, limits.maxLength, sourceLength > 0);
+  checkHeld(held, roomOf(settings.length, sourceLength, limits), limits.vocabularySize);
+  if (!from) return;
+  if (recipe.prompt) {
+    throw new ConditionError(
+      "A run that continues another has its prompt.",
+      "Start from noise to give another prompt.",
+    );
+  }
+  checkRecipe(from.run, sourceLength, limits);
+  if (settings.length !== from.run.settings.length) {
+    throw new SettingsError(
+      `length is ${settings.length}, but the run to go on with has ${from.run.settings.length} positions.`,
+      "Leave the length as it is.",
+    );
+  }
+  const { times } = pathOf(from.run, limits.schedule);
+  if (!Number.isInteger(from.step) || from.step < 0 || from.step >= times.length - 1) {
+    throw new SettingsError(
+      `A run of ${times.length - 1} steps cannot be continued from step ${String(from.step)}.`,
+      `Choose one from 0 to ${times.length - 2}.`,
+    );
+  }
+}
+
+/** Most tokens written after a prompt of `sourceLength` in a run of `length` positions. */
+export function roomOf(
+  length: number,
+  sourceLength: number,
+  { maxLength, maxInputLength }: Pick<RecipeLimits, "maxLength" | "maxInputLength">,
+): number {
+  return Math.min(length - sourceLength, maxLength - maxInputLength);
+}
+
+function checkChain(recipe: Recipe): void {
+  let links = 0;
+  for (let run: Recipe | undefined = recipe; run; run = run.from?.run) links++;
+  if (links <= LONGEST_CHAIN) return;
+  throw new SettingsError(
+    `This run goes back over ${links} others.`,
+    `Fork from a run of at most ${LONGEST_CHAIN - 1} ancestors.`,
+  );
+}

@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import type { Reading } from "./network";
+import { cutToText } from "./trajectory";
+
+const reading: Reading = {
+  tokens: Int32Array.of(10, 11, 12, 13, 14),
+  entropy: Float32Array.of(0, 1, 2, 3, 4),
+  topTokens: Int32Array.of(10, 90, 11, 91, 12, 92, 13, 93, 14, 94),
+  topProbabilities: Float32Array.of(0.5, 0.1, 0.5, 0.1, 0.6, 0.2, 0.7, 0.3, 0.8, 0.4),
+};
+
+it("cuts a frame to what is written after the prompt, and reads held tokens as themselves", () => {
+  const frame = { step: 0, t: 0, holds: reading, expects: reading };
+  const cut = cutToText(frame, { from: 2, room: 2, held: [{ position: 1, token: 77 }] });
+  expect(cut.holds).toEqual({
+    tokens: Int32Array.of(12, 77),
+    entropy: Float32Array.of(2, 3),
+    topTokens: Int32Array.of(12, 92, 13, 93),
+    topProbabilities: Float32Array.of(0.6, 0.2, 0.7, 0.3),
+  });
+  expect(cut.expects).toBe(cut.holds);
+  expect(Array.from(reading.tokens)).toEqual([10, 11, 12, 13, 14]);
+});
