@@ -1,4 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { checkSettings, type SamplerSettings } from "../../flow/settings";
+import { isPreset, presetsFor } from "../controls/presets";
 import { SETTINGS } from "../testing/runs";
 import { MapStorage } from "../testing/studio";
 import { createSettings } from "./settings";
@@ -100,6 +102,47 @@ describe("the model's defaults", () => {
     expect(settings.getState().values).toMatchObject({ steps: 64, method: "ode", seed, length });
     expect(settings.getState().refusals).toEqual({});
   });
+});
+
+describe("method and solver", () => {
+  const defaults: SamplerSettings = { ...SETTINGS, method: "ode", solver: "multistep" };
+
+  it("go together: the SDE has Euler's steps, and the ODE those of the model's maker", () => {
+    const settings = make();
+    settings.getState().learn(defaults, 16);
+    expect(settings.getState().values).toMatchObject({ method: "ode", solver: "multistep" });
+    settings.getState().set({ method: "sde" });
+    checkSettings(settings.getState().values, 16);
+    expect(settings.getState().values.solver).toBe("euler");
+    settings.getState().set({ method: "ode" });
+    expect(settings.getState().values.solver).toBe("multistep");
+  });
+
+  it("go together in presets, too", () => {
+    const settings = make();
+    settings.getState().learn(defaults, 16);
+    for (const preset of presetsFor(defaults)) {
+      settings.getState().apply(preset.settings);
+      checkSettings(settings.getState().values, 16);
+      expect(isPreset(preset, settings.getState().values)).toBe(true);
+    }
+  });
+
+  it("kept from an earlier visit are mended", () => {
+    const values = { ...SETTINGS, method: "sde", solver: "multistep" };
+    storage.setItem("elf.settings.test", JSON.stringify({ values, chosen: true, seedLocked: false }));
+    checkSettings(make().getState().values, 16);
+  });
+});
+
+it("adopts a run's settings whole, seed included, for the next run", () => {
+  const settings = make();
+  settings.getState().learn(SETTINGS, 16);
+  settings.getState().take();
+  settings.getState().enter("steps", "0");
+  settings.getState().adopt({ ...SETTINGS, steps: 5, seed: 99, length: 20 });
+  expect(settings.getState().refusals).toEqual({});
+  expect(settings.getState().take()).toEqual({ ...SETTINGS, steps: 5, seed: 99, length: 16 });
 });
 
 describe("across visits", () => {

@@ -5,7 +5,7 @@ import { settingsSchema } from "../../model/manifest";
 import { keep, readKept, type TextStorage } from "./persisted";
 
 /** The settings that are numbers. */
-export type NumberSetting = "steps" | "gamma" | "selfCondScale" | "seed" | "length";
+export type NumberSetting = "steps" | "gamma" | "selfCondScale" | "cfgScale" | "seed" | "length";
 
 /** Something typed that is no usable number, kept as typed until it is put right. */
 export interface Refusal {
@@ -27,6 +27,7 @@ export interface SettingsStore {
   /** Whether a run has begun with this seed. */
   readonly seedUsed: boolean;
 
+  /** A solver goes with its method: one that the new method does not have gives way, and the model's own comes back. */
   set(change: Partial<Omit<SamplerSettings, NumberSetting>>): void;
   /** Takes a number as typed or slid. What no run can use is refused and `values` stays as it was. */
   enter(name: NumberSetting, typed: string): void;
@@ -34,6 +35,8 @@ export interface SettingsStore {
   forgive(name: NumberSetting): void;
   /** Takes a preset's settings; seed and length stay. */
   apply(preset: Partial<SamplerSettings>): void;
+  /** Takes all settings of a run, its seed too, as far as the model allows them. The next run uses that seed. */
+  adopt(settings: SamplerSettings): void;
   /** Learns what the model wants. A person's own choices stay, as far as the model allows them. */
   learn(defaults: SamplerSettings, maxLength: number): void;
   drawSeed(): void;
@@ -69,7 +72,7 @@ export function createSettings(
   const key = `elf.settings.${model}`;
   const kept = readKept(storage, key, schema);
   const store = createStore<SettingsStore>()((set, get) => ({
-    values: kept?.values ?? { ...PAPER, seed: drawSeed() },
+    values: fitting(kept?.values ?? { ...PAPER, seed: drawSeed() }, {}, PAPER),
     refusals: {},
     defaults: PAPER,
     maxLength: Math.max(PAPER.length, kept?.values.length ?? 0),
@@ -77,7 +80,7 @@ export function createSettings(
     seedLocked: kept?.seedLocked ?? false,
     seedUsed: false,
 
-    set: (change) => set(({ values }) => ({ chosen: true, values: { ...values, ...change } })),
+    set: (change) => set(({ values, defaults }) => ({ chosen: true, values: fitting(values, change, defaults) })),
     enter: (name, typed) => {
       const message = whyRefused(name, typed, get().maxLength);
       if (message !== null) {
@@ -94,10 +97,17 @@ export function createSettings(
     },
     forgive: (name) => set(({ refusals: { [name]: _, ...others } }) => ({ refusals: others })),
     apply: (preset) =>
-      set(({ values, refusals: { seed, length } }) => ({
+      set(({ values, defaults, refusals: { seed, length } }) => ({
         chosen: true,
-        values: { ...values, ...preset, seed: values.seed, length: values.length },
+        values: fitting(values, { ...preset, seed: values.seed, length: values.length }, defaults),
         refusals: { ...(seed ? { seed } : {}), ...(length ? { length } : {}) },
+      })),
+    adopt: (settings) =>
+      set(({ maxLength }) => ({
+        chosen: true,
+        values: { ...settings, length: Math.min(settings.length, maxLength) },
+        refusals: {},
+        seedUsed: false,
       })),
     learn: (defaults, maxLength) =>
       set(({ values, chosen }) => {
@@ -118,6 +128,18 @@ export function createSettings(
   }));
   keep(store, storage, key, ({ values, chosen, seedLocked }) => ({ values, chosen, seedLocked }));
   return store;
+}
+
+/** `values` changed: the SDE knows Euler's steps only, and whoever turns to the ODE gets its solver from the model. */
+function fitting(
+  values: SamplerSettings,
+  change: Partial<SamplerSettings>,
+  defaults: SamplerSettings,
+): SamplerSettings {
+  const changed = { ...values, ...change };
+  if (changed.method === "sde") return { ...changed, solver: "euler" };
+  const turned = values.method === "sde" && change.solver === undefined;
+  return turned ? { ...changed, solver: defaults.solver } : changed;
 }
 
 /** Why `typed` cannot be the value of `name`; null if it can. */
