@@ -10,7 +10,7 @@ from elf.network.make_random import random_params
 from elf.network.parameters import parameter_shapes
 from elf.network.trained_model import TrainedModel
 from elf.onnx_export.graphs import build_graphs
-from elf.sampling.networks import JaxEncoder, open_session
+from elf.sampling.networks import GraphSession, JaxEncoder
 
 
 @pytest.fixture(scope="module")
@@ -51,5 +51,5 @@ def test_onnx_encoder_is_hugging_faces(reference, tmp_path):
         model.elf, model.params, model.encoder, model.encoder_params, model.latent_mean, model.latent_std
     )
     graphs.write(tmp_path)
-    session = open_session(tmp_path / "encoder.onnx")
+    session = GraphSession(tmp_path / "encoder.onnx", graphs.weights.tensors)
     assert_close(expected, session.run(None, {"input_ids": ids, "attention_mask": mask})[0])

@@ -15,10 +15,12 @@ from elf.data.tokenizer import train_tokenizer
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError
 from elf.network.make_random import PLAIN_TEXT, random_model
 from elf.network.trained_model import load_trained_model, save_trained_model
-from elf.onnx_export import export, parity
+from elf.onnx_export import export, parity, storage_gate
+from elf.onnx_export.comparison import edit_distance
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.model_card import model_card
+from elf.onnx_export.stored_weights import StoredWeights
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader
@@ -34,7 +36,8 @@ FILES = {
     "onnx/decoder.onnx",
     "onnx/denoiser.onnx",
     "onnx/encoder.onnx",
-    "onnx/weights.bin",
+    "onnx/weights-f16-00001.bin",
+    "onnx/weights-f16.json",
     "parity.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -78,9 +81,9 @@ def check_hashes(folder):
 
 
 def test_manifest_says_what_the_page_needs(folder, model):
-    manifest = read(folder / "manifest.json")
+    manifest, measured = read(folder / "manifest.json"), read(folder / "parity.json")["dtypes"]["f16"]
     assert manifest | {"files": []} == {
-        "schemaVersion": 1,
+        "schemaVersion": 2,
         "name": "small-model",
         "title": "Small",
         "description": "An Embedded Language Flow.",
@@ -106,8 +109,7 @@ def test_manifest_says_what_the_page_needs(folder, model):
         },
         "schedule": {"pMean": -1.5, "pStd": 0.8},
         "tokens": {"pad": 0, "eos": 1, "unk": 2},
-        "decoder": {"topK": 5},
-        "dtype": "f16",
+        "decoder": {"topK": 5, "logits": True},
         "defaults": {
             "steps": 3,
             "method": "sde",
@@ -120,10 +122,17 @@ def test_manifest_says_what_the_page_needs(folder, model):
             "seed": 7,
             "length": 6,
         },
-        "graphs": {
-            name: {"file": f"onnx/{name}.onnx", "weights": ["onnx/weights.bin"]}
-            for name in ("decoder", "denoiser", "encoder")
+        "graphs": {name: {"file": f"onnx/{name}.onnx"} for name in ("decoder", "denoiser", "encoder")},
+        "dtypes": {
+            "f16": {
+                "index": "onnx/weights-f16.json",
+                "shards": ["onnx/weights-f16-00001.bin"],
+                "bytes": (folder / "onnx" / "weights-f16-00001.bin").stat().st_size,
+                "approximate": False,
+                **{name: measured[name] for name in ("tokenAgreement", "normalisedEditDistance")},
+            }
         },
+        "defaultDtype": "f16",
         "files": [],
     }
 
@@ -137,11 +146,12 @@ def test_hub_files_and_card(folder, model):
     assert tokenizer.token_to_id(read(folder / "tokenizer_config.json")["eos_token"]) == 1
     card = (folder / "README.md").read_text()
     assert "license: mit" in card and "# Small" in card
-    assert "never trained" in card and "float16" in card
+    assert "never trained" in card and "| f16 | " in card
     # The samples are those of the shipped graphs, seeds in order.
     for seed in (0, 9):
         settings = SamplerSettings(steps=3, seed=seed)
-        tokens = sample(OnnxNetwork(folder / "onnx"), settings, model.flow, (1, 6, 8)).tokens[0].tolist()
+        network = OnnxNetwork(folder / "onnx", StoredWeights(folder / "onnx", "f16"))
+        tokens = sample(network, settings, model.flow, (1, 6, 8)).tokens[0].tolist()
         text = " ".join(text_reader(model)(tokens).split())
         assert f"- seed {seed}: {text or '(empty)'}\n" in card.replace("\\", "")
 
@@ -173,8 +183,11 @@ def test_parity_report(folder):
             assert 0 < difference["maxRelativeError"] < 1e-5
             assert difference["maxAbsoluteError"] > 0
     assert report["runs"]["tokenAgreement"] == 1 and report["runs"]["tokens"] == 16 * 6
-    assert 0 < report["storage"]["tokenAgreement"] <= 1
-    assert 0 <= report["storage"]["normalisedEditDistance"] < 1
+    storage = report["dtypes"]["f16"]
+    assert storage["passes"] and 0.99 <= storage["tokenAgreement"] <= 1
+    assert 0 <= storage["normalisedEditDistance"] <= 0.01
+    # Rounding to 11 bits shows, and is small.
+    assert 1e-5 < storage["graphs"]["denoiser"]["x_hat"]["maxRelativeError"] < 1e-2
 
 
 @pytest.mark.parametrize(
@@ -194,8 +207,8 @@ def test_a_sabotaged_graph_is_refused_and_nothing_is_written(model, tmp_path, mo
 
 
 def test_a_sabotaged_encoder_is_refused(model, tmp_path, monkeypatch):
-    def sabotaged(config, params, encoder, encoder_params, mean, std, dtype):
-        return build_graphs(config, params, encoder, encoder_params, mean + np.float32(0.01), std, dtype)
+    def sabotaged(config, params, encoder, encoder_params, mean, std):
+        return build_graphs(config, params, encoder, encoder_params, mean + np.float32(0.01), std)
 
     monkeypatch.setattr(export, "build_graphs", sabotaged)
     with pytest.raises(ParityError, match="encoder graph's latent"):
@@ -278,16 +291,38 @@ def test_a_conditional_model_without_self_cond_cfg_tokens(model, tmp_path):
         export_model(replace(conditional, encoder=None, encoder_params={}), options(tmp_path / "other"))
 
 
-@pytest.mark.parametrize("wrong", [{"length": 7}, {"length": 0}, {"parity_seeds": 15}])
+def test_several_dtypes_the_first_that_passes_is_the_default(model, tmp_path, monkeypatch):
+    """Where a dtype changes too much it is not offered, unless it is approximate by nature or by consent."""
+    out = tmp_path / "out"
+    monkeypatch.setattr(storage_gate, "MIN_TOKEN_AGREEMENT", 1.01)
+    with pytest.raises(ParityError, match="q8"):
+        export_model(model, options(out, dtype="q8"))
+    assert not list(tmp_path.iterdir())
+    report = export_model(model, options(out, dtype="f16, q4,f16"))
+    assert [*report["dtypes"]] == ["f16", "q4"] and not report["dtypes"]["f16"]["passes"]
+    manifest = read(out / "manifest.json")
+    assert [*manifest["dtypes"]] == ["q4"] and manifest["defaultDtype"] == "q4"
+    assert manifest["dtypes"]["q4"]["approximate"]
+    assert not list((out / "onnx").glob("weights-f*"))
+    check_hashes(out)
+    export_model(model, options(out, dtype="f16", ungated=True))
+    manifest = read(out / "manifest.json")
+    assert manifest["dtypes"]["f16"]["approximate"]
+    assert read(out / "parity.json")["dtypes"]["f16"]["tokenAgreement"] == manifest["dtypes"]["f16"]["tokenAgreement"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"length": 7}, {"length": 0}, {"parity_seeds": 15}, {"dtype": "f8"}, {"dtype": "f16,"}]
+)
 def test_impossible_options_are_refused(model, tmp_path, wrong):
     with pytest.raises(ConfigError):
         export_model(model, options(tmp_path / "out", **wrong))
 
 
 def test_edit_distance():
-    assert parity.edit_distance("kitten", "sitting") == 3
-    assert parity.edit_distance([], [1, 2]) == 2
-    assert parity.edit_distance([1, 2, 3], [1, 2, 3]) == 0
+    assert edit_distance("kitten", "sitting") == 3
+    assert edit_distance([], [1, 2]) == 2
+    assert edit_distance([1, 2, 3], [1, 2, 3]) == 0
 
 
 def test_commands_make_random_sample_and_a_missing_checkpoint(tmp_path, capsys):
@@ -323,7 +358,8 @@ def test_the_committed_tiny_models_are_whole_and_write_the_committed_runs(name):
     folder = FIXTURES / name
     check_hashes(folder)
     manifest = read(folder / "manifest.json")
-    network, encoder = OnnxNetwork(folder / "onnx"), OnnxEncoder(folder / "onnx")
+    weights = StoredWeights(folder / "onnx", manifest["defaultDtype"])
+    network, encoder = OnnxNetwork(folder / "onnx", weights), OnnxEncoder(folder / "onnx", weights)
     assert network.takes_self_cond_scale == (name != "tiny-two-pass")
     flow = FlowConfig(
         noise_scale=manifest["latent"]["noiseScale"],

@@ -9,9 +9,8 @@ import pytest
 from elf.config import ElfConfig, T5Config
 from elf.network.make_random import TINY, random_model
 from elf.onnx_export.graphs import build_graphs, half_split, padded_swiglu_size
-from elf.onnx_export.parity import stored_weights
 from elf.onnx_export.weights import ALIGNMENT
-from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxNetwork, open_session
+from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, OnnxNetwork
 
 # Head width 10 is no multiple of 4, inner width 53 is odd, the three kinds of prefix tokens differ in number.
 ODD = ElfConfig(
@@ -30,12 +29,16 @@ NO_SCALE = replace(ODD, depth=1, self_cond_cfg_tokens=0)
 CONFIGS = {"tiny": TINY, "odd": ODD, "without self-cond CFG tokens": NO_SCALE}
 
 
-def exported(model, folder, dtype="f32"):
+def built(model, folder):
     graphs = build_graphs(
-        model.elf, model.params, model.encoder, model.encoder_params, model.latent_mean, model.latent_std, dtype
+        model.elf, model.params, model.encoder, model.encoder_params, model.latent_mean, model.latent_std
     )
     graphs.write(folder)
-    return OnnxNetwork(folder)
+    return graphs
+
+
+def exported(model, folder):
+    return OnnxNetwork(folder, built(model, folder).weights.tensors)
 
 
 def inputs(config, batch, length, seed=0):
@@ -108,9 +111,9 @@ def test_entropy_survives_certainty(tmp_path):
     assert (tokens[..., 0] == 4).all() and (top[..., 0] == 1).all() and (entropy == 0).all()
 
 
-def test_weights_lie_in_one_file_once_each_and_aligned(tmp_path):
+def test_weights_lie_once_each_and_aligned_in_files_that_their_graphs_share(tmp_path):
     model = random_model(TINY)
-    exported(model, tmp_path)
+    layout = built(model, tmp_path).weights
     places = {}
     for path in sorted(tmp_path.glob("*.onnx")):
         graph = onnx.load(str(path), load_external_data=False).graph
@@ -118,37 +121,21 @@ def test_weights_lie_in_one_file_once_each_and_aligned(tmp_path):
             if tensor.data_location != onnx.TensorProto.EXTERNAL:
                 assert len(tensor.raw_data) <= 4096, (path.name, tensor.name)
                 continue
+            assert tensor.data_type == onnx.TensorProto.FLOAT
             entry = {e.key: e.value for e in tensor.external_data}
-            assert entry["location"] == "weights.bin"
-            place = int(entry["offset"]), int(entry["length"])
+            assert entry["location"] == ("weights-1.bin" if path.name == "encoder.onnx" else "weights-0.bin")
+            place = entry["location"], int(entry["offset"]), int(entry["length"])
             assert places.setdefault(tensor.name, place) == place
+            assert place[2] == 4 * np.prod(tensor.dims)
+    assert set(places) == set(layout.tensors)
     assert len(places) > len(model.params) + len(model.encoder_params)
-    end = 0
-    for offset, length in sorted(places.values()):
-        assert offset % ALIGNMENT == 0 and offset >= end
-        end = offset + length
-    size = (tmp_path / "weights.bin").stat().st_size
-    assert size == end
+    ends = {"weights-0.bin": 0, "weights-1.bin": 0}
+    for file, offset, length in sorted(places.values()):
+        assert offset % ALIGNMENT == 0 and offset >= ends[file]
+        ends[file] = offset + length
+    assert layout.file_sizes == [*ends.values()]
     stored = sum(value.nbytes for value in (*model.params.values(), *model.encoder_params.values()))
-    assert size < 1.05 * stored
-
-
-def test_float16_storage_halves_the_file_and_nothing_else(tmp_path):
-    model = random_model(ODD)
-    narrow = exported(model, tmp_path / "f16", "f16")
-    exported(model, tmp_path / "f32")
-    sizes = [(tmp_path / dtype / "weights.bin").stat().st_size for dtype in ("f16", "f32")]
-    assert 0.45 < sizes[0] / sizes[1] < 0.75
-    z, x_hat_prev, t, scale = inputs(ODD, 2, 5)
-    expected = JaxNetwork(stored_weights(model, "f16")).denoise(z, x_hat_prev, t, scale)
-    assert relative_error(expected, narrow.denoise(z, x_hat_prev, t, scale)) < 5e-6
-    unrounded = JaxNetwork(model).denoise(z, x_hat_prev, t, scale)
-    assert 1e-5 < relative_error(unrounded, expected) < 1e-2
-    graph = onnx.load(str(tmp_path / "f16" / "denoiser.onnx"), load_external_data=False).graph
-    stored = {i.name: i.data_type for i in graph.initializer if i.data_location == onnx.TensorProto.EXTERNAL}
-    assert {name for name, kind in stored.items() if kind == onnx.TensorProto.FLOAT} == {"rotary/cos", "rotary/sin"}
-    casts = [node for node in graph.node if node.op_type == "Cast"]
-    assert len(casts) == len(stored) - 2
+    assert sum(ends.values()) < 1.05 * stored
 
 
 def test_graphs_use_only_operators_that_webgpu_runs_itself(tmp_path):
@@ -190,10 +177,10 @@ def test_graphs_use_only_operators_that_webgpu_runs_itself(tmp_path):
 
 
 def test_graph_signatures_are_those_of_the_format(tmp_path):
-    exported(random_model(TINY), tmp_path)
+    weights = built(random_model(TINY), tmp_path).weights.tensors
 
-    def signature(name):
-        session = open_session(tmp_path / f"{name}.onnx")
+    def signature(name, weights=weights):
+        session = GraphSession(tmp_path / f"{name}.onnx", weights)
         return [(v.name, v.shape, v.type) for v in (*session.get_inputs(), *session.get_outputs())]
 
     f32, i64 = "tensor(float)", "tensor(int64)"
@@ -212,9 +199,9 @@ def test_graph_signatures_are_those_of_the_format(tmp_path):
         ("entropy", ["B", "L"], f32),
         ("logits", ["B", "L", 128], f32),
     ]
-    exported(random_model(NO_SCALE), tmp_path / "no scale")
-    assert [name for name, *_ in signature("no scale/denoiser")] == ["z", "x_hat_prev", "t", "x_hat"]
-    assert [name for name, *_ in signature("no scale/decoder")][:2] == ["latent", "top_tokens"]
+    others = built(random_model(NO_SCALE), tmp_path / "no scale").weights.tensors
+    assert [name for name, *_ in signature("no scale/denoiser", others)] == ["z", "x_hat_prev", "t", "x_hat"]
+    assert [name for name, *_ in signature("no scale/decoder", others)][:2] == ["latent", "top_tokens"]
     assert signature("encoder") == [
         ("input_ids", ["B", "S"], i64),
         ("attention_mask", ["B", "S"], i64),
@@ -231,8 +218,8 @@ def test_encoder_computes_t5_and_normalises(statistics, tmp_path):
     table = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/rel_embedding"
     params = {**model.encoder_params, table: np.random.default_rng(5).standard_normal((8, 4), np.float32)}
     model = replace(model, encoder_params=params)
-    exported(model, tmp_path)
-    session, jax_encoder = open_session(tmp_path / "encoder.onnx"), JaxEncoder(model)
+    session = GraphSession(tmp_path / "encoder.onnx", built(model, tmp_path).weights.tensors)
+    jax_encoder = JaxEncoder(model)
     ids = np.random.default_rng(0).integers(0, 37, (2, 45))
     mask = np.ones_like(ids)
     mask[1, 6:] = 0

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseManifest } from "../model/manifest";
+import { type GraphName, NETWORK_GRAPHS, networkParts, partPaths } from "../model/networkParts";
 import { openNetwork } from "../model/session";
 import { describeAdapter, findAdapter, startWebGpu } from "../model/webgpu";
 import { countPasses, type GpuFigures, type OpenModel, onWebGpu, type Passes } from "./measure";
@@ -57,14 +58,18 @@ async function provideWebGpu(): Promise<void> {
 
 async function openModel(folder: string, adapter: GPUAdapter): Promise<OpenModel> {
   const manifest = parseManifest(await readFile(join(folder, "manifest.json"), "utf8"));
-  const paths = Object.values(manifest.graphs).flatMap((graph) => (graph ? [graph.file, ...graph.weights] : []));
+  const { defaultDtype } = manifest;
+  const graphs: GraphName[] = [...NETWORK_GRAPHS, "encoder"];
   const files = new Map<string, Uint8Array>();
-  for (const path of new Set(paths)) files.set(path, new Uint8Array(await readFile(join(folder, path))));
+  for (const path of partPaths(manifest, defaultDtype, graphs)) {
+    files.set(path, new Uint8Array(await readFile(join(folder, path))));
+  }
+  const parts = await networkParts(manifest, defaultDtype, graphs, files);
   const build = (name: string) => {
     const dist = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"));
     const url = (extension: string) => pathToFileURL(join(dist, `ort-wasm-simd-threaded.${name}.${extension}`)).href;
     return { mjs: url("mjs"), wasm: url("wasm") };
   };
   const runtime = await startWebGpu(adapter, { jspi: build("jspi"), asyncify: build("asyncify") });
-  return { manifest, runtime, network: await openNetwork(manifest, files, runtime) };
+  return { manifest, runtime, network: await openNetwork(manifest, parts, runtime) };
 }

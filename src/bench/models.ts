@@ -3,6 +3,7 @@ import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
 import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
 import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import { type GraphName, NETWORK_GRAPHS, networkParts, partPaths } from "../model/networkParts";
 import { type Runtime, startWasm } from "../model/runtime";
 import { openNetwork } from "../model/session";
 import { findAdapter, startWebGpu } from "../model/webgpu";
@@ -14,9 +15,10 @@ export async function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Pr
   const fetching = { baseUrl, fetchFile: (url: string, init?: RequestInit) => fetch(url, init) };
   const manifest = await fetchManifest(fetching);
   const runtime = await start(backend);
-  const paths = Object.values(manifest.graphs).flatMap((graph) => (graph ? [graph.file, ...graph.weights] : []));
-  const files = await fetchFiles(manifest, [...new Set(paths)], fetching);
-  return { manifest, runtime, network: await openNetwork(manifest, files, runtime) };
+  const graphs: GraphName[] = [...NETWORK_GRAPHS, "encoder"];
+  const files = await fetchFiles(manifest, partPaths(manifest, manifest.defaultDtype, graphs), fetching);
+  const parts = await networkParts(manifest, manifest.defaultDtype, graphs, files);
+  return { manifest, runtime, network: await openNetwork(manifest, parts, runtime) };
 }
 
 async function start(backend: "webgpu" | "wasm"): Promise<Runtime> {

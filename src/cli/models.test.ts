@@ -7,6 +7,7 @@ import type { SamplerSettings } from "../flow/settings";
 import { targetOf } from "../flow/tokens";
 import { readFrame } from "../flow/trajectory";
 import { type LoadProgress, loadModel, type Model } from "../model/load";
+import { NETWORK_GRAPHS, networkParts, partPaths } from "../model/networkParts";
 import { startWasm } from "../model/runtime";
 import { openNetwork, SessionError } from "../model/session";
 import { fetchFromFolder, modelAddress } from "./folder";
@@ -82,12 +83,15 @@ describe("the tiny model", () => {
     const { manifest, network } = await load(TINY);
     await network.dispose();
     const read = (path: string) => new Uint8Array(readFileSync(`${TINY}/${path}`));
-    const paths = ["onnx/denoiser.onnx", "onnx/decoder.onnx", "onnx/weights.bin"];
+    const paths = partPaths(manifest, "f32", NETWORK_GRAPHS);
     const files = new Map(paths.map((path) => [path, read(path)]));
+    const parts = await networkParts(manifest, "f32", NETWORK_GRAPHS, files);
     const garbage = new Map(files).set("onnx/denoiser.onnx", new TextEncoder().encode("not a graph"));
-    await expect(openNetwork(manifest, garbage, await startWasm())).rejects.toThrow(SessionError);
+    await expect(openNetwork(manifest, { ...parts, graphs: garbage }, await startWasm())).rejects.toThrow(SessionError);
     const swapped = new Map(files).set("onnx/denoiser.onnx", read("onnx/decoder.onnx"));
-    await expect(openNetwork(manifest, swapped, await startWasm())).rejects.toThrow("lacks z, x_hat_prev, t, x_hat");
+    await expect(openNetwork(manifest, { ...parts, graphs: swapped }, await startWasm())).rejects.toThrow(
+      "lacks z, x_hat_prev, t, x_hat",
+    );
   });
 });
 

@@ -1,9 +1,10 @@
 import { CancelledError } from "../flow/errors";
 import { type ChosenBackend, chooseBackend, type OpenNetwork, type Platform } from "./backend";
 import { GpuNetwork } from "./gpu/network";
-import type { Manifest } from "./manifest";
+import type { Dtype, Manifest } from "./manifest";
+import { NETWORK_GRAPHS, networkParts, partPaths } from "./networkParts";
 import type { Backend, Runtime } from "./runtime";
-import { networkFiles, openNetwork } from "./session";
+import { openNetwork } from "./session";
 import { createTokenizer, numberTokenizer, type Tokenizer } from "./tokenizer";
 import { type FetchFile, type FetchOptions, fetchFiles, fetchManifest } from "./weights";
 
@@ -17,6 +18,8 @@ export type LoadProgress =
 export interface LoadOptions {
   /** Folder that holds `manifest.json`, ending in `/`. */
   readonly baseUrl: string;
+  /** How the weights are stored; the model's default where none is given. */
+  readonly dtype?: Dtype | undefined;
   readonly wanted: Backend | "auto";
   readonly platform: Platform;
   readonly fetchFile: FetchFile;
@@ -38,7 +41,8 @@ const TOKENIZER = "tokenizer.json";
 
 /**
  * Loads an exported model: manifest, files, tokenizer, sessions.
- * @throws every named error of `weights.ts`, `manifest.ts`, `tokenizer.ts` and `backend.ts`, and CancelledError.
+ * @throws every named error of `weights.ts`, `manifest.ts`, `weightIndex.ts`, `tokenizer.ts` and `backend.ts`, and
+ * CancelledError.
  */
 export async function loadModel(options: LoadOptions): Promise<Model> {
   const { baseUrl, wanted, platform, fetchFile, signal, onProgress = () => {} } = options;
@@ -47,7 +51,9 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
   onProgress({ phase: "manifest" });
   const manifest = await fetchManifest(fetching);
   const hasTokenizer = manifest.files.some((file) => file.path === TOKENIZER);
-  const paths = hasTokenizer ? [TOKENIZER, ...networkFiles(manifest)] : networkFiles(manifest);
+  const dtype = options.dtype ?? manifest.defaultDtype;
+  const needed = partPaths(manifest, dtype, NETWORK_GRAPHS);
+  const paths = hasTokenizer ? [TOKENIZER, ...needed] : needed;
   const files = await fetchFiles(manifest, paths, fetching, (loadedBytes, totalBytes) =>
     onProgress({ phase: "download", loadedBytes, totalBytes }),
   );
@@ -58,17 +64,21 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     ? await createTokenizer(new TextDecoder().decode(json), vocabularySize)
     : numberTokenizer(vocabularySize);
 
+  const parts = await networkParts(manifest, dtype, NETWORK_GRAPHS, files);
   const runtimes = new Map<OpenNetwork, Runtime>();
   const chosen = await chooseBackend({
     wanted,
     platform,
     probeLength: manifest.defaults.length,
     open: async (runtime) => {
-      const network = await openNetwork(manifest, files, runtime, {
+      const network = await openNetwork(manifest, parts, runtime, {
         signal,
         onGraph: (graph) => onProgress({ phase: "session", graph }),
         // Long after the load, which alone the signal was meant to end.
-        fetchLate: (paths) => fetchFiles(manifest, paths, { baseUrl, fetchFile }),
+        fetchLate: async (graphs) => {
+          const late = await fetchFiles(manifest, partPaths(manifest, dtype, graphs), { baseUrl, fetchFile });
+          return networkParts(manifest, dtype, graphs, late);
+        },
       });
       runtimes.set(network, runtime);
       return network;

@@ -29,7 +29,7 @@ describe("parseManifest", () => {
     expect(defaults).toMatchObject({ cfgScale: 1, solver: "euler" });
   });
 
-  it.each([0, 2, 99])("names another schema version: %i", (version) => {
+  it.each([0, 1, 99])("names another schema version: %i", (version) => {
     const other = changed((manifest: object) =>
       Object.assign(manifest, { schemaVersion: version, graphs: "of a later kind" }),
     );
@@ -52,7 +52,12 @@ describe("parseManifest", () => {
       },
     ],
     ["defaults.length", (manifest) => Object.assign(manifest.defaults ?? {}, { length: 17 })],
-    ["graphs.denoiser", (manifest) => Object.assign(manifest.graphs?.denoiser ?? {}, { weights: ["onnx/other.bin"] })],
+    ["graphs.denoiser", (manifest) => Object.assign(manifest.graphs?.denoiser ?? {}, { fused: "onnx/other.onnx" })],
+    ["defaultDtype", (manifest) => Object.assign(manifest, { defaultDtype: "q8" })],
+    ["defaultDtype", (manifest) => Object.assign(manifest, { defaultDtype: "f8" })],
+    ["dtypes.f32.shards", (manifest) => Object.assign(manifest.dtypes?.f32 ?? {}, { shards: [] })],
+    ["dtypes.f32", (manifest) => Object.assign(manifest.dtypes?.f32 ?? {}, { index: "onnx/weights-f33.json" })],
+    ["dtypes.f32.bytes", (manifest) => Object.assign(manifest.dtypes?.f32 ?? {}, { bytes: 7 })],
     ["files.0.sha256", (manifest) => Object.assign((manifest.files as unknown as object[])[0] ?? {}, { sha256: "12" })],
     ["files.0.path", (manifest) => Object.assign((manifest.files as unknown as object[])[0] ?? {}, { path: "../x" })],
     [

@@ -3,7 +3,7 @@ import { ElfError } from "../flow/errors";
 import { type SamplerSettings, SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
 
 /** The version of `manifest.json` that this code reads (export/FORMAT.md). */
-export const MANIFEST_SCHEMA_VERSION = 1;
+export const MANIFEST_SCHEMA_VERSION = 2;
 
 /** A `manifest.json` that is not what the format says. */
 export class ManifestError extends ElfError {
@@ -19,7 +19,31 @@ const count = z.int().positive();
 const path = z
   .string()
   .regex(/^(?!\/)(?!.*(^|\/)\.\.?(\/|$))[^\\:?#]+$/, "must be a path inside the model's folder, with forward slashes");
-const graph = z.object({ file: path, weights: z.array(path) });
+
+/** How the weights may be stored; a model offers one or several. */
+export const DTYPES = ["f32", "f16", "q8", "q4"] as const;
+export type Dtype = (typeof DTYPES)[number];
+
+/** `fused` and `packed` compute the same as `file`, with kernels or weights that not every device handles. */
+const graph = z.object({
+  file: path,
+  fused: path.optional(),
+  packed: z.partialRecord(z.enum(["q8", "q4"]), path).optional(),
+});
+
+const storedWeights = z.object({
+  index: path,
+  shards: z.array(path).min(1),
+  /** Of all shards together. */
+  bytes: count,
+  /** Stored inputs and outputs of the graphs with these weights. */
+  selfTest: path.optional(),
+  /** Share of the tokens of whole runs that are those of the float32 weights. */
+  tokenAgreement: z.number().min(0).max(1),
+  normalisedEditDistance: z.number().min(0).max(1),
+  /** The text differs noticeably from what the float32 weights write. */
+  approximate: z.boolean(),
+});
 
 /** The sampler settings as JSON; `length` is bounded by the model, not here. */
 export const settingsSchema = z.object({
@@ -74,10 +98,14 @@ const schema = z
     }),
     schedule: z.object({ pMean: z.number(), pStd: z.number().positive() }),
     tokens: z.object({ pad: z.int().min(0), eos: z.int().min(0), unk: z.int().min(0) }),
-    decoder: z.object({ topK: count }),
-    dtype: z.enum(["f32", "f16"]),
+    /** `logits`: whether the decoder gives them all; of a large vocabulary they would be hundreds of megabytes. */
+    decoder: z.object({ topK: count, logits: z.boolean() }),
     defaults: settingsSchema,
-    graphs: z.object({ denoiser: graph, decoder: graph, encoder: graph.optional() }),
+    graphs: z.object({ prefix: graph.optional(), denoiser: graph, decoder: graph, encoder: graph.optional() }),
+    dtypes: z.partialRecord(z.enum(DTYPES), storedWeights),
+    defaultDtype: z.enum(DTYPES),
+    /** Where the checkpoint came from. */
+    source: z.object({ repository: z.string(), revision: z.string() }).optional(),
     files: z.array(
       z.object({
         path,
@@ -107,17 +135,32 @@ const schema = z
     if (manifest.architecture.maxInputLength > 0 && !manifest.graphs.encoder) {
       context.addIssue({ code: "custom", path: ["graphs", "encoder"], message: "is needed to read prompts" });
     }
-    const listed = new Set(manifest.files.map((file) => file.path));
+    if (!manifest.dtypes[manifest.defaultDtype]) {
+      context.addIssue({ code: "custom", path: ["defaultDtype"], message: "must be one of dtypes" });
+    }
+    const listed = new Map(manifest.files.map((file) => [file.path, file.bytes]));
+    const needs = (path: string[], needed: readonly (string | undefined)[]) => {
+      for (const file of needed) {
+        if (file === undefined || listed.has(file)) continue;
+        context.addIssue({ code: "custom", path, message: `needs ${file}, which files omits` });
+      }
+    };
     for (const [name, entry] of Object.entries(manifest.graphs)) {
-      for (const needed of entry ? [entry.file, ...entry.weights] : []) {
-        if (listed.has(needed)) continue;
-        context.addIssue({ code: "custom", path: ["graphs", name], message: `needs ${needed}, which files omits` });
+      if (entry) needs(["graphs", name], [entry.file, entry.fused, ...Object.values(entry.packed ?? {})]);
+    }
+    for (const [name, { index, shards, selfTest, bytes }] of Object.entries(manifest.dtypes)) {
+      needs(["dtypes", name], [index, ...shards, selfTest]);
+      if (shards.reduce((sum, shard) => sum + (listed.get(shard) ?? 0), 0) !== bytes) {
+        context.addIssue({ code: "custom", path: ["dtypes", name, "bytes"], message: "must be that of its shards" });
       }
     }
   });
 
 /** `manifest.json` of an exported model: shapes, constants of its flow, defaults, and every file with its SHA-256. */
 export type Manifest = Readonly<z.infer<typeof schema>> & { readonly defaults: SamplerSettings };
+
+/** One way in which an exported model's weights are stored. */
+export type StoredDtype = NonNullable<Manifest["dtypes"][Dtype]>;
 
 /** One file of an exported model. */
 export type ManifestFile = Manifest["files"][number];

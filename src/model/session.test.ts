@@ -4,11 +4,16 @@ import { describe, expect, it, vi } from "vitest";
 import { CancelledError, ConditionError } from "../flow/errors";
 import { parseManifest } from "./manifest";
 import { DeviceLostError, type Runtime } from "./runtime";
-import { networkFiles, openNetwork, SessionError } from "./session";
+import { openNetwork, SessionError } from "./session";
 
 const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
 const D = manifest.architecture.latentSize;
-const files = new Map(networkFiles(manifest).map((path) => [path, new TextEncoder().encode(path)]));
+const paths = ["onnx/denoiser.onnx", "onnx/decoder.onnx"];
+const weights = [
+  { path: "weights-0.bin", data: new Uint8Array(3), graphs: ["denoiser", "decoder"] },
+  { path: "weights-1.bin", data: new Uint8Array(4), graphs: ["encoder"] },
+];
+const parts = { graphs: new Map(paths.map((path) => [path, new TextEncoder().encode(path)])), weights };
 
 const OUTPUTS = ["x_hat", "top_tokens", "top_probabilities", "entropy", "latent"];
 
@@ -29,31 +34,31 @@ function fakeRuntime(run: (...args: Parameters<Runtime["run"]>) => Promise<unkno
 }
 
 async function networkOf(run: (...args: Parameters<Runtime["run"]>) => Promise<unknown>) {
-  return openNetwork(manifest, files, fakeRuntime(run) as unknown as Runtime);
+  return openNetwork(manifest, parts, fakeRuntime(run) as unknown as Runtime);
 }
 
 describe("openNetwork", () => {
   it("hands each graph its weights under the name the graph knows", async () => {
     const runtime = fakeRuntime(async () => ({}));
     const seen: string[] = [];
-    await openNetwork(manifest, files, runtime as unknown as Runtime, { onGraph: (graph) => seen.push(graph) });
+    await openNetwork(manifest, parts, runtime as unknown as Runtime, { onGraph: (graph) => seen.push(graph) });
     expect(seen).toEqual(["denoiser", "decoder"]);
-    expect(runtime.createSession).toHaveBeenCalledWith(files.get("onnx/denoiser.onnx"), [
-      { path: "weights.bin", data: files.get("onnx/weights.bin") },
+    expect(runtime.createSession).toHaveBeenCalledWith(parts.graphs.get("onnx/denoiser.onnx"), [
+      { path: "weights-0.bin", data: weights[0]?.data },
     ]);
   });
 
   it("frees a session and the runtime when a graph does not fit", async () => {
     const runtime = fakeRuntime(async () => ({}));
     runtime.createSession.mockImplementationOnce(async () => ({ inputNames: [], outputNames: [] }));
-    await expect(openNetwork(manifest, files, runtime as unknown as Runtime)).rejects.toThrow(SessionError);
+    await expect(openNetwork(manifest, parts, runtime as unknown as Runtime)).rejects.toThrow(SessionError);
     expect(runtime.releaseSession).toHaveBeenCalledOnce();
     expect(runtime.release).toHaveBeenCalledOnce();
   });
 
   it("stops between graphs when cancelled", async () => {
     const abort = new AbortController();
-    const opening = openNetwork(manifest, files, fakeRuntime(async () => ({})) as unknown as Runtime, {
+    const opening = openNetwork(manifest, parts, fakeRuntime(async () => ({})) as unknown as Runtime, {
       signal: abort.signal,
       onGraph: () => abort.abort(),
     });
@@ -100,9 +105,9 @@ describe("OrtNetwork", () => {
     const runtime = fakeRuntime(run);
     const graph = { inputNames: ["z", "x_hat_prev", "t", "latent"], outputNames: OUTPUTS };
     runtime.createSession.mockImplementation(async () => graph);
-    await expect(openNetwork(manifest, files, runtime as unknown as Runtime)).rejects.toThrow("lacks self_cond_scale");
+    await expect(openNetwork(manifest, parts, runtime as unknown as Runtime)).rejects.toThrow("lacks self_cond_scale");
     const architecture = { ...manifest.architecture, selfCondCfgTokens: 0 };
-    const network = await openNetwork({ ...manifest, architecture }, files, runtime as unknown as Runtime);
+    const network = await openNetwork({ ...manifest, architecture }, parts, runtime as unknown as Runtime);
     expect(network.takesSelfCondScale).toBe(false);
     await network.denoise(input);
     expect(Object.keys(run.mock.calls[0]?.[1] ?? {})).toEqual(["z", "x_hat_prev", "t"]);
@@ -114,12 +119,11 @@ describe("OrtNetwork", () => {
       latent: new Tensor("float32", latent, [2, 3, D]),
     }));
     const runtime = fakeRuntime(run);
-    const encoder = { file: "onnx/encoder.onnx", weights: ["onnx/weights.bin"] };
+    const encoder = { file: "onnx/encoder.onnx" };
     const conditional = { ...manifest, graphs: { ...manifest.graphs, encoder } };
-    const fetchLate = vi.fn(
-      async (paths: readonly string[]) => new Map(paths.map((path) => [path, new Uint8Array(1)])),
-    );
-    const network = await openNetwork(conditional, files, runtime as unknown as Runtime, { fetchLate });
+    const late = { graphs: new Map([["onnx/encoder.onnx", new Uint8Array(1)]]), weights };
+    const fetchLate = vi.fn(async () => late);
+    const network = await openNetwork(conditional, parts, runtime as unknown as Runtime, { fetchLate });
     expect(runtime.createSession).toHaveBeenCalledTimes(2);
 
     const [first, second] = await network.encode([[5], [6, 7, 8]]);
@@ -129,7 +133,8 @@ describe("OrtNetwork", () => {
     expect(inputs?.input_ids?.data).toEqual(BigInt64Array.of(5n, 0n, 0n, 6n, 7n, 8n));
     expect(inputs?.attention_mask?.data).toEqual(BigInt64Array.of(1n, 0n, 0n, 1n, 1n, 1n));
     await network.encode([[5], [6, 7, 8]]);
-    expect(fetchLate).toHaveBeenCalledExactlyOnceWith(["onnx/encoder.onnx", "onnx/weights.bin"]);
+    expect(fetchLate).toHaveBeenCalledExactlyOnceWith(["encoder"]);
+    expect(runtime.createSession.mock.lastCall?.[1]).toEqual([{ path: "weights-1.bin", data: weights[1]?.data }]);
     await network.dispose();
     expect(runtime.releaseSession).toHaveBeenCalledTimes(3);
   });
@@ -137,7 +142,7 @@ describe("OrtNetwork", () => {
   it("says that a model has no encoder", async () => {
     const { encoder: _, ...graphs } = manifest.graphs;
     const runtime = fakeRuntime(async () => ({})) as unknown as Runtime;
-    const network = await openNetwork({ ...manifest, graphs }, files, runtime);
+    const network = await openNetwork({ ...manifest, graphs }, parts, runtime);
     await expect(network.encode([[5]])).rejects.toThrow(ConditionError);
   });
 

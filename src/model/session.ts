@@ -3,16 +3,13 @@ import { CancelledError, ConditionError, ElfError } from "../flow/errors";
 import { type DenoiseInput, type Encoder, HIDDEN, type Network, type Reading, type Source } from "../flow/network";
 import { joined } from "../flow/rows";
 import type { Manifest } from "./manifest";
+import { type GraphName, NETWORK_GRAPHS, type NetworkParts } from "./networkParts";
 import type { Backend, Runtime } from "./runtime";
 
 /** A graph that the runtime refuses, or a run that fails. */
 export class SessionError extends ElfError {
   readonly code = "session";
 }
-
-/** The graphs every run of the sampler needs; a prompt needs the encoder too. */
-const GRAPHS = ["denoiser", "decoder"] as const;
-type GraphName = (typeof GRAPHS)[number] | "encoder";
 
 /** The border of each graph (export/FORMAT.md). The decoder's `logits` stay where they are: they are large. */
 const BORDERS = {
@@ -21,46 +18,41 @@ const BORDERS = {
   encoder: { inputs: ["input_ids", "attention_mask"], outputs: ["latent"] },
 } as const satisfies Record<GraphName, { inputs: readonly string[]; outputs: readonly string[] }>;
 
-/** The files of `manifest` that `openNetwork` needs. */
-export function networkFiles(manifest: Manifest): string[] {
-  return GRAPHS.flatMap((name) => filesOf(name, manifest));
-}
-
-type Files = ReadonlyMap<string, Uint8Array>;
-
 export interface OpenNetworkOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onGraph?: (graph: string) => void;
-  /** Fetches files of the manifest that are needed late: those of the encoder, when the first prompt comes. */
-  readonly fetchLate?: (paths: readonly string[]) => Promise<Files>;
+  /** Fetches what is needed late: the encoder, when the first prompt comes. */
+  readonly fetchLate?: (graphs: readonly GraphName[]) => Promise<NetworkParts>;
 }
 
 /**
  * Creates the sessions of a model's graphs on `runtime`, which then belongs to the network and is released with it, or
- * at once on failure. `files` holds the bytes of `networkFiles(manifest)`.
+ * at once on failure. `parts` are those of `NETWORK_GRAPHS`.
  * @throws {SessionError} the runtime refuses a graph, or a graph lacks an input or output of the format.
  * @throws {DeviceLostError | CancelledError}
  */
 export async function openNetwork(
   manifest: Manifest,
-  files: Files,
+  parts: NetworkParts,
   runtime: Runtime,
   { signal, onGraph, fetchLate }: OpenNetworkOptions = {},
 ): Promise<OrtNetwork> {
   const sessions: Sessions = {};
   try {
-    for (const name of GRAPHS) {
+    for (const name of NETWORK_GRAPHS) {
       if (signal?.aborted) throw new CancelledError();
       onGraph?.(name);
-      sessions[name] = await openGraph(name, manifest, files, runtime);
+      sessions[name] = await openGraph(name, manifest, parts, runtime);
     }
   } catch (error) {
     for (const session of Object.values(sessions)) await runtime.releaseSession(session);
     runtime.release();
     throw error;
   }
-  const openEncoder = async () =>
-    openGraph("encoder", manifest, (await fetchLate?.(filesOf("encoder", manifest))) ?? files, runtime);
+  const openEncoder = async () => {
+    graphOf("encoder", manifest);
+    return openGraph("encoder", manifest, (await fetchLate?.(["encoder"])) ?? parts, runtime);
+  };
   return new OrtNetwork(manifest, runtime, sessions, openEncoder);
 }
 
@@ -69,16 +61,15 @@ type Sessions = Partial<Record<GraphName, InferenceSession>>;
 async function openGraph(
   name: GraphName,
   manifest: Manifest,
-  files: Files,
+  { graphs, weights }: NetworkParts,
   runtime: Runtime,
 ): Promise<InferenceSession> {
-  const { file, weights } = graphOf(name, manifest);
-  const externalData = weights.map((path) => ({
-    // Graphs name their weights by the bare file name.
-    path: path.slice(path.lastIndexOf("/") + 1),
-    data: bytesOf(path, files),
-  }));
-  const graph = bytesOf(file, files);
+  const { file } = graphOf(name, manifest);
+  const externalData = weights
+    .filter((virtual) => virtual.graphs.includes(name))
+    .map(({ path, data }) => ({ path, data }));
+  const graph = graphs.get(file);
+  if (!graph) throw new Error(`${file} was not fetched before its session.`);
   const session = await named(`The ${name} graph cannot be opened on ${runtime.backend}`, () =>
     runtime.createSession(graph, externalData),
   );
@@ -98,20 +89,9 @@ function graphOf(name: GraphName, manifest: Manifest) {
   throw new ConditionError("This model has no encoder to read tokens with.", "Choose a conditional model.");
 }
 
-function filesOf(name: GraphName, manifest: Manifest): string[] {
-  const { file, weights } = graphOf(name, manifest);
-  return [file, ...weights];
-}
-
 /** Networks without self-conditioning tokens have no use for the scale, and their graphs no input. */
 function isNeeded(input: string, manifest: Manifest): boolean {
   return input !== "self_cond_scale" || manifest.architecture.selfCondCfgTokens > 0;
-}
-
-function bytesOf(path: string, files: Files): Uint8Array {
-  const bytes = files.get(path);
-  if (!bytes) throw new Error(`${path} was not fetched before its session.`);
-  return bytes;
 }
 
 /** The network on onnxruntime: a session for each head, and one for the encoder once it is needed. */

@@ -30,14 +30,14 @@ const altered = (change: (body: Buffer) => Buffer) => (page: Page, file: string)
   });
 
 test("missing weights", async ({ page }) => {
-  const alert = await generateWith(page, "onnx/weights.bin", missing);
+  const alert = await generateWith(page, "onnx/weights-f16-00001.bin", missing);
   await expect(alert).toHaveAttribute("data-code", "missing-file");
 });
 
 test("truncated weights", async ({ page }) => {
   const alert = await generateWith(
     page,
-    "onnx/weights.bin",
+    "onnx/weights-f16-00001.bin",
     altered((body) => body.subarray(0, 1000)),
   );
   await expect(alert).toHaveAttribute("data-code", "truncated-file");
@@ -48,7 +48,7 @@ test("weights that are not what the manifest says", async ({ page }) => {
     body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
     return body;
   });
-  const alert = await generateWith(page, "onnx/weights.bin", flip);
+  const alert = await generateWith(page, "onnx/weights-f16-00001.bin", flip);
   await expect(alert).toHaveAttribute("data-code", "corrupt-file");
 });
 
@@ -68,7 +68,7 @@ test("no WebGPU where it was asked for", async ({ page }) => {
 });
 
 test("a mended file makes the next try succeed", async ({ page }) => {
-  const alert = await generateWith(page, "onnx/weights.bin", missing);
+  const alert = await generateWith(page, "onnx/weights-f16-00001.bin", missing);
   await page.unrouteAll();
   await page.getByRole("textbox", { name: "Steps" }).fill("2");
   await page.getByRole("button", { name: "Try again" }).click();

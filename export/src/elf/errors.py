@@ -61,6 +61,10 @@ class ParityError(ElfError):
     """ONNX graphs that do not compute what the trained model computes."""
 
 
+class StoredWeightsError(ElfError):
+    """Exported weights whose index or shards are missing or broken."""
+
+
 class OutputExistsError(ElfError):
     """An output folder that holds something this command did not write."""
 

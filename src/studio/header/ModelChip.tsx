@@ -5,7 +5,7 @@ import { useStudioStore } from "../StudioContext";
 import { downloadBytes, type ModelStore } from "../stores/model";
 import "./ModelChip.css";
 
-const PRECISION = { f32: "32-bit", f16: "16-bit" } as const;
+const PRECISION = { f32: "32-bit", f16: "16-bit", q8: "8-bit", q4: "4-bit" } as const;
 
 const STATUS_NAMES = {
   recorded: "not loaded",
@@ -29,7 +29,7 @@ export function ModelChip() {
           {shortState(model, recordedTitle !== undefined)}
           {model.loaded && model.manifest && (
             <span className="model-size">
-              {` · ${PRECISION[model.manifest.dtype]} · ${formatBytes(downloadBytes(model.manifest))}`}
+              {` · ${PRECISION[model.manifest.defaultDtype]} · ${formatBytes(downloadBytes(model.manifest))}`}
             </span>
           )}
         </span>
@@ -67,9 +67,9 @@ function particulars({ status, manifest, loaded, name }: ModelStore): [string, s
   const rows: [string, string][] = [["State", STATUS_NAMES[status]]];
   if (loaded) rows.push(["Runs on", loaded.backendReason]);
   if (manifest) {
-    const { architecture, dtype, licence } = manifest;
+    const { architecture, defaultDtype, licence } = manifest;
     rows.push(
-      ["Parameters", `${(architecture.parameters / 1e6).toFixed(1)} million, ${PRECISION[dtype]}`],
+      ["Parameters", `${(architecture.parameters / 1e6).toFixed(1)} million, ${PRECISION[defaultDtype]}`],
       ["Download", formatBytes(downloadBytes(manifest))],
       [
         "Writes",

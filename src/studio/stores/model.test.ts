@@ -2,8 +2,8 @@ import { expect, it } from "vitest";
 import { MANIFEST } from "../testing/fakeEngine";
 import { createModel, downloadBytes } from "./model";
 
-it("counts what a load fetches: graphs and tokenizer once each, no encoder, no papers", () => {
-  expect(downloadBytes(MANIFEST)).toBe(10 + 20 + 1000 + 5);
+it("counts what a load fetches: graphs, weights and tokenizer once each, no encoder, no papers", () => {
+  expect(downloadBytes(MANIFEST)).toBe(10 + 20 + 50 + 1000 + 5);
 });
 
 it("keeps the download in sight through the later phases", () => {

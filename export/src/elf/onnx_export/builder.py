@@ -1,11 +1,11 @@
-"""Builds one ONNX graph node by node; its weights stay in a `WeightFile` beside it."""
+"""Builds one ONNX graph node by node; its weights lie outside, where a `WeightLayout` says."""
 
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-from elf.onnx_export.weights import WEIGHTS_FILE, WeightFile
+from elf.onnx_export.weights import WeightLayout, virtual_file
 
 OPSET = 21
 IR_VERSION = 10
@@ -15,14 +15,13 @@ NORM_EPS = 1e-6
 class GraphBuilder:
     """Collects the nodes of one graph. Values that are plain arrays become small inline constants."""
 
-    def __init__(self, name: str, weights: WeightFile):
+    def __init__(self, name: str, weights: WeightLayout):
         self.name = name
         self.weights = weights
         self.nodes: list[ir.Node] = []
         self.inputs: list[ir.Value] = []
         self.outputs: list[ir.Value] = []
         self.initializers: dict[str, ir.Value] = {}
-        self._widened: dict[str, ir.Value] = {}
         self._constants: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
 
     def input(self, name: str, shape: list[str | int], dtype: ir.DataType = ir.DataType.FLOAT) -> ir.Value:
@@ -53,15 +52,13 @@ class GraphBuilder:
         return self._constants[key]
 
     def weight(self, name: str) -> ir.Value:
-        """A tensor of the weights file as float32: by itself, or behind one Cast where it is stored as float16."""
-        if name not in self._widened:
+        """A tensor of the weights, float32."""
+        if name not in self.initializers:
             slot = self.weights.slots[name]
-            shape = ir.Shape(slot.shape)
-            tensor = ir.ExternalTensor(WEIGHTS_FILE, slot.offset, slot.length, slot.dtype, shape=shape, name=name)
-            stored = self._initializer(name, tensor)
-            narrow = slot.dtype == ir.DataType.FLOAT16
-            self._widened[name] = self.op("Cast", stored, to=int(ir.DataType.FLOAT)) if narrow else stored
-        return self._widened[name]
+            file, shape = virtual_file(slot.file), ir.Shape(slot.shape)
+            kind = ir.DataType.FLOAT
+            self._initializer(name, ir.ExternalTensor(file, slot.offset, slot.length, kind, shape=shape, name=name))
+        return self.initializers[name]
 
     def _initializer(self, name: str, tensor: Any) -> ir.Value:
         value = ir.Value(name=name, shape=tensor.shape, type=ir.TensorType(tensor.dtype), const_value=tensor)

@@ -6,7 +6,7 @@ import onnx_ir as ir
 from elf.config import T5Config
 from elf.network.trained_model import FlatParams
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
-from elf.onnx_export.weights import WeightFile
+from elf.onnx_export.weights import WeightLayout
 
 T5_BIAS = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/rel_embedding"
 T5_BIAS_BY_DISTANCE = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/by_distance"
@@ -37,7 +37,9 @@ def relative_bucket(distance: np.ndarray, config: T5Config) -> np.ndarray:
     return np.where(distance > 0, per_direction, 0) + np.where(size < exact, size, far)
 
 
-def encoder_graph(config: T5Config, weights: WeightFile, mean: float | np.ndarray, std: float | np.ndarray) -> ir.Model:
+def encoder_graph(
+    config: T5Config, weights: WeightLayout, mean: float | np.ndarray, std: float | np.ndarray
+) -> ir.Model:
     """(input_ids, attention_mask (B, S) int64) → normalised latents (B, S, D): (T5 output − mean) / std.
 
     `mean` and `std` are numbers or (D,). Positions with mask 0 are seen by none. S is free.

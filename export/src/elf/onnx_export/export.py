@@ -4,7 +4,6 @@ The folder appears whole or not at all: it is built beside its place and moved t
 options are those of the whole runs compared, and become the defaults of the page.
 """
 
-import hashlib
 import json
 import math
 import shutil
@@ -14,23 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
-from elf.data.tokenizer import EOS, PAD, UNK
-from elf.errors import ConfigError, OutputExistsError
+from elf.errors import ConfigError, OutputExistsError, ParityError
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.network.trained_model import TrainedModel, load_trained_model, plain_statistic
-from elf.onnx_export.graphs import TOP_K, build_graphs
+from elf.network.trained_model import TrainedModel, load_trained_model
+from elf.onnx_export.encodings import DTYPES, Dtype
+from elf.onnx_export.graphs import Graphs, build_graphs
+from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
+from elf.onnx_export.manifest import Names, describe, describe_dtype, list_files, write_json
 from elf.onnx_export.model_card import model_card
-from elf.onnx_export.parity import check_parity
-from elf.onnx_export.weights import WEIGHTS_FILE
+from elf.onnx_export.parity import Parity, check_parity
+from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures, compare_storage
+from elf.onnx_export.stored_weights import StoredWeights, weights_stem, write_weights
 from elf.progress import say
 from elf.sampling.options import SamplerOptions, text_reader
-from elf.sampling.settings import SamplerSettings, named_settings
+from elf.sampling.settings import SamplerSettings
 
-SCHEMA_VERSION = 1
 CARD_SAMPLES = 10
 MIN_PARITY_SEEDS = 16
 MIN_PARITY_TOKENS = 2048
@@ -43,8 +44,12 @@ class Arguments(SamplerOptions):
     """Folder of a trained model: the `model` folder of a training run, or one of `elf make-random`."""
     out: Path
     """Folder to write. A model exported there before is replaced."""
-    dtype: Literal["f32", "f16"] = "f32"
-    """How weights are stored. The arithmetic is float32 either way."""
+    dtype: str = "f32"
+    """How weights are stored: f32, f16, q8 or q4, or several with commas between, the page's default first. The
+    arithmetic is float32 whichever it is."""
+    ungated: bool = False
+    """Offer a dtype also when it changes too much of the text, as an approximate one: for random weights, which write
+    nonsense anyway."""
     name: str | None = None
     """Name in the manifest; the folder's name unless given."""
     title: str | None = None
@@ -65,14 +70,16 @@ def main(arguments: Arguments) -> None:
 
 
 def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
-    """Writes the folder; returns its size in bytes and the figures of the parity check.
+    """Writes the folder; returns its size in bytes and the figures of the checks.
 
     Raises CheckpointMismatchError where weights do not fit their configuration, ParityError where graphs do not
-    compute the model, OutputExistsError where `out` is something else, ConfigError for impossible options.
+    compute the model or every dtype changes its text, OutputExistsError where `out` is something else, ConfigError for
+    impossible options.
     """
     check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
     if model.encoder:
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
+    dtypes = dtypes_of(arguments.dtype)
     settings = arguments.settings()
     length = arguments.positions_for(model, ConfigError)
     seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / length))
@@ -92,12 +99,29 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             model.encoder_params,
             model.latent_mean,
             model.latent_std,
-            arguments.dtype,
         )
-        graphs.write(folder / "onnx")
-        parity = check_parity(model, folder / "onnx", arguments.dtype, settings, length, range(seeds))
+        onnx_folder = folder / "onnx"
+        graphs.write(onnx_folder)
+        parity = check_parity(model, onnx_folder, graphs.weights.tensors, settings, length, range(seeds))
 
-        manifest = describe(model, arguments, settings, length, sorted(graphs.models))
+        manifest = describe(model, names_of(model, arguments), settings, length, sorted(graphs.models))
+        manifest["dtypes"], parity.report["dtypes"] = {}, {}
+        samples: dict[int, list[int]] = {}
+        for dtype in dtypes:
+            shards = write_weights(graphs.weights, graphs.models, dtype, onnx_folder)
+            figures = stored_figures(model, graphs, onnx_folder, dtype, settings, length, parity)
+            parity.report["dtypes"][dtype] = figures.report()
+            if figures.passes or arguments.ungated or dtype in APPROXIMATE:
+                manifest["dtypes"][dtype] = describe_dtype(onnx_folder, dtype, shards, figures)
+                manifest.setdefault("defaultDtype", dtype)
+                samples = samples or figures.tokens
+            else:
+                refuse_dtype(onnx_folder, dtype, figures)
+        if not manifest["dtypes"]:
+            raise ParityError(
+                f"the weights stored as {arguments.dtype} write another text than the trained ones",
+                "Nothing was written. Add f32 to --dtype, or offer it as approximate with --ungated.",
+            )
         write_json(folder / "parity.json", parity.report)
         write_json(folder / "config.json", hub_config(model))
         write_json(folder / "generation_config.json", hub_generation_config(settings, length))
@@ -105,15 +129,56 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             shutil.copyfile(model.tokenizer, folder / "tokenizer.json")
             write_json(folder / "tokenizer_config.json", hub_tokenizer_config(model))
         read = text_reader(model)
-        samples = [(seed, read(tokens)) for seed, tokens in islice(parity.tokens.items(), CARD_SAMPLES)]
-        card = model_card(manifest, parity.report, model.training, samples)
+        texts = [(seed, read(tokens)) for seed, tokens in islice(samples.items(), CARD_SAMPLES)]
+        card = model_card(manifest, parity.report, model.training, texts)
         (folder / "README.md").write_text(card, encoding="utf-8")
 
         manifest["files"] = list_files(folder)
         write_json(folder / "manifest.json", manifest)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return {"bytes": size, "graphs": parity.report["graphs"], "runs": parity.report["runs"]} | (
-        {"storage": parity.report["storage"]} if "storage" in parity.report else {}
+    return {"bytes": size, **{part: parity.report[part] for part in ("graphs", "runs", "dtypes")}}
+
+
+def dtypes_of(text: str) -> list[Dtype]:
+    """The dtypes of the option, in its order. Raises ConfigError for what is none."""
+    known: dict[str, Dtype] = {name: name for name in DTYPES}
+    words = [word.strip() for word in text.split(",")]
+    if unknown := [word for word in words if word not in known]:
+        raise ConfigError(f"there is no dtype {unknown[0]!r}", f"Choose from {', '.join(DTYPES)}.")
+    return [*dict.fromkeys(known[word] for word in words)]
+
+
+def names_of(model: TrainedModel, arguments: Arguments) -> Names:
+    name = arguments.name or arguments.out.absolute().name
+    return Names(
+        name=name,
+        title=arguments.title or name.replace("-", " ").capitalize(),
+        description=arguments.description,
+        licence=arguments.licence or str(model.training.get("licence", "unknown")),
+    )
+
+
+def stored_figures(
+    model: TrainedModel,
+    graphs: Graphs,
+    folder: Path,
+    dtype: Dtype,
+    settings: SamplerSettings,
+    length: int,
+    parity: Parity,
+) -> StorageFigures:
+    """What the weights just written change."""
+    trained, stored = graphs.weights.tensors, StoredWeights(folder, dtype)
+    return compare_storage(model, folder, trained, stored, dtype, settings, length, parity.tokens)
+
+
+def refuse_dtype(folder: Path, dtype: Dtype, figures: StorageFigures) -> None:
+    """Takes the files of a dtype away again, and says so."""
+    for file in folder.glob(f"{weights_stem(dtype)}*"):
+        file.unlink()
+    say(
+        f"{dtype} is not offered: it keeps {figures.token_agreement:.4f} of the tokens that float32 writes, at a "
+        f"normalised edit distance of {figures.edit_distance:.4f}"
     )
 
 
@@ -134,110 +199,3 @@ def replaced_folder(out: Path) -> Iterator[Path]:
         if out.exists():
             out.rename(old)
         new.rename(out)
-
-
-def describe(
-    model: TrainedModel, arguments: Arguments, settings: SamplerSettings, length: int, graphs: list[str]
-) -> dict[str, Any]:
-    """The manifest without its list of files."""
-    config, flow = model.elf, model.flow
-    name = arguments.name or arguments.out.absolute().name
-    weights = [f"onnx/{WEIGHTS_FILE}"]
-    return {
-        "schemaVersion": SCHEMA_VERSION,
-        "name": name,
-        "title": arguments.title or name.replace("-", " ").capitalize(),
-        "description": arguments.description,
-        "task": "conditional" if config.max_input_length else "unconditional",
-        "licence": arguments.licence or str(model.training.get("licence", "unknown")),
-        "architecture": {
-            "depth": config.depth,
-            "hiddenSize": config.hidden_size,
-            "heads": config.heads,
-            "latentSize": config.latent_size,
-            "bottleneckSize": config.bottleneck_size,
-            "vocabularySize": config.vocabulary_size,
-            "maxLength": config.max_length,
-            "maxInputLength": config.max_input_length,
-            "selfCondCfgTokens": config.self_cond_cfg_tokens,
-            "parameters": sum(value.size for value in model.params.values()),
-        },
-        "latent": {
-            "noiseScale": flow.noise_scale,
-            "tEps": flow.t_eps,
-            "mean": plain_statistic(model.latent_mean),
-            "std": plain_statistic(model.latent_std),
-        },
-        "schedule": {"pMean": flow.p_mean, "pStd": flow.p_std},
-        "tokens": {"pad": PAD, "eos": EOS, "unk": UNK},
-        "decoder": {"topK": min(TOP_K, config.vocabulary_size)},
-        "dtype": arguments.dtype,
-        "defaults": named_settings(settings, length),
-        "graphs": {graph: {"file": f"onnx/{graph}.onnx", "weights": weights} for graph in graphs},
-    }
-
-
-def hub_config(model: TrainedModel) -> dict[str, Any]:
-    """`config.json` with the names that hub users expect."""
-    config, flow = model.elf, model.flow
-    return {
-        "model_type": "elf",
-        "architectures": ["ElfModel"],
-        "num_hidden_layers": config.depth,
-        "hidden_size": config.hidden_size,
-        "num_attention_heads": config.heads,
-        "head_dim": config.head_dim,
-        "intermediate_size": config.swiglu_size,
-        "latent_size": config.latent_size,
-        "bottleneck_size": config.bottleneck_size,
-        "vocab_size": config.vocabulary_size,
-        "max_position_embeddings": config.max_length,
-        "max_input_length": config.max_input_length,
-        "num_time_tokens": config.time_tokens,
-        "num_self_cond_cfg_tokens": config.self_cond_cfg_tokens,
-        "num_mode_tokens": config.mode_tokens,
-        "noise_scale": flow.noise_scale,
-        "t_eps": flow.t_eps,
-        "schedule_mean": flow.p_mean,
-        "schedule_std": flow.p_std,
-        "latent_mean": plain_statistic(model.latent_mean),
-        "latent_std": plain_statistic(model.latent_std),
-        "pad_token_id": PAD,
-        "eos_token_id": EOS,
-        "unk_token_id": UNK,
-    }
-
-
-def hub_generation_config(settings: SamplerSettings, length: int) -> dict[str, Any]:
-    """`generation_config.json`: the sampler's defaults."""
-    return {**vars(settings), "max_length": length, "pad_token_id": PAD, "eos_token_id": EOS}
-
-
-def hub_tokenizer_config(model: TrainedModel) -> dict[str, Any]:
-    """`tokenizer_config.json`: what transformers.js needs to pick its class, and to decode as `tokenizers` does."""
-    return {
-        "tokenizer_class": "T5Tokenizer",
-        "pad_token": "<pad>",
-        "eos_token": "</s>",
-        "unk_token": "<unk>",
-        "model_max_length": model.elf.max_length,
-        "clean_up_tokenization_spaces": False,
-    }
-
-
-def list_files(folder: Path) -> list[dict[str, Any]]:
-    """Every file with its size and SHA-256, by path."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return [
-        {"path": file.relative_to(folder).as_posix(), "bytes": file.stat().st_size, "sha256": sha256(file)}
-        for file in files
-    ]
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

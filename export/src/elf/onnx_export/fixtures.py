@@ -18,7 +18,7 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.network.trained_model import TrainedModel, load_trained_model
-from elf.onnx_export.parity import stored_weights
+from elf.onnx_export.stored_weights import stored_model
 from elf.onnx_export.toy_runs import numbers, toy_runs
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
@@ -176,5 +176,5 @@ def main(arguments: Arguments) -> None:
         raise UsageError("--checkpoint and --checkpoint-out belong together", "Give both or neither.")
     write_fixture(arguments.out, flow_fixture())
     if arguments.checkpoint and arguments.checkpoint_out:
-        model = stored_weights(load_trained_model(arguments.checkpoint), "f16" if arguments.rounded else "f32")
+        model = stored_model(load_trained_model(arguments.checkpoint), "f16" if arguments.rounded else "f32")
         write_fixture(arguments.checkpoint_out, model_fixture(model))

@@ -1,7 +1,7 @@
 """The ONNX graphs of the ELF network, denoiser and decoder, and of a whole model (contract in export/FORMAT.md).
 
-Pure functions from a configuration and its weights to graphs. The graphs hold no weights: those lie once each in one
-file beside them (`WeightFile`), so the denoiser and the decoder, which are the same network but for its head, share it.
+Pure functions from a configuration and its weights to graphs. The graphs hold no weights: those lie once each in
+virtual files (`WeightLayout`), which the denoiser and the decoder, the same network but for its head, share.
 
 The arithmetic is that of spec section 2 with exact rearrangements only, chosen for WebGPU:
 
@@ -24,7 +24,7 @@ from elf.network.parameters import TIMESTEP_FEATURES
 from elf.network.trained_model import FlatParams
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.encoder_graph import encoder_graph, encoder_weights
-from elf.onnx_export.weights import WEIGHTS_FILE, WeightFile
+from elf.onnx_export.weights import WeightLayout
 
 TOP_K = 5
 TO_THE_END = np.iinfo(np.int64).max
@@ -84,7 +84,7 @@ def rotary_tables(config: ElfConfig) -> FlatParams:
     return {"rotary/cos": np.cos(angles).astype(np.float32), "rotary/sin": np.sin(angles).astype(np.float32)}
 
 
-def denoiser_graph(config: ElfConfig, weights: WeightFile) -> ir.Model:
+def denoiser_graph(config: ElfConfig, weights: WeightLayout) -> ir.Model:
     """(z, x_hat_prev (B, L, D), t, self_cond_scale (B)) → x_hat (B, L, D). No scale without its prefix tokens."""
     g = GraphBuilder("denoiser", weights)
     D = config.latent_size
@@ -104,7 +104,7 @@ def denoiser_graph(config: ElfConfig, weights: WeightFile) -> ir.Model:
     return g.model()
 
 
-def decoder_graph(config: ElfConfig, weights: WeightFile) -> ir.Model:
+def decoder_graph(config: ElfConfig, weights: WeightLayout) -> ir.Model:
     """(latent (B, L, D), self_cond_scale (B)) → the best tokens, their probabilities, entropies and all logits.
 
     The network in decode mode at t = 1 with x̂_prev = 0, which drops out of the sum.
@@ -243,15 +243,14 @@ def _swiglu(g: GraphBuilder, config: ElfConfig, block: str, x: ir.Value) -> ir.V
 
 @dataclass(frozen=True)
 class Graphs:
-    """The graphs of a model, by name, and the file of weights they read."""
+    """The graphs of a model, by name, and where the weights lie that they read."""
 
     models: dict[str, ir.Model]
-    weights: WeightFile
+    weights: WeightLayout
 
     def write(self, folder: Path) -> None:
-        """Writes `<name>.onnx` for each graph and `weights.bin` into `folder`."""
+        """Writes `<name>.onnx` for each graph into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.weights.write(folder / WEIGHTS_FILE)
         for name, model in self.models.items():
             ir.save(model, folder / f"{name}.onnx")
 
@@ -263,15 +262,12 @@ def build_graphs(
     encoder_params: FlatParams | None = None,
     latent_mean: float | np.ndarray = 0.0,
     latent_std: float | np.ndarray = 0.2,
-    dtype: str = "f32",
 ) -> Graphs:
-    """All graphs of a model over one weights file. `dtype` is that of the stored weights, "f32" or "f16"."""
-    tables = rotary_tables(config)
-    tensors = network_weights(config, params) | tables
+    """All graphs of a model over one layout of weights."""
+    groups = [network_weights(config, params) | rotary_tables(config)]
     if encoder:
-        tensors |= encoder_weights(encoder, encoder_params or {})
-    # Angles in float16 would turn distant positions wrongly; the tables are small.
-    weights = WeightFile(tensors, dtype, keep_f32=frozenset(tables))
+        groups.append(encoder_weights(encoder, encoder_params or {}))
+    weights = WeightLayout(*groups)
     models = {"denoiser": denoiser_graph(config, weights), "decoder": decoder_graph(config, weights)}
     if encoder:
         models["encoder"] = encoder_graph(encoder, weights, latent_mean, latent_std)

@@ -37,7 +37,16 @@ Against the JAX model on the CPU, by `elf export`; the whole report is `parity.j
 |---|---|---|---|
 {parity}
 
-Over {run_count} whole runs {agreement:.2%} of {token_count:,} tokens agree.{storage}
+Over {run_count} whole runs {agreement:.2%} of {token_count:,} tokens agree.
+
+## Stored weights
+
+What each form of the weights changes, over the same runs: the share of tokens that are those of the float32 weights,
+and the normalised edit distance of the texts.
+
+| dtype | size | tokens kept | edit distance | |
+|---|---|---|---|---|
+{dtypes}
 
 ## Samples
 
@@ -58,10 +67,8 @@ def model_card(
         "latent width": architecture["latentSize"],
         "vocabulary": f"{architecture['vocabularySize']:,}",
         "length": f"{architecture['maxLength']} tokens",
-        "stored weights": manifest["dtype"],
         "licence": manifest["licence"],
     }
-    storage = parity.get("storage")
     guidance = "" if defaults["cfgScale"] == 1 else f"guidance by the prompt {defaults['cfgScale']:g}, "
     after = " each to a prompt of random tokens," if architecture["maxInputLength"] else ""
     return TEMPLATE.format(
@@ -80,12 +87,7 @@ def model_card(
         run_count=parity["runs"]["lastSeed"] - parity["runs"]["firstSeed"] + 1,
         agreement=parity["runs"]["tokenAgreement"],
         token_count=parity["runs"]["tokens"],
-        storage=""
-        if not storage
-        else (
-            f" Storing the weights as float16 keeps {storage['tokenAgreement']:.2%} of the tokens that the float32"
-            f" weights write (normalised edit distance {storage['normalisedEditDistance']:.4f})."
-        ),
+        dtypes=_dtypes(manifest["dtypes"], manifest["defaultDtype"]),
         sample_note=(
             f"Unpicked, seeds in order,{after} with the default settings:"
             f" {defaults['method'].upper()}, {defaults['steps']} steps, γ {defaults['gamma']:g},"
@@ -94,6 +96,15 @@ def model_card(
         ),
         samples="\n".join(f"- seed {seed}: {_escape(text) or '(empty)'}" for seed, text in samples),
     )
+
+
+def _dtypes(dtypes: dict[str, Any], default: str) -> str:
+    rows = []
+    for name, entry in dtypes.items():
+        remarks = ["the default"] * (name == default) + ["approximate"] * entry["approximate"]
+        figures = f"{entry['tokenAgreement']:.2%} | {entry['normalisedEditDistance']:.4f} | {', '.join(remarks)}"
+        rows.append(f"| {name} | {entry['bytes'] / 1e6:.1f} MB | {figures} |")
+    return "\n".join(rows)
 
 
 def _table(rows: dict[str, Any]) -> str:

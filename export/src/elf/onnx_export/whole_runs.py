@@ -16,7 +16,7 @@ import tyro
 
 from elf.errors import UsageError
 from elf.network.trained_model import load_trained_model
-from elf.onnx_export.parity import stored_weights
+from elf.onnx_export.stored_weights import stored_model
 from elf.progress import ticker
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.options import SamplerOptions
@@ -54,7 +54,7 @@ class LastLogits:
 
 
 def main(arguments: Arguments) -> None:
-    model = stored_weights(load_trained_model(arguments.checkpoint), arguments.dtype)
+    model = stored_model(load_trained_model(arguments.checkpoint), arguments.dtype)
     if model.elf.max_input_length:
         raise UsageError("this model writes to a prompt", "Give one that writes freely.")
     length = arguments.length_for(model, UsageError)

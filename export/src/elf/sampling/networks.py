@@ -1,10 +1,12 @@
 """The two ways to run a trained model behind the sampler's `Network`: JAX, and the exported graphs in ONNX Runtime."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
+import onnx_ir as ir
 import onnxruntime
 from flax import nnx
 
@@ -73,11 +75,12 @@ class JaxEncoder:
 
 
 class OnnxNetwork:
-    """The exported graphs of a folder (`denoiser.onnx`, `decoder.onnx`, `weights.bin`) on the CPU."""
+    """The exported graphs of a folder (`denoiser.onnx`, `decoder.onnx`) on the CPU, with these weights."""
 
-    def __init__(self, folder: Path):
-        self.denoiser = open_session(folder / "denoiser.onnx")
-        self.decoder = open_session(folder / "decoder.onnx")
+    def __init__(self, folder: Path, weights: Mapping[str, Array]):
+        loaded = LoadedWeights(weights)
+        self.denoiser = GraphSession(folder / "denoiser.onnx", loaded)
+        self.decoder = GraphSession(folder / "decoder.onnx", loaded)
         self.takes_self_cond_scale = any(value.name == "self_cond_scale" for value in self.denoiser.get_inputs())
 
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
@@ -97,10 +100,10 @@ class OnnxNetwork:
 
 
 class OnnxEncoder:
-    """The exported encoder of a folder, on the CPU."""
+    """The exported encoder of a folder, on the CPU, with these weights."""
 
-    def __init__(self, folder: Path):
-        self.session = open_session(folder / "encoder.onnx")
+    def __init__(self, folder: Path, weights: Mapping[str, Array]):
+        self.session = GraphSession(folder / "encoder.onnx", weights)
 
     def encode(self, ids: Array, mask: Array) -> Array:
         """ids, mask (B, S) integers → normalised latents (B, S, D)."""
@@ -108,10 +111,31 @@ class OnnxEncoder:
         return self.session.run(["latent"], feeds)[0]
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime session on the CPU; reads the weights file beside the graph."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Idle threads sleep: spinning ones take the cores from whatever else the machine does.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+class LoadedWeights(dict[str, Array]):
+    """Weights that are loaded once however many sessions read them."""
+
+    def __init__(self, source: Mapping[str, Array]):
+        super().__init__()
+        self._source = source
+
+    def __missing__(self, name: str) -> Array:
+        self[name] = self._source[name]
+        return self[name]
+
+
+class GraphSession(onnxruntime.InferenceSession):
+    """An ONNX Runtime session on the CPU; `weights` has the tensors that the graph keeps outside, by name.
+
+    The session reads their memory in place, and keeps it. Raises KeyError for a tensor that is lacking.
+    """
+
+    def __init__(self, path: Path, weights: Mapping[str, Array]):
+        graph = ir.load(path).graph
+        outside = [name for name, v in graph.initializers.items() if isinstance(v.const_value, ir.ExternalTensor)]
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        # Idle threads sleep: spinning ones take the cores from whatever else the machine does.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self.kept = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in outside]
+        options.add_external_initializers(outside, self.kept)
+        super().__init__(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,77 @@
+"""How one tensor is stored: float32, float16, or in blocks of 8 or 4 bits that share a scale (export/FORMAT.md)."""
+
+from typing import Literal, get_args
+
+import numpy as np
+
+Dtype = Literal["f32", "f16", "q8", "q4"]
+"""A choice of how a whole model is stored, and the name of the encoding that most of its tensors then have."""
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+BITS = {"q8": 8, "q4": 4}
+FLOATS: dict[str, np.dtype[np.floating]] = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2")}
+BLOCK = 32
+"""Weights of one output that share a scale, one after the other along the inputs."""
+
+
+def encode(array: np.ndarray, encoding: Dtype, block: int = BLOCK) -> bytes:
+    """The stored bytes of a tensor; of two axes (K, N) for q8 and q4."""
+    if encoding in FLOATS:
+        return np.ascontiguousarray(array, FLOATS[encoding]).tobytes()
+    values, scales = quantised(array, BITS[encoding], block)
+    return packed_values(values, BITS[encoding]).tobytes() + scales.astype("<f2").tobytes()
+
+
+def decode(data: bytes | memoryview, shape: tuple[int, ...], encoding: Dtype, block: int = BLOCK) -> np.ndarray:
+    """The tensor, float32, whose stored bytes are `data`."""
+    if encoding in FLOATS:
+        return np.frombuffer(data, FLOATS[encoding]).astype(np.float32).reshape(shape)
+    bits, (inputs, outputs) = BITS[encoding], shape
+    blocks = -(-inputs // block)
+    count = outputs * blocks * block * bits // 8
+    values = unpacked_values(np.frombuffer(data, np.uint8, count), bits).reshape(outputs, blocks, block)
+    scales = np.frombuffer(data, "<f2", outputs * blocks, count).astype(np.float32).reshape(outputs, blocks, 1)
+    weights = (values.astype(np.float32) - np.float32(2 ** (bits - 1))) * scales
+    return np.ascontiguousarray(weights.reshape(outputs, blocks * block)[:, :inputs].T)
+
+
+def encoded_bytes(shape: tuple[int, ...], encoding: Dtype, block: int = BLOCK) -> int:
+    """How many bytes `encode` gives for a tensor of this shape."""
+    if encoding in FLOATS:
+        return FLOATS[encoding].itemsize * int(np.prod(shape, dtype=np.int64))
+    inputs, outputs = shape
+    return outputs * -(-inputs // block) * (block * BITS[encoding] // 8 + 2)
+
+
+def quantised(array: np.ndarray, bits: int, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """(K, N) → values (N, blocks, block) uint8 around 2^(bits−1), scales (N, blocks) float16."""
+    inputs, outputs = array.shape
+    blocks = -(-inputs // block)
+    rows = np.zeros((outputs, blocks * block), np.float32)
+    rows[:, :inputs] = array.T
+    rows = rows.reshape(outputs, blocks, block)
+    middle = 2 ** (bits - 1)
+    scales = (np.abs(rows).max(-1) / (middle - 1)).astype(np.float16)
+    # By the scale as it is stored, so that its rounding is made good by the values.
+    divisors = np.where(scales > 0, scales, 1).astype(np.float32)[..., None]
+    values = np.clip(np.rint(rows / divisors), -middle, middle - 1) + middle
+    return values.astype(np.uint8), scales
+
+
+def packed_values(values: np.ndarray, bits: int) -> np.ndarray:
+    """Values below 2^bits, one to a byte → the bytes stored; two to a byte at 4 bits, the low half first."""
+    return values if bits == 8 else values[..., 0::2] | values[..., 1::2] << 4
+
+
+def unpacked_values(stored: np.ndarray, bits: int) -> np.ndarray:
+    """The reverse of `packed_values`."""
+    return stored if bits == 8 else np.stack([stored & 15, stored >> 4], axis=-1).reshape(-1)
+
+
+def encoding_of(name: str, shape: tuple[int, ...], dtype: Dtype) -> Dtype:
+    """How the tensor of this name is stored in a model of this dtype."""
+    if dtype == "f32" or name.startswith("rotary/"):
+        # Angles in float16 would turn distant positions wrongly; the tables are small.
+        return "f32"
+    if dtype == "f16":
+        return "f16"
+    return dtype if len(shape) == 2 and name.endswith("kernel") else "f32"

@@ -1,0 +1,94 @@
+"""`manifest.json`: all that a reader of an exported model needs to know (export/FORMAT.md)."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elf.data.tokenizer import EOS, PAD, UNK
+from elf.network.trained_model import TrainedModel, plain_statistic
+from elf.onnx_export.encodings import Dtype
+from elf.onnx_export.graphs import TOP_K
+from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
+from elf.onnx_export.stored_weights import weights_stem
+from elf.sampling.settings import SamplerSettings, named_settings
+
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Names:
+    """What people call the model."""
+
+    name: str
+    title: str
+    description: str
+    licence: str
+    """SPDX id."""
+
+
+def describe(
+    model: TrainedModel, names: Names, settings: SamplerSettings, length: int, graphs: Iterable[str]
+) -> dict[str, Any]:
+    """The manifest without its dtypes and its list of files."""
+    config, flow = model.elf, model.flow
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        **vars(names),
+        "task": "conditional" if config.max_input_length else "unconditional",
+        "architecture": {
+            "depth": config.depth,
+            "hiddenSize": config.hidden_size,
+            "heads": config.heads,
+            "latentSize": config.latent_size,
+            "bottleneckSize": config.bottleneck_size,
+            "vocabularySize": config.vocabulary_size,
+            "maxLength": config.max_length,
+            "maxInputLength": config.max_input_length,
+            "selfCondCfgTokens": config.self_cond_cfg_tokens,
+            "parameters": sum(value.size for value in model.params.values()),
+        },
+        "latent": {
+            "noiseScale": flow.noise_scale,
+            "tEps": flow.t_eps,
+            "mean": plain_statistic(model.latent_mean),
+            "std": plain_statistic(model.latent_std),
+        },
+        "schedule": {"pMean": flow.p_mean, "pStd": flow.p_std},
+        "tokens": {"pad": PAD, "eos": EOS, "unk": UNK},
+        "decoder": {"topK": min(TOP_K, config.vocabulary_size), "logits": True},
+        "defaults": named_settings(settings, length),
+        "graphs": {graph: {"file": f"onnx/{graph}.onnx"} for graph in graphs},
+    }
+
+
+def describe_dtype(folder: Path, dtype: Dtype, shards: list[str], figures: StorageFigures) -> dict[str, Any]:
+    """One entry of the manifest's `dtypes`; `folder` holds the shards."""
+    return {
+        "index": f"onnx/{weights_stem(dtype)}.json",
+        "shards": [f"onnx/{shard}" for shard in shards],
+        "bytes": sum((folder / shard).stat().st_size for shard in shards),
+        "tokenAgreement": figures.token_agreement,
+        "normalisedEditDistance": figures.edit_distance,
+        "approximate": dtype in APPROXIMATE or not figures.passes,
+    }
+
+
+def list_files(folder: Path) -> list[dict[str, Any]]:
+    """Every file with its size and SHA-256, by path."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return [
+        {"path": file.relative_to(folder).as_posix(), "bytes": file.stat().st_size, "sha256": sha256(file)}
+        for file in files
+    ]
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

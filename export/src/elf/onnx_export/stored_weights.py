@@ -1,0 +1,90 @@
+"""A model's weights in one dtype: written as shards with an index, and read back as float32."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+
+from elf.network.trained_model import FlatParams, TrainedModel
+from elf.onnx_export.encodings import BITS, BLOCK, Dtype, decode, encode, encoding_of
+from elf.onnx_export.shards import ShardReader, ShardWriter
+from elf.onnx_export.weight_index import StoredTensor, VirtualFile, WeightIndex, read_index
+from elf.onnx_export.weights import WeightLayout, aligned, virtual_file
+
+STREAM_ALIGNMENT = 16
+"""Bytes; so a tensor can be viewed in the stream as any typed array."""
+
+
+def weights_stem(dtype: Dtype) -> str:
+    """What the names of a dtype's index and shards start with."""
+    return f"weights-{dtype}"
+
+
+def write_weights(layout: WeightLayout, graphs: Mapping[str, ir.Model], dtype: Dtype, folder: Path) -> list[str]:
+    """Writes the shards and the index of `dtype` into `folder`, one tensor in memory at a time; the shards' names."""
+    tensors, values = [], layout.tensors
+    with ShardWriter(folder, weights_stem(dtype)) as shards:
+        for name, slot in layout.slots.items():
+            encoding = encoding_of(name, slot.shape, dtype)
+            shards.write(bytes(aligned(shards.written, STREAM_ALIGNMENT) - shards.written))
+            offset = shards.written
+            shards.write(encode(values[name], encoding))
+            block = BLOCK if encoding in BITS else 0
+            tensors.append(StoredTensor(name, slot.shape, encoding, block, offset, shards.written - offset, slot))
+        files = tuple(
+            VirtualFile(virtual_file(number), size, readers(graphs, virtual_file(number)))
+            for number, size in enumerate(layout.file_sizes)
+        )
+        WeightIndex(dtype, shards.written, files, tuple(tensors)).write(folder / f"{weights_stem(dtype)}.json")
+    return shards.names
+
+
+def readers(graphs: Mapping[str, ir.Model], file: str) -> tuple[str, ...]:
+    """Names of the graphs, without that of a variant, which read the virtual file."""
+    names = (
+        name.partition("-")[0]
+        for name, model in graphs.items()
+        for value in model.graph.initializers.values()
+        if isinstance(value.const_value, ir.ExternalTensor) and value.const_value.location == file
+    )
+    return tuple(dict.fromkeys(names))
+
+
+class StoredWeights(Mapping[str, np.ndarray]):
+    """The tensors of a folder in one dtype, by name, decoded to float32 each time one is asked for.
+
+    Raises StoredWeightsError where index or shards are missing or broken.
+    """
+
+    def __init__(self, folder: Path, dtype: Dtype):
+        self.index = read_index(folder / f"{weights_stem(dtype)}.json")
+        self._shards = ShardReader(folder, weights_stem(dtype))
+        self._tensors = {tensor.name: tensor for tensor in self.index.tensors}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        tensor = self._tensors[name]
+        data = self._shards.read(tensor.offset, tensor.bytes)
+        return decode(data, tensor.shape, tensor.encoding, tensor.block)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+def stored_model(model: TrainedModel, dtype: Dtype) -> TrainedModel:
+    """The model with its weights as a file of this dtype holds them. For "f32" and "f16": blocks of a quantised kernel
+    may run across what the graphs join."""
+
+    def rounded(params: FlatParams) -> FlatParams:
+        return {
+            name: decode(encode(value, encoding := encoding_of(name, value.shape, dtype)), value.shape, encoding)
+            for name, value in params.items()
+        }
+
+    if dtype == "f32":
+        return model
+    return replace(model, params=rounded(model.params), encoder_params=rounded(model.encoder_params))

@@ -1,0 +1,135 @@
+"""Weights at rest: encodings, shards, the index, and the way back."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import pytest
+
+from elf.errors import StoredWeightsError
+from elf.onnx_export import stored_weights, weights
+from elf.onnx_export.encodings import decode, encode, encoded_bytes, encoding_of
+from elf.onnx_export.shards import ShardReader, ShardWriter
+from elf.onnx_export.stored_weights import StoredWeights, write_weights
+from elf.onnx_export.weights import WeightLayout
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape, np.float32)
+
+
+def test_q8_and_q4_are_laid_out_as_matmulnbits_takes_them():
+    # Three inputs, two outputs, blocks of two: the last block of an output is half empty.
+    kernel = np.asarray([[1.0, 7.0], [-127.0, 3.5], [0.5, 0.0]], np.float32)
+    stored = encode(kernel, "q8", 2)
+    assert [*stored[:8]] == [129, 1, 255, 128, 255, 192, 128, 128]
+    scales = np.frombuffer(stored, np.float16, 4, 8)
+    np.testing.assert_array_equal(scales, np.asarray([1, 0.5 / 127, 7 / 127, 0], np.float16))
+    four = encode(np.asarray([[1.0], [-7.0], [7.0], [0.0]], np.float32), "q4", 4)
+    assert [*four[:2]] == [0x19, 0x8F] and np.frombuffer(four, np.float16, 1, 2) == 1
+
+
+@pytest.mark.parametrize(("encoding", "worst"), [("f32", 0.0), ("f16", 2**-11), ("q8", 1 / 254), ("q4", 1 / 14)])
+@pytest.mark.parametrize("shape", [(64, 48), (65, 3), (1, 1), (31, 7)])
+def test_what_is_stored_comes_back_but_for_its_rounding(encoding, worst, shape):
+    kernel = random(*shape)
+    stored = encode(kernel, encoding)
+    assert len(stored) == encoded_bytes(shape, encoding)
+    back = decode(stored, shape, encoding)
+    assert back.dtype == np.float32 and back.flags["C_CONTIGUOUS"]
+    # Of the largest weight of all, which bounds that of each block; the scale itself is rounded too.
+    assert np.abs(back - kernel).max() <= worst * np.abs(kernel).max() * 1.01
+
+
+def test_blocks_of_zeros_stay_zeros_and_outliers_stay_in_their_block():
+    kernel = random(64, 4)
+    kernel[:32, 1] = 0
+    kernel[3, 2] = 1000
+    back = decode(encode(kernel, "q8"), kernel.shape, "q8")
+    assert (back[:32, 1] == 0).all()
+    assert np.abs(back - kernel)[32:].max() < 0.02
+    assert np.abs(back[3, 2] - 1000) < 1
+
+
+def test_angles_and_small_tensors_keep_their_precision():
+    assert [encoding_of("rotary/cos", (64, 32), dtype) for dtype in ("f32", "f16", "q8")] == ["f32"] * 3
+    assert encoding_of("blocks_0/attn/qkv/kernel", (256, 768), "q4") == "q4"
+    assert encoding_of("blocks_0/norm1/weight", (256,), "q8") == "f32"
+    assert encoding_of("blocks_0/norm1/weight", (256,), "f16") == "f16"
+
+
+def test_a_stream_is_cut_anywhere_and_read_across_the_cuts(tmp_path):
+    data = bytes(range(256)) * 5
+    with ShardWriter(tmp_path, "w", greatest=100) as writer:
+        for at in range(0, len(data), 37):
+            writer.write(data[at : at + 37])
+    assert writer.names == [f"w-{number:05}.bin" for number in range(1, 14)]
+    assert [(tmp_path / name).stat().st_size for name in writer.names] == [100] * 12 + [80]
+    reader = ShardReader(tmp_path, "w")
+    for offset, count in ((0, 1280), (99, 2), (100, 100), (250, 777), (1279, 1), (5, 0)):
+        assert reader.read(offset, count) == data[offset : offset + count]
+    with pytest.raises(StoredWeightsError, match="end at byte 1280"):
+        reader.read(1279, 2)
+    with pytest.raises(StoredWeightsError, match="v-00001"):
+        ShardReader(tmp_path, "v")
+
+
+def test_virtual_files_are_no_larger_than_a_browser_can_hold(monkeypatch):
+    monkeypatch.setattr(weights, "GREATEST_FILE", 1000)
+    layout = WeightLayout({"a": random(100), "b": random(150), "c": random(400)}, {"d": random(1)})
+    assert [(slot.file, slot.offset, slot.length) for slot in layout.slots.values()] == [
+        (0, 0, 400),
+        (1, 0, 600),
+        # Larger than any file may be: alone in its own.
+        (2, 0, 1600),
+        (3, 0, 4),
+    ]
+    assert layout.file_sizes == [400, 600, 1600, 4]
+
+
+class Lazy(Mapping[str, np.ndarray]):
+    """Makes its tensors when asked, and remembers for which."""
+
+    def __init__(self, names):
+        self.names, self.loads = names, []
+
+    def __getitem__(self, name):
+        self.loads.append(name)
+        return random(40, 6, seed=self.names.index(name))
+
+    def __iter__(self):
+        return iter(self.names)
+
+    def __len__(self):
+        return len(self.names)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f16", "q8", "q4"])
+def test_weights_are_written_tensor_by_tensor_and_read_back(dtype, tmp_path, monkeypatch):
+    monkeypatch.setattr(stored_weights, "ShardWriter", partial(ShardWriter, greatest=500))
+    lazy = Lazy(["a/kernel", "b/kernel"])
+    layout = WeightLayout(lazy, {"norm/weight": random(7)})
+    lazy.loads.clear()
+    names = write_weights(layout, {}, dtype, tmp_path)
+    assert lazy.loads == ["a/kernel", "b/kernel"]
+    stored = StoredWeights(tmp_path, dtype)
+    assert list(stored) == ["a/kernel", "b/kernel", "norm/weight"]
+    for name, value in layout.tensors.items():
+        encoding = encoding_of(name, value.shape, dtype)
+        np.testing.assert_array_equal(stored[name], decode(encode(value, encoding), value.shape, encoding))
+    index = json.loads((tmp_path / f"weights-{dtype}.json").read_text())
+    assert index["bytes"] == sum((tmp_path / name).stat().st_size for name in names)
+    for tensor in index["tensors"]:
+        slot = layout.slots[tensor["name"]]
+        assert tensor["plain"] == {"file": slot.file, "offset": slot.offset}
+        assert tensor["offset"] % 16 == 0
+
+
+def test_a_broken_index_is_named(tmp_path):
+    write_weights(WeightLayout({"a": random(3)}), {}, "f32", tmp_path)
+    path = tmp_path / "weights-f32.json"
+    for broken in ("", "[]", "{}", path.read_text().replace('"schemaVersion": 1', '"schemaVersion": 9')):
+        path.write_text(broken)
+        with pytest.raises(StoredWeightsError, match=r"weights-f32\.json"):
+            StoredWeights(tmp_path, "f32")

@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { ElfError } from "../flow/errors";
+import { DTYPES, type Dtype } from "./manifest";
+
+/** The version of `onnx/weights-<dtype>.json` that this code reads (export/FORMAT.md). */
+export const INDEX_SCHEMA_VERSION = 1;
+
+/** An index of weights that is not what the format says. */
+export class WeightIndexError extends ElfError {
+  readonly code = "weight-index";
+}
+
+const bytes = z.int().min(0);
+const place = z.object({ file: z.int().min(0), offset: bytes });
+/** A file that graphs name as the home of weights, and that the reader makes. */
+const virtualFile = z.object({ path: z.string().min(1), bytes, graphs: z.array(z.string()) });
+
+const tensor = z.object({
+  name: z.string().min(1),
+  shape: z.array(z.int().positive()),
+  encoding: z.enum(DTYPES),
+  /** Weights to a scale; q8 and q4 only. */
+  block: z.int().positive().multipleOf(2).optional(),
+  /** In the stream of all shards, end to end. */
+  offset: bytes,
+  bytes,
+  plain: place,
+  /** In the files of the packed graphs: as values and scales, or as float32. */
+  packed: z.union([place, z.object({ values: place, scales: place })]).optional(),
+});
+
+const schema = z.object({
+  schemaVersion: z.literal(INDEX_SCHEMA_VERSION),
+  dtype: z.enum(DTYPES),
+  bytes,
+  files: z.array(virtualFile),
+  packedFiles: z.array(virtualFile).optional(),
+  tensors: z.array(tensor),
+});
+
+/** Where each tensor of a dtype lies in its shards, and where the graphs look for it. */
+export type WeightIndex = Readonly<z.infer<typeof schema>>;
+export type StoredTensor = WeightIndex["tensors"][number];
+
+/** How many numbers a tensor has. */
+export function sizeOf({ shape }: Pick<StoredTensor, "shape">): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/**
+ * Reads the text of an index.
+ * @throws {WeightIndexError} it is none, or it contradicts itself; the message names the field or the tensor.
+ */
+export function parseWeightIndex(text: string): WeightIndex {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw wrong("it is not JSON", cause);
+  }
+  const result = schema.safeParse(json);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw wrong(`${issue?.path.join(".") || "the top level"}: ${issue?.message ?? "unreadable"}`);
+  }
+  for (const entry of result.data.tensors) checkTensor(entry, result.data);
+  return result.data;
+}
+
+function checkTensor(entry: StoredTensor, { bytes, files }: WeightIndex): void {
+  const expected = storedBytes(entry);
+  if (entry.bytes !== expected) throw wrong(`${entry.name} takes ${entry.bytes} bytes and not ${expected}`);
+  if (entry.offset + entry.bytes > bytes) throw wrong(`${entry.name} ends behind the last byte`);
+  const file = files[entry.plain.file];
+  if (!file) throw wrong(`${entry.name} lies in a file that is not listed`);
+  if (entry.plain.offset % 4 !== 0) throw wrong(`${entry.name} does not lie at a multiple of 4`);
+  if (entry.plain.offset + 4 * sizeOf(entry) > file.bytes) throw wrong(`${entry.name} ends behind ${file.path}`);
+}
+
+/** Bytes per number of the encodings that are no blocks. */
+const FLOAT_BYTES: Partial<Record<Dtype, number>> = { f32: 4, f16: 2 };
+
+function storedBytes({ name, shape, encoding, block }: StoredTensor): number {
+  const each = FLOAT_BYTES[encoding];
+  if (each) return each * sizeOf({ shape });
+  const [inputs, outputs] = shape;
+  if (shape.length !== 2 || !inputs || !outputs || !block) throw wrong(`${name} cannot be stored as ${encoding}`);
+  const bits = encoding === "q8" ? 8 : 4;
+  return outputs * Math.ceil(inputs / block) * ((block * bits) / 8 + 2);
+}
+
+function wrong(detail: string, cause?: unknown): WeightIndexError {
+  return new WeightIndexError(
+    `The index of the model's weights is wrong: ${detail}.`,
+    "Export the model again with `elf export`.",
+    { cause },
+  );
+}
