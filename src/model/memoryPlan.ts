@@ -1,0 +1,173 @@
+import { ElfError } from "../flow/errors";
+import { feedForwardSize, networkParameters } from "./architecture";
+import { formatBytes } from "./bytes";
+import type { Dtype, Manifest } from "./manifest";
+import type { Backend } from "./runtime";
+
+/** A model that does not fit into what this device or browser gives. */
+export class TooLargeError extends ElfError {
+  readonly code = "too-large";
+}
+
+/** What of a GPU's limits decides; `GPUSupportedLimits` fits. */
+export interface GpuLimits {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+}
+
+/** One way to run a model. */
+export interface PlannedRun {
+  readonly dtype: Dtype;
+  readonly backend: Backend;
+  /** L, in tokens. */
+  readonly length: number;
+  /** Samples side by side; guidance by two passes needs two. */
+  readonly batch: number;
+}
+
+/** What the machine gives. */
+export interface Machine {
+  /** Of the GPU; null without one. */
+  readonly limits: GpuLimits | null;
+  /** Memory of the device in bytes, as far as the browser tells; browsers tell no more than 8 GB. */
+  readonly deviceBytes: number | null;
+}
+
+export interface MemoryPart {
+  readonly name: "weights" | "activations" | "reading the text" | "runtime";
+  readonly bytes: number;
+}
+
+export interface MemoryPlan {
+  readonly run: PlannedRun;
+  /** What a run holds. */
+  readonly parts: readonly MemoryPart[];
+  readonly bytes: number;
+  /** What loading holds at its height. */
+  readonly peakBytes: number;
+  /** Why it cannot run here, as a sentence; null where it can. */
+  readonly refusal: string | null;
+  /** Why it may go slowly or fail all the same; null where nothing speaks for it. */
+  readonly doubt: string | null;
+}
+
+const FLOAT = 4;
+/** Addresses of 32 bits: no memory of WebAssembly is larger. */
+const WASM_BYTES = 4 * 2 ** 30;
+/** The vocabulary is read in chunks of at most this (export/FORMAT.md). */
+const CHUNK_BYTES = 64 * 2 ** 20;
+/** The runtime's code and what it compiles. */
+const RUNTIME_BYTES = 80e6;
+/** Prefix tokens of time, scale and mode; a few more or less do not matter. */
+const PREFIX_TOKENS = 16;
+/** Denoiser and decoder are the same network but for their heads, and each session holds its own weights. */
+const SESSIONS = 2;
+/** Bits of a packed weight and its share of a scale. */
+const PACKED_BITS: Partial<Record<Dtype, number>> = { q8: 9, q4: 5 };
+
+/** Whether the weights stay packed in the GPU's memory; in wasm they are always expanded. */
+export function staysPacked({ graphs }: Manifest, { dtype, backend }: PlannedRun): boolean {
+  if (backend !== "webgpu" || (dtype !== "q8" && dtype !== "q4")) return false;
+  return graphs.denoiser.packed?.[dtype] !== undefined && graphs.decoder.packed?.[dtype] !== undefined;
+}
+
+/**
+ * What a run of `manifest` needs, reckoned from its shapes alone, and whether the machine gives it. Sizes are in bytes and
+ * on the safe side: measured ones lie some tenths below.
+ */
+export function planMemory(manifest: Manifest, run: PlannedRun, machine: Machine): MemoryPlan {
+  const { heads, hiddenSize: H, latentSize: D, vocabularySize: V } = manifest.architecture;
+  const parameters = networkParameters(manifest.architecture);
+  const packed = staysPacked(manifest, run);
+  const expanded = parameters * FLOAT;
+  const bits = (packed && PACKED_BITS[run.dtype]) || 8 * FLOAT;
+  const weights = (SESSIONS * parameters * bits) / 8;
+  const tokens = run.length + PREFIX_TOKENS;
+  const scores = run.batch * heads * tokens * tokens * FLOAT;
+  const rows = run.batch * tokens * FLOAT * (10 * H + 3 * feedForwardSize(manifest.architecture) + 4 * D);
+  const logits = Math.min(CHUNK_BYTES, run.batch * run.length * V * FLOAT);
+  const parts: MemoryPart[] = [
+    { name: "weights", bytes: weights },
+    { name: "activations", bytes: 2 * scores + rows },
+    { name: "reading the text", bytes: 3 * logits },
+    { name: "runtime", bytes: RUNTIME_BYTES },
+  ];
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const stored = manifest.dtypes[run.dtype]?.bytes ?? 0;
+  const peakBytes = bytes + (packed ? stored : expanded);
+  const largest = Math.max(
+    scores,
+    logits,
+    packed ? 0 : D * V * FLOAT,
+    packed ? 0 : 2 * H * feedForwardSize({ hiddenSize: H }) * FLOAT,
+  );
+  return {
+    run,
+    parts,
+    bytes,
+    peakBytes,
+    refusal: refusalOf(run, bytes, largest, machine),
+    doubt:
+      machine.deviceBytes !== null && peakBytes > 0.75 * machine.deviceBytes
+        ? `This device says it has ${formatBytes(machine.deviceBytes)} of memory, for all programs together.`
+        : null,
+  };
+}
+
+function refusalOf({ backend }: PlannedRun, bytes: number, largest: number, { limits }: Machine): string | null {
+  if (backend === "wasm") {
+    if (bytes <= WASM_BYTES) return null;
+    return `It needs ${formatBytes(bytes)}, and WebAssembly has room for ${formatBytes(WASM_BYTES)}.`;
+  }
+  if (!limits) return "This browser offers no WebGPU here.";
+  const most = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+  if (largest <= most) return null;
+  return `One of its tensors takes ${formatBytes(largest)}, and this GPU binds at most ${formatBytes(most)}.`;
+}
+
+/**
+ * The plan nearest to `wanted` that fits: first with other weights of the same length, then shorter, then on the other
+ * backend. Null where nothing fits.
+ */
+export function nearestPlan(manifest: Manifest, wanted: PlannedRun, machine: Machine): MemoryPlan | null {
+  const dtypes = [wanted.dtype, ...(["f16", "q8", "q4"] as const).filter((dtype) => manifest.dtypes[dtype])];
+  const lengths: number[] = [];
+  for (let length = wanted.length; length >= Math.min(32, wanted.length); length = Math.floor(length / 2)) {
+    lengths.push(length);
+  }
+  const backends = [wanted.backend, wanted.backend === "wasm" ? "webgpu" : "wasm"] as const;
+  for (const backend of backends) {
+    for (const length of lengths) {
+      for (const dtype of dtypes) {
+        const plan = planMemory(manifest, { ...wanted, backend, length, dtype }, machine);
+        if (plan.refusal === null) return plan;
+      }
+    }
+  }
+  return null;
+}
+
+/** A run in a few words, as far as it differs from `from`. */
+export function describeChange(run: PlannedRun, from: PlannedRun): string {
+  return [
+    ...(run.backend === from.backend ? [] : [run.backend === "wasm" ? "the wasm backend" : "the WebGPU backend"]),
+    ...(run.dtype === from.dtype ? [] : [`the precision ${run.dtype}`]),
+    ...(run.length === from.length ? [] : [`a length of ${run.length} tokens`]),
+  ].join(" and ");
+}
+
+/**
+ * Refuses a load that cannot end well.
+ * @throws {TooLargeError} with the nearest choice that fits.
+ */
+export function requireMemory(manifest: Manifest, wanted: PlannedRun, machine: Machine): void {
+  const { refusal } = planMemory(manifest, wanted, machine);
+  if (refusal === null) return;
+  const nearest = nearestPlan(manifest, wanted, machine);
+  throw new TooLargeError(
+    `${manifest.title} does not fit here. ${refusal}`,
+    nearest
+      ? `With ${describeChange(nearest.run, wanted)} it needs ${formatBytes(nearest.bytes)} and fits.`
+      : "Choose a smaller model, or a device with more memory.",
+  );
+}
