@@ -5,11 +5,15 @@
 import { transferHandlers } from "comlink";
 import { CancelledError, ConditionError, ElfError, SettingsError } from "../flow/errors";
 import { GpuMemoryError } from "../model/gpu/errors";
+import { UntrustedModelError } from "../model/graphCheck";
 import { ManifestError, ManifestVersionError } from "../model/manifest";
+import { TooLargeError } from "../model/memoryPlan";
 import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
 import { SessionError } from "../model/session";
+import { SourceError } from "../model/sources";
 import { TokenizerError } from "../model/tokenizer";
 import { NoWebGpuError } from "../model/webgpu";
+import { WeightIndexError } from "../model/weightIndex";
 import {
   CorruptFileError,
   InsecurePageError,
@@ -37,9 +41,13 @@ const CROSSING = [
   RuntimeError,
   SessionError,
   SettingsError,
+  SourceError,
   TokenizerError,
+  TooLargeError,
   TruncatedFileError,
   UnreachableError,
+  UntrustedModelError,
+  WeightIndexError,
 ] as const satisfies readonly (new (
   message: string,
   action: string,
