@@ -39,7 +39,7 @@ studio.playback.getState().showStills(motion.matches);
 motion.addEventListener("change", ({ matches }) => studio.playback.getState().showStills(matches));
 
 applyTheme(studio.preferences);
-startPlayer(studio.playback, studio.preferences);
+startPlayer(studio.playback, studio.preferences, document);
 listenToKeyboard(studio);
 void studio.open();
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { frameSeconds, startPlayer } from "./player";
+import { frameSeconds, startPlayer, type Visibility } from "./player";
 import { createPlayback } from "./stores/playback";
 import { createPreferences } from "./stores/preferences";
 
@@ -29,6 +29,31 @@ describe("the player", () => {
     playback.getState().toggle();
     vi.runAllTimers();
     expect(playback.getState().index).toBe(0);
+  });
+
+  it("waits while nobody can see the page, and goes on from there", () => {
+    const playback = createPlayback();
+    const page = Object.assign(new EventTarget(), { hidden: true });
+    const show = (shown: boolean) => {
+      page.hidden = !shown;
+      page.dispatchEvent(new Event("visibilitychange"));
+    };
+    const stop = startPlayer(playback, createPreferences(null), page as unknown as Visibility);
+    playback.getState().attach({ last: 9, total: 9, live: false }, "start");
+    playback.getState().play();
+    vi.advanceTimersByTime(10_000);
+    expect(playback.getState()).toMatchObject({ index: 0, playing: true });
+    show(true);
+    vi.advanceTimersByTime(1000);
+    const { index } = playback.getState();
+    expect(index).toBeGreaterThan(0);
+    show(false);
+    vi.advanceTimersByTime(10_000);
+    expect(playback.getState()).toMatchObject({ index, playing: true });
+    show(true);
+    vi.runAllTimers();
+    expect(playback.getState()).toMatchObject({ index: 9, playing: false });
+    stop();
   });
 });
 

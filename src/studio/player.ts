@@ -15,12 +15,19 @@ export function frameSeconds(total: number, speed: number, stills: boolean): num
   return Math.min(FRAME_MOST, Math.max(FRAME_LEAST, RUN_SECONDS / Math.max(1, total))) / speed;
 }
 
-/** Moves the playback on while it plays. Returns what stops it. */
-export function startPlayer(playback: StoreApi<PlaybackStore>, preferences: StoreApi<PreferencesStore>): () => void {
+/** Whether anybody can see the page; `document` is one. */
+export type Visibility = Pick<Document, "hidden" | "addEventListener" | "removeEventListener">;
+
+/** Moves the playback on while it plays and the page can be seen. Returns what stops it. */
+export function startPlayer(
+  playback: StoreApi<PlaybackStore>,
+  preferences: StoreApi<PreferencesStore>,
+  page?: Visibility,
+): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const wind = () => {
     const { playing, total, stills, advance } = playback.getState();
-    if (!playing || timer !== undefined) return;
+    if (!playing || page?.hidden || timer !== undefined) return;
     timer = setTimeout(
       () => {
         timer = undefined;
@@ -30,17 +37,17 @@ export function startPlayer(playback: StoreApi<PlaybackStore>, preferences: Stor
       1000 * frameSeconds(total, preferences.getState().speed, stills),
     );
   };
-  const unsubscribe = playback.subscribe(({ playing }) => {
-    if (playing) {
-      wind();
-      return;
-    }
+  const halt = () => {
     clearTimeout(timer);
     timer = undefined;
-  });
+  };
+  const onVisibility = () => (page?.hidden ? halt() : wind());
+  const unsubscribe = playback.subscribe(({ playing }) => (playing ? wind() : halt()));
+  page?.addEventListener("visibilitychange", onVisibility);
   wind();
   return () => {
     unsubscribe();
-    clearTimeout(timer);
+    page?.removeEventListener("visibilitychange", onVisibility);
+    halt();
   };
 }
