@@ -44,6 +44,21 @@ def test_both_branches_train_and_the_model_is_written(experiment: Path, tmp_path
     assert model.tokenizer is not None and model.params["unembed_kernel"].shape == (16, 60)
 
 
+def test_a_training_starts_from_another_model(experiment: Path, tmp_path: Path) -> None:
+    main(Arguments(experiment, ("steps=8",)))
+    first = load_trained_model(tmp_path / "out/model")
+    still = ("steps=1", "optimizer.blr=1e-30", f"start={tmp_path / 'out'}", f"out={tmp_path / 'second'}")
+    main(Arguments(experiment, (*still, "elf.max_length=24")))
+    second = load_trained_model(tmp_path / "second/model")
+    for name in first.params:
+        np.testing.assert_allclose(second.params[name], first.params[name], rtol=1e-6)
+    assert second.training["config"]["start"] == "out" and str(tmp_path) not in second.training["command"]
+    with pytest.raises(CheckpointMismatchError, match="needs blocks_1"):
+        main(Arguments(experiment, (*still, f"out={tmp_path / 'third'}", "elf.depth=2")))
+    with pytest.raises(CheckpointError):
+        main(Arguments(experiment, ("start=nowhere", f"out={tmp_path / 'third'}")))
+
+
 def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, tmp_path: Path) -> None:
     main(Arguments(experiment, ("steps=1", "pad_token=pad")))
     model = load_trained_model(tmp_path / "out" / "model")

@@ -10,7 +10,7 @@ import yaml
 from elf.progress import say
 from elf.training.train_config import TrainConfig
 
-PLACES = ("data", "encoder", "tokenizer", "out", "teacher")
+PLACES = ("data", "encoder", "tokenizer", "out", "teacher", "start")
 """Settings that may be paths. Where a machine keeps its files is nobody's business."""
 
 
@@ -40,7 +40,9 @@ def training_facts(
         "seconds": round(seconds),
         "losses": last_losses(config.out / "metrics.jsonl"),
         "encoder": encoder,
-        "config": {name: Path(value).name if name in PLACES else value for name, value in plain(config).items()},
+        "config": {
+            name: Path(value).name if name in PLACES and value else value for name, value in plain(config).items()
+        },
     }
 
 

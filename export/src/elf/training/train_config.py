@@ -43,6 +43,9 @@ class TrainConfig:
     """A tokenizer.json, or the name of a hub repository that holds one."""
     out: Path
     """Output folder: checkpoints/, metrics.jsonl, tensorboard/, model/."""
+    start: str | None = None
+    """A trained model whose averaged weights the first step starts from: its `model` folder, or the output folder of
+    its training. Of the same architecture but for the lengths. Random weights unless given."""
     split: str | None = None
     """Of `data`, where it has several."""
     revision: str | None = None
