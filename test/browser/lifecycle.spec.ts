@@ -1,0 +1,73 @@
+import { expect, type Page, test } from "@playwright/test";
+import { startEndlessRun, writeFew } from "./runs";
+import { StudioPage } from "./studio-page";
+
+function engineOf(page: Page) {
+  const worker = page.workers().at(-1);
+  if (!worker) throw new Error("The page has no worker.");
+  return worker;
+}
+
+test("Generate pressed while a run goes on ends it, keeps its frames, and writes anew", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await startEndlessRun(studio);
+  await studio.set("Steps", 4);
+  await studio.generate.dblclick();
+  await expect(studio.generate).toHaveText(/^Generate/);
+  await expect(studio.readout).toContainText("step 4 of 4");
+  await expect(studio.runs.filter({ hasText: /Stopped at step [1-9]\d* of 1024/ })).toHaveCount(1);
+  await expect(studio.runs.filter({ hasText: "4 steps" }).first()).toContainText("WASM");
+  await expect(studio.alert).toHaveCount(0);
+  expect(studio.faults).toEqual([]);
+});
+
+const ends: Record<string, () => void> = {
+  "closes itself, as one that is out of memory may": () => self.close(),
+  "throws where nobody catches": () => {
+    setTimeout(() => {
+      throw new Error("a fault of the test's");
+    });
+  },
+};
+
+for (const [how, end] of Object.entries(ends)) {
+  test(`a worker that ${how} is replaced, and the run keeps its frames`, async ({ page }) => {
+    const studio = new StudioPage(page);
+    await studio.open({ backend: "wasm", model: "tiny-model" });
+    await startEndlessRun(studio);
+    await engineOf(page).evaluate(end);
+    await expect(studio.alert).toHaveAttribute("data-code", "engine-crashed");
+    await expect(studio.alert).toContainText(/What was written is kept, and the engine was restored/);
+    await expect(studio.runs.first()).toContainText(/Failed at step [1-9]\d* of 1024/);
+    await writeFew(studio);
+    expect(page.workers()).toHaveLength(1);
+  });
+}
+
+test("a closed tab leaves nothing behind, and a second one is not disturbed", async ({ page, context }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await startEndlessRun(studio);
+  const other = await context.newPage();
+  await other.goto("./favicon.svg");
+  const locks = () =>
+    other.evaluate(async () => {
+      const { held = [], pending = [] } = await navigator.locks.query();
+      return [...held, ...pending].map(({ name }) => name?.split(" ")[0]);
+    });
+  expect(await locks()).toContain("elf-engine");
+  await page.close();
+  await expect.poll(locks).toEqual([]);
+});
+
+test("a page left and come back to can write again", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await startEndlessRun(studio);
+  await page.goto("./favicon.svg");
+  await page.goBack();
+  await expect(studio.generate).toHaveText(/^Generate|Write anew/);
+  await writeFew(studio);
+  await expect(studio.alert).toHaveCount(0);
+});
