@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseManifest } from "../model/manifest";
-import { type GraphName, NETWORK_GRAPHS, networkParts, partPaths } from "../model/networkParts";
+import { type GraphName, NETWORK_GRAPHS, networkParts } from "../model/networkParts";
 import { openNetwork } from "../model/session";
 import { describeAdapter, findAdapter, startWebGpu } from "../model/webgpu";
 import { countPasses, type GpuFigures, type OpenModel, onWebGpu, type Passes } from "./measure";
@@ -60,11 +60,8 @@ async function openModel(folder: string, adapter: GPUAdapter): Promise<OpenModel
   const manifest = parseManifest(await readFile(join(folder, "manifest.json"), "utf8"));
   const { defaultDtype } = manifest;
   const graphs: GraphName[] = [...NETWORK_GRAPHS, "encoder"];
-  const files = new Map<string, Uint8Array>();
-  for (const path of partPaths(manifest, defaultDtype, graphs)) {
-    files.set(path, new Uint8Array(await readFile(join(folder, path))));
-  }
-  const parts = await networkParts(manifest, defaultDtype, graphs, files);
+  const read = async (path: string) => new Uint8Array(await readFile(join(folder, path)));
+  const parts = await networkParts(manifest, defaultDtype, graphs, read);
   const build = (name: string) => {
     const dist = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"));
     const url = (extension: string) => pathToFileURL(join(dist, `ort-wasm-simd-threaded.${name}.${extension}`)).href;

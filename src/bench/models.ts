@@ -3,21 +3,22 @@ import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
 import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
 import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import { type GraphName, NETWORK_GRAPHS, networkParts, partPaths } from "../model/networkParts";
+import { Delivery } from "../model/delivery";
+import { type GraphName, NETWORK_GRAPHS, networkParts } from "../model/networkParts";
 import { type Runtime, startWasm } from "../model/runtime";
 import { openNetwork } from "../model/session";
+import { memoryStorage } from "../model/store/storage";
 import { findAdapter, startWebGpu } from "../model/webgpu";
-import { fetchFiles, fetchManifest } from "../model/weights";
 import type { OpenModel } from "./measure";
 
 /** Opens an exported model, whose folder `baseUrl` names, on either backend. */
 export async function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Promise<OpenModel> {
-  const fetching = { baseUrl, fetchFile: (url: string, init?: RequestInit) => fetch(url, init) };
-  const manifest = await fetchManifest(fetching);
+  const fetchFile = (url: string, init?: RequestInit) => fetch(url, init);
+  const delivery = await Delivery.open({ baseUrl, fetchFile, storage: memoryStorage() });
+  const { manifest } = delivery;
   const runtime = await start(backend);
   const graphs: GraphName[] = [...NETWORK_GRAPHS, "encoder"];
-  const files = await fetchFiles(manifest, partPaths(manifest, manifest.defaultDtype, graphs), fetching);
-  const parts = await networkParts(manifest, manifest.defaultDtype, graphs, files);
+  const parts = await networkParts(manifest, manifest.defaultDtype, graphs, (path) => delivery.read(path));
   return { manifest, runtime, network: await openNetwork(manifest, parts, runtime) };
 }
 

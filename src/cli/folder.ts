@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import type { FetchFile } from "../model/weights";
+import type { FetchFile } from "../model/store/request";
 import { UsageError } from "./options";
 
 const MODELS = resolve(import.meta.dirname, "../../models");

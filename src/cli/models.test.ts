@@ -7,7 +7,7 @@ import type { SamplerSettings } from "../flow/settings";
 import { targetOf } from "../flow/tokens";
 import { readFrame } from "../flow/trajectory";
 import { type LoadProgress, loadModel, type Model } from "../model/load";
-import { NETWORK_GRAPHS, networkParts, partPaths } from "../model/networkParts";
+import { NETWORK_GRAPHS, networkParts } from "../model/networkParts";
 import { startWasm } from "../model/runtime";
 import { openNetwork, SessionError } from "../model/session";
 import { fetchFromFolder, modelAddress } from "./folder";
@@ -43,7 +43,7 @@ describe("the tiny model", () => {
   it("reports its load phase by phase", async () => {
     const phases: string[] = [];
     const model = await load(TINY, ({ phase }) => void (phases.at(-1) === phase || phases.push(phase)));
-    expect(phases).toEqual(["manifest", "download", "session"]);
+    expect(phases).toEqual(["manifest", "download", "weights", "session"]);
     expect(model.tokenizer.pieces).toHaveLength(model.manifest.architecture.vocabularySize);
     await model.network.dispose();
   });
@@ -83,12 +83,10 @@ describe("the tiny model", () => {
     const { manifest, network } = await load(TINY);
     await network.dispose();
     const read = (path: string) => new Uint8Array(readFileSync(`${TINY}/${path}`));
-    const paths = partPaths(manifest, "f32", NETWORK_GRAPHS);
-    const files = new Map(paths.map((path) => [path, read(path)]));
-    const parts = await networkParts(manifest, "f32", NETWORK_GRAPHS, files);
-    const garbage = new Map(files).set("onnx/denoiser.onnx", new TextEncoder().encode("not a graph"));
+    const parts = await networkParts(manifest, "f32", NETWORK_GRAPHS, async (path) => read(path));
+    const garbage = new Map(parts.graphs).set("onnx/denoiser.onnx", new TextEncoder().encode("not a graph"));
     await expect(openNetwork(manifest, { ...parts, graphs: garbage }, await startWasm())).rejects.toThrow(SessionError);
-    const swapped = new Map(files).set("onnx/denoiser.onnx", read("onnx/decoder.onnx"));
+    const swapped = new Map(parts.graphs).set("onnx/denoiser.onnx", read("onnx/decoder.onnx"));
     await expect(openNetwork(manifest, { ...parts, graphs: swapped }, await startWasm())).rejects.toThrow(
       "lacks z, x_hat_prev, t, x_hat",
     );

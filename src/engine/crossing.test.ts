@@ -1,7 +1,7 @@
 import { expose, wrap } from "comlink";
 import { describe, expect, it } from "vitest";
 import { CancelledError, ElfError } from "../flow/errors";
-import { MissingFileError } from "../model/weights";
+import { MissingFileError } from "../model/store/errors";
 import { carryErrors, packError, unpackError } from "./crossing";
 import { NoModelError } from "./errors";
 

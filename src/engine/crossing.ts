@@ -11,16 +11,19 @@ import { TooLargeError } from "../model/memoryPlan";
 import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
 import { SessionError } from "../model/session";
 import { SourceError } from "../model/sources";
+import {
+  CorruptFileError,
+  ForbiddenError,
+  ForeignHostError,
+  MissingFileError,
+  NoSpaceError,
+  StoreError,
+  TruncatedFileError,
+  UnreachableError,
+} from "../model/store/errors";
 import { TokenizerError } from "../model/tokenizer";
 import { NoWebGpuError } from "../model/webgpu";
 import { WeightIndexError } from "../model/weightIndex";
-import {
-  CorruptFileError,
-  InsecurePageError,
-  MissingFileError,
-  TruncatedFileError,
-  UnreachableError,
-} from "../model/weights";
 import { EngineCrashedError, NoModelError } from "./errors";
 
 /** Every named error that can leave the worker. */
@@ -30,18 +33,21 @@ const CROSSING = [
   CorruptFileError,
   DeviceLostError,
   EngineCrashedError,
+  ForbiddenError,
+  ForeignHostError,
   GpuMemoryError,
-  InsecurePageError,
   ManifestError,
   ManifestVersionError,
   MissingFileError,
   NoModelError,
+  NoSpaceError,
   NoWebGpuError,
   OutOfMemoryError,
   RuntimeError,
   SessionError,
   SettingsError,
   SourceError,
+  StoreError,
   TokenizerError,
   TooLargeError,
   TruncatedFileError,

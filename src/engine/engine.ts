@@ -37,8 +37,8 @@ export class Engine implements EngineApi {
       await this.#giveUpModel();
       const model = await this.loader(request, { signal, onProgress });
       this.#model = model;
-      const { manifest, backend, reason, tokenizer } = model;
-      return { manifest, backend, backendReason: reason, pieces: tokenizer.pieces };
+      const { manifest, dtype, backend, reason, tokenizer } = model;
+      return { manifest, dtype, backend, backendReason: reason, pieces: tokenizer.pieces };
     });
   }
 

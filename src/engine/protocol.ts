@@ -1,8 +1,9 @@
 import type { Source } from "../flow/network";
 import type { Recipe } from "../flow/recipe";
 import type { Frame } from "../flow/trajectory";
+import type { PlacedFile } from "../model/folder";
 import type { LoadProgress } from "../model/load";
-import type { Manifest } from "../model/manifest";
+import type { Dtype, Manifest } from "../model/manifest";
 import type { Backend } from "../model/runtime";
 
 export type { Backend, LoadProgress };
@@ -10,6 +11,10 @@ export type { Backend, LoadProgress };
 export interface LoadRequest {
   /** Folder that holds `manifest.json`, ending in `/`; resolved against the page. */
   readonly baseUrl: string;
+  /** How the weights are stored; the model's default where none is given. */
+  readonly dtype?: Dtype | undefined;
+  /** The files of a folder that was dropped on the page, where the model is not asked for anywhere. */
+  readonly files?: readonly PlacedFile[] | undefined;
   /** `auto` prefers a real GPU and falls back to wasm after a timed probe. */
   readonly backend: Backend | "auto";
 }
@@ -17,6 +22,8 @@ export interface LoadRequest {
 /** What stands ready after a load. */
 export interface LoadedModel {
   readonly manifest: Manifest;
+  /** How its weights were stored. */
+  readonly dtype: Dtype;
   readonly backend: Backend;
   /** Why this backend was chosen, one sentence for the person. */
   readonly backendReason: string;

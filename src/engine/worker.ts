@@ -1,5 +1,5 @@
 /** The worker: an `Engine` on this browser's backends, behind Comlink. Started by `client.ts`. */
-import { expose, type Remote, releaseProxy } from "comlink";
+import { expose, type Remote } from "comlink";
 import asyncifyMjs from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
 import asyncifyWasm from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
 import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
@@ -9,8 +9,11 @@ import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import type { Platform } from "../model/backend";
 import { loadModel } from "../model/load";
 import { type RuntimeFiles, startWasm } from "../model/runtime";
+import { fetchFor } from "../model/sources";
+import { openStorage } from "../model/store/storage";
 import { findAdapter, startWebGpu } from "../model/webgpu";
 import { carryErrors } from "./crossing";
+import { delivering } from "./delivering";
 import { Engine } from "./engine";
 import type { LoadProgress, RunEvent, WorkerApi } from "./protocol";
 
@@ -19,6 +22,8 @@ function files(mjs: string, binary: string): RuntimeFiles {
   return { mjs: new URL(mjs, import.meta.url).href, wasm: new URL(binary, import.meta.url).href };
 }
 
+const storage = openStorage();
+
 const platform: Platform = {
   findAdapter,
   startWebGpu: (adapter) =>
@@ -26,9 +31,19 @@ const platform: Platform = {
   startWasm: () => startWasm(files(wasmMjs, wasm)),
 };
 
-const engine = new Engine(({ baseUrl, backend }, { signal, onProgress }) =>
-  loadModel({ baseUrl, wanted: backend, platform, fetchFile: (url, init) => fetch(url, init), signal, onProgress }),
-);
+const engine = new Engine(async ({ baseUrl, files: dropped, dtype, backend }, { signal, onProgress }) => {
+  const fetchFile = fetchFor(baseUrl, dropped);
+  return loadModel({
+    baseUrl,
+    dtype,
+    wanted: backend,
+    platform,
+    fetchFile,
+    storage: await storage,
+    signal,
+    onProgress,
+  });
+});
 
 carryErrors();
 expose({
@@ -58,22 +73,4 @@ async function hold(lock: string): Promise<boolean> {
     });
   });
   return true;
-}
-
-/**
- * Runs a task that reports to a callback on the page. Answers only when every report has arrived there, because reports
- * and answers travel on different ports; then lets the callback go, since a proxy left to the garbage collector can hang.
- */
-async function delivering<Report, T>(
-  callback: Remote<(report: Report) => void>,
-  task: (report: (report: Report) => void) => Promise<T>,
-): Promise<T> {
-  const send = callback as unknown as ((report: Report) => Promise<void>) & { [releaseProxy](): void };
-  const deliveries: Promise<void>[] = [];
-  try {
-    return await task((report) => void deliveries.push(send(report)));
-  } finally {
-    await Promise.allSettled(deliveries);
-    send[releaseProxy]();
-  }
 }

@@ -2,13 +2,13 @@ import { ElfError } from "../flow/errors";
 import { UntrustedModelError } from "./graphCheck";
 import { type Dtype, type Manifest, type ManifestFile, parseManifest } from "./manifest";
 import { type GraphName, storedDtype } from "./networkParts";
-import { pinned } from "./sources";
+import { fetchFromHost, pinned } from "./sources";
 import { type DownloadProgress, download } from "./store/download";
 import { CorruptFileError, MissingFileError, UnreachableError } from "./store/errors";
 import { type FetchFile, request, untilDone } from "./store/request";
 import { PassingFault, pauseAfter } from "./store/retry";
 import { sha256Of } from "./store/sha256";
-import type { Storage } from "./store/storage";
+import { memoryStorage, type Storage } from "./store/storage";
 import { checkManifest, MOST_MANIFEST_BYTES } from "./trust";
 
 export interface DeliveryOptions {
@@ -99,6 +99,11 @@ export class Delivery {
 /** The graphs of a model, as they are named in its manifest. */
 export function graphNames(manifest: Manifest): GraphName[] {
   return (Object.keys(manifest.graphs) as GraphName[]).filter((name) => manifest.graphs[name]);
+}
+
+/** The manifest of a model on this page's own server, without anything being kept. @throws as `Delivery.open`. */
+export async function fetchManifest(baseUrl: string): Promise<Manifest> {
+  return (await Delivery.open({ baseUrl, fetchFile: fetchFromHost, storage: memoryStorage() })).manifest;
 }
 
 /** Reads the text of a manifest and refuses what no export would write. */

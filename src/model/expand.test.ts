@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { expandWeights, streamOf } from "./expand";
+import { expandWeights, shardStream } from "./expand";
 import { parseWeightIndex, type StoredTensor, type WeightIndex } from "./weightIndex";
+
+const streamOf = (shards: readonly Uint8Array[]) =>
+  shardStream(shards.map((data) => ({ bytes: data.length, read: async () => data })));
 
 /** An index of tensors that lie in one virtual file, one after the other. */
 function indexOf(tensors: Partial<StoredTensor>[], bytes: number, fileBytes: number): WeightIndex {

@@ -12,19 +12,26 @@ export interface VirtualFile {
 /** Gives bytes of the stream that a dtype's shards make end to end. What it gave may be overwritten by the next read. */
 export type ReadStream = (offset: number, bytes: number) => Uint8Array | Promise<Uint8Array>;
 
-/** Makes the files of weights that `graphs` read, as float32, whatever the shards hold. */
+/**
+ * Makes the files of weights that `graphs` read, as float32, whatever the shards hold. Waits for `onTensor`, which is told
+ * after each tensor how many bytes have been unpacked, and may throw to end the work.
+ */
 export async function expandWeights(
   index: WeightIndex,
   graphs: readonly string[],
   read: ReadStream,
+  onTensor: (bytes: number) => void | Promise<void> = () => {},
 ): Promise<VirtualFile[]> {
   const wanted = index.files.map((file) => file.graphs.some((graph) => graphs.includes(graph)));
   const files = index.files.map(({ bytes }, i) => (wanted[i] ? new Uint8Array(bytes) : undefined));
+  let done = 0;
   for (const tensor of index.tensors) {
     const file = files[tensor.plain.file];
     if (!file) continue;
     const stored = await read(tensor.offset, tensor.bytes);
     decode(tensor, stored, new Float32Array(file.buffer, tensor.plain.offset, sizeOf(tensor)));
+    done += tensor.bytes;
+    await onTensor(done);
   }
   return index.files.flatMap(({ path, graphs }, i) => {
     const data = files[i];
@@ -32,25 +39,43 @@ export async function expandWeights(
   });
 }
 
-/** Reads the stream of shards that lie in memory. */
-export function streamOf(shards: readonly Uint8Array[]): ReadStream {
-  return (offset, bytes) => {
-    const joined: Uint8Array[] = [];
+/** One file of the stream, read when it is needed. */
+export interface Shard {
+  readonly bytes: number;
+  read(): Promise<Uint8Array>;
+}
+
+/** Reads the stream of these shards. Keeps the shard read last, so that reading from front to back reads each once. */
+export function shardStream(shards: readonly Shard[]): ReadStream {
+  let last: { readonly shard: Shard; readonly data: Uint8Array } | undefined;
+  return async (offset, bytes) => {
+    const parts: Uint8Array[] = [];
     let start = 0;
     for (const shard of shards) {
-      const part = shard.subarray(Math.max(0, offset - start), Math.max(0, offset + bytes - start));
-      if (part.length > 0) joined.push(part);
-      start += shard.length;
+      const from = Math.max(0, offset - start);
+      const to = Math.min(shard.bytes, offset + bytes - start);
+      if (from < to) {
+        if (last?.shard !== shard) {
+          // Let go first: two shards at a time are one too many.
+          last = undefined;
+          last = { shard, data: await shard.read() };
+        }
+        parts.push(last.data.subarray(from, to));
+      }
+      start += shard.bytes;
     }
-    if (joined.length === 1) return joined[0] as Uint8Array;
-    const whole = new Uint8Array(bytes);
-    let filled = 0;
-    for (const part of joined) {
-      whole.set(part, filled);
-      filled += part.length;
-    }
-    return whole;
+    return parts.length === 1 ? (parts[0] as Uint8Array) : joinedBytes(parts, bytes);
   };
+}
+
+function joinedBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array {
+  const whole = new Uint8Array(bytes);
+  let filled = 0;
+  for (const part of parts) {
+    whole.set(part, filled);
+    filled += part.length;
+  }
+  return whole;
 }
 
 /** Writes the numbers of a stored tensor, row by row. */

@@ -1,17 +1,22 @@
 import { CancelledError } from "../flow/errors";
 import { type ChosenBackend, chooseBackend, type OpenNetwork, type Platform } from "./backend";
+import { Delivery, TOKENIZER } from "./delivery";
 import { GpuNetwork } from "./gpu/network";
 import type { Dtype, Manifest } from "./manifest";
-import { NETWORK_GRAPHS, networkParts, partPaths } from "./networkParts";
+import { planMemory, requireMemory, usualRun } from "./memoryPlan";
+import { type GraphName, NETWORK_GRAPHS, type NetworkParts, networkParts } from "./networkParts";
 import type { Backend, Runtime } from "./runtime";
 import { openNetwork } from "./session";
+import type { DownloadProgress } from "./store/download";
+import type { FetchFile } from "./store/request";
+import { memoryStorage, type Storage } from "./store/storage";
 import { createTokenizer, numberTokenizer, type Tokenizer } from "./tokenizer";
-import { type FetchFile, type FetchOptions, fetchFiles, fetchManifest } from "./weights";
 
 /** Progress of a load, in the order the phases happen. */
 export type LoadProgress =
   | { readonly phase: "manifest" }
-  | { readonly phase: "download"; readonly loadedBytes: number; readonly totalBytes: number }
+  | ({ readonly phase: "download" } & DownloadProgress)
+  | { readonly phase: "weights"; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly phase: "session"; readonly graph: string }
   | { readonly phase: "probe" };
 
@@ -23,6 +28,8 @@ export interface LoadOptions {
   readonly wanted: Backend | "auto";
   readonly platform: Platform;
   readonly fetchFile: FetchFile;
+  /** Where the files are kept; in memory, for this load alone, where none is given. */
+  readonly storage?: Storage | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: (progress: LoadProgress) => void;
 }
@@ -30,6 +37,8 @@ export interface LoadOptions {
 /** A model ready to run. */
 export interface Model extends ChosenBackend {
   readonly manifest: Manifest;
+  /** How its weights were stored. */
+  readonly dtype: Dtype;
   readonly tokenizer: Tokenizer;
   /** The network as the loop on the GPU runs it; undefined on other backends. */
   readonly gpu?: GpuNetwork | undefined;
@@ -37,49 +46,40 @@ export interface Model extends ChosenBackend {
   readonly lost?: Promise<never> | undefined;
 }
 
-const TOKENIZER = "tokenizer.json";
-
 /**
  * Loads an exported model: manifest, files, tokenizer, sessions.
- * @throws every named error of `weights.ts`, `manifest.ts`, `weightIndex.ts`, `tokenizer.ts` and `backend.ts`, and
+ * @throws every named error of `delivery.ts`, `networkParts.ts`, `memoryPlan.ts`, `tokenizer.ts` and `backend.ts`, and
  * CancelledError.
  */
 export async function loadModel(options: LoadOptions): Promise<Model> {
-  const { baseUrl, wanted, platform, fetchFile, signal, onProgress = () => {} } = options;
-  const fetching: FetchOptions = { baseUrl, fetchFile, signal };
+  const { baseUrl, platform, fetchFile, storage = memoryStorage(), signal, onProgress = () => {} } = options;
 
   onProgress({ phase: "manifest" });
-  const manifest = await fetchManifest(fetching);
-  const hasTokenizer = manifest.files.some((file) => file.path === TOKENIZER);
+  const delivery = await Delivery.open({ baseUrl, fetchFile, storage }, signal);
+  const { manifest } = delivery;
   const dtype = options.dtype ?? manifest.defaultDtype;
-  const needed = partPaths(manifest, dtype, NETWORK_GRAPHS);
-  const paths = hasTokenizer ? [TOKENIZER, ...needed] : needed;
-  const files = await fetchFiles(manifest, paths, fetching, (loadedBytes, totalBytes) =>
-    onProgress({ phase: "download", loadedBytes, totalBytes }),
-  );
+  const wanted = await fittingBackend(manifest, dtype, options.wanted, platform);
+  await delivery.download(dtype, (progress) => onProgress({ phase: "download", ...progress }), signal);
 
+  const read = (path: string) => delivery.read(path, signal);
   const { vocabularySize } = manifest.architecture;
-  const json = files.get(TOKENIZER);
-  const tokenizer = json
-    ? await createTokenizer(new TextDecoder().decode(json), vocabularySize)
+  const tokenizer = manifest.files.some(({ path }) => path === TOKENIZER)
+    ? await createTokenizer(new TextDecoder().decode(await read(TOKENIZER)), vocabularySize)
     : numberTokenizer(vocabularySize);
 
-  const parts = await networkParts(manifest, dtype, NETWORK_GRAPHS, files);
+  const parts = await networkParts(manifest, dtype, NETWORK_GRAPHS, read, {
+    signal,
+    onBytes: (doneBytes, totalBytes) => onProgress({ phase: "weights", doneBytes, totalBytes }),
+  });
+  const fetchLate = latePartsOf(delivery, dtype);
   const runtimes = new Map<OpenNetwork, Runtime>();
   const chosen = await chooseBackend({
     wanted,
     platform,
     probeLength: manifest.defaults.length,
     open: async (runtime) => {
-      const network = await openNetwork(manifest, parts, runtime, {
-        signal,
-        onGraph: (graph) => onProgress({ phase: "session", graph }),
-        // Long after the load, which alone the signal was meant to end.
-        fetchLate: async (graphs) => {
-          const late = await fetchFiles(manifest, partPaths(manifest, dtype, graphs), { baseUrl, fetchFile });
-          return networkParts(manifest, dtype, graphs, late);
-        },
-      });
+      const onGraph = (graph: string) => onProgress({ phase: "session", graph });
+      const network = await openNetwork(manifest, parts, runtime, { signal, onGraph, fetchLate });
       runtimes.set(network, runtime);
       return network;
     },
@@ -90,5 +90,42 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     throw new CancelledError();
   }
   const runtime = runtimes.get(chosen.network);
-  return { manifest, tokenizer, ...chosen, gpu: runtime && GpuNetwork.on(runtime, manifest), lost: runtime?.lost };
+  return {
+    manifest,
+    dtype,
+    tokenizer,
+    ...chosen,
+    gpu: runtime && GpuNetwork.on(runtime, manifest),
+    lost: runtime?.lost,
+  };
+}
+
+/**
+ * Reads what is needed long after the load, whose signal has no more say then. Apart from `loadModel`, whose functions
+ * would keep the weights: they share what they close over.
+ */
+function latePartsOf(delivery: Delivery, dtype: Dtype): (graphs: readonly GraphName[]) => Promise<NetworkParts> {
+  return (graphs) => networkParts(delivery.manifest, dtype, graphs, (path) => delivery.read(path));
+}
+
+/**
+ * Refuses a model that cannot run here before it is loaded, and leaves no choice where only the GPU holds it.
+ * @throws {TooLargeError}
+ */
+async function fittingBackend(
+  manifest: Manifest,
+  dtype: Dtype,
+  wanted: Backend | "auto",
+  platform: Platform,
+): Promise<Backend | "auto"> {
+  const inWasm = usualRun(manifest, dtype, "wasm");
+  const onGpu = usualRun(manifest, dtype, "webgpu");
+  const fitsWasm = planMemory(manifest, inWasm, { limits: null, deviceBytes: null }).refusal === null;
+  if (wanted !== "webgpu" && fitsWasm) return wanted;
+  const adapter = await platform.findAdapter();
+  const machine = { limits: adapter?.limits ?? null, deviceBytes: null };
+  if (wanted === "auto" && adapter && planMemory(manifest, onGpu, machine).refusal === null) return "webgpu";
+  // Without an adapter the choice of a backend has a better word for it.
+  if (wanted !== "webgpu" || adapter) requireMemory(manifest, wanted === "webgpu" ? onGpu : inWasm, machine);
+  return wanted;
 }

@@ -71,6 +71,11 @@ export function staysPacked({ graphs }: Manifest, { dtype, backend }: PlannedRun
   return graphs.denoiser.packed?.[dtype] !== undefined && graphs.decoder.packed?.[dtype] !== undefined;
 }
 
+/** The run that a model is made for; guidance by two passes takes two rows. */
+export function usualRun({ architecture, defaults }: Manifest, dtype: Dtype, backend: Backend): PlannedRun {
+  return { dtype, backend, length: defaults.length, batch: architecture.selfCondCfgTokens > 0 ? 1 : 2 };
+}
+
 /**
  * What a run of `manifest` needs, reckoned from its shapes alone, and whether the machine gives it. Sizes are in bytes and
  * on the safe side: measured ones lie some tenths below.

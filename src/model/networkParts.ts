@@ -1,7 +1,10 @@
-import { expandWeights, streamOf, type VirtualFile } from "./expand";
+import { CancelledError } from "../flow/errors";
+import { expandWeights, shardStream, type VirtualFile } from "./expand";
+import { checkGraph } from "./graphCheck";
 import type { Dtype, Manifest, StoredDtype } from "./manifest";
+import { MissingFileError } from "./store/errors";
+import { checkIndex } from "./trust";
 import { parseWeightIndex } from "./weightIndex";
-import { MissingFileError } from "./weights";
 
 /** The graphs that every run of the sampler needs; a prompt needs the encoder too. */
 export const NETWORK_GRAPHS = ["denoiser", "decoder"] as const;
@@ -26,29 +29,47 @@ export function storedDtype(manifest: Manifest, dtype: Dtype): StoredDtype {
   );
 }
 
-/** The files that `networkParts` needs for these graphs; those that the model lacks need none. */
-export function partPaths(manifest: Manifest, dtype: Dtype, graphs: readonly GraphName[]): string[] {
-  const { index, shards } = storedDtype(manifest, dtype);
-  return [...graphs.flatMap((name) => manifest.graphs[name]?.file ?? []), index, ...shards];
+/** Gives a file of the model, checked against its SHA-256. */
+export type ReadFile = (path: string) => Promise<Uint8Array>;
+
+export interface PartsOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told of the bytes of weights that were unpacked, of all that are stored. */
+  readonly onBytes?: (done: number, total: number) => void;
 }
 
 /**
- * Puts together what lies in `files`, the bytes of `partPaths` of the same graphs.
- * @throws {WeightIndexError | MissingFileError}
+ * Puts the graphs and their weights together, one shard after another, so that no more than one lies here packed. Every
+ * index and graph is looked through before anything is made of it.
+ * @throws {WeightIndexError | UntrustedModelError | MissingFileError | CancelledError} and whatever `read` throws.
  */
 export async function networkParts(
   manifest: Manifest,
   dtype: Dtype,
-  graphs: readonly GraphName[],
-  files: ReadonlyMap<string, Uint8Array>,
+  names: readonly GraphName[],
+  read: ReadFile,
+  { signal, onBytes }: PartsOptions = {},
 ): Promise<NetworkParts> {
-  const { index, shards } = storedDtype(manifest, dtype);
-  const bytes = (path: string) => {
-    const found = files.get(path);
-    if (!found) throw new Error(`${path} was not fetched before its session.`);
-    return found;
-  };
-  const parsed = parseWeightIndex(new TextDecoder().decode(bytes(index)));
-  const weights = await expandWeights(parsed, graphs, streamOf(shards.map(bytes)));
-  return { graphs: files, weights };
+  const { index: indexPath, shards } = storedDtype(manifest, dtype);
+  const index = parseWeightIndex(new TextDecoder().decode(await read(indexPath)));
+  checkIndex(index, manifest, dtype);
+  const virtual = new Map([...index.files, ...(index.packedFiles ?? [])].map(({ path, bytes }) => [path, bytes]));
+  const graphs = new Map<string, Uint8Array>();
+  for (const path of names.flatMap((name) => manifest.graphs[name]?.file ?? [])) {
+    const graph = await read(path);
+    checkGraph(path, graph, virtual);
+    graphs.set(path, graph);
+  }
+  const sizes = new Map(manifest.files.map(({ path, bytes }) => [path, bytes]));
+  const stream = shardStream(shards.map((path) => ({ bytes: sizes.get(path) ?? 0, read: () => read(path) })));
+  let rested = performance.now();
+  const weights = await expandWeights(index, names, stream, async (done) => {
+    onBytes?.(done, index.bytes);
+    if (performance.now() - rested < 50) return;
+    // Unpacking never waits for anything by itself, and a cancel would not be heard.
+    await new Promise((resolve) => setTimeout(resolve));
+    if (signal?.aborted) throw new CancelledError();
+    rested = performance.now();
+  });
+  return { graphs, weights };
 }

@@ -49,11 +49,17 @@ export async function openNetwork(
     runtime.release();
     throw error;
   }
+  const late = fetchLate ?? giving(parts);
   const openEncoder = async () => {
     graphOf("encoder", manifest);
-    return openGraph("encoder", manifest, (await fetchLate?.(["encoder"])) ?? parts, runtime);
+    return openGraph("encoder", manifest, await late(["encoder"]), runtime);
   };
   return new OrtNetwork(manifest, runtime, sessions, openEncoder);
+}
+
+/** Apart from `openNetwork`, whose other functions would keep the weights as well: they share what they close over. */
+function giving(parts: NetworkParts): () => Promise<NetworkParts> {
+  return async () => parts;
 }
 
 type Sessions = Partial<Record<GraphName, InferenceSession>>;

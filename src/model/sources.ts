@@ -1,5 +1,6 @@
 import { ElfError } from "../flow/errors";
-import { ForeignHostError } from "./store/errors";
+import { fetchFromFiles, type PlacedFile } from "./folder";
+import { ForeignHostError, UnreachableError } from "./store/errors";
 import type { FetchFile } from "./store/request";
 
 /** An address of a model that this page cannot or will not ask. */
@@ -132,6 +133,21 @@ export const fetchFromHost: FetchFile = async (url, init) => {
   }
   return response;
 };
+
+/**
+ * How the files of the model at `baseUrl` are had: from its host or, for a folder that was dropped, from its `files`.
+ * Of one that was dropped on an earlier visit only what was stored then is left.
+ */
+export function fetchFor(baseUrl: string, files: readonly PlacedFile[] | undefined): FetchFile {
+  if (files) return fetchFromFiles(files);
+  if (!baseUrl.startsWith(FOLDER)) return fetchFromHost;
+  return async () => {
+    throw new UnreachableError(
+      "Of this folder not everything was stored, and it is no longer at hand.",
+      "Drop the folder on the page again.",
+    );
+  };
+}
 
 function isHubs({ protocol, hostname }: URL): boolean {
   return protocol === "https:" && HUB_HOSTS.some((host) => hostname === host || hostname.endsWith(`.${host}`));

@@ -6,7 +6,8 @@ import "@fontsource-variable/source-serif-4/wght-italic.css";
 import "./tokens.css";
 import "./base.css";
 import { createEngine } from "../engine/client";
-import { fetchManifest } from "../model/weights";
+import { fetchManifest } from "../model/delivery";
+import { shippedSource } from "../model/sources";
 import { App } from "./App";
 import { listenToKeyboard } from "./actions/keyboard";
 import { readAddress } from "./address";
@@ -24,11 +25,7 @@ const studio = createStudio({
   storage: browserStorage(),
   archive: browserArchive(),
   fetchRecording: (model) => fetchRecording(model),
-  fetchManifest: (model) =>
-    fetchManifest({
-      baseUrl: new URL(`models/${model}/`, document.baseURI).href,
-      fetchFile: (url, init) => fetch(url, init),
-    }),
+  fetchManifest: (model) => fetchManifest(shippedSource(model, document.baseURI).baseUrl),
   now: Date.now,
   // Not randomUUID: browsers leave it out on plain http.
   newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,

@@ -23,6 +23,8 @@ function phaseName(progress: Progress | null, coming: boolean): string {
     case "download":
       // All bytes are here; the tokenizer and the runtime still have to start.
       return coming ? "Loading the model" : "Loaded, getting ready";
+    case "weights":
+      return "Unpacking the weights";
     case "session":
       return `Preparing the ${progress.graph ?? "network"}`;
     case "probe":

@@ -2,14 +2,14 @@ import { expect, it } from "vitest";
 import { MANIFEST } from "../testing/fakeEngine";
 import { createModel, downloadBytes } from "./model";
 
-it("counts what a load fetches: graphs, weights and tokenizer once each, no encoder, no papers", () => {
-  expect(downloadBytes(MANIFEST)).toBe(10 + 20 + 50 + 1000 + 5);
+it("counts what a load fetches: graphs, weights and tokenizer once each, no papers", () => {
+  expect(downloadBytes(MANIFEST)).toBe(10 + 20 + 400 + 50 + 1000 + 5);
 });
 
 it("keeps the download in sight through the later phases", () => {
   const model = createModel("test");
   model.getState().begin();
-  model.getState().report({ phase: "download", loadedBytes: 50, totalBytes: 100 }, 1);
+  model.getState().report({ phase: "download", loadedBytes: 50, totalBytes: 100, wait: null }, 1);
   model.getState().report({ phase: "session", graph: "denoiser" }, 2);
   expect(model.getState().progress).toMatchObject({
     phase: "session",

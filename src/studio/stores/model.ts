@@ -1,7 +1,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { LoadedModel, LoadProgress } from "../../engine/protocol";
+import { bytesOf, filesOf } from "../../model/delivery";
 import type { Manifest } from "../../model/manifest";
-import { NETWORK_GRAPHS, partPaths } from "../../model/networkParts";
 import { beginDownload, type Download, trackDownload } from "./download";
 
 /**
@@ -68,7 +68,5 @@ export function createModel(name: string): StoreApi<ModelStore> {
 
 /** Bytes that a load fetches. */
 export function downloadBytes(manifest: Manifest): number {
-  const { files, defaultDtype } = manifest;
-  const needed = new Set(["tokenizer.json", ...partPaths(manifest, defaultDtype, NETWORK_GRAPHS)]);
-  return files.filter(({ path }) => needed.has(path)).reduce((sum, { bytes }) => sum + bytes, 0);
+  return bytesOf(filesOf(manifest, manifest.defaultDtype));
 }

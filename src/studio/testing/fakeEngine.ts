@@ -47,7 +47,8 @@ export class FakeEngine implements EngineClient {
     if (this.fault.load) return Promise.reject(this.fault.load);
     return new Promise((resolve, reject) => {
       this.#open = { reject };
-      this.#step = () => resolve({ manifest: MANIFEST, backend: "wasm", backendReason: "A test.", pieces: PIECES });
+      this.#step = () =>
+        resolve({ manifest: MANIFEST, dtype: "f32", backend: "wasm", backendReason: "A test.", pieces: PIECES });
     });
   }
 
