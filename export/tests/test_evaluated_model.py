@@ -12,7 +12,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.evaluation.evaluated_model import fingerprint, open_evaluated, read_averaged
+from elf.evaluation.evaluated_model import fingerprint, open_evaluated, read_weights
 from elf.network.make_random import TINY, random_model
 from elf.network.trained_model import load_trained_model, save_trained_model
 from elf.training.checkpoint import Checkpoints
@@ -90,7 +90,7 @@ def test_a_checkpoint_that_cannot_be_read_is_named(run: Path) -> None:
         open_evaluated(run / "checkpoints" / "checkpoint_70")
     newest = run / "checkpoints" / "checkpoint_50"
     with pytest.raises(CheckpointMismatchError, match="blocks_1"):
-        read_averaged(newest, replace(SMALL, depth=2))
+        read_weights(newest, replace(SMALL, depth=2))
     (newest / "default" / "_METADATA").write_text("{")
     with pytest.raises(CheckpointError, match="checkpoint_50 cannot be read"):
         open_evaluated(run)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from elf.errors import CheckpointError, HubError
+from elf.errors import CheckpointError, CheckpointMismatchError, HubError
 from elf.network.pretrained import load_encoder, tokenizer_file
 
 CONFIG = {"vocab_size": 64, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
@@ -77,10 +77,13 @@ def test_what_cannot_be_had_is_named(t5: Path, tmp_path: Path, monkeypatch: pyte
     with pytest.raises(CheckpointError, match="no readable encoder"):
         load_encoder(tmp_path / "nowhere")
     (t5 / "config.json").write_text(json.dumps(CONFIG | {"feed_forward_proj": "gated-gelu"}))
-    with pytest.raises(CheckpointError, match="gated-gelu"):
+    with pytest.raises(CheckpointMismatchError, match="gated-gelu"):
         load_encoder(t5)
     (t5 / "config.json").write_text(json.dumps(CONFIG | {"num_layers": 3}))
-    with pytest.raises(CheckpointError, match=r"encoder\.block\.2\..* is missing"):
+    with pytest.raises(CheckpointMismatchError, match=r"says num_layers 3, the weights .* have 2"):
+        load_encoder(t5)
+    (t5 / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="no readable encoder"):
         load_encoder(t5)
     with pytest.raises(CheckpointError, match=r"holds no tokenizer\.json"):
         tokenizer_file(tmp_path)

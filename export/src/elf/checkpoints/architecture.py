@@ -47,10 +47,10 @@ def elf_config(params: Mapping[str, np.ndarray], max_length: int, max_input_leng
     return config
 
 
-def t5_config(params: Mapping[str, np.ndarray], relative_max_distance: int = 128) -> T5Config:
+def t5_config(params: Mapping[str, np.ndarray], relative_max_distance: int) -> T5Config:
     """The architecture of a T5 v1.0 encoder from its weights, by Flax's names; raises as above.
 
-    `relative_max_distance` is no weight; every published T5 has 128.
+    `relative_max_distance` is no weight, so it has to be given.
     """
     sizes = _Sizes(params, "the encoder", WHOLE_T5)
     attention = "encoder/block_0/layer_0/SelfAttention"

@@ -13,6 +13,7 @@ import jax
 import tokenizers
 import tyro
 
+from elf.checkpoints.options import CheckpointOptions
 from elf.data.corpus import read_corpus
 from elf.data.evaluation_rows import EvaluationRow, evaluation_rows
 from elf.data.tokenizer import load_tokenizer
@@ -35,10 +36,10 @@ SAMPLES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(ProcessArguments):
+class Arguments(ProcessArguments, CheckpointOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
-    """A trained model's folder; the output folder of a training, finished or not; or one of its
-    checkpoints/checkpoint_N."""
+    """A trained model's folder; the output folder of a training, finished or not; one of its
+    checkpoints/checkpoint_N; or an official checkpoint."""
     config: Path | None = None
     """YAML of the training, where the checkpoint has neither a `model` folder nor a config.yml beside it."""
     overrides: tuple[str, ...] = ()
@@ -97,7 +98,7 @@ class Evaluation:
 
     def __init__(self, arguments: Arguments):
         self.arguments = arguments
-        model = open_evaluated(arguments.checkpoint, arguments.config)
+        model = open_evaluated(arguments.checkpoint, arguments.config, arguments)
         tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
         mesh = make_mesh(arguments.fsdp)
         self.generator = Generator(
@@ -223,10 +224,10 @@ def real_texts(name: Path, tokenizer: tokenizers.Tokenizer | None) -> list[str]:
 
 
 def default_out(checkpoint: Path) -> Path:
-    """`evaluation` in the training's output folder, or in the folder of a model that stands alone."""
-    if CHECKPOINT.fullmatch(checkpoint.name):
-        return checkpoint.parent.parent / "evaluation"
-    return (checkpoint.parent if checkpoint.name == "model" else checkpoint) / "evaluation"
+    """`evaluation` in the training's output folder, or in the folder of a model or a checkpoint that stands alone."""
+    if checkpoint.is_file() or checkpoint.name == "model" or CHECKPOINT.fullmatch(checkpoint.name):
+        checkpoint = checkpoint.parent
+    return (checkpoint.parent if checkpoint.name == "checkpoints" else checkpoint) / "evaluation"
 
 
 def line(row: Row) -> str:

@@ -1,100 +1,128 @@
-"""A text encoder and its tokenizer, from this project's runs or from Hugging Face's T5, on disk or on the hub."""
+"""A text encoder and its tokenizer: of this project's runs, of Hugging Face's T5, or the official Flax pickle; on disk,
+or on the hub."""
 
 import json
-import re
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from elf.checkpoints.architecture import WHOLE_T5, t5_config
+from elf.checkpoints.sentencepiece_tokenizer import converted_file
+from elf.checkpoints.t5_weights import read_t5_weights
 from elf.config import T5Config
-from elf.errors import CheckpointError, HubError
-from elf.network.parameters import encoder_parameter_shapes
+from elf.errors import CheckpointError, CheckpointMismatchError, HubError
 from elf.network.trained_model import FlatParams
 
-TOKENIZER = "tokenizer.json"
-ENCODER_FILES = ("config.json", "model.safetensors", TOKENIZER)
+TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin", "flax_model.msgpack", "t5_small_encoder_jax.pkl")
+"""In the order of choice. The pickle is the official one; `google-t5/t5-small` has the others."""
+ENCODER_FILES = ("config.json", WEIGHTS[0], TOKENIZER)
+
+MAX_DISTANCE = 128
+"""Beyond which T5's relative positions are all alike, where no config.json says otherwise."""
+
+ADVICE = (
+    "Give the output folder of `elf pretrain-encoder`, the official t5_small_encoder_jax.pkl, or a T5's weights: "
+    "model.safetensors, pytorch_model.bin or flax_model.msgpack."
+)
 
 
 def load_encoder(name: str | Path) -> tuple[T5Config, FlatParams]:
-    """The encoder in a folder of `elf pretrain-encoder`, or in a folder or hub repository in Hugging Face's layout.
+    """The encoder in a file of weights, in a folder with one, in one of `elf pretrain-encoder`, or in a hub repository.
 
-    Raises CheckpointError when it is missing or broken, HubError when it cannot be fetched.
+    Its architecture is read off the weights; a config.json beside them must agree. Raises CheckpointError when it is
+    missing or broken, CheckpointMismatchError for one that is no T5 v1.0, HubError when it cannot be fetched.
     """
-    folder = _folder(name)
-    try:
-        if (folder / "encoder.json").is_file():
-            config = T5Config(**json.loads((folder / "encoder.json").read_text())["config"])
-            return config, load_file(folder / "encoder.safetensors")
-        config = _config_of(json.loads((folder / "config.json").read_text()))
-        return config, _params_of(config, load_file(folder / "model.safetensors"))
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{name} holds no readable encoder: {error}",
-            "Give the output folder of `elf pretrain-encoder`, or a T5 with config.json and model.safetensors.",
-        ) from error
+    path = _path(name)
+    if (path / "encoder.json").is_file():
+        return _own_encoder(path)
+    file = path if path.is_file() else next((path / each for each in WEIGHTS if (path / each).is_file()), None)
+    if file is None:
+        raise CheckpointError(f"{name} holds no readable encoder: there is no {WEIGHTS[0]}", ADVICE)
+    params = read_t5_weights(file)
+    facts = _facts(file.parent / "config.json")
+    config = t5_config(params, facts.get("relative_attention_max_distance", MAX_DISTANCE))
+    _check_facts(file, facts, config)
+    return config, dict(params)
 
 
 def tokenizer_file(name: str | Path) -> Path:
-    """The tokenizer.json that `name` stands for: the file itself, or in a folder or hub repository.
+    """The tokenizer.json that `name` stands for: the file itself, or in a folder or hub repository; made of a
+    spiece.model where that is all there is.
 
     Raises CheckpointError when there is none, HubError when it cannot be fetched.
     """
-    if Path(name).is_file():
-        return Path(name)
-    file = _folder(name) / TOKENIZER
-    if not file.is_file():
-        raise CheckpointError(f"{name} holds no {TOKENIZER}", "Give a tokenizer.json, as `elf tokenizer train` writes.")
-    return file
+    path = _path(name, (TOKENIZER, SENTENCEPIECE))
+    if path.is_file():
+        return path if _is_json(path) else converted_file(path.absolute())
+    if (path / TOKENIZER).is_file():
+        return path / TOKENIZER
+    if (path / SENTENCEPIECE).is_file():
+        return converted_file((path / SENTENCEPIECE).absolute())
+    raise CheckpointError(
+        f"{name} holds no {TOKENIZER}", f"Give a {TOKENIZER}, as `elf tokenizer train` writes, or a {SENTENCEPIECE}."
+    )
 
 
-def _folder(name: str | Path) -> Path:
-    """A folder as it is; `owner/repository` fetched from the hub, unless a folder has that path."""
+def _is_json(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(64).lstrip()[:1] == b"{"
+
+
+def _own_encoder(folder: Path) -> tuple[T5Config, FlatParams]:
+    try:
+        config = T5Config(**json.loads((folder / "encoder.json").read_text())["config"])
+        return config, load_file(folder / "encoder.safetensors")
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} holds no readable encoder: {error}", ADVICE) from error
+
+
+FACTS = {
+    "vocab_size": "vocabulary_size",
+    "d_model": "d_model",
+    "d_kv": "d_kv",
+    "d_ff": "d_ff",
+    "num_layers": "layers",
+    "num_heads": "heads",
+    "relative_attention_num_buckets": "relative_buckets",
+}
+"""Fields of Hugging Face's config.json, and ours."""
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    """Of a T5's config.json; none where there is no such file."""
+    try:
+        facts = json.loads(file.read_text()) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} holds no readable encoder: {error}", "Copy it again.") from error
+    return facts if isinstance(facts, dict) and "d_model" in facts else {}
+
+
+def _check_facts(file: Path, facts: dict[str, Any], config: T5Config) -> None:
+    """Raises CheckpointMismatchError where config.json and weights speak of different networks."""
+    activation = facts.get("feed_forward_proj", "relu")
+    if activation != "relu":
+        raise CheckpointMismatchError(f"{file}: its feed-forward is {activation!r}; T5 v1.0 has 'relu'", WHOLE_T5)
+    for theirs, ours in FACTS.items():
+        if facts.get(theirs, found := getattr(config, ours)) != found:
+            raise CheckpointMismatchError(
+                f"config.json says {theirs} {facts[theirs]!r}, the weights in {file.name} have {found}", WHOLE_T5
+            )
+
+
+def _path(name: str | Path, files: tuple[str, ...] = ENCODER_FILES) -> Path:
+    """A file or folder as it is; `owner/repository` fetched from the hub, unless something has that path."""
     text = str(name)
     if Path(name).exists() or text.count("/") != 1 or text.startswith((".", "/", "~")):
         return Path(name)
     import huggingface_hub
 
     try:
-        return Path(huggingface_hub.snapshot_download(text, allow_patterns=list(ENCODER_FILES)))
+        return Path(huggingface_hub.snapshot_download(text, allow_patterns=list(files)))
     except Exception as error:  # the library raises many kinds: no network, no such repository, no access
         raise HubError(
             f"there is no folder {text}, and the hub's {text} could not be fetched: {str(error).splitlines()[0]}",
-            f"Check the name, or fetch {', '.join(ENCODER_FILES)} on a connected machine and give their folder.",
+            f"Check the name, or fetch {', '.join(files)} on a connected machine and give their folder.",
         ) from error
-
-
-def _config_of(facts: dict) -> T5Config:
-    """Of Hugging Face's config.json."""
-    activation = facts.get("feed_forward_proj", "relu")
-    if activation != "relu":
-        raise ValueError(f"its feed-forward is {activation!r}; only T5 v1.0, with relu, is known")
-    return T5Config(
-        vocabulary_size=facts["vocab_size"],
-        d_model=facts["d_model"],
-        d_kv=facts["d_kv"],
-        d_ff=facts["d_ff"],
-        layers=facts["num_layers"],
-        heads=facts["num_heads"],
-        relative_buckets=facts.get("relative_attention_num_buckets", 32),
-        relative_max_distance=facts.get("relative_attention_max_distance", 128),
-    )
-
-
-def _params_of(config: T5Config, weights: dict[str, np.ndarray]) -> FlatParams:
-    """Hugging Face's names and (out, in) layout as this project's; a decoder's weights, if any, are left out."""
-    params = {}
-    for name in encoder_parameter_shapes(config):
-        theirs = _their_name(name)
-        if theirs not in weights:
-            raise KeyError(f"the weight {theirs} is missing")
-        array = weights[theirs].astype(np.float32)
-        params[name] = np.ascontiguousarray(array.T) if name.endswith("/kernel") else array
-    return params
-
-
-def _their_name(name: str) -> str:
-    """encoder/block_0/layer_1/DenseReluDense/wi/kernel → encoder.block.0.layer.1.DenseReluDense.wi.weight"""
-    *path, _ = name.split("/")
-    return re.sub(r"\b(block|layer)_(\d+)", r"\1.\2", ".".join(path)) + ".weight"

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.disk import named_when_full
 from elf.errors import CheckpointError, DiskFullError
+from elf.sampling.settings import SamplerSettings
 
 FlatParams = dict[str, np.ndarray]
 """Weights by path, the path's parts joined by '/', kernels laid out (in, out) (spec section 2)."""
@@ -27,7 +28,8 @@ class TrainedModel:
     name: str
     elf: ElfConfig
     flow: FlowConfig
-    params: FlatParams
+    params: Mapping[str, np.ndarray]
+    """May be LazyWeights, which are read from a checkpoint's file at every access."""
     encoder: T5Config | None = None
     encoder_params: FlatParams = field(default_factory=dict)
     latent_mean: float | np.ndarray = 0.0
@@ -37,6 +39,10 @@ class TrainedModel:
     """A `tokenizer.json`; None for a model that works on bare ids."""
     training: dict[str, Any] = field(default_factory=dict)
     """Facts for the model card: corpus, licence, command, steps, seconds, losses."""
+    sampling: SamplerSettings = field(default_factory=SamplerSettings)
+    """How it is sampled unless asked otherwise."""
+    source: dict[str, str] = field(default_factory=dict)
+    """`repository` and `revision` of weights that came from a hub."""
 
 
 def save_trained_model(model: TrainedModel, directory: Path) -> None:
@@ -56,7 +62,7 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
         "training": model.training,
     }
     with _whole(directory / "model.safetensors") as file:
-        save_file(model.params, file)
+        save_file(dict(model.params), file)
     if model.encoder:
         with _whole(directory / "encoder.safetensors") as file:
             save_file(model.encoder_params, file)

@@ -17,9 +17,11 @@ from typing import Annotated, Any
 
 import tyro
 
+from elf.checkpoints.options import CheckpointOptions
 from elf.errors import ConfigError, OutputExistsError, ParityError
+from elf.evaluation.evaluated_model import open_evaluated
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.network.trained_model import TrainedModel, load_trained_model
+from elf.network.trained_model import TrainedModel
 from elf.onnx_export.encodings import DTYPES, Dtype
 from elf.onnx_export.graphs import Graphs, build_graphs
 from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
@@ -29,7 +31,7 @@ from elf.onnx_export.parity import Parity, check_parity
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures, compare_storage
 from elf.onnx_export.stored_weights import StoredWeights, weights_stem, write_weights
 from elf.progress import say
-from elf.sampling.options import SamplerOptions, text_reader
+from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.settings import SamplerSettings
 
 CARD_SAMPLES = 10
@@ -39,9 +41,10 @@ MIN_PARITY_TOKENS = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(SamplerOptions):
+class Arguments(ModelSamplerOptions, CheckpointOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
-    """Folder of a trained model: the `model` folder of a training run, or one of `elf make-random`."""
+    """A `model` folder, the output folder of a training or one of its checkpoint_N, a folder of `elf make-random`; or
+    an official checkpoint, as file, as folder, or as `elf fetch` left it."""
     out: Path
     """Folder to write. A model exported there before is replaced."""
     dtype: str = "f32"
@@ -65,7 +68,8 @@ class Arguments(SamplerOptions):
 
 
 def main(arguments: Arguments) -> None:
-    report = export_model(load_trained_model(arguments.checkpoint), arguments)
+    arguments.refuse_early()
+    report = export_model(open_evaluated(arguments.checkpoint, options=arguments), arguments)
     print(json.dumps({"out": str(arguments.out), **report}, indent=2))
 
 
@@ -80,7 +84,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     if model.encoder:
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
     dtypes = dtypes_of(arguments.dtype)
-    settings = arguments.settings()
+    settings = arguments.settings_for(model)
     length = arguments.positions_for(model, ConfigError)
     seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / length))
     if seeds < MIN_PARITY_SEEDS:
@@ -94,7 +98,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     with replaced_folder(arguments.out) as folder:
         graphs = build_graphs(
             model.elf,
-            model.params,
+            dict(model.params),
             model.encoder,
             model.encoder_params,
             model.latent_mean,

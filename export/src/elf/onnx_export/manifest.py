@@ -61,6 +61,7 @@ def describe(
         "decoder": {"topK": min(TOP_K, config.vocabulary_size), "logits": True},
         "defaults": named_settings(settings, length),
         "graphs": {graph: {"file": f"onnx/{graph}.onnx"} for graph in graphs},
+        **({"source": model.source} if model.source else {}),
     }
 
 

@@ -61,6 +61,7 @@ def model_card(
 ) -> str:
     """Markdown from the manifest, the parity report, the facts of the training run, and (seed, text) pairs."""
     defaults, architecture = manifest["defaults"], manifest["architecture"]
+    source = manifest.get("source")
     rows = {
         "parameters": f"{architecture['parameters']:,}",
         "blocks, width, heads": f"{architecture['depth']}, {architecture['hiddenSize']}, {architecture['heads']}",
@@ -68,6 +69,7 @@ def model_card(
         "vocabulary": f"{architecture['vocabularySize']:,}",
         "length": f"{architecture['maxLength']} tokens",
         "licence": manifest["licence"],
+        **({"weights from": "{repository}, commit {revision}".format(**source)} if source else {}),
     }
     guidance = "" if defaults["cfgScale"] == 1 else f"guidance by the prompt {defaults['cfgScale']:g}, "
     after = " each to a prompt of random tokens," if architecture["maxInputLength"] else ""

@@ -79,7 +79,7 @@ def stored_model(model: TrainedModel, dtype: Dtype) -> TrainedModel:
     """The model with its weights as a file of this dtype holds them. For "f32" and "f16": blocks of a quantised kernel
     may run across what the graphs join."""
 
-    def rounded(params: FlatParams) -> FlatParams:
+    def rounded(params: Mapping[str, np.ndarray]) -> FlatParams:
         return {
             name: decode(encode(value, encoding := encoding_of(name, value.shape, dtype)), value.shape, encoding)
             for name, value in params.items()

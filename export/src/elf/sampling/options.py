@@ -1,7 +1,8 @@
 """What `elf sample` and `elf export` ask about a run of the sampler, and how they read what it wrote."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,41 +14,11 @@ from elf.sampling.settings import Layout, Method, SamplerSettings, Schedule, Sol
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplerOptions:
-    """Base of the arguments of commands that run the sampler."""
+class LengthOption:
+    """How long a run is."""
 
-    steps: int = 32
-    """Steps from noise to text."""
-    method: Method = "sde"
-    gamma: float = 1.5
-    """How much of the state each SDE step replaces by fresh noise; 0 makes it the ODE."""
-    self_cond_cfg: float = 3.0
-    """Self-conditioning guidance scale: larger is more fluent and less varied."""
-    cfg: float = 1.0
-    """Guidance by the source of conditional models: 1 for none; any other costs a second pass at every step."""
-    schedule: Schedule = "logit_normal"
-    """Times of the steps: evenly spaced, drawn from the seed, or the quantiles of what would be drawn."""
-    solver: Solver = "euler"
-    """How the ODE is followed: multistep carries predictions on from earlier ones; the SDE has only euler."""
-    rng: Layout = "original"
-    """Layout of the random bits: of jax up to 0.4, like the official sampler, or of jax from 0.5 on."""
-    seed: int = 7
     length: int | None = None
     """Tokens of a text; all the model can write unless given."""
-
-    def settings(self) -> SamplerSettings:
-        """Raises UsageError for a value that cannot be."""
-        return SamplerSettings(
-            steps=self.steps,
-            method=self.method,
-            gamma=self.gamma,
-            self_cond_scale=self.self_cond_cfg,
-            schedule=self.schedule,
-            rng=self.rng,
-            seed=self.seed,
-            cfg_scale=self.cfg,
-            solver=self.solver,
-        )
 
     def length_for(self, model: TrainedModel, error: type[ElfError]) -> int:
         """Tokens of a text of `model`. Raises `error` for more, or fewer, than it can write."""
@@ -67,6 +38,94 @@ class SamplerOptions:
                 f"the length is {length}", f"This model has {least} to {longest} positions, a prompt's included."
             )
         return length
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerOptions(LengthOption):
+    """Base of the arguments of commands that run the sampler."""
+
+    steps: int = 32
+    """Steps from noise to text."""
+    method: Method = "sde"
+    gamma: float = 1.5
+    """How much of the state each SDE step replaces by fresh noise; 0 makes it the ODE."""
+    self_cond_cfg: float = 3.0
+    """Self-conditioning guidance scale: larger is more fluent and less varied."""
+    cfg: float = 1.0
+    """Guidance by the source of conditional models: 1 for none; any other costs a second pass at every step."""
+    schedule: Schedule = "logit_normal"
+    """Times of the steps: evenly spaced, drawn from the seed, or the quantiles of what would be drawn."""
+    solver: Solver = "euler"
+    """How the ODE is followed: multistep carries predictions on from earlier ones; the SDE has only euler."""
+    rng: Layout = "original"
+    """Layout of the random bits: of jax up to 0.4, like the official sampler, or of jax from 0.5 on."""
+    seed: int = 7
+
+    def settings(self) -> SamplerSettings:
+        """Raises UsageError for a value that cannot be."""
+        return SamplerSettings(
+            steps=self.steps,
+            method=self.method,
+            gamma=self.gamma,
+            self_cond_scale=self.self_cond_cfg,
+            schedule=self.schedule,
+            rng=self.rng,
+            seed=self.seed,
+            cfg_scale=self.cfg,
+            solver=self.solver,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSamplerOptions(LengthOption):
+    """The same for commands about one model, whose own settings hold for what is left out."""
+
+    steps: int | None = None
+    """Steps from noise to text. Of all these settings: the model's own unless given; 32 where it has none."""
+    method: Method | None = None
+    """The model's own, or sde."""
+    gamma: float | None = None
+    """How much of the state each SDE step replaces by fresh noise; 0 makes it the ODE. The model's own, or 1.5."""
+    self_cond_cfg: float | None = None
+    """Self-conditioning guidance scale: larger is more fluent and less varied. The model's own, or 3."""
+    cfg: float | None = None
+    """Guidance by the source of conditional models: 1 for none; any other costs a second pass at every step. The
+    model's own, or 1."""
+    schedule: Schedule | None = None
+    """Times of the steps: evenly spaced, drawn from the seed, or the quantiles of what would be drawn. The model's
+    own, or logit_normal."""
+    solver: Solver | None = None
+    """How the ODE is followed: multistep carries predictions on from earlier ones; the SDE has only euler. The model's
+    own, or euler."""
+    rng: Layout | None = None
+    """Layout of the random bits: of jax up to 0.4, like the official sampler, or of jax from 0.5 on. The model's own,
+    or original."""
+    seed: int | None = None
+    """The model's own, or 7."""
+
+    def given(self) -> dict[str, Any]:
+        """The fields of SamplerSettings that were given."""
+        values = {field: getattr(self, name) for name, field in SETTING_NAMES.items()}
+        return {field: value for field, value in values.items() if value is not None}
+
+    def refuse_early(self) -> None:
+        """Raises UsageError for a value that no model could be sampled with, before one is loaded."""
+        replace(SamplerSettings(method="ode"), **self.given())
+
+    def settings_for(self, model: TrainedModel) -> SamplerSettings:
+        """Raises UsageError for a value that cannot be."""
+        given = self.given()
+        if given.get("method") == "sde":
+            # A solver of the model's own belongs to its ODE.
+            given.setdefault("solver", "euler")
+        return replace(model.sampling, **given)
+
+
+SETTING_NAMES = {name: name for name in ("steps", "method", "gamma", "schedule", "rng", "seed", "solver")} | {
+    "self_cond_cfg": "self_cond_scale",
+    "cfg": "cfg_scale",
+}
+"""Options and the fields of SamplerSettings that they set."""
 
 
 def text_reader(model: TrainedModel) -> Callable[[Sequence[int] | np.ndarray], str]:

@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import tyro
 
+from elf.checkpoints.options import CheckpointOptions
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.evaluation.evaluated_model import open_evaluated
@@ -66,7 +67,7 @@ def reverse(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(SamplerOptions):
+class Arguments(SamplerOptions, CheckpointOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """An unconditional model with its encoder, as `elf sample` takes it."""
     text: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -83,7 +84,7 @@ def main(arguments: Arguments) -> None:
     settings = arguments.settings()
     if settings.method != "ode":
         raise UsageError("the method is sde", "Only the ODE can be run backwards.")
-    model = open_evaluated(arguments.checkpoint)
+    model = open_evaluated(arguments.checkpoint, options=arguments)
     if model.elf.max_input_length or model.encoder is None:
         raise UsageError("this model writes to a source, or has no encoder", "Give an unconditional one that has.")
     rows = read_prompts(model, arguments.text, arguments.ids)

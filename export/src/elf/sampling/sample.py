@@ -10,6 +10,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
+from elf.checkpoints.options import CheckpointOptions
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointMismatchError, UsageError
 from elf.evaluation.evaluated_model import open_evaluated
@@ -17,15 +18,15 @@ from elf.network.trained_model import TrainedModel
 from elf.progress import ticker
 from elf.sampling.condition import Condition, check_sources, encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
-from elf.sampling.options import SamplerOptions, text_reader
+from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.sampler import sample, written
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(SamplerOptions):
+class Arguments(ModelSamplerOptions, CheckpointOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
-    """A `model` folder, the output folder of a training (also while it runs), or one of its checkpoint_N; or a folder
-    of `elf make-random`."""
+    """A `model` folder, the output folder of a training (also while it runs), or one of its checkpoint_N; a folder of
+    `elf make-random`; or an official checkpoint, as file, as folder, or as `elf fetch` left it."""
     config: Path | None = None
     """The training's YAML, for a checkpoint that lies beside neither a model nor a config.yml."""
     length: int | None = None
@@ -43,10 +44,11 @@ class Arguments(SamplerOptions):
 
 
 def main(arguments: Arguments) -> None:
-    settings = arguments.settings()
+    arguments.refuse_early()
     if arguments.batch is not None and arguments.batch < 1:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
-    model = open_evaluated(arguments.checkpoint, arguments.config)
+    model = open_evaluated(arguments.checkpoint, arguments.config, arguments)
+    settings = arguments.settings_for(model)
     length = arguments.positions_for(model, UsageError)
     sources = read_prompts(model, arguments.prompt, arguments.prompt_ids)
     batch = max(1, len(sources)) if arguments.batch is None else arguments.batch

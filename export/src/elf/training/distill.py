@@ -54,7 +54,7 @@ def main(arguments: Arguments) -> None:
         remember_settings(config)
     upload = make_upload(config)
     command = command_line("distill", arguments.config, arguments.overrides)
-    weights = teacher.params
+    weights = dict(teacher.params)
     for turn in config.plan():
         weights = distil(config, turn, teacher, weights, dataset, mesh, command, upload)
     if upload:
@@ -93,7 +93,9 @@ def distil(
         )
     assert teacher.encoder is not None
     encoder = FrozenEncoder(teacher.encoder, teacher.encoder_params, teacher.latent_mean, teacher.latent_std)
-    step = make_train_step(config, resolved, encoder, mesh, distill_objective(config, turn, teacher.params), start)
+    step = make_train_step(
+        config, resolved, encoder, mesh, distill_objective(config, turn, dict(teacher.params)), start
+    )
 
     def facts(done: int, seconds: float) -> dict[str, Any]:
         return student_facts(config, turn, teacher, command, done, seconds)
@@ -148,7 +150,7 @@ def finished_model(out: Path, steps: int) -> FlatParams | None:
     if not (out / "model" / "config.json").is_file():
         return None
     model = load_trained_model(out / "model")
-    return model.params if model.training.get("steps", 0) >= steps else None
+    return dict(model.params) if model.training.get("steps", 0) >= steps else None
 
 
 def student_facts(
