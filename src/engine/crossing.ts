@@ -9,6 +9,8 @@ import { UntrustedModelError } from "../model/graphCheck";
 import { ManifestError, ManifestVersionError } from "../model/manifest";
 import { TooLargeError } from "../model/memoryPlan";
 import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
+import { SafetensorsError } from "../model/safetensors";
+import { SelfTestError } from "../model/selfTest";
 import { SessionError } from "../model/session";
 import { SourceError } from "../model/sources";
 import {
@@ -44,6 +46,8 @@ const CROSSING = [
   NoWebGpuError,
   OutOfMemoryError,
   RuntimeError,
+  SafetensorsError,
+  SelfTestError,
   SessionError,
   SettingsError,
   SourceError,
