@@ -1,4 +1,4 @@
-import { cpSync, createReadStream, existsSync, statSync } from "node:fs";
+import { cpSync, createReadStream, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, normalize, resolve, sep } from "node:path";
 import react from "@vitejs/plugin-react";
@@ -39,7 +39,8 @@ export default defineConfig({
 
 /**
  * Serves `models/NAME/…` from the repository's `models/` folder and copies that folder into the build. While developing
- * and in the browser tests, the test fixtures' models are found under the same address; they are never built in.
+ * and in the browser tests, the test fixtures' models are found under the same address; they are never built in, nor
+ * named in the list of models, `models/index.json`.
  */
 function servedModels(): Plugin {
   const folders = [join(root, "models"), join(root, "test", "fixtures")];
@@ -53,9 +54,18 @@ function servedModels(): Plugin {
     configurePreviewServer: (server) => void server.middlewares.use("/models", modelFiles(folders)),
     closeBundle() {
       const models = join(root, "models");
-      if (outDir && existsSync(models)) cpSync(models, join(outDir, "models"), { recursive: true });
+      if (!outDir || !existsSync(models)) return;
+      cpSync(models, join(outDir, "models"), { recursive: true });
+      writeFileSync(join(outDir, "models", "index.json"), shippedNames());
     },
   };
+}
+
+/** `models/index.json`: the names of the models that ship, for the page's shelf. */
+function shippedNames(): string {
+  const folder = join(root, "models");
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return JSON.stringify(names.filter((name) => existsSync(join(folder, name, "manifest.json"))).sort());
 }
 
 const contentTypes: Record<string, string> = {
@@ -68,6 +78,10 @@ const contentTypes: Record<string, string> = {
 function modelFiles(folders: readonly string[]): Connect.NextHandleFunction {
   return (request: IncomingMessage, response: ServerResponse) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
+    if (path === `${sep}index.json`) {
+      response.writeHead(200, { ...crossOriginIsolation, "Content-Type": contentTypes[".json"] }).end(shippedNames());
+      return;
+    }
     const file = folders.map((folder) => join(folder, path)).find((candidate) => isFileIn(candidate, folders));
     if (file === undefined) {
       response.writeHead(404, { "Content-Type": "text/plain" }).end(`There is no model file ${path}\n`);

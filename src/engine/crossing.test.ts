@@ -5,9 +5,9 @@ import { MissingFileError } from "../model/store/errors";
 import { carryErrors, packError, unpackError } from "./crossing";
 import { NoModelError } from "./errors";
 
-/** Every module of these folders but the worker, which speaks to its page as soon as it is imported. */
+/** Every module of these folders but the workers, which speak to their page as soon as they are imported. */
 const sources = import.meta.glob<Record<string, unknown>>(
-  ["../{flow,model,engine}/*.ts", "!../**/*.test.ts", "!./worker.ts"],
+  ["../{flow,model,engine}/**/*.ts", "!../**/*.test.ts", "!./worker.ts", "!./libraryWorker.ts"],
   { eager: true },
 );
 

@@ -1,2 +1,18 @@
 /** The folder under `models/` that runs where none is named. */
 export const DEFAULT_MODEL = "stories-mini";
+
+/**
+ * The names of the models that lie beside the page, in the file `models/index.json` that its build writes. Where a server
+ * lacks that file, it is the default alone.
+ */
+export async function fetchShippedNames(pageUrl: string, fetchFile: typeof fetch = fetch): Promise<readonly string[]> {
+  try {
+    const names: unknown = await (await fetchFile(new URL("models/index.json", pageUrl))).json();
+    if (!Array.isArray(names)) return [DEFAULT_MODEL];
+    return names
+      .filter((name): name is string => typeof name === "string" && /^[A-Za-z0-9][\w.-]*$/.test(name))
+      .slice(0, 100);
+  } catch {
+    return [DEFAULT_MODEL];
+  }
+}

@@ -51,7 +51,7 @@ export function createStudio(world: World): Studio {
   const view = createView();
   const generation = createGeneration({
     engine,
-    request: { baseUrl: `models/${address.model}/`, backend: address.backend },
+    backend: address.backend,
     settings,
     model,
     runs,

@@ -58,9 +58,11 @@ export function GeneratePanel() {
 
 /** What a first press costs. */
 function DownloadNote() {
-  const { status, manifest } = useStudioStore("model", (state) => state);
+  const { status, manifest, choice } = useStudioStore("model", (state) => state);
   if (status === "ready" || !manifest) return null;
   return (
-    <p className="generate-note">Loads {formatBytes(downloadBytes(manifest))} once, then writes on this device.</p>
+    <p className="generate-note">
+      Loads {formatBytes(downloadBytes(manifest, choice.dtype))} once, then writes on this device.
+    </p>
   );
 }

@@ -29,7 +29,7 @@ export function ModelChip() {
           {shortState(model, recordedTitle !== undefined)}
           {model.loaded && model.manifest && (
             <span className="model-size">
-              {` · ${PRECISION[model.manifest.defaultDtype]} · ${formatBytes(downloadBytes(model.manifest))}`}
+              {` · ${PRECISION[model.loaded.dtype]} · ${formatBytes(downloadBytes(model.manifest, model.loaded.dtype))}`}
             </span>
           )}
         </span>
@@ -63,14 +63,15 @@ function shortState({ status, loaded, progress }: ModelStore, recorded: boolean)
     : "loading";
 }
 
-function particulars({ status, manifest, loaded, name }: ModelStore): [string, string][] {
+function particulars({ status, manifest, loaded, choice }: ModelStore): [string, string][] {
   const rows: [string, string][] = [["State", STATUS_NAMES[status]]];
   if (loaded) rows.push(["Runs on", loaded.backendReason]);
   if (manifest) {
-    const { architecture, defaultDtype, licence } = manifest;
+    const { architecture, licence } = manifest;
+    const dtype = loaded?.dtype ?? choice.dtype ?? manifest.defaultDtype;
     rows.push(
-      ["Parameters", `${(architecture.parameters / 1e6).toFixed(1)} million, ${PRECISION[defaultDtype]}`],
-      ["Download", formatBytes(downloadBytes(manifest))],
+      ["Parameters", `${(architecture.parameters / 1e6).toFixed(1)} million, ${PRECISION[dtype]}`],
+      ["Download", formatBytes(downloadBytes(manifest, choice.dtype))],
       [
         "Writes",
         `up to ${architecture.maxLength} tokens from a vocabulary of ${architecture.vocabularySize.toLocaleString("en")}`,
@@ -78,5 +79,5 @@ function particulars({ status, manifest, loaded, name }: ModelStore): [string, s
       ["Licence", licence],
     );
   }
-  return [...rows, ["Folder", `models/${name}/`]];
+  return [...rows, ["From", choice.label]];
 }

@@ -6,9 +6,10 @@ import { Shortcuts } from "../ui/Shortcuts";
 
 /** There is no run to show: says so, and what to do. */
 export function EmptyStage() {
-  const { manifest, status } = useStudioStore("model", (state) => state);
+  const { manifest, status, choice } = useStudioStore("model", (state) => state);
   const phase = useStudioStore("generation", ({ phase }) => phase);
-  const cost = manifest && status !== "ready" ? `, once its ${formatBytes(downloadBytes(manifest))} are loaded` : "";
+  const cost =
+    manifest && status !== "ready" ? `, once its ${formatBytes(downloadBytes(manifest, choice.dtype))} are loaded` : "";
   return (
     <div className="stage-empty" data-testid="stage-empty">
       <p className="stage-empty-title">Nothing is written yet.</p>

@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "../../engine/protocol";
+import { CancelledError } from "../../flow/errors";
 import type { SamplerSettings } from "../../flow/settings";
 import type { Run } from "../run/run";
 import { createFrameBuffer } from "./frameBuffer";
@@ -22,6 +23,8 @@ export interface GenerationStore {
    * model is on its way to a run already. Never rejects: what goes wrong becomes `problem`.
    */
   start(): Promise<void>;
+  /** Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. Never rejects. */
+  prepare(): Promise<void>;
   cancel(): Promise<void>;
   raise(problem: Problem): void;
   dismiss(): void;
@@ -29,7 +32,7 @@ export interface GenerationStore {
 
 export interface GenerationParts {
   readonly engine: EngineClient;
-  readonly request: LoadRequest;
+  readonly backend: LoadRequest["backend"];
   readonly settings: StoreApi<SettingsStore>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
@@ -44,7 +47,7 @@ export interface GenerationParts {
 const LATE_FRAMES = 5000;
 
 export function createGeneration(parts: GenerationParts): StoreApi<GenerationStore> {
-  const { engine, request, settings, model, runs, newId, now, onEnded } = parts;
+  const { engine, backend, settings, model, runs, newId, now, onEnded } = parts;
 
   return createStore<GenerationStore>()((set, get) => {
     /** Counts the presses of Generate: only the newest says what goes on. */
@@ -52,18 +55,25 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
     engine.onLost(() => model.getState().giveUp("lost"));
 
     async function load(): Promise<LoadedModel> {
-      const { loaded, status, begin, report, finish, giveUp } = model.getState();
+      const { loaded, status, choice, begin, report, finish, giveUp } = model.getState();
       if (loaded) return loaded;
+      // Turned to another model meanwhile: what becomes of this one is no news.
+      const isWanted = () => model.getState().choice === choice;
       set({ phase: "loading" });
       begin();
-      const onProgress = (progress: LoadProgress) => report(progress, now() / 1000);
+      const onProgress = (progress: LoadProgress) => {
+        if (isWanted()) report(progress, now() / 1000);
+      };
+      const { baseUrl, dtype, files } = choice;
+      const request = { baseUrl, dtype: dtype ?? undefined, files, backend };
       try {
         const fresh = await (status === "lost" ? engine.restore(onProgress) : engine.load(request, onProgress));
+        if (!isWanted()) throw new CancelledError();
         finish(fresh);
         settings.getState().learn(fresh.manifest.defaults, fresh.manifest.architecture.maxLength);
         return fresh;
       } catch (error) {
-        giveUp(isCancellation(error) ? "recorded" : "error");
+        if (isWanted()) giveUp(isCancellation(error) ? "recorded" : "error");
         throw error;
       }
     }
@@ -138,6 +148,18 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
             set({ problem });
             if (isNewest() && model.getState().status === "lost") await restore(problem);
           }
+        } finally {
+          if (isNewest()) set({ phase: "idle", cancelling: false, runId: null });
+        }
+      },
+      prepare: async () => {
+        const press = ++presses;
+        const isNewest = () => press === presses;
+        set({ phase: "loading", cancelling: false, runId: null, problem: null });
+        try {
+          await load();
+        } catch (error) {
+          if (!isCancellation(error) && isNewest()) set({ problem: problemOf(error) });
         } finally {
           if (isNewest()) set({ phase: "idle", cancelling: false, runId: null });
         }

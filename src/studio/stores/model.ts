@@ -1,7 +1,9 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { LoadedModel, LoadProgress } from "../../engine/protocol";
 import { bytesOf, filesOf } from "../../model/delivery";
-import type { Manifest } from "../../model/manifest";
+import type { PlacedFile } from "../../model/folder";
+import type { Dtype, Manifest } from "../../model/manifest";
+import type { Wait } from "../../model/store/request";
 import { beginDownload, type Download, trackDownload } from "./download";
 
 /**
@@ -10,9 +12,22 @@ import { beginDownload, type Download, trackDownload } from "./download";
  */
 export type ModelStatus = "recorded" | "loading" | "ready" | "error" | "lost";
 
+/** Which model is wanted, and in what form. */
+export interface ModelChoice {
+  /** Folder that holds its `manifest.json`, ending in `/`; may be relative to the page. */
+  readonly baseUrl: string;
+  /** How the weights are stored; null for the model's default. */
+  readonly dtype: Dtype | null;
+  /** Where it comes from, as the person knows it. */
+  readonly label: string;
+  /** The files of a folder that was dropped on this visit. */
+  readonly files?: readonly PlacedFile[] | undefined;
+}
+
 export interface ModelStore {
-  /** Name in the page's address and in the folder `models/`. */
+  /** Name in its manifest; of the first one, that in the page's address. */
   readonly name: string;
+  readonly choice: ModelChoice;
   readonly status: ModelStatus;
   /** Known early: it says what a download would cost. */
   readonly manifest: Manifest | null;
@@ -20,6 +35,8 @@ export interface ModelStore {
   readonly progress: Progress | null;
 
   describe(manifest: Manifest): void;
+  /** Turns to another model, or to another form of this one, which is not loaded yet. */
+  choose(choice: ModelChoice, manifest: Manifest): void;
   begin(): void;
   report(progress: LoadProgress, nowSeconds: number): void;
   finish(loaded: LoadedModel): void;
@@ -33,18 +50,28 @@ export interface Progress {
   readonly graph: string | null;
   /** The download so far; stays as it ended in the later phases. */
   readonly download: Download | null;
+  /** The wait before another try, while the download is held up. */
+  readonly wait: Wait | null;
 }
 
 export function createModel(name: string): StoreApi<ModelStore> {
   return createStore<ModelStore>()((set) => ({
     name,
+    choice: { baseUrl: `models/${name}/`, dtype: null, label: `models/${name}` },
     status: "recorded",
     manifest: null,
     loaded: null,
     progress: null,
 
     describe: (manifest) => set({ manifest }),
-    begin: () => set({ status: "loading", loaded: null, progress: { phase: "manifest", graph: null, download: null } }),
+    choose: (choice, manifest) =>
+      set({ name: manifest.name, choice, manifest, status: "recorded", loaded: null, progress: null }),
+    begin: () =>
+      set({
+        status: "loading",
+        loaded: null,
+        progress: { phase: "manifest", graph: null, download: null, wait: null },
+      }),
     report: (news, now) =>
       set(({ progress, status }) => {
         // News that was on its way when the load was cancelled.
@@ -52,14 +79,19 @@ export function createModel(name: string): StoreApi<ModelStore> {
         const before = progress?.download ?? null;
         if (news.phase !== "download") {
           return {
-            progress: { phase: news.phase, graph: news.phase === "session" ? news.graph : null, download: before },
+            progress: {
+              phase: news.phase,
+              graph: news.phase === "session" ? news.graph : null,
+              download: before,
+              wait: null,
+            },
           };
         }
-        const { loadedBytes, totalBytes } = news;
+        const { loadedBytes, totalBytes, wait } = news;
         const download = before
           ? trackDownload(before, loadedBytes, totalBytes, now)
           : beginDownload(loadedBytes, totalBytes, now);
-        return { progress: { phase: "download", graph: null, download } };
+        return { progress: { phase: "download", graph: null, download, wait } };
       }),
     finish: (loaded) => set({ status: "ready", loaded, manifest: loaded.manifest, progress: null }),
     giveUp: (status) => set({ status, loaded: null, progress: null }),
@@ -67,6 +99,6 @@ export function createModel(name: string): StoreApi<ModelStore> {
 }
 
 /** Bytes that a load fetches. */
-export function downloadBytes(manifest: Manifest): number {
-  return bytesOf(filesOf(manifest, manifest.defaultDtype));
+export function downloadBytes(manifest: Manifest, dtype: Dtype | null = null): number {
+  return bytesOf(filesOf(manifest, dtype ?? manifest.defaultDtype));
 }

@@ -1,0 +1,47 @@
+import { proxy, type Remote, wrap } from "comlink";
+import { carryErrors } from "./crossing";
+import { EngineCrashedError } from "./errors";
+import type { LibraryApi } from "./libraryProtocol";
+
+interface Line {
+  /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
+  readonly remote: Remote<LibraryApi>;
+  readonly broken: Promise<never>;
+}
+
+/** Makes a client of the library; its worker starts with the first call, and another after one that crashed. */
+export function createLibrary(startWorker: () => Worker = startLibraryWorker): LibraryApi {
+  carryErrors();
+  let line: Line | undefined;
+
+  function open(): Line {
+    const worker = startWorker();
+    const broken = new Promise<never>((_, reject) => {
+      worker.addEventListener("error", ({ message }) => {
+        line = undefined;
+        worker.terminate();
+        const what = message ? `: ${message}` : " or could not be loaded";
+        reject(new EngineCrashedError(`The library of models crashed${what}.`, "Try again, or reload the page."));
+      });
+    });
+    broken.catch(() => {});
+    return { remote: wrap<LibraryApi>(worker), broken };
+  }
+
+  async function call<T>(task: (remote: Remote<LibraryApi>) => Promise<T>): Promise<T> {
+    line ??= open();
+    return Promise.race([task(line.remote), line.broken]);
+  }
+
+  return {
+    inventory: () => call((remote) => remote.inventory()),
+    look: (address) => call((remote) => remote.look(address)),
+    download: (address, dtype, onProgress) => call((remote) => remote.download(address, dtype, proxy(onProgress))),
+    cancel: () => call((remote) => remote.cancel()),
+    remove: (baseUrl) => call((remote) => remote.remove(baseUrl)),
+  };
+}
+
+function startLibraryWorker(): Worker {
+  return new Worker(new URL("./libraryWorker.ts", import.meta.url), { type: "module", name: "elf-library" });
+}

@@ -1,0 +1,34 @@
+/** The library's worker: only there can files be written piece by piece. Started by `library.ts`. */
+import { expose, type Remote } from "comlink";
+import { Delivery } from "../model/delivery";
+import { inventory, lookAt, removeModel } from "../model/library";
+import { fetchFor } from "../model/sources";
+import type { DownloadProgress } from "../model/store/download";
+import { openStorage } from "../model/store/storage";
+import { carryErrors } from "./crossing";
+import { delivering } from "./delivering";
+import type { LibraryApi, ModelAddress } from "./libraryProtocol";
+
+const storage = openStorage();
+let underWay = new AbortController();
+
+async function optionsOf({ baseUrl, files }: ModelAddress) {
+  return { baseUrl, fetchFile: fetchFor(baseUrl, files), storage: await storage };
+}
+
+carryErrors();
+expose({
+  inventory: async () => inventory(await storage),
+  look: async (address) => lookAt(await optionsOf(address), underWay.signal),
+  download: (address, dtype, onProgress) =>
+    delivering(onProgress as Remote<typeof onProgress>, async (report: (progress: DownloadProgress) => void) => {
+      const { signal } = underWay;
+      const delivery = await Delivery.open(await optionsOf(address), signal);
+      await delivery.download(dtype, report, signal);
+    }),
+  cancel: async () => {
+    underWay.abort();
+    underWay = new AbortController();
+  },
+  remove: async (baseUrl) => removeModel(baseUrl, await storage),
+} satisfies LibraryApi);
