@@ -1,7 +1,9 @@
-"""A disk that is full, known by whatever the many writers say of it, and said by name."""
+"""Files that are there whole or not at all, and a disk that is full, known by whatever the many writers say of it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from elf.errors import DiskFullError
 
@@ -21,3 +23,21 @@ def named_when_full(describe: Callable[[str], DiskFullError]) -> Iterator[None]:
         if not is_full(error):
             raise
         raise describe(str(error).splitlines()[0]) from error
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """A place to write a file or a folder to, which takes the name of `path` when it is done. Raises DiskFullError."""
+    partial = path.with_name(path.name + ".partial")
+
+    def full(detail: str) -> DiskFullError:
+        return DiskFullError(f"{path} could not be written: {detail}", "Make room and run the same command again.")
+
+    try:
+        with named_when_full(full):
+            yield partial
+            partial.replace(path)
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        partial.unlink(missing_ok=True)

@@ -1,16 +1,20 @@
-"""Write a model with random weights, tokenizer and T5 encoder included: for tests and speed, not for text."""
+"""Write a model of random weights, or a checkpoint in one of the official forms: for tests and speed, not text."""
 
 import json
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
+from elf.checkpoints.random_checkpoint import ElfFormat, T5Format, write_elf_checkpoint, write_t5
 from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
-from elf.data.tokenizer import EOS, PAD, UNK, train_tokenizer
+from elf.data.tokenizer import train_tokenizer
 from elf.errors import UsageError
 from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
+from elf.network.random_weights import RandomWeights
 from elf.network.trained_model import FlatParams, TrainedModel, save_trained_model
 
 TINY = ElfConfig(
@@ -46,7 +50,10 @@ PLAIN_TEXT = [
 @dataclass(frozen=True)
 class Arguments:
     out: Path
-    """Folder to write the model into."""
+    """Folder to write the model into; the file, or Orbax's folder, of a checkpoint."""
+    format: Literal["model", ElfFormat, T5Format] = "model"
+    """A model of this project, tokenizer and T5 encoder included; or, as the official ones are published, a network's
+    checkpoint (msgpack, orbax, torch, safetensors) or a T5 encoder (t5-…)."""
     preset: str = "tiny"
     """Size: tiny, tiny-conditional, ELF-B, ELF-M or ELF-L."""
     seed: int = 0
@@ -66,49 +73,15 @@ class Arguments:
 
 
 def random_params(shapes: Shapes, seed: int) -> FlatParams:
-    """A random weight for every shape, such that activations keep the size they have in a trained model.
-
-    Kernels (in, out) are N(0, 1/in), so a product keeps the size of what it multiplies; biases and learned tokens are
-    small; norm gains lie around 1. No weight is zero, not even those of the head, which training starts at zero: each
-    one must show in the output, or a graph that drops it would pass for the model.
-    """
-    generator = np.random.default_rng(seed)
-    params: FlatParams = {}
-    for name, shape in shapes.items():
-        draws = generator.standard_normal(shape, np.float32)
-        if name.endswith("/weight"):
-            params[name] = np.float32(1) + np.float32(0.1) * draws
-        elif name.endswith("kernel"):
-            params[name] = draws / np.float32(np.sqrt(shape[0]))
-        elif name.endswith("rel_embedding") or name.endswith("shared/embedding"):
-            params[name] = draws
-        else:
-            params[name] = np.float32(0.1) * draws
-    for name in params:
-        # T5's scores are not divided by √d_kv, so its queries have to be small.
-        if name.endswith("SelfAttention/q/kernel"):
-            params[name] *= np.float32(0.3)
-    if "unembed_bias" in params:
-        # A smaller x̂ keeps a whole run from magnifying rounding errors, as training does.
-        params["final_layer/linear/kernel"] *= np.float32(0.8)
-        # Attention makes positions alike; a strong input keeps their tokens different.
-        params["text_proj/proj2/kernel"] *= np.float32(3)
-        # GELU's outputs have a mean above zero: columns that sum to zero keep it from favouring one token everywhere.
-        params["unembed_kernel"] -= params["unembed_kernel"].mean(axis=0)
-        # An eos would end the text; random weights would write it anywhere.
-        params["unembed_bias"][[PAD, EOS, UNK]] -= np.float32(10)
-    return params
+    """A random weight for every shape, see `RandomWeights`."""
+    return dict(RandomWeights(shapes, seed))
 
 
 def random_model(
     config: ElfConfig, name: str = "tiny-model", seed: int = 0, encoder: bool = True, tokenizer: Path | None = None
 ) -> TrainedModel:
     """A whole random model. Its flow starts from noise of scale 1, and its latents have mean 0 and deviation 1."""
-    t5 = None
-    if encoder:
-        t5 = T5Config(
-            vocabulary_size=config.vocabulary_size, d_model=config.latent_size, d_kv=8, d_ff=64, layers=2, heads=4
-        )
+    t5 = small_t5(config) if encoder else None
     # Per-dimension statistics, the general case. Offsets as large as the spread are what small encoders have.
     statistics = np.random.default_rng(seed + 1)
     return TrainedModel(
@@ -125,6 +98,13 @@ def random_model(
     )
 
 
+def small_t5(config: ElfConfig) -> T5Config:
+    """An encoder that a network can be given."""
+    return T5Config(
+        vocabulary_size=config.vocabulary_size, d_model=config.latent_size, d_kv=8, d_ff=64, layers=2, heads=4
+    )
+
+
 def main(arguments: Arguments) -> None:
     presets = {"tiny": TINY, "tiny-conditional": TINY_CONDITIONAL, **PRESETS}
     if arguments.preset not in presets:
@@ -133,6 +113,22 @@ def main(arguments: Arguments) -> None:
     changeable = ("vocabulary_size", "max_length", "max_input_length", "self_cond_cfg_tokens")
     fields |= {field: value for field in changeable if (value := getattr(arguments, field)) is not None}
     config = ElfConfig(**fields)
+    form = arguments.format
+    if form == "model":
+        parameters = write_model(arguments, config)
+    elif form in get_args(ElfFormat):
+        write_elf_checkpoint(arguments.out, form, config, arguments.seed)  # type: ignore[arg-type]
+        parameters = count(parameter_shapes(config))
+    else:
+        # The encoder of an official model is T5-small.
+        t5 = T5Config() if config.latent_size == T5Config.d_model else small_t5(config)
+        write_t5(arguments.out, form, t5, arguments.seed)  # type: ignore[arg-type]
+        parameters = count(encoder_parameter_shapes(t5))
+    print(json.dumps({"out": str(arguments.out), "preset": arguments.preset, "parameters": parameters}))
+
+
+def write_model(arguments: Arguments, config: ElfConfig) -> int:
+    """A model's folder; returns how many weights its network has."""
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = None
         # These few sentences hold no more pieces; a larger vocabulary works on bare ids.
@@ -142,5 +138,8 @@ def main(arguments: Arguments) -> None:
         name = arguments.name or arguments.out.name
         model = random_model(config, name, arguments.seed, arguments.encoder, tokenizer)
         save_trained_model(model, arguments.out)
-    parameters = sum(value.size for value in model.params.values())
-    print(json.dumps({"out": str(arguments.out), "preset": arguments.preset, "parameters": parameters}))
+    return count(parameter_shapes(config))
+
+
+def count(shapes: Shapes) -> int:
+    return sum(math.prod(shape) for shape in shapes.values())

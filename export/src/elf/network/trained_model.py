@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.disk import named_when_full
-from elf.errors import CheckpointError, DiskFullError
+from elf.disk import written_whole
+from elf.errors import CheckpointError
 from elf.sampling.settings import SamplerSettings
 
 FlatParams = dict[str, np.ndarray]
@@ -61,33 +60,17 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
         "latent_std": plain_statistic(model.latent_std),
         "training": model.training,
     }
-    with _whole(directory / "model.safetensors") as file:
+    with written_whole(directory / "model.safetensors") as file:
         save_file(dict(model.params), file)
     if model.encoder:
-        with _whole(directory / "encoder.safetensors") as file:
+        with written_whole(directory / "encoder.safetensors") as file:
             save_file(model.encoder_params, file)
     if model.tokenizer and model.tokenizer.resolve() != (directory / "tokenizer.json").resolve():
-        with _whole(directory / "tokenizer.json") as file:
+        with written_whole(directory / "tokenizer.json") as file:
             shutil.copyfile(model.tokenizer, file)
     # Written last: a folder with a config.json is a whole model.
-    with _whole(directory / "config.json") as file:
+    with written_whole(directory / "config.json") as file:
         file.write_text(json.dumps(config, indent=2) + "\n")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A place to write to, which takes the name of `path` when it is done. Raises DiskFullError."""
-    partial = path.with_name(path.name + ".partial")
-
-    def full(detail: str) -> DiskFullError:
-        return DiskFullError(f"{path} could not be written: {detail}", "Make room and run the same command again.")
-
-    try:
-        with named_when_full(full):
-            yield partial
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load_trained_model(directory: Path) -> TrainedModel:

@@ -1,0 +1,153 @@
+"""Checkpoints of random weights in every form that official ones have, written tensor by tensor."""
+
+import json
+import pickle
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from elf.checkpoints.safetensors_file import read_safetensors
+from elf.checkpoints.write_msgpack import write_msgpack
+from elf.checkpoints.write_torch import write_torch_archive
+from elf.config import ElfConfig, T5Config
+from elf.disk import written_whole
+from elf.errors import OutputExistsError
+from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
+from elf.network.random_weights import RandomWeights
+
+ElfFormat = Literal["msgpack", "orbax", "torch", "safetensors"]
+T5Format = Literal["t5-pickle", "t5-torch", "t5-safetensors", "t5-msgpack"]
+
+STEP, EPOCH = 95_000, 5.0
+
+
+@dataclass(frozen=True)
+class TorchLayout:
+    """Weights under the names of the -torch files, Dense kernels as (out, in) `weight`."""
+
+    weights: RandomWeights
+    numbered: str
+    """What of a name is followed by a number, as a pattern: blocks_0 is blocks.0 in torch."""
+
+    @property
+    def shapes(self) -> Shapes:
+        return {self._name(name): self._shape(name, shape) for name, shape in self.weights.shapes.items()}
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        for name, array in self.weights:
+            yield self._name(name), np.ascontiguousarray(array.T) if name.endswith("/kernel") else array
+
+    def _name(self, name: str) -> str:
+        name = re.sub(rf"\b({self.numbered})_(\d+)", r"\1.\2", name)
+        return re.sub(r"/(kernel|embedding|rel_embedding)$", "/weight", name).replace("/", ".")
+
+    def _shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape[::-1] if name.endswith("/kernel") else shape
+
+
+class Zeros:
+    """An optimizer's momentum before its first step."""
+
+    def __init__(self, shapes: Shapes):
+        self.shapes = shapes
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        for name, shape in self.shapes.items():
+            yield name, np.zeros(shape, np.float32)
+
+
+def write_elf_checkpoint(path: Path, form: ElfFormat, config: ElfConfig, seed: int) -> None:
+    """A checkpoint of a network: averaged weights from `seed`, raw ones from the seed after it, an optimizer's state.
+
+    Raises OutputExistsError, and DiskFullError. Memory: one tensor at a time; Orbax holds the tree, whose tensors are
+    mapped from a file of its size beside `path`.
+    """
+    shapes = parameter_shapes(config)
+    _refuse_existing(path)
+    names = ("ema_params1", "params")
+    groups = {name: RandomWeights(shapes, seed + i, f"writing {name}") for i, name in enumerate(names)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as file:
+        if form == "msgpack":
+            optimizer = {"0": {"count": np.array(STEP, np.int32), "mu": Zeros(shapes)}, "1": {}}
+            rest = {"step": STEP, "epoch": EPOCH, "dropout_rng": np.array([0, seed], np.uint32)}
+            write_msgpack(file, {**groups, "opt_state": optimizer, **rest})
+        elif form == "torch":
+            laid_out = {name: TorchLayout(weights, "blocks") for name, weights in groups.items()}
+            write_torch_archive(file, laid_out, {"step": STEP, "epoch": EPOCH})
+        elif form == "safetensors":
+            write_safetensors(file, groups)
+        else:
+            _write_orbax(file, groups)
+
+
+def write_t5(path: Path, form: T5Format, config: T5Config, seed: int) -> None:
+    """A T5 encoder's weights; a pickle holds them all in memory, the others one tensor at a time."""
+    _refuse_existing(path)
+    weights = RandomWeights(encoder_parameter_shapes(config), seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as file:
+        if form == "t5-pickle":
+            file.write_bytes(pickle.dumps(_nested(dict(weights))))
+        elif form == "t5-msgpack":
+            write_msgpack(file, {"params": weights})
+        elif form == "t5-torch":
+            write_torch_archive(file, {"": TorchLayout(weights, "block|layer")}, {})
+        else:
+            write_safetensors(file, {"": TorchLayout(weights, "block|layer")})
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise OutputExistsError(f"{path} exists", "Give another --out, or remove it.")
+
+
+def write_safetensors(path: Path, groups: dict[str, Any]) -> None:
+    """The tensors of all groups in one file, a group's names after its own; none where it is empty."""
+    header: dict[str, Any] = {}
+    end = 0
+    for group, weights in groups.items():
+        for name, shape in weights.shapes.items():
+            start, end = end, end + 4 * int(np.prod(shape))
+            header[f"{group}/{name}" if group else name] = {
+                "dtype": "F32",
+                "shape": list(shape),
+                "data_offsets": [start, end],
+            }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for weights in groups.values():
+            for _, array in weights:
+                file.write(np.ascontiguousarray(array, np.float32).data)
+
+
+def _write_orbax(path: Path, groups: dict[str, RandomWeights]) -> None:
+    import orbax.checkpoint as ocp
+
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
+        file = Path(folder) / "weights"
+        write_safetensors(file, groups)
+        mapped = {
+            name: np.memmap(tensor.path, tensor.dtype, "r", tensor.offset, tensor.shape)
+            for name, tensor in read_safetensors(file).items()
+        }
+        tree = {**_nested(mapped), "step": STEP, "epoch": EPOCH}
+        ocp.PyTreeCheckpointer().save(path.absolute(), tree)
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *parts, last = name.split("/")
+        place = tree
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return tree
