@@ -43,7 +43,13 @@ describe("the tiny model", () => {
   it("reports its load phase by phase", async () => {
     const phases: string[] = [];
     const model = await load(TINY, ({ phase }) => void (phases.at(-1) === phase || phases.push(phase)));
-    expect(phases).toEqual(["manifest", "download", "weights", "session"]);
+    // A model that brings a self-test is checked graph by graph.
+    expect(phases.filter((phase) => phase !== "check").slice(0, 4)).toEqual([
+      "manifest",
+      "download",
+      "weights",
+      "session",
+    ]);
     expect(model.tokenizer.pieces).toHaveLength(model.manifest.architecture.vocabularySize);
     await model.network.dispose();
   });

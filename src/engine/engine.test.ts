@@ -29,7 +29,15 @@ function fakeModel(): Model & { network: { dispose: ReturnType<typeof vi.fn> } }
     decode: async (latents: readonly Float32Array[]) => latents.map(() => reading),
     dispose: vi.fn(async () => {}),
   };
-  return { manifest, dtype: "f32", tokenizer: numberTokenizer(128), network, backend: "wasm", reason: "A test." };
+  return {
+    manifest,
+    dtype: "f32",
+    tokenizer: numberTokenizer(128),
+    network,
+    backend: "wasm",
+    label: "WASM · 1 thread",
+    reason: "A test.",
+  };
 }
 
 async function loaded(model = fakeModel()): Promise<Engine> {
@@ -46,7 +54,13 @@ describe("Engine", () => {
   it("says what it loaded", async () => {
     const engine = new Engine(async () => fakeModel());
     const { pieces, ...rest } = await engine.load(request, () => {});
-    expect(rest).toEqual({ manifest, dtype: "f32", backend: "wasm", backendReason: "A test." });
+    expect(rest).toEqual({
+      manifest,
+      dtype: "f32",
+      backend: "wasm",
+      backendLabel: "WASM · 1 thread",
+      backendReason: "A test.",
+    });
     expect(pieces).toHaveLength(128);
   });
 

@@ -15,7 +15,7 @@ export interface LoadRequest {
   readonly dtype?: Dtype | undefined;
   /** The files of a folder that was dropped on the page, where the model is not asked for anywhere. */
   readonly files?: readonly PlacedFile[] | undefined;
-  /** `auto` prefers a real GPU and falls back to wasm after a timed probe. */
+  /** `auto` takes the first that passes the model's self-test: a real GPU, then wasm. */
   readonly backend: Backend | "auto";
 }
 
@@ -25,7 +25,9 @@ export interface LoadedModel {
   /** How its weights were stored. */
   readonly dtype: Dtype;
   readonly backend: Backend;
-  /** Why this backend was chosen, one sentence for the person. */
+  /** What it runs on, in a few words: "WebGPU · fused attention", "WASM · 2 threads". */
+  readonly backendLabel: string;
+  /** Why, one sentence for the person. */
   readonly backendReason: string;
   /** The piece of each token id, as the tokenizer spells it (`▁` marks a space before). */
   readonly pieces: readonly string[];

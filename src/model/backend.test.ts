@@ -1,83 +1,93 @@
 import { describe, expect, it, vi } from "vitest";
 import { CancelledError } from "../flow/errors";
-import { chooseBackend, type OpenNetwork, type Platform } from "./backend";
+import { type ChooseOptions, chooseBackend, type OpenNetwork, type Platform } from "./backend";
 import type { Backend, Runtime } from "./runtime";
+import { SelfTestError } from "./selfTest";
 import { SessionError } from "./session";
 import { isSoftwareAdapter, NoWebGpuError } from "./webgpu";
 
 const realGpu = { info: { vendor: "acme", architecture: "swift-9" } } as GPUAdapter;
 const software = { info: { vendor: "google", architecture: "swiftshader" } } as GPUAdapter;
 
-/** A network that answers with `value` after `milliseconds` of its own clock. */
-function network(value: number, milliseconds: number) {
-  const denoise = vi.fn(async ({ z }: { z: Float32Array }) => {
-    clock += milliseconds;
-    return z.map((x) => x * value);
-  });
-  return {
-    latentSize: 4,
-    takesSelfCondScale: true,
-    denoise,
-    decode: async () => [],
-    encode: async () => [],
-    dispose: vi.fn(async () => {}),
-  } satisfies OpenNetwork;
-}
+const network = { latentSize: 4 } as OpenNetwork;
+const wrong = (what: string) => new SelfTestError(`${what} is off by 0.3.`, "Choose wasm.");
 
-let clock = 0;
-vi.spyOn(performance, "now").mockImplementation(() => clock);
-
-function machine(adapter: GPUAdapter | null) {
+/** A machine on which the ways named in `faults` ("fused", "plain", "wasm") fail. */
+function machine(adapter: GPUAdapter | null, faults: Record<string, Error> = {}) {
   const platform = {
     findAdapter: vi.fn(async () => adapter),
     startWebGpu: vi.fn(async () => ({ backend: "webgpu" }) as Runtime),
-    startWasm: vi.fn(async () => ({ backend: "wasm" }) as Runtime),
+    startWasm: vi.fn(async () => ({ backend: "wasm", threads: 2 }) as Runtime),
   } satisfies Platform;
-  const networks: Record<Backend, OpenNetwork> = { webgpu: network(1, 5), wasm: network(1, 25) };
-  const choose = (wanted: Backend | "auto") =>
-    chooseBackend({ wanted, platform, probeLength: 8, open: async ({ backend }) => networks[backend] });
-  return { platform, networks, choose };
+  const open = vi.fn<ChooseOptions["open"]>(async ({ backend }, variant) => {
+    const fault = faults[backend === "wasm" ? "wasm" : variant];
+    if (fault) throw fault;
+    return network;
+  });
+  const choose = (wanted: Backend | "auto", change: Partial<ChooseOptions> = {}) =>
+    chooseBackend({ wanted, platform, open, variants: ["fused", "plain"], isTested: true, ...change });
+  return { platform, open, choose };
 }
 
 describe("chooseBackend", () => {
-  it("takes a real GPU that is faster, and frees the other network", async () => {
-    const { choose, networks } = machine(realGpu);
-    const chosen = await choose("auto");
-    expect(chosen.backend).toBe("webgpu");
-    expect(chosen.reason).toBe("WebGPU: 5 ms a pass on acme swift-9, 25 ms in wasm.");
-    expect(networks.wasm.dispose).toHaveBeenCalled();
-    expect(networks.webgpu.dispose).not.toHaveBeenCalled();
+  it("takes the fused graphs on a real GPU where they pass, and opens nothing else", async () => {
+    const { choose, open, platform } = machine(realGpu);
+    expect(await choose("auto")).toEqual({
+      network,
+      backend: "webgpu",
+      label: "WebGPU · fused attention",
+      reason: "The GPU (acme swift-9) passed the model's self-test.",
+    });
+    expect(open).toHaveBeenCalledOnce();
+    expect(platform.startWasm).not.toHaveBeenCalled();
   });
 
-  it("takes wasm where the GPU is slower", async () => {
-    const { choose, networks } = machine(realGpu);
-    networks.webgpu = network(1, 60);
-    expect((await choose("auto")).backend).toBe("wasm");
-    expect(networks.webgpu.dispose).toHaveBeenCalled();
+  it("takes the plain graphs where the fused ones compute wrongly, on a new device, and says so", async () => {
+    const { choose, platform } = machine(realGpu, { fused: wrong("x_hat") });
+    for (const wanted of ["auto", "webgpu"] as const) {
+      const chosen = await choose(wanted);
+      expect(chosen).toMatchObject({ backend: "webgpu", label: "WebGPU · plain attention" });
+      expect(chosen.reason).toContain("Fused attention failed its self-test: x_hat is off by 0.3.");
+    }
+    expect(platform.findAdapter).toHaveBeenCalledTimes(4);
+    expect(platform.startWebGpu).toHaveBeenCalledTimes(4);
   });
 
-  it("takes wasm where the GPU computes other numbers", async () => {
-    const { choose, networks } = machine(realGpu);
-    networks.webgpu = network(1.02, 5);
-    const chosen = await choose("auto");
-    expect(chosen.backend).toBe("wasm");
-    expect(chosen.reason).toContain("other numbers");
+  it("takes the plain graphs where the fused ones do not run, or where there are none", async () => {
+    const failing = machine(realGpu, { fused: new SessionError("No kernel.", "") });
+    expect((await failing.choose("auto")).reason).toContain("Fused attention does not run here: No kernel.");
+    const { choose, open } = machine(realGpu);
+    expect((await choose("auto", { variants: ["plain"] })).label).toBe("WebGPU · plain attention");
+    expect(open.mock.calls.map(([, variant]) => variant)).toEqual(["plain"]);
   });
 
-  it("takes wasm where the GPU fails, and the GPU where wasm fails", async () => {
-    const failing = { denoise: () => Promise.reject(new SessionError("No kernel.", "")) };
-    const gpuless = machine(realGpu);
-    gpuless.networks.webgpu = { ...network(1, 5), ...failing };
-    expect(await gpuless.choose("auto")).toMatchObject({ backend: "wasm", reason: expect.stringMatching("No kernel") });
-    const wasmless = machine(realGpu);
-    wasmless.networks.wasm = { ...network(1, 5), ...failing };
-    expect((await wasmless.choose("auto")).backend).toBe("webgpu");
+  it("takes wasm where the GPU computes wrongly however it is asked", async () => {
+    const { choose } = machine(realGpu, { fused: wrong("x_hat"), plain: wrong("entropy") });
+    expect(await choose("auto")).toEqual({
+      network,
+      backend: "wasm",
+      label: "WASM · 2 threads",
+      reason: "The GPU (acme swift-9) failed: entropy is off by 0.3.",
+    });
+  });
+
+  it("does not leave a GPU that was asked for without a word: the error names what failed", async () => {
+    const { choose, platform } = machine(realGpu, { fused: wrong("x_hat"), plain: wrong("entropy") });
+    await expect(choose("webgpu")).rejects.toThrow(SelfTestError);
+    await expect(choose("webgpu")).rejects.toThrow("entropy is off by 0.3.");
+    expect(platform.startWasm).not.toHaveBeenCalled();
+  });
+
+  it("has nothing to offer where wasm computes wrongly too", async () => {
+    const { choose } = machine(null, { wasm: wrong("x_hat") });
+    await expect(choose("auto")).rejects.toThrow(SelfTestError);
+    await expect(choose("wasm")).rejects.toThrow(SelfTestError);
   });
 
   it("does not take a cancel for a failure", async () => {
-    const { choose, networks } = machine(realGpu);
-    networks.webgpu = { ...network(1, 5), denoise: () => Promise.reject(new CancelledError()) };
+    const { choose, open } = machine(realGpu, { fused: new CancelledError() });
     await expect(choose("auto")).rejects.toThrow(CancelledError);
+    expect(open).toHaveBeenCalledOnce();
   });
 
   it("takes wasm at once where the only adapter is software or there is none", async () => {
@@ -93,6 +103,10 @@ describe("chooseBackend", () => {
     const { choose, platform } = machine(realGpu);
     expect((await choose("wasm")).backend).toBe("wasm");
     expect(platform.findAdapter).not.toHaveBeenCalled();
+  });
+
+  it("says so where nothing was tested", async () => {
+    expect((await machine(realGpu).choose("auto", { isTested: false })).reason).toContain("was not tested");
   });
 
   it("names the lack of WebGPU where it is asked for", async () => {

@@ -1,7 +1,8 @@
 import { CancelledError } from "../flow/errors";
 import type { Encoder, Network } from "../flow/network";
-import { normal } from "../flow/random";
+import type { Variant } from "./networkParts";
 import type { Backend, Runtime } from "./runtime";
+import { SelfTestError } from "./selfTest";
 import { describeAdapter, isSoftwareAdapter, NoWebGpuError } from "./webgpu";
 
 /** A network and its encoder, whose memory can be given back. */
@@ -19,124 +20,89 @@ export interface Platform {
 export interface ChosenBackend {
   readonly network: OpenNetwork;
   readonly backend: Backend;
-  /** One sentence for the person. */
+  /** What it runs on, in a few words: "WebGPU · fused attention", "WASM · 2 threads". */
+  readonly label: string;
+  /** Why, one sentence for the person. */
   readonly reason: string;
 }
 
 export interface ChooseOptions {
   readonly wanted: Backend | "auto";
   readonly platform: Platform;
-  /** Opens the model on a runtime. */
-  readonly open: (runtime: Runtime) => Promise<OpenNetwork>;
-  /** Sequence length of the probing passes. */
-  readonly probeLength: number;
-  /** Called once, before the probing passes. */
-  readonly onProbe?: () => void;
+  /** The graphs to try on a GPU, best first; wasm takes the plain ones. */
+  readonly variants: readonly Variant[];
+  /** Whether `open` tests what it opens. */
+  readonly isTested: boolean;
+  /** Opens the model on a runtime, which it gives back when it fails. */
+  readonly open: (runtime: Runtime, variant: Variant) => Promise<OpenNetwork>;
 }
+
+const VARIANT_NAMES = { fused: "fused attention", plain: "plain attention" } as const satisfies Record<Variant, string>;
 
 /**
- * Opens the model on the backend that is `wanted`. `auto` takes a real GPU if one pass on it is faster than one in wasm
- * and gives the same numbers, and wasm in every other case. A backend that is asked for by name is used as it is, a
+ * Opens the model on the backend that is `wanted`, where it passes its self-test. `auto` takes the first of these that
+ * does: a real GPU, with each of the graphs in turn, and wasm. A backend that is asked for by name is used or refused, a
  * software GPU too.
  * @throws {NoWebGpuError} `webgpu` was asked for and there is none.
- * @throws {SessionError | RuntimeError | DeviceLostError | CancelledError}
+ * @throws {SelfTestError} what was asked for, or even wasm, computes wrong numbers.
+ * @throws {SessionError | RuntimeError | DeviceLostError | OutOfMemoryError | CancelledError}
  */
 export async function chooseBackend(options: ChooseOptions): Promise<ChosenBackend> {
-  const { wanted, platform, open } = options;
-  const wasm = async (reason: string): Promise<ChosenBackend> => ({
-    network: await open(await platform.startWasm()),
-    backend: "wasm",
-    reason,
-  });
-  if (wanted === "wasm") return wasm("wasm, as asked for.");
+  const { wanted, platform } = options;
+  if (wanted === "wasm") return onWasm(options, "It was asked for.");
 
   const adapter = await platform.findAdapter();
-  if (wanted === "webgpu") {
-    if (!adapter) {
-      throw new NoWebGpuError(
-        "This browser offers no WebGPU here.",
-        "Choose the wasm backend, or use a browser with WebGPU switched on.",
-      );
-    }
-    const network = await open(await platform.startWebGpu(adapter));
-    return { network, backend: "webgpu", reason: `WebGPU on ${describeAdapter(adapter)}, as asked for.` };
-  }
-
-  if (!adapter) return wasm("wasm: this browser offers no WebGPU.");
-  if (isSoftwareAdapter(adapter)) {
-    return wasm(
-      `wasm: the only WebGPU adapter (${describeAdapter(adapter)}) computes on the CPU, where wasm is faster.`,
+  if (!adapter) {
+    if (wanted === "auto") return onWasm(options, "This browser offers no WebGPU.");
+    throw new NoWebGpuError(
+      "This browser offers no WebGPU here.",
+      "Choose the wasm backend, or use a browser with WebGPU switched on.",
     );
   }
-  return fasterBackend(adapter, options, wasm);
-}
-
-async function fasterBackend(
-  adapter: GPUAdapter,
-  { platform, open, probeLength, onProbe }: ChooseOptions,
-  wasm: (reason: string) => Promise<ChosenBackend>,
-): Promise<ChosenBackend> {
-  onProbe?.();
   const name = describeAdapter(adapter);
-  let gpu: OpenNetwork | undefined;
-  let gpuPass: ProbePass;
-  try {
-    gpu = await open(await platform.startWebGpu(adapter));
-    gpuPass = await probe(gpu, probeLength);
-  } catch (error) {
-    await gpu?.dispose();
-    if (error instanceof CancelledError) throw error;
-    return wasm(`wasm: the GPU (${name}) failed: ${error instanceof Error ? error.message : String(error)}`);
+  if (wanted === "auto" && isSoftwareAdapter(adapter)) {
+    return onWasm(options, `The only WebGPU adapter (${name}) computes on the CPU, where wasm is faster.`);
   }
-
-  let cpu: ChosenBackend;
-  let cpuPass: ProbePass;
   try {
-    cpu = await wasm("");
-    cpuPass = await probe(cpu.network, probeLength);
+    return await onGpu(options, adapter);
   } catch (error) {
-    if (!(error instanceof CancelledError)) {
-      return { network: gpu, backend: "webgpu", reason: `WebGPU on ${name}; wasm does not run here.` };
+    if (wanted === "webgpu" || error instanceof CancelledError) throw error;
+    return onWasm(options, `The GPU (${name}) failed: ${messageOf(error)}`);
+  }
+}
+
+async function onWasm({ platform, open }: ChooseOptions, reason: string): Promise<ChosenBackend> {
+  const runtime = await platform.startWasm();
+  const { threads } = runtime;
+  const network = await open(runtime, "plain");
+  return { network, backend: "wasm", label: `WASM · ${threads} ${threads === 1 ? "thread" : "threads"}`, reason };
+}
+
+async function onGpu({ platform, variants, isTested, open }: ChooseOptions, first: GPUAdapter): Promise<ChosenBackend> {
+  const name = describeAdapter(first);
+  const test = isTested ? "passed the model's self-test" : "was not tested: the model brings no self-test";
+  const failures: string[] = [];
+  for (const [i, variant] of variants.entries()) {
+    try {
+      // An adapter gives one device; after a failure there has to be another.
+      const adapter = i === 0 ? first : await platform.findAdapter();
+      if (!adapter) throw new NoWebGpuError("The GPU did not come back.", "Choose the wasm backend.");
+      const network = await open(await platform.startWebGpu(adapter), variant);
+      const reason = [...failures, `The GPU (${name}) ${test}.`].join(" ");
+      return { network, backend: "webgpu", label: `WebGPU · ${VARIANT_NAMES[variant]}`, reason };
+    } catch (error) {
+      if (error instanceof CancelledError || i === variants.length - 1) throw error;
+      const how = error instanceof SelfTestError ? "failed its self-test" : "does not run here";
+      failures.push(`${capitalised(VARIANT_NAMES[variant])} ${how}: ${messageOf(error)}`);
     }
-    await gpu.dispose();
-    throw error;
   }
-  const times = `${gpuPass.milliseconds.toFixed(0)} ms a pass on ${name}, ${cpuPass.milliseconds.toFixed(0)} ms in wasm`;
-  const agree = relativeDistance(gpuPass.prediction, cpuPass.prediction) < GREATEST_DISTANCE;
-  if (agree && gpuPass.milliseconds < cpuPass.milliseconds) {
-    await cpu.network.dispose();
-    return { network: gpu, backend: "webgpu", reason: `WebGPU: ${times}.` };
-  }
-  await gpu.dispose();
-  return { ...cpu, reason: agree ? `wasm: ${times}.` : `wasm: the GPU (${name}) computes other numbers than the CPU.` };
+  throw new Error("There is no graph to try.");
 }
 
-/** Both backends compute in 32-bit floats and differ by about 10⁻⁵; a wrong kernel is off by 10⁻¹ and more. */
-const GREATEST_DISTANCE = 0.01;
-
-interface ProbePass {
-  readonly milliseconds: number;
-  readonly prediction: Float32Array;
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Times one pass after a first one, which compiles shaders and fills caches. */
-async function probe(network: Network, length: number): Promise<ProbePass> {
-  const count = length * network.latentSize;
-  const z = normal([0, 0], count, "original");
-  const input = { z, previous: new Float32Array(count), batch: 1, t: 0.5, selfCondScale: 1 };
-  await network.denoise(input);
-  const start = performance.now();
-  const prediction = await network.denoise(input);
-  return { milliseconds: performance.now() - start, prediction };
-}
-
-/** ‖a − b‖ / ‖b‖. */
-function relativeDistance(a: Float32Array, b: Float32Array): number {
-  let difference = 0;
-  let size = 0;
-  for (const [i, value] of b.entries()) {
-    difference += ((a[i] as number) - value) ** 2;
-    size += value ** 2;
-  }
-  return Math.sqrt(difference / size);
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

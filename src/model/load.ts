@@ -4,8 +4,16 @@ import { Delivery, TOKENIZER } from "./delivery";
 import { GpuNetwork } from "./gpu/network";
 import type { Dtype, Manifest } from "./manifest";
 import { planMemory, requireMemory, usualRun } from "./memoryPlan";
-import { type GraphName, NETWORK_GRAPHS, type NetworkParts, networkParts } from "./networkParts";
+import {
+  type GraphName,
+  gpuVariants,
+  NETWORK_GRAPHS,
+  type NetworkParts,
+  networkParts,
+  storedDtype,
+} from "./networkParts";
 import type { Backend, Runtime } from "./runtime";
+import { SelfTest } from "./selfTest";
 import { openNetwork } from "./session";
 import type { DownloadProgress } from "./store/download";
 import type { FetchFile } from "./store/request";
@@ -18,7 +26,7 @@ export type LoadProgress =
   | ({ readonly phase: "download" } & DownloadProgress)
   | { readonly phase: "weights"; readonly doneBytes: number; readonly totalBytes: number }
   | { readonly phase: "session"; readonly graph: string }
-  | { readonly phase: "probe" };
+  | { readonly phase: "check"; readonly graph: string };
 
 export interface LoadOptions {
   /** Folder that holds `manifest.json`, ending in `/`. */
@@ -72,18 +80,22 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     onBytes: (doneBytes, totalBytes) => onProgress({ phase: "weights", doneBytes, totalBytes }),
   });
   const fetchLate = latePartsOf(delivery, dtype);
+  const { selfTest: testPath } = storedDtype(manifest, dtype);
+  const selfTest = testPath === undefined ? undefined : new SelfTest(await read(testPath));
   const runtimes = new Map<OpenNetwork, Runtime>();
   const chosen = await chooseBackend({
     wanted,
     platform,
-    probeLength: manifest.defaults.length,
-    open: async (runtime) => {
+    variants: gpuVariants(manifest),
+    isTested: selfTest !== undefined,
+    open: async (runtime, variant) => {
       const onGraph = (graph: string) => onProgress({ phase: "session", graph });
-      const network = await openNetwork(manifest, parts, runtime, { signal, onGraph, fetchLate });
+      const onCheck = (graph: string) => onProgress({ phase: "check", graph });
+      const options = { signal, variant, selfTest, onGraph, onCheck, fetchLate };
+      const network = await openNetwork(manifest, parts, runtime, options);
       runtimes.set(network, runtime);
       return network;
     },
-    onProbe: () => onProgress({ phase: "probe" }),
   });
   if (signal?.aborted) {
     await chosen.network.dispose();

@@ -10,6 +10,19 @@ import { parseWeightIndex } from "./weightIndex";
 export const NETWORK_GRAPHS = ["denoiser", "decoder"] as const;
 export type GraphName = (typeof NETWORK_GRAPHS)[number] | "encoder";
 
+/** Which of a graph's files is run; they compute the same with other kernels. */
+export type Variant = "plain" | "fused";
+
+/** The variants that `manifest` offers for a GPU, best first. */
+export function gpuVariants({ graphs }: Manifest): Variant[] {
+  return NETWORK_GRAPHS.some((name) => graphs[name]?.fused) ? ["fused", "plain"] : ["plain"];
+}
+
+/** The path of a graph's file; that of the plain one where it has no such variant. */
+export function graphPath({ file, fused }: { file: string; fused?: string | undefined }, variant: Variant): string {
+  return variant === "fused" ? (fused ?? file) : file;
+}
+
 /** Graphs by the paths of their files, and the weights that they read, as `openNetwork` takes them. */
 export interface NetworkParts {
   readonly graphs: ReadonlyMap<string, Uint8Array>;
@@ -55,7 +68,7 @@ export async function networkParts(
   checkIndex(index, manifest, dtype);
   const virtual = new Map([...index.files, ...(index.packedFiles ?? [])].map(({ path, bytes }) => [path, bytes]));
   const graphs = new Map<string, Uint8Array>();
-  for (const path of names.flatMap((name) => manifest.graphs[name]?.file ?? [])) {
+  for (const path of new Set(names.flatMap((name) => pathsOf(manifest, name)))) {
     const graph = await read(path);
     checkGraph(path, graph, virtual);
     graphs.set(path, graph);
@@ -72,4 +85,9 @@ export async function networkParts(
     rested = performance.now();
   });
   return { graphs, weights };
+}
+
+function pathsOf(manifest: Manifest, name: GraphName): string[] {
+  const graph = manifest.graphs[name];
+  return graph ? [graphPath(graph, "plain"), graphPath(graph, "fused")] : [];
 }

@@ -48,6 +48,8 @@ const LOSS_MILLISECONDS = 100;
 export class Runtime {
   /** The device of the webgpu backend. Own work may be submitted to its queue between runs. */
   readonly device: GPUDevice | undefined;
+  /** Threads that a run computes on; 1 on a GPU. */
+  readonly threads: number;
   /** Those created here and not yet released. */
   readonly sessions: InferenceSession[] = [];
   #queue: Promise<unknown> = Promise.resolve();
@@ -62,6 +64,7 @@ export class Runtime {
     private readonly provider: InferenceSession.ExecutionProviderConfig,
     watched?: WatchedDevice,
   ) {
+    this.threads = backend === "wasm" ? (ort.env?.wasm.numThreads ?? 1) : 1;
     this.device = watched?.device;
     this.lost = watched?.lost ?? new Promise<never>(() => {});
     this.#release = watched?.release ?? (() => {});

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { CancelledError, ConditionError } from "../flow/errors";
 import { parseManifest } from "./manifest";
 import { DeviceLostError, type Runtime } from "./runtime";
+import { type SelfTest, SelfTestError } from "./selfTest";
 import { openNetwork, SessionError } from "./session";
 
 const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
@@ -63,6 +64,57 @@ describe("openNetwork", () => {
       onGraph: () => abort.abort(),
     });
     await expect(opening).rejects.toThrow(CancelledError);
+  });
+});
+
+describe("openNetwork with a self-test", () => {
+  const wrong = new SelfTestError("x_hat is off.", "");
+  /** A self-test that the graph of this name fails. */
+  function testFailing(failing?: string) {
+    const check = vi.fn(async (...[name]: Parameters<SelfTest["check"]>) => {
+      if (name === failing) throw wrong;
+    });
+    return { check, selfTest: { check } as unknown as SelfTest };
+  }
+
+  it("tests each graph as soon as it is open, and frees everything where one fails", async () => {
+    const { check, selfTest } = testFailing("decoder");
+    const runtime = fakeRuntime(async () => ({}));
+    const told: string[] = [];
+    const opening = openNetwork(manifest, parts, runtime as unknown as Runtime, {
+      selfTest,
+      onGraph: (graph) => told.push(`open ${graph}`),
+      onCheck: (graph) => told.push(`check ${graph}`),
+    });
+    await expect(opening).rejects.toBe(wrong);
+    expect(told).toEqual(["open denoiser", "check denoiser", "open decoder", "check decoder"]);
+    expect(check.mock.calls[0]?.[2]).toBe(runtime);
+    expect(runtime.releaseSession).toHaveBeenCalledTimes(2);
+    expect(runtime.release).toHaveBeenCalledOnce();
+  });
+
+  it("tests the encoder when it is opened, and does not use one that fails", async () => {
+    const { selfTest } = testFailing("encoder");
+    const runtime = fakeRuntime(async () => ({}));
+    const conditional = { ...manifest, graphs: { ...manifest.graphs, encoder: { file: "onnx/encoder.onnx" } } };
+    const fetchLate = async () => ({ graphs: new Map([["onnx/encoder.onnx", new Uint8Array(1)]]), weights });
+    const network = await openNetwork(conditional, parts, runtime as unknown as Runtime, { selfTest, fetchLate });
+    await expect(network.encode([[5]])).rejects.toBe(wrong);
+    await expect(network.encode([[5]])).rejects.toBe(wrong);
+    expect(runtime.releaseSession).toHaveBeenCalledTimes(2);
+  });
+
+  it("runs the fused graphs where they are asked for, and the plain one of a graph that has no other", async () => {
+    const runtime = fakeRuntime(async () => ({}));
+    const denoiser = { file: "onnx/denoiser.onnx", fused: "onnx/denoiser-fused.onnx" };
+    const offered = { ...manifest, graphs: { ...manifest.graphs, denoiser } };
+    const fused = new Uint8Array(9);
+    const graphs = new Map<string, Uint8Array>([...parts.graphs, ["onnx/denoiser-fused.onnx", fused]]);
+    await openNetwork(offered, { graphs, weights }, runtime as unknown as Runtime, { variant: "fused" });
+    expect(runtime.createSession.mock.calls.map(([graph]) => graph)).toEqual([
+      fused,
+      parts.graphs.get("onnx/decoder.onnx"),
+    ]);
   });
 });
 

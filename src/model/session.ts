@@ -3,8 +3,9 @@ import { CancelledError, ConditionError, ElfError } from "../flow/errors";
 import { type DenoiseInput, type Encoder, HIDDEN, type Network, type Reading, type Source } from "../flow/network";
 import { joined } from "../flow/rows";
 import type { Manifest } from "./manifest";
-import { type GraphName, NETWORK_GRAPHS, type NetworkParts } from "./networkParts";
+import { type GraphName, graphPath, NETWORK_GRAPHS, type NetworkParts, type Variant } from "./networkParts";
 import type { Backend, Runtime } from "./runtime";
+import type { SelfTest } from "./selfTest";
 
 /** A graph that the runtime refuses, or a run that fails. */
 export class SessionError extends ElfError {
@@ -20,7 +21,13 @@ const BORDERS = {
 
 export interface OpenNetworkOptions {
   readonly signal?: AbortSignal | undefined;
+  /** The kernels to run by; plain ones where nothing is said. */
+  readonly variant?: Variant;
+  /** What every graph has to pass before it is used, the encoder when the first prompt comes. */
+  readonly selfTest?: SelfTest | undefined;
   readonly onGraph?: (graph: string) => void;
+  /** Told of each graph that is about to be tested. */
+  readonly onCheck?: (graph: string) => void;
   /** Fetches what is needed late: the encoder, when the first prompt comes. */
   readonly fetchLate?: (graphs: readonly GraphName[]) => Promise<NetworkParts>;
 }
@@ -29,20 +36,24 @@ export interface OpenNetworkOptions {
  * Creates the sessions of a model's graphs on `runtime`, which then belongs to the network and is released with it, or
  * at once on failure. `parts` are those of `NETWORK_GRAPHS`.
  * @throws {SessionError} the runtime refuses a graph, or a graph lacks an input or output of the format.
- * @throws {DeviceLostError | CancelledError}
+ * @throws {SelfTestError} a graph gives other numbers than it should.
+ * @throws {DeviceLostError | OutOfMemoryError | CancelledError}
  */
 export async function openNetwork(
   manifest: Manifest,
   parts: NetworkParts,
   runtime: Runtime,
-  { signal, onGraph, fetchLate }: OpenNetworkOptions = {},
+  { signal, variant = "plain", selfTest, onGraph, onCheck, fetchLate }: OpenNetworkOptions = {},
 ): Promise<OrtNetwork> {
   const sessions: Sessions = {};
   try {
     for (const name of NETWORK_GRAPHS) {
       if (signal?.aborted) throw new CancelledError();
       onGraph?.(name);
-      sessions[name] = await openGraph(name, manifest, parts, runtime);
+      const session = await openGraph(name, variant, manifest, parts, runtime);
+      sessions[name] = session;
+      if (selfTest) onCheck?.(name);
+      await selfTest?.check(name, session, runtime);
     }
   } catch (error) {
     for (const session of Object.values(sessions)) await runtime.releaseSession(session);
@@ -52,7 +63,14 @@ export async function openNetwork(
   const late = fetchLate ?? giving(parts);
   const openEncoder = async () => {
     graphOf("encoder", manifest);
-    return openGraph("encoder", manifest, await late(["encoder"]), runtime);
+    const session = await openGraph("encoder", variant, manifest, await late(["encoder"]), runtime);
+    try {
+      await selfTest?.check("encoder", session, runtime);
+      return session;
+    } catch (error) {
+      await runtime.releaseSession(session);
+      throw error;
+    }
   };
   return new OrtNetwork(manifest, runtime, sessions, openEncoder);
 }
@@ -66,11 +84,12 @@ type Sessions = Partial<Record<GraphName, InferenceSession>>;
 
 async function openGraph(
   name: GraphName,
+  variant: Variant,
   manifest: Manifest,
   { graphs, weights }: NetworkParts,
   runtime: Runtime,
 ): Promise<InferenceSession> {
-  const { file } = graphOf(name, manifest);
+  const file = graphPath(graphOf(name, manifest), variant);
   const externalData = weights
     .filter((virtual) => virtual.graphs.includes(name))
     .map(({ path, data }) => ({ path, data }));

@@ -27,8 +27,8 @@ function phaseName(progress: Progress | null, coming: boolean): string {
       return "Unpacking the weights";
     case "session":
       return `Preparing the ${progress.graph ?? "network"}`;
-    case "probe":
-      return "Timing this device";
+    case "check":
+      return `Checking the ${progress.graph ?? "network"} on this device`;
     default:
       return "Asking for the model";
   }

@@ -1,4 +1,5 @@
 import { Popover } from "radix-ui";
+import type { LoadedModel } from "../../engine/protocol";
 import { backendName, formatBytes } from "../run/describe";
 import { RECORDED_RUN_ID } from "../run/run";
 import { useStudioStore } from "../StudioContext";
@@ -22,14 +23,25 @@ export function ModelChip() {
   const title = model.manifest?.title ?? recordedTitle ?? model.name;
   return (
     <Popover.Root>
-      <Popover.Trigger className="model-chip" data-status={model.status} data-testid="model-chip">
+      <Popover.Trigger
+        className="model-chip"
+        data-status={model.status}
+        data-testid="model-chip"
+        title={model.loaded?.backendReason}
+      >
         <i className="model-dot" aria-hidden="true" />
         <span className="model-title">{title}</span>
         <span className="model-state">
           {shortState(model, recordedTitle !== undefined)}
           {model.loaded && model.manifest && (
             <span className="model-size">
-              {` · ${PRECISION[model.loaded.dtype]} · ${formatBytes(downloadBytes(model.manifest, model.loaded.dtype))}`}
+              {[
+                kernelsOf(model.loaded),
+                PRECISION[model.loaded.dtype],
+                formatBytes(downloadBytes(model.manifest, model.loaded.dtype)),
+              ]
+                .map((detail) => ` · ${detail}`)
+                .join("")}
             </span>
           )}
         </span>
@@ -53,6 +65,11 @@ export function ModelChip() {
   );
 }
 
+/** What of the backend's label its name does not say: the kernels or the threads. */
+function kernelsOf({ backendLabel }: LoadedModel): string {
+  return backendLabel.slice(backendLabel.indexOf(" · ") + 3);
+}
+
 function shortState({ status, loaded, progress }: ModelStore, recorded: boolean): string {
   if (status === "error" || status === "lost") return "not loaded";
   if (status === "recorded") return recorded ? "recorded" : "not loaded";
@@ -65,7 +82,7 @@ function shortState({ status, loaded, progress }: ModelStore, recorded: boolean)
 
 function particulars({ status, manifest, loaded, choice }: ModelStore): [string, string][] {
   const rows: [string, string][] = [["State", STATUS_NAMES[status]]];
-  if (loaded) rows.push(["Runs on", loaded.backendReason]);
+  if (loaded) rows.push(["Runs on", loaded.backendLabel], ["Because", loaded.backendReason]);
   if (manifest) {
     const { architecture, licence } = manifest;
     const dtype = loaded?.dtype ?? choice.dtype ?? manifest.defaultDtype;

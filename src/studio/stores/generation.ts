@@ -82,8 +82,8 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
     async function restore(fault: Problem): Promise<void> {
       set({ problem: { ...fault, action: "What was written is kept. The engine is being restored." } });
       try {
-        const { backendReason } = await load();
-        const action = `What was written is kept, and the engine was restored: ${backendReason} Generate again.`;
+        const { backendLabel } = await load();
+        const action = `What was written is kept, and the engine was restored on ${backendLabel}. Generate again.`;
         set({ problem: { ...fault, action } });
       } catch (error) {
         if (isCancellation(error)) set({ problem: fault });

@@ -22,6 +22,6 @@ it("turns a deaf ear to news of a load that was given up", () => {
   const model = createModel("test");
   model.getState().begin();
   model.getState().giveUp("recorded");
-  model.getState().report({ phase: "probe" }, 1);
+  model.getState().report({ phase: "check", graph: "denoiser" }, 1);
   expect(model.getState()).toMatchObject({ status: "recorded", progress: null });
 });

@@ -46,7 +46,7 @@ export interface ModelStore {
 
 export interface Progress {
   readonly phase: LoadProgress["phase"];
-  /** The graph being made ready in the phase `session`. */
+  /** The graph being made ready in the phase `session`, or tested in `check`. */
   readonly graph: string | null;
   /** The download so far; stays as it ended in the later phases. */
   readonly download: Download | null;
@@ -81,7 +81,7 @@ export function createModel(name: string): StoreApi<ModelStore> {
           return {
             progress: {
               phase: news.phase,
-              graph: news.phase === "session" ? news.graph : null,
+              graph: "graph" in news ? news.graph : null,
               download: before,
               wait: null,
             },

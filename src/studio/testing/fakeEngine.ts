@@ -48,7 +48,14 @@ export class FakeEngine implements EngineClient {
     return new Promise((resolve, reject) => {
       this.#open = { reject };
       this.#step = () =>
-        resolve({ manifest: MANIFEST, dtype: "f32", backend: "wasm", backendReason: "A test.", pieces: PIECES });
+        resolve({
+          manifest: MANIFEST,
+          dtype: "f32",
+          backend: "wasm",
+          backendLabel: "WASM · 1 thread",
+          backendReason: "A test.",
+          pieces: PIECES,
+        });
     });
   }
 
