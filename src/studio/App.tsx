@@ -5,6 +5,8 @@ import { Controls } from "./controls/Controls";
 import { GeneratePanel } from "./generate/GeneratePanel";
 import { Header } from "./header/Header";
 import { ShortcutsDialog } from "./help/ShortcutsDialog";
+import { DropTarget } from "./models/DropTarget";
+import { ModelShelf } from "./models/ModelShelf";
 import { Shelf } from "./shelf/Shelf";
 import { Stage } from "./stage/Stage";
 import { Transport } from "./transport/Transport";
@@ -25,6 +27,8 @@ export function App() {
         <Shelf />
       </div>
       <Announcer />
+      <ModelShelf />
+      <DropTarget />
       <ShortcutsDialog />
     </Tooltip.Provider>
   );

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { addressWithWasm, readAddress } from "./address";
 
 it("chooses by itself where the address says nothing", () => {
-  expect(readAddress("")).toEqual({ model: "stories-mini", backend: "auto", problem: null });
+  expect(readAddress("")).toEqual({ model: "stories-mini", namesModel: false, backend: "auto", problem: null });
 });
 
 it("takes model and backend", () => {

@@ -5,6 +5,8 @@ import type { Problem } from "./stores/problem";
 /** What the page's own address asks for: `?model=NAME&backend=webgpu`. */
 export interface Address {
   readonly model: string;
+  /** Whether the address names a model; otherwise the one of the last visit may take its place. */
+  readonly namesModel: boolean;
   readonly backend: Backend | "auto";
   /** A parameter that was not understood; the default stands in for it. */
   readonly problem: Problem | null;
@@ -20,6 +22,7 @@ export function readAddress(search: string): Address {
   const goodBackend = isBackend(backend);
   return {
     model: goodModel ? model : DEFAULT_MODEL,
+    namesModel: goodModel && parameters.has("model"),
     backend: goodBackend ? backend : "auto",
     problem: goodModel
       ? goodBackend

@@ -6,8 +6,12 @@ import "@fontsource-variable/source-serif-4/wght-italic.css";
 import "./tokens.css";
 import "./base.css";
 import { createEngine } from "../engine/client";
+import { createLibrary } from "../engine/library";
 import { fetchManifest } from "../model/delivery";
+import { findMachine } from "../model/machine";
+import { fetchShippedNames } from "../model/shipped";
 import { shippedSource } from "../model/sources";
+import { persist } from "../model/store/space";
 import { App } from "./App";
 import { listenToKeyboard } from "./actions/keyboard";
 import { readAddress } from "./address";
@@ -22,6 +26,11 @@ import { applyTheme } from "./theme";
 const studio = createStudio({
   address: readAddress(location.search),
   engine: createEngine(),
+  library: createLibrary(),
+  pageUrl: document.baseURI,
+  fetchShippedNames: () => fetchShippedNames(document.baseURI),
+  findMachine,
+  persist,
   storage: browserStorage(),
   archive: browserArchive(),
   fetchRecording: (model) => fetchRecording(model),

@@ -1,13 +1,18 @@
+import { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
+import type { LibraryApi } from "../engine/libraryProtocol";
 import type { EngineClient } from "../engine/protocol";
-import type { Manifest } from "../model/manifest";
+import { DTYPES, type Manifest } from "../model/manifest";
+import type { Machine } from "../model/memoryPlan";
 import type { RecordedRun } from "../model/trace";
 import type { Address } from "./address";
+import { turnTo } from "./models/turnTo";
 import { isComplete, RECORDED_RUN_ID, type Run, runFromRecording } from "./run/run";
 import type { RunArchive } from "./stores/archive";
 import { createGeneration, type GenerationStore } from "./stores/generation";
+import { createLibraryStore, type LibraryStore } from "./stores/library";
 import { createModel, type ModelStore } from "./stores/model";
-import type { TextStorage } from "./stores/persisted";
+import { keep, readKept, type TextStorage } from "./stores/persisted";
 import { createPlayback, type PlaybackStore } from "./stores/playback";
 import { createPreferences, type PreferencesStore } from "./stores/preferences";
 import { problemOf } from "./stores/problem";
@@ -17,12 +22,15 @@ import { createView, type ViewStore } from "./stores/view";
 
 /** Everything the page knows and can do, without the page. */
 export interface Studio {
+  /** Which backend the page's address asks for. */
+  readonly backend: Address["backend"];
   readonly settings: StoreApi<SettingsStore>;
   readonly preferences: StoreApi<PreferencesStore>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
   readonly playback: StoreApi<PlaybackStore>;
   readonly generation: StoreApi<GenerationStore>;
+  readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
   /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
   open(): Promise<void>;
@@ -34,12 +42,22 @@ export interface World {
   readonly engine: EngineClient;
   readonly storage: TextStorage | null;
   readonly archive: RunArchive;
+  readonly library: LibraryApi;
+  /** Address of the page. */
+  readonly pageUrl: string;
+  readonly fetchShippedNames: () => Promise<readonly string[]>;
+  readonly findMachine: () => Promise<Machine>;
+  /** Asks the browser not to clear the page's storage by itself. */
+  readonly persist: () => Promise<boolean>;
   readonly fetchRecording: (model: string) => Promise<RecordedRun | null>;
   readonly fetchManifest: (model: string) => Promise<Manifest>;
   readonly now: () => number;
   readonly newId: () => string;
   readonly drawSeed?: DrawSeed;
 }
+
+const MODEL_KEY = "elf.model";
+const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.enum(DTYPES).nullable() });
 
 export function createStudio(world: World): Studio {
   const { address, engine, storage, archive, now, newId } = world;
@@ -49,6 +67,9 @@ export function createStudio(world: World): Studio {
   const runs = createRuns();
   const playback = createPlayback();
   const view = createView();
+  const library = createLibraryStore(world);
+  const keptChoice = readKept(storage, MODEL_KEY, choiceSchema);
+  keep(model, storage, MODEL_KEY, ({ choice: { baseUrl, dtype } }) => ({ baseUrl, dtype }));
   const generation = createGeneration({
     engine,
     backend: address.backend,
@@ -92,8 +113,20 @@ export function createStudio(world: World): Studio {
     }
   }
 
+  /** The model of the last visit, if it is still stored. Nobody is asked for it. */
+  async function openKeptModel(): Promise<boolean> {
+    const choice = address.namesModel ? undefined : keptChoice;
+    if (!choice) return false;
+    await library.getState().refresh();
+    const kept = library.getState().models.find(({ source }) => source.baseUrl === choice.baseUrl);
+    if (!kept?.manifest || (!kept.stored && kept.source.kind !== "shipped")) return false;
+    turnTo({ model, settings }, kept, choice.dtype);
+    return true;
+  }
+
   async function openManifest(): Promise<void> {
     try {
+      if (await openKeptModel()) return;
       const manifest = await world.fetchManifest(address.model);
       model.getState().describe(manifest);
       settings.getState().learn(manifest.defaults, manifest.architecture.maxLength);
@@ -107,12 +140,14 @@ export function createStudio(world: World): Studio {
   }
 
   return {
+    backend: address.backend,
     settings,
     preferences,
     model,
     runs,
     playback,
     generation,
+    library,
     view,
     open: async () => {
       // The recording first: it is what the first second shows.

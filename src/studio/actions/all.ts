@@ -7,6 +7,7 @@ import { newerRun } from "./newerRun";
 import { newSeed } from "./newSeed";
 import { olderRun } from "./olderRun";
 import { playPause } from "./playPause";
+import { showModels } from "./showModels";
 import { showShortcuts } from "./showShortcuts";
 import { slower } from "./slower";
 import { stepBack } from "./stepBack";
@@ -35,5 +36,6 @@ export const ACTIONS: readonly Action[] = [
   switchTheme,
   newerRun,
   olderRun,
+  showModels,
   showShortcuts,
 ];

@@ -1,8 +1,8 @@
+import { formatBytes } from "../../model/bytes";
 import { ariaShortcuts } from "../actions/action";
 import { cancel } from "../actions/cancel";
 import { generate } from "../actions/generate";
 import { ProblemAlert } from "../alerts/ProblemAlert";
-import { formatBytes } from "../run/describe";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { downloadBytes } from "../stores/model";
 import { Shortcuts } from "../ui/Shortcuts";

@@ -1,6 +1,5 @@
-import { formatBytes } from "../run/describe";
+import { downloadDetail, waitSentence } from "../models/progressWords";
 import { useStudioStore } from "../StudioContext";
-import { type Download, secondsLeft } from "../stores/download";
 import type { Progress } from "../stores/model";
 import { ProgressBar } from "../ui/ProgressBar";
 
@@ -21,6 +20,7 @@ export function LoadProgressBar() {
 function phaseName(progress: Progress | null, coming: boolean): string {
   switch (progress?.phase) {
     case "download":
+      if (progress.wait) return waitSentence(progress.wait);
       // All bytes are here; the tokenizer and the runtime still have to start.
       return coming ? "Loading the model" : "Loaded, getting ready";
     case "weights":
@@ -32,14 +32,4 @@ function phaseName(progress: Progress | null, coming: boolean): string {
     default:
       return "Asking for the model";
   }
-}
-
-function downloadDetail(download: Download): string {
-  const { loadedBytes, totalBytes, bytesPerSecond } = download;
-  const left = secondsLeft(download);
-  return [
-    `${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}`,
-    ...(bytesPerSecond === null ? [] : [`${formatBytes(bytesPerSecond)}/s`]),
-    ...(left === null ? [] : [`${Math.ceil(left)} s left`]),
-  ].join(" · ");
 }

@@ -31,12 +31,6 @@ function formatSeconds(seconds: number | null): string {
   return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
 
-/** Bytes as people read them on a download, in powers of ten. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
-  return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
-}
-
 function reached(frames: readonly unknown[]): number {
   return Math.max(0, frames.length - 1);
 }

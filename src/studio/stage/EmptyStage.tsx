@@ -1,5 +1,5 @@
+import { formatBytes } from "../../model/bytes";
 import { generate } from "../actions/generate";
-import { formatBytes } from "../run/describe";
 import { useStudioStore } from "../StudioContext";
 import { downloadBytes } from "../stores/model";
 import { Shortcuts } from "../ui/Shortcuts";

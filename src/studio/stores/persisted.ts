@@ -15,15 +15,20 @@ export function readKept<T>(storage: TextStorage | null, key: string, schema: z.
   }
 }
 
-/** Writes `pick(state)` under `key` whenever it changes. */
-export function keep<S, T>(store: StoreApi<S>, storage: TextStorage | null, key: string, pick: (state: S) => T): void {
+/** Writes `pick(state)` under `key` whenever it changes; `key` may turn to another as the state does. */
+export function keep<S, T>(
+  store: StoreApi<S>,
+  storage: TextStorage | null,
+  key: string | (() => string),
+  pick: (state: S) => T,
+): void {
   let kept = JSON.stringify(pick(store.getState()));
   store.subscribe((state) => {
     const text = JSON.stringify(pick(state));
     if (text === kept) return;
     kept = text;
     try {
-      storage?.setItem(key, text);
+      storage?.setItem(typeof key === "string" ? key : key(), text);
     } catch {
       // A full or forbidden storage must not stop the page; the choice lasts for this visit then.
     }

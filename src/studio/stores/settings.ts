@@ -39,6 +39,8 @@ export interface SettingsStore {
   adopt(settings: SamplerSettings): void;
   /** Learns what the model wants. A person's own choices stay, as far as the model allows them. */
   learn(defaults: SamplerSettings, maxLength: number): void;
+  /** Turns to another model: what was kept for it comes back, and what is chosen from now on is kept for it. */
+  turnTo(model: string, defaults: SamplerSettings, maxLength: number): void;
   drawSeed(): void;
   lockSeed(locked: boolean): void;
   /** The settings for a run that begins now. An unlocked seed that a run has had already is drawn anew. */
@@ -69,7 +71,7 @@ export function createSettings(
   model: string,
   drawSeed: DrawSeed = randomSeed,
 ): StoreApi<SettingsStore> {
-  const key = `elf.settings.${model}`;
+  let key = keyOf(model);
   const kept = readKept(storage, key, schema);
   const store = createStore<SettingsStore>()((set, get) => ({
     values: fitting(kept?.values ?? { ...PAPER, seed: drawSeed() }, {}, PAPER),
@@ -114,6 +116,19 @@ export function createSettings(
         const wanted = chosen ? values : { ...defaults, seed: values.seed };
         return { defaults, maxLength, values: { ...wanted, length: Math.min(wanted.length, maxLength) } };
       }),
+    turnTo: (model, defaults, maxLength) => {
+      key = keyOf(model);
+      const kept = readKept(storage, key, schema);
+      const values = kept?.values ?? { ...defaults, seed: get().values.seed };
+      set({
+        values,
+        chosen: kept?.chosen ?? false,
+        seedLocked: kept?.seedLocked ?? false,
+        refusals: {},
+        seedUsed: false,
+      });
+      get().learn(defaults, maxLength);
+    },
     drawSeed: () => {
       get().forgive("seed");
       set(({ values }) => ({ values: { ...values, seed: drawSeed() }, seedUsed: false }));
@@ -126,8 +141,17 @@ export function createSettings(
       return get().values;
     },
   }));
-  keep(store, storage, key, ({ values, chosen, seedLocked }) => ({ values, chosen, seedLocked }));
+  keep(
+    store,
+    storage,
+    () => key,
+    ({ values, chosen, seedLocked }) => ({ values, chosen, seedLocked }),
+  );
   return store;
+}
+
+function keyOf(model: string): string {
+  return `elf.settings.${model}`;
 }
 
 /** `values` changed: the SDE knows Euler's steps only, and whoever turns to the ODE gets its solver from the model. */

@@ -1,4 +1,12 @@
-import type { EngineClient, LoadedModel, LoadProgress, RunEvent, RunRequest, RunResult } from "../../engine/protocol";
+import type {
+  EngineClient,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  RunEvent,
+  RunRequest,
+  RunResult,
+} from "../../engine/protocol";
 import { CancelledError } from "../../flow/errors";
 import type { Source } from "../../flow/network";
 import type { Manifest } from "../../model/manifest";
@@ -34,6 +42,7 @@ export const MANIFEST = {
 export class FakeEngine implements EngineClient {
   loads = 0;
   restored = 0;
+  readonly requests: LoadRequest[] = [];
   readonly generated: RunRequest[] = [];
   /** Thrown instead of the next answer. */
   fault: { load?: unknown; generate?: unknown } = {};
@@ -41,8 +50,11 @@ export class FakeEngine implements EngineClient {
   #step: (() => void) | undefined;
   readonly #listeners: ((reason: Error) => void)[] = [];
 
-  load(_request: unknown, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+  load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     this.loads++;
+    this.requests.push(request);
+    // The newest request wins.
+    if (!this.#open?.end) this.#open?.reject(new CancelledError());
     onProgress({ phase: "manifest" });
     if (this.fault.load) return Promise.reject(this.fault.load);
     return new Promise((resolve, reject) => {
@@ -95,7 +107,7 @@ export class FakeEngine implements EngineClient {
 
   restore(onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
     this.restored++;
-    return this.load(undefined, onProgress);
+    return this.load({ baseUrl: "", backend: "auto" }, onProgress);
   }
 
   onLost(listener: (reason: Error) => void): () => void {

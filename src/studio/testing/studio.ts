@@ -4,6 +4,7 @@ import type { RunArchive } from "../stores/archive";
 import type { TextStorage } from "../stores/persisted";
 import { createStudio, type Studio, type World } from "../studio";
 import { FakeEngine, MANIFEST } from "./fakeEngine";
+import { FakeLibrary } from "./fakeLibrary";
 import { runOf } from "./runs";
 
 export class MapStorage implements TextStorage {
@@ -36,7 +37,7 @@ export interface TestStudio {
   readonly storage: MapStorage;
 }
 
-const ADDRESS: Address = { model: "test", backend: "auto", problem: null };
+const ADDRESS: Address = { model: "test", namesModel: true, backend: "auto", problem: null };
 
 /** A studio with a fake engine, a clock that counts up, and a recording of four frames. */
 export function testStudio(change: Partial<World> = {}): TestStudio {
@@ -59,6 +60,11 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
       pieces: recorded.pieces,
     }),
     fetchManifest: async () => MANIFEST,
+    library: new FakeLibrary(),
+    pageUrl: "https://page.example/",
+    fetchShippedNames: async () => ["test"],
+    findMachine: async () => ({ limits: null, deviceBytes: null }),
+    persist: async () => true,
     now: () => ticks++,
     newId: () => `run-${++ids}`,
     drawSeed: () => ++seeds,

@@ -1,0 +1,39 @@
+import { useEffect, useState } from "react";
+import { useStudio } from "../StudioContext";
+import { droppedFiles } from "./placedFiles";
+
+/** Takes folders and files that are dropped anywhere on the page, and says so while they hang over it. */
+export function DropTarget() {
+  const { library } = useStudio();
+  const [isOver, setOver] = useState(false);
+
+  useEffect(() => {
+    const carriesFiles = ({ dataTransfer }: DragEvent) => dataTransfer?.types.includes("Files") ?? false;
+    const over = (event: DragEvent) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const leave = ({ relatedTarget }: DragEvent) => {
+      if (relatedTarget === null) setOver(false);
+    };
+    const drop = (event: DragEvent) => {
+      if (!event.dataTransfer || !carriesFiles(event)) return;
+      // Otherwise the browser would leave the page for the file.
+      event.preventDefault();
+      setOver(false);
+      library.getState().show(true);
+      void droppedFiles(event.dataTransfer).then((placed) => library.getState().addFiles(placed));
+    };
+    addEventListener("dragover", over);
+    addEventListener("dragleave", leave);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragover", over);
+      removeEventListener("dragleave", leave);
+      removeEventListener("drop", drop);
+    };
+  }, [library]);
+
+  return isOver ? <div className="drop-target">Drop a model’s folder</div> : null;
+}

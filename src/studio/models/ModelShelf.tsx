@@ -1,0 +1,69 @@
+import { Dialog } from "radix-ui";
+import { Problem } from "../alerts/Problem";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { Icon } from "../ui/Icon";
+import { AddModel } from "./AddModel";
+import { ModelCard } from "./ModelCard";
+import "./ModelShelf.css";
+import { spaceSentence } from "./words";
+
+/** All models within reach: those that ship, those stored on this device, and any other by address, hub id or folder. */
+export function ModelShelf() {
+  const { library, generation } = useStudio();
+  const { isOpen, models, problem, news } = useStudioStore("library", (state) => state);
+  const loadProblem = useStudioStore("generation", (state) => state.problem);
+  const shipped = models.filter(({ source }) => source.kind === "shipped");
+  const others = models.filter(({ source }) => source.kind !== "shipped");
+  return (
+    <Dialog.Root open={isOpen} onOpenChange={(open) => library.getState().show(open)}>
+      <Dialog.Portal>
+        <Dialog.Overlay className="dialog-veil" />
+        <Dialog.Content className="dialog models" data-modal data-testid="model-shelf" aria-describedby={undefined}>
+          <div className="dialog-head">
+            <Dialog.Title>Models</Dialog.Title>
+            <Dialog.Close className="action-button" aria-label="Close">
+              <Icon name="close" />
+            </Dialog.Close>
+          </div>
+          {problem && <Problem problem={problem} onDismiss={() => library.getState().dismiss()} />}
+          {loadProblem && <Problem problem={loadProblem} onDismiss={() => generation.getState().dismiss()} />}
+          <ul className="models-list">
+            {[...shipped, ...others].map((model) => (
+              <ModelCard key={model.source.baseUrl} model={model} />
+            ))}
+          </ul>
+          <AddModel />
+          <Room />
+          <p className="visually-hidden" role="status">
+            {news}
+          </p>
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
+
+/** What is stored, what room there is, and whether the browser may clear it. */
+function Room() {
+  const { library } = useStudio();
+  const { models, space, lasting } = useStudioStore("library", (state) => state);
+  const storedBytes = models.reduce((sum, { stored }) => sum + (stored?.ownBytes ?? 0), 0);
+  return (
+    <section className="models-room" aria-label="Storage">
+      <p className="models-note">{spaceSentence(storedBytes, space, lasting)}</p>
+      {lasting && space && (
+        <p className="models-note">
+          {space.persisted
+            ? "The browser keeps them until you delete them."
+            : "The browser may clear them when the device runs short of space."}{" "}
+          {!space.persisted && (
+            <button type="button" className="models-link" onClick={() => void library.getState().persist()}>
+              Keep them for good
+            </button>
+          )}
+        </p>
+      )}
+      <p className="models-note">Models run on this device. Nothing you write is sent anywhere.</p>
+    </section>
+  );
+}
