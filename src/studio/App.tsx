@@ -1,12 +1,14 @@
 import { Tooltip } from "radix-ui";
 import "./App.css";
 import { Announcer } from "./alerts/Announcer";
+import { Notice } from "./alerts/Notice";
 import { Controls } from "./controls/Controls";
 import { GeneratePanel } from "./generate/GeneratePanel";
 import { Header } from "./header/Header";
 import { ShortcutsDialog } from "./help/ShortcutsDialog";
 import { DropTarget } from "./models/DropTarget";
 import { ModelShelf } from "./models/ModelShelf";
+import { PromptBox } from "./prompt/PromptBox";
 import { Shelf } from "./shelf/Shelf";
 import { Stage } from "./stage/Stage";
 import { Transport } from "./transport/Transport";
@@ -17,6 +19,7 @@ export function App() {
       <div className="app">
         <Header />
         <main className="app-main">
+          <PromptBox />
           <section className="app-centre" aria-label="The text and its time">
             <Stage />
             <Transport />
@@ -29,6 +32,7 @@ export function App() {
       <Announcer />
       <ModelShelf />
       <DropTarget />
+      <Notice />
       <ShortcutsDialog />
     </Tooltip.Provider>
   );

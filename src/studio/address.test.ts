@@ -1,8 +1,16 @@
 import { expect, it } from "vitest";
 import { addressWithWasm, readAddress } from "./address";
+import { linkTo } from "./link";
+import { SETTINGS } from "./testing/runs";
 
 it("chooses by itself where the address says nothing", () => {
-  expect(readAddress("")).toEqual({ model: "stories-mini", namesModel: false, backend: "auto", problem: null });
+  expect(readAddress("")).toEqual({
+    model: "stories-mini",
+    namesModel: false,
+    backend: "auto",
+    recipe: null,
+    problem: null,
+  });
 });
 
 it("takes model and backend", () => {
@@ -26,4 +34,10 @@ it.each([
 
 it("offers wasm for the same model", () => {
   expect(addressWithWasm("?model=tiny-model&backend=webgpu")).toBe("?model=tiny-model&backend=wasm");
+});
+
+it("takes a run, and says so when its link is broken", () => {
+  const recipe = { settings: SETTINGS };
+  expect(readAddress("?model=tiny-model", linkTo(recipe))).toMatchObject({ recipe, problem: null });
+  expect(readAddress("", "#run=steps:3")).toMatchObject({ recipe: null, problem: { code: "address" } });
 });

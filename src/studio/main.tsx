@@ -24,7 +24,7 @@ import { createStudio } from "./studio";
 import { applyTheme } from "./theme";
 
 const studio = createStudio({
-  address: readAddress(location.search),
+  address: readAddress(location.search, location.hash),
   engine: createEngine(),
   library: createLibrary(),
   pageUrl: document.baseURI,
@@ -36,6 +36,13 @@ const studio = createStudio({
   fetchRecording: (model) => fetchRecording(model),
   fetchManifest: (model) => fetchManifest(shippedSource(model, document.baseURI).baseUrl),
   now: Date.now,
+  share: async (hash, model) => {
+    const address = new URL(location.href);
+    if (model !== null) address.searchParams.set("model", model);
+    address.hash = hash;
+    history.replaceState(null, "", address);
+    await navigator.clipboard.writeText(location.href);
+  },
   // Not randomUUID: browsers leave it out on plain http.
   newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TraceError } from "../model/trace";
 import { settled } from "./testing/fakeEngine";
-import { runOf } from "./testing/runs";
+import { runOf, SETTINGS } from "./testing/runs";
 import { testStudio } from "./testing/studio";
 
 describe("opening the studio", () => {
@@ -98,5 +98,27 @@ describe("deleting", () => {
     expect(archive.kept.size).toBe(0);
     studio.runs.getState().restore();
     expect([...archive.kept.keys()]).toEqual(["earlier"]);
+  });
+});
+
+describe("a link to a run", () => {
+  const recipe = { settings: SETTINGS, from: { run: { settings: SETTINGS }, step: 1 } };
+  const address = { model: "test", namesModel: true, backend: "auto", recipe, problem: null } as const;
+
+  it("is offered, not obeyed", async () => {
+    const { studio, engine } = testStudio({ address });
+    await studio.open();
+    expect(studio.view.getState().linked).toEqual(recipe);
+    expect(engine.loads).toBe(0);
+    expect(studio.settings.getState().values.seed).not.toBe(SETTINGS.seed);
+  });
+
+  it("shows the run where it has been written already", async () => {
+    const { studio, archive } = testStudio({ address });
+    const run = runOf(["▁the", "▁cat"], { id: "here" });
+    await archive.save({ ...run, trajectory: { ...run.trajectory, ...recipe } });
+    await studio.open();
+    expect(studio.view.getState().linked).toBeNull();
+    expect(studio.runs.getState().selectedId).toBe("here");
   });
 });

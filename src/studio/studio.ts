@@ -7,8 +7,11 @@ import type { Machine } from "../model/memoryPlan";
 import type { RecordedRun } from "../model/trace";
 import type { Address } from "./address";
 import { turnTo } from "./models/turnTo";
+import { countPrompts } from "./prompt/promptCount";
+import { runOfRecipe } from "./run/family";
 import { isComplete, RECORDED_RUN_ID, type Run, runFromRecording } from "./run/run";
 import type { RunArchive } from "./stores/archive";
+import { createDraft, type DraftStore } from "./stores/draft";
 import { createGeneration, type GenerationStore } from "./stores/generation";
 import { createLibraryStore, type LibraryStore } from "./stores/library";
 import { createModel, type ModelStore } from "./stores/model";
@@ -25,6 +28,7 @@ export interface Studio {
   /** Which backend the page's address asks for. */
   readonly backend: Address["backend"];
   readonly settings: StoreApi<SettingsStore>;
+  readonly draft: StoreApi<DraftStore>;
   readonly preferences: StoreApi<PreferencesStore>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
@@ -32,6 +36,9 @@ export interface Studio {
   readonly generation: StoreApi<GenerationStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
+  /** The tokens of a text; takes the model to be loaded. */
+  readonly tokenize: EngineClient["tokenize"];
+  readonly share: World["share"];
   /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
   open(): Promise<void>;
 }
@@ -54,6 +61,11 @@ export interface World {
   readonly now: () => number;
   readonly newId: () => string;
   readonly drawSeed?: DrawSeed;
+  /**
+   * Puts the address of a run into the address bar and on the clipboard: its end, `#…`, and the model's name where that is
+   * enough to have the model. Rejects where there is no clipboard.
+   */
+  readonly share: (hash: string, model: string | null) => Promise<void>;
 }
 
 const MODEL_KEY = "elf.model";
@@ -62,6 +74,7 @@ const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.enum(DTYPES).nulla
 export function createStudio(world: World): Studio {
   const { address, engine, storage, archive, now, newId } = world;
   const settings = createSettings(storage, address.model, world.drawSeed);
+  const draft = createDraft(storage, address.model);
   const preferences = createPreferences(storage);
   const model = createModel(address.model);
   const runs = createRuns();
@@ -74,6 +87,7 @@ export function createStudio(world: World): Studio {
     engine,
     backend: address.backend,
     settings,
+    draft,
     model,
     runs,
     newId,
@@ -83,6 +97,8 @@ export function createStudio(world: World): Studio {
   if (address.problem) generation.getState().raise(address.problem);
   linkPlayback(runs, playback);
   linkArchive(runs, archive);
+  model.subscribe((now, before) => now.name !== before.name && draft.getState().turnTo(now.name));
+  countPrompts(draft, model, engine);
 
   async function openRecording(): Promise<void> {
     try {
@@ -139,9 +155,18 @@ export function createStudio(world: World): Studio {
     for (const run of await archive.all()) runs.getState().add(run);
   }
 
+  /** A run that the address tells of is shown where it is on the shelf, and offered where it is not. */
+  function openLinked(): void {
+    if (!address.recipe) return;
+    const here = runOfRecipe(address.recipe, model.getState().name, runs.getState().runs);
+    if (here) runs.getState().select(here.id);
+    else view.getState().offer(address.recipe);
+  }
+
   return {
     backend: address.backend,
     settings,
+    draft,
     preferences,
     model,
     runs,
@@ -149,10 +174,13 @@ export function createStudio(world: World): Studio {
     generation,
     library,
     view,
+    tokenize: (text) => engine.tokenize(text),
+    share: world.share,
     open: async () => {
       // The recording first: it is what the first second shows.
       await openRecording();
       await Promise.all([openManifest(), openArchive()]);
+      openLinked();
     },
   };
 }

@@ -1,13 +1,19 @@
 import type { Action } from "./action";
+import { adoptRun } from "./adoptRun";
 import { cancel } from "./cancel";
+import { copyLink } from "./copyLink";
 import { faster } from "./faster";
+import { fork } from "./fork";
 import { generate } from "./generate";
+import { holdToken } from "./holdToken";
+import { letAllGo } from "./letAllGo";
 import { lockSeed } from "./lockSeed";
 import { newerRun } from "./newerRun";
 import { newSeed } from "./newSeed";
 import { olderRun } from "./olderRun";
 import { playPause } from "./playPause";
 import { showModels } from "./showModels";
+import { showParent } from "./showParent";
 import { showShortcuts } from "./showShortcuts";
 import { slower } from "./slower";
 import { stepBack } from "./stepBack";
@@ -22,6 +28,10 @@ import { toStart } from "./toStart";
 export const ACTIONS: readonly Action[] = [
   generate,
   cancel,
+  fork,
+  holdToken,
+  letAllGo,
+  adoptRun,
   newSeed,
   lockSeed,
   playPause,
@@ -37,5 +47,7 @@ export const ACTIONS: readonly Action[] = [
   newerRun,
   olderRun,
   showModels,
+  showParent,
+  copyLink,
   showShortcuts,
 ];

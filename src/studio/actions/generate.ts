@@ -1,3 +1,4 @@
+import { whyNotReady } from "../readiness";
 import type { Action } from "./action";
 
 export const generate: Action = {
@@ -5,7 +6,6 @@ export const generate: Action = {
   label: "Generate a text",
   group: "Writing",
   shortcuts: [{ key: "g" }, { key: "Enter", ctrl: true }],
-  enabled: ({ generation, settings }) =>
-    generation.getState().phase !== "loading" && Object.keys(settings.getState().refusals).length === 0,
+  enabled: (studio) => studio.generation.getState().phase !== "loading" && whyNotReady(studio) === null,
   run: ({ generation }) => void generation.getState().start(),
 };

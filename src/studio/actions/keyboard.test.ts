@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { recipeIn } from "../link";
 import { settled } from "../testing/fakeEngine";
+import { PIECES, runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";
 import { ACTIONS } from "./all";
 import { actionFor, type KeyPress } from "./keyboard";
@@ -33,6 +35,9 @@ describe("the keyboard", () => {
     ["t", "switch-theme"],
     ["r", "switch-reading"],
     ["?", "show-shortcuts"],
+    ["f", "fork"],
+    ["u", "adopt-run"],
+    ["s", "copy-link"],
   ])("%s → %s", async (key, id) => {
     const { studio } = await openStudio();
     expect(actionFor(press(key), studio)?.id).toBe(id);
@@ -106,5 +111,66 @@ describe("actions", () => {
     expect(studio.settings.getState().seedLocked).toBe(true);
     run("show-shortcuts");
     expect(studio.view.getState().shortcutsOpen).toBe(true);
+  });
+
+  it("hold the word looked at, let it go, and let all go", async () => {
+    const { studio } = await openStudio();
+    expect(actionFor(press("h"), studio)).toBeUndefined();
+    studio.playback.getState().seek(3);
+    studio.view.getState().glance(1);
+    const hold = actionFor(press("h", { focus: "pressable" }), studio);
+    hold?.run(studio);
+    expect(studio.draft.getState().held).toEqual([{ position: 1, token: PIECES.indexOf("▁cat") }]);
+    hold?.run(studio);
+    expect(studio.draft.getState().held).toEqual([]);
+    expect(actionFor(press("x"), studio)).toBeUndefined();
+    hold?.run(studio);
+    actionFor(press("x"), studio)?.run(studio);
+    expect(studio.draft.getState().held).toEqual([]);
+  });
+
+  it("fork before the end only, and never another model's run", async () => {
+    const { studio, engine } = await openStudio();
+    studio.playback.getState().seek(3);
+    expect(actionFor(press("f"), studio)).toBeUndefined();
+    studio.playback.getState().seek(2);
+    actionFor(press("f"), studio)?.run(studio);
+    await settled();
+    await engine.go();
+    expect(engine.generated[0]?.from?.step).toBe(2);
+    studio.runs.getState().add(runOf(["▁the", "▁cat"], { id: "foreign" }), true);
+    const { trajectory } = runOf(["▁the", "▁cat"]);
+    const foreign = { ...trajectory, model: "another" };
+    studio.runs.getState().add(runOf(["▁the", "▁cat"], { id: "foreign", trajectory: foreign }), true);
+    studio.playback.getState().seek(0);
+    for (const key of ["f", "u", "s"]) expect(actionFor(press(key), studio)).toBeUndefined();
+  });
+
+  it("adopt a run, show its parent, and share it", async () => {
+    const shared: string[] = [];
+    const { studio } = testStudio({ share: async (hash) => void shared.push(hash) });
+    await studio.open();
+    const parent = runOf(["▁the", "▁cat"], { id: "parent" });
+    const { settings } = parent.trajectory;
+    const held = [{ position: 0, token: 3 }];
+    const way = {
+      ...parent.trajectory,
+      settings: { ...settings, seed: 99 },
+      held,
+      from: { run: { settings }, step: 0 },
+    };
+    studio.runs.getState().add(parent);
+    studio.runs.getState().add(runOf(["▁the", "▁cat"], { id: "fork", trajectory: way }), true);
+    const run = (id: string) => ACTIONS.find((action) => action.id === id)?.run(studio);
+    run("adopt-run");
+    expect(studio.settings.getState().values.seed).toBe(99);
+    expect(studio.draft.getState().held).toEqual(held);
+    run("copy-link");
+    await settled();
+    expect(shared[0] && recipeIn(shared[0])).toMatchObject({ held, from: { step: 0 } });
+    expect(studio.view.getState().said).toContain("copied");
+    run("show-parent");
+    expect(studio.runs.getState().selectedId).toBe("parent");
+    expect(studio.playback.getState().index).toBe(0);
   });
 });

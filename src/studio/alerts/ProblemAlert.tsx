@@ -4,7 +4,7 @@ import { useStudio, useStudioStore } from "../StudioContext";
 import { Problem } from "./Problem";
 
 /** Faults that pressing Generate again cannot mend. */
-const NO_RETRY = new Set(["address", "settings", "too-large", "trace", "untrusted-model"]);
+const NO_RETRY = new Set(["address", "condition", "settings", "too-large", "trace", "untrusted-model"]);
 
 /** What went wrong, what can be done, and a way to do it. */
 export function ProblemAlert() {

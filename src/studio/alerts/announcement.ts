@@ -1,5 +1,5 @@
 import { joinText } from "../run/pieces";
-import { type ReadingName, type Run, readingAt } from "../run/run";
+import { type ReadingName, type Run, readingAt, stepsOf } from "../run/run";
 import type { GenerationStore } from "../stores/generation";
 
 /** What a screen reader says when the page has come to rest. */
@@ -13,8 +13,8 @@ export function announcementOf(
   const shown = run && readingAt(run, index, reading);
   if (!shown) return "";
   const text = joinText(shown.tokens, run.pieces, run.eos) || "no text";
-  const { frames, settings } = run.trajectory;
+  const { frames } = run.trajectory;
   if (run.status === "running") return "Writing.";
   if (index === frames.length - 1 && run.status === "done") return `Finished: ${text}`;
-  return `Step ${frames[index]?.step ?? 0} of ${settings.steps}: ${text}`;
+  return `Step ${frames[index]?.step ?? 0} of ${stepsOf(run)}: ${text}`;
 }

@@ -7,8 +7,10 @@ import { useStudio, useStudioStore } from "../StudioContext";
 import { downloadBytes } from "../stores/model";
 import { Shortcuts } from "../ui/Shortcuts";
 import "./GeneratePanel.css";
+import { LinkedRun } from "./LinkedRun";
 import { LoadProgressBar } from "./LoadProgressBar";
 import { RunProgressBar } from "./RunProgressBar";
+import { useWhyNotReady } from "./useWhyNotReady";
 
 /** What the great button does; while a run is under way it ends that run. */
 const GO = { idle: "Generate", loading: "Loading…", running: "Write anew" } as const;
@@ -18,17 +20,19 @@ export function GeneratePanel() {
   const studio = useStudio();
   const phase = useStudioStore("generation", ({ phase }) => phase);
   const cancelling = useStudioStore("generation", ({ cancelling }) => cancelling);
-  const refused = useStudioStore("settings", ({ refusals }) => Object.keys(refusals).length > 0);
+  const why = useWhyNotReady();
   const busy = phase !== "idle";
   return (
     <section className="generate" aria-label="Generate">
+      <LinkedRun />
       <div className="generate-buttons">
         <button
           type="button"
           className="generate-go"
           data-testid="generate"
           aria-keyshortcuts={ariaShortcuts(generate.shortcuts)}
-          aria-disabled={phase === "loading" || refused}
+          aria-disabled={phase === "loading" || why !== null}
+          aria-describedby={why === null ? undefined : "generate-why"}
           onClick={() => generate.enabled(studio) && generate.run(studio)}
         >
           {GO[phase]}
@@ -47,10 +51,14 @@ export function GeneratePanel() {
           </button>
         )}
       </div>
-      {refused && <p className="generate-note generate-note--bad">A number below cannot be used yet.</p>}
+      {why !== null && (
+        <p className="generate-note generate-note--why" id="generate-why">
+          {why}
+        </p>
+      )}
       {phase === "loading" && <LoadProgressBar />}
       {phase === "running" && <RunProgressBar />}
-      {!busy && !refused && <DownloadNote />}
+      {!busy && why === null && <DownloadNote />}
       <ProblemAlert />
     </section>
   );

@@ -1,3 +1,4 @@
+import { stepsOf } from "../run/run";
 import { useStudioStore } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 
@@ -5,14 +6,26 @@ export function RunProgressBar() {
   const runId = useStudioStore("generation", ({ runId }) => runId);
   const run = useStudioStore("runs", ({ runs }) => runs.find(({ id }) => id === runId));
   const settings = useStudioStore("settings", ({ values }) => values);
-  const total = run?.trajectory.settings.steps ?? settings.steps;
-  const step = Math.max(0, (run?.trajectory.frames.length ?? 0) - 1);
+  const recall = useStudioStore("generation", ({ recall }) => recall);
+  if (recall) {
+    return (
+      <ProgressBar
+        label="Writing the earlier run again"
+        phase={`Back to where it goes on: step ${recall.done} of ${recall.total}`}
+        detail=""
+        share={recall.done / recall.total}
+      />
+    );
+  }
+  const total = run ? stepsOf(run) : settings.steps;
+  const first = run?.trajectory.from?.step ?? 0;
+  const step = Math.max(first, (run?.trajectory.frames.length ?? 0) - 1);
   return (
     <ProgressBar
       label="Writing the text"
       phase={`Step ${step} of ${total}`}
-      detail={run ? timeLeft(run.startedAt, step, total) : ""}
-      share={step / total}
+      detail={run ? timeLeft(run.startedAt, step - first, total - first) : ""}
+      share={(step - first) / Math.max(1, total - first)}
     />
   );
 }

@@ -1,3 +1,4 @@
+import { copyLink } from "../actions/copyLink";
 import { showShortcuts } from "../actions/showShortcuts";
 import { switchTheme } from "../actions/switchTheme";
 import { useStudioStore } from "../StudioContext";
@@ -15,6 +16,9 @@ export function Header() {
       </h1>
       <ModelChip />
       <div className="header-tools">
+        <ActionButton action={copyLink} label="Copy a link to this run">
+          <Icon name="share" />
+        </ActionButton>
         <ActionButton action={switchTheme} label={`Theme: ${theme}`}>
           <Icon name={theme} />
         </ActionButton>

@@ -1,11 +1,13 @@
 import type { SamplerSettings } from "../../flow/settings";
-import type { Run } from "./run";
+import { type Run, stepsOf } from "./run";
 
 /** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
-export function describeSettings({ steps, method, gamma, selfCondScale, seed, schedule }: SamplerSettings): string {
+export function describeSettings(settings: SamplerSettings): string {
+  const { steps, method, gamma, selfCondScale, cfgScale, seed, schedule } = settings;
   const sampler = `${steps} ${steps === 1 ? "step" : "steps"} ${method.toUpperCase()}`;
   return [
     method === "sde" ? `${sampler} γ ${gamma}` : sampler,
+    ...(cfgScale === 1 ? [] : [`ω ${cfgScale}`]),
     `w ${selfCondScale}`,
     ...(schedule === "uniform" ? ["uniform"] : []),
     `seed ${seed}`,
@@ -13,12 +15,13 @@ export function describeSettings({ steps, method, gamma, selfCondScale, seed, sc
 }
 
 /** Where a run comes from and how it ended. */
-export function describeOrigin({ origin, status, seconds, backend, trajectory }: Run): string {
+export function describeOrigin(run: Run): string {
+  const { origin, status, seconds, backend, trajectory } = run;
   if (origin === "recorded") return "Recorded";
-  if (status === "running") return `Writing, step ${reached(trajectory.frames)} of ${trajectory.settings.steps}`;
+  if (status === "running") return `Writing, step ${reached(trajectory.frames)} of ${stepsOf(run)}`;
   if (status === "done") return [formatSeconds(seconds), backendName(backend)].filter(Boolean).join(" · ");
   const how = status === "failed" ? "Failed" : "Stopped";
-  return `${how} at step ${reached(trajectory.frames)} of ${trajectory.settings.steps}`;
+  return `${how} at step ${reached(trajectory.frames)} of ${stepsOf(run)}`;
 }
 
 export function backendName(backend: Run["backend"]): string {

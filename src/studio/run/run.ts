@@ -59,6 +59,11 @@ function isWhole({ frames, times }: Trajectory): boolean {
   return frames.length === times.length;
 }
 
+/** Steps from noise to text; of a fork those of the run before it counted too. */
+export function stepsOf({ trajectory }: Run): number {
+  return trajectory.times.length - 1;
+}
+
 export function lastFrame(run: Run): Frame | undefined {
   return run.trajectory.frames.at(-1);
 }

@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "react";
 import { describeOrigin, describeSettings } from "../run/describe";
+import { forksOf, parentOf } from "../run/family";
 import { joinText } from "../run/pieces";
 import { lastFrame, type Run } from "../run/run";
 import { settlingOf } from "../run/settling";
-import { useStudio } from "../StudioContext";
+import { useStudio, useStudioStore } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import "./RunCard.css";
 
@@ -34,6 +35,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
           <SettlingCurve run={run} />
         </span>
         <span className="run-card-settings">{describeSettings(run.trajectory.settings)}</span>
+        <Family run={run} />
         <span className="run-card-text">{text || "No words yet."}</span>
       </button>
       {run.origin === "generated" && run.status !== "running" && (
@@ -48,6 +50,35 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
       )}
     </li>
   );
+}
+
+/** What it goes on from, what goes on from it, and how many words it was told to keep. */
+function Family({ run }: { run: Run }) {
+  const runs = useStudioStore("runs", ({ runs }) => runs);
+  const { from, held = [] } = run.trajectory;
+  const forks = forksOf(run, runs).length;
+  const facts = [
+    ...(from ? [`from step ${from.step} of ${parentName(run, parentOf(run, runs))}`] : []),
+    ...(held.length > 0 ? [`${held.length} ${held.length === 1 ? "token" : "tokens"} held`] : []),
+    ...(forks > 0 ? [`${forks} ${forks === 1 ? "run goes" : "runs go"} on from it`] : []),
+  ];
+  if (facts.length === 0) return null;
+  return (
+    <span className="run-card-family" data-testid="family">
+      <Icon name="fork" size={13} /> {facts.join(" · ")}
+    </span>
+  );
+}
+
+function parentName(run: Run, parent: Run | undefined): string {
+  const seed = run.trajectory.from?.run.settings.seed;
+  if (!parent) return `a run of seed ${seed}, not on this shelf`;
+  return parent.origin === "recorded" ? "the recorded run" : `“${beginningOf(parent)}”`;
+}
+
+function beginningOf({ text }: Run): string {
+  const words = text.split(/\s+/).slice(0, 3).join(" ");
+  return words ? `${words}…` : "a run without words";
 }
 
 /** Share of the words settled, step by step: the run's shape at a glance. */

@@ -1,4 +1,4 @@
-import type { ReadingName, Run } from "../run/run";
+import { type ReadingName, type Run, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
 import "./Progress.css";
 
@@ -13,13 +13,13 @@ export function Progress({ run, index, reading }: { run: Run; index: number; rea
 
 function sentence(run: Run, index: number, reading: ReadingName): string {
   const settling = settlingOf(run, reading);
-  const { frames, settings } = run.trajectory;
+  const { frames } = run.trajectory;
   if (settling) {
     const settled = settling.wordsByFrame[index] ?? 0;
     return `${settled} of ${settling.words} ${settling.words === 1 ? "word" : "words"} settled`;
   }
   // What has settled is known only at the end: any word may still change.
-  const reached = `step ${Math.max(0, frames.length - 1)} of ${settings.steps}`;
+  const reached = `step ${Math.max(0, frames.length - 1)} of ${stepsOf(run)}`;
   if (run.status === "running") return `Writing, ${reached}`;
   return run.status === "failed" ? `Failed after ${reached}` : `Stopped at ${reached}`;
 }

@@ -1,8 +1,10 @@
 import { useEffect } from "react";
+import { HeldStrip } from "../held/HeldStrip";
 import { readingAt } from "../run/run";
 import { useSelectedRun, useStudio, useStudioStore } from "../StudioContext";
 import { Choice } from "../ui/Choice";
 import { EmptyStage } from "./EmptyStage";
+import { GivenPrompt } from "./GivenPrompt";
 import { Progress } from "./Progress";
 import { reservedTexts } from "./reservedTexts";
 import "./Stage.css";
@@ -56,7 +58,9 @@ export function Stage() {
         <p className="stage-hint">{EXPLANATIONS[reading]}</p>
         {run && <Progress run={run} index={index} reading={reading} />}
       </div>
+      <HeldStrip />
       <div className="stage-room" data-size={sizeFor(length)}>
+        {run && shown && <GivenPrompt run={run} />}
         {shown || recording === "coming" ? (
           <div className="stage-sheet">
             <p className="stage-sizer" aria-hidden="true">

@@ -6,13 +6,17 @@ import { tokenName } from "../run/pieces";
 import type { ReadingName, Run } from "../run/run";
 import { lastChange } from "../run/settling";
 import { useStudio, useStudioStore } from "../StudioContext";
+import { Icon } from "../ui/Icon";
+import { TokenChoices } from "./TokenChoices";
 import "./TokenCard.css";
 
 /** What else could stand at the token looked at, at this t. */
 export function TokenCard({ run, index, reading }: { run: Run; index: number; reading: ReadingName }) {
-  const { view } = useStudio();
+  const { view, draft } = useStudio();
   const position = useStudioStore("view", ({ inspected }) => inspected);
   const pinned = useStudioStore("view", ({ pinned }) => pinned);
+  const wish = useStudioStore("draft", ({ held }) => held.find((token) => token.position === position)?.token);
+  const ownModel = useStudioStore("model", ({ name }) => name === run.trajectory.model);
   const frame = run.trajectory.frames[index];
   // Radix asks for the anchor by reference; the token under it is another element in other frames.
   const anchor = useRef({
@@ -30,7 +34,16 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
   const changed = lastChange(run.trajectory.frames, index, reading, position);
   const entropy = shown.entropy[position] ?? 0;
   return (
-    <Popover.Root open={open} onOpenChange={(stays) => !stays && view.getState().pin(null)}>
+    <Popover.Root
+      open={open}
+      onOpenChange={(stays) => {
+        if (stays) return;
+        const inside = document.activeElement?.closest(".token-card") != null;
+        view.getState().pin(null);
+        // Back to where the keyboard came from.
+        if (inside) tokenElement(position)?.focus();
+      }}
+    >
       <Popover.Anchor virtualRef={anchor} />
       <Popover.Portal>
         <Popover.Content
@@ -59,6 +72,17 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
                   <i style={{ width: `${100 * probability}%` }} />
                 </span>
                 <span className="token-card-percent">{percent(probability)}</span>
+                {pinned && ownModel && (
+                  <button
+                    type="button"
+                    className="token-card-hold"
+                    aria-label={`Hold ${tokenName(token, run.pieces, run.eos)} here`}
+                    aria-pressed={wish === token}
+                    onClick={() => draft.getState().hold([{ position, token }])}
+                  >
+                    <Icon name="lock" size={15} />
+                  </button>
+                )}
               </li>
             ))}
           </ul>
@@ -68,6 +92,7 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
               ? `Last changed at t = ${changed.t.toFixed(2)}, step ${changed.step}.`
               : "It has not changed since noise."}
           </p>
+          {pinned && <TokenChoices key={position} run={run} position={position} />}
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>

@@ -1,5 +1,6 @@
 import { Fragment, type KeyboardEvent, useMemo, useState } from "react";
 import type { Reading } from "../../flow/network";
+import { branchAt } from "../../flow/recipe";
 import { blurOf, certaintyOf } from "../run/certainty";
 import { type TokenText, tokenName, tokenTexts } from "../run/pieces";
 import type { ReadingName, Run } from "../run/run";
@@ -13,10 +14,17 @@ import { isVisible } from "./visible";
 export function TokenFlow({ run, index, reading }: { run: Run; index: number; reading: ReadingName }) {
   const { view } = useStudio();
   const inspected = useStudioStore("view", ({ inspected }) => inspected);
+  const wished = useStudioStore("draft", ({ held }) => held);
+  const ownModel = useStudioStore("model", ({ name }) => name === run.trajectory.model);
   const [home, setHome] = useState(0);
   const { frames } = run.trajectory;
   const shown = frames[index]?.[reading] as Reading;
   const texts = useMemo(() => tokenTexts(shown.tokens, run.pieces, run.eos).filter(isVisible), [shown, run]);
+  const held = useMemo(() => heldAt(run, index), [run, index]);
+  const wishes = useMemo(
+    () => new Map(ownModel ? wished.map(({ position, token }) => [position, token] as const) : []),
+    [wished, ownModel],
+  );
   const changed = useMemo(() => changedPositions(frames, index, reading), [frames, index, reading]);
   // The token that Tab reaches. Its position may be empty in this frame.
   const reached = texts.find(({ position }) => position >= home)?.position ?? texts[0]?.position;
@@ -42,7 +50,12 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
     >
       {texts.map((text) => {
         const { position } = text;
-        const entropy = shown.entropy[position] ?? 0;
+        const isHeld = held.has(position);
+        // Whoever holds a word is sure of it.
+        const entropy = isHeld ? 0 : (shown.entropy[position] ?? 0);
+        const name = tokenName(shown.tokens[position] as number, run.pieces, run.eos);
+        const wish = wishes.get(position);
+        const wishName = wish === undefined ? undefined : tokenName(wish, run.pieces, run.eos);
         return (
           <Fragment key={position}>
             {text.spaceBefore && " "}
@@ -50,14 +63,22 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
               role="option"
               tabIndex={position === reached ? 0 : -1}
               aria-selected={position === inspected}
-              aria-label={`${tokenName(shown.tokens[position] as number, run.pieces, run.eos)}, ${probability(shown, position)}`}
-              className={classOf(text, changed.has(position))}
+              aria-label={[
+                name,
+                isHeld ? "held" : probability(shown, position),
+                ...(wishName === undefined ? [] : [`to be held as ${wishName} in the next run`]),
+              ].join(", ")}
+              className={classOf(text, changed.has(position) && !isHeld, isHeld)}
+              data-wish={wishName}
+              data-wish-same={wish === shown.tokens[position]}
               data-position={position}
               style={styleOf(entropy)}
               onKeyDown={(event) => {
                 if (event.key !== "Enter" && event.key !== " ") return;
                 event.preventDefault();
                 view.getState().pin(position);
+                // The choices under the token are what the keyboard goes on with.
+                requestAnimationFrame(() => document.querySelector<HTMLElement>(".token-hold")?.focus());
               }}
               onFocus={() => {
                 setHome(position);
@@ -77,9 +98,16 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
   );
 }
 
-function classOf({ kind, afterEnd }: TokenText, changed: boolean): string {
+/** Places whose token the run was told to keep, in the frames in which it does. */
+function heldAt({ trajectory }: Run, index: number): ReadonlySet<number> {
+  const { held = [] } = branchAt(trajectory, index).run;
+  return new Set(held.map(({ position }) => position));
+}
+
+function classOf({ kind, afterEnd }: TokenText, changed: boolean, held: boolean): string {
   return [
     "token",
+    ...(held ? ["token--held"] : []),
     ...(kind === "end" ? ["token--end"] : []),
     ...(afterEnd ? ["token--after"] : []),
     ...(changed && !afterEnd ? ["token--changed"] : []),

@@ -1,4 +1,5 @@
 import { type DBSchema, openDB } from "idb";
+import { rootOf } from "../../flow/recipe";
 import type { Run } from "../run/run";
 
 /** Keeps the runs of earlier visits. */
@@ -55,9 +56,11 @@ export function browserArchive(): RunArchive {
   };
 }
 
-/** The pieces that the run's frames name, at their ids; a vocabulary is larger than a run. */
+/** The pieces that the run names in its frames or its prompt, at their ids; a vocabulary is larger than a run. */
 export function namedPieces({ pieces, trajectory }: Run): string[] {
   const named: string[] = [];
+  const { prompt } = rootOf(trajectory);
+  for (const token of prompt && "ids" in prompt ? prompt.ids : []) named[token] = pieces[token] ?? "";
   for (const { holds, expects } of trajectory.frames) {
     for (const tokens of [holds.tokens, holds.topTokens, expects.tokens, expects.topTokens]) {
       for (const token of tokens) named[token] = pieces[token] ?? "";

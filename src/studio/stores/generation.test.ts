@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { SettingsError } from "../../flow/errors";
 import { DeviceLostError } from "../../model/runtime";
-import { settled } from "../testing/fakeEngine";
-import { runOf } from "../testing/runs";
+import { generate } from "../actions/generate";
+import { whyNotReady } from "../readiness";
+import { MANIFEST, settled } from "../testing/fakeEngine";
+import { runOf, SETTINGS } from "../testing/runs";
 import { testStudio } from "../testing/studio";
 import { selectedRun } from "./runs";
 
@@ -169,4 +171,110 @@ describe("generating", () => {
     await test.engine.go(4);
     expect(test.studio.runs.getState().runs.map(({ id }) => id)).toContain("old");
   });
+});
+
+describe("forking", () => {
+  /** A studio that has written one run of four frames. */
+  async function written() {
+    const test = await writing(4);
+    const run = selectedRun(test.studio.runs.getState());
+    if (!run) throw new Error("There is no run.");
+    return { ...test, run };
+  }
+
+  it("goes on from the frame shown, keeps those before, and knows where it comes from", async () => {
+    const { studio, engine, run } = await written();
+    studio.settings.getState().set({ method: "ode" });
+    studio.settings.getState().enter("length", "2");
+    studio.draft.getState().hold([{ position: 1, token: 4 }]);
+    void studio.generation.getState().fork(run, 2);
+    await settled();
+    const request = engine.generated.at(-1);
+    const { settings } = run.trajectory;
+    expect(request).toMatchObject({
+      lead: false,
+      held: [{ position: 1, token: 4 }],
+      from: { run: { settings }, step: 2 },
+      settings: { method: "ode", length: settings.length },
+    });
+    await engine.go(2);
+    const fork = selectedRun(studio.runs.getState());
+    expect(fork).toMatchObject({ id: "run-2", status: "done", trajectory: { from: { step: 2 } } });
+    expect(fork?.trajectory.frames).toHaveLength(4);
+    expect(fork?.trajectory.frames.slice(0, 2)).toEqual(run.trajectory.frames.slice(0, 2));
+    // Forked before its own beginning, it is its parent that is forked.
+    if (fork) void studio.generation.getState().fork(fork, 1);
+    await settled();
+    expect(engine.generated.at(-1)?.from).toEqual({ run: { settings }, step: 1 });
+  });
+
+  it("is on the stage with its parent's frames as soon as it begins", async () => {
+    const { studio, engine, run } = await written();
+    void studio.generation.getState().fork(run, 2);
+    await settled();
+    await engine.go(1);
+    expect(selectedRun(studio.runs.getState())).toMatchObject({ id: "run-2", status: "running" });
+    expect(studio.playback.getState()).toMatchObject({ index: 2, total: 3, live: true });
+  });
+
+  it("says how far the earlier run has been written again", async () => {
+    const { studio, engine, run } = await written();
+    engine.generate = (_, onEvent) => {
+      onEvent({ type: "start", times: [0, 0.5, 0.75, 1], first: 2 });
+      onEvent({ type: "recall", done: 1, total: 2 });
+      return new Promise(() => {});
+    };
+    void studio.generation.getState().fork(run, 2);
+    await settled();
+    expect(studio.generation.getState().recall).toEqual({ done: 1, total: 2 });
+  });
+
+  it("writes a linked run whole", async () => {
+    const { studio, engine } = await written();
+    const recipe = { settings: SETTINGS, from: { run: { settings: SETTINGS }, step: 2 } };
+    void studio.generation.getState().write(recipe);
+    await settled();
+    expect(engine.generated.at(-1)).toEqual({ ...recipe, lead: true });
+    await engine.go(4);
+    expect(selectedRun(studio.runs.getState())?.trajectory).toMatchObject({ from: recipe.from, settings: SETTINGS });
+    expect(selectedRun(studio.runs.getState())?.trajectory.frames).toHaveLength(4);
+  });
+});
+
+describe("a conditional model", () => {
+  const manifest = { ...MANIFEST, architecture: { ...MANIFEST.architecture, maxInputLength: 3 } };
+
+  it("is given the prompt, and not asked without one", async () => {
+    const { studio, engine } = testStudio({ fetchManifest: async () => manifest });
+    engine.manifest = manifest;
+    await studio.open();
+    expect(whyNotReady(studio)).toMatch(/^Type/);
+    expect(generate.enabled(studio)).toBe(false);
+    studio.draft.getState().setPrompt(" the cat ");
+    expect(whyNotReady(studio)).toBeNull();
+    void studio.generation.getState().start();
+    await settled();
+    await engine.go();
+    expect(engine.generated[0]?.prompt).toEqual({ text: "the cat" });
+  });
+
+  it("says that a prompt is missing where only the load could tell", async () => {
+    const { studio, engine } = testStudio({ fetchManifest: () => Promise.reject(new Error("404")) });
+    engine.manifest = manifest;
+    void studio.generation.getState().start();
+    await settled();
+    await engine.go();
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: { code: "condition" } });
+    expect(studio.model.getState().status).toBe("ready");
+    expect(engine.generated).toHaveLength(0);
+  });
+});
+
+it("a word held behind the end of the text keeps a run from beginning", async () => {
+  const { studio } = testStudio();
+  await studio.open();
+  studio.draft.getState().hold([{ position: 3, token: 4 }]);
+  expect(whyNotReady(studio)).toBeNull();
+  studio.draft.getState().hold([{ position: 4, token: 4 }]);
+  expect(whyNotReady(studio)).toContain("position 5, and only 4");
 });

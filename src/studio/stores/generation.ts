@@ -1,8 +1,11 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "../../engine/protocol";
-import { CancelledError } from "../../flow/errors";
-import type { SamplerSettings } from "../../flow/settings";
+import { CancelledError, ConditionError } from "../../flow/errors";
+import { branchAt, type Recipe, recipeOf } from "../../flow/recipe";
+import type { Frame, Trajectory } from "../../flow/trajectory";
+import { readPrompt, takesPrompt } from "../prompt/prompt";
 import type { Run } from "../run/run";
+import type { DraftStore } from "./draft";
 import { createFrameBuffer } from "./frameBuffer";
 import type { ModelStore } from "./model";
 import { isCancellation, type Problem, problemOf } from "./problem";
@@ -17,12 +20,18 @@ export interface GenerationStore {
   /** The run being written; null until its first frame. */
   readonly runId: string | null;
   readonly problem: Problem | null;
+  /** How far an earlier run has been written again, up to where a fork begins; null while none is. */
+  readonly recall: { readonly done: number; readonly total: number } | null;
 
   /**
-   * Loads the model if need be, then writes; a run under way ends for it and keeps its frames. Does nothing while the
-   * model is on its way to a run already. Never rejects: what goes wrong becomes `problem`.
+   * Loads the model if need be, then writes by the settings and the draft; a run under way ends for it and keeps its
+   * frames. Does nothing while the model is on its way to a run already. Never rejects: what goes wrong becomes `problem`.
    */
   start(): Promise<void>;
+  /** As `start`, but goes on from a frame of a run; length and prompt are that run's. */
+  fork(run: Run, index: number): Promise<void>;
+  /** As `start`, but writes what a recipe says and nothing else. */
+  write(recipe: Recipe): Promise<void>;
   /** Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. Never rejects. */
   prepare(): Promise<void>;
   cancel(): Promise<void>;
@@ -34,6 +43,7 @@ export interface GenerationParts {
   readonly engine: EngineClient;
   readonly backend: LoadRequest["backend"];
   readonly settings: StoreApi<SettingsStore>;
+  readonly draft: StoreApi<DraftStore>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
   readonly newId: () => string;
@@ -43,11 +53,17 @@ export interface GenerationParts {
   readonly onEnded: (run: Run) => void;
 }
 
+/** What is to be written, and the frames of it that are here already; null where all are wanted from the engine. */
+interface Order {
+  readonly recipe: Recipe;
+  readonly lead: readonly Frame[] | null;
+}
+
 /** Frames travel on another line than the result, so the last may come after it. Milliseconds to wait for them. */
 const LATE_FRAMES = 5000;
 
 export function createGeneration(parts: GenerationParts): StoreApi<GenerationStore> {
-  const { engine, backend, settings, model, runs, newId, now, onEnded } = parts;
+  const { engine, backend, settings, draft, model, runs, newId, now, onEnded } = parts;
 
   return createStore<GenerationStore>()((set, get) => {
     /** Counts the presses of Generate: only the newest says what goes on. */
@@ -91,27 +107,33 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       }
     }
 
-    async function write(loaded: LoadedModel, wanted: SamplerSettings, isNewest: () => boolean): Promise<void> {
+    async function write(loaded: LoadedModel, { recipe, lead }: Order, isNewest: () => boolean): Promise<void> {
       const id = newId();
       let times: readonly number[] = [];
+      let first = 0;
       const frames = createFrameBuffer((batch) => runs.getState().addFrames(id, batch));
       let whole: () => void = () => {};
       const allFrames = new Promise<void>((resolve) => {
         whole = resolve;
       });
       try {
-        const { status, text, seconds } = await engine.generate({ settings: wanted }, (event) => {
+        const { status, text, seconds } = await engine.generate({ ...recipe, lead: lead === null }, (event) => {
           if (event.type === "start") {
-            times = event.times;
+            ({ times, first } = event);
             return;
           }
-          if (event.type === "recall") return;
-          if (event.frame.step === 0) {
-            runs.getState().add(emptyRun(id, loaded, wanted, times, now()), true);
-            if (isNewest()) set({ runId: id });
+          if (event.type === "recall") {
+            if (isNewest()) set({ recall: { done: event.done, total: event.total } });
+            return;
+          }
+          const { step } = event.frame;
+          if (step === first) {
+            const here = (lead ?? []).slice(0, first);
+            runs.getState().add(emptyRun(id, loaded, { ...recipe, times, frames: here }, now()), true);
+            if (isNewest()) set({ runId: id, recall: null });
           }
           frames.push(event.frame);
-          if (event.frame.step === wanted.steps) whole();
+          if (step === times.length - 1) whole();
         });
         if (status === "done") await Promise.race([allFrames, pause(LATE_FRAMES)]);
         frames.flush();
@@ -126,36 +148,59 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       }
     }
 
+    /** From press to idle, whatever goes wrong between. `order` may look at the model, which then is there. */
+    async function press(order: (loaded: LoadedModel) => Order): Promise<void> {
+      if (get().phase === "loading") return;
+      const number = ++presses;
+      const isNewest = () => number === presses;
+      set({ phase: "loading", cancelling: false, runId: null, problem: null, recall: null });
+      try {
+        const loaded = await load();
+        // Cancelled just as the load ended: the engine was idle and could not hear it.
+        if (get().cancelling) return;
+        const wanted = order(loaded);
+        set({ phase: "running" });
+        await write(loaded, wanted, isNewest);
+      } catch (error) {
+        if (!isCancellation(error)) {
+          const problem = problemOf(error);
+          set({ problem });
+          if (isNewest() && model.getState().status === "lost") await restore(problem);
+        }
+      } finally {
+        if (isNewest()) set({ phase: "idle", cancelling: false, runId: null, recall: null });
+      }
+    }
+
     return {
       phase: "idle",
       cancelling: false,
       runId: null,
       problem: null,
+      recall: null,
 
-      start: async () => {
-        if (get().phase === "loading") return;
-        const press = ++presses;
-        const isNewest = () => press === presses;
-        set({ phase: "loading", cancelling: false, runId: null, problem: null });
-        try {
-          const loaded = await load();
-          set({ phase: "running" });
-          // Cancelled between the two: the engine was idle and could not hear it.
-          if (!get().cancelling) await write(loaded, settings.getState().take(), isNewest);
-        } catch (error) {
-          if (!isCancellation(error)) {
-            const problem = problemOf(error);
-            set({ problem });
-            if (isNewest() && model.getState().status === "lost") await restore(problem);
-          }
-        } finally {
-          if (isNewest()) set({ phase: "idle", cancelling: false, runId: null });
-        }
-      },
+      start: () =>
+        press(({ manifest }) => {
+          const { prompt: typed, promptTokens, held } = draft.getState();
+          const read = takesPrompt(manifest) ? readPrompt(typed, promptTokens, manifest) : null;
+          if (read?.why !== undefined) throw new ConditionError(read.why, "Then generate again.");
+          return { recipe: recipeOf({ settings: settings.getState().take(), prompt: read?.prompt, held }), lead: [] };
+        }),
+      fork: (run, index) =>
+        press(() => {
+          const { settings: before, frames } = run.trajectory;
+          const wanted = { ...settings.getState().take(), length: before.length };
+          const from = branchAt(run.trajectory, index);
+          return {
+            recipe: recipeOf({ settings: wanted, held: draft.getState().held, from }),
+            lead: frames.slice(0, index),
+          };
+        }),
+      write: (recipe) => press(() => ({ recipe, lead: null })),
       prepare: async () => {
-        const press = ++presses;
-        const isNewest = () => press === presses;
-        set({ phase: "loading", cancelling: false, runId: null, problem: null });
+        const number = ++presses;
+        const isNewest = () => number === presses;
+        set({ phase: "loading", cancelling: false, runId: null, problem: null, recall: null });
         try {
           await load();
         } catch (error) {
@@ -182,8 +227,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
 function emptyRun(
   id: string,
   { manifest, backend, pieces }: LoadedModel,
-  settings: SamplerSettings,
-  times: readonly number[],
+  way: Omit<Trajectory, "model">,
   startedAt: number,
 ): Run {
   return {
@@ -192,7 +236,7 @@ function emptyRun(
     status: "running",
     modelTitle: manifest.title,
     backend,
-    trajectory: { model: manifest.name, settings, times, frames: [] },
+    trajectory: { model: manifest.name, ...way },
     pieces,
     eos: manifest.tokens.eos,
     text: "",

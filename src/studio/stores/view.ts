@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Recipe } from "../../flow/recipe";
 
 /** What is open on the page right now; none of it outlives the visit. */
 export interface ViewStore {
@@ -9,6 +10,10 @@ export interface ViewStore {
   readonly inspected: number | null;
   /** Whether it stays when the pointer goes away. */
   readonly pinned: boolean;
+  /** Something just done that cannot be seen otherwise, said for a short while. */
+  readonly said: string;
+  /** A run that the address tells of, to be written if the person likes. */
+  readonly linked: Recipe | null;
 
   openShortcuts(open: boolean): void;
   setRecording(recording: ViewStore["recording"]): void;
@@ -16,6 +21,8 @@ export interface ViewStore {
   glance(position: number | null): void;
   /** Looks at a token until told otherwise; the same again lets go. */
   pin(position: number | null): void;
+  say(what: string): void;
+  offer(linked: Recipe | null): void;
 }
 
 export function createView(): StoreApi<ViewStore> {
@@ -24,6 +31,8 @@ export function createView(): StoreApi<ViewStore> {
     recording: "coming",
     inspected: null,
     pinned: false,
+    said: "",
+    linked: null,
 
     openShortcuts: (shortcutsOpen) => set({ shortcutsOpen }),
     setRecording: (recording) => set({ recording }),
@@ -34,5 +43,7 @@ export function createView(): StoreApi<ViewStore> {
           ? { inspected: null, pinned: false }
           : { inspected: position, pinned: true },
       ),
+    say: (said) => set({ said }),
+    offer: (linked) => set({ linked }),
   }));
 }

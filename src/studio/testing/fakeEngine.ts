@@ -17,7 +17,7 @@ export const MANIFEST = {
   title: "Test",
   description: "",
   licence: "MIT",
-  architecture: { maxLength: 16, vocabularySize: PIECES.length, parameters: 1e6 },
+  architecture: { maxLength: 16, maxInputLength: 0, vocabularySize: PIECES.length, parameters: 1e6 },
   tokens: { pad: 0, eos: 1, unk: 2 },
   defaults: SETTINGS,
   graphs: {
@@ -41,6 +41,7 @@ export const MANIFEST = {
 /** An engine that answers when the test says so. */
 export class FakeEngine implements EngineClient {
   loads = 0;
+  manifest = MANIFEST;
   restored = 0;
   readonly requests: LoadRequest[] = [];
   readonly generated: RunRequest[] = [];
@@ -61,7 +62,7 @@ export class FakeEngine implements EngineClient {
       this.#open = { reject };
       this.#step = () =>
         resolve({
-          manifest: MANIFEST,
+          manifest: this.manifest,
           dtype: "f32",
           backend: "wasm",
           backendLabel: "WASM · 1 thread",
@@ -77,16 +78,17 @@ export class FakeEngine implements EngineClient {
     // The newest run wins.
     this.#open?.end?.("cancelled");
     return new Promise((resolve, reject) => {
-      let step = 0;
+      const first = request.from && !request.lead ? request.from.step : 0;
+      let step = first;
       const end = (status: RunResult["status"]) => resolve({ status, text: `after ${step - 1}`, seconds: 2 });
       this.#open = { reject, end };
       onEvent({
         type: "start",
         times: Array.from({ length: settings.steps + 1 }, (_, k) => k / settings.steps),
-        first: 0,
+        first,
       });
       this.#step = () => {
-        if (this.fault.generate && step > 0) reject(this.fault.generate);
+        if (this.fault.generate && step > first) reject(this.fault.generate);
         else onEvent({ type: "frame", frame: frameOf(step, settings.steps, "▁the", step > 1 ? "▁cat" : "▁sat") });
         if (step++ === settings.steps) end("done");
       };

@@ -37,7 +37,7 @@ export interface TestStudio {
   readonly storage: MapStorage;
 }
 
-const ADDRESS: Address = { model: "test", namesModel: true, backend: "auto", problem: null };
+const ADDRESS: Address = { model: "test", namesModel: true, backend: "auto", recipe: null, problem: null };
 
 /** A studio with a fake engine, a clock that counts up, and a recording of four frames. */
 export function testStudio(change: Partial<World> = {}): TestStudio {
@@ -68,6 +68,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     now: () => ticks++,
     newId: () => `run-${++ids}`,
     drawSeed: () => ++seeds,
+    share: async () => {},
     ...change,
   });
   return { studio, engine, archive, storage };

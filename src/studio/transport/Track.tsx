@@ -21,7 +21,7 @@ const BARS_HEIGHT = 36;
 export function Track({ run, settling, axis, index }: Props) {
   const { playback } = useStudio();
   const rail = useRef<HTMLDivElement>(null);
-  const { times, frames } = run.trajectory;
+  const { times, frames, from } = run.trajectory;
   const last = frames.length - 1;
   const positions = useMemo(() => trackPositions(times, axis), [times, axis]);
   const here = positions[index] ?? 0;
@@ -54,6 +54,9 @@ export function Track({ run, settling, axis, index }: Props) {
         <div className="track-rail" ref={rail}>
           <div className="track-there" style={{ width: `${positions[last] ?? 0}%` }} />
           <div className="track-past" style={{ width: `${here}%` }} />
+          {from && (
+            <div className="track-fork" style={{ left: `${positions[from.step] ?? 0}%` }} title="Goes on from here" />
+          )}
           <div
             className="track-thumb"
             role="slider"
@@ -62,7 +65,9 @@ export function Track({ run, settling, axis, index }: Props) {
             aria-valuemin={0}
             aria-valuemax={last}
             aria-valuenow={index}
-            aria-valuetext={`t = ${(times[index] ?? 0).toFixed(2)}, step ${index} of ${times.length - 1}`}
+            aria-valuetext={`t = ${(times[index] ?? 0).toFixed(2)}, step ${index} of ${times.length - 1}${
+              index === from?.step ? ", where it goes on from another run" : ""
+            }`}
             style={{ left: `${here}%` }}
             onKeyDown={onKeyDown}
           />

@@ -1,3 +1,4 @@
+import { fork } from "../actions/fork";
 import { playPause } from "../actions/playPause";
 import { stepBack } from "../actions/stepBack";
 import { stepForward } from "../actions/stepForward";
@@ -24,8 +25,12 @@ export function Transport() {
   const run = useSelectedRun();
   const { index, last, total, live, playing, following, stills } = useStudioStore("playback", (state) => state);
   const { reading, axis, speed } = useStudioStore("preferences", (state) => state);
+  const modelName = useStudioStore("model", ({ name }) => name);
+  const phase = useStudioStore("generation", ({ phase }) => phase);
+  const refused = useStudioStore("settings", ({ refusals }) => Object.keys(refusals).length > 0);
   // Its room is kept until there is something to play.
   if (!run || last < 0) return <div className="transport-room" />;
+  const forkable = index < total && run.trajectory.model === modelName && phase !== "loading" && !refused;
   const moving = playing || following;
   return (
     <section className="transport" aria-label="Time">
@@ -63,6 +68,14 @@ export function Transport() {
           </ActionButton>
         )}
         {stills && <span className="transport-note">Plays start, middle and end</span>}
+        <ActionButton
+          action={fork}
+          label="Go on from this step, with the settings as they stand"
+          className="action-button--outlined transport-fork"
+          disabled={!forkable}
+        >
+          <Icon name="fork" size={17} /> Go on from here
+        </ActionButton>
         <Choice
           look="quiet"
           label="Lay the track out"

@@ -1,0 +1,71 @@
+import { describe, expect, it } from "vitest";
+import type { Recipe } from "../flow/recipe";
+import { linkTo, recipeIn } from "./link";
+import { SETTINGS } from "./testing/runs";
+
+const root: Recipe = { settings: SETTINGS };
+const fork: Recipe = { settings: { ...SETTINGS, gamma: 0.25, seed: 9 }, from: { run: root, step: 2 } };
+const held = [
+  { position: 0, token: 3 },
+  { position: 11, token: 4095 },
+];
+
+describe("a link", () => {
+  it("is short and can be read", () => {
+    expect(linkTo(fork)).toBe(
+      "#run=steps:3,method:sde,gamma:1.5,selfCondScale:3,cfgScale:1,schedule:logit_normal,solver:euler,rng:original," +
+        "seed:7,length:4;from:2,gamma:0.25,seed:9",
+    );
+  });
+
+  it.each<[string, Recipe]>([
+    ["a run from noise", root],
+    ["a fork", fork],
+    ["a fork that changes nothing", { ...root, from: { run: root, step: 0 } }],
+    ["a fork of a fork", { settings: { ...SETTINGS, steps: 64, method: "ode" }, held, from: { run: fork, step: 3 } }],
+    ["held tokens", { settings: SETTINGS, held }],
+    ["a prompt", { settings: SETTINGS, prompt: { text: "Grüße, „Welt“; 50 % a:b=c+d #1 \n'x'" } }],
+    ["a prompt of numbers", { settings: SETTINGS, prompt: { ids: [5, 127, 0] } }],
+    [
+      "a fork of a prompted run",
+      { settings: SETTINGS, held, from: { run: { ...root, prompt: { text: "a" } }, step: 1 } },
+    ],
+  ])("leads back to the very recipe: %s", (_, recipe) => {
+    const link = linkTo(recipe);
+    expect(recipeIn(link)).toEqual(recipe);
+    // Nothing of it changes on its way through an address.
+    expect(recipeIn(new URL(`http://host/page?model=a${link}`).hash)).toEqual(recipe);
+  });
+
+  it("is none where the address says nothing of a run", () => {
+    expect(recipeIn("")).toBeNull();
+    expect(recipeIn("#elsewhere")).toBeNull();
+  });
+
+  const good = linkTo(root);
+  it.each([
+    "#run=",
+    "#run=steps:3",
+    good.replace("steps:3", "steps:0"),
+    good.replace("steps:3", "steps:1e99"),
+    good.replace("method:sde", "method:euler"),
+    `${good},from:2`,
+    `${good};gamma:0`,
+    `${good};from:-1`,
+    `${good};from:2,prompt:b`,
+    `${good},hold:1`,
+    `${good},hold:a=b`,
+    `${good},ids:1+x`,
+    `${good},prompt:%E0%A4%A`,
+    good + ";from:1".repeat(64),
+  ])("that is broken is found to be: %s", (hash) => {
+    expect(recipeIn(hash)).toBeUndefined();
+  });
+
+  it("of the longest chain stays a link", () => {
+    let chain = root;
+    for (let i = 1; i < 64; i++) chain = { settings: { ...SETTINGS, seed: i }, from: { run: chain, step: 1 } };
+    expect(recipeIn(linkTo(chain))).toEqual(chain);
+    expect(linkTo(chain).length).toBeLessThan(1200);
+  });
+});

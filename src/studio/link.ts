@@ -1,0 +1,109 @@
+/**
+ * A run as the end of an address: `#run=steps:32,method:sde,…;from:12,gamma:0`. First what it began with at noise; then,
+ * for each fork, the step it goes on from and what it changes. No server sees what stands behind the #.
+ */
+import type { HeldToken } from "../flow/held";
+import { LONGEST_CHAIN, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
+import type { SamplerSettings } from "../flow/settings";
+import { settingsSchema } from "../model/manifest";
+
+const NAME = "run=";
+
+/** The end of an address that tells of a run, with its #. */
+export function linkTo(recipe: Recipe): string {
+  return `#${NAME}${parts(recipeOf(recipe)).join(";")}`;
+}
+
+function parts({ settings, prompt, held = [], from }: Recipe): string[] {
+  const before = from?.run;
+  const changes = (Object.keys(settings) as (keyof SamplerSettings)[])
+    .filter((name) => settings[name] !== before?.settings[name])
+    .map((name) => `${name}:${settings[name]}`);
+  const fields = [
+    ...(from ? [`from:${from.step}`] : []),
+    ...changes,
+    ...(prompt ? ["ids" in prompt ? `ids:${prompt.ids.join("+")}` : `prompt:${escaped(prompt.text)}`] : []),
+    ...(held.length > 0 ? [`hold:${held.map(({ position, token }) => `${position}=${token}`).join("+")}`] : []),
+  ];
+  return [...(before ? parts(before) : []), fields.join(",")];
+}
+
+/**
+ * The recipe that an address ends with (`location.hash`); null where it ends with none, undefined where it is broken. Any
+ * run that a link can tell of is well formed; whether the model can run it is for the engine to say.
+ */
+export function recipeIn(hash: string): Recipe | null | undefined {
+  const text = hash.replace(/^#/, "");
+  if (!text.startsWith(NAME)) return null;
+  const links = text.slice(NAME.length).split(";");
+  if (links.length > LONGEST_CHAIN) return undefined;
+  let recipe: Recipe | undefined;
+  for (const link of links) {
+    recipe = readPart(link, recipe);
+    if (!recipe) return undefined;
+  }
+  return recipe;
+}
+
+function readPart(part: string, before: Recipe | undefined): Recipe | undefined {
+  const fields = new Map(part.split(",").map((field) => split(field, ":")));
+  const wanted: Record<string, unknown> = { ...before?.settings };
+  for (const name of Object.keys(settingsSchema.shape)) {
+    const typed = fields.get(name);
+    if (typed !== undefined) wanted[name] = /^[\d.+-]/.test(typed) ? Number(typed) : typed;
+  }
+  const settings = settingsSchema.safeParse(wanted);
+  const prompt = promptIn(fields);
+  const held = heldIn(fields.get("hold"));
+  const from = fields.get("from");
+  // The first part is a run from noise, and no other is.
+  if (!settings.success || !held || prompt === undefined || (from === undefined) !== (before === undefined)) {
+    return undefined;
+  }
+  const step = indexOf(from ?? "0");
+  if (step === undefined || (before && prompt)) return undefined;
+  return recipeOf({
+    settings: settings.data,
+    ...(prompt ? { prompt } : {}),
+    held,
+    ...(before ? { from: { run: before, step } } : {}),
+  });
+}
+
+function promptIn(fields: ReadonlyMap<string, string>): Prompt | null | undefined {
+  const text = fields.get("prompt");
+  const list = fields.get("ids");
+  if (list !== undefined) {
+    const ids = list.split("+").map(indexOf);
+    return ids.every((id) => id !== undefined) ? { ids } : undefined;
+  }
+  if (text === undefined) return null;
+  try {
+    return { text: decodeURIComponent(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+function heldIn(list: string | undefined): HeldToken[] | undefined {
+  if (list === undefined) return [];
+  const held = list.split("+").map((pair) => {
+    const [position, token] = split(pair, "=").map(indexOf);
+    return position === undefined || token === undefined ? undefined : { position, token };
+  });
+  return held.every((token) => token !== undefined) ? held : undefined;
+}
+
+function split(text: string, at: string): [string, string] {
+  const i = text.indexOf(at);
+  return i < 0 ? [text, ""] : [text.slice(0, i), text.slice(i + 1)];
+}
+
+function indexOf(text: string): number | undefined {
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** As in any address, and besides what this format needs for itself. */
+function escaped(text: string): string {
+  return encodeURIComponent(text).replaceAll("'", "%27");
+}

@@ -1,0 +1,43 @@
+import { useId } from "react";
+import { useStudio, useStudioStore } from "../StudioContext";
+import "./PromptBox.css";
+import { promptTitle, readPrompt, takesPrompt } from "./prompt";
+
+/** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
+export function PromptBox() {
+  const { draft } = useStudio();
+  const id = useId();
+  const { prompt, promptTokens } = useStudioStore("draft", (state) => state);
+  const manifest = useStudioStore("model", ({ manifest }) => manifest);
+  if (!manifest || !takesPrompt(manifest)) return null;
+  const most = manifest.architecture.maxInputLength;
+  const { title, note } = promptTitle(manifest);
+  const { why } = readPrompt(prompt, promptTokens, manifest);
+  // An empty box has done nothing wrong yet.
+  const wrong = prompt.trim() !== "" && why !== undefined;
+  return (
+    <section className="prompt" aria-label="Prompt">
+      <div className="prompt-head">
+        <label htmlFor={id}>{title}</label>
+        <span className="prompt-count" data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
+          {promptTokens === null ? `at most ${most} tokens` : `${promptTokens} of ${most} tokens`}
+        </span>
+      </div>
+      <textarea
+        id={id}
+        className="prompt-text"
+        rows={3}
+        value={prompt}
+        spellCheck={false}
+        autoComplete="off"
+        aria-invalid={wrong}
+        aria-describedby={`${id}-note`}
+        data-testid="prompt"
+        onChange={({ target }) => draft.getState().setPrompt(target.value)}
+      />
+      <p className={wrong ? "prompt-note prompt-note--bad" : "prompt-note"} id={`${id}-note`} aria-live="polite">
+        {wrong ? why : note}
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,21 @@
+import { roomOf } from "../flow/recipe";
+import { readPrompt, takesPrompt } from "./prompt/prompt";
+import type { Studio } from "./studio";
+
+/** What keeps a run from being asked for as things stand, in words for the person; null if nothing does. */
+export function whyNotReady({ settings, draft, model }: Pick<Studio, "settings" | "draft" | "model">): string | null {
+  const { refusals, values } = settings.getState();
+  if (Object.keys(refusals).length > 0) return "A number below cannot be used yet.";
+  const { manifest } = model.getState();
+  if (!manifest) return null;
+  const { prompt, promptTokens, held } = draft.getState();
+  if (takesPrompt(manifest)) {
+    const { why } = readPrompt(prompt, promptTokens, manifest);
+    // What is wrong with a prompt is said beside it.
+    if (why) return prompt.trim() === "" ? why : "The prompt cannot be used yet.";
+  }
+  const room = roomOf(values.length, promptTokens ?? 0, manifest.architecture);
+  const last = held.at(-1)?.position ?? -1;
+  if (last < room) return null;
+  return `A word is held at position ${last + 1}, and only ${room} are written. Let it go, or give a greater length.`;
+}

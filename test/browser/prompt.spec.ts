@@ -1,0 +1,89 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test } from "@playwright/test";
+import { StudioPage } from "./studio-page";
+
+test("writes to a prompt, which is counted, given and never moves", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await studio.open({ model: "tiny-conditional", backend: "wasm" });
+  const box = page.getByTestId("prompt");
+  const count = page.getByTestId("prompt-count");
+  await expect(box).toBeVisible();
+  await expect(studio.generate).toHaveAttribute("aria-disabled", "true");
+  await expect(page.getByText("Type what it is to write to.")).toBeVisible();
+  await expect(page.getByRole("textbox", { name: "Prompt ω" })).toHaveValue("2");
+
+  await box.fill("garden nobody");
+  await expect(count).toHaveText("at most 6 tokens");
+  // Ctrl+Enter works where one types.
+  await page.keyboard.press("Control+Enter");
+  await expect(studio.readout).toContainText("step 8 of 8");
+  await expect(count).toHaveText("2 of 6 tokens");
+  await expect(page.getByTestId("given")).toContainText("garden nobody");
+  const first = await studio.stage.textContent();
+  await studio.time.press("Home");
+  await expect(studio.stage).not.toHaveText(first ?? "");
+  await expect(page.getByTestId("given")).toContainText("garden nobody");
+
+  await box.fill("garden nobody garden nobody garden nobody garden");
+  await expect(count).toHaveText("7 of 6 tokens");
+  await expect(page.getByText("7 tokens are too many: this model reads at most 6.")).toBeVisible();
+  await expect(box).toHaveAttribute("aria-invalid", "true");
+  await expect(studio.generate).toHaveAttribute("aria-disabled", "true");
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"])
+    .analyze();
+  expect(violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`))).toEqual([]);
+
+  await box.fill("nobody");
+  await page.reload();
+  await expect(box, "what was typed survives").toHaveValue("nobody");
+  await studio.write();
+  await expect(page.getByTestId("given")).toContainText("nobody");
+  await studio.time.press("Home");
+  await studio.time.press("ArrowRight");
+  await page.getByRole("button", { name: /^Go on from this step/ }).click();
+  await expect(studio.runs.first()).toContainText("from step 1 of");
+  await expect(page.getByTestId("given")).toContainText("nobody");
+  for (const width of [360, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  }
+  expect(studio.faults).toEqual([]);
+});
+
+test("a prompt too long for a model not loaded yet is refused once it can be counted", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ model: "tiny-conditional", backend: "wasm" });
+  await page.getByTestId("prompt").fill("garden nobody garden nobody garden nobody garden");
+  await studio.generate.click();
+  await expect(studio.alert).toHaveAttribute("data-code", "condition");
+  await expect(studio.alert).toContainText("The prompt has 7 tokens.");
+  await page.getByTestId("prompt").fill("garden");
+  await studio.write();
+  expect(studio.faults).toEqual([]);
+});
+
+test("a model without a tokenizer takes numbers of tokens", async ({ page }) => {
+  await page.route("**/models/tiny-conditional/manifest.json", async (route) => {
+    const response = await route.fetch();
+    const manifest = (await response.json()) as { files: { path: string }[] };
+    const files = manifest.files.filter(({ path }) => path !== "tokenizer.json");
+    await route.fulfill({ json: { ...manifest, files } });
+  });
+  const studio = new StudioPage(page);
+  await studio.open({ model: "tiny-conditional", backend: "wasm" });
+  const box = page.getByRole("textbox", { name: "Write to, as numbers of tokens" });
+  await box.fill("garden");
+  await expect(page.getByText("This model has no tokenizer")).toBeVisible();
+  await box.fill("5, 6, 128");
+  await expect(page.getByText("It has no token 128")).toBeVisible();
+  await box.fill("5, 6, 7");
+  await expect(page.getByTestId("prompt-count")).toHaveText("3 of 6 tokens");
+  // The seed and settings of the run that JAX wrote (test/fixtures/tiny-conditional-run.json).
+  await studio.set("Seed", 7);
+  await studio.write();
+  await expect(page.getByTestId("given")).toContainText("5 6 7");
+  await expect(studio.stage).toHaveText("90 93 26 83 116 93 93 64 54 42");
+  expect(studio.faults).toEqual([]);
+});
