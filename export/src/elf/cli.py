@@ -26,6 +26,7 @@ COMMANDS = {
     "bench sample": ("elf.bench.sample", "sampling throughput, time and memory of an evaluation"),
     "bench solvers": ("elf.bench.solvers", "token agreement of few steps of the ODE with very many"),
     "bench cost-model": ("elf.bench.cost_model", "what training costs on paper"),
+    "fetch": ("elf.checkpoints.fetch", "fetch a checkpoint from the hub, pinned and recorded"),
     "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),
     "make-random": ("elf.network.make_random", "write a model with random weights, for tests"),
     "fixtures": ("elf.onnx_export.fixtures", "write the sampler's reference numbers for the TypeScript tests"),

@@ -64,6 +64,7 @@ def open_official(checkpoint: Path, options: CheckpointOptions) -> TrainedModel:
     training: dict[str, object] = {"checkpoint": file.name, "format": found.format, "weights": group}
     training |= {"steps": found.step} if found.step is not None else {}
     training |= {"epoch": round(found.epoch, 3)} if found.epoch is not None else {}
+    training |= {"licence": source.licence} if source and source.licence else {}
     return TrainedModel(
         name=official or checkpoint.absolute().name,
         elf=elf,
@@ -81,7 +82,9 @@ def open_official(checkpoint: Path, options: CheckpointOptions) -> TrainedModel:
 
 
 def _files(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    """All files below, but for those that programs hide."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)]
 
 
 def _check_lengths(elf: ElfConfig) -> None:

@@ -32,6 +32,8 @@ class SourceRecord:
     encoder: str | None = None
     tokenizer: str | None = None
     """Which files are the encoder and the tokenizer, where they were fetched too."""
+    licence: str | None = None
+    """What the repository's card says."""
 
     def write(self, folder: Path) -> None:
         partial = folder / f"{FILE}.partial"

@@ -1,0 +1,257 @@
+"""`elf fetch` with the hub's own client, against a server that stands in for the hub and misbehaves on demand."""
+
+import hashlib
+import json
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+
+from elf.checkpoints.fetch import Arguments, fetch
+from elf.checkpoints.official import ENCODER_REPOSITORY, TOKENIZER_REPOSITORY
+from elf.checkpoints.source_record import read_source
+from elf.cli import main
+from elf.errors import CheckpointError, DiskFullError, HubError
+
+COMMIT = "c0ffee" + "0" * 34
+ELF = "embedded-language-flows/ELF-B-owt"
+
+
+class StandIn:
+    """What the hub would answer."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, dict[str, bytes]] = {}
+        self.kinds: dict[str, str] = {}
+        self.errors: dict[str, tuple[int, str]] = {}
+        """Repository → status and the hub's word for it."""
+        self.damage: dict[str, bytes] = {}
+        """Path → what is sent in place of the file."""
+        self.cut: dict[str, list[int]] = {}
+        """Path → bytes after which each of the next connections ends."""
+        self.requests: list[tuple[str, str, str | None]] = []
+
+    def put(self, repository: str, kind: str = "model", **files: bytes) -> None:
+        self.kinds[repository] = kind
+        self.repositories[repository] = {
+            name.replace("__", "/").replace("_dot_", "."): data for name, data in files.items()
+        }
+
+
+def handler(hub: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self.answer(body=False)
+
+        def do_GET(self) -> None:
+            self.answer(body=True)
+
+        def answer(self, body: bool) -> None:
+            hub.requests.append((self.command, self.path, self.headers["Range"]))
+            path = self.path.split("?")[0]
+            if match := re.fullmatch(r"/api/(model|dataset)s/([^/]+/[^/]+)(?:/revision/(.+))?", path):
+                self.listing(*match.groups())
+            elif match := re.fullmatch(r"/(?:(datasets)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+                self.file(match[2], match[4], body)
+            else:
+                self.refuse(404, "EntryNotFound")
+
+        def listing(self, kind: str, repository: str, revision: str | None) -> None:
+            if repository in hub.errors:
+                return self.refuse(*hub.errors[repository])
+            if hub.kinds.get(repository) != kind:
+                return self.refuse(404, "RepoNotFound")
+            if revision not in (None, "main", "v1", COMMIT):
+                return self.refuse(404, "RevisionNotFound")
+            siblings: list[dict[str, Any]] = []
+            for name, data in hub.repositories[repository].items():
+                large = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+                siblings.append({"rfilename": name, "size": len(data)} | ({"lfs": large} if len(data) > 999 else {}))
+            card = {"license": "mit"}
+            self.send(
+                200, json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings, "cardData": card}).encode()
+            )
+
+        def file(self, repository: str, name: str, body: bool) -> None:
+            data = hub.repositories.get(repository, {}).get(name)
+            if data is None:
+                return self.refuse(404, "EntryNotFound")
+            headers = {
+                "X-Repo-Commit": COMMIT,
+                "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
+                "Accept-Ranges": "bytes",
+            }
+            data = hub.damage.get(name, data)
+            start = int(re.match(r"bytes=(\d+)-", self.headers["Range"] or "bytes=0-")[1])
+            if start and body:
+                headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+            self.send(
+                206 if start and body else 200,
+                data[start:],
+                headers,
+                body,
+                hub.cut[name].pop(0) if body and hub.cut.get(name) else None,
+            )
+
+        def refuse(self, status: int, word: str) -> None:
+            self.send(status, b"{}", {"X-Error-Code": word, "X-Error-Message": word})
+
+        def send(
+            self, status: int, data: bytes, headers: dict | None = None, body: bool = True, cut: int | None = None
+        ) -> None:
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if body and self.command != "HEAD":
+                self.wfile.write(data[:cut])
+            if cut is not None:
+                self.close_connection = True
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    return Handler
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Sends the hub's client to `address`."""
+    monkeypatch.setattr(huggingface_hub, "HfApi", partial(huggingface_hub.HfApi, endpoint=address))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    stand_in = StandIn()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(stand_in))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    ask(monkeypatch, address)
+    stand_in.put(ELF, checkpoint_900=b"old" * 500, checkpoint_1000=bytes(range(256)) * 40, README_dot_md=b"card")
+    stand_in.put(ENCODER_REPOSITORY, "dataset", t5_small_encoder_jax_dot_pkl=b"t5" * 800)
+    stand_in.put(TOKENIZER_REPOSITORY, tokenizer_dot_json=b"{}", spiece_dot_model=b"x")
+    yield stand_in
+    server.shutdown()
+    server.server_close()
+
+
+def files(folder: Path) -> set[str]:
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path.as_posix() for path in paths if not path.parts[0].startswith(".")}
+
+
+def test_an_official_model_comes_with_what_belongs_to_it(hub: StandIn, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "elf"
+    assert main(["fetch", "ELF-B-owt", "--out", str(out)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["repository"], report["revision"], report["checkpoint"]) == (ELF, COMMIT, "checkpoint_1000")
+    assert files(out) == {"checkpoint_1000", "encoder/t5_small_encoder_jax.pkl", "tokenizer.json", "source.json"}
+    assert (out / "checkpoint_1000").read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
+    record = read_source(out)
+    assert record.encoder == "encoder/t5_small_encoder_jax.pkl" and record.tokenizer == "tokenizer.json"
+    assert record.licence == "mit"
+    for file in record.files:
+        assert file.revision == COMMIT
+        assert file.sha256 == hashlib.sha256((out / file.path).read_bytes()).hexdigest()
+    # Everything is asked for at the commit, not at a branch that may move meanwhile.
+    assert all(f"/resolve/{COMMIT}/" in path for _, path, _ in hub.requests if "/resolve/" in path)
+    hub.requests.clear()
+    fetch(Arguments(ELF, out))
+    assert not [path for _, path, _ in hub.requests if "/resolve/" in path]
+
+
+def test_of_other_repositories_the_checkpoint_alone(hub: StandIn, tmp_path: Path) -> None:
+    hub.put(
+        "a/b", checkpoint_7__default___METADATA=b"{}", checkpoint_7__default__d=b"1", checkpoint_6__x=b"2", notes=b"3"
+    )
+    record = fetch(Arguments("a/b", tmp_path / "b", revision="v1"))
+    assert record.revision == COMMIT and record.checkpoint == "checkpoint_7" and record.encoder is None
+    assert files(tmp_path / "b") == {"checkpoint_7/default/_METADATA", "checkpoint_7/default/d", "source.json"}
+    assert fetch(Arguments("a/b", tmp_path / "n", file="notes")).checkpoint == "notes"
+    assert fetch(Arguments(ELF, tmp_path / "alone", companions=False)).tokenizer is None
+    hub.put("a/c", a_dot_pt=b"1", b_dot_pt=b"2")
+    with pytest.raises(CheckpointError, match=r"a/c holds several checkpoints: a\.pt, b\.pt") as caught:
+        fetch(Arguments("a/c", tmp_path / "c"))
+    assert "--file" in caught.value.action
+    with pytest.raises(HubError, match="a/c has no file z"):
+        fetch(Arguments("a/c", tmp_path / "c", file="z"))
+
+
+def test_a_download_goes_on_where_it_ended(hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The client writes whole chunks; it would try again by itself after a while, several times.
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    hub.cut["checkpoint_1000"] = [4000, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    with pytest.raises(HubError, match="could not be fetched"):
+        fetch(Arguments(ELF, tmp_path, companions=False))
+    assert files(tmp_path) == {f"checkpoint_1000.{COMMIT[:8]}.partial"}
+    hub.cut.clear()
+    hub.requests.clear()
+    fetch(Arguments(ELF, tmp_path, companions=False))
+    assert (tmp_path / "checkpoint_1000").read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
+    assert ("GET", "bytes=4000-") in {(command, wanted) for command, _, wanted in hub.requests}
+
+
+def test_what_is_not_as_described_is_not_kept(hub: StandIn, tmp_path: Path) -> None:
+    whole = hub.repositories[ELF]["checkpoint_1000"]
+    hub.damage["checkpoint_1000"] = b"\0" + whole[1:-1] + b"\1"
+    with pytest.raises(HubError, match="did not arrive as the hub describes it"):
+        fetch(Arguments(ELF, tmp_path, companions=False))
+    assert files(tmp_path) == set()
+    hub.damage.clear()
+    fetch(Arguments(ELF, tmp_path, companions=False))
+    assert (tmp_path / "checkpoint_1000").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "message", "action"),
+    [
+        (404, "RepoNotFound", "no repository embedded", "auth login"),
+        (403, "GatedRepo", "is gated", "Ask for access"),
+        (404, "RevisionNotFound", "has no revision 'v9'", "branch"),
+        (500, "Oops", "could not be fetched", "hf download"),
+    ],
+)
+def test_a_hub_that_says_no(
+    hub: StandIn, tmp_path: Path, monkeypatch, status: int, word: str, message: str, action: str
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    hub.errors[ELF] = status, word
+    with pytest.raises(HubError, match=message) as caught:
+        fetch(Arguments(ELF, tmp_path / "out", revision="v9"))
+    assert action in caught.value.action and not (tmp_path / "out").exists()
+
+
+def test_without_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    ask(monkeypatch, "http://127.0.0.1:9")
+    with pytest.raises(HubError, match="could not be fetched") as caught:
+        fetch(Arguments(ELF, tmp_path))
+    assert "hf download" in caught.value.action
+    with pytest.raises(HubError, match="no name of a repository"):
+        fetch(Arguments("a/b/c", tmp_path))
+
+
+def test_a_full_disk_is_told_before_anything_is_fetched(hub: StandIn, tmp_path: Path, monkeypatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10_000))
+    with pytest.raises(DiskFullError, match="MB are free"):
+        fetch(Arguments(ELF, tmp_path))
+    assert not files(tmp_path) and not [path for _, path, _ in hub.requests if "/resolve/" in path]
+
+
+def test_names_that_lead_out_of_the_folder_are_not_files(hub: StandIn, tmp_path: Path) -> None:
+    hub.repositories["a/b"] = {"../checkpoint_9": b"x", "/checkpoint_8": b"x", "checkpoint_1": b"x"}
+    hub.kinds["a/b"] = "model"
+    assert fetch(Arguments("a/b", tmp_path / "b")).checkpoint == "checkpoint_1"
