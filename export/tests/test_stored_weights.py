@@ -20,17 +20,18 @@ def random(*shape, seed=0):
 
 
 def test_q8_and_q4_are_laid_out_as_matmulnbits_takes_them():
-    # Three inputs, two outputs, blocks of two: the last block of an output is half empty.
+    # Three inputs, two outputs, blocks of two: the last block of an output is half empty. Of the scales without error,
+    # some are negative: 7/128 is a float16 and 7/127 is none.
     kernel = np.asarray([[1.0, 7.0], [-127.0, 3.5], [0.5, 0.0]], np.float32)
     stored = encode(kernel, "q8", 2)
-    assert [*stored[:8]] == [129, 1, 255, 128, 255, 192, 128, 128]
+    assert [*stored[:8]] == [129, 1, 0, 128, 0, 64, 128, 128]
     scales = np.frombuffer(stored, np.float16, 4, 8)
-    np.testing.assert_array_equal(scales, np.asarray([1, 0.5 / 127, 7 / 127, 0], np.float16))
+    np.testing.assert_array_equal(scales, [1, -0.5 / 128, -7 / 128, 0])
     four = encode(np.asarray([[1.0], [-7.0], [7.0], [0.0]], np.float32), "q4", 4)
     assert [*four[:2]] == [0x19, 0x8F] and np.frombuffer(four, np.float16, 1, 2) == 1
 
 
-@pytest.mark.parametrize(("encoding", "worst"), [("f32", 0.0), ("f16", 2**-11), ("q8", 1 / 254), ("q4", 1 / 14)])
+@pytest.mark.parametrize(("encoding", "worst"), [("f32", 0.0), ("f16", 2**-11), ("q8", 0.006), ("q4", 0.1)])
 @pytest.mark.parametrize("shape", [(64, 48), (65, 3), (1, 1), (31, 7)])
 def test_what_is_stored_comes_back_but_for_its_rounding(encoding, worst, shape):
     kernel = random(*shape)
@@ -38,8 +39,7 @@ def test_what_is_stored_comes_back_but_for_its_rounding(encoding, worst, shape):
     assert len(stored) == encoded_bytes(shape, encoding)
     back = decode(stored, shape, encoding)
     assert back.dtype == np.float32 and back.flags["C_CONTIGUOUS"]
-    # Of the largest weight of all, which bounds that of each block; the scale itself is rounded too.
-    assert np.abs(back - kernel).max() <= worst * np.abs(kernel).max() * 1.01
+    assert np.linalg.norm(back - kernel) <= worst * np.linalg.norm(kernel)
 
 
 def test_blocks_of_zeros_stay_zeros_and_outliers_stay_in_their_block():
@@ -55,6 +55,9 @@ def test_blocks_of_zeros_stay_zeros_and_outliers_stay_in_their_block():
 def test_angles_and_small_tensors_keep_their_precision():
     assert [encoding_of("rotary/cos", (64, 32), dtype) for dtype in ("f32", "f16", "q8")] == ["f32"] * 3
     assert encoding_of("blocks_0/attn/qkv/kernel", (256, 768), "q4") == "q4"
+    assert encoding_of("encoder/block_0/layer_0/SelfAttention/q/kernel", (256, 256), "q8") == "q8"
+    assert encoding_of("unembed_kernel", (256, 4096), "q8") == "q8"
+    assert encoding_of("final_layer/linear/kernel", (256, 128), "q8") == "f16"
     assert encoding_of("blocks_0/norm1/weight", (256,), "q8") == "f32"
     assert encoding_of("blocks_0/norm1/weight", (256,), "f16") == "f16"
 
@@ -108,13 +111,13 @@ class Lazy(Mapping[str, np.ndarray]):
 @pytest.mark.parametrize("dtype", ["f32", "f16", "q8", "q4"])
 def test_weights_are_written_tensor_by_tensor_and_read_back(dtype, tmp_path, monkeypatch):
     monkeypatch.setattr(stored_weights, "ShardWriter", partial(ShardWriter, greatest=500))
-    lazy = Lazy(["a/kernel", "b/kernel"])
+    lazy = Lazy(["blocks_0/a/kernel", "blocks_0/b/kernel"])
     layout = WeightLayout(lazy, {"norm/weight": random(7)})
     lazy.loads.clear()
     names = write_weights(layout, {}, dtype, tmp_path)
-    assert lazy.loads == ["a/kernel", "b/kernel"]
+    assert lazy.loads == ["blocks_0/a/kernel", "blocks_0/b/kernel"]
     stored = StoredWeights(tmp_path, dtype)
-    assert list(stored) == ["a/kernel", "b/kernel", "norm/weight"]
+    assert list(stored) == ["blocks_0/a/kernel", "blocks_0/b/kernel", "norm/weight"]
     for name, value in layout.tensors.items():
         encoding = encoding_of(name, value.shape, dtype)
         np.testing.assert_array_equal(stored[name], decode(encode(value, encoding), value.shape, encoding))

@@ -4,6 +4,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from elf.onnx_export.quantise import quantised
+
 Dtype = Literal["f32", "f16", "q8", "q4"]
 """A choice of how a whole model is stored, and the name of the encoding that most of its tensors then have."""
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
@@ -13,11 +15,11 @@ BLOCK = 32
 """Weights of one output that share a scale, one after the other along the inputs."""
 
 
-def encode(array: np.ndarray, encoding: Dtype, block: int = BLOCK) -> bytes:
-    """The stored bytes of a tensor; of two axes (K, N) for q8 and q4."""
+def encode(array: np.ndarray, encoding: Dtype, block: int = BLOCK, products: np.ndarray | None = None) -> bytes:
+    """The stored bytes of a tensor; of two axes (K, N) for q8 and q4, with the `products` of `quantised`."""
     if encoding in FLOATS:
         return np.ascontiguousarray(array, FLOATS[encoding]).tobytes()
-    values, scales = quantised(array, BITS[encoding], block)
+    values, scales = quantised(array, BITS[encoding], block, products)
     return packed_values(values, BITS[encoding]).tobytes() + scales.astype("<f2").tobytes()
 
 
@@ -42,21 +44,6 @@ def encoded_bytes(shape: tuple[int, ...], encoding: Dtype, block: int = BLOCK) -
     return outputs * -(-inputs // block) * (block * BITS[encoding] // 8 + 2)
 
 
-def quantised(array: np.ndarray, bits: int, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """(K, N) → values (N, blocks, block) uint8 around 2^(bits−1), scales (N, blocks) float16."""
-    inputs, outputs = array.shape
-    blocks = -(-inputs // block)
-    rows = np.zeros((outputs, blocks * block), np.float32)
-    rows[:, :inputs] = array.T
-    rows = rows.reshape(outputs, blocks, block)
-    middle = 2 ** (bits - 1)
-    scales = (np.abs(rows).max(-1) / (middle - 1)).astype(np.float16)
-    # By the scale as it is stored, so that its rounding is made good by the values.
-    divisors = np.where(scales > 0, scales, 1).astype(np.float32)[..., None]
-    values = np.clip(np.rint(rows / divisors), -middle, middle - 1) + middle
-    return values.astype(np.uint8), scales
-
-
 def packed_values(values: np.ndarray, bits: int) -> np.ndarray:
     """Values below 2^bits, one to a byte → the bytes stored; two to a byte at 4 bits, the low half first."""
     return values if bits == 8 else values[..., 0::2] | values[..., 1::2] << 4
@@ -68,10 +55,18 @@ def unpacked_values(stored: np.ndarray, bits: int) -> np.ndarray:
 
 
 def encoding_of(name: str, shape: tuple[int, ...], dtype: Dtype) -> Dtype:
-    """How the tensor of this name is stored in a model of this dtype."""
+    """How the tensor of this name is stored in a model of this dtype.
+
+    At q8 and q4 the large kernels are quantised: those of the blocks and the one that gives the logits. The kernels
+    between latents and blocks are a twentieth of the weights of a small model, and less of a larger; quantised, they
+    alone did more harm than all the blocks together.
+    """
     if dtype == "f32" or name.startswith("rotary/"):
         # Angles in float16 would turn distant positions wrongly; the tables are small.
         return "f32"
     if dtype == "f16":
         return "f16"
-    return dtype if len(shape) == 2 and name.endswith("kernel") else "f32"
+    if len(shape) != 2:
+        return "f32"
+    quantisable = name == "unembed_kernel" or ("block" in name and name.endswith("/kernel"))
+    return dtype if quantisable else "f16"

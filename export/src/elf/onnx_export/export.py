@@ -23,16 +23,16 @@ from elf.evaluation.evaluated_model import open_evaluated
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.network.trained_model import TrainedModel
 from elf.onnx_export.encodings import DTYPES, Dtype
-from elf.onnx_export.graphs import Graphs, build_graphs
+from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
 from elf.onnx_export.manifest import Names, describe, describe_dtype, list_files, write_json
+from elf.onnx_export.mixed_precision import Trial, write_dtype
 from elf.onnx_export.model_card import model_card
-from elf.onnx_export.parity import Parity, check_parity
-from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures, compare_storage
-from elf.onnx_export.stored_weights import StoredWeights, weights_stem, write_weights
+from elf.onnx_export.parity import check_parity
+from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
+from elf.onnx_export.stored_weights import remove_weights
 from elf.progress import say
 from elf.sampling.options import ModelSamplerOptions, text_reader
-from elf.sampling.settings import SamplerSettings
 
 CARD_SAMPLES = 10
 MIN_PARITY_SEEDS = 16
@@ -53,6 +53,8 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
     ungated: bool = False
     """Offer a dtype also when it changes too much of the text, as an approximate one: for random weights, which write
     nonsense anyway."""
+    calibrate: bool = True
+    """Round the weights of q8 and q4 by what they multiply in runs of the model; worth nothing for random weights."""
     name: str | None = None
     """Name in the manifest; the folder's name unless given."""
     title: str | None = None
@@ -111,9 +113,9 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         manifest = describe(model, names_of(model, arguments), settings, length, sorted(graphs.models))
         manifest["dtypes"], parity.report["dtypes"] = {}, {}
         samples: dict[int, list[int]] = {}
+        trial = Trial(model, graphs, onnx_folder, settings, length, parity.tokens)
         for dtype in dtypes:
-            shards = write_weights(graphs.weights, graphs.models, dtype, onnx_folder)
-            figures = stored_figures(model, graphs, onnx_folder, dtype, settings, length, parity)
+            shards, figures = write_dtype(trial, dtype, arguments.calibrate, gated=not arguments.ungated)
             parity.report["dtypes"][dtype] = figures.report()
             if figures.passes or arguments.ungated or dtype in APPROXIMATE:
                 manifest["dtypes"][dtype] = describe_dtype(onnx_folder, dtype, shards, figures)
@@ -162,24 +164,9 @@ def names_of(model: TrainedModel, arguments: Arguments) -> Names:
     )
 
 
-def stored_figures(
-    model: TrainedModel,
-    graphs: Graphs,
-    folder: Path,
-    dtype: Dtype,
-    settings: SamplerSettings,
-    length: int,
-    parity: Parity,
-) -> StorageFigures:
-    """What the weights just written change."""
-    trained, stored = graphs.weights.tensors, StoredWeights(folder, dtype)
-    return compare_storage(model, folder, trained, stored, dtype, settings, length, parity.tokens)
-
-
 def refuse_dtype(folder: Path, dtype: Dtype, figures: StorageFigures) -> None:
     """Takes the files of a dtype away again, and says so."""
-    for file in folder.glob(f"{weights_stem(dtype)}*"):
-        file.unlink()
+    remove_weights(folder, dtype)
     say(
         f"{dtype} is not offered: it keeps {figures.token_agreement:.4f} of the tokens that float32 writes, at a "
         f"normalised edit distance of {figures.edit_distance:.4f}"

@@ -1,6 +1,6 @@
 """A model's weights in one dtype: written as shards with an index, and read back as float32."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,16 +22,27 @@ def weights_stem(dtype: Dtype) -> str:
     return f"weights-{dtype}"
 
 
-def write_weights(layout: WeightLayout, graphs: Mapping[str, ir.Model], dtype: Dtype, folder: Path) -> list[str]:
-    """Writes the shards and the index of `dtype` into `folder`, one tensor in memory at a time; the shards' names."""
+def write_weights(
+    layout: WeightLayout,
+    graphs: Mapping[str, ir.Model],
+    dtype: Dtype,
+    folder: Path,
+    products: Mapping[str, np.ndarray] | None = None,
+    widened: Collection[str] = (),
+) -> list[str]:
+    """Writes the shards and the index of `dtype` into `folder`, one tensor in memory at a time; the shards' names.
+
+    `products` are those that `quantise` rounds kernels by; kernels in `widened` are stored as float16 instead.
+    """
     tensors, values = [], layout.tensors
+    products = products or {}
     with ShardWriter(folder, weights_stem(dtype)) as shards:
         for name, slot in layout.slots.items():
-            encoding = encoding_of(name, slot.shape, dtype)
+            encoding = "f16" if name in widened else encoding_of(name, slot.shape, dtype)
             shards.write(bytes(aligned(shards.written, STREAM_ALIGNMENT) - shards.written))
             offset = shards.written
-            shards.write(encode(values[name], encoding))
             block = BLOCK if encoding in BITS else 0
+            shards.write(encode(values[name], encoding, block, products.get(name) if block else None))
             tensors.append(StoredTensor(name, slot.shape, encoding, block, offset, shards.written - offset, slot))
         files = tuple(
             VirtualFile(virtual_file(number), size, readers(graphs, virtual_file(number)))
@@ -39,6 +50,12 @@ def write_weights(layout: WeightLayout, graphs: Mapping[str, ir.Model], dtype: D
         )
         WeightIndex(dtype, shards.written, files, tuple(tensors)).write(folder / f"{weights_stem(dtype)}.json")
     return shards.names
+
+
+def remove_weights(folder: Path, dtype: Dtype) -> None:
+    """Takes away what `write_weights` wrote."""
+    for file in folder.glob(f"{weights_stem(dtype)}[.-]*"):
+        file.unlink()
 
 
 def readers(graphs: Mapping[str, ir.Model], file: str) -> tuple[str, ...]:
