@@ -47,7 +47,7 @@ export function recipeOf({ settings, prompt, held, from }: Recipe): Recipe {
   return {
     settings,
     ...(prompt ? { prompt } : {}),
-    ...(held && held.length > 0 ? { held } : {}),
+    ...(held && held.length > 0 ? { held: held.map(({ position, token }) => ({ position, token })) } : {}),
     ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
   };
 }

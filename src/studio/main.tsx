@@ -55,6 +55,12 @@ applyTheme(studio.preferences);
 startPlayer(studio.playback, studio.preferences, document);
 listenToKeyboard(studio);
 void studio.open();
+// A link pasted over this page's own address does not load the page anew.
+addEventListener("hashchange", () => {
+  const { recipe, problem } = readAddress(location.search, location.hash);
+  if (problem) studio.generation.getState().raise(problem);
+  studio.openLinked(recipe);
+});
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root.");

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
 import type { LibraryApi } from "../engine/libraryProtocol";
 import type { EngineClient } from "../engine/protocol";
+import type { Recipe } from "../flow/recipe";
 import { DTYPES, type Manifest } from "../model/manifest";
 import type { Machine } from "../model/memoryPlan";
 import type { RecordedRun } from "../model/trace";
@@ -39,6 +40,8 @@ export interface Studio {
   /** The tokens of a text; takes the model to be loaded. */
   readonly tokenize: EngineClient["tokenize"];
   readonly share: World["share"];
+  /** A run that the address tells of: shown where it is on the shelf, and offered where it is not. */
+  openLinked(recipe: Recipe | null): void;
   /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
   open(): Promise<void>;
 }
@@ -155,12 +158,11 @@ export function createStudio(world: World): Studio {
     for (const run of await archive.all()) runs.getState().add(run);
   }
 
-  /** A run that the address tells of is shown where it is on the shelf, and offered where it is not. */
-  function openLinked(): void {
-    if (!address.recipe) return;
-    const here = runOfRecipe(address.recipe, model.getState().name, runs.getState().runs);
+  function openLinked(recipe: Recipe | null): void {
+    if (!recipe) return;
+    const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
     if (here) runs.getState().select(here.id);
-    else view.getState().offer(address.recipe);
+    else view.getState().offer(recipe);
   }
 
   return {
@@ -176,11 +178,12 @@ export function createStudio(world: World): Studio {
     view,
     tokenize: (text) => engine.tokenize(text),
     share: world.share,
+    openLinked,
     open: async () => {
       // The recording first: it is what the first second shows.
       await openRecording();
       await Promise.all([openManifest(), openArchive()]);
-      openLinked();
+      openLinked(address.recipe);
     },
   };
 }

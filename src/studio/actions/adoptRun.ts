@@ -1,4 +1,5 @@
 import { rootOf } from "../../flow/recipe";
+import { tokenName } from "../run/pieces";
 import { selectedRun } from "../stores/runs";
 import type { Action } from "./action";
 
@@ -14,7 +15,8 @@ export const adoptRun: Action = {
     const { prompt } = rootOf(run.trajectory);
     settings.getState().adopt(run.trajectory.settings);
     if (prompt) draft.getState().setPrompt("text" in prompt ? prompt.text : prompt.ids.join(", "));
-    draft.getState().holdOnly(run.trajectory.held ?? []);
+    const { held = [] } = run.trajectory;
+    draft.getState().holdOnly(held.map((at) => ({ ...at, word: tokenName(at.token, run.pieces, run.eos) })));
     view.getState().say("Settings, seed and held words are those of this run.");
   },
 };

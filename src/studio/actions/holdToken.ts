@@ -1,3 +1,4 @@
+import { tokenName } from "../run/pieces";
 import { readingAt } from "../run/run";
 import { selectedRun } from "../stores/runs";
 import type { Studio } from "../studio";
@@ -23,5 +24,5 @@ function tokenLookedAt({ runs, view, playback, preferences, model }: Studio) {
   const position = view.getState().inspected;
   if (!run || position === null || run.trajectory.model !== model.getState().name) return undefined;
   const token = readingAt(run, playback.getState().index, preferences.getState().reading)?.tokens[position];
-  return token === undefined ? undefined : { position, token };
+  return token === undefined ? undefined : { position, token, word: tokenName(token, run.pieces, run.eos) };
 }

@@ -120,7 +120,7 @@ describe("actions", () => {
     studio.view.getState().glance(1);
     const hold = actionFor(press("h", { focus: "pressable" }), studio);
     hold?.run(studio);
-    expect(studio.draft.getState().held).toEqual([{ position: 1, token: PIECES.indexOf("▁cat") }]);
+    expect(studio.draft.getState().held).toEqual([{ position: 1, token: PIECES.indexOf("▁cat"), word: "cat" }]);
     hold?.run(studio);
     expect(studio.draft.getState().held).toEqual([]);
     expect(actionFor(press("x"), studio)).toBeUndefined();
@@ -164,7 +164,7 @@ describe("actions", () => {
     const run = (id: string) => ACTIONS.find((action) => action.id === id)?.run(studio);
     run("adopt-run");
     expect(studio.settings.getState().values.seed).toBe(99);
-    expect(studio.draft.getState().held).toEqual(held);
+    expect(studio.draft.getState().held).toEqual([{ position: 0, token: 3, word: "the" }]);
     run("copy-link");
     await settled();
     expect(shared[0] && recipeIn(shared[0])).toMatchObject({ held, from: { step: 0 } });

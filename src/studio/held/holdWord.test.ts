@@ -23,15 +23,15 @@ describe("holding a typed word", () => {
     const { studio } = await loadedStudio();
     expect(await holdWord(studio, run, 1, " sat the ")).toBeNull();
     expect(studio.draft.getState().held).toEqual([
-      { position: 1, token: id("▁sat") },
-      { position: 2, token: id("▁the") },
+      { position: 1, token: id("▁sat"), word: "sat" },
+      { position: 2, token: id("▁the"), word: "the" },
     ]);
   });
 
   it("takes a sign or an ending as it is, where one stood", async () => {
     const { studio } = await loadedStudio();
     expect(await holdWord(studio, run, 2, ".")).toBeNull();
-    expect(studio.draft.getState().held).toEqual([{ position: 2, token: id(".") }]);
+    expect(studio.draft.getState().held).toEqual([{ position: 2, token: id("."), word: "." }]);
   });
 
   it("loads the model first, which alone can read", async () => {
@@ -42,7 +42,7 @@ describe("holding a typed word", () => {
     expect(studio.generation.getState().phase).toBe("loading");
     await engine.go();
     expect(await holding).toBeNull();
-    expect(studio.draft.getState().held).toEqual([{ position: 0, token: id("▁cat") }]);
+    expect(studio.draft.getState().held).toEqual([{ position: 0, token: id("▁cat"), word: "cat" }]);
   });
 
   it("takes numbers where there is no tokenizer", async () => {

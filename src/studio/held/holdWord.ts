@@ -1,6 +1,7 @@
 import type { Source } from "../../flow/network";
 import { roomOf } from "../../flow/recipe";
 import { idsOf, readsText } from "../prompt/prompt";
+import { tokenName } from "../run/pieces";
 import type { Run } from "../run/run";
 import type { Studio } from "../studio";
 
@@ -30,7 +31,13 @@ export async function holdWord(studio: Studio, run: Run, position: number, typed
   if (tokens.length === 0) return "The tokenizer knows nothing of this word.";
   const room = roomOf(run.trajectory.settings.length, 0, manifest.architecture);
   if (position + tokens.length > room) return `It takes ${tokens.length} tokens, which is more than fit here.`;
-  studio.draft.getState().hold(tokens.map((token, i) => ({ position: position + i, token })));
+  studio.draft.getState().hold(
+    tokens.map((token, i) => ({
+      position: position + i,
+      token,
+      word: tokenName(token, pieces, manifest.tokens.eos),
+    })),
+  );
   return null;
 }
 

@@ -99,11 +99,11 @@ describe("the draft", () => {
     const storage = new MapStorage();
     const first = createDraft(storage, "a");
     first.getState().setPrompt("the cat");
-    first.getState().hold([{ position: 2, token: 5 }]);
+    first.getState().hold([{ position: 2, token: 5, word: "w5" }]);
     expect(createDraft(storage, "a").getState()).toMatchObject({
       prompt: "the cat",
       promptTokens: null,
-      held: [{ position: 2, token: 5 }],
+      held: [{ position: 2, token: 5, word: "w5" }],
     });
     expect(createDraft(storage, "b").getState()).toMatchObject({ prompt: "", held: [] });
     storage.setItem("elf.drafts", '{"a":{"prompt":1}}');
@@ -116,29 +116,29 @@ describe("the draft", () => {
     draft.getState().setPrompt("for a");
     draft.getState().turnTo("b");
     expect(draft.getState()).toMatchObject({ prompt: "", held: [], model: "b" });
-    draft.getState().hold([{ position: 1, token: 2 }]);
+    draft.getState().hold([{ position: 1, token: 2, word: "w2" }]);
     draft.getState().turnTo("a");
     expect(draft.getState()).toMatchObject({ prompt: "for a", held: [] });
-    expect(createDraft(storage, "b").getState().held).toEqual([{ position: 1, token: 2 }]);
+    expect(createDraft(storage, "b").getState().held).toEqual([{ position: 1, token: 2, word: "w2" }]);
     draft.getState().setPrompt("");
     expect(JSON.parse(storage.getItem("elf.drafts") ?? "")).toEqual({
-      b: { prompt: "", held: [{ position: 1, token: 2 }] },
+      b: { prompt: "", held: [{ position: 1, token: 2, word: "w2" }] },
     });
   });
 
   it("holds one token at a place, in order", () => {
     const draft = createDraft(null, "a");
     draft.getState().hold([
-      { position: 4, token: 1 },
-      { position: 2, token: 2 },
+      { position: 4, token: 1, word: "w1" },
+      { position: 2, token: 2, word: "w2" },
     ]);
-    draft.getState().hold([{ position: 4, token: 3 }]);
+    draft.getState().hold([{ position: 4, token: 3, word: "w3" }]);
     expect(draft.getState().held).toEqual([
-      { position: 2, token: 2 },
-      { position: 4, token: 3 },
+      { position: 2, token: 2, word: "w2" },
+      { position: 4, token: 3, word: "w3" },
     ]);
     draft.getState().letGo(2);
-    expect(draft.getState().held).toEqual([{ position: 4, token: 3 }]);
+    expect(draft.getState().held).toEqual([{ position: 4, token: 3, word: "w3" }]);
     draft.getState().holdOnly([]);
     expect(draft.getState().held).toEqual([]);
   });

@@ -65,9 +65,9 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
             <small>position {position + 1}</small>
           </h2>
           <ul>
-            {alternatives(shown, position).map(({ token, probability }) => (
+            {alternatives(shown, position, run).map(({ token, word, probability }) => (
               <li key={token}>
-                <span className="token-card-name">{tokenName(token, run.pieces, run.eos)}</span>
+                <span className="token-card-name">{word}</span>
                 <span className="token-card-bar" aria-hidden="true">
                   <i style={{ width: `${100 * probability}%` }} />
                 </span>
@@ -76,9 +76,9 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
                   <button
                     type="button"
                     className="token-card-hold"
-                    aria-label={`Hold ${tokenName(token, run.pieces, run.eos)} here`}
+                    aria-label={`Hold ${word} here`}
                     aria-pressed={wish === token}
-                    onClick={() => draft.getState().hold([{ position, token }])}
+                    onClick={() => draft.getState().hold([{ position, token, word }])}
                   >
                     <Icon name="lock" size={15} />
                   </button>
@@ -103,10 +103,11 @@ function tokenElement(position: number | null): HTMLElement | null {
   return document.querySelector<HTMLElement>(`.token[data-position="${position}"]`);
 }
 
-function alternatives({ tokens, topTokens, topProbabilities }: Reading, position: number) {
+function alternatives({ tokens, topTokens, topProbabilities }: Reading, position: number, { pieces, eos }: Run) {
   const k = topTokens.length / tokens.length;
   return Array.from(topTokens.subarray(position * k, (position + 1) * k).slice(0, 6), (token, rank) => ({
     token,
+    word: tokenName(token, pieces, eos),
     probability: topProbabilities[position * k + rank] ?? 0,
   }));
 }

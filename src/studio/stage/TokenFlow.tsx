@@ -22,7 +22,7 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
   const texts = useMemo(() => tokenTexts(shown.tokens, run.pieces, run.eos).filter(isVisible), [shown, run]);
   const held = useMemo(() => heldAt(run, index), [run, index]);
   const wishes = useMemo(
-    () => new Map(ownModel ? wished.map(({ position, token }) => [position, token] as const) : []),
+    () => new Map(ownModel ? wished.map((held) => [held.position, held] as const) : []),
     [wished, ownModel],
   );
   const changed = useMemo(() => changedPositions(frames, index, reading), [frames, index, reading]);
@@ -55,7 +55,6 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
         const entropy = isHeld ? 0 : (shown.entropy[position] ?? 0);
         const name = tokenName(shown.tokens[position] as number, run.pieces, run.eos);
         const wish = wishes.get(position);
-        const wishName = wish === undefined ? undefined : tokenName(wish, run.pieces, run.eos);
         return (
           <Fragment key={position}>
             {text.spaceBefore && " "}
@@ -66,11 +65,11 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
               aria-label={[
                 name,
                 isHeld ? "held" : probability(shown, position),
-                ...(wishName === undefined ? [] : [`to be held as ${wishName} in the next run`]),
+                ...(wish ? [`to be held as ${wish.word} in the next run`] : []),
               ].join(", ")}
               className={classOf(text, changed.has(position) && !isHeld, isHeld)}
-              data-wish={wishName}
-              data-wish-same={wish === shown.tokens[position]}
+              data-wish={wish?.word}
+              data-wish-same={wish?.token === shown.tokens[position]}
               data-position={position}
               style={styleOf(entropy)}
               onKeyDown={(event) => {

@@ -186,7 +186,7 @@ describe("forking", () => {
     const { studio, engine, run } = await written();
     studio.settings.getState().set({ method: "ode" });
     studio.settings.getState().enter("length", "2");
-    studio.draft.getState().hold([{ position: 1, token: 4 }]);
+    studio.draft.getState().hold([{ position: 1, token: 4, word: "cat" }]);
     void studio.generation.getState().fork(run, 2);
     await settled();
     const request = engine.generated.at(-1);
@@ -273,8 +273,8 @@ describe("a conditional model", () => {
 it("a word held behind the end of the text keeps a run from beginning", async () => {
   const { studio } = testStudio();
   await studio.open();
-  studio.draft.getState().hold([{ position: 3, token: 4 }]);
+  studio.draft.getState().hold([{ position: 3, token: 4, word: "cat" }]);
   expect(whyNotReady(studio)).toBeNull();
-  studio.draft.getState().hold([{ position: 4, token: 4 }]);
+  studio.draft.getState().hold([{ position: 4, token: 4, word: "cat" }]);
   expect(whyNotReady(studio)).toContain("position 5, and only 4");
 });
