@@ -2,10 +2,11 @@
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import tyro
@@ -16,17 +17,20 @@ from elf.errors import CheckpointMismatchError, UsageError
 from elf.evaluation.evaluated_model import open_evaluated
 from elf.network.trained_model import TrainedModel
 from elf.progress import ticker
-from elf.sampling.condition import Condition, check_sources, encode_sources, spread_sources
+from elf.sampling.condition import Condition, Encoder, check_sources, encode_sources, spread_sources
+from elf.sampling.exported_model import is_exported, open_exported
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader
-from elf.sampling.sampler import sample, written
+from elf.sampling.sampler import Network, sample, written
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(ModelSamplerOptions, CheckpointOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """A `model` folder, the output folder of a training (also while it runs), or one of its checkpoint_N; a folder of
-    `elf make-random`; or an official checkpoint, as file, as folder, or as `elf fetch` left it."""
+    `elf make-random`; an official checkpoint, as file, as folder, or as `elf fetch` left it; or an exported folder."""
+    dtype: str | None = None
+    """Which weights of an exported folder: f32, f16, q8, q4; its own choice unless given."""
     config: Path | None = None
     """The training's YAML, for a checkpoint that lies beside neither a model nor a config.yml."""
     length: int | None = None
@@ -47,16 +51,19 @@ def main(arguments: Arguments) -> None:
     arguments.refuse_early()
     if arguments.batch is not None and arguments.batch < 1:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
-    model = open_evaluated(arguments.checkpoint, arguments.config, arguments)
+    opened = open_to_sample(arguments)
+    model = opened.model
     settings = arguments.settings_for(model)
+    if arguments.length is None:
+        arguments = replace(arguments, length=opened.length)
     length = arguments.positions_for(model, UsageError)
     sources = read_prompts(model, arguments.prompt, arguments.prompt_ids)
     batch = max(1, len(sources)) if arguments.batch is None else arguments.batch
-    condition = condition_of(model, sources, batch, length)
+    condition = condition_of(opened, sources, batch, length)
 
     begin = time.monotonic()
     shape = (batch, length, model.elf.latent_size)
-    run = sample(JaxNetwork(model), settings, model.flow, shape, condition, ticker("step", settings.steps))
+    run = sample(opened.network(), settings, model.flow, shape, condition, ticker("step", settings.steps))
     seconds = time.monotonic() - begin
     if arguments.dump:
         arguments.dump.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +83,31 @@ def main(arguments: Arguments) -> None:
         print("\n\n".join(texts))
 
 
+class Opened(NamedTuple):
+    """A model, and how to have its network and its encoder, which take a while, once they are needed."""
+
+    model: TrainedModel
+    network: Callable[[], Network]
+    encoder: Callable[[], Encoder] | None
+    length: int | None = None
+    """Positions of a run by the model's own default."""
+
+
+def open_to_sample(arguments: Arguments) -> Opened:
+    """A checkpoint in JAX, or an exported folder in ONNX Runtime. Raises what opening either does."""
+    if not is_exported(arguments.checkpoint):
+        if arguments.dtype:
+            raise UsageError("--dtype is given for a checkpoint", "It chooses the weights of an exported folder.")
+        model = open_evaluated(arguments.checkpoint, arguments.config, arguments)
+        return Opened(model, partial(JaxNetwork, model), partial(JaxEncoder, model) if model.encoder else None)
+    given = [*arguments.given_for_official(), *(["--raw"] if arguments.raw else [])]
+    if given or arguments.config:
+        raise UsageError(f"{', '.join(given) or '--config'}: an exported model has its own", "Leave it out.")
+    exported = open_exported(arguments.checkpoint, arguments.dtype)
+    encoder = exported.encoder
+    return Opened(exported.model, lambda: exported.network, (lambda: encoder) if encoder else None, exported.length)
+
+
 def read_prompts(model: TrainedModel, texts: Sequence[str], ids: Sequence[str]) -> list[list[int]]:
     """Prompts as tokens. Raises UsageError for both kinds at once, for bad numbers, and for text without tokenizer."""
     if texts and ids:
@@ -91,13 +123,13 @@ def read_prompts(model: TrainedModel, texts: Sequence[str], ids: Sequence[str]) 
         raise UsageError(f"--prompt-ids holds no list of tokens: {error}", "Give integers, as in 5,6,7.") from error
 
 
-def condition_of(model: TrainedModel, sources: Sequence[Sequence[int]], batch: int, length: int) -> Condition | None:
+def condition_of(opened: Opened, sources: Sequence[Sequence[int]], batch: int, length: int) -> Condition | None:
     """The condition of a batch of `length` positions. Raises UsageError for sources that the model cannot have."""
-    check_sources(sources, model.elf, length)
+    check_sources(sources, opened.model.elf, length)
     if not sources:
         return None
-    if model.encoder is None:
+    if opened.encoder is None:
         raise CheckpointMismatchError(
             "the model writes to a source but has no encoder to read it with", "Give a folder with encoder.safetensors."
         )
-    return encode_sources(JaxEncoder(model), spread_sources(sources, batch), length)
+    return encode_sources(opened.encoder(), spread_sources(sources, batch), length)

@@ -1,0 +1,80 @@
+"""`elf sample` on an exported folder: its graphs write what the checkpoint writes, by the settings of its manifest."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from elf.cli import main
+from elf.errors import CheckpointError, UsageError
+from elf.sampling.exported_model import open_exported
+
+PROMPT = ["--prompt-ids", "9,8,7", "--seed", "11", "--json"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    assert main(["make-random", "--preset", "tiny-conditional", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: Path) -> Path:
+    """With settings of its own, among them two passes a step and the other layout of random numbers."""
+    settings = ["--steps", "3", "--method", "ode", "--cfg", "1.5", "--self-cond-cfg", "2", "--rng", "partitionable"]
+    out = checkpoint.parent / "exported"
+    command = ["export", str(checkpoint), "--out", str(out), "--dtype", "f32,f16", "--ungated", "--length", "12"]
+    command += ["--parity-seeds", "16"]
+    assert main([*command, *settings, "--schedule", "quantile"]) == 0
+    return out
+
+
+def report(capsys: pytest.CaptureFixture[str], *command: str) -> dict:
+    capsys.readouterr()
+    assert main(["sample", *command]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_graphs_write_what_the_checkpoint_writes(checkpoint, exported, capsys) -> None:
+    graphs = report(capsys, str(exported), *PROMPT)
+    expected = {"steps": 3, "method": "ode", "cfg_scale": 1.5, "self_cond_scale": 2.0, "rng": "partitionable"}
+    assert graphs["settings"].items() >= (expected | {"schedule": "quantile", "length": 12, "seed": 11}).items()
+    options = ["--steps", "3", "--method", "ode", "--cfg", "1.5", "--self-cond-cfg", "2", "--rng", "partitionable"]
+    jax = report(capsys, str(checkpoint), *PROMPT, *options, "--schedule", "quantile", "--length", "12")
+    assert graphs["tokens"] == jax["tokens"] and graphs["text"] == jax["text"]
+    assert graphs["settings"] == jax["settings"]
+
+
+def test_its_settings_and_its_weights_can_be_chosen(exported, capsys) -> None:
+    found = report(capsys, str(exported), *PROMPT, "--dtype", "f16", "--method", "sde", "--length", "9")
+    assert (found["settings"]["method"], found["settings"]["steps"], len(found["tokens"][0])) == ("sde", 3, 9)
+    assert main(["sample", str(exported), *PROMPT, "--dtype", "q4"]) == 2
+    assert "has no weights in q4" in capsys.readouterr().err
+
+
+def test_what_an_exported_model_has_itself_is_not_taken(exported, checkpoint, capsys) -> None:
+    for options in (["--task", "owt"], ["--raw"], ["--config", "x.yml"]):
+        assert main(["sample", str(exported), *options]) == 2
+        assert "has its own" in capsys.readouterr().err
+    assert main(["sample", str(checkpoint), "--dtype", "f16"]) == 2
+    assert "--dtype" in capsys.readouterr().err
+    assert main(["evaluate", str(exported)]) == 2
+    assert "exported model" in capsys.readouterr().err
+
+
+def test_a_broken_folder_is_named(tmp_path: Path, exported: Path) -> None:
+    (tmp_path / "onnx").mkdir()
+    manifest = json.loads((exported / "manifest.json").read_text())
+    for contents, message in (
+        ("{", "cannot be read"),
+        (json.dumps({"schemaVersion": 1}), "is of version 1"),
+        (json.dumps(manifest | {"latent": {}}), "does not describe a model"),
+        (json.dumps(manifest), "cannot be opened|cannot be read"),
+    ):
+        (tmp_path / "manifest.json").write_text(contents)
+        with pytest.raises(Exception, match=message) as caught:
+            open_exported(tmp_path)
+        assert isinstance(caught.value, CheckpointError) or hasattr(caught.value, "action")
+    with pytest.raises(UsageError, match="no weights in f64"):
+        open_exported(exported, "f64")
