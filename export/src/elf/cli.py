@@ -28,6 +28,8 @@ COMMANDS = {
     "bench cost-model": ("elf.bench.cost_model", "what training costs on paper"),
     "fetch": ("elf.checkpoints.fetch", "fetch a checkpoint from the hub, pinned and recorded"),
     "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),
+    "check": ("elf.onnx_export.check", "verify an exported model, file by file and graph by graph"),
+    "push": ("elf.onnx_export.push", "upload an exported model to the hub"),
     "make-random": ("elf.network.make_random", "write a model with random weights, for tests"),
     "fixtures": ("elf.onnx_export.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
     "whole-runs": ("elf.onnx_export.whole_runs", "write a model's runs for many seeds, for npm run parity"),

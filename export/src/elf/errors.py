@@ -65,6 +65,10 @@ class StoredWeightsError(ElfError):
     """Exported weights whose index or shards are missing or broken."""
 
 
+class ExportedModelError(ElfError):
+    """A folder of an exported model with a file that is missing, changed, or at odds with another."""
+
+
 class OutputExistsError(ElfError):
     """An output folder that holds something this command did not write."""
 

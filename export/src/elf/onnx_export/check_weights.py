@@ -1,0 +1,69 @@
+"""Whether the index of a dtype agrees with its shards, with itself, and with the graphs that name its virtual files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from elf.errors import ExportedModelError
+from elf.onnx_export.encodings import BITS, Dtype, encoded_bytes
+from elf.onnx_export.shards import GREATEST_SHARD
+from elf.onnx_export.weight_index import StoredTensor, WeightIndex, read_index
+
+EXPORT_AGAIN = "Export the model again."
+
+
+def check_index(folder: Path, dtype: Dtype, entry: dict[str, Any]) -> WeightIndex:
+    """The index of `dtype`, whose entry in the manifest is `entry`. Raises ExportedModelError, StoredWeightsError."""
+    index, path = read_index(folder / entry["index"]), entry["index"]
+    sizes = [(folder / shard).stat().st_size for shard in entry["shards"]]
+    if max(sizes) > GREATEST_SHARD:
+        raise ExportedModelError(f"{entry['shards'][0]} or another shard is above 64 MB", EXPORT_AGAIN)
+    if not index.dtype == dtype or not index.bytes == sum(sizes) == entry["bytes"]:
+        raise _wrong(path, f"it is not of {dtype}, or of other shards than those of {sum(sizes)} bytes")
+    for tensor in index.tensors:
+        if tensor.bytes != encoded_bytes(tensor.shape, tensor.encoding, tensor.block):
+            raise _wrong(path, f"{tensor.name} takes {tensor.bytes} bytes")
+        if (tensor.encoding in BITS) != bool(tensor.block):
+            raise _wrong(path, f"{tensor.name} has a wrong block")
+    _check_places(path, "the shards", index.bytes, ((t.offset, t.bytes, t) for t in index.tensors))
+    for number, file in enumerate(index.files):
+        inside = [tensor for tensor in index.tensors if tensor.slot.file == number]
+        _check_places(path, file.path, file.bytes, ((t.slot.offset, t.slot.length, t) for t in inside))
+    return index
+
+
+def _check_places(path: str, where: str, size: int, places: Iterable[tuple[int, int, StoredTensor]]) -> None:
+    end = 0
+    for offset, length, tensor in sorted(places, key=lambda place: place[0]):
+        if offset < end or offset + length > size:
+            raise _wrong(path, f"{tensor.name} lies over another tensor of {where}, or behind their end")
+        end = offset + length
+
+
+def check_graph(path: Path, graph: str, index: WeightIndex) -> None:
+    """Whether every tensor that a graph keeps outside lies where the index says. `graph` is its name, without that of
+    a variant. Raises ExportedModelError."""
+    try:
+        model = ir.load(path)
+    except Exception as error:  # protobuf raises its own kinds
+        raise ExportedModelError(f"{path.name} is no ONNX graph: {error}", EXPORT_AGAIN) from error
+    tensors = {tensor.name: tensor for tensor in index.tensors}
+    for name, value in model.graph.initializers.items():
+        outside = value.const_value
+        if not isinstance(outside, ir.ExternalTensor):
+            continue
+        tensor = tensors.get(name)
+        if tensor is None or tensor.slot.file >= len(index.files):
+            raise ExportedModelError(f"{path.name} reads {name}, which the index of {index.dtype} lacks", EXPORT_AGAIN)
+        file = index.files[tensor.slot.file]
+        named = outside.location, outside.offset or 0, outside.length, tuple(outside.shape.numpy())
+        if named != (file.path, tensor.slot.offset, tensor.slot.length, tensor.shape) or graph not in file.graphs:
+            raise ExportedModelError(
+                f"{path.name} looks for {name} elsewhere than the index of {index.dtype} puts it", EXPORT_AGAIN
+            )
+
+
+def _wrong(path: str, detail: str) -> ExportedModelError:
+    return ExportedModelError(f"{path} is wrong: {detail}", EXPORT_AGAIN)

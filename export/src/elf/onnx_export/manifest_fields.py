@@ -1,0 +1,107 @@
+"""What `manifest.json` must hold, by name and kind; `src/model/manifest.ts` holds a page to the same."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from elf.errors import ExportedModelError
+from elf.onnx_export.encodings import DTYPES
+from elf.onnx_export.manifest import SCHEMA_VERSION
+
+Kind = type | tuple[type, ...] | dict[str, Any]
+NUMBER = (int, float)
+STATISTIC = (int, float, list)
+
+FIELDS: dict[str, Kind] = {
+    "schemaVersion": int,
+    "name": str,
+    "title": str,
+    "description": str,
+    "task": str,
+    "licence": str,
+    "architecture": {
+        name: int
+        for name in (
+            "depth",
+            "hiddenSize",
+            "heads",
+            "latentSize",
+            "bottleneckSize",
+            "vocabularySize",
+            "maxLength",
+            "maxInputLength",
+            "selfCondCfgTokens",
+            "parameters",
+        )
+    },
+    "latent": {"noiseScale": NUMBER, "tEps": NUMBER, "mean": STATISTIC, "std": STATISTIC},
+    "schedule": {"pMean": NUMBER, "pStd": NUMBER},
+    "tokens": {"pad": int, "eos": int, "unk": int},
+    "decoder": {"topK": int, "logits": bool},
+    "defaults": {
+        **dict.fromkeys(("gamma", "selfCondScale", "cfgScale"), NUMBER),
+        **dict.fromkeys(("steps", "seed", "length"), int),
+        **dict.fromkeys(("method", "schedule", "solver", "rng"), str),
+    },
+    "graphs": {"denoiser": {"file": str}, "decoder": {"file": str}},
+    "dtypes": dict,
+    "defaultDtype": str,
+    "files": list,
+}
+DTYPE_FIELDS: dict[str, Kind] = {
+    "index": str,
+    "shards": list,
+    "bytes": int,
+    "tokenAgreement": NUMBER,
+    "normalisedEditDistance": NUMBER,
+    "approximate": bool,
+}
+FILE_FIELDS: dict[str, Kind] = {"path": str, "bytes": int, "sha256": str}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder. Raises ExportedModelError naming the field that is lacking or wrong."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise ExportedModelError(f"{folder} has no manifest.json", "Give a folder that `elf export` wrote.")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise wrong(f"it cannot be read: {error}") from error
+    version = manifest.get("schemaVersion") if isinstance(manifest, dict) else None
+    if version != SCHEMA_VERSION:
+        raise wrong(f"its schema version is {version} and not {SCHEMA_VERSION}")
+    check_fields(manifest, FIELDS, "")
+    for dtype, entry in manifest["dtypes"].items():
+        if dtype not in DTYPES:
+            raise wrong(f"dtypes.{dtype} is none of {', '.join(DTYPES)}")
+        check_fields(entry, DTYPE_FIELDS, f"dtypes.{dtype}")
+    if manifest["defaultDtype"] not in manifest["dtypes"]:
+        raise wrong("defaultDtype is none of its dtypes")
+    for number, entry in enumerate(manifest["files"]):
+        check_fields(entry, FILE_FIELDS, f"files.{number}")
+        inside = PurePosixPath(entry["path"])
+        if inside.is_absolute() or ".." in inside.parts or "\\" in entry["path"]:
+            raise wrong(f"files.{number}.path leads out of the folder")
+    return manifest
+
+
+def check_fields(value: Any, kind: Kind, name: str) -> None:
+    """Raises ExportedModelError unless `value` is of this kind, and so is everything in it."""
+    if not isinstance(kind, dict):
+        # To Python a bool is an int.
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise wrong(f"{name} is {json.dumps(value)[:40]}")
+        return
+    if not isinstance(value, Mapping):
+        raise wrong(f"{name or 'the top level'} is no object")
+    for field, inner in kind.items():
+        path = f"{name}.{field}".lstrip(".")
+        if field not in value:
+            raise wrong(f"{path} is missing")
+        check_fields(value[field], inner, path)
+
+
+def wrong(detail: str) -> ExportedModelError:
+    return ExportedModelError(f"manifest.json is wrong: {detail}", "Export the model again.")

@@ -1,0 +1,243 @@
+"""`elf check` and `elf push`: what they find wrong with a folder, and what leaves the machine."""
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import huggingface_hub
+import numpy as np
+import onnx
+import pytest
+from safetensors.numpy import save_file
+
+from elf import cli
+from elf.errors import ElfError, ExportedModelError, HubError
+from elf.network.make_random import TINY, random_model
+from elf.onnx_export import check
+from elf.onnx_export.check import check_folder
+from elf.onnx_export.export import Arguments, export_model
+from elf.onnx_export.manifest import list_files
+from elf.onnx_export.push import Arguments as PushArguments
+from elf.onnx_export.push import main as push_main
+from elf.onnx_export.push import push
+from elf.sampling.networks import GraphSession
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """Two dtypes of a tiny model."""
+    out = tmp_path_factory.mktemp("check") / "tiny"
+    options = Arguments(
+        checkpoint=out, out=out, dtype="q8,f32", steps=1, parity_seeds=16, ungated=True, calibrate=False, length=4
+    )
+    export_model(random_model(TINY, encoder=False), options)
+    return out
+
+
+@pytest.fixture
+def folder(sound, tmp_path):
+    return shutil.copytree(sound, tmp_path / "tiny")
+
+
+def relist(folder):
+    """Makes the manifest agree with the files again, so that what was changed in them is found by other means."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"] = [file for file in list_files(folder) if file["path"] != "manifest.json"]
+    path.write_text(json.dumps(manifest))
+
+
+def change(folder, field, value):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    *outer, last = field.split(".")
+    target = manifest
+    for part in outer:
+        target = target[int(part) if isinstance(target, list) else part]
+    if value is None:
+        del target[last]
+    else:
+        target[last] = value
+    path.write_text(json.dumps(manifest))
+
+
+def test_a_sound_folder(folder, capsys):
+    assert cli.main(["check", str(folder)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["name"] == "tiny" and list(report["dtypes"]) == ["q8", "f32"]
+    assert report["files"] == sum(1 for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("schemaVersion", 1, "schema version is 1"),
+        ("architecture.depth", None, r"architecture\.depth is missing"),
+        ("latent.tEps", True, r"latent\.tEps is true"),
+        ("defaults", [], "defaults is no object"),
+        ("defaultDtype", "f16", "none of its dtypes"),
+        ("dtypes.q8.shards", 3, r"dtypes\.q8\.shards is 3"),
+        ("dtypes.q9", {}, r"dtypes\.q9 is none of"),
+        ("files.0.path", "../secret", "leads out of the folder"),
+        ("graphs.denoiser.file", "onnx/other.onnx", "needs onnx/other.onnx"),
+        ("dtypes.f32.bytes", 5, "or of other shards"),
+        ("dtypes.f32.selfTest", "onnx/test", "needs onnx/test"),
+    ],
+)
+def test_a_manifest_that_is_wrong(folder, field, value, message):
+    change(folder, field, value)
+    with pytest.raises(ExportedModelError, match=message):
+        check_folder(folder)
+
+
+@pytest.mark.parametrize("file", ["onnx/weights-q8-00001.bin", "onnx/decoder.onnx", "config.json"])
+def test_a_flipped_bit_a_cut_and_a_loss(folder, file):
+    path = folder / file
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ExportedModelError, match=f"{file} is not the file"):
+        check_folder(folder)
+    path.write_bytes(content[:-1])
+    with pytest.raises(ExportedModelError, match=f"{file} is not the file"):
+        check_folder(folder)
+    path.unlink()
+    with pytest.raises(ExportedModelError, match=f"{file} is missing"):
+        check_folder(folder)
+
+
+def test_what_does_not_belong_there(folder):
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(ExportedModelError, match=r"notes\.txt is no file of the model"):
+        check_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "field", "value", "message"),
+    [
+        (0, "bytes", 3, "takes 3 bytes"),
+        (3, "offset", 0, "lies over another tensor"),
+        (3, "offset", 10**9, "behind their end"),
+        (3, "plain", {"file": 0, "offset": 0}, "lies over another tensor of weights-0.bin"),
+        (3, "name", "another", "which the index of f32 lacks"),
+        (-1, "plain", {"file": 0, "offset": "last"}, "elsewhere than the index"),
+    ],
+)
+def test_an_index_at_odds_with_shards_or_graphs(folder, tensor, field, value, message):
+    path = folder / "onnx" / "weights-f32.json"
+    index = json.loads(path.read_text())
+    if field == "plain" and value["offset"] == "last":
+        last = max(index["tensors"], key=lambda each: each["plain"]["offset"])
+        last["plain"]["offset"] += 64
+        index["files"][0]["bytes"] += 64
+    else:
+        index["tensors"][tensor][field] = value
+    path.write_text(json.dumps(index))
+    relist(folder)
+    with pytest.raises(ExportedModelError, match=message):
+        check_folder(folder)
+
+
+def test_graphs_that_are_none(folder):
+    path = folder / "onnx" / "denoiser.onnx"
+    graph = onnx.load(str(path), load_external_data=False)
+    graph.graph.node[0].op_type = "NoSuchOperator"
+    path.write_bytes(graph.SerializeToString())
+    relist(folder)
+    with pytest.raises(ExportedModelError, match=r"cannot open denoiser\.onnx"):
+        check_folder(folder)
+    path.write_bytes(b"<!doctype html>")
+    relist(folder)
+    with pytest.raises(ExportedModelError, match=r"denoiser\.onnx is no ONNX graph"):
+        check_folder(folder)
+
+
+def decoder_test(folder):
+    """Stored inputs and outputs of the decoder with the weights of f32."""
+    session = GraphSession(folder / "onnx" / "decoder.onnx", check.StoredWeights(folder / "onnx", "f32"))
+    generator = np.random.default_rng(0)
+    feeds = {
+        value.name: generator.standard_normal(
+            [1 if size == "B" else 4 if size == "L" else size for size in value.shape]
+        )
+        for value in session.get_inputs()
+    }
+    feeds = {name: value.astype(np.float32) for name, value in feeds.items()}
+    names = [value.name for value in session.get_outputs() if value.name != "logits"]
+    tensors = feeds | dict(zip(names, session.run(names, feeds), strict=True))
+    return {f"decoder.{name}": value for name, value in tensors.items()}
+
+
+def with_test(folder, tensors):
+    save_file(tensors, folder / "onnx" / "self-test-f32.safetensors")
+    change(folder, "dtypes.f32.selfTest", "onnx/self-test-f32.safetensors")
+    relist(folder)
+
+
+def test_graphs_that_compute_something_else(folder):
+    tensors = decoder_test(folder)
+    with_test(folder, tensors)
+    assert check_folder(folder)["dtypes"]["f32"]["selfTestError"] < 1e-6
+    with_test(folder, tensors | {"decoder.entropy": tensors["decoder.entropy"] * np.float32(1.01)})
+    with pytest.raises(ExportedModelError, match=r"decoder\.onnx computes another entropy"):
+        check_folder(folder)
+    with_test(folder, {name: value for name, value in tensors.items() if name != "decoder.latent"})
+    with pytest.raises(ExportedModelError, match="lacks latent"):
+        check_folder(folder)
+
+
+def test_tokens_may_change_places_only_where_they_are_as_good():
+    stored = {"top_probabilities": np.asarray([[[0.5, 0.495], [0.6, 0.2]]], np.float32)}
+    expected = {"top_tokens": np.asarray([[[1, 2], [3, 4]]])}
+    swapped = np.asarray([[[2, 1], [3, 4]]])
+    assert check.output_error("top_tokens", swapped, stored, expected) == 0
+    wrong = np.asarray([[[1, 2], [4, 3]]])
+    assert check.output_error("top_tokens", wrong, stored, expected) == float("inf")
+
+
+class Hub:
+    """In place of the hub's client: a record of the calls, and a failure on demand."""
+
+    def __init__(self, fails=None):
+        self.calls, self.fails = [], fails
+
+    def __getattr__(self, name):
+        def call(*arguments, **settings):
+            if self.fails == name:
+                raise OSError("the line is dead\nand more")
+            self.calls.append((name, arguments, settings))
+            return SimpleNamespace(commit_url="https://hub/me/tiny/commit/1")
+
+        return call
+
+
+def test_push_uploads_a_sound_folder_in_one_commit(folder, monkeypatch, capsys):
+    hub = Hub()
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: hub)
+    arguments = [str(folder), "me/tiny", "--private", "--revision", "next"]
+    assert cli.main(["push", *arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["commit"] == "https://hub/me/tiny/commit/1"
+    assert [name for name, *_ in hub.calls] == ["create_repo", "create_branch", "upload_folder"]
+    assert hub.calls[0][2]["private"] and hub.calls[1][2]["branch"] == "next"
+    upload = hub.calls[2][2]
+    assert upload["folder_path"] == folder and upload["revision"] == "next" and upload["delete_patterns"] == ["onnx/*"]
+    # Without a branch of its own the main one is written.
+    hub.calls.clear()
+    push(PushArguments(folder, "me/tiny"))
+    assert [name for name, *_ in hub.calls] == ["create_repo", "upload_folder"]
+
+
+def test_push_sends_nothing_of_a_folder_that_is_not_sound(folder, monkeypatch):
+    hub = Hub()
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: hub)
+    (folder / "onnx" / "decoder.onnx").unlink()
+    with pytest.raises(ElfError, match="missing"):
+        push_main(PushArguments(folder, "me/tiny"))
+    assert not hub.calls
+
+
+@pytest.mark.parametrize("fails", ["create_repo", "upload_folder"])
+def test_a_hub_out_of_reach_is_named(folder, monkeypatch, fails):
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: Hub(fails))
+    with pytest.raises(HubError, match=r"tiny could not be uploaded to me/tiny: the line is dead$"):
+        push(PushArguments(folder, "me/tiny"))
