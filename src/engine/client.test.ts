@@ -4,6 +4,7 @@ import { CancelledError, SettingsError } from "../flow/errors";
 import type { SamplerSettings } from "../flow/settings";
 import { GpuMemoryError } from "../model/gpu/errors";
 import { DeviceLostError, OutOfMemoryError } from "../model/runtime";
+import { SelfTestError } from "../model/selfTest";
 import { MissingFileError } from "../model/store/errors";
 import { NoWebGpuError } from "../model/webgpu";
 import { createEngine } from "./client";
@@ -144,14 +145,17 @@ describe("createEngine", () => {
   });
 
   it("restores in wasm where the GPU does not come back, but not where the model cannot be had", async () => {
-    const gone = (backend: LoadRequest["backend"]) =>
-      backend === "wasm" ? Promise.resolve(model("wasm")) : Promise.reject(new NoWebGpuError("None.", ""));
-    const load = ({ backend }: LoadRequest) => gone(backend);
-    const { client } = clientOf({ generate: lostGpu }, { load });
-    await client.load({ ...request, backend: "auto" }, () => {});
-    await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
-    expect((await client.restore(() => {})).backend).toBe("wasm");
-    client.terminate();
+    for (const reason of [new NoWebGpuError("None.", ""), new SelfTestError("x_hat is off.", "")]) {
+      const load = async ({ backend }: LoadRequest) => {
+        if (backend !== "wasm") throw reason;
+        return model("wasm");
+      };
+      const { client } = clientOf({ generate: lostGpu }, { load });
+      await client.load({ ...request, backend: "webgpu" }, () => {});
+      await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
+      expect((await client.restore(() => {})).backend).toBe("wasm");
+      client.terminate();
+    }
 
     const missing = vi.fn(() => Promise.reject(new MissingFileError("No weights.", "")));
     const other = clientOf({ generate: lostGpu }, { load: missing });

@@ -1,6 +1,7 @@
 import { proxy } from "comlink";
 import { CancelledError } from "../flow/errors";
 import { DeviceLostError } from "../model/runtime";
+import { SelfTestError } from "../model/selfTest";
 import { NoWebGpuError } from "../model/webgpu";
 import { carryErrors } from "./crossing";
 import { costsModel, NoModelError } from "./errors";
@@ -112,7 +113,7 @@ export function createEngine(
 
 /** Whether wasm may do what failed: not so where the model itself cannot be had. */
 function isOfTheGpu(error: unknown): boolean {
-  return costsModel(error) || error instanceof NoWebGpuError;
+  return costsModel(error) || error instanceof NoWebGpuError || error instanceof SelfTestError;
 }
 
 /** A callback for the worker. What it throws is the page's own fault and is reported here, not sent to the worker. */
