@@ -151,6 +151,18 @@ describe("npm run generate", () => {
     expect(written.z[1][3]).not.toEqual(written.z0[1][3]);
   });
 
+  it("records what was written to a prompt, the prompt apart", async () => {
+    const trace = join(folder, "prompted.json");
+    const model = ["--model", "test/fixtures/tiny-conditional", "--steps", "2", "--prompt", "garden nobody"];
+    const { code, out } = await generate(...model, "--trace", trace);
+    expect(code).toBe(0);
+    const { trajectory, text } = readTrace(readFileSync(trace, "utf8"));
+    expect(trajectory.prompt).toEqual({ text: "garden nobody" });
+    // maxLength − maxInputLength of them.
+    expect(trajectory.frames[2]?.holds.tokens).toHaveLength(10);
+    expect(out.trim()).toBe(text);
+  });
+
   it("reads a prompt that is a text", async () => {
     const model = ["--model", "test/fixtures/tiny-conditional", "--method", "ode", "--steps", "1", "--json"];
     const { out } = await generate(...model, "--prompt", "a");

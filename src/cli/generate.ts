@@ -4,11 +4,12 @@ import { fileURLToPath } from "node:url";
 import { checkSources } from "../flow/condition";
 import { ConditionError, ElfError, SettingsError } from "../flow/errors";
 import type { Source } from "../flow/network";
+import { type Prompt, recipeOf, roomOf } from "../flow/recipe";
 import { rowOf } from "../flow/rows";
 import { scheduleTimes } from "../flow/schedule";
 import type { SamplerSettings } from "../flow/settings";
 import { targetOf } from "../flow/tokens";
-import type { Frame } from "../flow/trajectory";
+import { cutToText, type Frame } from "../flow/trajectory";
 import { loadModel, type Model } from "../model/load";
 import { type Manifest, parseManifest } from "../model/manifest";
 import { startWasm } from "../model/runtime";
@@ -81,7 +82,11 @@ async function generate(command: CommandLine): Promise<void> {
   }
   if (command.trace !== undefined) {
     const times = run.frames.map((frame) => frame.t);
-    const trajectory = { settings, model: model.manifest.name, times, frames: run.frames };
+    const from = sources[0]?.length ?? 0;
+    const room = roomOf(settings.length, from, model.manifest.architecture);
+    const frames = run.frames.map((frame) => cutToText(frame, { from, room, held: [] }));
+    const recipe = recipeOf({ settings, prompt: promptOf(command) });
+    const trajectory = { ...recipe, model: model.manifest.name, times, frames };
     const recorded = { trajectory, pieces: model.tokenizer.pieces, text: texts[0] as string };
     writeFileSync(command.trace, writeTrace(recorded, model.manifest));
   }
@@ -106,6 +111,12 @@ async function generate(command: CommandLine): Promise<void> {
     passes: run.passes,
   };
   process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+/** The first prompt, as it was given. */
+function promptOf({ prompts: [text], promptIds: [ids] }: CommandLine): Prompt | undefined {
+  if (ids) return { ids };
+  return text === undefined ? undefined : { text };
 }
 
 /** The prompts as tokens, all checked. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Reading } from "../flow/network";
+import type { Prompt } from "../flow/recipe";
 import type { Frame } from "../flow/trajectory";
 import { parseManifest } from "./manifest";
 import { readTrace, TraceError, writeTrace } from "./trace";
@@ -57,6 +58,17 @@ describe("a recorded run", () => {
     // The fourth token of a position is dropped.
     expect(kept[5]).toBe("");
     expect(kept).toHaveLength(11);
+  });
+
+  it("keeps the prompt, and its pieces where it is numbers", () => {
+    const prompted = (prompt: Prompt) => {
+      const trajectory = { settings: manifest.defaults, prompt, model: "tiny-model", times: [0, 1], frames };
+      return readTrace(writeTrace({ trajectory, pieces, text: "" }, manifest));
+    };
+    expect(prompted({ text: "garden" }).trajectory.prompt).toEqual({ text: "garden" });
+    expect(prompted({ ids: [77] }).trajectory.prompt).toEqual({ ids: [77] });
+    expect(prompted({ ids: [77] }).pieces[77]).toBe("▁p77");
+    expect("prompt" in readTrace(text).trajectory).toBe(false);
   });
 
   it.each([

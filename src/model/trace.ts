@@ -42,6 +42,8 @@ const schema = z.object({
   title: z.string(),
   text: z.string(),
   settings: settingsSchema,
+  /** What a conditional model wrote to; the frames are of the text behind it alone. */
+  prompt: z.union([z.object({ text: z.string() }), z.object({ ids: z.array(z.int().min(0)) })]).optional(),
   times: z.array(z.number()),
   pieces: z.record(z.string().regex(/^\d+$/), z.string()),
   frames: z
@@ -57,7 +59,9 @@ export function writeTrace(run: Omit<RecordedRun, "title">, manifest: Manifest):
   const { trajectory, pieces, text } = run;
   const frames = trajectory.frames.map(packFrame);
   const named = frames.flatMap(({ holds, expects }) => [...idsOf(holds), ...(expects ? idsOf(expects) : [])]);
-  const ids = [...new Set(named)].sort((a, b) => a - b);
+  const { prompt } = trajectory;
+  const given = prompt && "ids" in prompt ? prompt.ids : [];
+  const ids = [...new Set([...given, ...named])].sort((a, b) => a - b);
   const head = {
     version: TRACE_VERSION,
     recorded: true,
@@ -65,6 +69,7 @@ export function writeTrace(run: Omit<RecordedRun, "title">, manifest: Manifest):
     title: manifest.title,
     text,
     settings: trajectory.settings,
+    ...(prompt ? { prompt: "ids" in prompt ? { ids: [...prompt.ids] } : prompt } : {}),
     times: trajectory.times.map((t) => round(t, 5)),
     pieces: Object.fromEntries(ids.map((id) => [id, pieces[id] ?? ""])),
   } satisfies Omit<TraceFile, "frames">;
@@ -93,13 +98,13 @@ export function readTrace(text: string): RecordedRun {
       "Record it again: npm run generate -- --trace FILE",
     );
   }
-  const { title, model, settings, times, frames, pieces } = result.data;
+  const { title, model, settings, prompt, times, frames, pieces } = result.data;
   const lookup: string[] = [];
   for (const [id, piece] of Object.entries(pieces)) lookup[Number(id)] = piece;
   return {
     title,
     text: result.data.text,
-    trajectory: { model, settings, times, frames: frames.map(unpackFrame) },
+    trajectory: { model, settings, ...(prompt ? { prompt } : {}), times, frames: frames.map(unpackFrame) },
     pieces: Array.from(lookup, (piece) => piece ?? ""),
   };
 }

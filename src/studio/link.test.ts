@@ -68,4 +68,25 @@ describe("a link", () => {
     expect(recipeIn(linkTo(chain))).toEqual(chain);
     expect(linkTo(chain).length).toBeLessThan(1200);
   });
+
+  it("that was damaged anywhere is read or refused, never worse", () => {
+    const whole = linkTo({ settings: { ...SETTINGS, steps: 64 }, held, from: { run: { ...fork, held }, step: 1 } });
+    let state = 1;
+    const draw = (below: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const signs = "0159.,;:=+-e#%aN ";
+    let read = 0;
+    for (let i = 0; i < 5000; i++) {
+      const at = 5 + draw(whole.length - 5);
+      const damaged = whole.slice(0, at) + (signs[draw(signs.length)] ?? "") + whole.slice(at + draw(4));
+      const recipe = recipeIn(damaged);
+      if (!recipe) continue;
+      read++;
+      expect(recipeIn(linkTo(recipe))).toEqual(recipe);
+    }
+    expect(read).toBeGreaterThan(100);
+    expect(read).toBeLessThan(4900);
+  });
 });

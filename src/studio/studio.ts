@@ -197,8 +197,9 @@ function linkPlayback(runs: StoreApi<RunsStore>, playback: StoreApi<PlaybackStor
       return;
     }
     const { last, live } = lengthOf(run);
+    const first = run.trajectory.from?.step ?? 0;
     const total = run.trajectory.times.length - 1;
-    if (now.selectedId !== before.selectedId) playback.getState().attach({ last, total, live }, "end");
+    if (now.selectedId !== before.selectedId) playback.getState().attach({ last, total, live, first }, "end");
     else if (run !== selectedRun(before)) playback.getState().grow(last, live);
   });
 }

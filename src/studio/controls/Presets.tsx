@@ -1,3 +1,4 @@
+import { takesPrompt } from "../prompt/prompt";
 import { useStudio, useStudioStore } from "../StudioContext";
 import "./Presets.css";
 import { isPreset, presetsFor } from "./presets";
@@ -5,7 +6,9 @@ import { isPreset, presetsFor } from "./presets";
 export function Presets() {
   const { settings } = useStudio();
   const values = useStudioStore("settings", ({ values }) => values);
-  const presets = presetsFor(useStudioStore("settings", ({ defaults }) => defaults));
+  const defaults = useStudioStore("settings", ({ defaults }) => defaults);
+  const prompted = useStudioStore("model", ({ manifest }) => takesPrompt(manifest));
+  const presets = presetsFor(defaults, prompted);
   const chosen = presets.find((preset) => isPreset(preset, values));
   return (
     <section className="presets" aria-label="Presets">

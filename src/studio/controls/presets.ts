@@ -10,36 +10,69 @@ export interface Preset {
     Partial<Pick<SamplerSettings, "cfgScale">>;
 }
 
+const PLAIN = { schedule: "logit_normal", solver: "euler" } as const;
+
 const FROM_THE_PAPER: readonly Preset[] = [
   {
     id: "official",
     label: "Official, 32 steps",
     note: "What the paper uses to write freely.",
-    settings: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 3, schedule: "logit_normal", solver: "euler" },
+    settings: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
   },
   {
     id: "quick",
     label: "Quick, 8",
     note: "A quarter of the steps: four times as fast, and rougher.",
-    settings: { steps: 8, method: "sde", gamma: 1.5, selfCondScale: 3, schedule: "logit_normal", solver: "euler" },
+    settings: { steps: 8, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
   },
   {
     id: "ode",
     label: "Pure ODE, 64",
     note: "No fresh noise: small steps, and what is wrong early stays wrong.",
-    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 3, schedule: "logit_normal", solver: "euler" },
+    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 3, ...PLAIN },
   },
   {
     id: "over-guided",
     label: "Over-guided",
     note: "Guidance beyond anything it was trained with: watch the text repeat itself or break.",
-    settings: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 8, schedule: "logit_normal", solver: "euler" },
+    settings: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 8, ...PLAIN },
   },
 ];
 
-/** The presets for a model: its maker's own settings first, where they are not one of the paper's. */
-export function presetsFor(defaults: SamplerSettings): readonly Preset[] {
-  if (FROM_THE_PAPER.some((preset) => isPreset(preset, defaults))) return FROM_THE_PAPER;
+const FOR_PROMPTS: readonly Preset[] = [
+  {
+    id: "official",
+    label: "Official, 64 steps",
+    note: "What the paper uses to write to a prompt.",
+    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
+  },
+  {
+    id: "quick",
+    label: "Quick, 8",
+    note: "An eighth of the steps: eight times as fast, and rougher.",
+    settings: { steps: 8, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
+  },
+  {
+    id: "unguided",
+    label: "Without guidance",
+    note: "It reads the prompt and nothing draws it there: half the time, and it wanders off more easily.",
+    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 1, ...PLAIN },
+  },
+  {
+    id: "over-guided",
+    label: "Over-guided",
+    note: "Far more guidance than anybody needs: watch the text repeat itself or break.",
+    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 8, ...PLAIN },
+  },
+];
+
+/**
+ * The presets for a model, one that writes to prompts or one that writes freely: its maker's own settings first, where
+ * they are not one of the paper's.
+ */
+export function presetsFor(defaults: SamplerSettings, prompted: boolean): readonly Preset[] {
+  const known = prompted ? FOR_PROMPTS : FROM_THE_PAPER;
+  if (known.some((preset) => isPreset(preset, defaults))) return known;
   const { steps, method, gamma, selfCondScale, schedule, solver, cfgScale } = defaults;
   const own: Preset = {
     id: "own",
@@ -47,7 +80,7 @@ export function presetsFor(defaults: SamplerSettings): readonly Preset[] {
     note: "What its maker found to write best.",
     settings: { steps, method, gamma, selfCondScale, schedule, solver, cfgScale },
   };
-  return [own, ...FROM_THE_PAPER];
+  return [own, ...known];
 }
 
 /** Whether `values` are the preset's. γ counts only where noise is added. */

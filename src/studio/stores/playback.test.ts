@@ -96,4 +96,15 @@ describe("playback of a run being written", () => {
     state().grow(6, false);
     expect(state().index).toBe(6);
   });
+
+  it("shows where a fork leaves its parent before the next still", () => {
+    state().showStills(true);
+    state().attach({ last: 2, total: 8, live: true, first: 3 }, "end");
+    state().grow(3, true);
+    expect(state().index).toBe(3);
+    state().grow(4, true);
+    expect(state().index).toBe(4);
+    state().grow(5, true);
+    expect(state().index).toBe(4);
+  });
 });

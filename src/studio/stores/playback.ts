@@ -16,8 +16,8 @@ export interface PlaybackStore {
   /** Show start, middle and end as stills instead of moving through all frames. */
   readonly stills: boolean;
 
-  /** Turns to another run. */
-  attach(run: { last: number; total: number; live: boolean }, show: "start" | "end"): void;
+  /** Turns to another run; `first` is the frame where it goes on from another, 0 where it does not. */
+  attach(run: { last: number; total: number; live: boolean; first?: number }, show: "start" | "end"): void;
   /** More frames arrived, or the run ended. */
   grow(last: number, live: boolean): void;
   /** Shows a frame because the person asked for it: playing and following stop. */
@@ -40,12 +40,13 @@ export function createPlayback(): StoreApi<PlaybackStore> {
     following: false,
     stills: false,
 
-    attach: ({ last, total, live }, show) =>
+    attach: ({ last, total, live, first = 0 }, show) =>
       set(({ stills }) => ({
         last,
         total,
         live,
-        index: show === "start" ? 0 : live && stills ? stillBefore(last, total) : Math.max(0, last),
+        // Of a fork the frame is a still, too, that it leaves its parent at.
+        index: show === "start" ? 0 : live && stills ? Math.max(first, stillBefore(last, total)) : Math.max(0, last),
         playing: false,
         following: live && show === "end",
       })),
@@ -54,7 +55,7 @@ export function createPlayback(): StoreApi<PlaybackStore> {
         last,
         live,
         // The end of a run is shown as it is, stills or not: it may have been stopped between two of them.
-        index: following ? Math.max(0, stills && live ? stillBefore(last, total) : last) : index,
+        index: following ? Math.max(0, stills && live ? Math.max(index, stillBefore(last, total)) : last) : index,
         following: following && live,
       })),
     seek: (index) => set(({ last }) => ({ index: clamp(index, last), playing: false, following: false })),

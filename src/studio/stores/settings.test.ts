@@ -121,7 +121,7 @@ describe("method and solver", () => {
   it("go together in presets, too", () => {
     const settings = make();
     settings.getState().learn(defaults, 16);
-    for (const preset of presetsFor(defaults)) {
+    for (const preset of presetsFor(defaults, false)) {
       settings.getState().apply(preset.settings);
       checkSettings(settings.getState().values, 16);
       expect(isPreset(preset, settings.getState().values)).toBe(true);
