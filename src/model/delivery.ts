@@ -1,10 +1,11 @@
 import { ElfError } from "../flow/errors";
+import { formatBytes } from "./bytes";
 import { UntrustedModelError } from "./graphCheck";
 import { type Dtype, type Manifest, type ManifestFile, parseManifest } from "./manifest";
-import { type GraphName, storedDtype } from "./networkParts";
+import { storedDtype } from "./networkParts";
 import { fetchFromHost, pinned } from "./sources";
-import { type DownloadProgress, download } from "./store/download";
-import { CorruptFileError, MissingFileError, UnreachableError } from "./store/errors";
+import { type DownloadProgress, download, requireRoomFor } from "./store/download";
+import { CorruptFileError, MissingFileError, NoSpaceError, UnreachableError } from "./store/errors";
 import { type FetchFile, request, untilDone } from "./store/request";
 import { PassingFault, pauseAfter } from "./store/retry";
 import { sha256Of } from "./store/sha256";
@@ -65,13 +66,19 @@ export class Delivery {
   /** Notes the model and brings everything that it needs in `dtype` into the store. @throws every error of `download`. */
   async download(dtype: Dtype, onProgress?: (progress: DownloadProgress) => void, signal?: AbortSignal): Promise<void> {
     const { baseUrl, fetchFile, storage } = this.options;
-    const before = await storage.catalogue.get(baseUrl);
-    // Noted first: files that belong to no model are cleared away.
-    if (before?.manifest !== this.text) {
-      await storage.catalogue.put({ baseUrl, manifest: this.text, addedAt: before?.addedAt ?? Date.now() });
-    }
     const files = filesOf(this.manifest, dtype);
-    await download(files, { store: storage.store, baseUrl: this.filesUrl, fetchFile, signal, onProgress });
+    await requireRoomFor(files, storage.store);
+    try {
+      const before = await storage.catalogue.get(baseUrl);
+      // Noted first: files that belong to no model are cleared away.
+      if (before?.manifest !== this.text) {
+        await storage.catalogue.put({ baseUrl, manifest: this.text, addedAt: before?.addedAt ?? Date.now() });
+      }
+      await download(files, { store: storage.store, baseUrl: this.filesUrl, fetchFile, signal, onProgress });
+    } catch (error) {
+      // Not every browser tells beforehand how much it will take.
+      throw error instanceof NoSpaceError ? full(bytesOf(files), error) : error;
+    }
   }
 
   /**
@@ -94,11 +101,6 @@ export class Delivery {
       "This device's storage may be failing. Delete the stored model, or use a private window, which keeps it in memory.",
     );
   }
-}
-
-/** The graphs of a model, as they are named in its manifest. */
-export function graphNames(manifest: Manifest): GraphName[] {
-  return (Object.keys(manifest.graphs) as GraphName[]).filter((name) => manifest.graphs[name]);
 }
 
 /** The manifest of a model on this page's own server, without anything being kept. @throws as `Delivery.open`. */
@@ -146,5 +148,13 @@ async function fetchManifestText(
       }
       return { text: await new Blob(chunks).text(), filesUrl: pinned(baseUrl, response) };
     },
+  );
+}
+
+function full(bytes: number, cause: NoSpaceError): NoSpaceError {
+  return new NoSpaceError(
+    `This model needs ${formatBytes(bytes)} of storage, and the browser's is full.`,
+    "Delete stored models in the model shelf, free space on this device, or choose a smaller precision. What has come is kept.",
+    { cause },
   );
 }

@@ -35,17 +35,10 @@ const PARALLEL = 4;
 export async function download(files: readonly ManifestFile[], options: DownloadOptions): Promise<void> {
   const { store, baseUrl, fetchFile, onProgress = () => {} } = options;
   const wanted = [...new Map(files.map((file) => [file.sha256, file])).values()];
-  const missing: ManifestFile[] = [];
-  let begun = 0;
-  for (const file of wanted) {
-    if ((await store.size(file.sha256)) === file.bytes) continue;
-    missing.push(file);
-    begun += Math.min(file.bytes, await store.partSize(file.sha256));
-  }
+  const missing = await requireRoomFor(wanted, store);
   const progress = new Tally(wanted, missing, onProgress);
   progress.report();
   if (missing.length === 0) return;
-  await requireSpace(sum(missing) - begun, store.lasting);
 
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -87,6 +80,22 @@ export async function download(files: readonly ManifestFile[], options: Download
   await Promise.allSettled(lanes);
   if (options.signal?.aborted) throw new CancelledError("The download was cancelled.");
   if (stop.signal.aborted) throw stop.signal.reason;
+}
+
+/**
+ * Which of the files are not kept whole yet.
+ * @throws {NoSpaceError} the browser says that they will not fit.
+ */
+export async function requireRoomFor(files: readonly ManifestFile[], store: FileStore): Promise<ManifestFile[]> {
+  const missing: ManifestFile[] = [];
+  let begun = 0;
+  for (const file of files) {
+    if ((await store.size(file.sha256)) === file.bytes) continue;
+    missing.push(file);
+    begun += Math.min(file.bytes, await store.partSize(file.sha256));
+  }
+  if (missing.length > 0) await requireSpace(sum(missing) - begun, store.lasting);
+  return missing;
 }
 
 /** Adds up what single files report. */

@@ -1,4 +1,3 @@
-import { formatBytes } from "../bytes";
 import { NoSpaceError, StoreError } from "./errors";
 import type { FileStore, PartFile, PartOrigin, StoredFile } from "./fileStore";
 
@@ -41,7 +40,7 @@ export class OpfsStore implements FileStore {
   }
 
   async openPart(sha256: string): Promise<PartFile> {
-    const file = (await this.folder.getFileHandle(sha256 + PART, { create: true })) as OpfsFile;
+    const file = await makeFile(this.folder, sha256 + PART);
     const origin = await this.#readOrigin(sha256);
     const handle = await openHandle(file);
     return new OpfsPart(this.folder, sha256, file, handle, origin);
@@ -110,11 +109,11 @@ class OpfsPart implements PartFile {
       written = this.handle.write(bytes, { at: this.size });
     } catch (cause) {
       this.handle.truncate(this.size);
-      throw isNamed(cause, "QuotaExceededError") ? full(this.size + bytes.length, cause) : cause;
+      throw isNamed(cause, "QuotaExceededError") ? full(cause) : cause;
     }
     if (written < bytes.length) {
       this.handle.truncate(this.size);
-      throw full(this.size + bytes.length);
+      throw full();
     }
     this.size += written;
   }
@@ -136,16 +135,25 @@ class OpfsPart implements PartFile {
   }
 }
 
+/** The file of that name, made if there is none. @throws {NoSpaceError} */
+async function makeFile(folder: FileSystemDirectoryHandle, name: string): Promise<OpfsFile> {
+  try {
+    return (await folder.getFileHandle(name, { create: true })) as OpfsFile;
+  } catch (cause) {
+    throw isNamed(cause, "QuotaExceededError") ? full(cause) : cause;
+  }
+}
+
 /** Writes a small file in one go. */
 export async function writeText(folder: FileSystemDirectoryHandle, name: string, text: string): Promise<void> {
-  const handle = await openHandle((await folder.getFileHandle(name, { create: true })) as OpfsFile);
+  const handle = await openHandle(await makeFile(folder, name));
   try {
     const bytes = new TextEncoder().encode(text);
     handle.truncate(0);
     handle.write(bytes, { at: 0 });
     handle.flush();
   } catch (cause) {
-    throw isNamed(cause, "QuotaExceededError") ? full(text.length, cause) : cause;
+    throw isNamed(cause, "QuotaExceededError") ? full(cause) : cause;
   } finally {
     handle.close();
   }
@@ -171,6 +179,7 @@ async function openHandle(file: OpfsFile): Promise<SyncAccessHandle> {
     try {
       return await file.createSyncAccessHandle();
     } catch (cause) {
+      if (isNamed(cause, "QuotaExceededError")) throw full(cause);
       if (wait === null || !isNamed(cause, "NoModificationAllowedError")) throw inUse(cause);
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
@@ -186,10 +195,10 @@ function inUse(cause: unknown): StoreError {
   );
 }
 
-function full(bytes: number, cause?: unknown): NoSpaceError {
+function full(cause?: unknown): NoSpaceError {
   return new NoSpaceError(
-    `The browser's storage is full: it refused a file at ${formatBytes(bytes)}.`,
-    "Delete stored models in the model shelf or free space on this device; what was loaded so far is kept.",
+    "The browser's storage is full.",
+    "Delete stored models in the model shelf or free space on this device.",
     { cause },
   );
 }

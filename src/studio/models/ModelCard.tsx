@@ -8,7 +8,15 @@ import type { ShelfModel } from "../stores/library";
 import { Choice } from "../ui/Choice";
 import { DownloadBar } from "./DownloadBar";
 import { loadFromShelf } from "./turnTo";
-import { agreementSentence, memorySentence, nearestSentence, PRECISION, planOf, storedSentence } from "./words";
+import {
+  agreementSentence,
+  memorySentence,
+  nearestSentence,
+  PRECISION,
+  parametersInWords,
+  planOf,
+  storedSentence,
+} from "./words";
 
 /** One model of the shelf: what it is, what it costs, and what can be done with it. */
 export function ModelCard({ model }: { model: ShelfModel }) {
@@ -70,7 +78,7 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
       <p className="models-note">
         {[
           model.source.label,
-          `${(architecture.parameters / 1e6).toFixed(1)} million parameters`,
+          parametersInWords(architecture.parameters),
           `up to ${architecture.maxLength} tokens`,
           licence,
         ].join(" · ")}

@@ -1,4 +1,5 @@
 import { Dialog } from "radix-ui";
+import { useRef } from "react";
 import { Problem } from "../alerts/Problem";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Icon } from "../ui/Icon";
@@ -11,6 +12,7 @@ import { spaceSentence } from "./words";
 export function ModelShelf() {
   const { library, generation } = useStudio();
   const { isOpen, models, problem, news } = useStudioStore("library", (state) => state);
+  const opener = useRef<Element>(null);
   const loadProblem = useStudioStore("generation", (state) => state.problem);
   const shipped = models.filter(({ source }) => source.kind === "shipped");
   const others = models.filter(({ source }) => source.kind !== "shipped");
@@ -18,7 +20,19 @@ export function ModelShelf() {
     <Dialog.Root open={isOpen} onOpenChange={(open) => library.getState().show(open)}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-veil" />
-        <Dialog.Content className="dialog models" data-modal data-testid="model-shelf" aria-describedby={undefined}>
+        <Dialog.Content
+          className="dialog models"
+          data-modal
+          data-testid="model-shelf"
+          aria-describedby={undefined}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement;
+          }}
+          // It has several openers and none of them is its trigger, to which the keyboard would return by itself.
+          onCloseAutoFocus={() => {
+            if (opener.current instanceof HTMLElement) opener.current.focus();
+          }}
+        >
           <div className="dialog-head">
             <Dialog.Title>Models</Dialog.Title>
             <Dialog.Close className="action-button" aria-label="Close">

@@ -15,6 +15,11 @@ import { backendName } from "../run/describe";
 
 export const PRECISION: Readonly<Record<Dtype, string>> = { f32: "32-bit", f16: "16-bit", q8: "8-bit", q4: "4-bit" };
 
+export function parametersInWords(parameters: number): string {
+  if (parameters < 1e6) return `${Math.round(parameters / 1e3)} thousand parameters`;
+  return `${(parameters / 1e6).toFixed(parameters < 1e8 ? 1 : 0)} million parameters`;
+}
+
 /** What weights of this precision write, as it was measured when the model was exported. */
 export function agreementSentence(dtype: Dtype, { tokenAgreement, approximate }: StoredDtype): string {
   if (dtype === "f32") return "The weights as they were trained.";

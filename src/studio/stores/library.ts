@@ -77,6 +77,7 @@ export interface LibraryParts {
 export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> {
   const { library, pageUrl, fetchShippedNames, findMachine, persist, now } = parts;
   const shipped = new Map<string, Manifest>();
+  let names: readonly string[] | undefined;
 
   return createStore<LibraryStore>()((set, get) => {
     /** Does something that may fail, and says so in place of throwing. */
@@ -103,7 +104,8 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
     }
 
     async function shippedModels(): Promise<ShelfModel[]> {
-      const sources = (await fetchShippedNames()).map((name) => shippedSource(name, pageUrl));
+      names ??= await fetchShippedNames();
+      const sources = names.map((name) => shippedSource(name, pageUrl));
       await Promise.all(
         sources.map(async ({ baseUrl }) => {
           // One that cannot be read stands there without its particulars.
