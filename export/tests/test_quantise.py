@@ -32,7 +32,7 @@ def test_rounding_by_inputs_spares_the_product(bits, gain):
     kernel, inputs = random(96, 40), correlated_inputs(500, 96)
 
     def error(products):
-        back = decode(encode(kernel, f"q{bits}", 32, products), kernel.shape, f"q{bits}")
+        back = decode(encode(kernel, f"q{bits}", 32, products), kernel.shape, f"q{bits}", 32)
         return np.linalg.norm(inputs @ (back - kernel)) / np.linalg.norm(inputs @ kernel)
 
     assert error(inputs.T @ inputs) * gain < error(None)

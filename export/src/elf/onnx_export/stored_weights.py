@@ -41,7 +41,7 @@ def write_weights(
             encoding = "f16" if name in widened else encoding_of(name, slot.shape, dtype)
             shards.write(bytes(aligned(shards.written, STREAM_ALIGNMENT) - shards.written))
             offset = shards.written
-            block = BLOCK if encoding in BITS else 0
+            block = BLOCK[encoding] if encoding in BITS else 0
             shards.write(encode(values[name], encoding, block, products.get(name) if block else None))
             tensors.append(StoredTensor(name, slot.shape, encoding, block, offset, shards.written - offset, slot))
         files = tuple(
