@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,6 +67,8 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
     """Positions of a run, a prompt's included; all the model has unless given."""
     parity_seeds: int | None = None
     """Whole runs to compare, at least 16; enough for 2,048 tokens unless given."""
+    parity_length: int | None = None
+    """Positions of these runs; those of --length unless given. Long texts of large models take minutes a run."""
 
 
 def main(arguments: Arguments) -> None:
@@ -88,7 +90,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     dtypes = dtypes_of(arguments.dtype)
     settings = arguments.settings_for(model)
     length = arguments.positions_for(model, ConfigError)
-    seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / length))
+    compared = replace(arguments, length=arguments.parity_length or length).positions_for(model, ConfigError)
+    seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / compared))
     if seeds < MIN_PARITY_SEEDS:
         raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
     if model.elf.max_input_length and model.encoder is None:
@@ -108,12 +111,12 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         )
         onnx_folder = folder / "onnx"
         graphs.write(onnx_folder)
-        parity = check_parity(model, onnx_folder, graphs.weights.tensors, settings, length, range(seeds))
+        parity = check_parity(model, onnx_folder, graphs.weights.tensors, settings, compared, range(seeds))
 
         manifest = describe(model, names_of(model, arguments), settings, length, sorted(graphs.models))
         manifest["dtypes"], parity.report["dtypes"] = {}, {}
         samples: dict[int, list[int]] = {}
-        trial = Trial(model, graphs, onnx_folder, settings, length, parity.tokens)
+        trial = Trial(model, graphs, onnx_folder, settings, compared, parity.tokens)
         for dtype in dtypes:
             shards, figures = write_dtype(trial, dtype, arguments.calibrate, gated=not arguments.ungated)
             parity.report["dtypes"][dtype] = figures.report()

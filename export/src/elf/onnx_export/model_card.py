@@ -73,6 +73,8 @@ def model_card(
     }
     guidance = "" if defaults["cfgScale"] == 1 else f"guidance by the prompt {defaults['cfgScale']:g}, "
     after = " each to a prompt of random tokens," if architecture["maxInputLength"] else ""
+    compared = parity["runs"]["length"]
+    shorter = "" if compared == defaults["length"] else f", but {compared} positions"
     return TEMPLATE.format(
         licence_id=manifest["licence"].lower(),
         title=manifest["title"],
@@ -94,7 +96,7 @@ def model_card(
             f"Unpicked, seeds in order,{after} with the default settings:"
             f" {defaults['method'].upper()}, {defaults['steps']} steps, γ {defaults['gamma']:g},"
             f" self-conditioning scale {defaults['selfCondScale']:g},"
-            f" {guidance}{defaults['schedule']} schedule."
+            f" {guidance}{defaults['schedule']} schedule{shorter}."
         ),
         samples="\n".join(f"- seed {seed}: {_escape(text) or '(empty)'}" for seed, text in samples),
     )

@@ -82,8 +82,12 @@ class StoredWeights(Mapping[str, np.ndarray]):
 
     def __getitem__(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]
-        data = self._shards.read(tensor.offset, tensor.bytes)
-        return decode(data, tensor.shape, tensor.encoding, tensor.block)
+        return decode(self.stored_bytes(name), tensor.shape, tensor.encoding, tensor.block)
+
+    def stored_bytes(self, name: str) -> bytes:
+        """As they lie in the shards."""
+        tensor = self._tensors[name]
+        return self._shards.read(tensor.offset, tensor.bytes)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)

@@ -1,7 +1,8 @@
 """`onnx/weights-<dtype>.json`: where each tensor lies in a dtype's shards and in the graphs' virtual files."""
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ class VirtualFile:
 
 
 @dataclass(frozen=True)
+class PackedSlots:
+    """Where a packed graph looks for a quantised kernel: its values as they are stored, its scales as float32."""
+
+    values: Slot
+    scales: Slot
+
+
+@dataclass(frozen=True)
 class StoredTensor:
     """One tensor: its bytes in the stream of all shards, and its place among the virtual files."""
 
@@ -34,6 +43,8 @@ class StoredTensor:
     offset: int
     bytes: int
     slot: Slot
+    packed: Slot | PackedSlots | None = None
+    """Place among the files of the packed graphs, where they read it."""
 
     def json(self) -> dict[str, Any]:
         block = {"block": self.block} if self.encoding in BITS else {}
@@ -44,7 +55,8 @@ class StoredTensor:
             **block,
             "offset": self.offset,
             "bytes": self.bytes,
-            "plain": {"file": self.slot.file, "offset": self.slot.offset},
+            "plain": _place(self.slot),
+            **({} if self.packed is None else {"packed": _packed(self.packed)}),
         }
 
 
@@ -55,6 +67,7 @@ class WeightIndex:
     """Of the stream: all shards end to end."""
     files: tuple[VirtualFile, ...]
     tensors: tuple[StoredTensor, ...]
+    packed_files: tuple[VirtualFile, ...] = ()
 
     def write(self, path: Path) -> None:
         """One tensor a line, so that a person can read it."""
@@ -63,6 +76,7 @@ class WeightIndex:
             "dtype": self.dtype,
             "bytes": self.bytes,
             "files": [asdict(file) for file in self.files],
+            **({"packedFiles": [asdict(file) for file in self.packed_files]} if self.packed_files else {}),
         }
         lines = ",\n".join(json.dumps(tensor.json()) for tensor in self.tensors)
         path.write_text(f'{json.dumps(head)[:-1]}, "tensors": [\n{lines}\n]}}\n', encoding="utf-8")
@@ -77,25 +91,55 @@ def read_index(path: Path) -> WeightIndex:
         return WeightIndex(
             dtype=index["dtype"],
             bytes=index["bytes"],
-            files=tuple(VirtualFile(f["path"], f["bytes"], tuple(f["graphs"])) for f in index["files"]),
+            files=_files(index["files"]),
             tensors=tuple(_tensor(tensor) for tensor in index["tensors"]),
+            packed_files=_files(index.get("packedFiles", [])),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoredWeightsError(f"{path} cannot be read: {error}", "Export the model again.") from error
 
 
+def _files(files: list[dict[str, Any]]) -> tuple[VirtualFile, ...]:
+    return tuple(VirtualFile(file["path"], file["bytes"], tuple(file["graphs"])) for file in files)
+
+
+def _place(slot: Slot) -> dict[str, int]:
+    return {"file": slot.file, "offset": slot.offset}
+
+
+def _packed(packed: Slot | PackedSlots) -> dict[str, Any]:
+    if isinstance(packed, Slot):
+        return _place(packed)
+    return {"values": _place(packed.values), "scales": _place(packed.scales)}
+
+
 def _tensor(tensor: dict[str, Any]) -> StoredTensor:
-    shape, plain = tuple(tensor["shape"]), tensor["plain"]
-    length = 4
-    for size in shape:
-        length *= size
-    slot = Slot(plain["file"], plain["offset"], length, shape)
-    return StoredTensor(
+    shape, block = tuple(tensor["shape"]), tensor.get("block", 0)
+    stored = StoredTensor(
         name=tensor["name"],
         shape=shape,
         encoding=tensor["encoding"],
-        block=tensor.get("block", 0),
+        block=block,
         offset=tensor["offset"],
         bytes=tensor["bytes"],
-        slot=slot,
+        slot=_slot(tensor["plain"], shape, 4),
     )
+    packed = tensor.get("packed")
+    if packed is None:
+        return stored
+    if "values" not in packed:
+        return replace(stored, packed=_slot(packed, shape, 4))
+    values, scales = packed_shapes(stored)
+    slots = PackedSlots(_slot(packed["values"], values, 1), _slot(packed["scales"], scales, 4))
+    return replace(stored, packed=slots)
+
+
+def packed_shapes(tensor: StoredTensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the values (bytes) and the scales of a quantised kernel (K, N), as MatMulNBits takes them."""
+    inputs, outputs = tensor.shape
+    blocks = -(-inputs // tensor.block)
+    return (outputs, blocks, tensor.block * BITS[tensor.encoding] // 8), (outputs * blocks,)
+
+
+def _slot(place: dict[str, int], shape: tuple[int, ...], width: int) -> Slot:
+    return Slot(place["file"], place["offset"], width * math.prod(shape), shape)

@@ -78,6 +78,11 @@ def virtual_file(number: int) -> str:
     return f"weights-{number}.bin"
 
 
+def packed_file(number: int) -> str:
+    """The same of the packed graphs' virtual files."""
+    return f"packed-{number}.bin"
+
+
 def aligned(offset: int, alignment: int) -> int:
     """The next multiple of `alignment`."""
     return -(-offset // alignment) * alignment
