@@ -1,10 +1,13 @@
 import { generate } from "../actions/generate";
-import { addressWithWasm } from "../address";
+import { addressWithWasm, readAddress } from "../address";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Problem } from "./Problem";
 
 /** Faults that pressing Generate again cannot mend. */
 const NO_RETRY = new Set(["address", "condition", "settings", "too-large", "trace", "untrusted-model"]);
+
+/** Faults of a GPU that this page's address asks for. */
+const MENDED_BY_WASM = new Set(["no-web-gpu", "self-test"]);
 
 /** What went wrong, what can be done, and a way to do it. */
 export function ProblemAlert() {
@@ -18,7 +21,9 @@ export function ProblemAlert() {
           Try again
         </button>
       )}
-      {problem.code === "no-web-gpu" && <a href={addressWithWasm(location.search)}>Use WASM</a>}
+      {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
+        <a href={addressWithWasm(location.search)}>Use WASM</a>
+      )}
     </Problem>
   );
 }

@@ -58,7 +58,7 @@ interface ParticularsProps {
 function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
   const studio = useStudio();
   const current = useStudioStore("model", (state) => state);
-  const phase = useStudioStore("generation", ({ phase }) => phase);
+  const isRunning = useStudioStore("generation", ({ phase }) => phase === "running");
   const { machine, lasting, download } = useStudioStore("library", (state) => state);
   const [picked, setPicked] = useState<Dtype | null>(null);
   const inUse = isCurrent ? (current.loaded?.dtype ?? current.choice.dtype) : null;
@@ -128,9 +128,10 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
             <button
               type="button"
               className="model-entry-load"
-              aria-disabled={isLoaded || Boolean(plan?.refusal) || phase === "running"}
+              aria-disabled={isLoaded || Boolean(plan?.refusal)}
+              title={isRunning && !isLoaded ? "Ends the run under way; what it wrote is kept." : undefined}
               onClick={() => {
-                if (!isLoaded && !plan?.refusal && phase !== "running") void loadFromShelf(studio, model, dtype);
+                if (!isLoaded && !plan?.refusal) void loadFromShelf(studio, model, dtype);
               }}
             >
               {isLoaded ? "In use" : "Load"}
