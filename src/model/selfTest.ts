@@ -105,7 +105,10 @@ function faultOf(
     return { error: wrong > 0 ? Number.POSITIVE_INFINITY : 0, text: `${wrong} of its ${name} are others` };
   }
   const error = relativeError(answer?.data as Float32Array, stored.data);
-  return { error, text: `${name} is off by ${error.toPrecision(2)} of its greatest number; ${GREATEST_ERROR} is allowed` };
+  return {
+    error,
+    text: `${name} is off by ${error.toPrecision(2)} of its greatest number; ${GREATEST_ERROR} is allowed`,
+  };
 }
 
 /** max |a − b| / max |b|; infinite where a number is none or one is missing. */
