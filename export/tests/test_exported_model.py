@@ -25,7 +25,7 @@ def exported(checkpoint: Path) -> Path:
     settings = ["--steps", "3", "--method", "ode", "--cfg", "1.5", "--self-cond-cfg", "2", "--rng", "partitionable"]
     out = checkpoint.parent / "exported"
     command = ["export", str(checkpoint), "--out", str(out), "--dtype", "f32,f16", "--ungated", "--length", "12"]
-    command += ["--parity-seeds", "16"]
+    command += ["--parity-seeds", "16", "--parity-length", "10"]
     assert main([*command, *settings, "--schedule", "quantile"]) == 0
     return out
 
@@ -44,6 +44,12 @@ def test_the_graphs_write_what_the_checkpoint_writes(checkpoint, exported, capsy
     jax = report(capsys, str(checkpoint), *PROMPT, *options, "--schedule", "quantile", "--length", "12")
     assert graphs["tokens"] == jax["tokens"] and graphs["text"] == jax["text"]
     assert graphs["settings"] == jax["settings"]
+
+
+def test_the_runs_compared_may_be_shorter(exported) -> None:
+    assert json.loads((exported / "parity.json").read_text())["runs"]["length"] == 10
+    assert json.loads((exported / "manifest.json").read_text())["defaults"]["length"] == 12
+    assert "quantile schedule, but 10 positions." in (exported / "README.md").read_text()
 
 
 def test_its_settings_and_its_weights_can_be_chosen(exported, capsys) -> None:
