@@ -98,6 +98,71 @@ describe("expandWeights", () => {
   });
 });
 
+describe("packed graphs", () => {
+  // One kernel of 8 bits, (4, 2) in blocks of 4, and a bias of halves.
+  const stream = new Uint8Array(20);
+  stream.set([129, 0, 128, 255, 1, 2, 3, 4]);
+  new Uint16Array(stream.buffer, 8, 4).set([0x3c00, 0xb800]);
+  new Uint16Array(stream.buffer, 16, 2).set([0x3c00, 0x4000]);
+  const kernel = {
+    name: "kernel",
+    shape: [4, 2],
+    encoding: "q8",
+    block: 4,
+    offset: 0,
+    bytes: 12,
+    plain: { file: 0, offset: 0 },
+    packed: { values: { file: 0, offset: 0 }, scales: { file: 0, offset: 64 } },
+  };
+  const bias = {
+    name: "bias",
+    shape: [2],
+    encoding: "f16",
+    offset: 16,
+    bytes: 4,
+    plain: { file: 0, offset: 64 },
+    packed: { file: 0, offset: 128 },
+  };
+  const text = (tensors: object[]) =>
+    JSON.stringify({
+      schemaVersion: 1,
+      dtype: "q8",
+      bytes: 20,
+      files: [{ path: "weights-0.bin", bytes: 72, graphs: ["denoiser", "decoder"] }],
+      packedFiles: [{ path: "packed-0.bin", bytes: 136, graphs: ["denoiser"] }],
+      tensors,
+    });
+
+  it("get values as they are stored, scales and other tensors as float32", async () => {
+    const index = parseWeightIndex(text([kernel, bias]));
+    const files = await expandWeights(index, ["denoiser"], streamOf([stream]), { packed: ["denoiser"] });
+    expect(files.map(({ path }) => path)).toEqual(["packed-0.bin"]);
+    const data = files[0]?.data as Uint8Array;
+    expect(Array.from(data.subarray(0, 8))).toEqual([129, 0, 128, 255, 1, 2, 3, 4]);
+    expect(floats(data.subarray(64, 72))).toEqual([1, -0.5]);
+    expect(floats(data.subarray(128))).toEqual([1, 2]);
+  });
+
+  it("stand beside plain ones", async () => {
+    const index = parseWeightIndex(text([kernel, bias]));
+    const read = streamOf([stream]);
+    const files = await expandWeights(index, ["denoiser", "decoder"], read, { packed: ["denoiser"] });
+    expect(files.map(({ path }) => path)).toEqual(["weights-0.bin", "packed-0.bin"]);
+    expect(floats(files[0]?.data.subarray(0, 16))).toEqual([1, 63.5, -128, 63]);
+    const plain = await expandWeights(index, ["denoiser", "decoder"], read);
+    expect(plain.map(({ path }) => path)).toEqual(["weights-0.bin"]);
+  });
+
+  it.each([
+    ["ends behind packed-0.bin", { ...kernel, packed: { ...kernel.packed, scales: { file: 0, offset: 132 } } }],
+    ["a file that is not listed", { ...kernel, packed: { ...kernel.packed, values: { file: 1, offset: 0 } } }],
+    ["ends behind packed-0.bin", { ...bias, packed: { file: 0, offset: 132 } }],
+    ["has no values and scales", { ...bias, packed: kernel.packed }],
+  ])("are checked: %s", (message, tensor) => {
+    expect(() => parseWeightIndex(text([tensor]))).toThrow(message);
+  });
+});
+
 describe("parseWeightIndex", () => {
   const place = { offset: 0, plain: { file: 0, offset: 0 } };
   const good: StoredTensor = { name: "a", shape: [4, 2], encoding: "f32", bytes: 32, ...place };

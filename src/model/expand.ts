@@ -1,7 +1,7 @@
 import { fromHalf } from "../flow/half";
-import { type StoredTensor, sizeOf, type WeightIndex } from "./weightIndex";
+import { packedBytes, placesOf, type StoredTensor, sizeOf, type WeightIndex } from "./weightIndex";
 
-/** A file of float32 weights, under the name by which graphs know it. */
+/** A file of weights, under the name by which graphs know it. */
 export interface VirtualFile {
   readonly path: string;
   readonly data: Uint8Array;
@@ -12,31 +12,66 @@ export interface VirtualFile {
 /** Gives bytes of the stream that a dtype's shards make end to end. What it gave may be overwritten by the next read. */
 export type ReadStream = (offset: number, bytes: number) => Uint8Array | Promise<Uint8Array>;
 
-/**
- * Makes the files of weights that `graphs` read, as float32, whatever the shards hold. Waits for `onTensor`, which is told
- * after each tensor how many bytes have been unpacked, and may throw to end the work.
- */
+export interface ExpandOptions {
+  /** Graphs whose quantised kernels stay packed. */
+  readonly packed?: readonly string[];
+  /** Told after each tensor how many bytes have been unpacked, and waited for; may throw to end the work. */
+  readonly onTensor?: (bytes: number) => void | Promise<void>;
+}
+
+/** Makes the files of weights that `graphs` read: float32, whatever the shards hold, but for kernels that stay packed. */
 export async function expandWeights(
   index: WeightIndex,
   graphs: readonly string[],
   read: ReadStream,
-  onTensor: (bytes: number) => void | Promise<void> = () => {},
+  { packed = [], onTensor = () => {} }: ExpandOptions = {},
 ): Promise<VirtualFile[]> {
-  const wanted = index.files.map((file) => file.graphs.some((graph) => graphs.includes(graph)));
-  const files = index.files.map(({ bytes }, i) => (wanted[i] ? new Uint8Array(bytes) : undefined));
+  const plainFiles = reserved(index.files, (graph) => graphs.includes(graph) && !packed.includes(graph));
+  const packedFiles = reserved(index.packedFiles ?? [], (graph) => graphs.includes(graph) && packed.includes(graph));
   let done = 0;
   for (const tensor of index.tensors) {
-    const file = files[tensor.plain.file];
-    if (!file) continue;
+    const plainFile = plainFiles[tensor.plain.file]?.data;
+    const isPacked = tensor.packed !== undefined && placesOf(tensor.packed).some(({ file }) => packedFiles[file]);
+    if (!plainFile && !isPacked) continue;
     const stored = await read(tensor.offset, tensor.bytes);
-    decode(tensor, stored, new Float32Array(file.buffer, tensor.plain.offset, sizeOf(tensor)));
+    if (plainFile) decode(tensor, stored, floatsAt(plainFile, tensor.plain.offset, sizeOf(tensor)));
+    if (tensor.packed) copyPacked(tensor, tensor.packed, stored, packedFiles);
     done += tensor.bytes;
     await onTensor(done);
   }
-  return index.files.flatMap(({ path, graphs }, i) => {
-    const data = files[i];
-    return data ? [{ path, data, graphs }] : [];
-  });
+  return [...plainFiles, ...packedFiles].filter((file) => file !== undefined);
+}
+
+/** Room for the files that one of the wanted graphs reads, in their order; nothing in the place of others. */
+function reserved(
+  files: readonly { path: string; bytes: number; graphs: readonly string[] }[],
+  isWanted: (graph: string) => boolean,
+): (VirtualFile | undefined)[] {
+  return files.map(({ path, bytes, graphs }) =>
+    graphs.some(isWanted) ? { path, data: new Uint8Array(bytes), graphs } : undefined,
+  );
+}
+
+function floatsAt(file: Uint8Array, offset: number, count: number): Float32Array {
+  return new Float32Array(file.buffer, file.byteOffset + offset, count);
+}
+
+/** Writes a tensor as packed graphs read it: a quantised kernel's values as they are and its scales as float32. */
+function copyPacked(
+  tensor: StoredTensor,
+  packed: NonNullable<StoredTensor["packed"]>,
+  stored: Uint8Array,
+  files: readonly (VirtualFile | undefined)[],
+): void {
+  if (!("values" in packed)) {
+    const file = files[packed.file]?.data;
+    if (file) decode(tensor, stored, floatsAt(file, packed.offset, sizeOf(tensor)));
+    return;
+  }
+  const { values, scales } = packedBytes(tensor);
+  files[packed.values.file]?.data.set(stored.subarray(0, values), packed.values.offset);
+  const file = files[packed.scales.file]?.data;
+  if (file) widen(stored.subarray(values), floatsAt(file, packed.scales.offset, scales / 4));
 }
 
 /** One file of the stream, read when it is needed. */
@@ -83,12 +118,16 @@ function decode(tensor: StoredTensor, stored: Uint8Array, target: Float32Array):
   if (tensor.encoding === "f32") {
     new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(stored);
   } else if (tensor.encoding === "f16") {
-    const table = halfTable();
-    const halves = halvesOf(stored);
-    for (let i = 0; i < target.length; i++) target[i] = table[halves[i] as number] as number;
+    widen(stored, target);
   } else {
     decodeBlocks(tensor, stored, target);
   }
+}
+
+function widen(stored: Uint8Array, target: Float32Array): void {
+  const table = halfTable();
+  const halves = halvesOf(stored);
+  for (let i = 0; i < target.length; i++) target[i] = table[halves[i] as number] as number;
 }
 
 /**

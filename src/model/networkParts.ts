@@ -76,14 +76,15 @@ export async function networkParts(
   const sizes = new Map(manifest.files.map(({ path, bytes }) => [path, bytes]));
   const stream = shardStream(shards.map((path) => ({ bytes: sizes.get(path) ?? 0, read: () => read(path) })));
   let rested = performance.now();
-  const weights = await expandWeights(index, names, stream, async (done) => {
+  const onTensor = async (done: number) => {
     onBytes?.(done, index.bytes);
     if (performance.now() - rested < 50) return;
     // Unpacking never waits for anything by itself, and a cancel would not be heard.
     await new Promise((resolve) => setTimeout(resolve));
     if (signal?.aborted) throw new CancelledError();
     rested = performance.now();
-  });
+  };
+  const weights = await expandWeights(index, names, stream, { onTensor });
   return { graphs, weights };
 }
 

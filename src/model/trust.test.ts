@@ -134,6 +134,19 @@ describe("checkManifest and checkIndex", () => {
     ],
     ["a file of two exabytes", (copy) => void Object.assign(copy.files[0] as object, { bytes: 2e18 }), "would take"],
     ["a gigabyte for a few weights", (copy) => void Object.assign(copy.files[0] as object, { bytes: 1e9 }), "for "],
+    [
+      "a gigabyte for nothing packed",
+      (copy) => void Object.assign(copy, { packedFiles: [{ path: "packed-0.bin", bytes: 1e9, graphs: [] }] }),
+      "packed-0.bin would take",
+    ],
+    [
+      "packed tensors over each other",
+      (copy) => {
+        for (const tensor of [first(copy), second(copy)]) Object.assign(tensor, { packed: { file: 0, offset: 0 } });
+        Object.assign(copy, { packedFiles: [{ path: "packed-0.bin", bytes: 64, graphs: [] }] });
+      },
+      "over each other",
+    ],
     ["a file elsewhere", (copy) => void Object.assign(copy.files[0] as object, { path: "../x.bin" }), "that is none"],
     [
       "one name for two files",

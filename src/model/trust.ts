@@ -6,7 +6,7 @@ import { networkParameters } from "./architecture";
 import { formatBytes } from "./bytes";
 import { UntrustedModelError } from "./graphCheck";
 import type { Dtype, Manifest } from "./manifest";
-import { sizeOf, type WeightIndex } from "./weightIndex";
+import { packedBytes, type StoredTensor, sizeOf, type WeightIndex } from "./weightIndex";
 
 /** Most bytes of `manifest.json`. */
 export const MOST_MANIFEST_BYTES = 4e6;
@@ -117,13 +117,32 @@ export function checkIndex(index: WeightIndex, manifest: Manifest, dtype: Dtype)
   }
   const space = (start: number, bytes: number, name: string) => ({ start, end: start + bytes, name });
   checkApart(index.tensors.map(({ offset, bytes, name }) => space(offset, bytes, name)));
-  for (const [at, { path, bytes }] of index.files.entries()) {
-    const inside = index.tensors.filter(({ plain }) => plain.file === at);
-    checkApart(inside.map((tensor) => space(tensor.plain.offset, 4 * sizeOf(tensor), tensor.name)));
-    // Tensors begin at multiples of 64; a file is no larger than its tensors and the gaps between them.
-    const filled = inside.reduce((sum, tensor) => sum + 4 * sizeOf(tensor) + 64, 64);
-    if (bytes > filled) refuse(`${path} would take ${formatBytes(bytes)} for ${formatBytes(filled)} of weights`);
+  const plain = index.tensors.map((tensor) => ({ ...tensor.plain, bytes: 4 * sizeOf(tensor), name: tensor.name }));
+  const packed = index.tensors.flatMap(packedPlaces);
+  for (const [files, places] of [
+    [index.files, plain],
+    [index.packedFiles ?? [], packed],
+  ] as const) {
+    for (const [at, { path, bytes }] of files.entries()) {
+      const inside = places.filter(({ file }) => file === at);
+      checkApart(inside.map((place) => space(place.offset, place.bytes, place.name)));
+      // Tensors begin at multiples of 64; a file is no larger than its tensors and the gaps between them.
+      const filled = inside.reduce((sum, place) => sum + place.bytes + 64, 64);
+      if (bytes > filled) refuse(`${path} would take ${formatBytes(bytes)} for ${formatBytes(filled)} of weights`);
+    }
   }
+}
+
+/** Where a tensor lies in the files of packed graphs, and how many bytes it takes there. */
+function packedPlaces(tensor: StoredTensor): { file: number; offset: number; bytes: number; name: string }[] {
+  const { name, packed } = tensor;
+  if (!packed) return [];
+  if (!("values" in packed)) return [{ ...packed, bytes: 4 * sizeOf(tensor), name }];
+  const { values, scales } = packedBytes(tensor);
+  return [
+    { ...packed.values, bytes: values, name },
+    { ...packed.scales, bytes: scales, name },
+  ];
 }
 
 /** Refuses places that overlap. */

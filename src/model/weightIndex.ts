@@ -12,6 +12,7 @@ export class WeightIndexError extends ElfError {
 
 const bytes = z.int().min(0);
 const place = z.object({ file: z.int().min(0), offset: bytes });
+type Place = z.infer<typeof place>;
 /** A file that graphs name as the home of weights, and that the reader makes. */
 const virtualFile = z.object({ path: z.string().min(1), bytes, graphs: z.array(z.string()) });
 
@@ -47,6 +48,18 @@ export function sizeOf({ shape }: Pick<StoredTensor, "shape">): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Bytes that a tensor takes in the files of packed graphs: a quantised kernel its values and its scales as float32. */
+export function packedBytes({ shape, encoding, block = 1 }: StoredTensor): { values: number; scales: number } {
+  const [inputs = 0, outputs = 0] = shape;
+  const blocks = outputs * Math.ceil(inputs / block);
+  return { values: (blocks * block * (encoding === "q8" ? 8 : 4)) / 8, scales: 4 * blocks };
+}
+
+/** Where a tensor lies in the files of packed graphs, one place or two. */
+export function placesOf(packed: NonNullable<StoredTensor["packed"]>): Place[] {
+  return "values" in packed ? [packed.values, packed.scales] : [packed];
+}
+
 /**
  * Reads the text of an index.
  * @throws {WeightIndexError} it is none, or it contradicts itself; the message names the field or the tensor.
@@ -67,14 +80,27 @@ export function parseWeightIndex(text: string): WeightIndex {
   return result.data;
 }
 
-function checkTensor(entry: StoredTensor, { bytes, files }: WeightIndex): void {
+function checkTensor(entry: StoredTensor, { bytes, files, packedFiles = [] }: WeightIndex): void {
   const expected = storedBytes(entry);
   if (entry.bytes !== expected) throw wrong(`${entry.name} takes ${entry.bytes} bytes and not ${expected}`);
   if (entry.offset + entry.bytes > bytes) throw wrong(`${entry.name} ends behind the last byte`);
-  const file = files[entry.plain.file];
-  if (!file) throw wrong(`${entry.name} lies in a file that is not listed`);
-  if (entry.plain.offset % 4 !== 0) throw wrong(`${entry.name} does not lie at a multiple of 4`);
-  if (entry.plain.offset + 4 * sizeOf(entry) > file.bytes) throw wrong(`${entry.name} ends behind ${file.path}`);
+  checkPlace(entry.name, entry.plain, 4 * sizeOf(entry), files);
+  if (!entry.packed) return;
+  if (!("values" in entry.packed)) {
+    checkPlace(entry.name, entry.packed, 4 * sizeOf(entry), packedFiles);
+    return;
+  }
+  if (entry.encoding in FLOAT_BYTES) throw wrong(`${entry.name} has no values and scales`);
+  const { values, scales } = packedBytes(entry);
+  checkPlace(entry.name, entry.packed.values, values, packedFiles);
+  checkPlace(entry.name, entry.packed.scales, scales, packedFiles);
+}
+
+function checkPlace(name: string, place: Place, size: number, files: WeightIndex["files"]): void {
+  const file = files[place.file];
+  if (!file) throw wrong(`${name} lies in a file that is not listed`);
+  if (place.offset % 4 !== 0) throw wrong(`${name} does not lie at a multiple of 4`);
+  if (place.offset + size > file.bytes) throw wrong(`${name} ends behind ${file.path}`);
 }
 
 /** Bytes per number of the encodings that are no blocks. */
