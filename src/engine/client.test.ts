@@ -43,6 +43,8 @@ function clientOf(...apis: Partial<WorkerApi>[]) {
   return { client: createEngine(startWorker, undefined), workers, startWorker };
 }
 
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
 describe("createEngine", () => {
   it("starts its worker with the first load and keeps it", async () => {
     const { client, startWorker } = clientOf({});
@@ -50,6 +52,21 @@ describe("createEngine", () => {
     await client.load(request, () => {});
     await client.load(request, () => {});
     expect(startWorker).toHaveBeenCalledOnce();
+    client.terminate();
+  });
+
+  it("gives another model another worker, for the memory of the first is free only then", async () => {
+    const { client, workers, startWorker } = clientOf({ generate: never }, {});
+    const lost = vi.fn();
+    client.onLost(lost);
+    await client.load(request, () => {});
+    const ended = expect(client.generate({ settings }, () => {})).rejects.toThrow(CancelledError);
+    await settled();
+    await client.load({ ...request, baseUrl: "models/other/" }, () => {});
+    await ended;
+    expect(startWorker).toHaveBeenCalledTimes(2);
+    expect(workers[0]?.terminate).toHaveBeenCalled();
+    expect(lost).not.toHaveBeenCalled();
     client.terminate();
   });
 

@@ -80,9 +80,16 @@ export function createEngine(
   return {
     load: async (request, onProgress) => {
       // Inside the worker a relative address would mean another place than on the page.
-      last = { ...request, baseUrl: new URL(request.baseUrl, pageAddress()).href };
+      const wanted = { ...request, baseUrl: new URL(request.baseUrl, pageAddress()).href };
+      const isAnother = isLoaded && (wanted.baseUrl !== last?.baseUrl || wanted.dtype !== last.dtype);
+      last = wanted;
       losses = 0;
-      return load(last, onProgress);
+      if (isAnother) {
+        isLoaded = false;
+        // WebAssembly's memory never shrinks; only with its worker is all of a model's memory given back.
+        line?.end(new CancelledError("Another model was loaded."));
+      }
+      return load(wanted, onProgress);
     },
     generate: async (request, onEvent) => {
       const result = await call(await restored(), (remote) => remote.generate(request, callback(onEvent)));

@@ -239,6 +239,15 @@ test("a folder that was chosen is loaded without any request", async ({ page }) 
   expect(requests.filter((url) => !/\/assets\/|^blob:/.test(url))).toEqual([]);
   await studio.expectNothingWrongStored();
 
+  // The memory of a model is free when its worker has ended: however many are loaded, one worker is left.
+  const engines = () => page.workers().filter((worker) => /\/worker-/.test(worker.url()));
+  await studio.lookUp(server.url);
+  await studio.entry(/^Tiny$/).getByRole("button", { name: "Load", exact: true }).click();
+  await expect(studio.entry(/^Tiny$/).getByRole("button", { name: "In use" })).toBeVisible();
+  await entry.getByRole("button", { name: "Load", exact: true }).click();
+  await expect(entry.getByRole("button", { name: "In use" })).toBeVisible();
+  expect(engines()).toHaveLength(1);
+
   await page.getByTestId("model-folder").setInputFiles(join(import.meta.dirname, "../fixtures/tiny-conditional/onnx"));
   await expect(studio.shelf.getByRole("alert")).toContainText("no manifest.json");
 });
