@@ -1,21 +1,33 @@
-"""`elf sample` on an exported folder: its graphs write what the checkpoint writes, by the settings of its manifest."""
+"""From an official checkpoint to an exported folder that `elf sample` runs: its graphs write what the checkpoint
+writes, by the settings of its manifest."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
+from elf.checkpoints.source_record import SourceRecord
 from elf.cli import main
 from elf.errors import CheckpointError, UsageError
+from elf.network.make_random import TINY_CONDITIONAL
+from elf.network.parameters import parameter_shapes
 from elf.sampling.exported_model import open_exported
 
+COMMIT = "c0ffee" + "0" * 34
+LENGTHS = ["--max-length", "16", "--max-input-length", "6"]
 PROMPT = ["--prompt-ids", "9,8,7", "--seed", "11", "--json"]
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    assert main(["make-random", "--preset", "tiny-conditional", "--out", str(folder)]) == 0
+    """As `elf fetch` would leave it."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "fetched"
+    for form, name in (("torch", "checkpoint_95000"), ("t5-pickle", "encoder.pkl")):
+        command = ["make-random", "--preset", "tiny-conditional", "--format", form]
+        assert main([*command, "--out", str(folder / name)]) == 0
+    repository = "embedded-language-flows/ELF-B-de-en-torch"
+    SourceRecord(repository, COMMIT, "checkpoint_95000", (), encoder="encoder.pkl", licence="mit").write(folder)
     return folder
 
 
@@ -24,7 +36,18 @@ def exported(checkpoint: Path) -> Path:
     """With settings of its own, among them two passes a step and the other layout of random numbers."""
     settings = ["--steps", "3", "--method", "ode", "--cfg", "1.5", "--self-cond-cfg", "2", "--rng", "partitionable"]
     out = checkpoint.parent / "exported"
-    command = ["export", str(checkpoint), "--out", str(out), "--dtype", "f32,f16", "--ungated", "--length", "12"]
+    command = [
+        "export",
+        str(checkpoint),
+        *LENGTHS,
+        "--out",
+        str(out),
+        "--dtype",
+        "f32,f16",
+        "--ungated",
+        "--length",
+        "12",
+    ]
     command += ["--parity-seeds", "16", "--parity-length", "10"]
     assert main([*command, *settings, "--schedule", "quantile"]) == 0
     return out
@@ -41,9 +64,20 @@ def test_the_graphs_write_what_the_checkpoint_writes(checkpoint, exported, capsy
     expected = {"steps": 3, "method": "ode", "cfg_scale": 1.5, "self_cond_scale": 2.0, "rng": "partitionable"}
     assert graphs["settings"].items() >= (expected | {"schedule": "quantile", "length": 12, "seed": 11}).items()
     options = ["--steps", "3", "--method", "ode", "--cfg", "1.5", "--self-cond-cfg", "2", "--rng", "partitionable"]
-    jax = report(capsys, str(checkpoint), *PROMPT, *options, "--schedule", "quantile", "--length", "12")
+    jax = report(capsys, str(checkpoint), *LENGTHS, *PROMPT, *options, "--schedule", "quantile", "--length", "12")
     assert graphs["tokens"] == jax["tokens"] and graphs["text"] == jax["text"]
     assert graphs["settings"] == jax["settings"]
+
+
+def test_where_the_weights_came_from_is_kept(exported) -> None:
+    manifest = json.loads((exported / "manifest.json").read_text())
+    assert manifest["source"] == {"repository": "embedded-language-flows/ELF-B-de-en-torch", "revision": COMMIT}
+    assert (manifest["task"], manifest["licence"]) == ("conditional", "mit")
+    assert (manifest["latent"]["noiseScale"], manifest["latent"]["std"]) == (2.0, 0.2)
+    parameters = parameter_shapes(TINY_CONDITIONAL).values()
+    assert manifest["architecture"]["parameters"] == sum(math.prod(shape) for shape in parameters)
+    card = (exported / "README.md").read_text()
+    assert f"embedded-language-flows/ELF-B-de-en-torch, commit {COMMIT}" in card and "ema\\_params1" in card
 
 
 def test_the_runs_compared_may_be_shorter(exported) -> None:

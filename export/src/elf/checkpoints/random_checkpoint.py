@@ -64,8 +64,8 @@ class Zeros:
 def write_elf_checkpoint(path: Path, form: ElfFormat, config: ElfConfig, seed: int) -> None:
     """A checkpoint of a network: averaged weights from `seed`, raw ones from the seed after it, an optimizer's state.
 
-    Raises OutputExistsError, and DiskFullError. Memory: one tensor at a time, but for Orbax, which copies the whole tree
-    before it writes: some three times its size.
+    Raises OutputExistsError, and DiskFullError. Memory: one tensor at a time, but for Orbax, which copies the whole
+    tree before it writes: some three times its size.
     """
     shapes = parameter_shapes(config)
     _refuse_existing(path)

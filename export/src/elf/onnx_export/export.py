@@ -19,7 +19,7 @@ import tyro
 
 from elf.checkpoints.options import CheckpointOptions
 from elf.errors import ConfigError, OutputExistsError, ParityError
-from elf.evaluation.evaluated_model import open_evaluated
+from elf.evaluation.evaluated_model import open_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.network.trained_model import TrainedModel
 from elf.onnx_export.encodings import DTYPES, Dtype
@@ -73,7 +73,7 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
 
 def main(arguments: Arguments) -> None:
     arguments.refuse_early()
-    report = export_model(open_evaluated(arguments.checkpoint, options=arguments), arguments)
+    report = export_model(open_model(arguments.checkpoint, options=arguments), arguments)
     print(json.dumps({"out": str(arguments.out), **report}, indent=2))
 
 

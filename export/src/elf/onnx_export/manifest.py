@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from elf.data.tokenizer import EOS, PAD, UNK
+from elf.network.lazy_weights import shapes_of
 from elf.network.trained_model import TrainedModel, plain_statistic
 from elf.onnx_export.encodings import Dtype
 from elf.onnx_export.graphs import TOP_K
@@ -48,7 +50,7 @@ def describe(
             "maxLength": config.max_length,
             "maxInputLength": config.max_input_length,
             "selfCondCfgTokens": config.self_cond_cfg_tokens,
-            "parameters": sum(value.size for value in model.params.values()),
+            "parameters": sum(math.prod(shape) for shape in shapes_of(model.params).values()),
         },
         "latent": {
             "noiseScale": flow.noise_scale,

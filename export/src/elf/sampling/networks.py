@@ -45,7 +45,7 @@ class JaxNetwork:
     def __init__(self, model: TrainedModel):
         check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
         self.graphdef, _ = abstract_elf(model.elf)
-        self.params = jax.device_put(model.params)
+        self.params = jax.device_put(dict(model.params))
         self.takes_self_cond_scale = bool(model.elf.self_cond_cfg_tokens)
 
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
