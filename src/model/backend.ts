@@ -37,7 +37,11 @@ export interface ChooseOptions {
   readonly open: (runtime: Runtime, variant: Variant) => Promise<OpenNetwork>;
 }
 
-const VARIANT_NAMES = { fused: "fused attention", plain: "plain attention" } as const satisfies Record<Variant, string>;
+const VARIANT_NAMES = {
+  fused: "fused attention",
+  plain: "plain attention",
+  packed: "packed weights",
+} as const satisfies Record<Variant, string>;
 
 /**
  * Opens the model on the backend that is `wanted`, where it passes its self-test. `auto` takes the first of these that

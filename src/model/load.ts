@@ -3,7 +3,7 @@ import { type ChosenBackend, chooseBackend, type OpenNetwork, type Platform } fr
 import { Delivery, TOKENIZER } from "./delivery";
 import { GpuNetwork } from "./gpu/network";
 import type { Dtype, Manifest } from "./manifest";
-import { planMemory, requireMemory, usualRun } from "./memoryPlan";
+import { deviceBytes, planMemory, requireMemory, usualRun } from "./memoryPlan";
 import {
   type GraphName,
   gpuVariants,
@@ -11,6 +11,7 @@ import {
   type NetworkParts,
   networkParts,
   storedDtype,
+  type Variant,
 } from "./networkParts";
 import type { Backend, Runtime } from "./runtime";
 import { SelfTest } from "./selfTest";
@@ -66,7 +67,7 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
   const delivery = await Delivery.open({ baseUrl, fetchFile, storage }, signal);
   const { manifest } = delivery;
   const dtype = options.dtype ?? manifest.defaultDtype;
-  const wanted = await fittingBackend(manifest, dtype, options.wanted, platform);
+  const { wanted, isPacked } = await fittingRun(manifest, dtype, options.wanted, platform);
   await delivery.download(dtype, (progress) => onProgress({ phase: "download", ...progress }), signal);
 
   const read = (path: string) => delivery.read(path, signal);
@@ -75,10 +76,18 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     ? await createTokenizer(new TextDecoder().decode(await read(TOKENIZER)), vocabularySize)
     : numberTokenizer(vocabularySize);
 
-  const parts = await networkParts(manifest, dtype, NETWORK_GRAPHS, read, {
-    signal,
-    onBytes: (doneBytes, totalBytes) => onProgress({ phase: "weights", doneBytes, totalBytes }),
-  });
+  let parts: NetworkParts | undefined;
+  let arePacked = false;
+  /** Unpacked once for all graphs that take the weights in this form. */
+  const partsFor = async (variant: Variant) => {
+    const packed = variant === "packed";
+    if (parts && packed === arePacked) return parts;
+    parts = undefined;
+    const onBytes = (doneBytes: number, totalBytes: number) => onProgress({ phase: "weights", doneBytes, totalBytes });
+    parts = await networkParts(manifest, dtype, NETWORK_GRAPHS, read, { signal, onBytes, packed });
+    arePacked = packed;
+    return parts;
+  };
   const fetchLate = latePartsOf(delivery, dtype);
   const { selfTest: testPath } = storedDtype(manifest, dtype);
   const selfTest = testPath === undefined ? undefined : new SelfTest(await read(testPath));
@@ -86,13 +95,13 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
   const chosen = await chooseBackend({
     wanted,
     platform,
-    variants: gpuVariants(manifest),
+    variants: isPacked ? ["packed"] : gpuVariants(manifest),
     isTested: selfTest !== undefined,
     open: async (runtime, variant) => {
       const onGraph = (graph: string) => onProgress({ phase: "session", graph });
       const onCheck = (graph: string) => onProgress({ phase: "check", graph });
       const options = { signal, variant, selfTest, onGraph, onCheck, fetchLate };
-      const network = await openNetwork(manifest, parts, runtime, options);
+      const network = await openNetwork(manifest, await partsFor(variant), runtime, options);
       runtimes.set(network, runtime);
       return network;
     },
@@ -121,23 +130,26 @@ function latePartsOf(delivery: Delivery, dtype: Dtype): (graphs: readonly GraphN
 }
 
 /**
- * Refuses a model that cannot run here before it is loaded, and leaves no choice where only the GPU holds it.
+ * Refuses a model that cannot run here before it is loaded, leaves no choice where only the GPU holds it, and says
+ * whether its weights have to stay packed there.
  * @throws {TooLargeError}
  */
-async function fittingBackend(
+async function fittingRun(
   manifest: Manifest,
   dtype: Dtype,
   wanted: Backend | "auto",
   platform: Platform,
-): Promise<Backend | "auto"> {
+): Promise<{ wanted: Backend | "auto"; isPacked: boolean }> {
   const inWasm = usualRun(manifest, dtype, "wasm");
   const onGpu = usualRun(manifest, dtype, "webgpu");
-  const fitsWasm = planMemory(manifest, inWasm, { limits: null, deviceBytes: null }).refusal === null;
-  if (wanted !== "webgpu" && fitsWasm) return wanted;
-  const adapter = await platform.findAdapter();
-  const machine = { limits: adapter?.limits ?? null, deviceBytes: null };
-  if (wanted === "auto" && adapter && planMemory(manifest, onGpu, machine).refusal === null) return "webgpu";
+  const adapter = wanted === "wasm" ? null : await platform.findAdapter();
+  const machine = { limits: adapter?.limits ?? null, deviceBytes: deviceBytes() };
+  const gpuPlan = planMemory(manifest, onGpu, machine);
+  const fitsGpu = adapter !== null && gpuPlan.refusal === null;
+  const fitsWasm = planMemory(manifest, inWasm, machine).refusal === null;
+  if (wanted === "auto" && fitsGpu && !fitsWasm) return { wanted: "webgpu", isPacked: gpuPlan.isPacked };
   // Without an adapter the choice of a backend has a better word for it.
-  if (wanted !== "webgpu" || adapter) requireMemory(manifest, wanted === "webgpu" ? onGpu : inWasm, machine);
-  return wanted;
+  if (wanted === "webgpu" && adapter) requireMemory(manifest, onGpu, machine);
+  if (wanted !== "webgpu") requireMemory(manifest, inWasm, machine);
+  return { wanted: wanted === "auto" && adapter && !fitsGpu ? "wasm" : wanted, isPacked: gpuPlan.isPacked };
 }

@@ -1,12 +1,11 @@
-import type { Machine } from "./memoryPlan";
+import { deviceBytes, type Machine } from "./memoryPlan";
 import { findAdapter, isSoftwareAdapter } from "./webgpu";
 
 /** What this machine gives to a model. A GPU in software counts as none: its memory is the CPU's, and `auto` passes it over. */
 export async function findMachine(): Promise<Machine> {
   const adapter = await findAdapter().catch(() => null);
-  const { deviceMemory } = navigator as { deviceMemory?: number };
   return {
     limits: adapter && !isSoftwareAdapter(adapter) ? adapter.limits : null,
-    deviceBytes: deviceMemory === undefined ? null : deviceMemory * 2 ** 30,
+    deviceBytes: deviceBytes(),
   };
 }

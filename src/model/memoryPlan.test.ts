@@ -20,6 +20,8 @@ const wasm: PlannedRun = { dtype: "f16", backend: "wasm", length: 128, batch: 1 
 const webgpu: PlannedRun = { ...wasm, backend: "webgpu" };
 /** What every WebGPU device has at least. */
 const weakest = { maxBufferSize: 256 * 2 ** 20, maxStorageBufferBindingSize: 128 * 2 ** 20 };
+/** Binds the activations of a short run, but no matrix of float32. */
+const tight = { maxBufferSize: 20e6, maxStorageBufferBindingSize: 20e6 };
 const strong = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 };
 const machine = (limits: Machine["limits"] = null, deviceBytes: number | null = null) => ({ limits, deviceBytes });
 
@@ -32,11 +34,21 @@ describe("planMemory", () => {
     expect(weights({ ...webgpu, dtype: "q8" }), "no packed graphs").toBe(weights(wasm));
   });
 
-  it("leaves packed weights packed on WebGPU", () => {
-    const bytes = (dtype: "f16" | "q8" | "q4") =>
-      planMemory(large, { ...webgpu, dtype }, machine(strong)).parts[0]?.bytes ?? 0;
-    expect(bytes("q8") / bytes("f16")).toBeCloseTo(9 / 32, 5);
-    expect(bytes("q4") / bytes("f16")).toBeCloseTo(5 / 32, 5);
+  it("leaves weights packed where they do not fit otherwise, and only there", () => {
+    const plan = (dtype: "f16" | "q8" | "q4", machineNow: Machine) =>
+      planMemory(large, { ...webgpu, dtype }, machineNow);
+    expect(plan("q8", machine(strong))).toMatchObject({ isPacked: false, refusal: null });
+    const whole = plan("f16", machine(tight));
+    expect(whole).toMatchObject({ isPacked: false, refusal: expect.any(String) });
+    for (const [dtype, share] of [
+      ["q8", 10 / 32],
+      ["q4", 5 / 32],
+    ] as const) {
+      const packed = plan(dtype, machine(tight));
+      expect(packed).toMatchObject({ isPacked: true, refusal: null });
+      expect((packed.parts[0]?.bytes ?? 0) / (whole.parts[0]?.bytes ?? 1)).toBeCloseTo(share, 5);
+    }
+    expect(plan("q8", machine(strong, 4e9)).isPacked, "a device of little memory").toBe(true);
   });
 
   it("grows with the square of the length, and its logits never beyond a chunk", () => {
@@ -84,7 +96,6 @@ describe("nearestPlan", () => {
 
   it("packs the weights where they do not fit, on the backend that can", () => {
     expect(nearestPlan(large, wasm, machine(strong))?.run).toMatchObject({ backend: "webgpu", length: 128 });
-    const tight = { maxBufferSize: 20e6, maxStorageBufferBindingSize: 20e6 };
     expect(nearestPlan(large, webgpu, machine(tight))?.run).toMatchObject({ dtype: "q8", backend: "webgpu" });
   });
 

@@ -33,6 +33,12 @@ export interface Machine {
   readonly deviceBytes: number | null;
 }
 
+/** Memory of this device, as far as it tells. */
+export function deviceBytes(): number | null {
+  const { deviceMemory } = (globalThis.navigator ?? {}) as { deviceMemory?: number };
+  return deviceMemory === undefined ? null : deviceMemory * 2 ** 30;
+}
+
 export interface MemoryPart {
   readonly name: "weights" | "activations" | "reading the text" | "runtime";
   readonly bytes: number;
@@ -40,6 +46,8 @@ export interface MemoryPart {
 
 export interface MemoryPlan {
   readonly run: PlannedRun;
+  /** Whether the weights stay in the GPU's memory as they are stored, which is slower. */
+  readonly isPacked: boolean;
   /** What a run holds. */
   readonly parts: readonly MemoryPart[];
   readonly bytes: number;
@@ -62,11 +70,11 @@ const RUNTIME_BYTES = 80e6;
 const PREFIX_TOKENS = 16;
 /** Denoiser and decoder are the same network but for their heads, and each session holds its own weights. */
 const SESSIONS = 2;
-/** Bits of a packed weight and its share of a scale. */
-const PACKED_BITS: Partial<Record<Dtype, number>> = { q8: 9, q4: 5 };
+/** Bits of a packed weight and its share of a float32 scale, in blocks of 16 and of 32. */
+const PACKED_BITS: Partial<Record<Dtype, number>> = { q8: 10, q4: 5 };
 
-/** Whether the weights stay packed in the GPU's memory; in wasm they are always expanded. */
-export function staysPacked({ graphs }: Manifest, { dtype, backend }: PlannedRun): boolean {
+/** Whether the model has graphs that take these weights as they are stored; in wasm they are always expanded. */
+function canStayPacked({ graphs }: Manifest, { dtype, backend }: PlannedRun): boolean {
   if (backend !== "webgpu" || (dtype !== "q8" && dtype !== "q4")) return false;
   return graphs.denoiser.packed?.[dtype] !== undefined && graphs.decoder.packed?.[dtype] !== undefined;
 }
@@ -78,12 +86,17 @@ export function usualRun({ architecture, defaults }: Manifest, dtype: Dtype, bac
 
 /**
  * What a run of `manifest` needs, reckoned from its shapes alone, and whether the machine gives it. Sizes are in bytes and
- * on the safe side: measured ones lie some tenths below.
+ * on the safe side: measured ones lie some tenths below. Weights stay packed only where they have to.
  */
 export function planMemory(manifest: Manifest, run: PlannedRun, machine: Machine): MemoryPlan {
+  const expanded = planOf(manifest, run, machine, false);
+  const suffices = expanded.refusal === null && expanded.doubt === null;
+  return suffices || !canStayPacked(manifest, run) ? expanded : planOf(manifest, run, machine, true);
+}
+
+function planOf(manifest: Manifest, run: PlannedRun, machine: Machine, packed: boolean): MemoryPlan {
   const { heads, hiddenSize: H, latentSize: D, vocabularySize: V } = manifest.architecture;
   const parameters = networkParameters(manifest.architecture);
-  const packed = staysPacked(manifest, run);
   const expanded = parameters * FLOAT;
   const bits = (packed && PACKED_BITS[run.dtype]) || 8 * FLOAT;
   const weights = (SESSIONS * parameters * bits) / 8;
@@ -108,6 +121,7 @@ export function planMemory(manifest: Manifest, run: PlannedRun, machine: Machine
   );
   return {
     run,
+    isPacked: packed,
     parts,
     bytes,
     peakBytes,

@@ -11,22 +11,27 @@ export const NETWORK_GRAPHS = ["denoiser", "decoder"] as const;
 export type GraphName = (typeof NETWORK_GRAPHS)[number] | "encoder";
 
 /** Which of a graph's files is run; they compute the same with other kernels. */
-export type Variant = "plain" | "fused";
+export type Variant = "plain" | "fused" | "packed";
 
-/** The variants that `manifest` offers for a GPU, best first. */
+/** The variants that `manifest` offers for a GPU whose memory holds the weights as float32, best first. */
 export function gpuVariants({ graphs }: Manifest): Variant[] {
   return NETWORK_GRAPHS.some((name) => graphs[name]?.fused) ? ["fused", "plain"] : ["plain"];
 }
 
+type GraphFiles = NonNullable<Manifest["graphs"][GraphName]>;
+
 /** The path of a graph's file; that of the plain one where it has no such variant. */
-export function graphPath({ file, fused }: { file: string; fused?: string | undefined }, variant: Variant): string {
-  return variant === "fused" ? (fused ?? file) : file;
+export function graphPath({ file, fused, packed }: GraphFiles, variant: Variant, dtype: Dtype): string {
+  if (variant === "fused") return fused ?? file;
+  if (variant === "packed" && (dtype === "q8" || dtype === "q4")) return packed?.[dtype] ?? file;
+  return file;
 }
 
 /** Graphs by the paths of their files, and the weights that they read, as `openNetwork` takes them. */
 export interface NetworkParts {
   readonly graphs: ReadonlyMap<string, Uint8Array>;
   readonly weights: readonly VirtualFile[];
+  readonly dtype: Dtype;
 }
 
 /**
@@ -49,6 +54,8 @@ export interface PartsOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told of the bytes of weights that were unpacked, of all that are stored. */
   readonly onBytes?: (done: number, total: number) => void;
+  /** Whether quantised kernels stay packed, for the graphs that take them so. */
+  readonly packed?: boolean;
 }
 
 /**
@@ -61,14 +68,19 @@ export async function networkParts(
   dtype: Dtype,
   names: readonly GraphName[],
   read: ReadFile,
-  { signal, onBytes }: PartsOptions = {},
+  { signal, onBytes, packed = false }: PartsOptions = {},
 ): Promise<NetworkParts> {
   const { index: indexPath, shards } = storedDtype(manifest, dtype);
   const index = parseWeightIndex(new TextDecoder().decode(await read(indexPath)));
   checkIndex(index, manifest, dtype);
   const virtual = new Map([...index.files, ...(index.packedFiles ?? [])].map(({ path, bytes }) => [path, bytes]));
   const graphs = new Map<string, Uint8Array>();
-  for (const path of new Set(names.flatMap((name) => pathsOf(manifest, name)))) {
+  const variants: Variant[] = packed ? ["packed"] : ["plain", "fused"];
+  const pathsOf = (name: GraphName) => {
+    const files = manifest.graphs[name];
+    return files ? variants.map((variant) => graphPath(files, variant, dtype)) : [];
+  };
+  for (const path of new Set(names.flatMap(pathsOf))) {
     const graph = await read(path);
     checkGraph(path, graph, virtual);
     graphs.set(path, graph);
@@ -84,11 +96,7 @@ export async function networkParts(
     if (signal?.aborted) throw new CancelledError();
     rested = performance.now();
   };
-  const weights = await expandWeights(index, names, stream, { onTensor });
-  return { graphs, weights };
-}
-
-function pathsOf(manifest: Manifest, name: GraphName): string[] {
-  const graph = manifest.graphs[name];
-  return graph ? [graphPath(graph, "plain"), graphPath(graph, "fused")] : [];
+  const staying = packed ? names.filter((name) => pathsOf(name)[0] !== manifest.graphs[name]?.file) : [];
+  const weights = await expandWeights(index, names, stream, { packed: staying, onTensor });
+  return { graphs, weights, dtype };
 }

@@ -14,7 +14,8 @@ const weights = [
   { path: "weights-0.bin", data: new Uint8Array(3), graphs: ["denoiser", "decoder"] },
   { path: "weights-1.bin", data: new Uint8Array(4), graphs: ["encoder"] },
 ];
-const parts = { graphs: new Map(paths.map((path) => [path, new TextEncoder().encode(path)])), weights };
+const dtype = "f32";
+const parts = { graphs: new Map(paths.map((path) => [path, new TextEncoder().encode(path)])), weights, dtype } as const;
 
 const OUTPUTS = ["x_hat", "top_tokens", "top_probabilities", "entropy", "latent"];
 
@@ -97,7 +98,8 @@ describe("openNetwork with a self-test", () => {
     const { selfTest } = testFailing("encoder");
     const runtime = fakeRuntime(async () => ({}));
     const conditional = { ...manifest, graphs: { ...manifest.graphs, encoder: { file: "onnx/encoder.onnx" } } };
-    const fetchLate = async () => ({ graphs: new Map([["onnx/encoder.onnx", new Uint8Array(1)]]), weights });
+    const fetchLate = async () =>
+      ({ graphs: new Map([["onnx/encoder.onnx", new Uint8Array(1)]]), weights, dtype }) as const;
     const network = await openNetwork(conditional, parts, runtime as unknown as Runtime, { selfTest, fetchLate });
     await expect(network.encode([[5]])).rejects.toBe(wrong);
     await expect(network.encode([[5]])).rejects.toBe(wrong);
@@ -110,11 +112,22 @@ describe("openNetwork with a self-test", () => {
     const offered = { ...manifest, graphs: { ...manifest.graphs, denoiser } };
     const fused = new Uint8Array(9);
     const graphs = new Map<string, Uint8Array>([...parts.graphs, ["onnx/denoiser-fused.onnx", fused]]);
-    await openNetwork(offered, { graphs, weights }, runtime as unknown as Runtime, { variant: "fused" });
+    await openNetwork(offered, { graphs, weights, dtype }, runtime as unknown as Runtime, { variant: "fused" });
     expect(runtime.createSession.mock.calls.map(([graph]) => graph)).toEqual([
       fused,
       parts.graphs.get("onnx/decoder.onnx"),
     ]);
+  });
+});
+
+describe("graphPath", () => {
+  it("has a file for each kernel and each dtype, and the plain one where there is no other", () => {
+    const graph = { file: "plain", fused: "fused", packed: { q8: "packed-q8" } };
+    expect(graphPath(graph, "packed", "q8")).toBe("packed-q8");
+    expect(graphPath(graph, "packed", "q4")).toBe("plain");
+    expect(graphPath(graph, "packed", "f16")).toBe("plain");
+    expect(graphPath(graph, "fused", "q8")).toBe("fused");
+    expect(graphPath(graph, "plain", "q8")).toBe("plain");
   });
 });
 
@@ -173,7 +186,7 @@ describe("OrtNetwork", () => {
     const runtime = fakeRuntime(run);
     const encoder = { file: "onnx/encoder.onnx" };
     const conditional = { ...manifest, graphs: { ...manifest.graphs, encoder } };
-    const late = { graphs: new Map([["onnx/encoder.onnx", new Uint8Array(1)]]), weights };
+    const late = { graphs: new Map([["onnx/encoder.onnx", new Uint8Array(1)]]), weights, dtype } as const;
     const fetchLate = vi.fn(async () => late);
     const network = await openNetwork(conditional, parts, runtime as unknown as Runtime, { fetchLate });
     expect(runtime.createSession).toHaveBeenCalledTimes(2);

@@ -86,10 +86,10 @@ async function openGraph(
   name: GraphName,
   variant: Variant,
   manifest: Manifest,
-  { graphs, weights }: NetworkParts,
+  { graphs, weights, dtype }: NetworkParts,
   runtime: Runtime,
 ): Promise<InferenceSession> {
-  const file = graphPath(graphOf(name, manifest), variant);
+  const file = graphPath(graphOf(name, manifest), variant, dtype);
   const externalData = weights
     .filter((virtual) => virtual.graphs.includes(name))
     .map(({ path, data }) => ({ path, data }));

@@ -49,10 +49,10 @@ export function planOf(
   return backend === "auto" && onGpu.refusal !== null && inWasm.refusal === null ? inWasm : onGpu;
 }
 
-export function memorySentence({ bytes, parts, run }: MemoryPlan): string {
+export function memorySentence({ bytes, parts, run, isPacked }: MemoryPlan): string {
   const named = parts
     .filter(({ name }) => name !== "runtime")
-    .map((part) => `${part.name} ${formatBytes(part.bytes)}`)
+    .map((part) => `${isPacked && part.name === "weights" ? "packed weights" : part.name} ${formatBytes(part.bytes)}`)
     .join(", ");
   return `Takes up to ${formatBytes(bytes)} of memory on ${backendName(run.backend)} at ${run.length} tokens: ${named}.`;
 }
