@@ -3,6 +3,7 @@ import { Tensor } from "onnxruntime-web/wasm";
 import { describe, expect, it, vi } from "vitest";
 import { CancelledError, ConditionError } from "../flow/errors";
 import { parseManifest } from "./manifest";
+import { graphPath } from "./networkParts";
 import { DeviceLostError, type Runtime } from "./runtime";
 import { type SelfTest, SelfTestError } from "./selfTest";
 import { openNetwork, SessionError } from "./session";
