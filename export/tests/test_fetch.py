@@ -6,6 +6,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,6 +38,9 @@ class StandIn:
         """Path → what is sent in place of the file."""
         self.cut: dict[str, list[int]] = {}
         """Path → bytes after which each of the next connections ends."""
+        self.elsewhere: str | None = None
+        """Address of a server that the files are on."""
+        self.tokens: list[str | None] = []
         self.requests: list[tuple[str, str, str | None]] = []
 
     def put(self, repository: str, kind: str = "model", **files: bytes) -> None:
@@ -58,6 +62,7 @@ def handler(hub: StandIn) -> type[BaseHTTPRequestHandler]:
 
         def answer(self, body: bool) -> None:
             hub.requests.append((self.command, self.path, self.headers["Range"]))
+            hub.tokens.append(self.headers["Authorization"])
             path = self.path.split("?")[0]
             if match := re.fullmatch(r"/api/(model|dataset)s/([^/]+/[^/]+)(?:/revision/(.+))?", path):
                 self.listing(*match.groups())
@@ -86,6 +91,9 @@ def handler(hub: StandIn) -> type[BaseHTTPRequestHandler]:
             data = hub.repositories.get(repository, {}).get(name)
             if data is None:
                 return self.refuse(404, "EntryNotFound")
+            if hub.elsewhere and not body:
+                linked = {"X-Linked-ETag": '"etag"', "X-Linked-Size": str(len(data)), "X-Repo-Commit": COMMIT}
+                return self.send(302, b"", {"Location": f"{hub.elsewhere}{self.path}", **linked})
             headers = {
                 "X-Repo-Commit": COMMIT,
                 "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
@@ -125,25 +133,31 @@ def handler(hub: StandIn) -> type[BaseHTTPRequestHandler]:
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """Sends the hub's client to `address`."""
-    monkeypatch.setattr(huggingface_hub, "HfApi", partial(huggingface_hub.HfApi, endpoint=address))
+    """Sends the hub's client to `address`, with a token."""
+    monkeypatch.setattr(huggingface_hub, "HfApi", partial(huggingface_hub.HfApi, endpoint=address, token="hf_secret"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+
+
+@contextmanager
+def served(stand_in: StandIn) -> Iterator[str]:
+    """Its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(stand_in))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     stand_in = StandIn()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(stand_in))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    ask(monkeypatch, address)
     stand_in.put(ELF, checkpoint_900=b"old" * 500, checkpoint_1000=bytes(range(256)) * 40, README_dot_md=b"card")
     stand_in.put(ENCODER_REPOSITORY, "dataset", t5_small_encoder_jax_dot_pkl=b"t5" * 800)
     stand_in.put(TOKENIZER_REPOSITORY, tokenizer_dot_json=b"{}", spiece_dot_model=b"x")
-    yield stand_in
-    server.shutdown()
-    server.server_close()
+    with served(stand_in) as address:
+        ask(monkeypatch, address)
+        yield stand_in
 
 
 def files(folder: Path) -> set[str]:
@@ -201,6 +215,15 @@ def test_a_download_goes_on_where_it_ended(hub: StandIn, tmp_path: Path, monkeyp
     fetch(Arguments(ELF, tmp_path, companions=False))
     assert (tmp_path / "checkpoint_1000").read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
     assert ("GET", "bytes=4000-") in {(command, wanted) for command, _, wanted in hub.requests}
+
+
+def test_a_token_is_not_shown_to_other_servers(hub: StandIn, tmp_path: Path) -> None:
+    other = StandIn()
+    other.repositories = hub.repositories
+    with served(other) as hub.elsewhere:
+        fetch(Arguments(ELF, tmp_path, companions=False))
+    assert (tmp_path / "checkpoint_1000").read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
+    assert set(hub.tokens) == {"Bearer hf_secret"} and other.tokens == [None]
 
 
 def test_what_is_not_as_described_is_not_kept(hub: StandIn, tmp_path: Path) -> None:

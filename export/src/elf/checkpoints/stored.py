@@ -13,7 +13,7 @@ from elf.network.lazy_weights import StoredTensor
 Tree = Mapping[str, Any]
 """Nested mappings whose leaves are StoredTensor, int, float, bool, str, bytes or None."""
 
-MAX_DEPTH, MAX_PARTS = 64, 1_000_000
+MAX_DEPTH, MAX_PARTS = 64, 100_000
 """Of a tree; weights lie some six names deep, and the largest models have a few thousand."""
 
 DTYPES = {

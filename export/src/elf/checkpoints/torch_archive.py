@@ -100,7 +100,7 @@ def _read(path: Path, archive: zipfile.ZipFile) -> Tree:
         entry = entries.get(f"{root}data/{name}")
         if kind != "storage" or dtype not in DTYPES or entry is None:
             raise ValueError(f"it refers to the storage {name!r}, which is not in it")
-        if entry.compress_type != zipfile.ZIP_STORED:
+        if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
             raise ValueError("its storages are compressed")
         if not isinstance(count, int) or not 0 <= count * DTYPES[dtype].itemsize <= entry.file_size:
             raise ValueError(f"its storage {name} has {entry.file_size} bytes for {count} numbers")
@@ -116,5 +116,7 @@ def _data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
     with path.open("rb") as file:
         file.seek(entry.header_offset)
         header = file.read(LOCAL_HEADER)
+    if not header.startswith(b"PK\x03\x04"):
+        raise ValueError(f"{entry.filename} is not where its table of contents says")
     name, extra = struct.unpack("<HH", header[26:30])
     return entry.header_offset + LOCAL_HEADER + name + extra
