@@ -242,7 +242,10 @@ test("a folder that was chosen is loaded without any request", async ({ page }) 
   // The memory of a model is free when its worker has ended: however many are loaded, one worker is left.
   const engines = () => page.workers().filter((worker) => /\/worker-/.test(worker.url()));
   await studio.lookUp(server.url);
-  await studio.entry(/^Tiny$/).getByRole("button", { name: "Load", exact: true }).click();
+  await studio
+    .entry(/^Tiny$/)
+    .getByRole("button", { name: "Load", exact: true })
+    .click();
   await expect(studio.entry(/^Tiny$/).getByRole("button", { name: "In use" })).toBeVisible();
   await entry.getByRole("button", { name: "Load", exact: true }).click();
   await expect(entry.getByRole("button", { name: "In use" })).toBeVisible();

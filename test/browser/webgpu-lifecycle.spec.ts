@@ -38,7 +38,7 @@ test("a GPU lost in a run: its frames stay, the engine is restored on the GPU, a
   await startEndlessRun(studio);
   await devices.destroy();
   await expect(studio.alert).toHaveAttribute("data-code", "device-lost");
-  await expect(studio.alert).toContainText(/the engine was restored on WebGPU · (fused|plain) attention/);
+  await expect(studio.alert).toContainText(/the engine was restored \(WebGPU · (fused|plain) attention\)/);
   await expect(studio.runs.first()).toContainText(/Failed at step [1-9]\d* of 1024/);
   await expect(studio.chip).toContainText("WebGPU");
   await writeFew(studio);
@@ -52,7 +52,7 @@ test("a GPU that does not come back is given up for wasm", async ({ page }) => {
   await startEndlessRun(studio);
   devices.takeGpu();
   await devices.destroy();
-  await expect(studio.alert).toContainText(/the engine was restored on WASM · 1 thread/);
+  await expect(studio.alert).toContainText(/the engine was restored \(WASM · 1 thread\)/);
   await expect(studio.chip).toContainText("WASM");
   await writeFew(studio);
   await expect(studio.runs.first()).toContainText("WASM");

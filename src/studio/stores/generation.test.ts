@@ -107,7 +107,7 @@ describe("generating", () => {
     expect(selectedRun(studio.runs.getState())).toMatchObject({ status: "failed" });
     expect(archive.kept.get("run-1")?.trajectory.frames).toHaveLength(2);
     expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: { message: "The GPU is gone." } });
-    expect(studio.generation.getState().problem?.action).toMatch(/kept.*restored on WASM · 1 thread/);
+    expect(studio.generation.getState().problem?.action).toMatch(/kept.*restored \(WASM · 1 thread\)/);
     expect(studio.model.getState().status).toBe("ready");
     expect(engine).toMatchObject({ loads: 2, restored: 1 });
 

@@ -99,7 +99,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       set({ problem: { ...fault, action: "What was written is kept. The engine is being restored." } });
       try {
         const { backendLabel } = await load();
-        const action = `What was written is kept, and the engine was restored on ${backendLabel}. Generate again.`;
+        const action = `What was written is kept, and the engine was restored (${backendLabel}). Generate again.`;
         set({ problem: { ...fault, action } });
       } catch (error) {
         if (isCancellation(error)) set({ problem: fault });
