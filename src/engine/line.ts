@@ -1,4 +1,5 @@
 import { type Remote, wrap } from "comlink";
+import { Interruption } from "../model/interruption";
 import { DeviceLostError } from "../model/runtime";
 import { EngineCrashedError } from "./errors";
 import type { WorkerApi } from "./protocol";
@@ -11,8 +12,7 @@ export class Line {
   /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
   readonly #remote: Remote<WorkerApi>;
   readonly #calls = new Set<Promise<unknown>>();
-  readonly #broken: Promise<never>;
-  #break: (reason: Error) => void = () => {};
+  readonly #end = new Interruption();
   readonly #ended = new AbortController();
 
   /** `onEnd` is told once why the worker will never answer again, before the calls that wait for it. */
@@ -22,11 +22,6 @@ export class Line {
     private readonly onEnd: (reason: Error) => void,
   ) {
     this.#remote = wrap<WorkerApi>(worker);
-    this.#broken = new Promise<never>((_, reject) => {
-      this.#break = reject;
-    });
-    // A worker that ends between two calls has nobody waiting.
-    this.#broken.catch(() => {});
     worker.addEventListener("error", ({ message }) => {
       this.end(crashed(message ? `: ${message}` : " or could not be loaded"));
     });
@@ -39,7 +34,7 @@ export class Line {
     this.#calls.add(answer);
     const done = () => this.#calls.delete(answer);
     answer.then(done, done);
-    return Promise.race([answer, this.#broken]);
+    return this.#end.or(answer);
   }
 
   /** Ends the line when the GPU of the model that is loaded now is lost. */
@@ -58,7 +53,7 @@ export class Line {
     this.#ended.abort();
     this.worker.terminate();
     this.onEnd(reason);
-    this.#break(reason);
+    this.#end.happen(reason);
   }
 
   /** No event tells of a worker that closed itself or was killed, but a lock that it held falls free. */

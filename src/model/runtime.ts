@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { ElfError } from "../flow/errors";
+import { Interruption } from "./interruption";
 
 /** Where a network runs in a browser. */
 export type Backend = "webgpu" | "wasm";
@@ -55,6 +56,7 @@ export class Runtime {
   #queue: Promise<unknown> = Promise.resolve();
   /** Fails with a DeviceLostError when the device is lost; never settles otherwise, nor on other backends. */
   readonly lost: Promise<never>;
+  readonly #loss = new Interruption();
   readonly #release: () => void;
   readonly #takeFault: () => Error | undefined;
 
@@ -70,7 +72,7 @@ export class Runtime {
     this.#release = watched?.release ?? (() => {});
     this.#takeFault = watched?.takeFault ?? (() => undefined);
     // Whoever waits for a run learns of the loss; with nobody waiting it is no news.
-    this.lost.catch(() => {});
+    this.lost.catch((error) => this.#loss.happen(error));
   }
 
   /** Creates a session of one graph, whose weights lie in `externalData` under the names the graph knows them by. */
@@ -121,11 +123,10 @@ export class Runtime {
   async orLost<T>(task: Promise<T>): Promise<T> {
     try {
       // A run on a lost device may never answer, so the loss itself must.
-      return await Promise.race([task, this.lost]);
+      return await this.#loss.or(task);
     } catch (error) {
       // Or it fails before the loss is told.
-      if (this.device)
-        await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, LOSS_MILLISECONDS))]);
+      if (this.device) await this.#loss.or(new Promise((resolve) => setTimeout(resolve, LOSS_MILLISECONDS)));
       throw error;
     }
   }

@@ -1,0 +1,36 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, it } from "vitest";
+import { Interruption } from "./interruption";
+
+describe("Interruption", () => {
+  it("lets pass what comes before it", async () => {
+    const interruption = new Interruption();
+    expect(await interruption.or(Promise.resolve(3))).toBe(3);
+    await expect(interruption.or(Promise.reject(new Error("own fault")))).rejects.toThrow("own fault");
+  });
+
+  it("ends all that waits, and all that comes after", async () => {
+    const interruption = new Interruption();
+    const waits = [1, 2].map(() => interruption.or(new Promise(() => {})));
+    interruption.happen(new Error("lost"));
+    interruption.happen(new Error("lost again"));
+    for (const wait of waits) await expect(wait).rejects.toThrow(/^lost$/);
+    await expect(interruption.or(Promise.resolve(3))).rejects.toThrow(/^lost$/);
+    await expect(interruption.or(Promise.reject(new Error("later")))).rejects.toThrow(/^lost$/);
+  });
+
+  it("keeps nothing of what it let pass", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const interruption = new Interruption();
+    const results: WeakRef<object>[] = [];
+    for (let i = 0; i < 3; i++) {
+      results.push(new WeakRef(await interruption.or(Promise.resolve(new Float32Array(1000)))));
+    }
+    await new Promise((resolve) => setTimeout(resolve));
+    collect();
+    expect(results.filter((result) => result.deref() !== undefined)).toHaveLength(0);
+    await interruption.or(Promise.resolve());
+  });
+});
