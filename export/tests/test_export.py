@@ -33,9 +33,13 @@ FILES = {
     "README.md",
     "config.json",
     "generation_config.json",
+    "onnx/decoder-fused.onnx",
     "onnx/decoder.onnx",
+    "onnx/denoiser-fused.onnx",
     "onnx/denoiser.onnx",
     "onnx/encoder.onnx",
+    "onnx/prefix.onnx",
+    "onnx/self-test-f16.safetensors",
     "onnx/weights-f16-00001.bin",
     "onnx/weights-f16.json",
     "parity.json",
@@ -122,12 +126,18 @@ def test_manifest_says_what_the_page_needs(folder, model):
             "seed": 7,
             "length": 6,
         },
-        "graphs": {name: {"file": f"onnx/{name}.onnx"} for name in ("decoder", "denoiser", "encoder")},
+        "graphs": {
+            "decoder": {"file": "onnx/decoder.onnx", "fused": "onnx/decoder-fused.onnx"},
+            "denoiser": {"file": "onnx/denoiser.onnx", "fused": "onnx/denoiser-fused.onnx"},
+            "encoder": {"file": "onnx/encoder.onnx"},
+            "prefix": {"file": "onnx/prefix.onnx"},
+        },
         "dtypes": {
             "f16": {
                 "index": "onnx/weights-f16.json",
                 "shards": ["onnx/weights-f16-00001.bin"],
                 "bytes": (folder / "onnx" / "weights-f16-00001.bin").stat().st_size,
+                "selfTest": "onnx/self-test-f16.safetensors",
                 "approximate": False,
                 **{name: measured[name] for name in ("tokenAgreement", "normalisedEditDistance")},
             }
@@ -217,23 +227,23 @@ def test_a_sabotaged_encoder_is_refused(model, tmp_path, monkeypatch):
 
 
 def test_a_graph_of_nan_is_refused(model, tmp_path, monkeypatch):
-    def sabotaged(config, params, *rest):
-        return build_graphs(config, {**params, "proj_bias": params["proj_bias"] * np.float32("nan")}, *rest)
+    def sabotaged(config, params, encoder, encoder_params, mean, std):
+        return build_graphs(config, params, encoder, encoder_params, mean * np.float32("nan"), std)
 
     monkeypatch.setattr(export, "build_graphs", sabotaged)
-    with pytest.raises(ParityError, match="logits differs"):
+    with pytest.raises(ParityError, match="latent differs"):
         export_model(model, options(tmp_path / "out"))
 
 
 def test_whole_runs_that_disagree_are_refused(model, tmp_path, monkeypatch):
-    decode = OnnxNetwork.decode
+    right = OnnxNetwork.read
 
     def one_token_wrong(self, latent, self_cond_scale):
-        logits = decode(self, latent, self_cond_scale)
-        logits[0, 0] *= -1
-        return logits
+        tokens = right(self, latent, self_cond_scale)
+        tokens[0, 0] += 1
+        return tokens
 
-    monkeypatch.setattr(OnnxNetwork, "decode", one_token_wrong)
+    monkeypatch.setattr(OnnxNetwork, "read", one_token_wrong)
     with pytest.raises(ParityError, match="of the tokens agree"):
         export_model(model, options(tmp_path / "out"))
     assert not list(tmp_path.iterdir())

@@ -5,52 +5,13 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from small_graphs import CONFIGS, NO_SCALE, ODD, built, exported, inputs, relative_error
 
-from elf.config import ElfConfig, T5Config
+from elf.config import T5Config
 from elf.network.make_random import TINY, random_model
-from elf.onnx_export.graphs import build_graphs, half_split, padded_swiglu_size
+from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.weights import ALIGNMENT
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, OnnxNetwork
-
-# Head width 10 is no multiple of 4, inner width 53 is odd, the three kinds of prefix tokens differ in number.
-ODD = ElfConfig(
-    depth=2,
-    hidden_size=20,
-    heads=2,
-    latent_size=12,
-    bottleneck_size=7,
-    vocabulary_size=37,
-    max_length=9,
-    time_tokens=1,
-    self_cond_cfg_tokens=3,
-    mode_tokens=2,
-)
-NO_SCALE = replace(ODD, depth=1, self_cond_cfg_tokens=0)
-CONFIGS = {"tiny": TINY, "odd": ODD, "without self-cond CFG tokens": NO_SCALE}
-
-
-def built(model, folder):
-    graphs = build_graphs(
-        model.elf, model.params, model.encoder, model.encoder_params, model.latent_mean, model.latent_std
-    )
-    graphs.write(folder)
-    return graphs
-
-
-def exported(model, folder):
-    return OnnxNetwork(folder, built(model, folder).weights.tensors)
-
-
-def inputs(config, batch, length, seed=0):
-    generator = np.random.default_rng(seed)
-    z, x_hat_prev = (generator.standard_normal((batch, length, config.latent_size), np.float32) for _ in range(2))
-    t = generator.uniform(0, 1, batch).astype(np.float32)
-    return z, x_hat_prev, t, generator.uniform(0.5, 5, batch).astype(np.float32)
-
-
-def relative_error(expected, actual):
-    assert expected.shape == actual.shape
-    return np.abs(expected - actual).max() / np.abs(expected).max()
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -62,7 +23,43 @@ def test_denoiser_and_decoder_compute_the_network(name, tmp_path):
         z, x_hat_prev, t, scale = inputs(config, batch, length)
         expected = jax_network.denoise(z, x_hat_prev, t, scale)
         assert relative_error(expected, onnx_network.denoise(z, x_hat_prev, t, scale)) < 5e-6
-        assert relative_error(jax_network.decode(z, scale), onnx_network.decode(z, scale)) < 5e-6
+        scale = np.linspace(1, 4, batch, dtype=np.float32)
+        assert relative_error(jax_network.decode(z, scale), onnx_network.decode(z, scale)["logits"]) < 5e-6
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_fused_graphs_compute_what_the_plain_ones_do(name, tmp_path):
+    config = CONFIGS[name]
+    weights = built(random_model(config, encoder=False), tmp_path).weights.tensors
+    plain, fused = OnnxNetwork(tmp_path, weights), OnnxNetwork(tmp_path, weights)
+    fused.denoiser, fused.decoder = (
+        GraphSession(tmp_path / f"{graph}{FUSED}.onnx", weights) for graph in ("denoiser", "decoder")
+    )
+    for batch, length in ((1, config.max_length), (3, 2)):
+        z, x_hat_prev, t, scale = inputs(config, batch, length)
+        expected = plain.denoise(z, x_hat_prev, t, scale)
+        assert relative_error(expected, fused.denoise(z, x_hat_prev, t, scale)) < 2e-6
+        for output, value in plain.decode(z, scale).items():
+            assert relative_error(value, fused.decode(z, scale)[output]) < 2e-6
+
+
+@pytest.mark.parametrize("name", ["odd", "without self-cond CFG tokens"])
+def test_the_prefixes_of_a_run_are_those_of_its_passes_one_by_one(name, tmp_path):
+    config = CONFIGS[name]
+    model = random_model(config, encoder=False)
+    network = exported(model, tmp_path)
+    t, scale = np.float32([0, 0.25, 1]), np.float32([1, 3, 0.5])
+    feeds = {"t": t, "self_cond_scale": scale} if network.takes_self_cond_scale else {"t": t}
+    together = network.prefix.run(["prefix"], feeds)[0]
+    assert together.shape == (3, config.prefix_length, config.hidden_size)
+    # The mode tokens are off: of zeros.
+    assert not together[:, config.prefix_length - config.mode_tokens :].any()
+    z, x_hat_prev, _, _ = inputs(config, 1, 4)
+    jax_network = JaxNetwork(model)
+    for i in range(3):
+        feeds = {"z": z, "x_hat_prev": x_hat_prev, "prefix": together[i : i + 1]}
+        x_hat = network.denoiser.run(["x_hat"], feeds)[0]
+        assert relative_error(jax_network.denoise(z, x_hat_prev, t[i : i + 1], scale[i : i + 1]), x_hat) < 5e-6
 
 
 def test_every_weight_shows_in_an_output(tmp_path):
@@ -71,50 +68,21 @@ def test_every_weight_shows_in_an_output(tmp_path):
     model = random_model(config, encoder=False)
     z, x_hat_prev, t, scale = inputs(config, 2, 5)
     network = exported(model, tmp_path / "before")
-    before = network.denoise(z, x_hat_prev, t, scale), network.decode(z, scale)
+    before = network.denoise(z, x_hat_prev, t, scale), network.decode(z, scale)["logits"]
     only = {"denoise": ("final_layer/",), "decode": ("mode_tokens", "proj_", "unembed_")}
     for name in model.params:
         changed = replace(model, params={**model.params, name: model.params[name] * np.float32(1.5)})
         network = exported(changed, tmp_path / "after")
         denoised = not np.array_equal(network.denoise(z, x_hat_prev, t, scale), before[0])
-        decoded = not np.array_equal(network.decode(z, scale), before[1])
+        decoded = not np.array_equal(network.decode(z, scale)["logits"], before[1])
         assert denoised == (not name.startswith(only["decode"])), name
         assert decoded == (not name.startswith(only["denoise"])), name
-
-
-def test_decoder_names_the_best_tokens_with_probability_and_entropy(tmp_path):
-    model = random_model(ODD, encoder=False)
-    network = exported(model, tmp_path)
-    latent, _, _, scale = inputs(ODD, 2, 5)
-    names = ["top_tokens", "top_probabilities", "entropy", "logits"]
-    tokens, top, entropy, logits = network.decoder.run(names, {"latent": latent, "self_cond_scale": scale})
-    exact = logits.astype(np.float64)
-    probabilities = np.exp(exact - exact.max(-1, keepdims=True))
-    probabilities /= probabilities.sum(-1, keepdims=True)
-    order = np.argsort(-probabilities, axis=-1)[..., :5]
-    assert tokens.dtype == np.int64
-    np.testing.assert_array_equal(tokens, order)
-    np.testing.assert_allclose(top, np.take_along_axis(probabilities, order, -1), rtol=1e-5)
-    np.testing.assert_allclose(entropy, -(probabilities * np.log(probabilities)).sum(-1), rtol=1e-5)
-
-
-def test_entropy_survives_certainty(tmp_path):
-    """Logits far apart: the naive p·log p would be 0·(−∞)."""
-    model = random_model(ODD, encoder=False)
-    bias = np.zeros(ODD.vocabulary_size, np.float32)
-    bias[4] = 1000
-    network = exported(replace(model, params={**model.params, "unembed_bias": bias}), tmp_path)
-    latent, _, _, scale = inputs(ODD, 1, 3)
-    tokens, top, entropy = network.decoder.run(
-        ["top_tokens", "top_probabilities", "entropy"], {"latent": latent, "self_cond_scale": scale}
-    )
-    assert (tokens[..., 0] == 4).all() and (top[..., 0] == 1).all() and (entropy == 0).all()
 
 
 def test_weights_lie_once_each_and_aligned_in_files_that_their_graphs_share(tmp_path):
     model = random_model(TINY)
     layout = built(model, tmp_path).weights
-    places = {}
+    places, read = {}, {}
     for path in sorted(tmp_path.glob("*.onnx")):
         graph = onnx.load(str(path), load_external_data=False).graph
         for tensor in graph.initializer:
@@ -123,23 +91,27 @@ def test_weights_lie_once_each_and_aligned_in_files_that_their_graphs_share(tmp_
                 continue
             assert tensor.data_type == onnx.TensorProto.FLOAT
             entry = {e.key: e.value for e in tensor.external_data}
-            assert entry["location"] == ("weights-1.bin" if path.name == "encoder.onnx" else "weights-0.bin")
+            read.setdefault(path.stem.removesuffix(FUSED), set()).add(entry["location"])
             place = entry["location"], int(entry["offset"]), int(entry["length"])
             assert places.setdefault(tensor.name, place) == place
             assert place[2] == 4 * np.prod(tensor.dims)
     assert set(places) == set(layout.tensors)
     assert len(places) > len(model.params) + len(model.encoder_params)
-    ends = {"weights-0.bin": 0, "weights-1.bin": 0}
+    # Trunk, tokens of numbers, the decoder's own, tables, encoder: none is made for a graph that does not read it.
+    files = {"denoiser": (0, 3), "decoder": (0, 1, 2, 3), "prefix": (1,), "encoder": (4,)}
+    assert read == {graph: {f"weights-{number}.bin" for number in numbers} for graph, numbers in files.items()}
+    ends = {f"weights-{number}.bin": 0 for number in range(5)}
     for file, offset, length in sorted(places.values()):
         assert offset % ALIGNMENT == 0 and offset >= ends[file]
         ends[file] = offset + length
     assert layout.file_sizes == [*ends.values()]
     stored = sum(value.nbytes for value in (*model.params.values(), *model.encoder_params.values()))
-    assert sum(ends.values()) < 1.05 * stored
+    # Padding of the SwiGLU costs most: 170 of 192 are the network's.
+    assert sum(ends.values()) < 1.1 * stored
 
 
 def test_graphs_use_only_operators_that_webgpu_runs_itself(tmp_path):
-    """Others fall back to the CPU in the middle of a pass, or (fused attention) gave wrong numbers."""
+    """Others fall back to the CPU in the middle of a pass."""
     exported(random_model(TINY), tmp_path)
     known = set(
         [
@@ -170,10 +142,16 @@ def test_graphs_use_only_operators_that_webgpu_runs_itself(tmp_path):
             "Unsqueeze",
         ]
     )
-    for name in ("denoiser", "decoder"):
+    for name in ("prefix", "denoiser", "decoder"):
         model = onnx.load(str(tmp_path / f"{name}.onnx"), load_external_data=False)
         assert {node.op_type for node in model.graph.node} <= known
         assert [(o.domain, o.version) for o in model.opset_import] == [("", 21)]
+    for name in ("denoiser", "decoder"):
+        model = onnx.load(str(tmp_path / f"{name}{FUSED}.onnx"), load_external_data=False)
+        kinds = [node.op_type for node in model.graph.node]
+        assert set(kinds) <= known - {"Softmax", "Transpose"} | {"MultiHeadAttention"}
+        assert kinds.count("MultiHeadAttention") == TINY.depth
+        assert {(o.domain, o.version) for o in model.opset_import} == {("", 21), ("com.microsoft", 1)}
 
 
 def test_graph_signatures_are_those_of_the_format(tmp_path):
@@ -184,13 +162,19 @@ def test_graph_signatures_are_those_of_the_format(tmp_path):
         return [(v.name, v.shape, v.type) for v in (*session.get_inputs(), *session.get_outputs())]
 
     f32, i64 = "tensor(float)", "tensor(int64)"
-    assert signature("denoiser") == [
+    assert signature("prefix") == [
+        ("t", ["N"], f32),
+        ("self_cond_scale", ["N"], f32),
+        ("prefix", ["N", 12, 64], f32),
+    ]
+    denoiser = [
         ("z", ["B", "L", 32], f32),
         ("x_hat_prev", ["B", "L", 32], f32),
-        ("t", ["B"], f32),
-        ("self_cond_scale", ["B"], f32),
+        ("prefix", [1, 12, 64], f32),
         ("x_hat", ["B", "L", 32], f32),
     ]
+    assert signature("denoiser") == signature(f"denoiser{FUSED}") == denoiser
+    assert signature("decoder") == signature(f"decoder{FUSED}")
     assert signature("decoder") == [
         ("latent", ["B", "L", 32], f32),
         ("self_cond_scale", ["B"], f32),
@@ -200,7 +184,7 @@ def test_graph_signatures_are_those_of_the_format(tmp_path):
         ("logits", ["B", "L", 128], f32),
     ]
     others = built(random_model(NO_SCALE), tmp_path / "no scale").weights.tensors
-    assert [name for name, *_ in signature("no scale/denoiser", others)] == ["z", "x_hat_prev", "t", "x_hat"]
+    assert [name for name, *_ in signature("no scale/prefix", others)] == ["t", "prefix"]
     assert [name for name, *_ in signature("no scale/decoder", others)][:2] == ["latent", "top_tokens"]
     assert signature("encoder") == [
         ("input_ids", ["B", "S"], i64),
@@ -228,13 +212,3 @@ def test_encoder_computes_t5_and_normalises(statistics, tmp_path):
     # What the mask hides does not matter, nor does how much of it there is.
     alone = session.run(None, {"input_ids": ids[1:, :6], "attention_mask": mask[1:, :6]})[0]
     np.testing.assert_allclose(latent[1, :6], alone[0], rtol=1e-4, atol=1e-5)
-
-
-def test_half_split_brings_pairs_half_a_head_apart():
-    order = half_split(heads=2, head_dim=6)
-    assert order.tolist() == [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]
-
-
-def test_swiglu_is_padded_to_vector_loads():
-    assert ODD.swiglu_size == 53 and padded_swiglu_size(ODD) == 56
-    assert padded_swiglu_size(ElfConfig()) == ElfConfig().swiglu_size == 2048

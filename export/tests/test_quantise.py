@@ -115,7 +115,7 @@ def test_inputs_of_the_models_own_runs(trial, monkeypatch):
 
 def test_the_kernel_that_is_stored_worst_does_the_most_harm(trial):
     trained = trial.graphs.weights.tensors
-    names = ["blocks_0/attn/qkv/kernel", "blocks_1/mlp/w3/kernel", "unembed_kernel"]
+    names = ["blocks_0/attn/qkv/kernel", "blocks_1/mlp/w3/kernel", "unembed_0/kernel"]
     kernels = {name: trained[name].shape for name in names}
     noise = {names[0]: 0.01, names[1]: 0.3, names[2]: 0.0001}
     stored = {name: trained[name] * (1 + noise[name] * random(*kernels[name])) for name in names}

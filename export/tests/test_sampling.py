@@ -34,9 +34,9 @@ class Recorder:
         self.calls.append((z, x_hat_prev, t, self_cond_scale))
         return toy_denoise(z, x_hat_prev, t, self_cond_scale)
 
-    def decode(self, latent, self_cond_scale):
+    def read(self, latent, self_cond_scale):
         self.decoded.append((latent, self_cond_scale))
-        return latent
+        return latent.argmax(-1)
 
 
 def explicit_run_keys(seed):

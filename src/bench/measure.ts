@@ -173,7 +173,7 @@ async function counted(
     if (session.outputNames.includes("x_hat")) {
       counts.denoiser++;
       counts.rows += inputs.z?.dims[0] ?? 0;
-    } else {
+    } else if (session.outputNames.includes("top_tokens")) {
       counts.decoder++;
     }
     return run.call(runtime, session, inputs, outputs);

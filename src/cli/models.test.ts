@@ -92,9 +92,10 @@ describe("the tiny model", () => {
     const parts = await networkParts(manifest, "f32", NETWORK_GRAPHS, async (path) => read(path));
     const garbage = new Map(parts.graphs).set("onnx/denoiser.onnx", new TextEncoder().encode("not a graph"));
     await expect(openNetwork(manifest, { ...parts, graphs: garbage }, await startWasm())).rejects.toThrow(SessionError);
-    const swapped = new Map(parts.graphs).set("onnx/denoiser.onnx", read("onnx/decoder.onnx"));
-    await expect(openNetwork(manifest, { ...parts, graphs: swapped }, await startWasm())).rejects.toThrow(
-      "lacks z, x_hat_prev, t, x_hat",
+    const swapped = new Map(parts.graphs).set("onnx/denoiser.onnx", read("onnx/prefix.onnx"));
+    const all = parts.weights.map((file) => ({ ...file, graphs: NETWORK_GRAPHS }));
+    await expect(openNetwork(manifest, { graphs: swapped, weights: all }, await startWasm())).rejects.toThrow(
+      "lacks z, x_hat_prev, prefix, x_hat",
     );
   });
 });

@@ -101,7 +101,7 @@ const schema = z
     /** `logits`: whether the decoder gives them all; of a large vocabulary they would be hundreds of megabytes. */
     decoder: z.object({ topK: count, logits: z.boolean() }),
     defaults: settingsSchema,
-    graphs: z.object({ prefix: graph.optional(), denoiser: graph, decoder: graph, encoder: graph.optional() }),
+    graphs: z.object({ prefix: graph, denoiser: graph, decoder: graph, encoder: graph.optional() }),
     dtypes: z.partialRecord(z.enum(DTYPES), storedWeights),
     defaultDtype: z.enum(DTYPES),
     /** Where the checkpoint came from. */

@@ -7,7 +7,7 @@ import { checkIndex } from "./trust";
 import { parseWeightIndex } from "./weightIndex";
 
 /** The graphs that every run of the sampler needs; a prompt needs the encoder too. */
-export const NETWORK_GRAPHS = ["denoiser", "decoder"] as const;
+export const NETWORK_GRAPHS = ["prefix", "denoiser", "decoder"] as const;
 export type GraphName = (typeof NETWORK_GRAPHS)[number] | "encoder";
 
 /** Which of a graph's files is run; they compute the same with other kernels. */

@@ -10,7 +10,7 @@ import { openNetwork, SessionError } from "./session";
 
 const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
 const D = manifest.architecture.latentSize;
-const paths = ["onnx/denoiser.onnx", "onnx/decoder.onnx"];
+const paths = ["onnx/prefix.onnx", "onnx/denoiser.onnx", "onnx/decoder.onnx"];
 const weights = [
   { path: "weights-0.bin", data: new Uint8Array(3), graphs: ["denoiser", "decoder"] },
   { path: "weights-1.bin", data: new Uint8Array(4), graphs: ["encoder"] },
@@ -18,11 +18,21 @@ const weights = [
 const dtype = "f32";
 const parts = { graphs: new Map(paths.map((path) => [path, new TextEncoder().encode(path)])), weights, dtype } as const;
 
-const OUTPUTS = ["x_hat", "top_tokens", "top_probabilities", "entropy", "latent"];
+const OUTPUTS = ["prefix", "x_hat", "top_tokens", "top_probabilities", "entropy", "latent"];
 
-/** A runtime whose sessions have every name of the format and answer with `run`. */
-function fakeRuntime(run: (...args: Parameters<Runtime["run"]>) => Promise<unknown>) {
-  const names = ["z", "x_hat_prev", "t", "self_cond_scale", "latent", "input_ids", "attention_mask"];
+type Run = (...args: Parameters<Runtime["run"]>) => Promise<unknown>;
+
+/** A prefix (N, 3, 2) of t, and of the scale where it is told, in the first of the numbers of each row. */
+const prefixRun: Run = async (_, { t, self_cond_scale: scale }) => {
+  const numbers = Array.from(t?.data as Float32Array, (time, i) => {
+    return [time, (scale?.data as Float32Array | undefined)?.[i] ?? 0, 0, 0, 0, 0];
+  });
+  return { prefix: new Tensor("float32", Float32Array.from(numbers.flat()), [numbers.length, 3, 2]) };
+};
+
+/** A runtime whose sessions have every name of the format and answer with `run`, but the prefix with its own. */
+function fakeRuntime(run: Run, prefix = prefixRun) {
+  const names = ["z", "x_hat_prev", "prefix", "t", "self_cond_scale", "latent", "input_ids", "attention_mask"];
   return {
     backend: "wasm",
     ort: { Tensor },
@@ -31,13 +41,13 @@ function fakeRuntime(run: (...args: Parameters<Runtime["run"]>) => Promise<unkno
       outputNames: OUTPUTS,
     })),
     releaseSession: vi.fn(async () => {}),
-    run,
+    run: (...of: Parameters<Runtime["run"]>) => ((of[2] as string[]).includes("prefix") ? prefix(...of) : run(...of)),
     release: vi.fn(),
   };
 }
 
-async function networkOf(run: (...args: Parameters<Runtime["run"]>) => Promise<unknown>) {
-  return openNetwork(manifest, parts, fakeRuntime(run) as unknown as Runtime);
+async function networkOf(run: Run, prefix?: Run) {
+  return openNetwork(manifest, parts, fakeRuntime(run, prefix) as unknown as Runtime);
 }
 
 describe("openNetwork", () => {
@@ -45,7 +55,7 @@ describe("openNetwork", () => {
     const runtime = fakeRuntime(async () => ({}));
     const seen: string[] = [];
     await openNetwork(manifest, parts, runtime as unknown as Runtime, { onGraph: (graph) => seen.push(graph) });
-    expect(seen).toEqual(["denoiser", "decoder"]);
+    expect(seen).toEqual(["prefix", "denoiser", "decoder"]);
     expect(runtime.createSession).toHaveBeenCalledWith(parts.graphs.get("onnx/denoiser.onnx"), [
       { path: "weights-0.bin", data: weights[0]?.data },
     ]);
@@ -89,9 +99,9 @@ describe("openNetwork with a self-test", () => {
       onCheck: (graph) => told.push(`check ${graph}`),
     });
     await expect(opening).rejects.toBe(wrong);
-    expect(told).toEqual(["open denoiser", "check denoiser", "open decoder", "check decoder"]);
+    expect(told).toEqual(["prefix", "denoiser", "decoder"].flatMap((graph) => [`open ${graph}`, `check ${graph}`]));
     expect(check.mock.calls[0]?.[2]).toBe(runtime);
-    expect(runtime.releaseSession).toHaveBeenCalledTimes(2);
+    expect(runtime.releaseSession).toHaveBeenCalledTimes(3);
     expect(runtime.release).toHaveBeenCalledOnce();
   });
 
@@ -110,11 +120,13 @@ describe("openNetwork with a self-test", () => {
   it("runs the fused graphs where they are asked for, and the plain one of a graph that has no other", async () => {
     const runtime = fakeRuntime(async () => ({}));
     const denoiser = { file: "onnx/denoiser.onnx", fused: "onnx/denoiser-fused.onnx" };
-    const offered = { ...manifest, graphs: { ...manifest.graphs, denoiser } };
+    const decoder = { file: "onnx/decoder.onnx" };
+    const offered = { ...manifest, graphs: { ...manifest.graphs, denoiser, decoder } };
     const fused = new Uint8Array(9);
     const graphs = new Map<string, Uint8Array>([...parts.graphs, ["onnx/denoiser-fused.onnx", fused]]);
     await openNetwork(offered, { graphs, weights, dtype }, runtime as unknown as Runtime, { variant: "fused" });
     expect(runtime.createSession.mock.calls.map(([graph]) => graph)).toEqual([
+      parts.graphs.get("onnx/prefix.onnx"),
       fused,
       parts.graphs.get("onnx/decoder.onnx"),
     ]);
@@ -145,13 +157,12 @@ describe("OrtNetwork", () => {
     expect(Object.fromEntries(Object.entries(inputs ?? {}).map(([name, tensor]) => [name, tensor.dims]))).toEqual({
       z: [1, 2, D],
       x_hat_prev: [1, 2, D],
-      t: [1],
-      self_cond_scale: [1],
+      prefix: [1, 3, 2],
     });
     expect(outputs).toEqual(["x_hat"]);
   });
 
-  it("hands a batch its time and scale row by row", async () => {
+  it("hands a batch one prefix, of its time and scale", async () => {
     const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
       x_hat: new Tensor("float32", new Float32Array(6 * D), [3, 2, D]),
     }));
@@ -160,23 +171,45 @@ describe("OrtNetwork", () => {
     await network.denoise({ ...input, ...batch });
     const [, inputs] = run.mock.calls[0] ?? [];
     expect(inputs?.z?.dims).toEqual([3, 2, D]);
-    expect(Array.from(inputs?.t?.data as Float32Array)).toEqual([0.25, 0.25, 0.25]);
-    expect(Array.from(inputs?.self_cond_scale?.data as Float32Array)).toEqual([3, 3, 3]);
+    expect(inputs?.prefix?.dims).toEqual([1, 3, 2]);
+    expect(Array.from(inputs?.prefix?.data as Float32Array)).toEqual([0.25, 3, 0, 0, 0, 0]);
+  });
+
+  it("computes the prefixes of a run at once, and of a pass that nobody announced when it comes", async () => {
+    const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
+      x_hat: new Tensor("float32", new Float32Array(2 * D), [1, 2, D]),
+    }));
+    const prefix = vi.fn(prefixRun);
+    const network = await networkOf(run, prefix);
+    await network.prepare([0, 0.25, 0.5], 3);
+    for (const t of [0, 0.25, 0.5]) await network.denoise({ ...input, t });
+    const asked = () => prefix.mock.calls.map(([, { t }]) => Array.from(t?.data as Float32Array));
+    expect(asked()).toEqual([[0, 0.25, 0.5]]);
+    const told = run.mock.calls.map(([, { prefix }]) => Array.from((prefix?.data as Float32Array).subarray(0, 2)));
+    expect(told).toEqual([0, 0.25, 0.5].map((t) => [t, 3]));
+    await network.denoise({ ...input, selfCondScale: 1 });
+    await network.denoise({ ...input, t: 0.75 });
+    expect(asked().slice(1)).toEqual([[0.25], [0.75]]);
+    // Those of an earlier run are forgotten: nothing grows.
+    await network.prepare([], 3);
+    await network.denoise(input);
+    expect(asked().slice(3)).toEqual([[0.25]]);
   });
 
   it("tells a network without self-conditioning tokens no scale", async () => {
     const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
       x_hat: new Tensor("float32", new Float32Array(2 * D), [1, 2, D]),
     }));
-    const runtime = fakeRuntime(run);
-    const graph = { inputNames: ["z", "x_hat_prev", "t", "latent"], outputNames: OUTPUTS };
+    const prefix = vi.fn(prefixRun);
+    const runtime = fakeRuntime(run, prefix);
+    const graph = { inputNames: ["z", "x_hat_prev", "prefix", "t", "latent"], outputNames: OUTPUTS };
     runtime.createSession.mockImplementation(async () => graph);
     await expect(openNetwork(manifest, parts, runtime as unknown as Runtime)).rejects.toThrow("lacks self_cond_scale");
     const architecture = { ...manifest.architecture, selfCondCfgTokens: 0 };
     const network = await openNetwork({ ...manifest, architecture }, parts, runtime as unknown as Runtime);
     expect(network.takesSelfCondScale).toBe(false);
     await network.denoise(input);
-    expect(Object.keys(run.mock.calls[0]?.[1] ?? {})).toEqual(["z", "x_hat_prev", "t"]);
+    expect(Object.keys(prefix.mock.calls[0]?.[1] ?? {})).toEqual(["t"]);
   });
 
   it("opens the encoder with the first prompt, masks what is filled up, and gives each source its own", async () => {
@@ -190,7 +223,7 @@ describe("OrtNetwork", () => {
     const late = { graphs: new Map([["onnx/encoder.onnx", new Uint8Array(1)]]), weights, dtype } as const;
     const fetchLate = vi.fn(async () => late);
     const network = await openNetwork(conditional, parts, runtime as unknown as Runtime, { fetchLate });
-    expect(runtime.createSession).toHaveBeenCalledTimes(2);
+    expect(runtime.createSession).toHaveBeenCalledTimes(3);
 
     const [first, second] = await network.encode([[5], [6, 7, 8]]);
     expect(first).toEqual(latent.slice(0, D));
@@ -202,7 +235,7 @@ describe("OrtNetwork", () => {
     expect(fetchLate).toHaveBeenCalledExactlyOnceWith(["encoder"]);
     expect(runtime.createSession.mock.lastCall?.[1]).toEqual([{ path: "weights-1.bin", data: weights[1]?.data }]);
     await network.dispose();
-    expect(runtime.releaseSession).toHaveBeenCalledTimes(3);
+    expect(runtime.releaseSession).toHaveBeenCalledTimes(4);
   });
 
   it("says that a model has no encoder", async () => {

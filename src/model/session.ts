@@ -4,6 +4,7 @@ import { type DenoiseInput, type Encoder, HIDDEN, type Network, type Reading, ty
 import { joined } from "../flow/rows";
 import type { Manifest } from "./manifest";
 import { type GraphName, graphPath, NETWORK_GRAPHS, type NetworkParts, type Variant } from "./networkParts";
+import { Prefixes } from "./prefixes";
 import type { Backend, Runtime } from "./runtime";
 import type { SelfTest } from "./selfTest";
 
@@ -14,7 +15,8 @@ export class SessionError extends ElfError {
 
 /** The border of each graph (export/FORMAT.md). The decoder's `logits` stay where they are: they are large. */
 const BORDERS = {
-  denoiser: { inputs: ["z", "x_hat_prev", "t", "self_cond_scale"], outputs: ["x_hat"] },
+  prefix: { inputs: ["t", "self_cond_scale"], outputs: ["prefix"] },
+  denoiser: { inputs: ["z", "x_hat_prev", "prefix"], outputs: ["x_hat"] },
   decoder: { inputs: ["latent", "self_cond_scale"], outputs: ["top_tokens", "top_probabilities", "entropy"] },
   encoder: { inputs: ["input_ids", "attention_mask"], outputs: ["latent"] },
 } as const satisfies Record<GraphName, { inputs: readonly string[]; outputs: readonly string[] }>;
@@ -123,6 +125,7 @@ function isNeeded(input: string, manifest: Manifest): boolean {
 export class OrtNetwork implements Network, Encoder {
   readonly latentSize: number;
   readonly takesSelfCondScale: boolean;
+  readonly #prefixes: Prefixes;
   #opening: Promise<InferenceSession> | undefined;
 
   constructor(
@@ -133,15 +136,20 @@ export class OrtNetwork implements Network, Encoder {
   ) {
     this.latentSize = manifest.architecture.latentSize;
     this.takesSelfCondScale = manifest.architecture.selfCondCfgTokens > 0;
+    this.#prefixes = new Prefixes(runtime.ort, (inputs) => this.run("prefix", inputs));
+  }
+
+  prepare(times: readonly number[], selfCondScale: number): Promise<void> {
+    return this.#prefixes.prepare(times, selfCondScale);
   }
 
   async denoise({ z, previous, batch, t, selfCondScale }: DenoiseInput): Promise<Float32Array> {
     const shape = [batch, z.length / batch / this.latentSize, this.latentSize];
+    const prefix = await this.#prefixes.at(t, selfCondScale);
     const outputs = await this.run("denoiser", {
       z: this.#floats(z, shape),
       x_hat_prev: this.#floats(previous, shape),
-      t: this.#perRow(t, batch),
-      self_cond_scale: this.#perRow(selfCondScale, batch),
+      prefix,
     });
     const prediction = outputs.x_hat?.data as Float32Array;
     // Some GPUs overflow without a word; every later pass would only spread it.

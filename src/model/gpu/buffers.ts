@@ -14,11 +14,14 @@ export interface RunBuffers {
   readonly shown: GPUBuffer;
   readonly input: GPUBuffer;
   readonly previous: GPUBuffer;
-  readonly clock: GPUBuffer;
+  /** What the denoiser is told of time and scale: for every pass of the run, one behind the other. */
+  readonly prefixes: GPUBuffer;
+  /** The same for the next pass alone. */
+  readonly prefix: GPUBuffer;
   readonly holds: GPUBuffer;
   readonly anchors: GPUBuffer;
   readonly overflows: GPUBuffer;
-  /** The self-conditioning scale of each row, as the graphs take it; as many as the widest of them has rows. */
+  /** The self-conditioning scale of each row that the decoder reads: z and x̂ of every sample. */
   readonly scales: GPUBuffer;
   /** Bytes of all of them. */
   readonly bytes: number;
@@ -28,6 +31,8 @@ export interface RunBuffers {
 export interface BufferContents {
   readonly shape: RunBuffers["shape"];
   readonly plan: readonly Dispatch[];
+  /** Bytes of one pass's prefix. */
+  readonly prefixBytes: number;
   readonly condition: Condition | undefined;
   readonly clamp: Clamp | undefined;
   readonly selfCondScale: number;
@@ -42,7 +47,7 @@ const FLOAT = Float32Array.BYTES_PER_ELEMENT;
  * @throws {GpuMemoryError} the device has no room for them; what was made is freed again.
  */
 export async function makeBuffers(device: GPUDevice, contents: BufferContents): Promise<RunBuffers> {
-  const { shape, plan, condition, clamp, selfCondScale, entry } = contents;
+  const { shape, plan, prefixBytes, condition, clamp, selfCondScale, entry } = contents;
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
   const made: GPUBuffer[] = [];
   const make = (label: string, size: number, usage: GPUBufferUsageFlags = STORAGE | COPY_SRC | COPY_DST) => {
@@ -69,11 +74,12 @@ export async function makeBuffers(device: GPUDevice, contents: BufferContents): 
     shown: make("shown", 3 * shape.count * FLOAT),
     input: make("input", passBytes),
     previous: make("previous", passBytes),
-    clock: make("clock", shape.passes * shape.batch * FLOAT),
+    prefixes: make("prefixes", (plan.length - 1) * prefixBytes),
+    prefix: make("prefix", prefixBytes),
     holds: make("holds", holds.byteLength),
     anchors: make("anchors", anchors.byteLength),
     overflows: make("overflows", FLOAT),
-    scales: make("scales", Math.max(2, shape.passes) * shape.batch * FLOAT),
+    scales: make("scales", 2 * shape.batch * FLOAT),
     bytes: made.reduce((sum, { size }) => sum + size, 0),
     destroy,
   };

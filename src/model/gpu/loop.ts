@@ -76,11 +76,16 @@ async function* follow(
   const shape = { ...passes, count: batch * length * latentSize, latentSize, batch, length };
   const plan = planRun(settings, constants, shape, entry);
   const pipeline = await runtime.orLost(stepPipeline(device));
-  const contents = { shape, plan, condition, clamp, selfCondScale, entry };
+  const [prefixLength, width] = network.prefixShape;
+  const prefixBytes = prefixLength * width * Float32Array.BYTES_PER_ELEMENT;
+  const contents = { shape, plan, prefixBytes, condition, clamp, selfCondScale, entry };
   const buffers = await runtime.orLost(makeBuffers(device, contents));
   try {
     const kernel = new StepKernel(device, pipeline, buffers);
     const run = new GpuRun(network, buffers);
+    // The last dispatch asks no more.
+    const times = plan.slice(0, -1).map(({ asksAt }) => asksAt);
+    await network.prepare(times, selfCondScale, buffers.prefixes);
     for (const [i, dispatch] of plan.entries()) {
       if (i > 0) {
         if (signal?.aborted) throw new CancelledError();
@@ -114,8 +119,7 @@ class GpuRun {
     this.#inputs = {
       z: network.tensor(buffers.input, latents),
       x_hat_prev: network.tensor(buffers.previous, latents),
-      t: network.tensor(buffers.clock, [rows]),
-      self_cond_scale: network.tensor(buffers.scales, [rows]),
+      prefix: network.tensor(buffers.prefix, [1, ...network.prefixShape]),
     };
     this.#answers = network.tensor(buffers.answers, latents);
   }

@@ -13,34 +13,55 @@ export class GpuNetwork {
   /** D */
   readonly latentSize: number;
   readonly takesSelfCondScale: boolean;
-  readonly device: GPUDevice;
+  /** P and H of a prefix (1, P, H), which tells a pass its time and scale. */
+  readonly prefixShape: readonly [number, number];
+  readonly #prefix: InferenceSession;
   readonly #denoiser: InferenceSession;
   readonly #decoder: InferenceSession;
 
   private constructor(
     manifest: Manifest,
     readonly runtime: Runtime,
-    graphs: { readonly device: GPUDevice; readonly denoiser: InferenceSession; readonly decoder: InferenceSession },
+    readonly device: GPUDevice,
+    sessions: Record<"prefix" | "denoiser" | "decoder", InferenceSession>,
   ) {
     this.latentSize = manifest.architecture.latentSize;
     this.takesSelfCondScale = manifest.architecture.selfCondCfgTokens > 0;
-    this.device = graphs.device;
-    this.#denoiser = graphs.denoiser;
-    this.#decoder = graphs.decoder;
+    this.prefixShape = prefixShape(sessions.denoiser);
+    this.#prefix = sessions.prefix;
+    this.#denoiser = sessions.denoiser;
+    this.#decoder = sessions.decoder;
   }
 
   /** The network of the model that is open on `runtime`; undefined where it does not run on WebGPU. */
   static on(runtime: Runtime, manifest: Manifest): GpuNetwork | undefined {
     const { device } = runtime;
-    const denoiser = runtime.sessions.find(({ outputNames }) => outputNames.includes("x_hat"));
-    const decoder = runtime.sessions.find(({ outputNames }) => outputNames.includes("top_tokens"));
-    if (!device || !denoiser || !decoder) return undefined;
-    return new GpuNetwork(manifest, runtime, { device, denoiser, decoder });
+    const [prefix, denoiser, decoder] = ["prefix", "x_hat", "top_tokens"].map((output) =>
+      runtime.sessions.find(({ outputNames }) => outputNames.includes(output)),
+    );
+    if (!device || !prefix || !denoiser || !decoder) return undefined;
+    return new GpuNetwork(manifest, runtime, device, { prefix, denoiser, decoder });
   }
 
   /** A buffer of the device as floats of this shape, of which it may hold more. */
   tensor(buffer: GPUBuffer, dims: readonly number[]): Tensor {
     return this.runtime.ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: [...dims] });
+  }
+
+  /**
+   * Computes the prefixes of passes at `times` into `prefixes`, one behind the other.
+   * @throws {SessionError | DeviceLostError}
+   */
+  async prepare(times: readonly number[], selfCondScale: number, prefixes: GPUBuffer): Promise<void> {
+    if (times.length === 0) return;
+    const numbers = (values: Float32Array) => new this.runtime.ort.Tensor("float32", values, [times.length]);
+    const inputs = {
+      t: numbers(Float32Array.from(times)),
+      self_cond_scale: numbers(new Float32Array(times.length).fill(selfCondScale)),
+    };
+    await this.#run("prefix", this.#prefix, inputs, {
+      prefix: this.tensor(prefixes, [times.length, ...this.prefixShape]),
+    });
   }
 
   /**
@@ -82,14 +103,19 @@ export class GpuNetwork {
   }
 }
 
+function prefixShape(denoiser: InferenceSession): readonly [number, number] {
+  const input = denoiser.inputMetadata.find(({ name }) => name === "prefix");
+  const [, length, width] = input?.isTensor ? input.shape : [];
+  if (typeof length === "number" && typeof width === "number") return [length, width];
+  throw new SessionError("The denoiser graph does not say how long a prefix is.", "Export the model again.");
+}
+
 /** The inputs of the denoiser for R rows. */
 export interface DenoiserTensors {
   /** (R, L, D) */
   readonly z: Tensor;
   /** (R, L, D) */
   readonly x_hat_prev: Tensor;
-  /** (R) */
-  readonly t: Tensor;
-  /** (R) */
-  readonly self_cond_scale: Tensor;
+  /** (1, P, H): all rows share it. */
+  readonly prefix: Tensor;
 }

@@ -35,6 +35,7 @@ describe("planRun", () => {
     // h = 1/4, so α = 1 − 2/4, and a step goes from t/2 to t + 1/4.
     const steps = plan({ method: "sde" }).map(({ bytes }) => floats(bytes));
     expect(steps.map(([, , , , , inputTime]) => inputTime)).toEqual([0, 0.125, 0.25, 0.75, 1]);
+    expect(plan({ method: "sde" }).map(({ asksAt }) => asksAt)).toEqual([0, 0.125, 0.25, 0.75, 1]);
     expect(steps.map(([h]) => h)).toEqual([0, 0.25, 0.375, 0.5, 0.25]);
     expect(steps.map(([, , , , , , kept]) => kept)).toEqual([0.5, 0.5, 0.5, 1, 1]);
     expect(steps.map(([, divisor]) => divisor)).toEqual([1, 1, 0.875, 0.75, 0.25]);

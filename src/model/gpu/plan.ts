@@ -37,6 +37,8 @@ export interface Dispatch {
   readonly completes: number;
   /** Time of the state it completes. */
   readonly t: number;
+  /** Time at which the network is asked next: t, or before it where noise is mixed in. */
+  readonly asksAt: number;
   /** Time at which that state's x̂ was predicted. */
   readonly predictedAt: number;
   /** Time of the x̂ before, where the solver looks so far back. */
@@ -81,8 +83,9 @@ export function planRun(
   };
   const dispatch = (place: Entry, numbers: Partial<StepNumbers>): Dispatch => {
     const { step: completes, t, predictedAt, older } = place;
-    const all = { ...shape, ...settings, ...constants, startKey: noise, t, ...numbers, ...leading(completes, t) };
-    return { bytes: packStep(all), completes, t, predictedAt, olderAt: older?.predictedAt };
+    const next = leading(completes, t);
+    const all = { ...shape, ...settings, ...constants, startKey: noise, t, ...numbers, ...next };
+    return { bytes: packStep(all), completes, t, asksAt: next.inputTime, predictedAt, olderAt: older?.predictedAt };
   };
 
   let place: Entry = entry ?? { step: 0, t: 0, predictedAt: 0 };

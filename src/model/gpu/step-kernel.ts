@@ -13,8 +13,8 @@ export class StepKernel {
     /** Most workgroups in a row; those of a larger run lie in several rows. */
     private readonly widest = device.limits.maxComputeWorkgroupsPerDimension,
   ) {
-    const { steps, answers, shown, input, previous, clock, holds, anchors, overflows } = buffers;
-    const storage = [answers, shown, input, previous, clock, holds, anchors, overflows];
+    const { steps, answers, shown, input, previous, holds, anchors, overflows } = buffers;
+    const storage = [answers, shown, input, previous, holds, anchors, overflows];
     this.#group = device.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
       entries: [
@@ -24,16 +24,19 @@ export class StepKernel {
     });
   }
 
-  /** Submits dispatch `index` of the run's plan; it runs after whatever was submitted before. */
+  /** Submits dispatch `index` of the run's plan, and the prefix of the pass after it; both run after all before. */
   submit(index: number): void {
-    const groups = Math.ceil(this.buffers.shape.count / WORKGROUP_SIZE);
+    const { shape, stepStride, prefixes, prefix } = this.buffers;
+    const groups = Math.ceil(shape.count / WORKGROUP_SIZE);
     const wide = Math.min(groups, this.widest);
     const encoder = this.device.createCommandEncoder({ label: "step" });
     const pass = encoder.beginComputePass();
     pass.setPipeline(this.pipeline);
-    pass.setBindGroup(0, this.#group, [index * this.buffers.stepStride]);
+    pass.setBindGroup(0, this.#group, [index * stepStride]);
     pass.dispatchWorkgroups(wide, Math.ceil(groups / wide));
     pass.end();
+    const at = index * prefix.size;
+    if (at + prefix.size <= prefixes.size) encoder.copyBufferToBuffer(prefixes, at, prefix, 0, prefix.size);
     this.device.queue.submit([encoder.finish()]);
   }
 }
@@ -57,9 +60,9 @@ function compile(device: GPUDevice): Promise<GPUComputePipeline> {
     entries: [
       { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } },
       storage(1, "read-only-storage"),
-      ...[2, 3, 4, 5].map((binding) => storage(binding, "storage")),
-      ...[6, 7].map((binding) => storage(binding, "read-only-storage")),
-      storage(8, "storage"),
+      ...[2, 3, 4].map((binding) => storage(binding, "storage")),
+      ...[5, 6].map((binding) => storage(binding, "read-only-storage")),
+      storage(7, "storage"),
     ],
   });
   return device.createComputePipelineAsync({

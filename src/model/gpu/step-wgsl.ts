@@ -57,14 +57,12 @@ struct Step {
 @group(0) @binding(2) var<storage, read_write> shown: array<f32>;
 @group(0) @binding(3) var<storage, read_write> input: array<f32>;
 @group(0) @binding(4) var<storage, read_write> previous: array<f32>;
-// The time of each row of the next input.
-@group(0) @binding(5) var<storage, read_write> clock: array<f32>;
 // Of each position (B, L): the row of \`anchors\` that the prompt holds it to, and the one a clamp does, both + 1; 0 is free.
-@group(0) @binding(6) var<storage, read> holds: array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read> holds: array<vec2<u32>>;
 // Rows of D latents; behind a clamp's row lies one of its noise.
-@group(0) @binding(7) var<storage, read> anchors: array<f32>;
+@group(0) @binding(6) var<storage, read> anchors: array<f32>;
 // How many predicted numbers were infinite or none.
-@group(0) @binding(8) var<storage, read_write> overflows: atomic<u32>;
+@group(0) @binding(7) var<storage, read_write> overflows: atomic<u32>;
 
 fn guided(without: f32, withIt: f32, scale: f32) -> f32 {
   return without + scale * (withIt - without);
@@ -120,9 +118,6 @@ fn noise(key: vec2<u32>, i: u32) -> f32 {
 @compute @workgroup_size(${WORKGROUP_SIZE})
 fn advance(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
   let i = id.x + id.y * groups.x * ${WORKGROUP_SIZE}u;
-  if (i < arrayLength(&clock)) {
-    clock[i] = step.inputTime;
-  }
   if (i >= step.count) {
     return;
   }

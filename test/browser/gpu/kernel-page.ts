@@ -55,18 +55,19 @@ export const kernelFunctions = {
     const shape = { ...passes, count, latentSize, batch, length: settings.length };
     const plan = planRun(settings, constants, shape, entry);
     const { selfCondScale } = settings;
-    const buffers = await makeBuffers(device, { shape, plan, condition, clamp, selfCondScale, entry });
+    const prefixBytes = 16;
+    const buffers = await makeBuffers(device, { shape, plan, prefixBytes, condition, clamp, selfCondScale, entry });
     const kernel = new StepKernel(device, await stepPipeline(device), buffers, widest);
     const floats = async (buffer: GPUBuffer) => new Float32Array(await download(device, buffer));
     const states: ToyState[] = [];
-    for (const [i, { completes, t, predictedAt }] of plan.entries()) {
+    for (const [i, { completes, t, asksAt, predictedAt }] of plan.entries()) {
       kernel.submit(i);
       const shown = Array.from(await floats(buffers.shown));
       const [z, prediction] = [shown.slice(0, count), shown.slice(count, 2 * count)];
       states.push({ step: completes, t, predictedAt, z, prediction });
-      const [input, previous, clock] = await Promise.all([buffers.input, buffers.previous, buffers.clock].map(floats));
+      const [input, previous] = await Promise.all([buffers.input, buffers.previous].map(floats));
       const scale = takesSelfCondScale ? selfCondScale : 0;
-      const answers = input?.map((z, j) => toyAnswer(z, previous?.[j] as number, clock?.[0] as number, scale));
+      const answers = input?.map((z, j) => toyAnswer(z, previous?.[j] as number, asksAt, scale));
       if (answers) device.queue.writeBuffer(buffers.answers, 0, answers);
     }
     const [overflows] = new Uint32Array(await download(device, buffers.overflows));

@@ -116,13 +116,14 @@ export const loopFunctions = {
   },
 
   /** How many decoder passes a run takes of which only the end is read. */
-  async lazily(run: ModelRun): Promise<{ denoiser: number; decoder: number; gone: string }> {
+  async lazily(run: ModelRun): Promise<{ prefix: number; denoiser: number; decoder: number; gone: string }> {
     const opened = await model(run.model, "webgpu");
-    const counts = { denoiser: 0, decoder: 0 };
+    const counts = { prefix: 0, denoiser: 0, decoder: 0 };
     const { runtime } = opened;
     const runs = runtime.run.bind(runtime);
     runtime.run = (session, inputs, outputs) => {
-      counts[session.outputNames.includes("x_hat") ? "denoiser" : "decoder"]++;
+      const { outputNames } = session;
+      counts[outputNames.includes("x_hat") ? "denoiser" : outputNames.includes("prefix") ? "prefix" : "decoder"]++;
       return runs(session, inputs, outputs);
     };
     let first: Promise<Frame[]> | undefined;
@@ -188,7 +189,15 @@ export const loopFunctions = {
     };
     const plan = planRun(settings, constantsOf(opened), shape, undefined);
     return nameOfThrown(() =>
-      makeBuffers(device, { shape, plan, condition: undefined, clamp: undefined, selfCondScale: 1, entry: undefined }),
+      makeBuffers(device, {
+        shape,
+        plan,
+        prefixBytes: 16,
+        condition: undefined,
+        clamp: undefined,
+        selfCondScale: 1,
+        entry: undefined,
+      }),
     );
   },
 };

@@ -1,6 +1,6 @@
 """Weights that lie in files and are read one at a time: a model of gigabytes is gone through without being held."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +38,10 @@ class LazyWeights(Mapping[str, np.ndarray]):
                 f"{name} holds values that are no finite numbers", "The file is damaged, or its training had diverged."
             )
         return array
+
+    def only(self, names: Iterable[str]) -> "LazyWeights":
+        """Some of them, still unread."""
+        return LazyWeights({name: self._tensors[name] for name in names})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)

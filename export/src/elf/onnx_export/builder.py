@@ -9,6 +9,8 @@ from elf.onnx_export.weights import WeightLayout, virtual_file
 
 OPSET = 21
 IR_VERSION = 10
+MICROSOFT = "com.microsoft"
+"""Domain of what ONNX Runtime has beyond the standard."""
 NORM_EPS = 1e-6
 
 
@@ -35,10 +37,13 @@ class GraphBuilder:
         value.name, value.shape, value.type = name, ir.Shape(shape), ir.TensorType(dtype)
         self.outputs.append(value)
 
-    def op(self, kind: str, *inputs: ir.Value | np.ndarray, outputs: int = 1, **attributes: Any) -> Any:
+    def op(
+        self, kind: str, *inputs: ir.Value | np.ndarray, outputs: int = 1, domain: str = "", **attributes: Any
+    ) -> Any:
         """Adds a node; returns its output, or a tuple of them where there are several."""
         values = [self.constant(x) if isinstance(x, np.ndarray) else x for x in inputs]
-        node = ir.node(kind, values, attributes, num_outputs=outputs, name=f"{kind}_{len(self.nodes)}")
+        name = f"{kind}_{len(self.nodes)}"
+        node = ir.node(kind, values, attributes, domain=domain, num_outputs=outputs, name=name)
         for i, value in enumerate(node.outputs):
             value.name = f"{node.name}_{i}"
         self.nodes.append(node)
@@ -71,22 +76,25 @@ class GraphBuilder:
             self.outputs,
             nodes=self.nodes,
             initializers=list(self.initializers.values()),
-            opset_imports={"": OPSET},
+            opset_imports={"": OPSET} | ({MICROSOFT: 1} if any(node.domain for node in self.nodes) else {}),
             name=self.name,
         )
         return ir.Model(graph, ir_version=IR_VERSION, producer_name="elf")
 
     # Small helpers named after what they compute.
 
-    def dense(self, x: ir.Value, name: str, bias: bool = True) -> ir.Value:
+    def dense(self, x: ir.Value, name: str) -> ir.Value:
         """x (…, in) · kernel + bias."""
-        product = self.op("MatMul", x, self.weight(f"{name}/kernel"))
-        return self.op("Add", product, self.weight(f"{name}/bias")) if bias else product
+        return self.op("Add", self.product(x, name), self.weight(f"{name}/bias"))
 
-    def rms_norm(self, x: ir.Value, name: str) -> ir.Value:
+    def product(self, x: ir.Value, name: str) -> ir.Value:
+        """x (…, in) · kernel."""
+        return self.op("MatMul", x, self.weight(f"{name}/kernel"))
+
+    def rms_norm(self, x: ir.Value, name: str, eps: float = NORM_EPS) -> ir.Value:
         """ONNX Runtime's own RMSNorm over the last axis: it sums in float32 on every device."""
         gain = self.weight(f"{name}/weight")
-        return self.op("SimplifiedLayerNormalization", x, gain, axis=-1, epsilon=NORM_EPS, stash_type=1)
+        return self.op("SimplifiedLayerNormalization", x, gain, axis=-1, epsilon=eps, stash_type=1)
 
     def silu(self, x: ir.Value) -> ir.Value:
         return self.op("Mul", x, self.op("Sigmoid", x))

@@ -14,7 +14,7 @@ import numpy as np
 from elf.data.tokenizer import UNK
 from elf.network.trained_model import TrainedModel
 from elf.sampling.condition import Encoder, encode_sources
-from elf.sampling.networks import OnnxNetwork
+from elf.sampling.networks import JaxNetwork, OnnxNetwork
 from elf.sampling.sampler import Array, Network, Run, sample, written
 from elf.sampling.settings import SamplerSettings
 
@@ -51,37 +51,45 @@ def report_of(differences: Differences) -> dict[str, dict[str, dict[str, float]]
     return {graph: {output: d.report() for output, d in outputs.items()} for graph, outputs in differences.items()}
 
 
-def compare_network(model: TrainedModel, network: Network, exported: OnnxNetwork) -> Differences:
+def compare_network(model: TrainedModel, network: JaxNetwork | OnnxNetwork, exported: OnnxNetwork) -> Differences:
     """Denoiser and decoder on random inputs of a run's size: several batches, lengths, times and scales."""
     config = model.elf
     generator = np.random.default_rng(0)
-    names = ("denoiser", "x_hat"), ("decoder", "logits"), ("decoder", "top_probabilities"), ("decoder", "entropy")
-    found: Differences = {"denoiser": {}, "decoder": {}}
-    for graph, output in names:
-        found[graph][output] = Difference()
+    found: Differences = {"denoiser": {"x_hat": Difference()}, "decoder": {}}
     for batch, length in {(1, 1), (2, min(7, config.max_length)), (1, config.max_length)}:
         shape = (batch, length, config.latent_size)
         for t in (0.0, 0.03, 0.5, 0.97, 1.0):
             clean, noise, x_hat_prev = (generator.standard_normal(shape, np.float32) for _ in range(3))
             z = np.float32(t) * clean + np.float32((1 - t) * model.flow.noise_scale) * noise
             x_hat_prev *= np.float32(t > 0)
-            # Times a little apart, so that a graph which mixes up the samples of a batch shows.
-            times = np.linspace(t, 0.9 * t, batch, dtype=np.float32)
+            # The denoiser's time and scale are the batch's; the decoder's scales are the samples' own.
+            times = np.full(batch, t, np.float32)
             scale = generator.uniform(0.5, 5, batch).astype(np.float32)
-            expected = network.denoise(z, x_hat_prev, times, scale)
-            found["denoiser"]["x_hat"].add(expected, exported.denoise(z, x_hat_prev, times, scale))
+            shared = np.full_like(scale, scale[0])
+            expected = network.denoise(z, x_hat_prev, times, shared)
+            found["denoiser"]["x_hat"].add(expected, exported.denoise(z, x_hat_prev, times, shared))
 
-            logits = network.decode(z, scale)
-            outputs = ["logits", "top_probabilities", "entropy", "top_tokens"]
-            actual = exported.decode_to(outputs, z, scale)
-            log_probabilities = np.asarray(jax.nn.log_softmax(logits.astype(np.float32)))
-            probabilities = np.exp(log_probabilities)
-            # Read at the graph's own tokens: two equal logits may come in either order.
-            top = np.take_along_axis(probabilities, actual["top_tokens"], axis=-1)
-            found["decoder"]["logits"].add(logits, actual["logits"])
-            found["decoder"]["top_probabilities"].add(top, actual["top_probabilities"])
-            found["decoder"]["entropy"].add(-(probabilities * log_probabilities).sum(-1), actual["entropy"])
+            actual = exported.decode(z, scale)
+            tokens = actual.pop("top_tokens")
+            outputs = (
+                network.decode(z, scale) if isinstance(network, OnnxNetwork) else reading(network, z, scale, tokens)
+            )
+            for output, value in actual.items():
+                found["decoder"].setdefault(output, Difference()).add(outputs[output], value)
     return found
+
+
+def reading(network: JaxNetwork, latent: Array, scale: Array, tokens: Array) -> dict[str, Array]:
+    """What the decoder graph gives, by JAX; probabilities at `tokens` (B, L, k), which another has found the best: two
+    equal logits may come in either order."""
+    logits = network.decode(latent, scale)
+    log_probabilities = np.asarray(jax.nn.log_softmax(logits.astype(np.float32)))
+    probabilities = np.exp(log_probabilities)
+    return {
+        "logits": logits,
+        "top_probabilities": np.take_along_axis(probabilities, tokens, axis=-1),
+        "entropy": -(probabilities * log_probabilities).sum(-1),
+    }
 
 
 def compare_encoder(model: TrainedModel, encoder: Encoder, exported: Encoder) -> Difference:

@@ -1,27 +1,48 @@
 """The ONNX graph of the T5 encoder (contract in export/FORMAT.md)."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 import onnx_ir as ir
 
 from elf.config import T5Config
+from elf.network.lazy_weights import LazyWeights
+from elf.network.parameters import encoder_parameter_shapes
 from elf.network.trained_model import FlatParams
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
+from elf.onnx_export.network_weights import Derived
 from elf.onnx_export.weights import WeightLayout
 
 T5_BIAS = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/rel_embedding"
 T5_BIAS_BY_DISTANCE = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/by_distance"
 
 
-def encoder_weights(config: T5Config, params: FlatParams) -> FlatParams:
+def encoder_weights(config: T5Config, params: Mapping[str, np.ndarray]) -> LazyWeights:
     """The encoder's weights as its graph reads them: the bias table by distance instead of by bucket, rest unchanged.
 
     Names start with `encoder/` or `shared/`, so they never meet those of the network.
     """
-    weights = dict(params)
-    table = weights.pop(T5_BIAS)
     reach = config.relative_max_distance
-    weights[T5_BIAS_BY_DISTANCE] = table[relative_bucket(np.arange(-reach, reach + 1), config)]
-    return weights
+    buckets = relative_bucket(np.arange(-reach, reach + 1), config)
+    weights = {
+        name: Derived(shape, partial(params.__getitem__, name))
+        for name, shape in encoder_parameter_shapes(config).items()
+        if name != T5_BIAS
+    }
+    weights[T5_BIAS_BY_DISTANCE] = Derived((buckets.size, config.heads), lambda: params[T5_BIAS][buckets])
+    return LazyWeights(weights)
+
+
+def official_encoder_params(config: T5Config, weights: Mapping[str, np.ndarray]) -> FlatParams:
+    """A checkpoint that computes what the graph computes with these weights: the way back from `encoder_weights`."""
+    reach = config.relative_max_distance
+    buckets = relative_bucket(np.arange(-reach, reach + 1), config)
+    by_distance = weights[T5_BIAS_BY_DISTANCE]
+    # The bucket of keys behind by nothing is no distance's.
+    table = np.zeros((config.relative_buckets, config.heads), np.float32)
+    table[buckets] = by_distance
+    return {name: table if name == T5_BIAS else weights[name] for name in encoder_parameter_shapes(config)}
 
 
 def relative_bucket(distance: np.ndarray, config: T5Config) -> np.ndarray:
@@ -56,8 +77,8 @@ def encoder_graph(
     for i in range(config.layers):
         x = g.op("Add", x, _t5_attention(g, config, f"encoder/block_{i}/layer_0", x, bias))
         layer = f"encoder/block_{i}/layer_1"
-        inner = g.dense(g.rms_norm(x, f"{layer}/layer_norm"), f"{layer}/DenseReluDense/wi", bias=False)
-        x = g.op("Add", x, g.dense(g.op("Relu", inner), f"{layer}/DenseReluDense/wo", bias=False))
+        inner = g.product(g.rms_norm(x, f"{layer}/layer_norm"), f"{layer}/DenseReluDense/wi")
+        x = g.op("Add", x, g.product(g.op("Relu", inner), f"{layer}/DenseReluDense/wo"))
     x = g.rms_norm(x, "encoder/final_layer_norm")
     latent = g.op("Div", g.op("Sub", x, np.asarray(mean, np.float32)), np.asarray(std, np.float32))
     g.output(latent, "latent", ["B", "S", config.d_model])
@@ -82,8 +103,8 @@ def _t5_attention(g: GraphBuilder, config: T5Config, layer: str, x: ir.Value, bi
     orders = {"q": [0, 2, 1, 3], "k": [0, 2, 3, 1], "v": [0, 2, 1, 3]}
     heads = {}
     for which, order in orders.items():
-        part = g.dense(normed, f"{layer}/SelfAttention/{which}", bias=False)
+        part = g.product(normed, f"{layer}/SelfAttention/{which}")
         heads[which] = g.op("Transpose", g.op("Reshape", part, ints(0, 0, config.heads, config.d_kv)), perm=order)
     scores = g.op("Add", g.op("MatMul", heads["q"], heads["k"]), bias)
     mixed = g.attend(scores, heads["v"], config.heads * config.d_kv)
-    return g.dense(mixed, f"{layer}/SelfAttention/o", bias=False)
+    return g.product(mixed, f"{layer}/SelfAttention/o")

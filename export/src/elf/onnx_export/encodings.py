@@ -73,12 +73,12 @@ def encoding_of(name: str, shape: tuple[int, ...], dtype: Dtype) -> Dtype:
     between latents and blocks are a twentieth of the weights of a small model, and less of a larger; quantised, they
     alone did more harm than all the blocks together.
     """
-    if dtype == "f32" or name.startswith("rotary/"):
+    if dtype == "f32" or name.startswith("tables/"):
         # Angles in float16 would turn distant positions wrongly; the tables are small.
         return "f32"
     if dtype == "f16":
         return "f16"
     if len(shape) != 2:
         return "f32"
-    quantisable = name == "unembed_kernel" or ("block" in name and name.endswith("/kernel"))
+    quantisable = name.startswith(("unembed_", "blocks_", "encoder/block_")) and name.endswith("/kernel")
     return dtype if quantisable else "f16"

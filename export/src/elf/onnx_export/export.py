@@ -29,8 +29,9 @@ from elf.onnx_export.manifest import Names, describe, describe_dtype, list_files
 from elf.onnx_export.mixed_precision import Trial, write_dtype
 from elf.onnx_export.model_card import model_card
 from elf.onnx_export.parity import check_parity
+from elf.onnx_export.self_test import write_self_test
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
-from elf.onnx_export.stored_weights import remove_weights
+from elf.onnx_export.stored_weights import StoredWeights, remove_weights
 from elf.progress import say
 from elf.sampling.options import ModelSamplerOptions, text_reader
 
@@ -113,7 +114,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         graphs.write(onnx_folder)
         parity = check_parity(model, onnx_folder, graphs.weights.tensors, settings, compared, range(seeds))
 
-        manifest = describe(model, names_of(model, arguments), settings, length, sorted(graphs.models))
+        manifest = describe(model, names_of(model, arguments), settings, length, graphs.models)
         manifest["dtypes"], parity.report["dtypes"] = {}, {}
         samples: dict[int, list[int]] = {}
         trial = Trial(model, graphs, onnx_folder, settings, compared, parity.tokens)
@@ -121,7 +122,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             shards, figures = write_dtype(trial, dtype, arguments.calibrate, gated=not arguments.ungated)
             parity.report["dtypes"][dtype] = figures.report()
             if figures.passes or arguments.ungated or dtype in APPROXIMATE:
-                manifest["dtypes"][dtype] = describe_dtype(onnx_folder, dtype, shards, figures)
+                self_test = write_self_test(model, onnx_folder, StoredWeights(onnx_folder, dtype), dtype)
+                manifest["dtypes"][dtype] = describe_dtype(onnx_folder, dtype, shards, self_test, figures)
                 manifest.setdefault("defaultDtype", dtype)
                 samples = samples or figures.tokens
             else:

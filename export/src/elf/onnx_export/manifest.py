@@ -11,8 +11,9 @@ from typing import Any
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.network.lazy_weights import shapes_of
 from elf.network.trained_model import TrainedModel, plain_statistic
+from elf.onnx_export.decoder_graph import TOP_K, has_logits
 from elf.onnx_export.encodings import Dtype
-from elf.onnx_export.graphs import TOP_K
+from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
 from elf.onnx_export.stored_weights import weights_stem
 from elf.sampling.settings import SamplerSettings, named_settings
@@ -60,19 +61,31 @@ def describe(
         },
         "schedule": {"pMean": flow.p_mean, "pStd": flow.p_std},
         "tokens": {"pad": PAD, "eos": EOS, "unk": UNK},
-        "decoder": {"topK": min(TOP_K, config.vocabulary_size), "logits": True},
+        "decoder": {"topK": min(TOP_K, config.vocabulary_size), "logits": has_logits(config)},
         "defaults": named_settings(settings, length),
-        "graphs": {graph: {"file": f"onnx/{graph}.onnx"} for graph in graphs},
+        "graphs": describe_graphs(graphs),
         **({"source": model.source} if model.source else {}),
     }
 
 
-def describe_dtype(folder: Path, dtype: Dtype, shards: list[str], figures: StorageFigures) -> dict[str, Any]:
+def describe_graphs(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Every graph with its variants."""
+    described: dict[str, dict[str, str]] = {}
+    for name in sorted(names):
+        graph = name.removesuffix(FUSED)
+        described.setdefault(graph, {})["file" if name == graph else "fused"] = f"onnx/{name}.onnx"
+    return described
+
+
+def describe_dtype(
+    folder: Path, dtype: Dtype, shards: list[str], self_test: str, figures: StorageFigures
+) -> dict[str, Any]:
     """One entry of the manifest's `dtypes`; `folder` holds the shards."""
     return {
         "index": f"onnx/{weights_stem(dtype)}.json",
         "shards": [f"onnx/{shard}" for shard in shards],
         "bytes": sum((folder / shard).stat().st_size for shard in shards),
+        "selfTest": f"onnx/{self_test}",
         "tokenAgreement": figures.token_agreement,
         "normalisedEditDistance": figures.edit_distance,
         "approximate": dtype in APPROXIMATE or not figures.passes,

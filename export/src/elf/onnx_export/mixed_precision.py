@@ -110,7 +110,8 @@ class _Passes:
         ]
 
     def outputs(self, weights: Mapping[str, Array]) -> list[Array]:
-        """Predictions and logits."""
+        """Predictions; and logits, or the best tokens' probabilities where the graph gives no others."""
         network = OnnxNetwork(self._folder, weights)
         predictions = [network.denoise(z, previous, t, self._scale) for z, previous, t in self._inputs]
-        return predictions + [network.decode(z, self._scale) for z, _, _ in self._inputs]
+        readings = [network.decode(z, self._scale) for z, _, _ in self._inputs]
+        return predictions + [read.get("logits", read["top_probabilities"]) for read in readings]

@@ -8,7 +8,9 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.network.trained_model import FlatParams, TrainedModel
+from elf.onnx_export.encoder_graph import encoder_weights, official_encoder_params
 from elf.onnx_export.encodings import BITS, BLOCK, Dtype, decode, encode, encoding_of
+from elf.onnx_export.network_weights import network_weights, official_params
 from elf.onnx_export.shards import ShardReader, ShardWriter
 from elf.onnx_export.weight_index import StoredTensor, VirtualFile, WeightIndex, read_index
 from elf.onnx_export.weights import WeightLayout, aligned, virtual_file
@@ -97,15 +99,18 @@ class StoredWeights(Mapping[str, np.ndarray]):
 
 
 def stored_model(model: TrainedModel, dtype: Dtype) -> TrainedModel:
-    """The model with its weights as a file of this dtype holds them. For "f32" and "f16": blocks of a quantised kernel
-    may run across what the graphs join."""
+    """A model that computes in JAX what the graphs do with the weights of this dtype; in float32 the model itself."""
 
-    def rounded(params: Mapping[str, np.ndarray]) -> FlatParams:
+    def rounded(weights: Mapping[str, np.ndarray]) -> FlatParams:
         return {
             name: decode(encode(value, encoding := encoding_of(name, value.shape, dtype)), value.shape, encoding)
-            for name, value in params.items()
+            for name, value in weights.items()
         }
 
     if dtype == "f32":
         return model
-    return replace(model, params=rounded(model.params), encoder_params=rounded(model.encoder_params))
+    params = official_params(model.elf, rounded(network_weights(model.elf, model.params)))
+    if model.encoder is None:
+        return replace(model, params=params)
+    encoder_params = rounded(encoder_weights(model.encoder, model.encoder_params))
+    return replace(model, params=params, encoder_params=official_encoder_params(model.encoder, encoder_params))

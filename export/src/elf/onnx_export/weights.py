@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elf.network.lazy_weights import shapes_of
+
 ALIGNMENT = 64
 """Bytes; a tensor can be viewed in place as any typed array, and starts a cache line."""
 GREATEST_FILE = 512 * 2**20
@@ -38,8 +40,8 @@ class WeightLayout:
         self.file_sizes: list[int] = []
         for group in groups:
             self.file_sizes.append(0)
-            for name in group:
-                self._place(name, group[name].shape)
+            for name, shape in shapes_of(group).items():
+                self._place(name, shape)
 
     def _place(self, name: str, shape: tuple[int, ...]) -> None:
         length = 4 * int(np.prod(shape, dtype=np.int64))

@@ -48,9 +48,9 @@ class LastLogits:
         self.network, self.denoise = network, network.denoise
         self.takes_self_cond_scale = network.takes_self_cond_scale
 
-    def decode(self, latent: Array, self_cond_scale: Array) -> Array:
+    def read(self, latent: Array, self_cond_scale: Array) -> Array:
         self.logits = self.network.decode(latent, self_cond_scale)
-        return self.logits
+        return self.logits.argmax(-1)
 
 
 def main(arguments: Arguments) -> None:

@@ -53,8 +53,12 @@ class JaxNetwork:
             return np.asarray(_denoise(self.graphdef, self.params, z, x_hat_prev, t, self_cond_scale))
 
     def decode(self, latent: Array, self_cond_scale: Array) -> Array:
+        """Logits (B, L, V) of latents (B, L, D)."""
         with jax.default_matmul_precision("highest"):
             return np.asarray(_decode(self.graphdef, self.params, latent, self_cond_scale))
+
+    def read(self, latent: Array, self_cond_scale: Array) -> Array:
+        return self.decode(latent, self_cond_scale).argmax(-1)
 
 
 class JaxEncoder:
@@ -75,23 +79,26 @@ class JaxEncoder:
 
 
 class OnnxNetwork:
-    """The exported graphs of a folder (`denoiser.onnx`, `decoder.onnx`) on the CPU, with these weights."""
+    """The exported graphs of a folder, `prefix`, `denoiser` and `decoder`, on the CPU, with these weights."""
 
     def __init__(self, folder: Path, weights: Mapping[str, Array]):
         loaded = LoadedWeights(weights)
+        self.prefix = GraphSession(folder / "prefix.onnx", loaded)
         self.denoiser = GraphSession(folder / "denoiser.onnx", loaded)
         self.decoder = GraphSession(folder / "decoder.onnx", loaded)
-        self.takes_self_cond_scale = any(value.name == "self_cond_scale" for value in self.denoiser.get_inputs())
+        self.takes_self_cond_scale = any(value.name == "self_cond_scale" for value in self.prefix.get_inputs())
 
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
-        feeds = {"z": z, "x_hat_prev": x_hat_prev, "t": t}
-        return self.denoiser.run(["x_hat"], self._with_scale(feeds, self_cond_scale))[0]
+        """All samples share the first one's time and scale."""
+        prefix = self.prefix.run(["prefix"], self._with_scale({"t": t[:1]}, self_cond_scale[:1]))[0]
+        return self.denoiser.run(["x_hat"], {"z": z, "x_hat_prev": x_hat_prev, "prefix": prefix})[0]
 
-    def decode(self, latent: Array, self_cond_scale: Array) -> Array:
-        return self.decode_to(["logits"], latent, self_cond_scale)["logits"]
+    def read(self, latent: Array, self_cond_scale: Array) -> Array:
+        return self.decode(latent, self_cond_scale, ["top_tokens"])["top_tokens"][..., 0]
 
-    def decode_to(self, outputs: list[str], latent: Array, self_cond_scale: Array) -> dict[str, Array]:
-        """The decoder graph's outputs of these names."""
+    def decode(self, latent: Array, self_cond_scale: Array, outputs: list[str] | None = None) -> dict[str, Array]:
+        """The decoder graph's outputs of these names; of all, unless given."""
+        outputs = outputs or [value.name for value in self.decoder.get_outputs()]
         feeds = self._with_scale({"latent": latent}, self_cond_scale)
         return dict(zip(outputs, self.decoder.run(outputs, feeds), strict=True))
 

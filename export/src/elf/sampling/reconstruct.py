@@ -100,7 +100,7 @@ def main(arguments: Arguments) -> None:
         ids = np.asarray([row])
         clean = encoder.encode(ids, np.ones_like(ids))
         found = reverse(network.denoise, clean, settings, model.flow, takes_self_cond_scale=takes)
-        tokens, known = (network.decode(latents, scale).argmax(-1) for latents in (found.end, clean))
+        tokens, known = (network.read(latents, scale) for latents in (found.end, clean))
         report.append(
             {
                 "text": read(row),

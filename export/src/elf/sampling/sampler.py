@@ -31,8 +31,8 @@ class Network(Protocol):
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
         """Predicts the clean latents x̂ (B, L, D) from z at time t (B,), its last prediction and w (B,)."""
 
-    def decode(self, latent: Array, self_cond_scale: Array) -> Array:
-        """Logits (B, L, V) of the tokens that a finished latent (B, L, D) stands for."""
+    def read(self, latent: Array, self_cond_scale: Array) -> Array:
+        """The most likely tokens (B, L) of a finished latent (B, L, D)."""
 
 
 class State(NamedTuple):
@@ -119,7 +119,7 @@ def sample(
         times.append(last.t)
         on_step(len(times) - 1)
     scale = np.full(shape[0], settings.self_cond_scale, np.float32)
-    tokens = np.argmax(network.decode(last.z, scale), axis=-1).astype(np.int32)
+    tokens = network.read(last.z, scale).astype(np.int32)
     return Run(np.asarray(times, np.float32), first.z, last.z, tokens)
 
 
