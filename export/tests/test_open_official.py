@@ -128,6 +128,17 @@ def test_a_fetched_folder_says_all(folder: Path, tmp_path: Path, tokenizer_file:
         open_model(tmp_path)
 
 
+def test_a_folder_downloaded_otherwise_is_read_too(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").symlink_to(folder / "checkpoint_900")
+    (tmp_path / "README.md").write_text("card")
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / ".cache" / "checkpoint_3").write_text("of a download")
+    assert open_model(tmp_path).training["format"] == "torch archive"
+    (tmp_path / "more.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"several checkpoints: more\.safetensors, weights\.pt"):
+        open_model(tmp_path)
+
+
 def test_a_model_of_this_project_brings_its_own(tmp_path: Path) -> None:
     assert main(["make-random", "--out", str(tmp_path / "own")]) == 0
     with pytest.raises(UsageError, match="--task, --latent-std: a model of this project"):

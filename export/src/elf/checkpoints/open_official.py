@@ -4,7 +4,7 @@ from pathlib import Path
 
 from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.elf_weights import read_elf_weights
-from elf.checkpoints.newest import newest_checkpoint
+from elf.checkpoints.newest import STEP, WEIGHTS, newest_checkpoint
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD, TASKS, model_name, sampling_of, task_of
 from elf.checkpoints.options import CheckpointOptions
 from elf.checkpoints.orbax_folder import orbax_item
@@ -18,10 +18,11 @@ from elf.progress import say
 
 
 def is_official(checkpoint: Path) -> bool:
-    """Whether `checkpoint` is for `open_official`: a file, an Orbax folder, or a folder of such, fetched or not."""
+    """Whether `checkpoint` is for `open_official`: a file, an Orbax folder, or a folder with either, fetched or not."""
     if checkpoint.is_file() or orbax_item(checkpoint) is not None or (checkpoint / FILE).is_file():
         return True
-    return any(path.is_file() or orbax_item(path) is not None for path in checkpoint.glob("checkpoint_*"))
+    names = [path.name for path in checkpoint.glob("*") if path.is_file() or orbax_item(path) is not None]
+    return any(STEP.match(name) or WEIGHTS.search(name) for name in names)
 
 
 def open_official(checkpoint: Path, options: CheckpointOptions) -> TrainedModel:
