@@ -1,6 +1,9 @@
-import type { Manifest } from "./manifest";
+import type { Dtype, Manifest } from "./manifest";
 
 type Architecture = Manifest["architecture"];
+
+/** Bytes of a stored weight, its share of a scale included. */
+export const WEIGHT_BYTES: Readonly<Record<Dtype, number>> = { f32: 4, f16: 2, q8: 1 + 2 / 16, q4: 0.5 + 2 / 32 };
 
 /** Inner width of the feed-forward: two thirds of 4H, rounded down. */
 export function feedForwardSize({ hiddenSize }: Pick<Architecture, "hiddenSize">): number {

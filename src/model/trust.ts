@@ -2,7 +2,7 @@
  * A model's files may come from anywhere. What their schema allows and no honest export would hold is refused here, before
  * a byte is reserved for it: sizes that no architecture has, files that are not what they seem, places outside their bounds.
  */
-import { networkParameters } from "./architecture";
+import { networkParameters, WEIGHT_BYTES } from "./architecture";
 import { formatBytes } from "./bytes";
 import { UntrustedModelError } from "./graphCheck";
 import type { Dtype, Manifest } from "./manifest";
@@ -37,9 +37,6 @@ const LIMITS = {
 } as const satisfies Partial<Record<keyof Manifest["architecture"], number>>;
 
 const MOST_CHARACTERS = { name: 100, title: 200, description: 4000, licence: 200 } as const;
-
-/** Bytes of one weight, the share of its scale included. */
-const WEIGHT_BYTES: Readonly<Record<Dtype, number>> = { f32: 4, f16: 2, q8: 1 + 2 / 32, q4: 0.5 + 2 / 32 };
 
 /**
  * Checks what a manifest's schema cannot say.
