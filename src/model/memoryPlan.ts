@@ -89,8 +89,7 @@ export function usualRun({ architecture, defaults }: Manifest, dtype: Dtype, bac
 /**
  * What a run of `manifest` needs, reckoned from its shapes alone, and whether the machine gives it, in bytes. In Chromium
  * on wasm 1,072 MB were measured of ELF-B, its encoder not yet loaded, where this says 1,362, and 90 MB of the shipped
- * model where it says 141. Weights
- * stay packed only where they have to.
+ * model where it says 141. Weights stay packed only where they have to.
  */
 export function planMemory(manifest: Manifest, run: PlannedRun, machine: Machine): MemoryPlan {
   const expanded = planOf(manifest, run, machine, false);
