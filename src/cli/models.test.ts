@@ -94,7 +94,7 @@ describe("the tiny model", () => {
     await expect(openNetwork(manifest, { ...parts, graphs: garbage }, await startWasm())).rejects.toThrow(SessionError);
     const swapped = new Map(parts.graphs).set("onnx/denoiser.onnx", read("onnx/prefix.onnx"));
     const all = parts.weights.map((file) => ({ ...file, graphs: NETWORK_GRAPHS }));
-    await expect(openNetwork(manifest, { graphs: swapped, weights: all }, await startWasm())).rejects.toThrow(
+    await expect(openNetwork(manifest, { ...parts, graphs: swapped, weights: all }, await startWasm())).rejects.toThrow(
       "lacks z, x_hat_prev, prefix, x_hat",
     );
   });
