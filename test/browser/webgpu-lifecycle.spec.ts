@@ -68,3 +68,22 @@ test("a GPU lost between two runs is had again with the next press", async ({ pa
   await writeFew(studio, 3);
   await expect(studio.chip).toContainText("WebGPU");
 });
+
+test("memory that ran out on the GPU ends the run by name, and the engine is restored", async ({ page }) => {
+  const studio = new StudioPage(page);
+  holdDevices(page);
+  await studio.open({ backend: "webgpu", model: "tiny-model" });
+  await startEndlessRun(studio);
+  await page
+    .workers()
+    .at(-1)
+    ?.evaluate(() => {
+      const { deviceUnderTest } = self as unknown as { deviceUnderTest: GPUDevice };
+      const error = new GPUOutOfMemoryError("no room for a buffer");
+      deviceUnderTest.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+    });
+  await expect(studio.alert).toHaveAttribute("data-code", "out-of-memory");
+  await expect(studio.alert).toContainText(/no room for a buffer.*What was written is kept/);
+  await expect(studio.alert).toContainText("the engine was restored");
+  await writeFew(studio);
+});
