@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkGraph, UntrustedModelError } from "./graphCheck";
+import { parseWeightIndex } from "./weightIndex";
 
 /** A protobuf field of bytes or text, or of a number below 128. */
 function field(number: number, value: Uint8Array | string | number): Uint8Array {
@@ -47,6 +48,24 @@ describe("checkGraph", () => {
       model(field(5, concat(dims, field(2, 1), field(14, 1), ...placed("weights-0.bin", "0", length))));
     expect(checking(packed("1000"))).toThrow("other bytes than its shape");
     expect(checking(packed("4000"))).toThrow("behind the end");
+  });
+
+  it.each([
+    "models/stories-mini",
+    "test/fixtures/tiny-model",
+    "test/fixtures/tiny-conditional",
+    "test/fixtures/tiny-two-pass",
+  ])("lets every graph of %s pass", (folder) => {
+    const root = join(import.meta.dirname, "../..", folder, "onnx");
+    const names = readdirSync(root);
+    const known = new Map<string, number>();
+    for (const name of names.filter((entry) => entry.endsWith(".json"))) {
+      const index = parseWeightIndex(readFileSync(join(root, name), "utf8"));
+      for (const { path, bytes } of [...index.files, ...(index.packedFiles ?? [])]) known.set(path, bytes);
+    }
+    const graphs = names.filter((entry) => entry.endsWith(".onnx"));
+    expect(graphs.length).toBeGreaterThan(2);
+    for (const graph of graphs) checkGraph(graph, readFileSync(join(root, graph)), known);
   });
 
   const hostile: [string, Uint8Array, string][] = [
