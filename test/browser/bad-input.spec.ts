@@ -1,4 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
+import { spoilSelfTest } from "./altered-model";
 import { StudioPage } from "./studio-page";
 
 /** Presses Generate on a page one of whose model files is spoilt, and returns the alert. */
@@ -56,6 +57,17 @@ test("a manifest of another version", async ({ page }) => {
   const later = altered((body) => Buffer.from(JSON.stringify({ ...JSON.parse(body.toString()), schemaVersion: 99 })));
   const alert = await generateWith(page, "manifest.json", later);
   await expect(alert).toHaveAttribute("data-code", "manifest-version");
+});
+
+test("graphs that compute wrong numbers even in wasm", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await spoilSelfTest(page, "tiny-model", "denoiser.x_hat");
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await studio.generate.click();
+  await expect(studio.alert).toHaveAttribute("data-code", "self-test");
+  await expect(studio.alert).toContainText("The denoiser computes wrong numbers on wasm");
+  await expect(studio.generate).toHaveText(/^Generate/);
+  expect(studio.faults).toEqual([]);
 });
 
 test("no WebGPU where it was asked for", async ({ page }) => {
