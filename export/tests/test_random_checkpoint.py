@@ -7,7 +7,7 @@ import flax.serialization
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
-from flax.traverse_util import flatten_dict
+from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors.numpy import load_file
 
 from elf.checkpoints.elf_weights import read_elf_weights
@@ -18,6 +18,7 @@ from elf.config import ElfConfig, T5Config
 from elf.errors import CheckpointMismatchError, DiskFullError
 from elf.network.make_random import TINY, random_params
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
+from elf.network.pretrained import load_encoder
 
 SMALL = ElfConfig(depth=2, hidden_size=8, heads=2, latent_size=4, bottleneck_size=2, vocabulary_size=12, max_length=16)
 T5 = T5Config(vocabulary_size=12, d_model=4, d_kv=2, d_ff=6, layers=2, heads=2)
@@ -86,6 +87,21 @@ def test_an_encoder_has_the_names_of_its_form(tmp_path: Path) -> None:
     assert tensors["encoder.block.1.layer.1.DenseReluDense.wo.weight"].shape == (4, 6)
     assert tensors["encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"].shape == (32, 2)
     assert tensors["shared.weight"].shape == (12, 4)
+
+
+def test_hugging_faces_flax_names_are_read(tmp_path: Path) -> None:
+    params = random_params(encoder_parameter_shapes(T5), 5)
+    theirs = {"decoder/final_layer_norm/weight": np.ones(4, np.float32), "lm_head/kernel": np.ones((4, 12), np.float32)}
+    for name, value in params.items():
+        spelt = name.replace("block_", "block/").replace("layer_0", "layer/0").replace("layer_1", "layer/1")
+        theirs[spelt.replace("rel_embedding", "embedding")] = value
+    assert "encoder/block/1/layer/0/SelfAttention/q/kernel" in theirs
+    tree = unflatten_dict({tuple(name.split("/")): value for name, value in theirs.items()})
+    (tmp_path / "flax_model.msgpack").write_bytes(flax.serialization.to_bytes(tree))
+    config, found = load_encoder(tmp_path)
+    assert config == T5 and set(found) == set(params)
+    for name, value in params.items():
+        np.testing.assert_array_equal(found[name], value)
 
 
 def test_gated_encoders_are_refused_by_name(tmp_path: Path) -> None:
