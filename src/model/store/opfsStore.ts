@@ -54,9 +54,11 @@ export class OpfsStore implements FileStore {
     const found: StoredFile[] = [];
     for await (const [name, handle] of entriesOf(this.folder)) {
       if (handle.kind !== "file" || name.endsWith(ORIGIN)) continue;
-      const { size } = await (handle as FileSystemFileHandle).getFile();
+      const file = await this.#file(name);
+      // Another tab may have kept or deleted it meanwhile.
+      if (!file) continue;
       const whole = !name.endsWith(PART);
-      found.push({ sha256: whole ? name : name.slice(0, -PART.length), bytes: size, whole });
+      found.push({ sha256: whole ? name : name.slice(0, -PART.length), bytes: file.size, whole });
     }
     return found;
   }
@@ -111,7 +113,8 @@ class OpfsPart implements PartFile {
       this.handle.truncate(this.size);
       throw isNamed(cause, "QuotaExceededError") ? full(cause) : cause;
     }
-    if (written < bytes.length) {
+    // Chromium tells of a full disk by writing 4294967288 bytes: its error number, −8, without a sign.
+    if (written !== bytes.length) {
       this.handle.truncate(this.size);
       throw full();
     }
@@ -150,7 +153,7 @@ export async function writeText(folder: FileSystemDirectoryHandle, name: string,
   try {
     const bytes = new TextEncoder().encode(text);
     handle.truncate(0);
-    handle.write(bytes, { at: 0 });
+    if (handle.write(bytes, { at: 0 }) !== bytes.length) throw full();
     handle.flush();
   } catch (cause) {
     throw isNamed(cause, "QuotaExceededError") ? full(cause) : cause;
