@@ -110,6 +110,42 @@ describe("createEngine", () => {
     client.terminate();
   });
 
+  it("ends a worker that does not stop when it is told to, and the run is cancelled, not failed", async () => {
+    const workers = [fakeWorker({ generate: never, cancel: never }), fakeWorker({ generate: async () => done })];
+    const [first] = workers;
+    const client = createEngine(() => workers.shift() as unknown as Worker, undefined, 10);
+    await client.load(request, () => {});
+    const lost = vi.fn();
+    client.onLost(lost);
+    const running = client.generate({ settings }, () => {});
+    running.catch(() => {});
+    await client.cancel();
+    await expect(running).rejects.toThrow(CancelledError);
+    expect(first?.terminate).toHaveBeenCalled();
+    expect(lost).toHaveBeenCalledOnce();
+    expect(await client.generate({ settings }, () => {})).toEqual(done);
+    client.terminate();
+  });
+
+  it("leaves a worker alone that stops in time", async () => {
+    let stop: (result: RunResult) => void = () => {};
+    const generate = () =>
+      new Promise<RunResult>((resolve) => {
+        stop = resolve;
+      });
+    const cancel = async () => stop({ ...done, status: "cancelled" });
+    const worker = fakeWorker({ generate, cancel });
+    const client = createEngine(() => worker as unknown as Worker, undefined, 200);
+    await client.load(request, () => {});
+    const running = client.generate({ settings }, () => {});
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await client.cancel();
+    expect((await running).status).toBe("cancelled");
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(worker.terminate).not.toHaveBeenCalled();
+    client.terminate();
+  });
+
   it("hears of a worker that closes itself, by the lock that it held", async () => {
     const worker = fakeWorker({ hold: async () => true });
     let free: () => void = () => {};

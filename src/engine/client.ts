@@ -11,12 +11,16 @@ import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "./pro
 /** A GPU lost this often without a finished run between is left alone. */
 const MOST_LOSSES = 2;
 
+/** How long what was cancelled may take to stop: a pass of a large model in wasm takes seconds. */
+const PATIENCE_MILLISECONDS = 10_000;
+
 let errorsCarried = false;
 
 /** Makes a client; its worker starts with the first load, and another after each that was lost. */
 export function createEngine(
   startWorker: () => Worker = startEngineWorker,
   locks: LockManager | undefined = globalThis.navigator?.locks,
+  patience = PATIENCE_MILLISECONDS,
 ): EngineClient {
   if (!errorsCarried) carryErrors();
   errorsCarried = true;
@@ -98,7 +102,14 @@ export function createEngine(
     },
     tokenize: async (text) => call(await restored(), (remote) => remote.tokenize(text)),
     cancel: async () => {
-      if (line) await call(line, (remote) => remote.cancel());
+      const current = line;
+      if (!current) return;
+      // The worker hears of it between two passes only, and of a pass that hangs it is never heard again.
+      const asked = call(current, (remote) => remote.cancel()).catch((error) => {
+        if (!(error instanceof CancelledError)) throw error;
+      });
+      const stopped = current.settle(patience, () => new CancelledError("The engine did not stop, so it was ended."));
+      await Promise.all([asked, stopped]);
     },
     dispose: async () => {
       last = undefined;

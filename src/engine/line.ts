@@ -37,12 +37,23 @@ export class Line {
     return this.#end.or(answer);
   }
 
+  /** Waits till all calls made so far have ended; ends the line if that takes longer than `milliseconds`. */
+  async settle(milliseconds: number, reason: () => Error): Promise<void> {
+    const rest = Symbol();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, milliseconds, rest);
+    });
+    const first = await Promise.race([Promise.allSettled(this.#calls), patience]);
+    clearTimeout(timer);
+    if (first === rest) this.end(reason());
+  }
+
   /** Ends the line when the GPU of the model that is loaded now is lost. */
   watchGpu(): void {
     this.#remote.watch().catch(async (error) => {
       if (!(error instanceof DeviceLostError)) return;
-      const farewell = new Promise((resolve) => setTimeout(resolve, FAREWELL_MILLISECONDS));
-      await Promise.race([Promise.allSettled(this.#calls), farewell]);
+      await this.settle(FAREWELL_MILLISECONDS, () => error);
       this.end(error);
     });
   }

@@ -74,7 +74,10 @@ export interface EngineApi {
    * @throws {NoModelError | TokenizerError} there is no model, or it has no tokenizer.
    */
   tokenize(text: string): Promise<Source>;
-  /** Ends everything under way or waiting; what was produced stays. Does nothing when idle. */
+  /**
+   * Ends everything under way or waiting; what was produced stays. Does nothing when idle. The page's client gives a pass
+   * that does not end ten seconds, then it ends the worker; the model is lost then, as after a crash.
+   */
   cancel(): Promise<void>;
   /** Ends everything as `cancel` does and frees sessions and weights. The engine can load again afterwards. */
   dispose(): Promise<void>;
