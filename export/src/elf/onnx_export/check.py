@@ -15,6 +15,7 @@ from elf.errors import ExportedModelError
 from elf.onnx_export.check_weights import check_graph, check_index
 from elf.onnx_export.manifest import sha256
 from elf.onnx_export.manifest_fields import read_manifest
+from elf.onnx_export.packed_graphs import PackedWeights
 from elf.onnx_export.stored_weights import StoredWeights
 from elf.progress import say, told
 from elf.sampling.networks import GraphSession
@@ -44,18 +45,17 @@ def check_folder(folder: Path) -> dict[str, Any]:
     check_files(folder, manifest["files"])
     dtypes: dict[str, Any] = {}
     for dtype, entry in manifest["dtypes"].items():
-        needed = [entry["index"], *entry["shards"], *([entry["selfTest"]] if "selfTest" in entry else [])]
-        check_listed(manifest, needed, f"dtypes.{dtype}")
+        check_listed(manifest, [entry["index"], *entry["shards"], entry["selfTest"]], f"dtypes.{dtype}")
         index = check_index(folder, dtype, entry)
         say(f"opening the graphs with the weights of {dtype}")
-        weights, tests = StoredWeights(folder / "onnx", dtype), read_self_test(folder, entry)
-        worst = 0.0
-        for graph, path in graphs_of(manifest, dtype):
+        plain, tests = StoredWeights(folder / "onnx", dtype), read_self_test(folder / entry["selfTest"])
+        narrow, worst = PackedWeights(plain), 0.0
+        for graph, path, packed in graphs_of(manifest, dtype):
             check_listed(manifest, [path], f"graphs.{graph}")
-            check_graph(folder / path, graph, index)
-            session = open_graph(folder / path, weights)
+            check_graph(folder / path, graph, index, packed=packed)
+            session = open_graph(folder / path, narrow if packed else plain)
             worst = max(worst, check_outputs(path, graph, session, tests))
-        dtypes[dtype] = {"bytes": index.bytes, "selfTestError": worst if tests else None}
+        dtypes[dtype] = {"bytes": index.bytes, "selfTestError": worst}
     return {
         "name": manifest["name"],
         "files": len(manifest["files"]) + 1,
@@ -89,12 +89,14 @@ def check_listed(manifest: Mapping[str, Any], needed: list[str], field: str) -> 
             raise ExportedModelError(f"{field} needs {path}, which is not among the files", "Export the model again.")
 
 
-def graphs_of(manifest: Mapping[str, Any], dtype: str) -> Iterator[tuple[str, str]]:
-    """Name and path of every graph, and of its variant of fused kernels, that a dtype is run with."""
+def graphs_of(manifest: Mapping[str, Any], dtype: str) -> Iterator[tuple[str, str, bool]]:
+    """Name and path of every graph and variant that a dtype is run with, and whether its kernels stay packed there."""
     for graph, entry in manifest["graphs"].items():
-        yield graph, entry["file"]
+        yield graph, entry["file"], False
         if "fused" in entry:
-            yield graph, entry["fused"]
+            yield graph, entry["fused"], False
+        if dtype in entry.get("packed", {}):
+            yield graph, entry["packed"][dtype], True
 
 
 def open_graph(path: Path, weights: Mapping[str, np.ndarray]) -> GraphSession:
@@ -106,14 +108,12 @@ def open_graph(path: Path, weights: Mapping[str, np.ndarray]) -> GraphSession:
         ) from error
 
 
-def read_self_test(folder: Path, entry: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The stored inputs and outputs of a dtype, `graph.name` each; nothing where it has none."""
-    if "selfTest" not in entry:
-        return {}
+def read_self_test(path: Path) -> dict[str, np.ndarray]:
+    """The stored inputs and outputs of a dtype, `graph.name` each."""
     try:
-        return load_file(folder / entry["selfTest"])
+        return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ExportedModelError(f"{entry['selfTest']} cannot be read: {error}", "Export the model again.") from error
+        raise ExportedModelError(f"{path.name} cannot be read: {error}", "Export the model again.") from error
 
 
 def check_outputs(path: str, graph: str, session: GraphSession, tests: Mapping[str, np.ndarray]) -> float:
@@ -121,7 +121,7 @@ def check_outputs(path: str, graph: str, session: GraphSession, tests: Mapping[s
     stored = {output.name: tests.get(f"{graph}.{output.name}") for output in session.get_outputs()}
     expected = {name: value for name, value in stored.items() if value is not None}
     if not expected:
-        return 0.0
+        raise ExportedModelError(f"the self-test has nothing of {path}", "Export the model again.")
     names = [each.name for each in session.get_inputs()]
     if lacking := [name for name in names if f"{graph}.{name}" not in tests]:
         raise ExportedModelError(f"the self-test of {path} lacks {lacking[0]}", "Export the model again.")

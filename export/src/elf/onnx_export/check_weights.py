@@ -8,8 +8,10 @@ import onnx_ir as ir
 
 from elf.errors import ExportedModelError
 from elf.onnx_export.encodings import BITS, Dtype, encoded_bytes
+from elf.onnx_export.packed_graphs import SCALES, VALUES
 from elf.onnx_export.shards import GREATEST_SHARD
-from elf.onnx_export.weight_index import StoredTensor, WeightIndex, read_index
+from elf.onnx_export.weight_index import PackedSlots, WeightIndex, read_index
+from elf.onnx_export.weights import Slot
 
 EXPORT_AGAIN = "Export the model again."
 
@@ -27,42 +29,58 @@ def check_index(folder: Path, dtype: Dtype, entry: dict[str, Any]) -> WeightInde
             raise _wrong(path, f"{tensor.name} takes {tensor.bytes} bytes")
         if (tensor.encoding in BITS) != bool(tensor.block):
             raise _wrong(path, f"{tensor.name} has a wrong block")
-    _check_places(path, "the shards", index.bytes, ((t.offset, t.bytes, t) for t in index.tensors))
-    for number, file in enumerate(index.files):
-        inside = [tensor for tensor in index.tensors if tensor.slot.file == number]
-        _check_places(path, file.path, file.bytes, ((t.slot.offset, t.slot.length, t) for t in inside))
+    _check_places(path, "the shards", index.bytes, ((t.offset, t.bytes, t.name) for t in index.tensors))
+    for files, places in ((index.files, plain_places(index)), (index.packed_files, packed_places(index))):
+        for number, file in enumerate(files):
+            inside = ((slot.offset, slot.length, name) for name, slot in places.items() if slot.file == number)
+            _check_places(path, file.path, file.bytes, inside)
     return index
 
 
-def _check_places(path: str, where: str, size: int, places: Iterable[tuple[int, int, StoredTensor]]) -> None:
+def _check_places(path: str, where: str, size: int, places: Iterable[tuple[int, int, str]]) -> None:
     end = 0
-    for offset, length, tensor in sorted(places, key=lambda place: place[0]):
+    for offset, length, name in sorted(places):
         if offset < end or offset + length > size:
-            raise _wrong(path, f"{tensor.name} lies over another tensor of {where}, or behind their end")
+            raise _wrong(path, f"{name} lies over another tensor of {where}, or behind their end")
         end = offset + length
 
 
-def check_graph(path: Path, graph: str, index: WeightIndex) -> None:
+def check_graph(path: Path, graph: str, index: WeightIndex, *, packed: bool) -> None:
     """Whether every tensor that a graph keeps outside lies where the index says. `graph` is its name, without that of
     a variant. Raises ExportedModelError."""
     try:
         model = ir.load(path)
     except Exception as error:  # protobuf raises its own kinds
         raise ExportedModelError(f"{path.name} is no ONNX graph: {error}", EXPORT_AGAIN) from error
-    tensors = {tensor.name: tensor for tensor in index.tensors}
+    places, files = (packed_places(index), index.packed_files) if packed else (plain_places(index), index.files)
     for name, value in model.graph.initializers.items():
         outside = value.const_value
         if not isinstance(outside, ir.ExternalTensor):
             continue
-        tensor = tensors.get(name)
-        if tensor is None or tensor.slot.file >= len(index.files):
+        slot = places.get(name)
+        if slot is None or slot.file >= len(files):
             raise ExportedModelError(f"{path.name} reads {name}, which the index of {index.dtype} lacks", EXPORT_AGAIN)
-        file = index.files[tensor.slot.file]
+        file = files[slot.file]
         named = outside.location, outside.offset or 0, outside.length, tuple(outside.shape.numpy())
-        if named != (file.path, tensor.slot.offset, tensor.slot.length, tensor.shape) or graph not in file.graphs:
+        if named != (file.path, slot.offset, slot.length, slot.shape) or graph not in file.graphs:
             raise ExportedModelError(
                 f"{path.name} looks for {name} elsewhere than the index of {index.dtype} puts it", EXPORT_AGAIN
             )
+
+
+def plain_places(index: WeightIndex) -> dict[str, Slot]:
+    return {tensor.name: tensor.slot for tensor in index.tensors}
+
+
+def packed_places(index: WeightIndex) -> dict[str, Slot]:
+    """The same of packed graphs, which name a kernel's values and scales apart."""
+    places: dict[str, Slot] = {}
+    for tensor in index.tensors:
+        if isinstance(tensor.packed, PackedSlots):
+            places |= {f"{tensor.name}{VALUES}": tensor.packed.values, f"{tensor.name}{SCALES}": tensor.packed.scales}
+        elif tensor.packed:
+            places[tensor.name] = tensor.packed
+    return places
 
 
 def _wrong(path: str, detail: str) -> ExportedModelError:

@@ -18,20 +18,17 @@ from typing import Annotated, Any
 import tyro
 
 from elf.checkpoints.options import CheckpointOptions
-from elf.errors import ConfigError, OutputExistsError, ParityError
+from elf.errors import ConfigError, OutputExistsError
 from elf.evaluation.evaluated_model import open_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.network.trained_model import TrainedModel
-from elf.onnx_export.encodings import DTYPES, Dtype
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
-from elf.onnx_export.manifest import Names, describe, describe_dtype, list_files, write_json
-from elf.onnx_export.mixed_precision import Trial, write_dtype
+from elf.onnx_export.manifest import Names, describe, list_files, write_json
+from elf.onnx_export.mixed_precision import Trial
 from elf.onnx_export.model_card import model_card
+from elf.onnx_export.offered_dtypes import dtypes_of, offer_dtypes
 from elf.onnx_export.parity import check_parity
-from elf.onnx_export.self_test import write_self_test
-from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
-from elf.onnx_export.stored_weights import StoredWeights, remove_weights
 from elf.progress import say
 from elf.sampling.options import ModelSamplerOptions, text_reader
 
@@ -70,6 +67,8 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
     """Whole runs to compare, at least 16; enough for 2,048 tokens unless given."""
     parity_length: int | None = None
     """Positions of these runs; those of --length unless given. Long texts of large models take minutes a run."""
+    parity_steps: int | None = None
+    """Steps of these runs; those of --steps unless given."""
 
 
 def main(arguments: Arguments) -> None:
@@ -93,6 +92,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     length = arguments.positions_for(model, ConfigError)
     compared = replace(arguments, length=arguments.parity_length or length).positions_for(model, ConfigError)
     seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / compared))
+    compared_settings = replace(settings, steps=arguments.parity_steps or settings.steps)
     if seeds < MIN_PARITY_SEEDS:
         raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
     if model.elf.max_input_length and model.encoder is None:
@@ -104,7 +104,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     with replaced_folder(arguments.out) as folder:
         graphs = build_graphs(
             model.elf,
-            dict(model.params),
+            model.params,
             model.encoder,
             model.encoder_params,
             model.latent_mean,
@@ -112,35 +112,21 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         )
         onnx_folder = folder / "onnx"
         graphs.write(onnx_folder)
-        parity = check_parity(model, onnx_folder, graphs.weights.tensors, settings, compared, range(seeds))
+        parity = check_parity(model, onnx_folder, graphs.weights.tensors, compared_settings, compared, range(seeds))
 
         manifest = describe(model, names_of(model, arguments), settings, length, graphs.models)
-        manifest["dtypes"], parity.report["dtypes"] = {}, {}
-        samples: dict[int, list[int]] = {}
-        trial = Trial(model, graphs, onnx_folder, settings, compared, parity.tokens)
-        for dtype in dtypes:
-            shards, figures = write_dtype(trial, dtype, arguments.calibrate, gated=not arguments.ungated)
-            parity.report["dtypes"][dtype] = figures.report()
-            if figures.passes or arguments.ungated or dtype in APPROXIMATE:
-                self_test = write_self_test(model, onnx_folder, StoredWeights(onnx_folder, dtype), dtype)
-                manifest["dtypes"][dtype] = describe_dtype(onnx_folder, dtype, shards, self_test, figures)
-                manifest.setdefault("defaultDtype", dtype)
-                samples = samples or figures.tokens
-            else:
-                refuse_dtype(onnx_folder, dtype, figures)
-        if not manifest["dtypes"]:
-            raise ParityError(
-                f"the weights stored as {arguments.dtype} write another text than the trained ones",
-                "Nothing was written. Add f32 to --dtype, or offer it as approximate with --ungated.",
-            )
+        trial = Trial(model, graphs, onnx_folder, compared_settings, compared, parity.tokens)
+        options = {"calibrated": arguments.calibrate, "gated": not arguments.ungated}
+        measured = offer_dtypes(trial, dtypes, manifest, **options)
+        parity.report["dtypes"] = {dtype: figures.report() for dtype, figures in measured.items()}
         write_json(folder / "parity.json", parity.report)
         write_json(folder / "config.json", hub_config(model))
         write_json(folder / "generation_config.json", hub_generation_config(settings, length))
         if model.tokenizer:
             shutil.copyfile(model.tokenizer, folder / "tokenizer.json")
             write_json(folder / "tokenizer_config.json", hub_tokenizer_config(model))
-        read = text_reader(model)
-        texts = [(seed, read(tokens)) for seed, tokens in islice(samples.items(), CARD_SAMPLES)]
+        read, written = text_reader(model), measured[manifest["defaultDtype"]].tokens
+        texts = [(seed, read(tokens)) for seed, tokens in islice(written.items(), CARD_SAMPLES)]
         card = model_card(manifest, parity.report, model.training, texts)
         (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -150,15 +136,6 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     return {"bytes": size, **{part: parity.report[part] for part in ("graphs", "runs", "dtypes")}}
 
 
-def dtypes_of(text: str) -> list[Dtype]:
-    """The dtypes of the option, in its order. Raises ConfigError for what is none."""
-    known: dict[str, Dtype] = {name: name for name in DTYPES}
-    words = [word.strip() for word in text.split(",")]
-    if unknown := [word for word in words if word not in known]:
-        raise ConfigError(f"there is no dtype {unknown[0]!r}", f"Choose from {', '.join(DTYPES)}.")
-    return [*dict.fromkeys(known[word] for word in words)]
-
-
 def names_of(model: TrainedModel, arguments: Arguments) -> Names:
     name = arguments.name or arguments.out.absolute().name
     return Names(
@@ -166,15 +143,6 @@ def names_of(model: TrainedModel, arguments: Arguments) -> Names:
         title=arguments.title or name.replace("-", " ").capitalize(),
         description=arguments.description,
         licence=arguments.licence or str(model.training.get("licence", "unknown")),
-    )
-
-
-def refuse_dtype(folder: Path, dtype: Dtype, figures: StorageFigures) -> None:
-    """Takes the files of a dtype away again, and says so."""
-    remove_weights(folder, dtype)
-    say(
-        f"{dtype} is not offered: it keeps {figures.token_agreement:.4f} of the tokens that float32 writes, at a "
-        f"normalised edit distance of {figures.edit_distance:.4f}"
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,12 @@ def describe_graphs(names: Iterable[str]) -> dict[str, dict[str, str]]:
         graph = name.removesuffix(FUSED)
         described.setdefault(graph, {})["file" if name == graph else "fused"] = f"onnx/{name}.onnx"
     return described
+
+
+def describe_packed(manifest: dict[str, Any], dtype: Dtype, packed: Mapping[str, str]) -> None:
+    """Adds the graphs of one dtype whose kernels stay packed, file names by graph."""
+    for graph, name in packed.items():
+        manifest["graphs"][graph].setdefault("packed", {})[dtype] = f"onnx/{name}"
 
 
 def describe_dtype(

@@ -14,7 +14,7 @@ from elf.onnx_export.graphs import Graphs
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures, compare_storage
 from elf.onnx_export.stored_weights import StoredWeights, remove_weights, write_weights
 from elf.progress import say, told
-from elf.sampling.networks import OnnxNetwork
+from elf.sampling.networks import LoadedWeights, OnnxNetwork
 from elf.sampling.sampler import Array
 from elf.sampling.settings import SamplerSettings
 
@@ -86,12 +86,12 @@ def first_share(order: list[str], sizes: Mapping[str, int], share: float) -> lis
 
 def by_harm(trial: Trial, stored: Mapping[str, Array], kernels: Mapping[str, tuple[int, ...]]) -> list[str]:
     """Kernels by what storing each alone changes in a pass, for its size; the most harmful first."""
-    trained = trial.graphs.weights.tensors
+    trained = LoadedWeights(trial.graphs.weights.tensors)
     passes = _Passes(trial)
     expected = passes.outputs(trained)
     harm = {}
     for name, shape in told(kernels.items(), "looking for the kernels that do the most harm"):
-        outputs = passes.outputs(ChainMap({name: stored[name]}, trained))  # type: ignore[arg-type]
+        outputs = passes.outputs(ChainMap({name: stored[name]}, trained))
         errors = (np.mean((a - b) ** 2) / np.mean(a**2) for a, b in zip(expected, outputs, strict=True))
         harm[name] = sum(errors) / np.prod(shape)
     return sorted(harm, key=lambda name: -harm[name])

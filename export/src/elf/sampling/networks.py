@@ -18,6 +18,9 @@ from elf.network.trained_model import TrainedModel
 
 Array = np.ndarray
 
+MOST_PREPACKED = 2**30
+"""Bytes of weights up to which a session may lay them out anew, which makes its products faster."""
+
 
 # Compiled once per structure and input shape, whichever model asks. Weights go in as arguments: closed over, they would
 # be copied into the compiled program.
@@ -45,7 +48,8 @@ class JaxNetwork:
     def __init__(self, model: TrainedModel):
         check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
         self.graphdef, _ = abstract_elf(model.elf)
-        self.params = jax.device_put(dict(model.params))
+        # One at a time: those that lie in a file are then in memory once.
+        self.params = {name: jax.device_put(value) for name, value in model.params.items()}
         self.takes_self_cond_scale = bool(model.elf.self_cond_cfg_tokens)
 
     def denoise(self, z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
@@ -143,6 +147,10 @@ class GraphSession(onnxruntime.InferenceSession):
         options.log_severity_level = 3
         # Idle threads sleep: spinning ones take the cores from whatever else the machine does.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.kept = [onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in outside]
+        arrays = [weights[name] for name in outside]
+        if sum(array.nbytes for array in arrays) > MOST_PREPACKED:
+            # Each session would hold its kernels a second time, laid out for the CPU.
+            options.add_session_config_entry("session.disable_prepacking", "1")
+        self.kept = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays]
         options.add_external_initializers(outside, self.kept)
         super().__init__(str(path), options, providers=["CPUExecutionProvider"])
