@@ -61,6 +61,24 @@ for (const [how, end] of Object.entries(ends)) {
   });
 }
 
+test("a worker that hangs is ended by Cancel, the run keeps its frames, and the next one loads again", async ({
+  page,
+}) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await startEndlessRun(studio);
+  await engineOf(page).evaluate(() => {
+    setTimeout(() => {
+      for (;;);
+    });
+  });
+  await studio.cancel.click();
+  await expect(studio.generate).toHaveText(/^Generate/);
+  await expect(studio.runs.first()).toContainText(/Stopped at step [1-9]\d* of 1024/);
+  await expect(studio.alert).toHaveCount(0);
+  await writeFew(studio);
+});
+
 test("a closed tab leaves nothing behind, and a second one is not disturbed", async ({ page, context }) => {
   const studio = new StudioPage(page);
   await studio.open({ backend: "wasm", model: "tiny-model" });
