@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { addressWithWasm, readAddress } from "./address";
+import { addressWithoutModel, addressWithWasm, readAddress } from "./address";
 import { linkTo } from "./link";
 import { SETTINGS } from "./testing/runs";
 
@@ -40,4 +40,10 @@ it("takes a run, and says so when its link is broken", () => {
   const recipe = { settings: SETTINGS };
   expect(readAddress("?model=tiny-model", linkTo(recipe))).toMatchObject({ recipe, problem: null });
   expect(readAddress("", "#run=steps:3")).toMatchObject({ recipe: null, problem: { code: "address" } });
+});
+
+it("lets go of the model it names, and of nothing else", () => {
+  expect(addressWithoutModel("https://page/elf/?model=a&backend=wasm#run=x")).toBe(
+    "https://page/elf/?backend=wasm#run=x",
+  );
 });

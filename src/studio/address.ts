@@ -47,6 +47,13 @@ export function addressWithWasm(search: string): string {
   return `?${parameters}`;
 }
 
+/** This page's address without the name of a model, which would win over another that was chosen since. */
+export function addressWithoutModel(href: string): string {
+  const address = new URL(href);
+  address.searchParams.delete("model");
+  return address.href;
+}
+
 const BROKEN_LINK: Problem = {
   code: "address",
   message: "The run that this link tells of cannot be read.",

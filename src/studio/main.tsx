@@ -14,7 +14,7 @@ import { shippedSource } from "../model/sources";
 import { persist } from "../model/store/space";
 import { App } from "./App";
 import { listenToKeyboard } from "./actions/keyboard";
-import { readAddress } from "./address";
+import { addressWithoutModel, readAddress } from "./address";
 import { startPlayer } from "./player";
 import { fetchRecording } from "./recording";
 import { StudioProvider } from "./StudioContext";
@@ -45,6 +45,10 @@ const studio = createStudio({
   },
   // Not randomUUID: browsers leave it out on plain http.
   newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
+});
+
+studio.model.subscribe((now, before) => {
+  if (now.choice !== before.choice) history.replaceState(null, "", addressWithoutModel(location.href));
 });
 
 const motion = matchMedia("(prefers-reduced-motion: reduce)");

@@ -255,6 +255,29 @@ test("a folder that was chosen is loaded without any request", async ({ page }) 
   await expect(studio.shelf.getByRole("alert")).toContainText("no manifest.json");
 });
 
+test("files that are dropped on the page are taken for a model", async ({ page }) => {
+  const studio = new ModelShelfPage(page);
+  await studio.open({ backend: "wasm" });
+  const files = [...server.files].map(
+    ([path, bytes]) => [path.split("/").at(-1) ?? "", bytes.toString("base64")] as const,
+  );
+  const carried = await page.evaluateHandle((dropped) => {
+    const transfer = new DataTransfer();
+    for (const [name, text] of dropped) {
+      transfer.items.add(new File([Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0))], name));
+    }
+    return transfer;
+  }, files);
+  await page.dispatchEvent("body", "dragover", { dataTransfer: carried });
+  await expect(page.getByText("Drop a model’s folder")).toBeVisible();
+  await page.dispatchEvent("body", "drop", { dataTransfer: carried });
+  await expect(page.getByText("Drop a model’s folder")).toHaveCount(0);
+  const entry = studio.entry(/^Tiny$/);
+  await entry.getByRole("button", { name: "Download only" }).click();
+  await expect(entry).toContainText("stored on this device");
+  expect(server.asked).toEqual([]);
+});
+
 test("without a file system a model is kept in memory, and the page says so", async ({ page }) => {
   await page.route(/\/assets\/(libraryWorker|worker)-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();

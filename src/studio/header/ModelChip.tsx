@@ -13,7 +13,11 @@ import "./ModelChip.css";
 export function ModelChip() {
   const studio = useStudio();
   const model = useStudioStore("model", (state) => state);
-  const recordedTitle = useStudioStore("runs", ({ runs }) => runs.find(({ id }) => id === RECORDED_RUN_ID)?.modelTitle);
+  // Another model than the recorded one may have been chosen.
+  const recordedTitle = useStudioStore("runs", ({ runs }) => {
+    const recorded = runs.find(({ id }) => id === RECORDED_RUN_ID);
+    return recorded?.trajectory.model === model.name ? recorded.modelTitle : undefined;
+  });
   const title = model.manifest?.title ?? recordedTitle ?? model.name;
   return (
     <button

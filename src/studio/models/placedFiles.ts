@@ -10,10 +10,13 @@ export function pickedFiles(list: FileList): PlacedFile[] {
 
 /** The files that were dropped, those inside dropped folders too. */
 export async function droppedFiles(transfer: DataTransfer): Promise<PlacedFile[]> {
-  // All entries at once: the browser forgets them as soon as the event has passed.
-  const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  // All at once: the browser forgets them as soon as the event has passed.
+  const items = Array.from(transfer.items, (item) => item.webkitGetAsEntry() ?? item.getAsFile());
   const placed: PlacedFile[] = [];
-  for (const entry of entries) await collect(entry, placed);
+  for (const item of items) {
+    if (item instanceof File) placed.push({ path: item.name, file: item });
+    else if (item) await collect(item, placed);
+  }
   return placed;
 }
 
