@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { formatBytes } from "../../model/bytes";
 import { bytesOf, filesOf } from "../../model/delivery";
-import type { Dtype, Manifest } from "../../model/manifest";
+import { DTYPES, type Dtype, type Manifest } from "../../model/manifest";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
 import { useStudio, useStudioStore } from "../StudioContext";
 import type { ShelfModel } from "../stores/library";
@@ -63,7 +63,7 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
   const [picked, setPicked] = useState<Dtype | null>(null);
   const inUse = isCurrent ? (current.loaded?.dtype ?? current.choice.dtype) : null;
   const dtype = picked ?? inUse ?? manifest.defaultDtype;
-  const offered = Object.keys(manifest.dtypes) as Dtype[];
+  const offered = DTYPES.filter((one) => manifest.dtypes[one]);
   const measured = manifest.dtypes[dtype];
   const share = model.stored?.dtypes[dtype];
   const plan = machine && planOf(manifest, dtype, machine, studio.backend);
@@ -189,7 +189,9 @@ function badge({ source, stored }: ShelfModel, status: string | null): string {
   if (status === "ready") return "in use";
   if (status === "loading") return "loading";
   if (status !== null) return "chosen";
-  if (stored && stored.bytes > 0) return "stored";
+  const shares = Object.values(stored?.dtypes ?? {});
+  if (shares.some(({ storedBytes, totalBytes }) => storedBytes >= totalBytes)) return "stored";
+  if (stored && stored.bytes > 0) return "stored in part";
   return { shipped: "ships with the page", hub: "from the hub", address: "from elsewhere", folder: "your folder" }[
     source.kind
   ];

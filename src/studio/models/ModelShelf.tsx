@@ -39,8 +39,16 @@ export function ModelShelf() {
               <Icon name="close" />
             </Dialog.Close>
           </div>
-          {problem && <Problem problem={problem} onDismiss={() => library.getState().dismiss()} />}
-          {loadProblem && <Problem problem={loadProblem} onDismiss={() => generation.getState().dismiss()} />}
+          {problem && (
+            <div ref={bringIntoSight}>
+              <Problem problem={problem} onDismiss={() => library.getState().dismiss()} />
+            </div>
+          )}
+          {loadProblem && (
+            <div ref={bringIntoSight}>
+              <Problem problem={loadProblem} onDismiss={() => generation.getState().dismiss()} />
+            </div>
+          )}
           <ul className="models-list">
             {[...shipped, ...others].map((model) => (
               <ModelCard key={model.source.baseUrl} model={model} />
@@ -55,6 +63,11 @@ export function ModelShelf() {
       </Dialog.Portal>
     </Dialog.Root>
   );
+}
+
+/** The shelf may be scrolled down to the model that the problem is about. */
+function bringIntoSight(element: HTMLElement | null): void {
+  element?.scrollIntoView({ block: "nearest" });
 }
 
 /** What is stored, what room there is, and whether the browser may clear it. */
