@@ -1,11 +1,13 @@
 import { deviceBytes, type Machine } from "./memoryPlan";
+import type { Backend } from "./runtime";
 import { findAdapter, isSoftwareAdapter } from "./webgpu";
 
-/** What this machine gives to a model. A GPU in software counts as none: its memory is the CPU's, and `auto` passes it over. */
-export async function findMachine(): Promise<Machine> {
+/** What this machine gives to a model. A GPU in software counts only where WebGPU is asked for: `auto` passes it over. */
+export async function findMachine(wanted: Backend | "auto"): Promise<Machine> {
   const adapter = await findAdapter().catch(() => null);
+  const counts = adapter && (wanted === "webgpu" || !isSoftwareAdapter(adapter));
   return {
-    limits: adapter && !isSoftwareAdapter(adapter) ? adapter.limits : null,
+    limits: counts ? adapter.limits : null,
     deviceBytes: deviceBytes(),
   };
 }

@@ -23,13 +23,14 @@ import { browserStorage } from "./stores/persisted";
 import { createStudio } from "./studio";
 import { applyTheme } from "./theme";
 
+const address = readAddress(location.search, location.hash);
 const studio = createStudio({
-  address: readAddress(location.search, location.hash),
+  address,
   engine: createEngine(),
   library: createLibrary(),
   pageUrl: document.baseURI,
   fetchShippedNames: () => fetchShippedNames(document.baseURI),
-  findMachine,
+  findMachine: () => findMachine(address.backend),
   persist,
   storage: browserStorage(),
   archive: browserArchive(),
@@ -37,10 +38,10 @@ const studio = createStudio({
   fetchManifest: (model) => fetchManifest(shippedSource(model, document.baseURI).baseUrl),
   now: Date.now,
   share: async (hash, model) => {
-    const address = new URL(location.href);
-    if (model !== null) address.searchParams.set("model", model);
-    address.hash = hash;
-    history.replaceState(null, "", address);
+    const shared = new URL(location.href);
+    if (model !== null) shared.searchParams.set("model", model);
+    shared.hash = hash;
+    history.replaceState(null, "", shared);
     await navigator.clipboard.writeText(location.href);
   },
   // Not randomUUID: browsers leave it out on plain http.

@@ -9,6 +9,9 @@ test("a GPU that passes the model's self-test is used, and the chip says by whic
   await writeFew(studio, 2);
   await expect(studio.chip).toContainText(/WebGPU · (fused|plain) attention/);
   await expect(studio.chip).toHaveAttribute("title", /The GPU \(.+\) passed the model's self-test\.$/);
+  await studio.chip.click();
+  await expect(page.getByTestId("model-entry").first()).toContainText(/Runs on: WebGPU · (fused|plain) attention\./);
+  await expect(page.getByTestId("model-shelf")).not.toContainText("does not fit here");
 });
 
 test("fused graphs that compute wrongly give way to the plain ones, and the chip says why", async ({ page }) => {
