@@ -1,4 +1,7 @@
-"""The ONNX graphs of a denoising pass: the prefix of all steps, once per run, and the denoiser (export/FORMAT.md)."""
+"""The ONNX graphs of a denoising pass: the prefix of all steps, once per run, and the denoiser (export/FORMAT.md).
+
+The prefix is little arithmetic, but many small nodes: with six blocks it was 23 of a pass's 255 dispatches on WebGPU.
+"""
 
 import numpy as np
 import onnx_ir as ir
