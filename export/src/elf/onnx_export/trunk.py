@@ -3,9 +3,9 @@
 The arithmetic is the specification's with exact rearrangements only, chosen for WebGPU (`network_weights` has those of
 the weights):
 
-- Attention is MatMul, Softmax, MatMul; only where a graph is `fused` it is one MultiHeadAttention of com.microsoft. That
-  is 5 dispatches a block less and needs no memory for the scores, but on software adapters it gave wrong numbers from 32
-  positions on (onnxruntime-web 1.30), prefix included; on a CPU it is no faster.
+- Attention is MatMul, Softmax, MatMul; only where a graph is `fused` it is one MultiHeadAttention of com.microsoft.
+  That is 5 dispatches a block less and needs no memory for the scores, but on software adapters it gave wrong numbers
+  from 32 positions on (onnxruntime-web 1.30), prefix included; on a CPU it is no faster.
 - Every dynamic shape comes from `Shape`, `Expand` and `Reshape` with copied dimensions: integer arithmetic on shapes
   would send nodes back to the CPU.
 """
