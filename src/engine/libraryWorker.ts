@@ -1,7 +1,7 @@
 /** The library's worker: only there can files be written piece by piece. Started by `library.ts`. */
 import { expose, type Remote } from "comlink";
 import { Delivery } from "../model/delivery";
-import { inventory, lookAt, removeModel } from "../model/library";
+import { clearOrphans, inventory, lookAt, removeModel } from "../model/library";
 import { fetchFor } from "../model/sources";
 import type { DownloadProgress } from "../model/store/download";
 import { openStorage } from "../model/store/storage";
@@ -18,7 +18,10 @@ async function optionsOf({ baseUrl, files }: ModelAddress) {
 
 carryErrors();
 expose({
-  inventory: async () => inventory(await storage),
+  inventory: async () => {
+    await clearOrphans(await storage);
+    return inventory(await storage);
+  },
   look: async (address) => lookAt(await optionsOf(address), underWay.signal),
   download: (address, dtype, onProgress) =>
     delivering(onProgress as Remote<typeof onProgress>, async (report: (progress: DownloadProgress) => void) => {

@@ -7,6 +7,7 @@ import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
 import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import type { Platform } from "../model/backend";
+import { clearOrphans } from "../model/library";
 import { loadModel } from "../model/load";
 import { type RuntimeFiles, startWasm } from "../model/runtime";
 import { fetchFor } from "../model/sources";
@@ -33,16 +34,12 @@ const platform: Platform = {
 
 const engine = new Engine(async ({ baseUrl, files: dropped, dtype, backend }, { signal, onProgress }) => {
   const fetchFile = fetchFor(baseUrl, dropped);
-  return loadModel({
-    baseUrl,
-    dtype,
-    wanted: backend,
-    platform,
-    fetchFile,
-    storage: await storage,
-    signal,
-    onProgress,
-  });
+  const kept = await storage;
+  const options = { baseUrl, dtype, wanted: backend, platform, fetchFile, storage: kept, signal, onProgress };
+  const model = await loadModel(options);
+  // A model that was exported anew leaves its old files behind. What cannot be deleted now can be later.
+  clearOrphans(kept).catch(() => {});
+  return model;
 });
 
 carryErrors();
