@@ -11,6 +11,7 @@ from elf.config import T5Config
 from elf.network.make_random import TINY, random_model
 from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.weights import ALIGNMENT
+from elf.sampling import networks
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, OnnxNetwork
 
 
@@ -212,3 +213,14 @@ def test_encoder_computes_t5_and_normalises(statistics, tmp_path):
     # What the mask hides does not matter, nor does how much of it there is.
     alone = session.run(None, {"input_ids": ids[1:, :6], "attention_mask": mask[1:, :6]})[0]
     np.testing.assert_allclose(latent[1, :6], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_a_large_models_sessions_share_its_weights_and_compute_the_same(tmp_path, monkeypatch):
+    """Also where ONNX Runtime could compute with weights beforehand: the decoder's time is a constant."""
+    monkeypatch.setattr(networks, "MOST_COPIED", 0)
+    model = random_model(TINY, encoder=False)
+    network = exported(model, tmp_path)
+    z, _, _, scale = inputs(TINY, 2, 5)
+    assert relative_error(JaxNetwork(model).decode(z, scale), network.decode(z, scale)["logits"]) < 5e-6
+    # The files that graphs name are nowhere.
+    assert {path.suffix for path in tmp_path.iterdir()} == {".onnx"}

@@ -58,6 +58,7 @@ def test_angles_and_small_tensors_keep_their_precision():
     assert encoding_of("encoder/block_0/layer_0/SelfAttention/q/kernel", (256, 256), "q8") == "q8"
     assert encoding_of("unembed_0/kernel", (256, 4096), "q8") == "q8"
     assert encoding_of("final_layer/linear/kernel", (256, 128), "q8") == "f16"
+    assert [encoding_of("shared/embedding", (4096, 128), dtype) for dtype in ("f16", "q8", "q4")] == ["f16", "q8", "q8"]
     assert encoding_of("blocks_0/norm1/weight", (256,), "q8") == "f32"
     assert encoding_of("blocks_0/norm1/weight", (256,), "f16") == "f16"
 

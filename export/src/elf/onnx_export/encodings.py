@@ -17,6 +17,10 @@ repository, half of its kernels in float16, blocks of 16 kept 0.992 of the token
 bits they kept 0.81 and 0.79."""
 
 
+EMBEDDING = "shared/embedding"
+"""The encoder's table of tokens."""
+
+
 def encode(array: np.ndarray, encoding: Dtype, block: int | None = None, products: np.ndarray | None = None) -> bytes:
     """The stored bytes of a tensor; of two axes (K, N) for q8 and q4, with the `products` of `quantised`."""
     if encoding in FLOATS:
@@ -80,5 +84,8 @@ def encoding_of(name: str, shape: tuple[int, ...], dtype: Dtype) -> Dtype:
         return "f16"
     if len(shape) != 2:
         return "f32"
+    if name == EMBEDDING:
+        # Half of T5's weights. At 8 bits it puts latents off by 0.3 %, the encoder's kernels at 8 bits by 0.7 %.
+        return "q8"
     quantisable = name.startswith(("unembed_", "blocks_", "encoder/block_")) and name.endswith("/kernel")
     return dtype if quantisable else "f16"

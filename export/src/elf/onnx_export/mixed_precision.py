@@ -9,7 +9,7 @@ import numpy as np
 
 from elf.network.trained_model import TrainedModel
 from elf.onnx_export.calibration import input_products
-from elf.onnx_export.encodings import BITS, Dtype, encoding_of
+from elf.onnx_export.encodings import BITS, EMBEDDING, Dtype, encoding_of
 from elf.onnx_export.graphs import Graphs
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures, compare_storage
 from elf.onnx_export.stored_weights import StoredWeights, remove_weights, write_weights
@@ -20,6 +20,8 @@ from elf.sampling.settings import SamplerSettings
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)
 """Of the quantised weights, tried in float16 one after the other; with more the dtype would save next to nothing."""
+ENCODER = "encoder/"
+"""Starts the names of its weights, but for the EMBEDDING."""
 GREATEST_LENGTH = 64
 """Positions of the passes that measure harm."""
 
@@ -45,10 +47,15 @@ def write_dtype(trial: Trial, dtype: Dtype, calibrated: bool, gated: bool) -> tu
     says whether kernels are rounded by what they multiply in the model's runs.
     """
     layout = trial.graphs.weights
-    kernels = {name: slot.shape for name, slot in layout.slots.items() if encoding_of(name, slot.shape, dtype) in BITS}
+    quantised = {
+        name: slot.shape for name, slot in layout.slots.items() if encoding_of(name, slot.shape, dtype) in BITS
+    }
+    # What the encoder does to a run is done once, and does not grow from step to step.
+    kernels = {name: shape for name, shape in quantised.items() if not name.startswith((ENCODER, EMBEDDING))}
     products = None
     if kernels and calibrated:
-        inputs = {name: shape[0] for name, shape in kernels.items()}
+        used = quantised if trial.model.elf.max_input_length else kernels
+        inputs = {name: shape[0] for name, shape in used.items() if name != EMBEDDING}
         products = input_products(trial.model, trial.folder, layout.tensors, inputs, trial.settings, trial.length)
     shards = write_weights(layout, trial.graphs.models, dtype, trial.folder, products)
     figures = _figures(trial, dtype)

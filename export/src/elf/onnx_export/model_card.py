@@ -73,8 +73,9 @@ def model_card(
     }
     guidance = "" if defaults["cfgScale"] == 1 else f"guidance by the prompt {defaults['cfgScale']:g}, "
     after = " each to a prompt of random tokens," if architecture["maxInputLength"] else ""
-    compared = parity["runs"]["length"]
-    shorter = "" if compared == defaults["length"] else f", but {compared} positions"
+    compared = parity["runs"]
+    shorter = "" if compared["length"] == defaults["length"] else f", but {compared['length']} positions"
+    shorter += "" if compared["steps"] == defaults["steps"] else f", but {compared['steps']} steps"
     return TEMPLATE.format(
         licence_id=manifest["licence"].lower(),
         title=manifest["title"],

@@ -1,8 +1,11 @@
 """The two ways to run a trained model behind the sampler's `Network`: JAX, and the exported graphs in ONNX Runtime."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jax
 import numpy as np
@@ -18,8 +21,8 @@ from elf.network.trained_model import TrainedModel
 
 Array = np.ndarray
 
-MOST_PREPACKED = 2**30
-"""Bytes of weights up to which a session may lay them out anew, which makes its products faster."""
+MOST_COPIED = 2**30
+"""Bytes of weights up to which each session has its own copy, laid out for the CPU: its products are faster then."""
 
 
 # Compiled once per structure and input shape, whichever model asks. Weights go in as arguments: closed over, they would
@@ -137,20 +140,42 @@ class LoadedWeights(dict[str, Array]):
 class GraphSession(onnxruntime.InferenceSession):
     """An ONNX Runtime session on the CPU; `weights` has the tensors that the graph keeps outside, by name.
 
-    The session reads their memory in place, and keeps it. Raises KeyError for a tensor that is lacking.
+    Of a large model it reads them in place, whoever else does. Raises KeyError for a tensor that is lacking.
     """
 
     def __init__(self, path: Path, weights: Mapping[str, Array]):
         graph = ir.load(path).graph
-        outside = [name for name, v in graph.initializers.items() if isinstance(v.const_value, ir.ExternalTensor)]
+        initializers = {name: value.const_value for name, value in graph.initializers.items()}
+        outside = {name: value for name, value in initializers.items() if isinstance(value, ir.ExternalTensor)}
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         # Idle threads sleep: spinning ones take the cores from whatever else the machine does.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        arrays = [weights[name] for name in outside]
-        if sum(array.nbytes for array in arrays) > MOST_PREPACKED:
-            # Each session would hold its kernels a second time, laid out for the CPU.
-            options.add_session_config_entry("session.disable_prepacking", "1")
-        self.kept = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in arrays]
-        options.add_external_initializers(outside, self.kept)
-        super().__init__(str(path), options, providers=["CPUExecutionProvider"])
+        self.kept = {name: onnxruntime.OrtValue.ortvalue_from_numpy(weights[name]) for name in outside}
+        if sum(value.nbytes for value in outside.values()) <= MOST_COPIED:
+            options.add_external_initializers([*self.kept], [*self.kept.values()])
+            super().__init__(str(path), options, providers=["CPUExecutionProvider"])
+            return
+        for name, value in self.kept.items():
+            options.add_initializer(name, value)
+        # Laid out anew for the CPU, kernels would take memory once more; computed with beforehand, they would be read
+        # from the files, which are not there.
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        with placeholders(path, outside.values()) as copy:
+            super().__init__(str(copy), options, providers=["CPUExecutionProvider"])
+
+
+@contextmanager
+def placeholders(path: Path, outside: Iterable[ir.ExternalTensor]) -> Iterator[Path]:
+    """A copy of a graph beside empty files, which take no room, in the place of those that its tensors lie in: ONNX
+    Runtime looks whether these are there, also for tensors that it is given."""
+    with TemporaryDirectory() as scratch:
+        ends: dict[str, int] = {}
+        for tensor in outside:
+            end = (tensor.offset or 0) + (tensor.length or 0)
+            ends[str(tensor.location)] = max(end, ends.get(str(tensor.location), 0))
+        for location, end in ends.items():
+            with (Path(scratch) / location).open("wb") as file:
+                file.truncate(end)
+        yield Path(shutil.copy(path, scratch))
