@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import huggingface_hub
@@ -20,6 +21,9 @@ from elf.onnx_export.manifest import list_files
 from elf.onnx_export.push import Arguments as PushArguments
 from elf.onnx_export.push import main as push_main
 from elf.onnx_export.push import push
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = [file.parent for place in ("models", "test/fixtures") for file in ROOT.glob(f"{place}/*/manifest.json")]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,11 @@ def test_a_sound_folder(folder, capsys):
     report = json.loads(capsys.readouterr().out)
     assert report["name"] == "tiny" and list(report["dtypes"]) == ["q8", "f32"]
     assert report["files"] == sum(1 for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("committed", COMMITTED, ids=lambda path: path.name)
+def test_the_committed_models_are_sound(committed):
+    assert check_folder(committed)["name"] == committed.name
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ export async function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Pr
   const fetchFile = (url: string, init?: RequestInit) => fetch(url, init);
   const delivery = await Delivery.open({ baseUrl, fetchFile, storage: memoryStorage() });
   const { manifest } = delivery;
-  const runtime = await start(backend);
+  const runtime = await startRuntime(backend);
   const graphs: GraphName[] = [...NETWORK_GRAPHS, "encoder"];
   const parts = await networkParts(manifest, manifest.defaultDtype, graphs, (path) => delivery.read(path));
   return { manifest, runtime, network: await openNetwork(manifest, parts, runtime) };
 }
 
-async function start(backend: "webgpu" | "wasm"): Promise<Runtime> {
+/** Starts a runtime outside a worker. */
+export async function startRuntime(backend: "webgpu" | "wasm"): Promise<Runtime> {
   const files = (mjs: string, binary: string) => ({
     mjs: new URL(mjs, location.href).href,
     wasm: new URL(binary, location.href).href,
