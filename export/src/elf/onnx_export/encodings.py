@@ -12,9 +12,9 @@ DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 BITS = {"q8": 8, "q4": 4}
 FLOATS: dict[str, np.dtype[np.floating]] = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2")}
 BLOCK = {"q8": 16, "q4": 32}
-"""Weights of one output that share a scale, one after the other along the inputs. Over 96 runs of the model of this
-repository, half of its kernels in float16, blocks of 16 kept 0.992 of the tokens at 8 bits and blocks of 32 0.987; at 4
-bits they kept 0.81 and 0.79."""
+"""Weights of one output that share a scale, one after the other along the inputs. On the trained model of this
+repository a pass is off by 0.41 % with blocks of 16 at 8 bits and by 0.48 % with blocks of 32, which are a twentieth
+smaller; at 4 bits by 7.5 % and 8.2 %, a tenth smaller."""
 
 
 EMBEDDING = "shared/embedding"
