@@ -13,6 +13,19 @@ export function run(command, args, options = {}) {
   });
 }
 
+/** Runs `command` like `run`, but puts what it writes, as buffers, into `kept` instead of onto the terminal. */
+export function runKept(command, args, options, kept) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => kept.push(chunk));
+    child.on("error", (error) => {
+      kept.push(Buffer.from(`${command}: ${error.message}\n`));
+      resolve(127);
+    });
+    child.on("close", (code) => resolve(code ?? 143));
+  });
+}
+
 /** Runs `command` and stops this script with its exit code and `message` when it fails. */
 export async function must(message, command, args, options) {
   const code = await run(command, args, options);

@@ -1,36 +1,37 @@
 // `npm test`: installs what is missing, then checks and tests everything. `npm test -- unit python` runs only those.
+// The Python checks run beside those of the page: neither needs the other, and most of them use one core.
 import { join } from "node:path";
 import { ensureChromium } from "./chromium.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { ensurePythonEnvironment, pythonProgram } from "./python-environment.mjs";
-import { run } from "./run.mjs";
+import { run, runKept } from "./run.mjs";
 
 const tool = (name) => join(root, "node_modules", ".bin", name);
 const exportFolder = join(root, "export");
 
-const checks = {
+/** Checks of the page, whose output is shown as it comes. */
+const pageChecks = {
   lint: async () => run(tool("biome"), ["check", "."], { cwd: root }),
   types: async () => run(tool("tsc"), ["--noEmit"], { cwd: root }),
   unit: async () => run(tool("vitest"), ["run"], { cwd: root }),
-  "python-lint": async () => {
-    await ensurePythonEnvironment();
-    const code = await run(pythonProgram("ruff"), ["check", "."], { cwd: exportFolder });
-    return code || run(pythonProgram("ruff"), ["format", "--check", "."], { cwd: exportFolder });
-  },
-  "python-types": async () => {
-    await ensurePythonEnvironment();
-    return run(pythonProgram("mypy"), [], { cwd: exportFolder });
-  },
-  python: async () => {
-    await ensurePythonEnvironment();
-    return run(pythonProgram("pytest"), [], { cwd: exportFolder });
-  },
   browser: async () => {
     const CHROMIUM = await ensureChromium();
     const build = await run(tool("vite"), ["build", "--logLevel", "warn"], { cwd: root });
     return build || run(tool("playwright"), ["test"], { cwd: root, env: { ...process.env, CHROMIUM } });
   },
 };
+
+/** Checks of the Python package, each with a way to run programs. */
+const pythonChecks = {
+  "python-lint": async (run) => {
+    const code = await run(pythonProgram("ruff"), ["check", "."], { cwd: exportFolder });
+    return code || run(pythonProgram("ruff"), ["format", "--check", "."], { cwd: exportFolder });
+  },
+  "python-types": async (run) => run(pythonProgram("mypy"), [], { cwd: exportFolder }),
+  python: async (run) => run(pythonProgram("pytest"), [], { cwd: exportFolder }),
+};
+
+const checks = { ...pageChecks, ...pythonChecks };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in checks));
@@ -39,13 +40,35 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const chosen = (lane) => Object.keys(lane).filter((name) => wanted.length === 0 || wanted.includes(name));
+const [page, python] = [chosen(pageChecks), chosen(pythonChecks)];
+
 await ensureNodeModules();
-const results = [];
-for (const name of wanted.length > 0 ? wanted : Object.keys(checks)) {
+if (python.length > 0) await ensurePythonEnvironment();
+// Alone, a lane has the terminal to itself. Beside the other, Python's output waits until its check is over.
+const together = page.length > 0 && python.length > 0;
+if (together) console.log(`${python.join(", ")}: beside the others; what they print follows when they are done.`);
+const results = (await Promise.all([inOrder(page, run), inOrder(python, together ? runKept : run)])).flat();
+
+/** Runs the checks of one lane, one after another, all of them whatever fails. */
+async function inOrder(names, runProgram) {
+  const results = [];
+  for (const name of names) {
+    if (runProgram === run) heading(name);
+    const started = performance.now();
+    const kept = [];
+    const code = await checks[name]((...call) => runProgram(...call, kept));
+    if (runProgram === runKept) {
+      heading(name);
+      process.stdout.write(Buffer.concat(kept));
+    }
+    results.push({ name, code, seconds: (performance.now() - started) / 1000 });
+  }
+  return results;
+}
+
+function heading(name) {
   console.log(`\n── ${name} ${"─".repeat(Math.max(0, 70 - name.length))}`);
-  const started = performance.now();
-  const code = await checks[name]();
-  results.push({ name, code, seconds: (performance.now() - started) / 1000 });
 }
 
 console.log("");
