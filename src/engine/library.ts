@@ -1,4 +1,5 @@
 import { proxy, type Remote, wrap } from "comlink";
+import { Interruption } from "../model/interruption";
 import { carryErrors } from "./crossing";
 import { EngineCrashedError } from "./errors";
 import type { LibraryApi } from "./libraryProtocol";
@@ -6,7 +7,7 @@ import type { LibraryApi } from "./libraryProtocol";
 interface Line {
   /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
   readonly remote: Remote<LibraryApi>;
-  readonly broken: Promise<never>;
+  readonly broken: Interruption;
 }
 
 /** Makes a client of the library; its worker starts with the first call, and another after one that crashed. */
@@ -16,21 +17,19 @@ export function createLibrary(startWorker: () => Worker = startLibraryWorker): L
 
   function open(): Line {
     const worker = startWorker();
-    const broken = new Promise<never>((_, reject) => {
-      worker.addEventListener("error", ({ message }) => {
-        line = undefined;
-        worker.terminate();
-        const what = message ? `: ${message}` : " or could not be loaded";
-        reject(new EngineCrashedError(`The library of models crashed${what}.`, "Try again, or reload the page."));
-      });
+    const broken = new Interruption();
+    worker.addEventListener("error", ({ message }) => {
+      line = undefined;
+      worker.terminate();
+      const what = message ? `: ${message}` : " or could not be loaded";
+      broken.happen(new EngineCrashedError(`The library of models crashed${what}.`, "Try again, or reload the page."));
     });
-    broken.catch(() => {});
     return { remote: wrap<LibraryApi>(worker), broken };
   }
 
   async function call<T>(task: (remote: Remote<LibraryApi>) => Promise<T>): Promise<T> {
     line ??= open();
-    return Promise.race([task(line.remote), line.broken]);
+    return line.broken.or(task(line.remote));
   }
 
   return {

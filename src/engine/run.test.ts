@@ -6,6 +6,7 @@ import { ConditionError, SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Recipe } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
+import { RUN_SETTINGS } from "../flow/testing/settings";
 import type { Frame } from "../flow/trajectory";
 import { loadModel, type Model } from "../model/load";
 import { startWasm } from "../model/runtime";
@@ -52,18 +53,7 @@ afterAll(async () => {
   await conditional.network.dispose();
 });
 
-const settings: SamplerSettings = {
-  steps: 6,
-  method: "sde",
-  gamma: 1.5,
-  selfCondScale: 3,
-  cfgScale: 1,
-  schedule: "logit_normal",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 16,
-};
+const settings: SamplerSettings = { ...RUN_SETTINGS, steps: 6, length: 16 };
 
 describe("a fork", () => {
   it.each<Partial<SamplerSettings>>([

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from elf.errors import ConfigError, DistributedError
+from elf.errors import ConfigError, DistributedError, first_line
 
 AXES = ("data", "fsdp")
 
@@ -31,7 +31,7 @@ def initialize_distributed(
         jax.distributed.initialize(coordinator, process_count, process_id)
     except (RuntimeError, ValueError) as error:
         raise DistributedError(
-            f"the processes of this run could not be joined: {str(error).splitlines()[0]}",
+            f"the processes of this run could not be joined: {first_line(error)}",
             "Give every process the same --coordinator HOST:PORT and --processes N, and its own --process-id from 0.",
         ) from error
 

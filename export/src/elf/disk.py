@@ -1,11 +1,12 @@
 """Files that are there whole or not at all, and a disk that is full, known by whatever the many writers say of it."""
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from elf.errors import DiskFullError
+from elf.errors import DiskFullError, first_line
 
 SIGNS = ("no space left", "quota exceeded", "file too large", "errno 28", "os error 28", "resource_exhausted")
 
@@ -22,7 +23,7 @@ def named_when_full(describe: Callable[[str], DiskFullError]) -> Iterator[None]:
     except Exception as error:  # the writers raise many kinds: OSError, SafetensorError, tensorstore's ValueError
         if not is_full(error):
             raise
-        raise describe(str(error).splitlines()[0]) from error
+        raise describe(first_line(error)) from error
 
 
 @contextmanager
@@ -41,3 +42,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         if partial.is_dir():
             shutil.rmtree(partial)
         partial.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -75,3 +75,8 @@ class OutputExistsError(ElfError):
 
 class GenerationsError(ElfError):
     """Generated texts or references that cannot be read, or do not belong together."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, without the pages that follow; its kind where it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

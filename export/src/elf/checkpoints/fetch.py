@@ -11,7 +11,7 @@ from typing import Annotated
 
 import tyro
 
-from elf.checkpoints.hub import Listing, RemoteFile, bring, is_here, list_repository, sha256
+from elf.checkpoints.hub import Listing, RemoteFile, bring, is_here, list_repository
 from elf.checkpoints.newest import newest_checkpoint
 from elf.checkpoints.official import (
     CHECKPOINTS,
@@ -23,7 +23,7 @@ from elf.checkpoints.official import (
     model_name,
 )
 from elf.checkpoints.source_record import FetchedFile, SourceRecord
-from elf.disk import named_when_full
+from elf.disk import named_when_full, sha256
 from elf.errors import DiskFullError, HubError
 from elf.progress import say
 

@@ -1,11 +1,11 @@
 """Files of hub repositories at a fixed commit: what there is, and bringing it here whole or not at all."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from elf.disk import sha256
 from elf.errors import HubError
 
 
@@ -124,11 +124,6 @@ def _get(listing: Listing, file: RemoteFile, partial: Path) -> None:
             expected_size=file.bytes,
             displayed_filename=file.path,
         )
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hub_error(repository: str, revision: str | None, error: Exception) -> HubError:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from elf.checkpoints.stored import Tree
+from elf.errors import first_line
 
 METADATA = "_METADATA"
 ITEMS = ("", "default", "state")
@@ -47,7 +48,7 @@ def read_orbax(folder: Path) -> Tree:
     try:
         metadata = handler.metadata(item)
     except Exception as error:  # Orbax and what it stands on raise many kinds
-        raise ValueError(_first_line(error)) from error
+        raise ValueError(first_line(error)) from error
     finally:
         handler.close()
     return _tree(item, getattr(metadata, "tree", metadata), ())
@@ -86,10 +87,6 @@ def _restore(folder: Path, path: tuple[str, ...], shape: tuple[int, ...], dtype:
             found = found[name]
         return found
     except Exception as error:  # as above
-        raise ValueError(_first_line(error)) from error
+        raise ValueError(first_line(error)) from error
     finally:
         handler.close()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

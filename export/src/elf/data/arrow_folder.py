@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from elf.errors import DatasetError, EmptyCorpusError
+from elf.errors import DatasetError, EmptyCorpusError, first_line
 
 if typing.TYPE_CHECKING:
     from datasets import Dataset
@@ -40,7 +40,7 @@ def load_arrow_folder(folder: Path, split: str | None = None) -> "Dataset":
     try:
         return load_from_disk(str(place), keep_in_memory=False)
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
-        raise DatasetError(f"{_culprit(files) or place} cannot be read: {_first_line(error)}", COPY_AGAIN) from error
+        raise DatasetError(f"{_culprit(files) or place} cannot be read: {first_line(error)}", COPY_AGAIN) from error
 
 
 def folder_of_split(folder: Path, split: str | None) -> Path:
@@ -106,11 +106,7 @@ def _read_json(file: Path) -> dict[str, typing.Any]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{file} cannot be read: {_first_line(error)}", COPY_AGAIN) from error
+        raise DatasetError(f"{file} cannot be read: {first_line(error)}", COPY_AGAIN) from error
     if not isinstance(value, dict):
         raise DatasetError(f"{file} is not what save_to_disk writes", COPY_AGAIN)
     return value
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -12,7 +12,7 @@ from elf.checkpoints.architecture import WHOLE_T5, t5_config
 from elf.checkpoints.sentencepiece_tokenizer import converted_file
 from elf.checkpoints.t5_weights import read_t5_weights
 from elf.config import T5Config
-from elf.errors import CheckpointError, CheckpointMismatchError, HubError
+from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
 from elf.network.trained_model import FlatParams
 
 TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"
@@ -123,6 +123,6 @@ def _path(name: str | Path, files: tuple[str, ...] = ENCODER_FILES) -> Path:
         return Path(huggingface_hub.snapshot_download(text, allow_patterns=list(files)))
     except Exception as error:  # the library raises many kinds: no network, no such repository, no access
         raise HubError(
-            f"there is no folder {text}, and the hub's {text} could not be fetched: {str(error).splitlines()[0]}",
+            f"there is no folder {text}, and the hub's {text} could not be fetched: {first_line(error)}",
             f"Check the name, or fetch {', '.join(files)} on a connected machine and give their folder.",
         ) from error

@@ -11,9 +11,9 @@ import tyro
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from elf.errors import ExportedModelError
+from elf.disk import sha256
+from elf.errors import ExportedModelError, first_line
 from elf.onnx_export.check_weights import check_graph, check_index
-from elf.onnx_export.manifest import sha256
 from elf.onnx_export.manifest_fields import read_manifest
 from elf.onnx_export.packed_graphs import PackedWeights
 from elf.onnx_export.stored_weights import StoredWeights
@@ -104,7 +104,7 @@ def open_graph(path: Path, weights: Mapping[str, np.ndarray]) -> GraphSession:
         return GraphSession(path, weights)
     except Exception as error:  # onnxruntime raises many kinds
         raise ExportedModelError(
-            f"onnxruntime cannot open {path.name}: {str(error).splitlines()[0]}", "Export the model again."
+            f"onnxruntime cannot open {path.name}: {first_line(error)}", "Export the model again."
         ) from error
 
 

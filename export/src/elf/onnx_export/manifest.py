@@ -1,6 +1,5 @@
 """`manifest.json`: all that a reader of an exported model needs to know (export/FORMAT.md)."""
 
-import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from elf.data.tokenizer import EOS, PAD, UNK
+from elf.disk import sha256
 from elf.network.lazy_weights import shapes_of
 from elf.network.trained_model import TrainedModel, plain_statistic
 from elf.onnx_export.decoder_graph import TOP_K, has_logits
@@ -105,11 +105,6 @@ def list_files(folder: Path) -> list[dict[str, Any]]:
         {"path": file.relative_to(folder).as_posix(), "bytes": file.stat().st_size, "sha256": sha256(file)}
         for file in files
     ]
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, value: Any) -> None:

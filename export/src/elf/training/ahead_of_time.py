@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 
 from elf.config import T5Config
 from elf.devices import batch_sharding
-from elf.errors import DoesNotFitError, UsageError
+from elf.errors import DoesNotFitError, UsageError, first_line
 from elf.network.encoder import abstract_encoder
 from elf.training.collectives import collectives
 from elf.training.memory_estimate import planned_step, sharded
@@ -60,7 +60,7 @@ def tpu_devices(topology: str) -> list[jax.Device]:
     try:
         return list(topologies.get_topology_desc(topology, platform="tpu", **megacore).devices)
     except (RuntimeError, ValueError, NotImplementedError) as error:
-        said = str(error).splitlines()[0]
+        said = first_line(error)
         action = "Give a slice that exists, such as v5p:4x4x2 or v5e:2x4."
         if "not installed" in said:
             action = f"Install the compiler that belongs to this JAX: pip install 'jax[tpu]=={jax.__version__}'."
@@ -89,7 +89,7 @@ def compile_branch(config: TrainConfig, encoder: T5Config, mesh: Mesh, decode: b
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         raise DoesNotFitError(
-            f"the compiler finds no room for {config.name}: {str(error).splitlines()[0]}",
+            f"the compiler finds no room for {config.name}: {first_line(error)}",
             "Raise remat, accumulation or fsdp; without --topology this command says which are enough.",
         ) from error
     memory, cost = executable.memory_analysis(), executable.cost_analysis()

@@ -9,7 +9,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from elf.disk import named_when_full
-from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError
+from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError, first_line
 
 
 class Checkpoints:
@@ -60,7 +60,7 @@ class Checkpoints:
             restored = self.manager.restore(step, args=ocp.args.StandardRestore(abstract))
         except ValueError as error:
             raise CheckpointMismatchError(
-                f"checkpoint_{step} does not fit this configuration: {str(error).splitlines()[0]}",
+                f"checkpoint_{step} does not fit this configuration: {first_line(error)}",
                 "Train on with the configuration it was started with, or choose another output folder.",
             ) from error
         except (OSError, KeyError) as error:

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from elf.errors import HubError
+from elf.errors import HubError, first_line
 from elf.progress import say
 
 # Half-written checkpoints are nobody's business.
@@ -50,7 +50,7 @@ class HubUpload:
 
     def _tell_failure(self) -> None:
         if self.running is not None and (error := self.running.exception()) is not None:
-            say(f"upload to {self.repository} failed, trying again: {str(error).splitlines()[0]}")
+            say(f"upload to {self.repository} failed, trying again: {first_line(error)}")
 
     def _error(self, error: BaseException) -> HubError:
         return HubError(
