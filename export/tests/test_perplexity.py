@@ -93,6 +93,45 @@ def test_which_tokens_count(judge: Judge) -> None:
     assert len(tokens) == 40 and "</s>" not in tokens and len(counted) == 39
 
 
+def test_after_a_source_all_of_the_text_counts_and_nothing_of_the_source(judge: Judge) -> None:
+    source, text = "Mia found a kite.", "Ben sang."
+    before, own = (judge.tokenizer.encode(part).ids for part in (source, text))
+    row = read_text(judge, text, source)
+    assert row.ids.tolist() == [*before, *own, EOS] and row.own == own
+    assert row.counts.tolist() == [False] * (len(before) - 1) + [True] * (len(own) + 1)
+    assert row.judged == f" {text}"
+    # Without a text it is the end that the source leads one to expect, or not.
+    row = read_text(judge, "", source)
+    assert row.ids.tolist() == [*before, EOS] and row.counts.tolist() == [False] * (len(before) - 1) + [True]
+    assert row.own == [] and row.judged == ""
+    # Without a source nothing changes.
+    for each in TEXTS:
+        assert np.array_equal(read_text(judge, each).ids, read_text(judge, each, "").ids)
+
+
+def test_a_source_loses_its_beginning_before_the_text_loses_its_end(judge: Judge) -> None:
+    before, own = judge.tokenizer.encode(" ".join(stories()[:3])).ids, judge.tokenizer.encode("Ben sang.").ids
+    row = read_text(judge, "Ben sang.", " ".join(stories()[:3]))
+    assert row.ids.tolist() == [*before[len(own) + 1 - 40 :], *own, EOS] and row.counts.sum() == len(own) + 1
+    long = " ".join(stories())
+    assert np.array_equal(read_text(judge, long, "Mia sang.").ids, read_text(judge, long).ids)
+    assert np.array_equal(read_text(judge, long, "Mia sang.").counts, read_text(judge, long).counts)
+
+
+def test_texts_after_sources_have_the_likelihoods_of_the_whole_less_the_source(judge: Judge) -> None:
+    sources, texts = ["Mia sang.", "", "Tom found a boat."], ["Ben found a boat.", "Mia", ""]
+    result = gen_perplexity(judge, texts, batch_size=2, sources=sources)
+    whole = gen_perplexity(judge, [f"{a} {b}".strip() for a, b in zip(sources, texts, strict=True)])
+    beginning = gen_perplexity(judge, sources)
+    # A text judged alone counts its end, which the text within the whole does not have: n − 1 tokens and one end.
+    first = len(judge.tokenizer.encode(sources[0]).ids) - 1
+    assert result.per_sample_tokens[0] == whole.per_sample_tokens[0] - first
+    assert result.per_sample_nll[1] == pytest.approx(whole.per_sample_nll[1], rel=1e-5)
+    assert result.per_sample_tokens[2] == 1 and result.per_sample_nll[2] < beginning.per_sample_nll[2]
+    assert result.per_sample_nll[0] < whole.per_sample_nll[0]
+    assert result.per_sample_entropy[2] == 0
+
+
 def test_no_more_than_1024_tokens_are_judged(tokenizer_file: Path) -> None:
     judge = make_judge(tokenizer_file, config=replace(CONFIG, n_positions=2000))
     row = read_text(judge, " ".join(stories()))

@@ -7,15 +7,18 @@ The official rules (spec section 6), made exact:
   does.
 - The first token is given, not predicted. Every other token counts once, except that of end-of-text tokens within a
   text only the first counts. An empty text thus counts nothing, and its entropy is 0.
+- A text may be judged after its source, which it goes on from: then the source and a space come before it, its first
+  token is predicted too, and nothing of the source counts. Where both are longer than W, the source loses its
+  beginning. An empty text after a source counts its end.
 - Perplexity is exp of the summed negative log-likelihoods of all texts over the number of all counted tokens: a long
-  text weighs more than a short one. Entropy is that of the text's own tokens, the first included and the end not.
+  text weighs more than a short one. Entropy is that of the text's own tokens: its first is one of them, its end is not.
 
 So a text's figures do not depend on the texts that share its batch. (The official code fills a batch up to its longest
 text with end-of-text tokens; the longest itself is followed by none, so its figure may differ by that one token.)
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -58,14 +61,15 @@ class Perplexity:
     perplexity_per_word: float | None
     """exp of nats per word, if that is a number; with `bits_per_byte` it compares judges of different vocabularies."""
     bits_per_byte: float | None
-    """Per UTF-8 byte of what was judged: each text from its second token to its last."""
+    """Per UTF-8 byte of what was judged: each text to its last token, from its second or, after a source, its first."""
     per_sample_nll: list[float]
     """Summed nats of each text, in the order given."""
     per_sample_tokens: list[int]
     """Counted tokens of each text."""
+    per_sample_entropy: list[float]
 
     def summary(self) -> dict[str, Any]:
-        """All but the two lists."""
+        """All but the lists."""
         return {name: value for name, value in asdict(self).items() if not name.startswith("per_sample")}
 
 
@@ -74,7 +78,7 @@ class JudgedText:
     """A text as the judge reads it."""
 
     ids: np.ndarray
-    """(n,) int32, the end of the text included where it is within the window."""
+    """(n,) int32, a source before the text and the end of the text, as far as they are within the window."""
     counts: np.ndarray
     """(n − 1,) bool: whether the prediction of tokens 1 … n − 1 counts."""
     own: list[int]
@@ -83,27 +87,41 @@ class JudgedText:
     """The part of the text that is predicted."""
 
 
-def read_text(judge: Judge, text: str) -> JudgedText:
-    """Applies the rules above to one text."""
+def read_text(judge: Judge, text: str, source: str = "") -> JudgedText:
+    """Applies the rules above to one text, after its source if there is one."""
     window = min(MOST_TOKENS, judge.config.n_positions)
-    encoding = judge.tokenizer.encode(text, add_special_tokens=False)
-    own = encoding.ids[:window]
-    ids = np.asarray([*own, judge.eos] if len(own) < window else own, np.int32)
-    ends = ids == judge.eos
-    counts = (~ends | (np.cumsum(ends) == 1))[1:]
-    judged = text[encoding.offsets[0][1] : encoding.offsets[len(own) - 1][1]] if own else ""
-    return JudgedText(ids, counts, own, judged)
+    both = f"{source} {text}" if source and text else source + text
+    encoding = judge.tokenizer.encode(both, add_special_tokens=False)
+    # The space between the two is the text's, whether a token of its own or the beginning of one.
+    first = sum(end <= len(source) for _, end in encoding.offsets)
+    own = encoding.ids[first : first + window]
+    room = window - len(own)
+    text_ids = np.asarray([*own, judge.eos] if room else own, np.int32)
+    given = encoding.ids[first - min(first, max(room - 1, 0)) : first]
+    ends = text_ids == judge.eos
+    counts = ~ends | (np.cumsum(ends) == 1)
+    counts = np.concatenate([np.zeros(len(given) - 1, bool), counts]) if given else counts[1:]
+    judged = ""
+    if own:
+        begin = len(source) if given else encoding.offsets[first][1]
+        judged = both[begin : encoding.offsets[first + len(own) - 1][1]]
+    return JudgedText(np.concatenate([np.asarray(given, np.int32), text_ids]), counts, own, judged)
 
 
 def gen_perplexity(
-    judge: Judge, texts: list[str], batch_size: int = 16, on_progress: Callable[[int], None] = lambda done: None
+    judge: Judge,
+    texts: list[str],
+    batch_size: int = 16,
+    on_progress: Callable[[int], None] = lambda done: None,
+    sources: Sequence[str] | None = None,
 ) -> Perplexity:
     """Judges `texts`, in float32, `batch_size` rows at a time (of all devices and processes together).
 
+    Each is judged after its source where `sources` are given; an empty one is none.
     `on_progress` is called with the number of texts done. Every process must call this alike, with all the texts.
     Raises CheckpointError for a judge whose likelihoods are no numbers.
     """
-    rows = [read_text(judge, text) for text in texts]
+    rows = [read_text(judge, text, source) for text, source in zip(texts, sources or [""] * len(texts), strict=True)]
     nll = np.zeros(len(rows))
     mesh = make_mesh()
     batch_size = -(-min(batch_size, max(1, len(rows))) // mesh.size) * mesh.size
@@ -165,4 +183,5 @@ def _figures(rows: list[JudgedText], nll: np.ndarray) -> Perplexity:
         bits_per_byte=total / math.log(2) / size if size else None,
         per_sample_nll=nll.tolist(),
         per_sample_tokens=tokens.tolist(),
+        per_sample_entropy=entropy.tolist(),
     )

@@ -1,6 +1,7 @@
 """Every metric of generated texts that needs no model, with 95 % confidence intervals where they are cheap."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from elf.evaluation.bleu_rouge import bleu_of_sums, bleu_statistics, corpus_bleu, rouge_f1
 from elf.evaluation.bootstrap import confidence_interval, mean_interval
 from elf.evaluation.diversity import Tokens, adjacent_repetition, distinct, duplicated_4_grams, entropies
+from elf.evaluation.kept_words import KeyWords, kept_words, moved
 from elf.evaluation.memorisation import Copying
 
 
@@ -20,16 +22,25 @@ class Scores:
     """Name → number; `NAME_ci` → [low, high] of its 95 % confidence interval."""
     samples: dict[str, Sequence[Any]] = field(default_factory=dict)
     """Name → one value for each sample."""
+    statistics: dict[str, np.ndarray] = field(default_factory=dict)
+    """Name → (n, k) numbers of each sample, such that the figure needs only their sums: what `score_of_sums` takes."""
 
     def add(self, other: "Scores") -> None:
         self.figures |= other.figures
         self.samples |= other.samples
+        self.statistics |= other.statistics
 
     def add_mean(self, name: str, values: np.ndarray, confidence: bool) -> None:
         self.figures[name] = float(values.mean())
         if confidence:
             self.figures[f"{name}_ci"] = [*mean_interval(values)]
         self.samples[name] = values.tolist()
+        self.statistics[name] = np.stack([values, np.ones(len(values))], axis=1)
+
+
+def score_of_sums(name: str) -> Callable[[np.ndarray], float]:
+    """How the figure `name` comes from the sums of its statistics."""
+    return {"bleu": bleu_of_sums, "gen_ppl": lambda sums: math.exp(_ratio(sums))}.get(name, _ratio)
 
 
 def bleu_scores(generated: Sequence[str], references: Sequence[str], confidence: bool = False) -> Scores:
@@ -37,7 +48,8 @@ def bleu_scores(generated: Sequence[str], references: Sequence[str], confidence:
     scores = Scores()
     scores.figures["bleu"], scores.figures["bleu_signature"] = corpus_bleu(generated, references)
     if confidence:
-        scores.figures["bleu_ci"] = [*confidence_interval(bleu_statistics(generated, references), bleu_of_sums)]
+        scores.statistics["bleu"] = bleu_statistics(generated, references)
+        scores.figures["bleu_ci"] = [*confidence_interval(scores.statistics["bleu"], bleu_of_sums)]
     return scores
 
 
@@ -78,6 +90,7 @@ def memorisation_scores(copied: Sequence[Copying], n: int = 8, confidence: bool 
     memorised = f"{prefix}memorised_{n}grams"
     counts = np.array([[sample.copied_n_grams, sample.n_grams] for sample in copied])
     scores.figures[memorised] = _ratio(counts.sum(0))
+    scores.statistics[memorised] = counts
     if confidence:
         scores.figures[f"{memorised}_ci"] = [*confidence_interval(counts, _ratio)]
     scores.samples[memorised] = [_ratio(row) for row in counts]
@@ -87,6 +100,27 @@ def memorisation_scores(copied: Sequence[Copying], n: int = 8, confidence: bool 
     scores.add_mean(f"{prefix}nearest_overlap", np.array([sample.nearest_overlap for sample in copied]), confidence)
     for name in ("longest_copy", "longest_copy_text", "nearest_sentence", "nearest_training_sentence"):
         scores.samples[prefix + name] = [getattr(sample, name) for sample in copied]
+    return scores
+
+
+def kept_scores(key_words: KeyWords, sources: Sequence[str], texts: Sequence[str], confidence: bool = False) -> Scores:
+    """`kept_names` and `kept_things`: of those of all sources together, the share that the texts have, 0 … 1.
+
+    `NAME_chance` beside each is the same with every text moved to another source. A kind that no source has any of is
+    left out.
+    """
+    scores = Scores()
+    moved_away = kept_words(key_words, sources, moved(texts))
+    for kind, counts in kept_words(key_words, sources, texts).items():
+        if not counts[:, 1].any():
+            continue
+        name = f"kept_{kind}"
+        scores.figures[name] = _ratio(counts.sum(0))
+        if confidence:
+            scores.figures[f"{name}_ci"] = [*confidence_interval(counts, _ratio)]
+        scores.figures[f"{name}_chance"] = _ratio(moved_away[kind].sum(0))
+        scores.samples[name] = [_ratio(row) for row in counts]
+        scores.statistics[name] = counts
     return scores
 
 

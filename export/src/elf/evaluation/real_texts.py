@@ -1,0 +1,27 @@
+"""Real texts that generated ones are measured against: those a model was trained on, and those it was not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import tokenizers
+
+from elf.data.corpus import read_corpus
+from elf.data.evaluation_rows import evaluation_rows
+from elf.errors import CheckpointError
+
+
+def real_texts(name: Path, tokenizer: tokenizers.Tokenizer | None) -> list[str]:
+    """The texts, or the targets of pairs, of a corpus file or a dataset of token ids. Raises what reading them does."""
+    if name.is_file():
+        return [row[-1] for row in read_corpus(name)]
+    if tokenizer is None:
+        raise CheckpointError(f"this model has no tokenizer.json to read {name} with", "Give a file of texts.")
+    return [row.reference for row in evaluation_rows(name, tokenizer, 0)]
+
+
+def cut_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer | None, length: int) -> list[str]:
+    """Each text's first `length` tokens; as it is without a tokenizer."""
+    if tokenizer is None:
+        return [*texts]
+    encoded = tokenizer.encode_batch([*texts], add_special_tokens=False)
+    return [tokenizer.decode(each.ids[:length]) for each in encoded]
