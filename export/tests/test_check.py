@@ -90,6 +90,11 @@ def test_the_committed_models_are_sound(committed):
         ("graphs.denoiser.file", "onnx/other.onnx", "needs onnx/other.onnx"),
         ("dtypes.f32.bytes", 5, "or of other shards"),
         ("dtypes.f32.selfTest", "onnx/test", "needs onnx/test"),
+        ("architecture.sourceOptional", 1, r"architecture\.sourceOptional is 1"),
+        ("architecture.sourceOptional", True, r"maxInputLength is 0"),
+        ("examples", "the", "examples is"),
+        ("examples", ["the", " "], "examples are not at most 8 texts"),
+        ("examples", ["the"], r"maxInputLength is 0"),
     ],
 )
 def test_a_manifest_that_is_wrong(folder, field, value, message):

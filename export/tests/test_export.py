@@ -102,6 +102,7 @@ def test_manifest_says_what_the_page_needs(folder, model):
             "vocabularySize": 128,
             "maxLength": 6,
             "maxInputLength": 0,
+            "sourceOptional": False,
             "selfCondCfgTokens": 4,
             "parameters": sum(value.size for value in model.params.values()),
         },

@@ -1,17 +1,18 @@
 """The reference runs that `npm run parity` repeats."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from elf.errors import UsageError
 from elf.network.make_random import TINY, TINY_CONDITIONAL, random_model
 from elf.network.trained_model import save_trained_model
 from elf.onnx_export import whole_runs
 from elf.onnx_export.whole_runs import Arguments, close, main
-from elf.sampling.networks import JaxNetwork
+from elf.sampling.condition import encode_sources
+from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.sampler import sample
 from elf.sampling.settings import settings_of
 
@@ -36,7 +37,22 @@ def test_writes_every_kind_of_run_for_every_seed(tmp_path: Path, monkeypatch: py
         assert run["tokens"] == again.tokens[0].tolist()
 
 
-def test_refuses_a_model_that_writes_to_a_prompt(tmp_path: Path):
-    save_trained_model(random_model(TINY_CONDITIONAL), tmp_path / "model")
-    with pytest.raises(UsageError, match="prompt"):
-        main(Arguments(checkpoint=tmp_path / "model", out=tmp_path / "runs.json"))
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_conditional_model_gets_prompts_and_one_that_may_do_without_every_other_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optional: bool
+):
+    monkeypatch.setattr(whole_runs, "STEPS", (2,))
+    model = random_model(replace(TINY_CONDITIONAL, source_optional=optional))
+    save_trained_model(model, tmp_path / "model")
+    main(Arguments(checkpoint=tmp_path / "model", out=tmp_path / "runs.json", seeds=2, cfg=2.0))
+
+    runs = json.loads((tmp_path / "runs.json").read_text())["runs"]
+    assert [("promptIds" in run, run["settings"]["cfgScale"]) for run in runs] == [
+        (not optional, 2 - optional),
+        (True, 2),
+    ] * 2
+    for run in runs:
+        sources = [run["promptIds"]] if "promptIds" in run else []
+        condition = encode_sources(JaxEncoder(model), sources, 16) if sources else None
+        again = sample(JaxNetwork(model), settings_of(run["settings"]), model.flow, (1, 16, 16), condition)
+        assert run["tokens"] == again.tokens[0].tolist()

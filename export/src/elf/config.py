@@ -20,12 +20,23 @@ class ElfConfig:
     """Most text tokens the model was trained on, the condition included."""
     max_input_length: int = 0
     """Most tokens of the condition; 0 for an unconditional model."""
+    source_optional: bool = False
+    """Whether a conditional model also writes without a condition, as some of the rows it was trained on had none."""
     time_tokens: int = 4
     self_cond_cfg_tokens: int = 4
     mode_tokens: int = 4
 
     def __post_init__(self) -> None:
+        if not isinstance(self.source_optional, bool):
+            raise ConfigError(f"source_optional is {self.source_optional!r}", "Give true or false.")
+        if self.source_optional and not self.max_input_length:
+            raise ConfigError(
+                "source_optional is true, but max_input_length is 0",
+                "Leave source_optional out: a model that takes no source always writes without one.",
+            )
         for field, value in vars(self).items():
+            if field == "source_optional":
+                continue
             least = 0 if field in ("max_input_length", "self_cond_cfg_tokens") else 1
             if not isinstance(value, int) or value < least:
                 raise ConfigError(f"{field} is {value!r}", f"Give an integer of at least {least}.")
@@ -38,6 +49,14 @@ class ElfConfig:
     @property
     def head_dim(self) -> int:
         return self.hidden_size // self.heads
+
+    @property
+    def needs_source(self) -> bool:
+        return self.max_input_length > 0 and not self.source_optional
+
+    def longest_text(self, prompted: bool) -> int:
+        """Most tokens of a text behind a source, or of one written freely."""
+        return self.max_length - self.max_input_length if prompted else self.max_length
 
     @property
     def swiglu_size(self) -> int:

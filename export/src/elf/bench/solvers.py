@@ -25,7 +25,7 @@ from elf.sampling.settings import SamplerSettings, Schedule, Solver
 @dataclass(frozen=True)
 class Arguments:
     checkpoint: Annotated[Path, tyro.conf.Positional]
-    """An unconditional model, as `elf evaluate` takes it."""
+    """A model that writes without a source, as `elf evaluate` takes it."""
     passes: tuple[int, ...] = (8, 16, 32, 64)
     reference_steps: int = 256
     seeds: tuple[int, ...] = (1, 2)
@@ -38,8 +38,8 @@ class Arguments:
 
 def main(arguments: Arguments) -> None:
     model = open_evaluated(arguments.checkpoint)
-    if model.elf.max_input_length:
-        raise UsageError("the model writes to a source", "Give an unconditional one: it writes from a seed alone.")
+    if model.elf.needs_source:
+        raise UsageError("the model writes to a source", "Give one that writes without: from a seed alone.")
     network = JaxNetwork(model)
     shape = (arguments.batch, model.elf.max_length, model.elf.latent_size)
 

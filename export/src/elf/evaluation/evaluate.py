@@ -50,7 +50,8 @@ class Arguments(ProcessArguments, CheckpointOptions):
     """Texts for each way to sample; 1,000 unless given. For conditional models at most, and unless given, one for each
     row of --data."""
     data: str | None = None
-    """For conditional models: sources and references, JSONL of input and output, or a dataset on disk or the hub."""
+    """For conditional models: sources and references, JSONL of input and output, or a dataset on disk or the hub.
+    Without it a model of source_optional writes freely."""
     split: str | None = None
     """Of --data, where it has several."""
     revision: str | None = None
@@ -170,15 +171,19 @@ class Evaluation:
 def conditional_rows(
     arguments: Arguments, model: TrainedModel, tokenizer: tokenizers.Tokenizer | None
 ) -> list[EvaluationRow]:
-    """The rows of --data; none for unconditional models. Raises UsageError where the model is of the other kind."""
+    """The rows of --data; none for a model that is to write freely. Raises UsageError where it cannot."""
     longest = model.elf.max_input_length
     if not longest:
         if arguments.data:
             raise UsageError("--data is given, but this model writes without a source", "Leave it out.")
         return []
     if not arguments.data:
+        if model.elf.source_optional:
+            return []
         raise UsageError(
-            "this model writes to sources, and none are given", 'Give --data, JSONL rows {"input": …, "output": …}.'
+            "this model writes to sources, and none are given",
+            'Give --data, JSONL rows {"input": …, "output": …}; or, where it was trained without sources too, set '
+            "elf.source_optional in its config.json.",
         )
     if tokenizer is None:
         raise CheckpointError("this model has no tokenizer.json to read sources with", "Put it into its folder.")

@@ -33,7 +33,7 @@ class Generator:
 
     model: TrainedModel
     rows: list[EvaluationRow]
-    """Sources of conditional models, else empty."""
+    """Sources of conditional models; empty where it writes freely."""
     mesh: Mesh
     batch_size: int
     compute_dtype: str
@@ -54,7 +54,7 @@ class Generator:
         """Raises UsageError for what this model cannot do, and what BatchSampler raises."""
         self._sampler(sampling)
         if sampling.cfg != 1 and not self.rows:
-            raise UsageError(f"cfg is {sampling.cfg:g}", "This model has no source to guide by: leave cfg at 1.")
+            raise UsageError(f"cfg is {sampling.cfg:g}", "There is no source to guide by: leave cfg at 1.")
 
     def settings(self, sampling: Sampling, position: int) -> dict[str, Any]:
         """All that decides the texts: with the same settings they are the same."""
@@ -62,7 +62,7 @@ class Generator:
             "model": self.model.name,
             "weights": self.weights,
             **asdict(sampling),
-            "length": sampling.length_for(self.model, UsageError),
+            "length": self._length(sampling),
             "position": position,
             "batch_size": self.batch_size,
             "rng_processes": self.rng_processes,
@@ -100,8 +100,11 @@ class Generator:
             tick(len(texts))
         return Generated(texts, from_first_process(file.seconds if file else 0.0))
 
+    def _length(self, sampling: Sampling) -> int:
+        return sampling.length_for(self.model, UsageError, prompted=bool(self.rows))
+
     def _sampler(self, sampling: Sampling) -> BatchSampler:
-        length = sampling.length_for(self.model, UsageError)
+        length = self._length(sampling)
         if length not in self.samplers:
             self.samplers[length] = BatchSampler(
                 self.model,

@@ -68,6 +68,8 @@ class Arguments:
     """Most text tokens; the preset's unless given."""
     max_input_length: int | None = None
     """Most tokens of the source, 0 for a model that writes freely; the preset's unless given."""
+    source_optional: bool = False
+    """The model may be left without a source."""
     self_cond_cfg_tokens: int | None = None
     """Prefix tokens of the self-conditioning scale, 0 for a network without; the preset's unless given."""
 
@@ -112,7 +114,7 @@ def main(arguments: Arguments) -> None:
     fields = dict(vars(presets[arguments.preset]))
     changeable = ("vocabulary_size", "max_length", "max_input_length", "self_cond_cfg_tokens")
     fields |= {field: value for field in changeable if (value := getattr(arguments, field)) is not None}
-    config = ElfConfig(**fields)
+    config = ElfConfig(**fields | {"source_optional": arguments.source_optional})
     form = arguments.format
     if form == "model":
         parameters = write_model(arguments, config)

@@ -76,7 +76,7 @@ def input_products(
     length: int,
 ) -> InputProducts:
     """Of `kernels` (name → K) in runs with these settings, but of few steps, and on random sources where the model
-    wants them. Kernels that no run uses have zeros."""
+    wants them, as runs are compared. Kernels that no run uses have zeros."""
 
     def measure(names: list[str]) -> dict[str, Array]:
         products = {name: np.zeros((kernels[name], kernels[name]), np.float32) for name in names}

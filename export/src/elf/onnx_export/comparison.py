@@ -6,7 +6,7 @@ reference, over all cases of an output together.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
@@ -121,13 +121,24 @@ class Writer(NamedTuple):
     """Of the sources of a conditional model."""
 
     def run(self, model: TrainedModel, settings: SamplerSettings, length: int) -> tuple[Run, list[int]]:
-        """A run of `length` positions and what it wrote, before the cut at eos; on a source made from the seed."""
+        """A run of `length` positions and what it wrote, before the cut at eos; see `compared_run`."""
         condition = None
-        if model.elf.max_input_length and self.encoder:
-            condition = encode_sources(self.encoder, [random_source(model, settings.seed, length)], length)
+        settings, source = compared_run(model, settings, length)
+        if source and self.encoder:
+            condition = encode_sources(self.encoder, [source], length)
         shape = (1, length, model.elf.latent_size)
         run = sample(self.network, settings, model.flow, shape, condition)
         return run, written(run.tokens, model.elf, condition)[0]
+
+
+def compared_run(model: TrainedModel, settings: SamplerSettings, length: int) -> tuple[SamplerSettings, list[int]]:
+    """What a run of `length` positions is compared by: its settings, and its source, empty for none. A model that may
+    do without a source gets one for odd seeds; without it there is nothing for cfg to guide by."""
+    if not model.elf.max_input_length:
+        return settings, []
+    if model.elf.source_optional and (settings.seed % 2 == 0 or length < 2):
+        return replace(settings, cfg_scale=1.0), []
+    return settings, random_source(model, settings.seed, length)
 
 
 def random_source(model: TrainedModel, seed: int, length: int) -> list[int]:

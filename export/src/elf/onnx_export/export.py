@@ -22,6 +22,7 @@ from elf.errors import ConfigError, OutputExistsError
 from elf.evaluation.evaluated_model import open_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.network.trained_model import TrainedModel
+from elf.onnx_export.examples import checked_examples
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
 from elf.onnx_export.manifest import Names, describe, list_files, write_json
@@ -61,6 +62,10 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
     """One sentence for the page and the model card."""
     licence: str | None = None
     """SPDX id; the training record's unless given."""
+    source_optional: bool = False
+    """The model also writes without a source, though its training's configuration does not say so."""
+    example: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A prompt for the page to offer, of a conditional model. May repeat, up to 8 times."""
     length: int | None = None
     """Positions of a run, a prompt's included; all the model has unless given."""
     parity_seeds: int | None = None
@@ -84,6 +89,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     compute the model or every dtype changes its text, OutputExistsError where `out` is something else, ConfigError for
     impossible options.
     """
+    if arguments.source_optional:
+        model = replace(model, elf=replace(model.elf, source_optional=True))
     check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
     if model.encoder:
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
@@ -100,6 +107,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             "the model writes to a source but has no encoder to read it with", "Give one with an encoder."
         )
 
+    names = names_of(model, arguments)
+
     say(f"building the graphs of {model.name}")
     with replaced_folder(arguments.out) as folder:
         graphs = build_graphs(
@@ -114,7 +123,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         graphs.write(onnx_folder)
         parity = check_parity(model, onnx_folder, graphs.weights.tensors, compared_settings, compared, range(seeds))
 
-        manifest = describe(model, names_of(model, arguments), settings, length, graphs.models)
+        manifest = describe(model, names, settings, length, graphs.models)
         trial = Trial(model, graphs, onnx_folder, compared_settings, compared, parity.tokens)
         options = {"calibrated": arguments.calibrate, "gated": not arguments.ungated}
         measured = offer_dtypes(trial, dtypes, manifest, **options)
@@ -137,12 +146,14 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
 
 
 def names_of(model: TrainedModel, arguments: Arguments) -> Names:
+    """Raises ConfigError for examples that the model cannot be given."""
     name = arguments.name or arguments.out.absolute().name
     return Names(
         name=name,
         title=arguments.title or name.replace("-", " ").capitalize(),
         description=arguments.description,
         licence=arguments.licence or str(model.training.get("licence", "unknown")),
+        examples=checked_examples(model, arguments.example),
     )
 
 

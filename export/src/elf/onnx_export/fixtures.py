@@ -116,7 +116,8 @@ def model_fixture(model: TrainedModel) -> dict[str, Any]:
 
 
 def conditional_fixture(model: TrainedModel) -> dict[str, Any]:
-    """Runs of a conditional model: the sources' tokens, one a row, tokens (B, L), z (B·L·D), and what they wrote."""
+    """Runs of a conditional model: the sources' tokens, one a row, tokens (B, L), z (B·L·D), and what they wrote. As
+    many again without sources, where the model may do without."""
     read = text_reader(model)
     longest, half = model.elf.max_length, model.elf.max_length // 2
     ode = SamplerSettings(8, "ode", 0.0, 1.0, "logit_normal", "original", 7, cfg_scale=2.0)
@@ -131,11 +132,12 @@ def conditional_fixture(model: TrainedModel) -> dict[str, Any]:
         (sde, longest, [[33, 5], [101, 102, 103, 104], [64]], 3),
         (fifth, longest, [[17, 18, 19, 20, 21, 22]], 1),
     )
+    if model.elf.source_optional:
+        cases += tuple((replace(settings, cfg_scale=1.0), length, [], batch) for settings, length, _, batch in cases)
     network, encoder = JaxNetwork(model), JaxEncoder(model)
     runs = []
     for settings, length, prompts, batch in cases:
-        sources = spread_sources(prompts, batch)
-        condition = encode_sources(encoder, sources, length)
+        condition = encode_sources(encoder, spread_sources(prompts, batch), length) if prompts else None
         run = sample(network, settings, model.flow, (batch, length, model.elf.latent_size), condition)
         targets = written(run.tokens, model.elf, condition)
         runs.append(

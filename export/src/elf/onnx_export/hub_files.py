@@ -23,6 +23,7 @@ def hub_config(model: TrainedModel) -> dict[str, Any]:
         "vocab_size": config.vocabulary_size,
         "max_position_embeddings": config.max_length,
         "max_input_length": config.max_input_length,
+        "source_optional": config.source_optional,
         "num_time_tokens": config.time_tokens,
         "num_self_cond_cfg_tokens": config.self_cond_cfg_tokens,
         "num_mode_tokens": config.mode_tokens,

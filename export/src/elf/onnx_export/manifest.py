@@ -30,6 +30,8 @@ class Names:
     description: str
     licence: str
     """SPDX id."""
+    examples: tuple[str, ...] = ()
+    """Prompts worth trying."""
 
 
 def describe(
@@ -37,9 +39,10 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest without its dtypes and its list of files."""
     config, flow = model.elf, model.flow
+    called = {name: value for name, value in vars(names).items() if name != "examples"}
     return {
         "schemaVersion": SCHEMA_VERSION,
-        **vars(names),
+        **called,
         "task": "conditional" if config.max_input_length else "unconditional",
         "architecture": {
             "depth": config.depth,
@@ -50,6 +53,7 @@ def describe(
             "vocabularySize": config.vocabulary_size,
             "maxLength": config.max_length,
             "maxInputLength": config.max_input_length,
+            "sourceOptional": config.source_optional,
             "selfCondCfgTokens": config.self_cond_cfg_tokens,
             "parameters": sum(math.prod(shape) for shape in shapes_of(model.params).values()),
         },
@@ -63,6 +67,7 @@ def describe(
         "tokens": {"pad": PAD, "eos": EOS, "unk": UNK},
         "decoder": {"topK": min(TOP_K, config.vocabulary_size), "logits": has_logits(config)},
         "defaults": named_settings(settings, length),
+        **({"examples": [*names.examples]} if names.examples else {}),
         "graphs": describe_graphs(graphs),
         **({"source": model.source} if model.source else {}),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from elf.errors import ExportedModelError
 from elf.onnx_export.encodings import DTYPES
+from elf.onnx_export.examples import MOST_EXAMPLES
 from elf.onnx_export.manifest import SCHEMA_VERSION
 
 Kind = type | tuple[type, ...] | dict[str, Any]
@@ -49,6 +50,8 @@ FIELDS: dict[str, Kind] = {
     "defaultDtype": str,
     "files": list,
 }
+OPTIONAL_FIELDS: dict[str, Kind] = {"examples": list}
+OPTIONAL_ARCHITECTURE: dict[str, Kind] = {"sourceOptional": bool}
 DTYPE_FIELDS: dict[str, Kind] = {
     "index": str,
     "shards": list,
@@ -74,6 +77,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if version != SCHEMA_VERSION:
         raise wrong(f"its schema version is {version} and not {SCHEMA_VERSION}")
     check_fields(manifest, FIELDS, "")
+    check_prompts(manifest)
     for dtype, entry in manifest["dtypes"].items():
         if dtype not in DTYPES:
             raise wrong(f"dtypes.{dtype} is none of {', '.join(DTYPES)}")
@@ -86,6 +90,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if inside.is_absolute() or ".." in inside.parts or "\\" in entry["path"]:
             raise wrong(f"files.{number}.path leads out of the folder")
     return manifest
+
+
+def check_prompts(manifest: Mapping[str, Any]) -> None:
+    """Raises ExportedModelError for what is said of prompts and cannot be."""
+    architecture = manifest["architecture"]
+    for kinds, of, name in ((OPTIONAL_FIELDS, manifest, ""), (OPTIONAL_ARCHITECTURE, architecture, "architecture")):
+        check_fields(of, {field: kind for field, kind in kinds.items() if field in of}, name)
+    examples = manifest.get("examples", [])
+    if len(examples) > MOST_EXAMPLES or not all(isinstance(text, str) and text.strip() for text in examples):
+        raise wrong(f"examples are not at most {MOST_EXAMPLES} texts")
+    if not architecture["maxInputLength"] and (architecture.get("sourceOptional") or examples):
+        raise wrong("it speaks of prompts, but architecture.maxInputLength is 0")
 
 
 def check_fields(value: Any, kind: Kind, name: str) -> None:

@@ -14,7 +14,7 @@ import onnxruntime
 
 from elf.errors import ParityError
 from elf.network.trained_model import TrainedModel
-from elf.onnx_export.comparison import Difference, Writer, compare_encoder, compare_network, report_of
+from elf.onnx_export.comparison import Difference, Writer, compare_encoder, compare_network, compared_run, report_of
 from elf.progress import say, told
 from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array
@@ -46,7 +46,7 @@ def check_parity(
     """Compares a model with its graphs in `onnx_folder` over `weights`, those of the graphs' layout.
 
     Whole runs use `settings` with each of `seeds`, `length` positions each, and random sources where the model wants
-    them.
+    them; every other one of a model that may do without.
 
     Raises ParityError when an output differs by more than 1e-4 relative, or less than 0.999 of the runs' tokens agree.
     """
@@ -108,8 +108,10 @@ def compare_runs(
             "Nothing was written. Train longer or with more noise: this model magnifies rounding errors.",
         )
     shared = {name: value for name, value in named_settings(settings, length).items() if name != "seed"}
+    free = sum(not compared_run(model, replace(settings, seed=seed), length)[1] for seed in seeds)
     report = {
         **shared,
+        **({"runsWithoutSource": free} if model.elf.source_optional else {}),
         "firstSeed": min(seeds),
         "lastSeed": max(seeds),
         "tokens": total,

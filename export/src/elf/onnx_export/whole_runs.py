@@ -16,11 +16,12 @@ import tyro
 
 from elf.errors import UsageError
 from elf.network.trained_model import load_trained_model
+from elf.onnx_export.comparison import Writer, compared_run
 from elf.onnx_export.stored_weights import stored_model
 from elf.progress import ticker
-from elf.sampling.networks import JaxNetwork
+from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import SamplerOptions
-from elf.sampling.sampler import Array, sample
+from elf.sampling.sampler import Array
 from elf.sampling.settings import Method, named_settings
 
 METHODS: tuple[Method, ...] = ("ode", "sde")
@@ -32,7 +33,8 @@ CLOSE = 0.1
 @dataclass(frozen=True, kw_only=True)
 class Arguments(SamplerOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
-    """Folder of the trained model that was exported; one that takes no prompt."""
+    """Folder of the trained model that was exported. Where it takes prompts it gets random ones: for every seed, or for
+    the odd ones where it may do without."""
     out: Path
     """JSON file to write."""
     dtype: Literal["f32", "f16"] = "f32"
@@ -55,18 +57,19 @@ class LastLogits:
 
 def main(arguments: Arguments) -> None:
     model = stored_model(load_trained_model(arguments.checkpoint), arguments.dtype)
-    if model.elf.max_input_length:
-        raise UsageError("this model writes to a prompt", "Give one that writes freely.")
-    length = arguments.length_for(model, UsageError)
+    length = arguments.positions_for(model, UsageError)
     kinds = [*itertools.product(METHODS, STEPS, range(arguments.seeds))]
     network, runs = LastLogits(JaxNetwork(model)), []
+    writer = Writer(network, JaxEncoder(model) if model.elf.max_input_length else None)
     on_run = ticker("run", len(kinds))
     for number, (method, steps, seed) in enumerate(kinds, start=1):
         settings = replace(arguments.settings(), method=method, steps=steps, seed=seed)
-        run = sample(network, settings, model.flow, (1, length, model.elf.latent_size))
+        settings, source = compared_run(model, settings, length)
+        run, _ = writer.run(model, settings, length)
         runs.append(
             {
                 "settings": named_settings(settings, length),
+                **({"promptIds": source} if source else {}),
                 "tokens": run.tokens[0].tolist(),
                 "close": close(network.logits[0]),
             }

@@ -87,9 +87,9 @@ class BatchSampler:
     """A trained model, ready to write batches of `batch_size` texts over all devices of `mesh`.
 
     The random numbers are those of `processes` official hosts with `devices` each, whatever the mesh: a single CPU
-    writes the very texts of eight of them. `length` is that of a text, 1 to max_length − max_input_length. Weights are
-    split over the mesh's axis `fsdp`. Raises CheckpointMismatchError where weights and configuration do not fit,
-    ConfigError for a batch that does not split.
+    writes the very texts of eight of them. `length` is that of a text: at most max_length, and behind sources at most
+    max_length − max_input_length. Weights are split over the mesh's axis `fsdp`. Raises CheckpointMismatchError where
+    weights and configuration do not fit, ConfigError for a batch that does not split.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class BatchSampler:
                 f"Give a multiple of {processes * devices}: each official device draws for rows of its own.",
             )
         check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
-        self.longest_source = model.elf.max_input_length
+        self.longest_source, self.needs_source = model.elf.max_input_length, model.elf.needs_source
         self.takes_self_cond_scale = bool(model.elf.self_cond_cfg_tokens)
         encoder_graphdef = None
         if self.longest_source:
@@ -129,9 +129,9 @@ class BatchSampler:
             "graphdef": abstract_elf(model.elf, jnp.dtype(compute_dtype))[0],
             "encoder_graphdef": encoder_graphdef,
             "flow": model.flow,
-            "shape": (batch_size, self.longest_source + length, model.elf.latent_size),
             "mesh": mesh,
         }
+        self.latent_size = model.elf.latent_size
         mean, std = (np.asarray(statistic, np.float32) for statistic in (model.latent_mean, model.latent_std))
         weights = (model.params, model.encoder_params if encoder_graphdef else {}, mean, std)
         self.weights = Weights(*jax.tree.map(on_mesh, weights, state_shardings(mesh, weights)))
@@ -172,13 +172,15 @@ class BatchSampler:
         sources: Sequence[Sequence[int]] | None = None,
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The positional and the static arguments of the compiled function."""
-        if bool(self.longest_source) != (sources is not None) or (sources and len(sources) != self.batch_size):
-            wanted = f"exactly {self.batch_size} sources" if self.longest_source else "no source"
-            raise UsageError(f"a batch of this model takes {wanted}", "Give as many as the batch has rows, or none.")
-        if sources is None and settings.cfg_scale != 1:
+        wanted = [f"exactly {self.batch_size} sources"] if self.longest_source else []
+        wanted += [] if self.needs_source else ["no source"]
+        fits = not self.needs_source if sources is None else self.longest_source and len(sources) == self.batch_size
+        if not fits:
             raise UsageError(
-                f"cfg is {settings.cfg_scale:g}", "This model has no condition to guide by: leave cfg at 1."
+                f"a batch of this model takes {' or '.join(wanted)}", "Give as many as the batch has rows, or none."
             )
+        if sources is None and settings.cfg_scale != 1:
+            raise UsageError(f"cfg is {settings.cfg_scale:g}", "There is no source to guide by: leave cfg at 1.")
         if settings.solver != "euler":
             raise UsageError(f"the solver is {settings.solver}", "Whole batches have only euler; `elf sample` has all.")
 
@@ -193,8 +195,9 @@ class BatchSampler:
         draws = Draws(on_mesh(noise_keys, whole), on_mesh(times, whole))
         numbers = np.asarray([settings.gamma, settings.self_cond_scale, settings.cfg_scale], np.float32)
         scales = Scales(*(on_mesh(number, whole) for number in numbers))
-        source = None
+        source, positions = None, self.length
         if sources is not None:
+            positions += self.longest_source
             ids = np.zeros((self.batch_size, self.longest_source), np.int32)
             for row, tokens in zip(ids, sources, strict=True):
                 row[: len(tokens)] = tokens[: self.longest_source]
@@ -202,7 +205,8 @@ class BatchSampler:
         sde = settings.method == "sde" and settings.gamma > 0
         two_pass = not self.takes_self_cond_scale and settings.self_cond_scale != 1
         ways = {"sde": sde, "guided": settings.cfg_scale != 1, "two_pass": two_pass}
-        return (self.weights, draws, scales, source), {**self.static, **ways}
+        shape = (self.batch_size, positions, self.latent_size)
+        return (self.weights, draws, scales, source), {**self.static, **ways, "shape": shape}
 
     def _source_lengths(self, sources: Sequence[Sequence[int]]) -> np.ndarray:
         return np.asarray([min(len(source), self.longest_source) for source in sources], np.int32)

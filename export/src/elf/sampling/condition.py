@@ -54,6 +54,8 @@ def check_sources(sources: Sequence[Source] | None, elf: ElfConfig, length: int)
             raise UsageError("this model takes no prompt", "Leave it out: the model was trained to write freely.")
         return
     if not sources:
+        if elf.source_optional:
+            return
         raise UsageError("this model needs a prompt", "Give its text or its tokens: --prompt or --prompt-ids.")
     for number, source in enumerate(sources, start=1):
         if not 1 <= len(source) <= elf.max_input_length:

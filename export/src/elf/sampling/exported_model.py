@@ -92,6 +92,7 @@ def describe_model(folder: Path, manifest: dict[str, Any]) -> TrainedModel:
             vocabulary_size=architecture["vocabularySize"],
             max_length=architecture["maxLength"],
             max_input_length=architecture.get("maxInputLength", 0),
+            source_optional=architecture.get("sourceOptional", False),
             self_cond_cfg_tokens=architecture.get("selfCondCfgTokens", ElfConfig.self_cond_cfg_tokens),
         ),
         flow=FlowConfig(

@@ -20,9 +20,10 @@ class LengthOption:
     length: int | None = None
     """Tokens of a text; all the model can write unless given."""
 
-    def length_for(self, model: TrainedModel, error: type[ElfError]) -> int:
-        """Tokens of a text of `model`. Raises `error` for more, or fewer, than it can write."""
-        longest = model.elf.max_length - model.elf.max_input_length
+    def length_for(self, model: TrainedModel, error: type[ElfError], *, prompted: bool = True) -> int:
+        """Tokens of a text of `model`, behind a source unless it takes or, not `prompted`, is given none. Raises
+        `error` for more, or fewer, than it can write."""
+        longest = model.elf.longest_text(prompted)
         length = longest if self.length is None else self.length
         if not 1 <= length <= longest:
             raise error(f"the length is {length}", f"This model writes 1 to {longest} tokens.")
@@ -32,7 +33,7 @@ class LengthOption:
         """L, the positions of a run of `model` that --length counts, its source's included. Raises `error` as above."""
         longest = model.elf.max_length
         length = longest if self.length is None else self.length
-        least = 2 if model.elf.max_input_length else 1
+        least = 2 if model.elf.needs_source else 1
         if not least <= length <= longest:
             raise error(
                 f"the length is {length}", f"This model has {least} to {longest} positions, a prompt's included."
@@ -112,9 +113,11 @@ class ModelSamplerOptions(LengthOption):
         """Raises UsageError for a value that no model could be sampled with, before one is loaded."""
         replace(SamplerSettings(method="ode"), **self.given())
 
-    def settings_for(self, model: TrainedModel) -> SamplerSettings:
-        """Raises UsageError for a value that cannot be."""
+    def settings_for(self, model: TrainedModel, *, prompted: bool = True) -> SamplerSettings:
+        """Raises UsageError for a value that cannot be. Without a prompt the model's own cfg is of no effect."""
         given = self.given()
+        if not prompted:
+            given.setdefault("cfg_scale", 1.0)
         if given.get("method") == "sde":
             # A solver of the model's own belongs to its ODE.
             given.setdefault("solver", "euler")

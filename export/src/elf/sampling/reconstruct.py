@@ -69,7 +69,7 @@ def reverse(
 @dataclass(frozen=True, kw_only=True)
 class Arguments(SamplerOptions, CheckpointOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
-    """An unconditional model with its encoder, as `elf sample` takes it."""
+    """A model that writes without a source, with its encoder, as `elf sample` takes it."""
     text: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """The text to take back to noise. May repeat."""
     ids: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -85,8 +85,8 @@ def main(arguments: Arguments) -> None:
     if settings.method != "ode":
         raise UsageError("the method is sde", "Only the ODE can be run backwards.")
     model = open_evaluated(arguments.checkpoint, options=arguments)
-    if model.elf.max_input_length or model.encoder is None:
-        raise UsageError("this model writes to a source, or has no encoder", "Give an unconditional one that has.")
+    if model.elf.needs_source or model.encoder is None:
+        raise UsageError("this model writes to a source, or has no encoder", "Give one that writes without and has.")
     rows = read_prompts(model, arguments.text, arguments.ids)
     longest = model.elf.max_length
     if not rows or not all(1 <= len(row) <= longest for row in rows):

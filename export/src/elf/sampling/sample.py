@@ -38,7 +38,8 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
     batch: int | None = None
     """Texts to write, sharing one schedule; as many as there are prompts unless given, and one without any."""
     prompt: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
-    """For models that write to a source: its text. May repeat, one for each text of the batch; one alone serves all."""
+    """For models that write to a source: its text. May repeat, one for each text of the batch; one alone serves all.
+    Some of them also write without one."""
     prompt_ids: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """The same as tokens: 5,6,7."""
     json: bool = False
@@ -53,11 +54,11 @@ def main(arguments: Arguments) -> None:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
     opened = open_to_sample(arguments)
     model = opened.model
-    settings = arguments.settings_for(model)
     if arguments.length is None:
         arguments = replace(arguments, length=opened.length)
     length = arguments.positions_for(model, UsageError)
     sources = read_prompts(model, arguments.prompt, arguments.prompt_ids)
+    settings = arguments.settings_for(model, prompted=bool(sources))
     batch = max(1, len(sources)) if arguments.batch is None else arguments.batch
     condition = condition_of(opened, sources, batch, length)
 

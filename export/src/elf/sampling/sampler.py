@@ -124,9 +124,10 @@ def sample(
 
 
 def written(tokens: Array, elf: ElfConfig, condition: Condition | None = None) -> list[list[int]]:
-    """What a run (B, L) wrote, before the cut at eos: without the source, at most max_length − max_input_length."""
+    """What a run (B, L) wrote, before the cut at eos: all of it or, behind a source, at most max_length −
+    max_input_length tokens."""
     lengths = condition.lengths if condition else np.zeros(len(tokens), int)
-    longest = elf.max_length - elf.max_input_length
+    longest = elf.longest_text(prompted=condition is not None)
     return [row[start : start + longest].tolist() for row, start in zip(tokens, lengths, strict=True)]
 
 
