@@ -21,6 +21,7 @@ from elf.data.tokenizer import load_tokenizer
 from elf.devices import make_mesh
 from elf.evaluation import evaluate
 from elf.evaluation.judge import save_judge
+from elf.evaluation.perplexity import gen_perplexity
 from elf.network.make_random import TINY, random_model
 from elf.network.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.sampling.batch_sampler import BatchSampler
@@ -191,6 +192,51 @@ def test_sources_are_translated_row_by_row(conditional: Path, tmp_path: Path) ->
     assert {"rouge1", "rouge2", "rougeL", "entropy", "cfg"} <= row.keys()
 
 
+def test_texts_that_go_on_from_their_sources(conditional: Path, tmp_path: Path, tokenizer_file: Path, capsys) -> None:
+    judge = make_judge(tokenizer_file)
+    save_judge(tmp_path / "judge", judge, tokenizer_file)
+    training = tmp_path / "training.json"
+    training.write_text(json.dumps([f"Then {story}" for story in stories()]))
+    data = tmp_path / "data.jsonl"
+    pairs = [("Mia", f"Mia found a pear {i}.") for i in range(3)] + [(None, "No source."), ("Ben sang", "Tom.")]
+    data.write_text("".join(json.dumps({"input": a, "output": b}) + "\n" for a, b in pairs))
+    out = tmp_path / "out"
+    options = ["--data", str(data), "--judge", str(tmp_path / "judge"), "--training", str(training), "--continuation"]
+    command = ["evaluate", str(conditional), *options, "--batch-size", "4", "--out", str(out), "steps=2", "seed=3"]
+    assert main([*command, "cfg=[1,2]"]) == 0
+    assert "1 of 5 rows have no source" in capsys.readouterr().err
+
+    ways = [NAME, "01_sde_2_gamma1.5_w3_cfg2_seed3"]
+    rows = rows_of(out / "metrics.jsonl")
+    tokenizer = load_tokenizer(tokenizer_file)
+    sources = [tokenizer.decode(tokenizer.encode(source).ids[:4]) for source, _ in pairs if source]
+    real = [tokenizer.decode(tokenizer.encode(text).ids[:4]) for source, text in pairs if source]
+    for way, row in zip(ways, rows, strict=True):
+        texts = [each["generated"] for each in rows_of(texts_of(out, way))]
+        assert row["n"] == len(texts) == 4 and row["continuation"]
+        expected = gen_perplexity(judge, texts, sources=sources)
+        assert row["gen_ppl"] == pytest.approx(expected.perplexity, rel=1e-5)
+        assert row["gen_ppl"] != pytest.approx(gen_perplexity(judge, texts).perplexity, rel=1e-5)
+        # "Mia" is the name of the first three sources, "Ben" of the last, as far as four tokens reach.
+        names = [name for source in sources for name in ("Mia", "Ben") if name in source.split()]
+        kept = [name in text.split() for name, text in zip(names, texts, strict=False)]
+        assert row["kept_names"] == sum(kept) / len(names)
+        # The references are the real text beside: after the same sources, cut to the four tokens of a text.
+        assert row["held_out_n"] == 4
+        assert row["held_out_gen_ppl"] == pytest.approx(
+            gen_perplexity(judge, real, sources=sources).perplexity, rel=1e-5
+        )
+        per_text = rows_of(out / way / "per_text_2_40.jsonl")
+        assert [each["id"] for each in per_text] == [0, 1, 2, 4]
+        nats, tokens = np.sum([each["gen_ppl"] for each in per_text], axis=0)
+        assert math.exp(nats / tokens) == pytest.approx(row["gen_ppl"])
+
+    assert main(["compare-metrics", *(str(out / way) for way in ways), "--metrics", "gen_ppl,entropy", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out.splitlines()[-1])["figures"]
+    for name in ("gen_ppl", "entropy"):
+        assert figures[name]["difference"] == pytest.approx(rows[1][name] - rows[0][name])
+
+
 def test_a_judge_and_held_out_text_beside(plain: Path, whole: Path, tmp_path: Path, tokenizer_file: Path) -> None:
     judge = make_judge(tokenizer_file, scale=0.0)
     judge.facts["held_out"] = {"perplexity": 12.5}
@@ -226,6 +272,7 @@ def test_the_metrics_of_a_training_are_not_touched(tmp_path: Path, plain: Path, 
         ("plain", ["--batch-size", "6", "--rng-devices", "4"], "6 rows does not split into 1 × 4"),
         ("plain", ["length=9"], "writes 1 to 8 tokens"),
         ("plain", ["stepz=4"], "no field stepz"),
+        ("plain", ["--continuation"], "no sources to go on from"),
         ("conditional", [], "none are given"),
     ],
 )

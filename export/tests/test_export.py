@@ -19,7 +19,6 @@ from elf.onnx_export import export, parity, storage_gate
 from elf.onnx_export.comparison import edit_distance
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.graphs import build_graphs
-from elf.onnx_export.model_card import model_card
 from elf.onnx_export.stored_weights import StoredWeights
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
@@ -165,24 +164,6 @@ def test_hub_files_and_card(folder, model):
         tokens = sample(network, settings, model.flow, (1, 6, 8)).tokens[0].tolist()
         text = " ".join(text_reader(model)(tokens).split())
         assert f"- seed {seed}: {text or '(empty)'}\n" in card.replace("\\", "")
-
-
-def test_card_tells_how_the_model_was_trained(folder):
-    facts = {
-        "command": "elf train --config a_b.yml",
-        "corpus": "Stories | <other>",
-        "steps": 12000,
-        "seconds": 5400,
-        "losses": {"loss": 0.41, "decode_loss": 2.5},
-        "config": {"batch_size": 64},
-    }
-    card = model_card(read(folder / "manifest.json"), read(folder / "parity.json"), facts, [(3, "a *b* <c>")])
-    assert "| command | elf train --config a\\_b.yml |" in card
-    assert r"| corpus | Stories \| \<other\> |" in card
-    assert "| steps | 12,000 |" in card and "| time | 1 h 30 min |" in card
-    assert "| losses | loss 0.41, decode loss 2.5 |" in card
-    assert '"batch_size": 64' in card
-    assert r"- seed 3: a \*b\* \<c\>" in card
 
 
 def test_parity_report(folder):

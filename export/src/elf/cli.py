@@ -21,6 +21,7 @@ COMMANDS = {
     "reconstruct": ("elf.sampling.reconstruct", "take a text back to noise by the ODE, and forward again"),
     "evaluate": ("elf.evaluation.evaluate", "write texts in many ways and measure them"),
     "compare-metrics": ("elf.evaluation.compare_metrics", "compare two ways to sample text by text"),
+    "plot-sweep": ("elf.evaluation.plot_sweep", "draw quality against entropy and passes of many ways to sample"),
     "score": ("elf.evaluation.score", "score generated texts without a model"),
     "train-judge": ("elf.evaluation.train_judge", "train a small language model to judge generated texts"),
     "yardstick train": ("elf.yardstick.train", "train a plain Transformer that ELF's translations are held to"),

@@ -14,11 +14,9 @@ import tokenizers
 import tyro
 
 from elf.checkpoints.options import CheckpointOptions
-from elf.data.corpus import read_corpus
-from elf.data.evaluation_rows import EvaluationRow, evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.devices import make_mesh
-from elf.errors import CheckpointError, UsageError
+from elf.errors import UsageError
 from elf.evaluation.evaluated_model import CHECKPOINT, open_evaluated
 from elf.evaluation.first_process import from_first_process
 from elf.evaluation.generate import Generator, checkpoint_of
@@ -26,8 +24,10 @@ from elf.evaluation.judge import load_judge
 from elf.evaluation.measure import Measures, choose_metrics
 from elf.evaluation.memorisation import take_evenly
 from elf.evaluation.metrics_file import MetricsFile, Row
+from elf.evaluation.per_text import per_text_file, write_per_text
+from elf.evaluation.real_texts import cut_texts, real_texts
 from elf.evaluation.sampling_grid import Sampling, load_samplings
-from elf.network.trained_model import TrainedModel
+from elf.evaluation.sources import sources_for
 from elf.progress import say
 from elf.training.run import ProcessArguments
 
@@ -69,13 +69,16 @@ class Arguments(ProcessArguments, CheckpointOptions):
     judge: str | None = None
     """The language model for Gen. PPL: a folder of `elf train-judge`, or a GPT-2 on disk or the hub."""
     metrics: str | None = None
-    """Some of gen_ppl,bleu,rouge,entropy,distinct,repetition,memorisation, with commas between. Left out: all that the
-    inputs allow."""
+    """Some of gen_ppl,bleu,rouge,kept,entropy,distinct,repetition,memorisation, with commas between. Left out: all that
+    the inputs allow."""
+    continuation: bool = False
+    """The texts go on from their sources: Gen. PPL is of a text's own tokens after its source, how much of the source a
+    text takes up is measured (`kept`, with --training), and the references are measured in the same way beside it."""
     held_out: Path | None = None
     """Real text that was not trained on, a corpus file or a dataset, measured in the same way beside the generated: at
-    most as many texts, each cut to the length of a generated one."""
+    most as many texts, each cut to the length of a generated one. With --continuation the references are that."""
     training: Path | None = None
-    """Training text for memorisation, a corpus file or a dataset. Of pairs the target counts."""
+    """Training text for memorisation and `kept`, a corpus file or a dataset. Of pairs the target counts."""
     out: Path | None = None
     """Output folder; `evaluation` in the training's, or in the model's, unless given."""
     json: bool = False
@@ -104,7 +107,7 @@ class Evaluation:
         mesh = make_mesh(arguments.fsdp)
         self.generator = Generator(
             model,
-            conditional_rows(arguments, model, tokenizer),
+            sources_for(model, tokenizer, arguments.data, arguments.split, arguments.revision),
             mesh,
             arguments.batch_size or ROWS_PER_DEVICE * mesh.size,
             arguments.compute_dtype,
@@ -112,8 +115,10 @@ class Evaluation:
             arguments.rng_devices or jax.local_device_count(),
         )
         self.samples = sample_count(arguments.samples, len(self.generator.rows))
+        check_continuation(arguments, conditional=bool(self.generator.rows))
         self.measures = measures(arguments, tokenizer, conditional=bool(self.generator.rows))
         self.held_out = real_texts(arguments.held_out, tokenizer) if arguments.held_out else []
+        self.sources = self._sources(tokenizer) if arguments.continuation else None
         self.tokenizer = tokenizer
         self.held_out_figures: dict[int, dict[str, Any]] = {}
         """By length of text."""
@@ -133,7 +138,7 @@ class Evaluation:
                 say(f"{name}: already done")
             return row
         references = [row.reference for row in self.generator.rows[: self.samples]] or None
-        figures = self.measures.of(texts, references)
+        measured = self.measures.of(texts, references, self.sources)
         beside = {f"held_out_{figure}": value for figure, value in self._held_out(settings["length"]).items()}
         if self.measures.judge and (real := self.measures.judge.facts.get("held_out")):
             # Of real text of the corpus that the judge was trained on, as `elf train-judge` measured it.
@@ -142,8 +147,11 @@ class Evaluation:
             "seconds": round(seconds, 3),
             "samples_per_second": round(len(texts) / seconds, 3) if seconds else None,
         }
-        row = json.loads(json.dumps({**wanted, **figures, **beside, **times}))
+        row = json.loads(json.dumps({**wanted, **measured.figures, **beside, **times}))
         if jax.process_index() == 0:
+            ids = [row.id for row in self.generator.rows[: self.samples]] or [*range(self.samples)]
+            # Before the row, which says that all is done.
+            write_per_text(per_text_file(self.out / name, epoch, step), ids, measured.statistics)
             self.file.put(row)
         return row
 
@@ -153,41 +161,39 @@ class Evaluation:
         given = {name: getattr(self.arguments, name) for name in ("data", "held_out", "training")}
         return {
             "metrics": self.measures.metrics,
+            "continuation": self.arguments.continuation,
             "judge": judge.name if judge else None,
             **{name: str(value) if value else None for name, value in given.items()},
         }
 
+    def _sources(self, tokenizer: tokenizers.Tokenizer | None) -> list[str]:
+        """What the model saw of them: a longer source was cut."""
+        assert tokenizer is not None  # sources_for has refused this
+        return [tokenizer.decode(row.source_ids.tolist()) for row in self.generator.rows[: self.samples]]
+
     def _held_out(self, length: int) -> dict[str, Any]:
-        """Figures of the held-out text, cut to `length` tokens."""
+        """Figures of the references of continuations, otherwise of the held-out text, cut to `length` tokens."""
         if length not in self.held_out_figures:
             texts = take_evenly(self.held_out, self.samples)
-            if self.tokenizer:
-                encoded = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-                texts = [self.tokenizer.decode(each.ids[:length]) for each in encoded]
-            self.held_out_figures[length] = {"n": len(texts), **self.measures.of(texts)} if texts else {}
+            if self.sources is not None:
+                texts = [row.reference for row in self.generator.rows[: self.samples]]
+            texts = cut_texts(texts, self.tokenizer, length)
+            figures = self.measures.of(texts, sources=self.sources).figures if texts else {}
+            self.held_out_figures[length] = {"n": len(texts), **figures} if texts else {}
         return self.held_out_figures[length]
 
 
-def conditional_rows(
-    arguments: Arguments, model: TrainedModel, tokenizer: tokenizers.Tokenizer | None
-) -> list[EvaluationRow]:
-    """The rows of --data; none for a model that is to write freely. Raises UsageError where it cannot."""
-    longest = model.elf.max_input_length
-    if not longest:
-        if arguments.data:
-            raise UsageError("--data is given, but this model writes without a source", "Leave it out.")
-        return []
-    if not arguments.data:
-        if model.elf.source_optional:
-            return []
+def check_continuation(arguments: Arguments, conditional: bool) -> None:
+    """Raises UsageError for --continuation without sources, or with other real text than the references."""
+    if arguments.continuation and not conditional:
         raise UsageError(
-            "this model writes to sources, and none are given",
-            'Give --data, JSONL rows {"input": …, "output": …}; or, where it was trained without sources too, set '
-            "elf.source_optional in its config.json.",
+            "--continuation is given, but there are no sources to go on from", "Give --data, or leave it out."
         )
-    if tokenizer is None:
-        raise CheckpointError("this model has no tokenizer.json to read sources with", "Put it into its folder.")
-    return evaluation_rows(arguments.data, tokenizer, longest, arguments.split, arguments.revision)
+    if arguments.continuation and arguments.held_out:
+        raise UsageError(
+            "--held-out is given, but the real text beside continuations are the references of --data",
+            "Leave --held-out out, or evaluate without --continuation.",
+        )
 
 
 def sample_count(asked: int | None, rows: int) -> int:
@@ -202,6 +208,7 @@ def measures(arguments: Arguments, tokenizer: tokenizers.Tokenizer | None, condi
     possible = {"bleu", "rouge"} if conditional else set()
     possible |= {"gen_ppl"} if arguments.judge else set()
     possible |= {"memorisation"} if arguments.training else set()
+    possible |= {"kept"} if arguments.training and arguments.continuation else set()
     metrics = choose_metrics(arguments.metrics, possible)
     if arguments.metrics is None and not arguments.judge and jax.process_index() == 0:
         say("there is no --judge, so Gen. PPL is left out")
@@ -217,15 +224,6 @@ def measures(arguments: Arguments, tokenizer: tokenizers.Tokenizer | None, condi
         load_judge(arguments.judge) if arguments.judge and "gen_ppl" in metrics else None,
         real_texts(arguments.training, tokenizer) if arguments.training else [],
     )
-
-
-def real_texts(name: Path, tokenizer: tokenizers.Tokenizer | None) -> list[str]:
-    """The texts, or the targets of pairs, of a corpus file or a dataset of token ids. Raises what reading them does."""
-    if name.is_file():
-        return [row[-1] for row in read_corpus(name)]
-    if tokenizer is None:
-        raise CheckpointError(f"this model has no tokenizer.json to read {name} with", "Give a file of texts.")
-    return [row.reference for row in evaluation_rows(name, tokenizer, 0)]
 
 
 def default_out(checkpoint: Path) -> Path:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+
+import numpy as np
 
 from elf.errors import UsageError
 from elf.evaluation.diversity import Tokens
 from elf.evaluation.judge import Judge
+from elf.evaluation.kept_words import KeyWords
 from elf.evaluation.memorisation import copying
 from elf.evaluation.perplexity import gen_perplexity
 from elf.evaluation.text_scores import (
@@ -14,18 +17,20 @@ from elf.evaluation.text_scores import (
     bleu_scores,
     distinct_scores,
     entropy_scores,
+    kept_scores,
     memorisation_scores,
     repetition_scores,
     rouge_scores,
 )
 from elf.progress import ticker
 
-METRICS = ("gen_ppl", "bleu", "rouge", "entropy", "distinct", "repetition", "memorisation")
+METRICS = ("gen_ppl", "bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
 
 NEEDS = {
     "gen_ppl": "a --judge",
     "bleu": "references: a conditional model and its --data",
     "rouge": "references: a conditional model and its --data",
+    "kept": "the --training text, and sources that the texts go on from: --continuation",
     "memorisation": "the --training text",
 }
 
@@ -57,15 +62,22 @@ class Measures:
     judge: Judge | None = None
     training: list[str] = field(default_factory=list)
 
-    def of(self, texts: list[str], references: list[str] | None = None) -> dict[str, Any]:
-        """Figure → number, with `NAME_ci` for 95 % confidence intervals. Every process must call this alike.
+    @cached_property
+    def key_words(self) -> KeyWords:
+        return KeyWords.of(self.training)
+
+    def of(self, texts: list[str], references: list[str] | None = None, sources: Sequence[str] | None = None) -> Scores:
+        """The figures, each with `NAME_ci` for its 95 % confidence interval. Every process must call this alike.
 
         `gen_ppl` and, under a judge, `entropy` are of its tokens, as published figures are (spec section 6). Without
-        references there is no BLEU and no ROUGE.
+        references there is no BLEU and no ROUGE. `sources` are what the texts go on from: the judge reads them first,
+        and `kept` needs them.
         """
         scores = Scores({"empty": sum(not text.strip() for text in texts)})
         if "gen_ppl" in self.metrics and self.judge:
-            judged = gen_perplexity(self.judge, texts, on_progress=ticker("judging texts", len(texts)))
+            tick = ticker("judging texts", len(texts))
+            judged = gen_perplexity(self.judge, texts, on_progress=tick, sources=sources)
+            scores.statistics["gen_ppl"] = np.stack([judged.per_sample_nll, judged.per_sample_tokens], axis=1)
             scores.figures |= {
                 "gen_ppl": judged.perplexity,
                 "gen_ppl_ci": judged.interval,
@@ -75,10 +87,13 @@ class Measures:
             if "entropy" in self.metrics:
                 entropy = {"entropy": judged.entropy, "entropy_ci": judged.entropy_interval}
                 scores.figures |= {**entropy, "entropy_tokens": "judge"}
+                scores.statistics["entropy"] = np.array([(value, 1) for value in judged.per_sample_entropy])
         if references is not None and "bleu" in self.metrics:
             scores.add(bleu_scores(texts, references, confidence=True))
         if references is not None and "rouge" in self.metrics:
             scores.add(rouge_scores(texts, references, confidence=True))
+        if sources is not None and "kept" in self.metrics:
+            scores.add(kept_scores(self.key_words, sources, texts, confidence=True))
         tokens = self.tokens(texts)
         scores.figures["tokens_mean"] = sum(map(len, tokens)) / len(tokens)
         if "entropy" in self.metrics and "entropy" not in scores.figures:
@@ -90,4 +105,4 @@ class Measures:
             scores.add(repetition_scores(tokens, confidence=True))
         if "memorisation" in self.metrics:
             scores.add(memorisation_scores(copying(texts, self.training), confidence=True))
-        return scores.figures
+        return scores

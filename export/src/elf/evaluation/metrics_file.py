@@ -4,12 +4,38 @@ import json
 from pathlib import Path
 from typing import Any
 
-from elf.errors import OutputExistsError
+from elf.errors import GenerationsError, OutputExistsError
 
 Row = dict[str, Any]
 
 KEY = ("combination", "epoch", "step")
 """What makes two rows the same one, measured again."""
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """The rows of an evaluation's metrics.jsonl, or of the one in the folder. Raises GenerationsError for others."""
+    file = path / "metrics.jsonl" if path.is_dir() else path
+    try:
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        for row in rows:
+            setting_of(row)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise GenerationsError(
+            f"{file} cannot be read as an evaluation: {type(error).__name__}: {error}",
+            "Give the metrics.jsonl of `elf evaluate`, or its folder.",
+        ) from error
+    return rows
+
+
+def setting_of(row: Row) -> str:
+    """How its texts were sampled, for people: "SDE 32, γ 0.5, w 3, ω 2"; what is as usual is left out."""
+    parts = [f"{row['method'].upper()} {row['steps']}"]
+    parts += [f"γ {row['gamma']:g}"] if row["method"] == "sde" else []
+    parts += [f"w {row['self_cond_cfg']:g}"]
+    parts += [f"ω {row['cfg']:g}"] if row["cfg"] != 1 else []
+    parts += [row["schedule"].replace("_", "-")] if row["schedule"] != "logit_normal" else []
+    parts += [row["solver"]] if row.get("solver", "euler") != "euler" else []
+    return ", ".join(parts)
 
 
 class MetricsFile:

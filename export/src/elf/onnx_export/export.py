@@ -22,6 +22,8 @@ from elf.errors import ConfigError, OutputExistsError
 from elf.evaluation.evaluated_model import open_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.network.trained_model import TrainedModel
+from elf.onnx_export.card_options import CardOptions
+from elf.onnx_export.card_samples import SAMPLES, CardSamples, Sample, write_samples
 from elf.onnx_export.examples import checked_examples
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
@@ -33,14 +35,13 @@ from elf.onnx_export.parity import check_parity
 from elf.progress import say
 from elf.sampling.options import ModelSamplerOptions, text_reader
 
-CARD_SAMPLES = 10
 MIN_PARITY_SEEDS = 16
 MIN_PARITY_TOKENS = 2048
 """Enough that one near tie between two tokens does not sink a good model."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments(ModelSamplerOptions, CheckpointOptions):
+class Arguments(ModelSamplerOptions, CheckpointOptions, CardOptions):
     checkpoint: Annotated[Path, tyro.conf.Positional]
     """A `model` folder, the output folder of a training or one of its checkpoint_N, a folder of `elf make-random`; or
     an official checkpoint, as file, as folder, or as `elf fetch` left it."""
@@ -107,7 +108,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             "the model writes to a source but has no encoder to read it with", "Give one with an encoder."
         )
 
-    names = names_of(model, arguments)
+    names, parts = names_of(model, arguments), arguments.read_card_parts(model)
 
     say(f"building the graphs of {model.name}")
     with replaced_folder(arguments.out) as folder:
@@ -134,9 +135,13 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         if model.tokenizer:
             shutil.copyfile(model.tokenizer, folder / "tokenizer.json")
             write_json(folder / "tokenizer_config.json", hub_tokenizer_config(model))
-        read, written = text_reader(model), measured[manifest["defaultDtype"]].tokens
-        texts = [(seed, read(tokens)) for seed, tokens in islice(written.items(), CARD_SAMPLES)]
-        card = model_card(manifest, parity.report, model.training, texts)
+        if parts.sources or model.elf.source_optional:
+            samples = write_samples(model, onnx_folder, manifest["defaultDtype"], settings, length, parts.sources)
+        else:
+            read, written = text_reader(model), measured[manifest["defaultDtype"]].tokens
+            texts = [Sample(seed, read(tokens)) for seed, tokens in islice(written.items(), SAMPLES)]
+            samples = CardSamples(of_parity=texts)
+        card = model_card(manifest, parity.report, model.training, samples, parts)
         (folder / "README.md").write_text(card, encoding="utf-8")
 
         manifest["files"] = list_files(folder)

@@ -4,6 +4,9 @@ import json
 import re
 from typing import Any
 
+from elf.onnx_export.card_options import CardParts
+from elf.onnx_export.card_samples import CardSamples, Sample
+
 TEMPLATE = """\
 ---
 license: {licence_id}
@@ -48,18 +51,24 @@ and the normalised edit distance of the texts.
 |---|---|---|---|---|
 {dtypes}
 
-## Samples
-
-{sample_note}
-
-{samples}
+{sections}
 """
+
+TATOEBA = (
+    "The sentences are from Tatoeba, by its contributors, as prepared by the Tab-delimited Bilingual Sentence Pairs of "
+    "ManyThings.org. Attribution: www.manythings.org/anki and tatoeba.org. Licence: CC BY 2.0, "
+    "https://creativecommons.org/licenses/by/2.0/."
+)
 
 
 def model_card(
-    manifest: dict[str, Any], parity: dict[str, Any], training: dict[str, Any], samples: list[tuple[int, str]]
+    manifest: dict[str, Any],
+    parity: dict[str, Any],
+    training: dict[str, Any],
+    samples: CardSamples,
+    parts: CardParts,
 ) -> str:
-    """Markdown from the manifest, the parity report, the facts of the training run, and (seed, text) pairs."""
+    """Markdown from the manifest, the parity report, the facts of the training run, samples, and what a person adds."""
     defaults, architecture = manifest["defaults"], manifest["architecture"]
     source = manifest.get("source")
     rows = {
@@ -71,11 +80,12 @@ def model_card(
         "licence": manifest["licence"],
         **({"weights from": "{repository}, commit {revision}".format(**source)} if source else {}),
     }
-    guidance = "" if defaults["cfgScale"] == 1 else f"guidance by the prompt {defaults['cfgScale']:g}, "
-    after = " each to a prompt of random tokens," if architecture["maxInputLength"] else ""
-    compared = parity["runs"]
-    shorter = "" if compared["length"] == defaults["length"] else f", but {compared['length']} positions"
-    shorter += "" if compared["steps"] == defaults["steps"] else f", but {compared['steps']} steps"
+    sections = {
+        "Evaluation": parts.evaluation,
+        "Samples": _samples(manifest, parity["runs"], samples),
+        "Limits and failures": parts.notes,
+        "Attribution": _attribution(manifest["licence"], str(training.get("corpus", ""))),
+    }
     return TEMPLATE.format(
         licence_id=manifest["licence"].lower(),
         title=manifest["title"],
@@ -93,14 +103,46 @@ def model_card(
         agreement=parity["runs"]["tokenAgreement"],
         token_count=parity["runs"]["tokens"],
         dtypes=_dtypes(manifest["dtypes"], manifest["defaultDtype"]),
-        sample_note=(
-            f"Unpicked, seeds in order,{after} with the default settings:"
-            f" {defaults['method'].upper()}, {defaults['steps']} steps, γ {defaults['gamma']:g},"
-            f" self-conditioning scale {defaults['selfCondScale']:g},"
-            f" {guidance}{defaults['schedule']} schedule{shorter}."
-        ),
-        samples="\n".join(f"- seed {seed}: {_escape(text) or '(empty)'}" for seed, text in samples),
+        sections="\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items() if text),
     )
+
+
+def _samples(manifest: dict[str, Any], compared: dict[str, Any], samples: CardSamples) -> str:
+    """A list of each kind, with what its texts are and the settings they were written with."""
+    defaults = manifest["defaults"]
+    free = (
+        f"{defaults['method'].upper()}, {defaults['steps']} steps, γ {defaults['gamma']:g},"
+        f" self-conditioning scale {defaults['selfCondScale']:g},"
+    )
+    schedule = f"{defaults['schedule']} schedule"
+    guided = free + ("" if defaults["cfgScale"] == 1 else f" guidance by the prompt {defaults['cfgScale']:g},")
+    random = " each to a prompt of random tokens," if manifest["architecture"]["maxInputLength"] else ""
+    shorter = "" if compared["length"] == defaults["length"] else f", but {compared['length']} positions"
+    shorter += "" if compared["steps"] == defaults["steps"] else f", but {compared['steps']} steps"
+    kinds = [
+        (samples.to_sources, f"Unpicked, the first held-out prompts and seeds in order: {guided} {schedule}."),
+        (samples.free, f"Unpicked, written without a prompt, seeds in order: {free} {schedule}."),
+        (
+            samples.of_parity,
+            f"Unpicked, seeds in order,{random} with the default settings: {guided} {schedule}{shorter}.",
+        ),
+    ]
+    lists = [f"{note}\n\n{chr(10).join(map(_sample, kind))}" for kind, note in kinds if kind]
+    return "\n\n".join(lists)
+
+
+def _sample(sample: Sample) -> str:
+    before = "" if sample.source is None else f"*{_escape(sample.source)}* → "
+    return f"- seed {sample.seed}: {before}{_escape(sample.text) or '(empty)'}"
+
+
+def _attribution(licence: str, corpus: str) -> str:
+    """What a CC BY licence asks for."""
+    if not re.match(r"cc[ -]by\b", licence, re.IGNORECASE):
+        return ""
+    if "tatoeba" in corpus.lower():
+        return TATOEBA
+    return f"Trained on {_escape(corpus)}, {_escape(licence)}." if corpus else ""
 
 
 def _dtypes(dtypes: dict[str, Any], default: str) -> str:

@@ -1,0 +1,158 @@
+"""A picture of a sweep: quality against entropy and against passes of the network, the best ways to sample named.
+
+A way is named on the left where no other has both better quality and more entropy, on the right where none has better
+quality for fewer passes. Hollow marks have less than 0.95 of real text's entropy and are named on the left only.
+"""
+
+import re
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from xml.sax.saxutils import escape
+
+import tyro
+
+from elf.errors import UsageError
+from elf.evaluation.metrics_file import read_metrics
+from elf.evaluation.sweep_points import (
+    LOWER_IS_BETTER,
+    Point,
+    Reference,
+    choose_quality,
+    pareto,
+    points_of,
+    reference_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TITLES = {
+    "gen_ppl": "perplexity under the judge",
+    "bleu": "BLEU",
+    "kept_names": "share of the source's names kept",
+    "rougeL": "ROUGE-L",
+}
+COLOURS = ("#56b4e9", "#0a7abf", "#e69f00", "#d55e00", "#009e73", "#cc79a7", "#8c8c8c")
+"""After Okabe and Ito: told apart by the colour-blind, and visible on white and on black."""
+
+INK, PAPER, LINES = "#1f2328", "#ffffff", "#d0d7de"
+DARK = {INK: "#e6edf3", PAPER: "#0d1117", LINES: "#30363d"}
+
+
+@dataclass(frozen=True)
+class Arguments:
+    metrics: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """metrics.jsonl of `elf evaluate`, or folders with one."""
+    out: Path
+    """SVG to write. It follows the dark or light scheme of whoever looks at it."""
+    quality: str | None = None
+    """gen_ppl, bleu, kept_names or rougeL; the first of these that the rows have unless given."""
+
+
+def main(arguments: Arguments) -> None:
+    if arguments.out.suffix != ".svg":
+        raise UsageError(f"{arguments.out} is no name of an SVG", "Give --out FILE.svg.")
+    rows = [row for path in arguments.metrics for row in read_metrics(path)]
+    quality = choose_quality(rows, arguments.quality)
+    reference = reference_of(rows, quality)
+    points = points_of(rows, quality, reference)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(picture(points, reference, quality), encoding="utf-8")
+    # What the picture names, for those who cannot see it.
+    for title, best in zip(("by entropy", "by passes"), best_of(points, quality), strict=True):
+        print(f"best {title}:")
+        for point in best:
+            figures = f"{quality} {point.quality:.4g}, entropy {point.entropy:.3f}, {point.passes} passes"
+            print(f"  {point.setting:32} {figures}")
+
+
+def best_of(points: list[Point], quality: str) -> tuple[list[Point], list[Point]]:
+    """The points named on the left and on the right."""
+    sign = 1 if LOWER_IS_BETTER[quality] else -1
+    left = pareto(points, lambda point: sign * point.quality, lambda point: -point.entropy)
+    varied = [point for point in points if point.varied]
+    return left, pareto(varied, lambda point: point.passes, lambda point: sign * point.quality)
+
+
+def picture(points: list[Point], reference: Reference | None, quality: str) -> str:
+    """An SVG of both panels."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    style: Any = {
+        **{"svg.fonttype": "none", "svg.hashsalt": "elf", "font.size": 9, "axes.spines.top": False},
+        **{name: INK for name in ("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor")},
+        **{"axes.spines.right": False, "axes.facecolor": PAPER, "figure.facecolor": PAPER, "grid.color": LINES},
+    }
+    with pyplot.rc_context(style):
+        figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
+        families = [*dict.fromkeys(point.family for point in sorted(points, key=lambda point: point.family))]
+        colours = {family: COLOURS[i % len(COLOURS)] for i, family in enumerate(families)}
+        best = best_of(points, quality)
+        _panel(left, points, colours, lambda point: point.entropy, best[0])
+        _panel(right, points, colours, lambda point: point.passes, best[1])
+        left.set(xlabel="unigram entropy, nats", ylabel=TITLES[quality])
+        right.set(xlabel="passes of the network")
+        right.set_xscale("log", base=2)
+        right.xaxis.set_major_formatter("{x:g}")
+        if LOWER_IS_BETTER[quality]:
+            left.set_yscale("log")
+            left.yaxis.set_major_formatter("{x:g}")
+            left.yaxis.set_minor_formatter("{x:g}")
+        if reference:
+            left.axvline(reference.entropy, color=INK, lw=0.8, ls=":")
+            for axes in (left, right):
+                if reference.quality is not None:
+                    axes.axhline(reference.quality, color=INK, lw=0.8, ls=":")
+            if reference.quality is not None:
+                left.plot(reference.entropy, reference.quality, "*", ms=11, color=INK, label="real text, held out")
+        handles, labels = left.get_legend_handles_labels()
+        shown = dict(zip(labels, handles, strict=True))
+        figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False)
+        content = StringIO()
+        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+        pyplot.close(figure)
+    title = f"{TITLES[quality].capitalize()} of {len(points)} ways to sample, against entropy and passes of the network"
+    return _themed(content.getvalue(), title)
+
+
+def _panel(axes: "Axes", points: list[Point], colours: dict[str, str], x, named: list[Point]) -> None:
+    axes.grid(True, lw=0.5)
+    axes.set_axisbelow(True)
+    for series in dict.fromkeys(point.series for point in points):
+        line = sorted((point for point in points if point.series == series), key=lambda point: point.passes)
+        colour = colours[line[0].family]
+        axes.plot([x(p) for p in line], [p.quality for p in line], color=colour, lw=0.8, alpha=0.5)
+    for point in points:
+        colour = colours[point.family]
+        fill = colour if point.varied else "none"
+        mark = "o" if point.family.endswith("ODE") else "s"
+        # One entry of the legend for each family; twins are merged where it is made.
+        axes.plot(x(point), point.quality, mark, ms=5, mec=colour, mfc=fill, ls="", label=point.family)
+    for i, point in enumerate(named):
+        axes.annotate(
+            point.setting,
+            (x(point), point.quality),
+            xytext=(6, 6 if i % 2 else -10),
+            textcoords="offset points",
+            fontsize=7,
+        )
+
+
+def _themed(svg: str, title: str) -> str:
+    """The SVG with a title for screen readers, and with other colours for whoever prefers a dark scheme."""
+    rules = "".join(
+        f'[style*="{kind}: {light}"]{{{kind}:{dark} !important}}'
+        for light, dark in DARK.items()
+        for kind in ("fill", "stroke")
+    )
+    # Texts whose colour is black by default do not name it.
+    style = f"<style>@media (prefers-color-scheme: dark){{{rules}}}</style>"
+    head = f"\\g<0> <title>{escape(title)}</title>\n {style}\n"
+    themed, found = re.subn(r"<svg [^>]*>\n?", head, svg, count=1)
+    assert found
+    return themed.replace("<svg ", '<svg role="img" ', 1)

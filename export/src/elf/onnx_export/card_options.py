@@ -1,0 +1,65 @@
+"""What a person adds to a model card: sources to write to, an evaluation, and notes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from elf.data.evaluation_rows import evaluation_rows
+from elf.data.tokenizer import load_tokenizer
+from elf.errors import ConfigError
+from elf.network.trained_model import TrainedModel
+from elf.onnx_export.card_evaluation import evaluation_tables
+from elf.onnx_export.card_samples import SAMPLES_TO_SOURCES, Source
+
+
+@dataclass(frozen=True)
+class CardParts:
+    """What the options hold."""
+
+    sources: tuple[Source, ...] = ()
+    evaluation: str = ""
+    """Markdown."""
+    notes: str = ""
+    """Markdown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardOptions:
+    """Base of the arguments of `elf export`."""
+
+    sample_sources: str | None = None
+    """Of a conditional model: what its card shows texts to. JSONL of input and output, or a dataset, best of held-out
+    rows; the first 20 that have a source are taken. Random tokens unless given."""
+    evaluation: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
+    """For the card: a metrics.jsonl of `elf evaluate`, or its folder, of at most 8 ways to sample. May repeat."""
+    notes: Path | None = None
+    """Markdown for the card, as it is: limits, known failures, cost, commands, attribution."""
+
+    def read_card_parts(self, model: TrainedModel) -> CardParts:
+        """Raises ConfigError for what cannot be read or is of another model, and what reading the sources raises."""
+        return CardParts(
+            sources=tuple(_sources(self.sample_sources, model)) if self.sample_sources else (),
+            evaluation=evaluation_tables(self.evaluation, model.params) if self.evaluation else "",
+            notes=_notes(self.notes) if self.notes else "",
+        )
+
+
+def _sources(name: str, model: TrainedModel) -> list[Source]:
+    if not model.elf.max_input_length:
+        raise ConfigError("--sample-sources is given, but this model writes without a source", "Leave it out.")
+    if model.tokenizer is None:
+        raise ConfigError("this model has no tokenizer to read --sample-sources with", "Leave it out.")
+    rows = evaluation_rows(name, load_tokenizer(model.tokenizer), model.elf.max_input_length)
+    found = [row.source_ids.tolist() for row in rows if len(row.source_ids)][:SAMPLES_TO_SOURCES]
+    if not found:
+        raise ConfigError(f"no row of {name} has a source", "Give rows with an input.")
+    return found
+
+
+def _notes(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Give a Markdown file in UTF-8.") from error
