@@ -77,7 +77,7 @@ def best_of(points: list[Point], quality: str) -> tuple[list[Point], list[Point]
 
 
 def picture(points: list[Point], reference: Reference | None, quality: str) -> str:
-    """An SVG of both panels."""
+    """An SVG of both panels, the best ways numbered in each and listed below."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -89,7 +89,7 @@ def picture(points: list[Point], reference: Reference | None, quality: str) -> s
         **{"axes.spines.right": False, "axes.facecolor": PAPER, "figure.facecolor": PAPER, "grid.color": LINES},
     }
     with pyplot.rc_context(style):
-        figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4.6), sharey=True, layout="constrained")
+        figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 6), sharey=True, layout="constrained")
         families = [*dict.fromkeys(point.family for point in sorted(points, key=lambda point: point.family))]
         colours = {family: COLOURS[i % len(COLOURS)] for i, family in enumerate(families)}
         best = best_of(points, quality)
@@ -110,9 +110,10 @@ def picture(points: list[Point], reference: Reference | None, quality: str) -> s
                     axes.axhline(reference.quality, color=INK, lw=0.8, ls=":")
             if reference.quality is not None:
                 left.plot(reference.entropy, reference.quality, "*", ms=11, color=INK, label="real text, held out")
+        for family, colour in colours.items():
+            left.plot([], [], _mark(family), ms=5, color=colour, label=family)
         handles, labels = left.get_legend_handles_labels()
-        shown = dict(zip(labels, handles, strict=True))
-        figure.legend(shown.values(), shown.keys(), loc="outside upper center", ncols=len(shown), frameon=False)
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
         content = StringIO()
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
         pyplot.close(figure)
@@ -130,17 +131,18 @@ def _panel(axes: "Axes", points: list[Point], colours: dict[str, str], x, named:
     for point in points:
         colour = colours[point.family]
         fill = colour if point.varied else "none"
-        mark = "o" if point.family.endswith("ODE") else "s"
-        # One entry of the legend for each family; twins are merged where it is made.
-        axes.plot(x(point), point.quality, mark, ms=5, mec=colour, mfc=fill, ls="", label=point.family)
-    for i, point in enumerate(named):
-        axes.annotate(
-            point.setting,
-            (x(point), point.quality),
-            xytext=(6, 6 if i % 2 else -10),
-            textcoords="offset points",
-            fontsize=7,
-        )
+        axes.plot(x(point), point.quality, _mark(point.family), ms=5, mec=colour, mfc=fill)
+    for number, point in enumerate(named, 1):
+        place = (x(point), point.quality)
+        axes.plot(*place, "o", ms=10, mec=INK, mfc="none", mew=0.8)
+        axes.annotate(f"{number}", place, xytext=(6, 5), textcoords="offset points", weight="bold")
+    # Below rather than beside them, where names would lie on names.
+    names = [f"{number}  {point.setting}" for number, point in enumerate(named, 1)]
+    axes.text(0, -0.16, "\n".join(names), transform=axes.transAxes, va="top", linespacing=1.4)
+
+
+def _mark(family: str) -> str:
+    return "o" if family.endswith("ODE") else "s"
 
 
 def _themed(svg: str, title: str) -> str:
