@@ -9,6 +9,7 @@ import { helpText, readCommandLine, settingsOf, UsageError } from "./options";
 
 const TINY = "test/fixtures/tiny-model";
 const manifest = parseManifest(readFileSync(`${TINY}/manifest.json`, "utf8"));
+const optional = parseManifest(readFileSync("test/fixtures/tiny-two-pass/manifest.json", "utf8"));
 const conditional = parseManifest(readFileSync("test/fixtures/tiny-conditional/manifest.json", "utf8"));
 
 interface Finished {
@@ -67,9 +68,18 @@ describe("the command line", () => {
     ["solver is multistep", ["--method", "sde", "--solver", "multistep"], manifest],
     ["needs a prompt", [], conditional],
     ["has 7 tokens", ["--prompt-ids", "5,6,7,8,9,10,11"], conditional],
+    ["has 7 tokens", ["--prompt-ids", "5,6,7,8,9,10,11"], optional],
+    ["cfgScale is 2, but", ["--cfg", "2"], optional],
     ["2 prompts for a batch of 3", ["--batch", "3", "--prompt-ids", "5", "--prompt-ids", "6"], conditional],
   ])("says before any loading: %s", (message, argv, model) => {
     expect(() => settingsOf(readCommandLine(argv), model)).toThrow(message);
+  });
+
+  it("leaves the model's own guidance out where there is no prompt to guide towards", () => {
+    expect(optional.defaults.cfgScale).toBe(2);
+    expect(settingsOf(readCommandLine([]), optional)).toEqual({ ...optional.defaults, cfgScale: 1 });
+    expect(settingsOf(readCommandLine(["--cfg", "1"]), optional).cfgScale).toBe(1);
+    expect(settingsOf(readCommandLine(["--prompt", "a"]), optional).cfgScale).toBe(2);
   });
 
   it("takes a prompt for each sample", () => {
@@ -161,6 +171,26 @@ describe("npm run generate", () => {
     // maxLength − maxInputLength of them.
     expect(trajectory.frames[2]?.holds.tokens).toHaveLength(10);
     expect(out.trim()).toBe(text);
+  });
+
+  it("writes without a prompt what JAX wrote, to the last position", async () => {
+    interface Run {
+      settings: { seed: number; steps: number; selfCondScale: number; length: number };
+      batch: number;
+      promptIds: number[][];
+      tokens: number[][];
+    }
+    const { runs } = JSON.parse(readFileSync("test/fixtures/tiny-two-pass-run.json", "utf8")) as { runs: Run[] };
+    const free = runs.find(({ batch, promptIds }) => batch === 1 && promptIds.length === 0);
+    expect(free?.settings).toMatchObject({ seed: 7, steps: 8, selfCondScale: 1, length: 16 });
+    const model = ["--model", "test/fixtures/tiny-two-pass", "--method", "ode", "--seed", "7", "--steps", "8"];
+    const { code, out } = await generate(...model, "--gamma", "0", "--self-cond-cfg", "1", "--json");
+    expect(code).toBe(0);
+    const report = JSON.parse(out);
+    expect(report.tokens).toEqual(free?.tokens[0]);
+    expect(report.settings.cfgScale).toBe(1);
+    expect(report.passes).toEqual({ denoise: 8, decode: 1 });
+    expect(report).not.toHaveProperty("promptIds");
   });
 
   it("reads a prompt that is a text", async () => {

@@ -132,8 +132,9 @@ function sourcesOf(
 
 /** What was written after the prompt, up to the end-of-sequence token. */
 function textOf(tokens: Int32Array, source: Source | undefined, { manifest, tokenizer }: Model): string {
-  const { maxLength, maxInputLength } = manifest.architecture;
-  return tokenizer.decode(targetOf(tokens, source?.length ?? 0, maxLength - maxInputLength, manifest.tokens.eos));
+  const from = source?.length ?? 0;
+  const room = roomOf(tokens.length, from, manifest.architecture);
+  return tokenizer.decode(targetOf(tokens, from, room, manifest.tokens.eos));
 }
 
 /** A (B, L, D) array as lists of lists of lists. */

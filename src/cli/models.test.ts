@@ -115,7 +115,7 @@ interface ConditionalRuns {
 describe.each(["tiny-conditional", "tiny-two-pass"])("the model %s", (name) => {
   const { runs } = JSON.parse(readFileSync(`test/fixtures/${name}-run.json`, "utf8")) as ConditionalRuns;
 
-  it("writes to prompts in wasm what the JAX sampler wrote", async () => {
+  it("writes to prompts, or without, in wasm what the JAX sampler wrote", async () => {
     const model = await load(`test/fixtures/${name}`);
     const { architecture, tokens: special } = model.manifest;
     for (const { settings, batch, promptIds, tokens, written, text, z } of runs) {
@@ -124,9 +124,9 @@ describe.each(["tiny-conditional", "tiny-two-pass"])("the model %s", (name) => {
       expect(run.tokens.map((row) => Array.from(row))).toEqual(tokens);
       const worst = z.reduce((most, value, i) => Math.max(most, Math.abs(value - (run.end.z[i] as number))), 0);
       expect(worst).toBeLessThan(1e-3);
-      const longest = architecture.maxLength - architecture.maxInputLength;
       for (const [row, ids] of run.tokens.entries()) {
-        const source = promptIds[promptIds.length === 1 ? 0 : row] as number[];
+        const source = promptIds[promptIds.length === 1 ? 0 : row] ?? [];
+        const longest = architecture.maxLength - (source.length > 0 ? architecture.maxInputLength : 0);
         const end = (written[row] as number[]).indexOf(special.eos);
         const expected = end < 0 ? written[row] : written[row]?.slice(0, end);
         const target = targetOf(ids, source.length, longest, special.eos);
@@ -134,6 +134,8 @@ describe.each(["tiny-conditional", "tiny-two-pass"])("the model %s", (name) => {
         if (text) expect(model.tokenizer.decode(target)).toBe(text[row]?.trim());
       }
     }
+    const free = runs.filter(({ promptIds }) => promptIds.length === 0);
+    expect(free).toHaveLength(architecture.sourceOptional ? runs.length / 2 : 0);
     await model.network.dispose();
   });
 });

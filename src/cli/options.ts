@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { Source } from "../flow/network";
-import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES } from "../flow/settings";
+import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
 import type { Manifest } from "../model/manifest";
 import { DEFAULT_MODEL } from "../model/shipped";
 
@@ -54,7 +54,12 @@ const OPTIONS: readonly Option[] = [
   { name: "seed", value: "S", setting: "seed", help: "0 to 4294967295; the same seed writes the same text" },
   { name: "length", value: "L", setting: "length", help: "positions, those of a prompt included" },
   { name: "batch", value: "B", help: "samples written at once, sharing one schedule [one for each prompt, or 1]" },
-  { name: "prompt", value: "TEXT", multiple: true, help: "text to write to; again for each sample, or once for all" },
+  {
+    name: "prompt",
+    value: "TEXT",
+    multiple: true,
+    help: "text to write to; again for each sample, or once for all; left out, a model that can writes freely",
+  },
   { name: "prompt-ids", value: "I,J,…", multiple: true, help: "the same as numbers of tokens" },
   { name: "json", help: "print one JSON object with text, tokens, settings, times" },
   { name: "dump", value: "FILE", help: "write t, z0, z and tokens as JSON, to compare samplers" },
@@ -120,12 +125,14 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
  */
 export function settingsOf({ changes, batch, prompts, promptIds }: CommandLine, manifest: Manifest): SamplerSettings {
   const { architecture } = manifest;
-  const settings = { ...manifest.defaults, ...changes };
+  const prompted = prompts.length + promptIds.length > 0;
+  // Without a prompt the model's own guidance has nothing to guide by; one that was asked for is refused below.
+  const settings = { ...(prompted ? manifest.defaults : unguided(manifest.defaults)), ...changes };
   checkBatch(batch);
   // Of prompts that are texts only this much can be said before there is a tokenizer: whether the model takes any.
   const sources = architecture.maxInputLength === 0 ? [...promptIds, ...prompts.map(() => [])] : promptIds;
   if (sources.length > 0 || prompts.length === 0) checkSources(sources, batch, settings.length, architecture);
-  checkSettings(settings, architecture.maxLength, prompts.length + promptIds.length > 0);
+  checkSettings(settings, architecture.maxLength, prompted);
   return settings;
 }
 

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { encodeCondition } from "../flow/condition";
 import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { loadModel } from "../model/load";
@@ -16,7 +17,7 @@ interface Reference {
   jax: string;
   /** Leads below this are in `close`. */
   closeBelow: number;
-  runs: { settings: SamplerSettings; tokens: number[]; close: Record<string, number> }[];
+  runs: { settings: SamplerSettings; promptIds?: number[]; tokens: number[]; close: Record<string, number> }[];
 }
 
 const LEAST_AGREEMENT = 0.999;
@@ -39,10 +40,12 @@ const { manifest, network } = await loadModel({
 
 const groups = new Map<string, { runs: number; tokens: number; agreeing: number }>();
 const start = performance.now();
-for (const [number, { settings, tokens, close }] of reference.runs.entries()) {
+for (const [number, { settings, promptIds, tokens, close }] of reference.runs.entries()) {
   if (number % Number(values.every) !== 0) continue;
   let z = new Float32Array();
-  for await (const state of flow(network, settings, { ...manifest.latent, ...manifest.schedule })) {
+  const shape = { batch: 1, length: settings.length, latentSize: network.latentSize };
+  const condition = await encodeCondition(network, promptIds ? [promptIds] : [], shape);
+  for await (const state of flow(network, settings, { ...manifest.latent, ...manifest.schedule }, { condition })) {
     z = new Float32Array(state.z);
   }
   const [reading] = await network.decode([z], settings.selfCondScale);

@@ -9,7 +9,7 @@ export interface RunPlan {
   readonly recipe: Recipe;
   /** To remember the run by. */
   readonly key: string;
-  /** The tokens of its prompt; none for a model that takes no prompt. */
+  /** The tokens of its prompt; none where it has no prompt. */
   readonly source: Source;
   readonly path: Path;
   /** The run it continues. */
@@ -23,7 +23,9 @@ export interface RunPlan {
 export function planOf({ manifest, tokenizer }: Model, recipe: Recipe): RunPlan {
   const { architecture, schedule } = manifest;
   const source = sourceOf(rootOf(recipe).prompt, tokenizer);
-  checkSources(source ? [source] : [], 1, recipe.settings.length, architecture);
+  // A model that may do without a prompt writes freely to one that says nothing.
+  const given = source && (source.length > 0 || !architecture.sourceOptional) ? [source] : [];
+  checkSources(given, 1, recipe.settings.length, architecture);
   const tokens = source ?? [];
   checkRecipe(recipe, tokens.length, { ...architecture, schedule });
   const plan = (part: Recipe): RunPlan => ({

@@ -44,13 +44,17 @@ const lastTokens = ({ frames }: { frames: readonly Frame[] }) => Array.from(fram
 
 let tiny: Model;
 let conditional: Model;
+/** One that may be left without a prompt. */
+let optional: Model;
 beforeAll(async () => {
   tiny = await modelOf("tiny-model");
   conditional = await modelOf("tiny-conditional");
+  optional = await modelOf("tiny-two-pass");
 });
 afterAll(async () => {
   await tiny.network.dispose();
   await conditional.network.dispose();
+  await optional.network.dispose();
 });
 
 const settings: SamplerSettings = { ...RUN_SETTINGS, steps: 6, length: 16 };
@@ -186,6 +190,52 @@ describe("a prompt", () => {
     await expect(mute.tokenize("garden")).rejects.toThrow(TokenizerError);
     const request = { settings: conditional.manifest.defaults, prompt: { text: "garden" } };
     await expect(mute.generate(request, () => {})).rejects.toThrow(TokenizerError);
+  });
+});
+
+describe("a prompt that may be left out", () => {
+  interface Reference {
+    runs: { settings: SamplerSettings; batch: number; promptIds: number[][]; written: number[][]; text: string[] }[];
+  }
+  const { runs } = JSON.parse(readFileSync("test/fixtures/tiny-two-pass-run.json", "utf8")) as Reference;
+  const free = runs.filter(({ batch, promptIds }) => batch === 1 && promptIds.length === 0);
+
+  it("is not needed: JAX's very text, to the last position, and a fork of it", async () => {
+    expect(free.length).toBeGreaterThan(1);
+    for (const { settings: wanted, written, text } of free) {
+      const engine = await engineWith(optional);
+      const run: Recipe = { settings: wanted };
+      const parent = await write(engine, run);
+      expect(lastTokens(parent)).toEqual(written[0]);
+      expect(lastTokens(parent)).toHaveLength(16);
+      expect(parent.text).toBe(text[0]?.trim());
+      const again = { settings: wanted, from: { run, step: 2 } };
+      expect((await write(await engineWith(optional), again)).frames).toEqual(parent.frames.slice(2));
+    }
+  });
+
+  it.each<[string, Recipe["prompt"]]>([
+    ["a text", { text: "  " }],
+    ["tokens", { ids: [] }],
+  ])("is none where it is empty: %s", async (_, prompt) => {
+    const wanted = { ...optional.manifest.defaults, steps: 2, cfgScale: 1 };
+    const none = await write(await engineWith(optional), { settings: wanted });
+    const empty = await write(await engineWith(optional), { settings: wanted, ...(prompt ? { prompt } : {}) });
+    expect(empty.frames).toEqual(none.frames);
+  });
+
+  it("is guided towards where it is given, and held tokens stand behind it or anywhere", async () => {
+    const engine = await engineWith(optional);
+    const wanted = { ...optional.manifest.defaults, steps: 2 };
+    expect(wanted.cfgScale).toBe(2);
+    await expect(engine.generate({ settings: wanted }, () => {})).rejects.toThrow("no prompt to guide towards");
+    const told = await write(engine, { settings: wanted, prompt: { ids: [5, 6] } });
+    expect(told.frames[0]?.holds.tokens).toHaveLength(10);
+    const held = [{ position: 15, token: 26 }];
+    const freely = await write(engine, { settings: { ...wanted, cfgScale: 1 }, held });
+    expect(lastTokens(freely)[15]).toBe(26);
+    const behind = { settings: wanted, prompt: { ids: [5, 6] }, held };
+    await expect(engine.generate(behind, () => {})).rejects.toThrow(ConditionError);
   });
 });
 

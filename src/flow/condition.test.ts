@@ -3,7 +3,7 @@ import { checkSources, encodeCondition, hide, hold } from "./condition";
 import { ConditionError } from "./errors";
 import type { Source } from "./network";
 
-const limits = { maxInputLength: 3, vocabularySize: 100 };
+const limits = { maxInputLength: 3, sourceOptional: false, vocabularySize: 100 };
 
 describe("checkSources", () => {
   it("accepts a prompt for each sample, or one for all", () => {
@@ -25,6 +25,14 @@ describe("checkSources", () => {
   ])("says: %s", (message, sources, batch) => {
     expect(() => checkSources(sources, batch, 5, limits)).toThrow(ConditionError);
     expect(() => checkSources(sources, batch, 5, limits)).toThrow(message);
+  });
+
+  it("accepts none where the model may do without, and checks what is given all the same", () => {
+    const optional = { ...limits, sourceOptional: true };
+    for (const batch of [1, 5]) checkSources([], batch, 4, optional);
+    checkSources([[5]], 2, 4, optional);
+    expect(() => checkSources([[]], 1, 4, optional)).toThrow("The prompt is empty");
+    expect(() => checkSources([[5, 6, 7, 8]], 1, 5, optional)).toThrow("The prompt has 4 tokens");
   });
 
   it("refuses a prompt that leaves no room, and any for a model that takes none", () => {

@@ -18,24 +18,27 @@ export interface Condition {
 export interface SourceLimits {
   /** Most tokens of a prompt; 0 for a model that takes none. */
   readonly maxInputLength: number;
+  /** Whether it also writes without a prompt, though it takes them. */
+  readonly sourceOptional: boolean;
   readonly vocabularySize: number;
 }
 
 /**
- * Checks the prompts of a run of `batch` rows of `length` positions: one for each row, or one for all of them, and none
- * for a model that takes none.
+ * Checks the prompts of a run of `batch` rows of `length` positions: one for each row, or one for all of them; none for
+ * a model that takes none, or may do without.
  * @throws {ConditionError} a prompt that the model cannot read or that leaves no room to write, or a wrong number of them.
  */
 export function checkSources(
   sources: readonly Source[],
   batch: number,
   length: number,
-  { maxInputLength, vocabularySize }: SourceLimits,
+  { maxInputLength, sourceOptional, vocabularySize }: SourceLimits,
 ): void {
   if (maxInputLength === 0) {
     if (sources.length === 0) return;
     throw new ConditionError("This model takes no prompt.", "Run it without one, or choose a conditional model.");
   }
+  if (sources.length === 0 && sourceOptional) return;
   if (sources.length === 0) throw new ConditionError("This model needs a prompt.", "Give it a text to write to.");
   if (sources.length !== 1 && sources.length !== batch) {
     throw new ConditionError(

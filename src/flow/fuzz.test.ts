@@ -8,8 +8,9 @@ import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES } from
 const CASES = 10_000;
 
 const MODELS = [
-  { maxLength: 5, maxInputLength: 0, vocabularySize: 20 },
-  { maxLength: 5, maxInputLength: 3, vocabularySize: 20 },
+  { maxLength: 5, maxInputLength: 0, sourceOptional: false, vocabularySize: 20 },
+  { maxLength: 5, maxInputLength: 3, sourceOptional: false, vocabularySize: 20 },
+  { maxLength: 5, maxInputLength: 3, sourceOptional: true, vocabularySize: 20 },
 ] as const;
 
 const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };

@@ -18,7 +18,7 @@ export interface LatentBasis {
 const RUNS = 8;
 const STEPS = 8;
 
-/** The basis of an unconditional model with these default settings. */
+/** The basis of a model with these default settings, from texts that it writes without a prompt. */
 export async function modelBasis(
   network: Network,
   defaults: SamplerSettings,

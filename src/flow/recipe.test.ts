@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { ConditionError, SettingsError } from "./errors";
-import { branchAt, checkRecipe, LONGEST_CHAIN, pathOf, type Recipe, recipeKey, recipeOf, rootOf } from "./recipe";
+import {
+  branchAt,
+  checkRecipe,
+  LONGEST_CHAIN,
+  pathOf,
+  type Recipe,
+  recipeKey,
+  recipeOf,
+  roomOf,
+  rootOf,
+} from "./recipe";
 import { RUN_SETTINGS } from "./testing/settings";
 
 const schedule = { pMean: -1.5, pStd: 0.8 };
@@ -68,6 +78,22 @@ it("a recipe is the same whatever stands beside it or in which order", () => {
   expect(recipeKey(fork)).not.toBe(recipeKey({ ...fork, from: { run: root, step: 4 } }));
   expect(recipeKey({ settings, prompt: { text: "5" } })).not.toBe(recipeKey({ settings, prompt: { ids: [5] } }));
   expect(rootOf(twice)).toBe(root);
+});
+
+it("a prompt that says nothing is none, in a fork's ancestors too", () => {
+  for (const prompt of [{ text: "" }, { text: " \n" }, { ids: [] }]) {
+    expect(recipeOf({ settings, prompt })).toEqual({ settings });
+    expect(recipeKey({ settings, prompt })).toBe(recipeKey({ settings }));
+    const from = { run: { settings, prompt }, step: 1 };
+    expect(recipeOf({ settings, from })).toEqual({ settings, from: { run: { settings }, step: 1 } });
+    expect(recipeKey({ settings, from })).toBe(recipeKey({ settings, from: { run: { settings }, step: 1 } }));
+  }
+});
+
+it("behind a prompt there is room for as much as the model was taught, without one for all", () => {
+  const rooms = [0, 1, 4].map((source) => roomOf(12, source, limits));
+  expect(rooms).toEqual([12, 8, 8]);
+  expect([0, 1, 4].map((source) => roomOf(6, source, limits))).toEqual([6, 5, 2]);
 });
 
 it("the key of a long chain stays as long as the chain", () => {

@@ -11,7 +11,7 @@ import { checkSettings, type SamplerSettings } from "./settings";
 
 export interface Recipe {
   readonly settings: SamplerSettings;
-  /** What it writes to. Only a run from noise has one; a fork has that of the run it comes from. */
+  /** What it writes to; an empty one is none. Only a run from noise has one; a fork has that of the run it comes from. */
   readonly prompt?: Prompt | undefined;
   /** Tokens held from where this recipe begins; those of the run it continues are not held on by themselves. */
   readonly held?: readonly HeldToken[] | undefined;
@@ -46,15 +46,20 @@ export const LONGEST_CHAIN = 64;
 export function recipeOf({ settings, prompt, held, from }: Recipe): Recipe {
   return {
     settings,
-    ...(prompt ? { prompt } : {}),
+    ...(prompt && !isEmpty(prompt) ? { prompt } : {}),
     ...(held && held.length > 0 ? { held: held.map(({ position, token }) => ({ position, token })) } : {}),
     ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
   };
 }
 
+/** Whether a prompt says nothing: no token, or no text but spaces. */
+function isEmpty(prompt: Prompt): boolean {
+  return "ids" in prompt ? prompt.ids.length === 0 : prompt.text.trim() === "";
+}
+
 /** The same text for the same recipe, to know a run by. */
 export function recipeKey(recipe: Recipe): string {
-  return JSON.stringify(sorted(recipe));
+  return JSON.stringify(sorted(recipeOf(recipe)));
 }
 
 function sorted({ settings, prompt, held = [], from }: Recipe): unknown {
@@ -123,13 +128,13 @@ export function checkRecipe(recipe: Recipe, sourceLength: number, limits: Recipe
   }
 }
 
-/** Most tokens written after a prompt of `sourceLength` in a run of `length` positions. */
+/** Most tokens written in a run of `length` positions: after a prompt of `sourceLength`, or freely where that is 0. */
 export function roomOf(
   length: number,
   sourceLength: number,
   { maxLength, maxInputLength }: Pick<RecipeLimits, "maxLength" | "maxInputLength">,
 ): number {
-  return Math.min(length - sourceLength, maxLength - maxInputLength);
+  return sourceLength === 0 ? length : Math.min(length - sourceLength, maxLength - maxInputLength);
 }
 
 function checkChain(recipe: Recipe): void {

@@ -57,6 +57,11 @@ export function checkBatch(batch: number): void {
   throw new SettingsError(`batch is ${batch}.`, `Give an integer from 1 to ${LARGEST_BATCH}.`);
 }
 
+/** The same for a run without a prompt, in which there is nothing for ω to guide towards. */
+export function unguided(settings: SamplerSettings): SamplerSettings {
+  return { ...settings, cfgScale: 1 };
+}
+
 /** The limits of every numeric setting for a model that writes at most `maxLength` tokens. */
 export function settingLimits(maxLength: number) {
   return { ...SETTING_LIMITS, length: { least: 1, greatest: maxLength, integer: true } } satisfies Record<

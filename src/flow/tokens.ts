@@ -5,8 +5,8 @@ export function cutAtEnd(tokens: Int32Array, eos: number): Int32Array {
 }
 
 /**
- * What a run wrote after its prompt: the tokens behind the first `sourceLength`, at most `longest` of them (the model's
- * maxLength − maxInputLength), before the first `eos`.
+ * What a run wrote after its prompt: the tokens behind the first `sourceLength`, at most `longest` of them (`roomOf`),
+ * before the first `eos`.
  */
 export function targetOf(tokens: Int32Array, sourceLength: number, longest: number, eos: number): Int32Array {
   return cutAtEnd(tokens.subarray(sourceLength, sourceLength + longest), eos);

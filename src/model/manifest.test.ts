@@ -29,6 +29,17 @@ describe("parseManifest", () => {
     expect(defaults).toMatchObject({ cfgScale: 1, solver: "euler" });
   });
 
+  it("reads what is said of prompts, and in older files is not", () => {
+    const plain = parseManifest(text);
+    expect([plain.architecture.sourceOptional, plain.examples]).toEqual([false, []]);
+    const told = changed((manifest: Record<string, Record<string, unknown>>) => {
+      Object.assign(manifest.architecture ?? {}, { maxInputLength: 4, sourceOptional: true });
+      Object.assign(manifest, { examples: [" Once upon a time ", "A cat"] });
+    });
+    const { architecture, examples } = parseManifest(told);
+    expect([architecture.sourceOptional, examples]).toEqual([true, ["Once upon a time", "A cat"]]);
+  });
+
   it.each([0, 1, 99])("names another schema version: %i", (version) => {
     const other = changed((manifest: object) =>
       Object.assign(manifest, { schemaVersion: version, graphs: "of a later kind" }),
@@ -51,6 +62,11 @@ describe("parseManifest", () => {
         delete manifest.graphs?.encoder;
       },
     ],
+    ["architecture.sourceOptional", (manifest) => Object.assign(manifest.architecture ?? {}, { sourceOptional: true })],
+    ["architecture.sourceOptional", (manifest) => Object.assign(manifest.architecture ?? {}, { sourceOptional: 1 })],
+    ["examples", (manifest) => Object.assign(manifest, { examples: ["to a model that takes none"] })],
+    ["examples", (manifest) => Object.assign(manifest, { examples: Array(9).fill("a") })],
+    ["examples.1", (manifest) => Object.assign(manifest, { examples: ["a", " "] })],
     ["defaults.length", (manifest) => Object.assign(manifest.defaults ?? {}, { length: 17 })],
     ["graphs.denoiser", (manifest) => Object.assign(manifest.graphs?.denoiser ?? {}, { fused: "onnx/other.onnx" })],
     ["defaultDtype", (manifest) => Object.assign(manifest, { defaultDtype: "q8" })],

@@ -31,6 +31,9 @@ const graph = z.object({
   packed: z.partialRecord(z.enum(["q8", "q4"]), path).optional(),
 });
 
+/** Most example prompts. */
+const MOST_EXAMPLES = 8;
+
 const storedWeights = z.object({
   index: path,
   shards: z.array(path).min(1),
@@ -85,6 +88,8 @@ const schema = z
       maxLength: count,
       /** Most tokens of a prompt; 0, and absent, where the model takes none. */
       maxInputLength: z.int().min(0).default(0),
+      /** Whether a model that takes prompts also writes without one. */
+      sourceOptional: z.boolean().default(false),
       /** Prefix tokens that tell the network its self-conditioning scale; with 0, guidance takes a second pass. */
       selfCondCfgTokens: z.int().min(0).default(4),
       parameters: count,
@@ -101,6 +106,8 @@ const schema = z
     /** `logits`: whether the decoder gives them all; of a large vocabulary they would be hundreds of megabytes. */
     decoder: z.object({ topK: count, logits: z.boolean() }),
     defaults: settingsSchema,
+    /** Prompts that its maker offers to try. */
+    examples: z.array(z.string().trim().min(1)).max(MOST_EXAMPLES).default([]),
     graphs: z.object({ prefix: graph, denoiser: graph, decoder: graph, encoder: graph.optional() }),
     dtypes: z.partialRecord(z.enum(DTYPES), storedWeights),
     defaultDtype: z.enum(DTYPES),
@@ -132,6 +139,9 @@ const schema = z
         message: "must be below maxLength",
       });
     }
+    for (const path of manifest.architecture.maxInputLength === 0 ? promptWords(manifest) : []) {
+      context.addIssue({ code: "custom", path, message: "is for models with a maxInputLength above 0" });
+    }
     if (manifest.architecture.maxInputLength > 0 && !manifest.graphs.encoder) {
       context.addIssue({ code: "custom", path: ["graphs", "encoder"], message: "is needed to read prompts" });
     }
@@ -155,6 +165,20 @@ const schema = z
       }
     }
   });
+
+/** The fields by which a manifest speaks of prompts. */
+function promptWords({
+  architecture,
+  examples,
+}: {
+  architecture: { sourceOptional: boolean };
+  examples: readonly string[];
+}): string[][] {
+  return [
+    ...(architecture.sourceOptional ? [["architecture", "sourceOptional"]] : []),
+    ...(examples.length > 0 ? [["examples"]] : []),
+  ];
+}
 
 /** `manifest.json` of an exported model: shapes, constants of its flow, defaults, and every file with its SHA-256. */
 export type Manifest = Readonly<z.infer<typeof schema>> & { readonly defaults: SamplerSettings };

@@ -68,6 +68,7 @@ describe("checkManifest and checkIndex", () => {
     ["heads that do not divide", ({ architecture }) => void Object.assign(architecture, { heads: 7 }), "7 heads"],
     ["a token outside the vocabulary", ({ tokens }) => void Object.assign(tokens, { eos: 1e6 }), "token eos"],
     ["more rivals than tokens", ({ decoder }) => void Object.assign(decoder, { topK: 1e6 }), "rivals"],
+    ["an endless example", (manifest) => void manifest.examples.push("x".repeat(1e6)), "examples is too long"],
     ["an endless title", (manifest) => void Object.assign(manifest, { title: "x".repeat(1e6) }), "title is too long"],
     [
       "shards far larger than the network",

@@ -37,6 +37,7 @@ const LIMITS = {
 } as const satisfies Partial<Record<keyof Manifest["architecture"], number>>;
 
 const MOST_CHARACTERS = { name: 100, title: 200, description: 4000, licence: 200 } as const;
+const MOST_EXAMPLE_CHARACTERS = 4000;
 
 /**
  * Checks what a manifest's schema cannot say.
@@ -50,6 +51,8 @@ export function checkManifest(manifest: Manifest): void {
   for (const [name, most] of Object.entries(MOST_CHARACTERS)) {
     if (manifest[name as keyof typeof MOST_CHARACTERS].length > most) refuse(`its ${name} is too long to show`);
   }
+  const endless = manifest.examples.some((example) => example.length > MOST_EXAMPLE_CHARACTERS);
+  if (endless) refuse("one of its examples is too long to show");
   const { hiddenSize, heads, vocabularySize, parameters } = manifest.architecture;
   if (hiddenSize % heads !== 0) refuse(`${heads} heads do not share a width of ${hiddenSize}`);
   const expected = networkParameters(manifest.architecture);

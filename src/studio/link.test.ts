@@ -37,6 +37,11 @@ describe("a link", () => {
     expect(recipeIn(new URL(`http://host/page?model=a${link}`).hash)).toEqual(recipe);
   });
 
+  it("says nothing of a prompt that says nothing", () => {
+    expect(linkTo({ ...root, prompt: { text: " " } })).toBe(linkTo(root));
+    expect(recipeIn(`${linkTo(root)},prompt:`)).toEqual(root);
+  });
+
   it("is none where the address says nothing of a run", () => {
     expect(recipeIn("")).toBeNull();
     expect(recipeIn("#elsewhere")).toBeNull();

@@ -1,5 +1,5 @@
 import { roomOf } from "../flow/recipe";
-import { readPrompt, takesPrompt } from "./prompt/prompt";
+import { readPrompt, writesFreely } from "./prompt/prompt";
 import type { Studio } from "./studio";
 
 /** What keeps a run from being asked for as things stand, in words for the person; null if nothing does. */
@@ -9,12 +9,14 @@ export function whyNotReady({ settings, draft, model }: Pick<Studio, "settings" 
   const { manifest } = model.getState();
   if (!manifest) return null;
   const { prompt, promptTokens, held } = draft.getState();
-  if (takesPrompt(manifest)) {
+  const free = writesFreely(manifest, prompt);
+  if (!free) {
     const { why } = readPrompt(prompt, promptTokens, manifest);
     // What is wrong with a prompt is said beside it.
     if (why) return prompt.trim() === "" ? why : "The prompt cannot be used yet.";
   }
-  const room = roomOf(values.length, promptTokens ?? 0, manifest.architecture);
+  // A prompt that has not been counted has one token at least.
+  const room = roomOf(values.length, free ? 0 : promptTokens || 1, manifest.architecture);
   const last = held.at(-1)?.position ?? -1;
   if (last < room) return null;
   return `A word is held at position ${last + 1}, and only ${room} are written. Let it go, or give a greater length.`;

@@ -13,8 +13,10 @@ export const adoptRun: Action = {
     const run = selectedRun(runs.getState());
     if (!run) return;
     const { prompt } = rootOf(run.trajectory);
-    settings.getState().adopt(run.trajectory.settings);
-    if (prompt) draft.getState().setPrompt("text" in prompt ? prompt.text : prompt.ids.join(", "));
+    const { adopt, values } = settings.getState();
+    // Without a prompt ω had no effect: the person's own stays, for when there is one again.
+    adopt(prompt ? run.trajectory.settings : { ...run.trajectory.settings, cfgScale: values.cfgScale });
+    draft.getState().setPrompt(!prompt ? "" : "text" in prompt ? prompt.text : prompt.ids.join(", "));
     const { held = [] } = run.trajectory;
     draft.getState().holdOnly(held.map((at) => ({ ...at, word: tokenName(at.token, run.pieces, run.eos) })));
     view.getState().say("Settings, seed and held words are those of this run.");

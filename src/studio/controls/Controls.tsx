@@ -1,4 +1,4 @@
-import { takesPrompt } from "../prompt/prompt";
+import { takesPrompt, writesFreely } from "../prompt/prompt";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Choice } from "../ui/Choice";
 import "./Controls.css";
@@ -20,7 +20,8 @@ const SCHEDULES = [
 export function Controls() {
   const { settings } = useStudio();
   const { method, schedule } = useStudioStore("settings", ({ values }) => values);
-  const prompted = useStudioStore("model", ({ manifest }) => takesPrompt(manifest));
+  const manifest = useStudioStore("model", ({ manifest }) => manifest);
+  const free = useStudioStore("draft", ({ prompt }) => writesFreely(manifest, prompt));
   const { set } = settings.getState();
   return (
     <aside className="controls" aria-label="Settings of the next run">
@@ -67,13 +68,14 @@ export function Controls() {
       </section>
       <section className="control-group">
         <h2>Guidance</h2>
-        {prompted && (
+        {takesPrompt(manifest) && (
           <NumberField
             name="cfgScale"
             label="Prompt"
             symbol="ω"
             slider={{ from: 0, to: 6, step: 0.1 }}
             explanation="How strongly it is drawn to what the prompt asks. 1 is none beyond reading it; more takes twice the time."
+            idle={free ? "It has no effect while there is no prompt to be drawn to." : undefined}
           />
         )}
         <NumberField

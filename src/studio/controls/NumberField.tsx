@@ -15,10 +15,12 @@ interface Props {
   explanation: string;
   /** The span worth sliding through; more can be typed. */
   slider: { from?: number; to?: number; step: number };
+  /** Why it has no effect as things stand: said in place of the explanation, and nothing can be changed. */
+  idle?: string | undefined;
 }
 
 /** A number to slide or to type. */
-export function NumberField({ name, label, symbol, explanation, slider }: Props) {
+export function NumberField({ name, label, symbol, explanation, slider, idle }: Props) {
   const { settings } = useStudio();
   const id = useId();
   const value = useStudioStore("settings", ({ values }) => values[name]);
@@ -27,15 +29,16 @@ export function NumberField({ name, label, symbol, explanation, slider }: Props)
   const from = Math.max(limits.least, slider.from ?? limits.least);
   const to = Math.min(limits.greatest, slider.to ?? limits.greatest);
   return (
-    <div className="control">
+    <div className="control" data-idle={idle !== undefined}>
       <div className="number-row">
         <label htmlFor={id}>
           {label} <i>{symbol}</i>
         </label>
-        <NumberInput id={id} name={name} describedBy={`${id}-note`} />
+        <NumberInput id={id} name={name} describedBy={`${id}-note`} disabled={idle !== undefined} />
       </div>
       <Slider.Root
         className="slider"
+        disabled={idle !== undefined}
         min={from}
         max={to}
         step={slider.step}
@@ -49,7 +52,7 @@ export function NumberField({ name, label, symbol, explanation, slider }: Props)
         <Slider.Thumb className="slider-thumb" aria-label={`${label} ${symbol}`} aria-valuetext={String(value)} />
       </Slider.Root>
       <p className="control-note" id={`${id}-note`}>
-        {explanation}
+        {idle ?? explanation}
       </p>
     </div>
   );

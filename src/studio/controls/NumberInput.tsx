@@ -6,10 +6,12 @@ interface Props {
   name: NumberSetting;
   describedBy?: string;
   label?: string;
+  /** Can be read and reached, but not changed. */
+  disabled?: boolean;
 }
 
 /** The field to type a number in. What cannot be used stays as typed, with the reason, until it is put right. */
-export function NumberInput({ id, name, describedBy, label }: Props) {
+export function NumberInput({ id, name, describedBy, label, disabled = false }: Props) {
   const { settings } = useStudio();
   const value = useStudioStore("settings", ({ values }) => values[name]);
   const refusal = useStudioStore("settings", ({ refusals }) => refusals[name]);
@@ -24,6 +26,9 @@ export function NumberInput({ id, name, describedBy, label }: Props) {
         autoComplete="off"
         spellCheck={false}
         value={refusal?.typed ?? String(value)}
+        // What cannot be used has to be put right even so.
+        readOnly={disabled && !refusal}
+        aria-disabled={disabled && !refusal}
         aria-label={label}
         aria-invalid={refusal !== undefined}
         aria-describedby={[refusal && `${id}-refusal`, describedBy].filter(Boolean).join(" ")}

@@ -1,4 +1,4 @@
-import { takesPrompt } from "../prompt/prompt";
+import { writesFreely } from "../prompt/prompt";
 import { useStudio, useStudioStore } from "../StudioContext";
 import "./Presets.css";
 import { isPreset, presetsFor } from "./presets";
@@ -7,8 +7,9 @@ export function Presets() {
   const { settings } = useStudio();
   const values = useStudioStore("settings", ({ values }) => values);
   const defaults = useStudioStore("settings", ({ defaults }) => defaults);
-  const prompted = useStudioStore("model", ({ manifest }) => takesPrompt(manifest));
-  const presets = presetsFor(defaults, prompted);
+  const manifest = useStudioStore("model", ({ manifest }) => manifest);
+  const free = useStudioStore("draft", ({ prompt }) => writesFreely(manifest, prompt));
+  const presets = presetsFor(defaults, !free);
   const chosen = presets.find((preset) => isPreset(preset, values));
   return (
     <section className="presets" aria-label="Presets">

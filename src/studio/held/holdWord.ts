@@ -1,5 +1,5 @@
 import type { Source } from "../../flow/network";
-import { roomOf } from "../../flow/recipe";
+import { roomOf, rootOf } from "../../flow/recipe";
 import { idsOf, readsText } from "../prompt/prompt";
 import { tokenName } from "../run/pieces";
 import type { Run } from "../run/run";
@@ -29,7 +29,7 @@ export async function holdWord(studio: Studio, run: Run, position: number, typed
     return `Give numbers of tokens, from 0 to ${vocabularySize - 1}.`;
   }
   if (tokens.length === 0) return "The tokenizer knows nothing of this word.";
-  const room = roomOf(run.trajectory.settings.length, 0, manifest.architecture);
+  const room = roomOf(run.trajectory.settings.length, rootOf(run.trajectory).prompt ? 1 : 0, manifest.architecture);
   if (position + tokens.length > room) return `It takes ${tokens.length} tokens, which is more than fit here.`;
   studio.draft.getState().hold(
     tokens.map((token, i) => ({

@@ -1,7 +1,8 @@
 import { useId } from "react";
 import { useStudio, useStudioStore } from "../StudioContext";
+import { Examples } from "./Examples";
 import "./PromptBox.css";
-import { promptTitle, readPrompt, takesPrompt } from "./prompt";
+import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "./prompt";
 
 /** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
 export function PromptBox() {
@@ -14,13 +15,17 @@ export function PromptBox() {
   const { title, note } = promptTitle(manifest);
   const { why } = readPrompt(prompt, promptTokens, manifest);
   // An empty box has done nothing wrong yet.
+  const optional = manifest.architecture.sourceOptional;
   const wrong = prompt.trim() !== "" && why !== undefined;
   return (
     <section className="prompt" aria-label="Prompt">
       <div className="prompt-head">
         <label htmlFor={id}>{title}</label>
         <span className="prompt-count" data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
-          {promptTokens === null ? `at most ${most} tokens` : `${promptTokens} of ${most} tokens`}
+          {writesFreely(manifest, prompt) && "optional, "}
+          {promptTokens === null || writesFreely(manifest, prompt)
+            ? `at most ${most} tokens`
+            : `${promptTokens} of ${most} tokens`}
         </span>
       </div>
       <textarea
@@ -28,6 +33,7 @@ export function PromptBox() {
         className="prompt-text"
         rows={3}
         value={prompt}
+        placeholder={optional ? "Leave empty to let it write freely" : undefined}
         spellCheck={false}
         autoComplete="off"
         aria-invalid={wrong}
@@ -35,6 +41,7 @@ export function PromptBox() {
         data-testid="prompt"
         onChange={({ target }) => draft.getState().setPrompt(target.value)}
       />
+      {readsText(manifest) && <Examples examples={manifest.examples} />}
       <p className={wrong ? "prompt-note prompt-note--bad" : "prompt-note"} id={`${id}-note`} aria-live="polite">
         {wrong ? why : note}
       </p>

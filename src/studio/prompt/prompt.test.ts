@@ -4,7 +4,7 @@ import { createDraft } from "../stores/draft";
 import { createModel } from "../stores/model";
 import { MANIFEST } from "../testing/fakeEngine";
 import { MapStorage } from "../testing/studio";
-import { promptTitle, readPrompt, takesPrompt } from "./prompt";
+import { promptTitle, readPrompt, takesPrompt, writesFreely } from "./prompt";
 import { countPrompts } from "./promptCount";
 
 const reading: Manifest = { ...MANIFEST, architecture: { ...MANIFEST.architecture, maxInputLength: 3 } };
@@ -29,6 +29,15 @@ describe("readPrompt", () => {
   it("is for models that take prompts", () => {
     expect([null, MANIFEST, reading].map(takesPrompt)).toEqual([false, false, true]);
   });
+});
+
+it("a run has no prompt where none is taken, or none is needed and the box is empty", () => {
+  const optional: Manifest = { ...reading, architecture: { ...reading.architecture, sourceOptional: true } };
+  const free = (manifest: Manifest | null) => ["", " \n", "the cat"].map((typed) => writesFreely(manifest, typed));
+  expect(free(reading)).toEqual([false, false, false]);
+  expect(free(optional)).toEqual([true, true, false]);
+  expect(free(MANIFEST)).toEqual([true, true, true]);
+  expect(free(null)).toEqual([true, true, true]);
 });
 
 it("the box is called by the model's own words, if they are few", () => {

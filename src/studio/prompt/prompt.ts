@@ -6,6 +6,11 @@ export function takesPrompt(manifest: Manifest | null): boolean {
   return (manifest?.architecture.maxInputLength ?? 0) > 0;
 }
 
+/** Whether the next run is to have no prompt: that of a model which takes none, or may do without and is given none. */
+export function writesFreely(manifest: Manifest | null, typed: string): boolean {
+  return !takesPrompt(manifest) || (manifest?.architecture.sourceOptional === true && typed.trim() === "");
+}
+
 /** Whether the model reads text, or numbers of tokens only. */
 export function readsText({ files }: Manifest): boolean {
   return files.some(({ path }) => path === "tokenizer.json");

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { SettingsError } from "../../flow/errors";
 import { DeviceLostError } from "../../model/runtime";
+import { adoptRun } from "../actions/adoptRun";
 import { generate } from "../actions/generate";
 import { whyNotReady } from "../readiness";
-import { MANIFEST, settled } from "../testing/fakeEngine";
+import type { Studio } from "../studio";
+import { type FakeEngine, MANIFEST, settled } from "../testing/fakeEngine";
 import { runOf, SETTINGS } from "../testing/runs";
 import { testStudio } from "../testing/studio";
 import { selectedRun } from "./runs";
@@ -269,6 +271,75 @@ describe("a conditional model", () => {
     expect(engine.generated).toHaveLength(0);
   });
 });
+
+describe("a model that may be left without a prompt", () => {
+  const architecture = { ...MANIFEST.architecture, maxInputLength: 3, sourceOptional: true };
+  const manifest = { ...MANIFEST, architecture, defaults: { ...SETTINGS, cfgScale: 2 } };
+
+  async function opened() {
+    const test = testStudio({ fetchManifest: async () => manifest });
+    test.engine.manifest = manifest;
+    await test.studio.open();
+    return test;
+  }
+
+  it("writes freely while the box is empty, without ω, which comes back with a prompt", async () => {
+    const { studio, engine } = await opened();
+    expect(whyNotReady(studio)).toBeNull();
+    studio.draft.getState().setPrompt(" ");
+    await studioWrites(studio, engine);
+    expect(engine.generated[0]).not.toHaveProperty("prompt");
+    expect(engine.generated[0]?.settings.cfgScale).toBe(1);
+    expect(studio.settings.getState().values.cfgScale).toBe(2);
+    studio.draft.getState().setPrompt("the cat");
+    await studioWrites(studio, engine);
+    expect(engine.generated[1]).toMatchObject({ prompt: { text: "the cat" }, settings: { cfgScale: 2 } });
+  });
+
+  it("forks a run by what that was given, whatever stands in the box now", async () => {
+    const { studio, engine } = await opened();
+    await studioWrites(studio, engine);
+    studio.draft.getState().setPrompt("the cat");
+    await studioWrites(studio, engine);
+    const [told, free] = studio.runs.getState().runs;
+    if (!told || !free) throw new Error("There are no two runs.");
+    const cfgScales = [];
+    for (const run of [free, told]) {
+      studio.draft.getState().setPrompt(run === free ? "the cat" : "");
+      void studio.generation.getState().fork(run, 1);
+      await settled();
+      cfgScales.push(engine.generated.at(-1)?.settings.cfgScale);
+      await engine.go(3);
+    }
+    expect([told, free].map(({ trajectory }) => "prompt" in trajectory)).toEqual([true, false]);
+    expect(cfgScales).toEqual([1, 2]);
+  });
+
+  it("takes from a free run that there was no prompt, and leaves ω alone", async () => {
+    const { studio, engine } = await opened();
+    await studioWrites(studio, engine);
+    studio.draft.getState().setPrompt("the cat");
+    adoptRun.run(studio);
+    expect(studio.draft.getState().prompt).toBe("");
+    expect(studio.settings.getState().values.cfgScale).toBe(2);
+  });
+
+  it("has room for a held word at the end only while it writes freely", async () => {
+    const { studio } = await opened();
+    studio.draft.getState().hold([{ position: 3, token: 4, word: "cat" }]);
+    expect(whyNotReady(studio)).toBeNull();
+    studio.draft.getState().setPrompt("the");
+    expect(whyNotReady(studio)).toContain("position 4, and only 3");
+  });
+});
+
+/** From the press of Generate to the last of the run's four frames. */
+async function studioWrites({ generation }: Studio, engine: FakeEngine): Promise<void> {
+  void generation.getState().start();
+  await settled();
+  if (generation.getState().phase === "loading") await engine.go();
+  await engine.go(4);
+}
 
 it("a word held behind the end of the text keeps a run from beginning", async () => {
   const { studio } = testStudio();

@@ -1,9 +1,10 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "../../engine/protocol";
 import { CancelledError, ConditionError } from "../../flow/errors";
-import { branchAt, type Recipe, recipeOf } from "../../flow/recipe";
+import { branchAt, type Recipe, recipeOf, rootOf } from "../../flow/recipe";
+import { unguided } from "../../flow/settings";
 import type { Frame, Trajectory } from "../../flow/trajectory";
-import { readPrompt, takesPrompt } from "../prompt/prompt";
+import { readPrompt, writesFreely } from "../prompt/prompt";
 import type { Run } from "../run/run";
 import type { DraftStore } from "./draft";
 import { createFrameBuffer } from "./frameBuffer";
@@ -182,17 +183,20 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       start: () =>
         press(({ manifest }) => {
           const { prompt: typed, promptTokens, held } = draft.getState();
-          const read = takesPrompt(manifest) ? readPrompt(typed, promptTokens, manifest) : null;
+          const read = writesFreely(manifest, typed) ? null : readPrompt(typed, promptTokens, manifest);
           if (read?.why !== undefined) throw new ConditionError(read.why, "Then generate again.");
-          return { recipe: recipeOf({ settings: settings.getState().take(), prompt: read?.prompt, held }), lead: [] };
+          const wanted = settings.getState().take();
+          const recipe = { settings: read ? wanted : unguided(wanted), prompt: read?.prompt, held };
+          return { recipe: recipeOf(recipe), lead: [] };
         }),
       fork: (run, index) =>
         press(() => {
           const { settings: before, frames } = run.trajectory;
           const wanted = { ...settings.getState().take(), length: before.length };
           const from = branchAt(run.trajectory, index);
+          const prompted = rootOf(run.trajectory).prompt !== undefined;
           return {
-            recipe: recipeOf({ settings: wanted, held: draft.getState().held, from }),
+            recipe: recipeOf({ settings: prompted ? wanted : unguided(wanted), held: draft.getState().held, from }),
             lead: frames.slice(0, index),
           };
         }),

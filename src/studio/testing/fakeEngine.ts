@@ -17,9 +17,16 @@ export const MANIFEST = {
   title: "Test",
   description: "",
   licence: "MIT",
-  architecture: { maxLength: 16, maxInputLength: 0, vocabularySize: PIECES.length, parameters: 1e6 },
+  architecture: {
+    maxLength: 16,
+    maxInputLength: 0,
+    sourceOptional: false,
+    vocabularySize: PIECES.length,
+    parameters: 1e6,
+  },
   tokens: { pad: 0, eos: 1, unk: 2 },
   defaults: SETTINGS,
+  examples: [],
   graphs: {
     denoiser: { file: "onnx/denoiser.onnx" },
     decoder: { file: "onnx/decoder.onnx" },

@@ -1,0 +1,35 @@
+import { useId } from "react";
+import { useStudio, useStudioStore } from "../StudioContext";
+import "./Examples.css";
+
+/** Prompts that the model's maker offers. A press puts one into the box, another press takes it out again. */
+export function Examples({ examples }: { examples: readonly string[] }) {
+  const { draft } = useStudio();
+  const id = useId();
+  const prompt = useStudioStore("draft", ({ prompt }) => prompt);
+  if (examples.length === 0) return null;
+  return (
+    <div className="examples">
+      <span className="examples-label" id={id}>
+        Try
+      </span>
+      <ul aria-labelledby={id}>
+        {[...new Set(examples)].map((example) => {
+          const chosen = prompt.trim() === example;
+          return (
+            <li key={example}>
+              <button
+                type="button"
+                aria-pressed={chosen}
+                title={example}
+                onClick={() => draft.getState().setPrompt(chosen ? "" : example)}
+              >
+                {example}
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
