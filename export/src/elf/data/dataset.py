@@ -110,6 +110,14 @@ def open_dataset(name: str | Path, split: str | None = None, revision: str | Non
     return token_dataset(open_arrow(name, split, revision), name)
 
 
+def open_pairs(name: str | Path) -> TokenDataset:
+    """As `open_dataset`, for one of pairs. Raises DatasetError besides for one without sources."""
+    pairs = open_dataset(name)
+    if pairs.condition_input_ids is None:
+        raise DatasetError(f"{name} holds texts, not pairs", "Give a folder that `elf prepare` wrote from pairs.")
+    return pairs
+
+
 def open_arrow(name: str | Path, split: str | None = None, revision: str | None = None) -> "Dataset":
     """As `open_dataset`, with all columns as they are."""
     folder = Path(name).expanduser()

@@ -55,7 +55,7 @@ def rotary_tables(prefix: int, length: int, head_dim: int) -> tuple[np.ndarray, 
     return cos.astype(np.float32), sin.astype(np.float32)
 
 
-def rotate(x: jax.Array, cos: np.ndarray, sin: np.ndarray) -> jax.Array:
+def rotate(x: jax.Array, cos: np.ndarray | jax.Array, sin: np.ndarray | jax.Array) -> jax.Array:
     """Turns the interleaved pairs (2i, 2i+1) of x (B, S, heads, head_dim)."""
     even, odd = x[..., 0::2], x[..., 1::2]
     cos, sin = cos[None, :, None, :], sin[None, :, None, :]

@@ -17,9 +17,9 @@ from flax import nnx
 
 from elf.config import T5Config
 from elf.data.collation import Batch
-from elf.data.dataset import TokenDataset, check_vocabulary, open_dataset
+from elf.data.dataset import check_vocabulary, open_dataset, open_pairs
 from elf.data.tokenizer import load_tokenizer, mask_token
-from elf.errors import ConfigError, DatasetError
+from elf.errors import ConfigError
 from elf.network.encoder import T5Encoder
 from elf.network.modules import Params, bind, split
 from elf.training.encoder_windows import check_shares, encoder_batches
@@ -128,14 +128,6 @@ def main(arguments: Arguments) -> None:
     if pairs:
         report["retrieval"] = round(retrieval_accuracy(config, params, pairs, arguments.length), 3)
     print(json.dumps(report))
-
-
-def open_pairs(folder: Path) -> TokenDataset:
-    """Raises DatasetError for a dataset without sources."""
-    pairs = open_dataset(folder)
-    if pairs.condition_input_ids is None:
-        raise DatasetError(f"{folder} holds texts, not pairs", "Give the held_out folder of a dataset of pairs.")
-    return pairs
 
 
 def save_encoder(config: T5Config, params: Params, arguments: Arguments, seconds: float) -> None:

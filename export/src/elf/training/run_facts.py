@@ -3,18 +3,25 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 from elf.progress import say
 from elf.training.train_config import TrainConfig
 
-PLACES = ("data", "encoder", "tokenizer", "out", "teacher", "start")
+PLACES = ("data", "held_out", "encoder", "tokenizer", "out", "teacher", "start")
 """Settings that may be paths. Where a machine keeps its files is nobody's business."""
 
 
-def remember_settings(config: TrainConfig) -> None:
+class Settings(Protocol):
+    """The dataclass of settings of any training."""
+
+    @property
+    def out(self) -> Path: ...
+
+
+def remember_settings(config: Settings) -> None:
     """Writes `config.yml` into the output folder, and says which settings have changed since the run began."""
     path = config.out / "config.yml"
     settings = plain(config)
@@ -52,7 +59,7 @@ def command_line(command: str, config: Path, overrides: tuple[str, ...]) -> str:
     return " ".join(["elf", command, "--config", config.name, *public])
 
 
-def plain(config: TrainConfig) -> dict[str, Any]:
+def plain(config: Any) -> dict[str, Any]:
     """The settings as YAML and JSON can hold them."""
     return json.loads(json.dumps(asdict(config), default=str))
 

@@ -1,0 +1,73 @@
+"""What a translator makes of pairs that it has not learnt: how surely it names the reference's tokens, and BLEU."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tokenizers
+
+from elf.data.collation import TokenRow
+from elf.data.evaluation_rows import EvaluationRow
+from elf.errors import DatasetError
+from elf.evaluation.text_scores import bleu_scores
+from elf.network.modules import Params, bind
+from elf.yardstick.batches import collate_pairs
+from elf.yardstick.greedy import ROWS, compile_greedy
+from elf.yardstick.translator import TranslatorConfig, abstract_translator
+
+
+class HeldOut:
+    """Compiled once for a network and its tokenizer; everything is float32."""
+
+    def __init__(self, config: TranslatorConfig, tokenizer: tokenizers.Tokenizer):
+        self.config, self.tokenizer = config, tokenizer
+        graphdef, _ = abstract_translator(config)
+        self.translate = compile_greedy(graphdef, config, tokenizer)
+
+        @jax.jit
+        def sums(params: Params, source, source_length, target, target_length) -> tuple[jax.Array, jax.Array]:
+            real = jnp.arange(source.shape[1]) < source_length[:, None]
+            counts = jnp.arange(target.shape[1]) < target_length[:, None]
+            log_p = jax.nn.log_softmax(bind(graphdef, params).logits(source, real, target))
+            nll = -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
+            return jnp.where(counts, nll, 0.0).sum(), counts.sum()
+
+        self._sums = sums
+
+    def cross_entropy(self, params: Params, rows: Sequence[EvaluationRow]) -> float:
+        """Nats per token of the references, each with its end, given source and the reference's tokens before."""
+        total = tokens = 0.0
+        for at in range(0, len(rows), ROWS):
+            part = [self._pair(row) for row in rows[at : at + ROWS]]
+            batch = collate_pairs(part, self.config, filled_to=ROWS)
+            nll, count = self._sums(params, *batch.arrays())
+            total, tokens = total + float(nll), tokens + float(count)
+        return total / tokens
+
+    def bleu(
+        self, params: Params, rows: Sequence[EvaluationRow], on_progress: Callable[[int], None] = lambda done: None
+    ) -> tuple[dict[str, Any], list[str]]:
+        """`bleu`, its 95 % interval and its signature, and the translations."""
+        texts = self.translate(params, [row.source_ids for row in rows], on_progress)
+        return bleu_scores(texts, [row.reference for row in rows], confidence=True).figures, texts
+
+    def _pair(self, row: EvaluationRow) -> TokenRow:
+        ids = self.tokenizer.encode(row.reference, add_special_tokens=False).ids
+        return row.source_ids, np.asarray(ids, np.int32)
+
+
+def check_sources(rows: Sequence[EvaluationRow], name: object) -> None:
+    """Raises DatasetError where there is nothing to translate."""
+    missing = sum(not len(row.source_ids) for row in rows)
+    if missing:
+        raise DatasetError(
+            f"{missing:,} of the {len(rows):,} rows of {name} have no source",
+            "Give a dataset that `elf prepare` made of pairs, or JSONL rows of input and output.",
+        )
+
+
+def evenly(rows: Sequence[EvaluationRow], count: int) -> list[EvaluationRow]:
+    """At most `count` rows, evenly spread: a corpus is often sorted by length, so its first rows say little."""
+    return [rows[int(at)] for at in np.linspace(0, len(rows) - 1, min(count, len(rows))).round()]

@@ -1,0 +1,100 @@
+"""One update of a yardstick: label-smoothed cross-entropy, the optimizer of ELFs, averaged weights, and the cost."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from elf.network.modules import Params, bind, split
+from elf.progress import say
+from elf.training.optimizer import ema_decay, make_optimizer
+from elf.yardstick.batches import PairBatch
+from elf.yardstick.train_config import YardstickConfig
+from elf.yardstick.translator import Translator, dropout
+
+
+class Learnt(NamedTuple):
+    params: Params
+    opt_state: Any
+    ema: Params
+    step: jax.Array
+    """Updates done."""
+
+
+class State(NamedTuple):
+    learnt: Learnt
+    update_seconds: np.ndarray
+    """Of updates alone, over all sessions: without compiling, measuring and saving."""
+    processor_seconds: np.ndarray
+    """What they took of all cores together: on a busy machine the fairer measure."""
+
+
+Update = Callable[[State, PairBatch], tuple[State, dict[str, jax.Array]]]
+
+
+def smoothed_loss(logits: jax.Array, target: jax.Array, smoothing: float) -> tuple[jax.Array, jax.Array]:
+    """logits (…, V), target (…) → cross-entropy with a mixture of the target and the uniform distribution, `smoothing`
+    of the latter (Szegedy et al. 2016, section 7), and with the target alone; nats, (…) each."""
+    normaliser = jax.nn.logsumexp(logits, axis=-1)
+    nll = normaliser - jnp.take_along_axis(logits, target[..., None], axis=-1)[..., 0]
+    return (1 - smoothing) * nll + smoothing * (normaliser - logits.mean(axis=-1)), nll
+
+
+def make_update(config: YardstickConfig, mean_target_length: float) -> tuple[State, Update]:
+    """The state at the start, and the update. Metrics: `loss`, nats per target token without the smoothing, under
+    dropout; and `gradient_norm`.
+
+    `mean_target_length`: tokens that a row teaches on average over the whole dataset.
+    """
+    graphdef, params = split(
+        Translator(config.network, rngs=nnx.Rngs(config.seed), compute_dtype=jnp.dtype(config.compute_dtype))
+    )
+    optimizer = make_optimizer(config.optimizer, config.batch_size, config.steps)
+    key = jax.random.key(config.seed)
+    # A batch holds rows of like length. Divided by its own number of tokens, those of short rows would count for more.
+    tokens = config.batch_size * mean_target_length
+
+    def objective(params: Params, step: jax.Array, source, source_length, target, target_length):
+        real = jnp.arange(source.shape[1]) < source_length[:, None]
+        counts = jnp.arange(target.shape[1]) < target_length[:, None]
+        drop = dropout(jax.random.fold_in(key, step), config.dropout)
+        logits = bind(graphdef, params).logits(source, real, target, drop)
+        smoothed, nll = (jnp.where(counts, part, 0.0).sum() for part in smoothed_loss(logits, target, smoothing))
+        return smoothed / tokens, nll / counts.sum()
+
+    smoothing = config.label_smoothing
+
+    def learn(learnt: Learnt, *batch: jax.Array) -> tuple[Learnt, dict[str, jax.Array]]:
+        params, opt_state, ema, step = learnt
+        (_, nll), gradients = jax.value_and_grad(objective, has_aux=True)(params, step, *batch)
+        changes, opt_state = optimizer.update(gradients, opt_state, params)
+        params = optax.apply_updates(params, changes)
+        decay = ema_decay(step, config.ema_decay)
+        ema = jax.tree.map(lambda mean, value: decay * mean + (1 - decay) * value, ema, params)
+        metrics = {"loss": nll, "gradient_norm": optax.tree.norm(gradients)}
+        return Learnt(params, opt_state, ema, step + 1), metrics
+
+    jitted = jax.jit(learn, donate_argnums=0)
+    compiled: dict[tuple[int, ...], Callable] = {}
+
+    def update(state: State, batch: PairBatch) -> tuple[State, dict[str, jax.Array]]:
+        arrays = batch.arrays()
+        shape = (*batch.source.shape, *batch.target.shape)
+        if shape not in compiled:
+            say(f"compiling the update of {len(batch.source)} pairs of up to {batch.source.shape[1]} tokens")
+            compiled[shape] = jitted.lower(state.learnt, *arrays).compile()
+        begin, processor = time.monotonic(), time.process_time()
+        learnt, metrics = jax.block_until_ready(compiled[shape](state.learnt, *arrays))
+        seconds, processor = time.monotonic() - begin, time.process_time() - processor
+        spent = (np.asarray(before + now) for before, now in zip(state[1:], (seconds, processor), strict=True))
+        return State(learnt, *spent), metrics
+
+    learnt = Learnt(params, optimizer.init(params), dict(params), jnp.zeros((), jnp.int32))
+    # The averaged weights are to be buffers of their own: the update is handed all of them to write over.
+    learnt = learnt._replace(ema=jax.tree.map(jnp.copy, learnt.ema))
+    return State(learnt, np.zeros(()), np.zeros(())), update

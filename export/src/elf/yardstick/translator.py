@@ -1,0 +1,198 @@
+"""The yardstick's network: an encoder-decoder Transformer (Vaswani et al. 2017) with today's parts.
+
+Pre-RMSNorm, rotary positions, normalised queries and keys, SwiGLU, no biases, one table for source, target and softmax.
+Shapes: B batch, S source tokens, T target positions, H width, V vocabulary.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from elf.data.tokenizer import PAD
+from elf.errors import ConfigError
+from elf.network.model import rotary_tables, rotate
+from elf.network.modules import Dense, Params, RMSNorm, matmul
+
+MASKED = -1e9
+"""Score of what must not be seen; finite, so that a row of filling alone makes no NaN."""
+
+Turns = tuple[np.ndarray | jax.Array, np.ndarray | jax.Array]
+"""cos and sin (positions, head_dim / 2) by which rotary positions turn queries or keys."""
+KeysValues = tuple[jax.Array, jax.Array]
+"""Both (B, positions, heads, head_dim)."""
+Drop = Callable[[jax.Array], jax.Array]
+
+
+@dataclass(frozen=True)
+class TranslatorConfig:
+    """Architecture of the network. The defaults have 5.8 million weights, about as many as this project's ELFs."""
+
+    hidden_size: int = 256
+    heads: int = 4
+    encoder_layers: int = 3
+    decoder_layers: int = 3
+    feed_forward_size: int = 512
+    vocabulary_size: int = 4096
+    max_input_length: int = 32
+    """Most tokens of a source."""
+    max_output_length: int = 32
+    """Most tokens of a target, its end not counted."""
+
+    def __post_init__(self) -> None:
+        for field, value in vars(self).items():
+            if value < 1:
+                raise ConfigError(f"{field} is {value!r}", "Give an integer of at least 1.")
+        if self.hidden_size % self.heads or self.head_dim % 2:
+            raise ConfigError(
+                f"hidden_size {self.hidden_size} does not split into {self.heads} heads of even width",
+                "Choose hidden_size as an even multiple of heads; rotary turns pairs of dimensions.",
+            )
+
+    @property
+    def head_dim(self) -> int:
+        return self.hidden_size // self.heads
+
+
+def nothing_dropped(x: jax.Array) -> jax.Array:
+    return x
+
+
+def dropout(key: jax.Array, rate: float) -> Drop:
+    """A function that zeroes about `rate` of what it is given, other numbers at each call of one trace, and scales the
+    rest up. The share is a multiple of 1/256: bytes are drawn, since on a CPU drawing takes the time."""
+    dropped, calls = round(rate * 256), count()
+    if not dropped:
+        return nothing_dropped
+
+    def drop(x: jax.Array) -> jax.Array:
+        drawn = jax.random.bits(jax.random.fold_in(key, next(calls)), x.shape, jnp.uint8)
+        return jnp.where(drawn >= dropped, x * (256 / (256 - dropped)), 0.0)
+
+    return drop
+
+
+class Attention(nnx.Module):
+    """Of queries from one sequence to keys and values of another, or of the same."""
+
+    def __init__(self, config: TranslatorConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.heads, self.head_dim, H = config.heads, config.head_dim, config.hidden_size
+        dense = partial(Dense, rngs=rngs, use_bias=False, compute_dtype=compute_dtype)
+        self.q, self.kv, self.out = dense(H, H), dense(H, 2 * H), dense(H, H)
+        self.q_norm, self.k_norm = RMSNorm(config.head_dim), RMSNorm(config.head_dim)
+
+    def keys_values(self, x: jax.Array, turns: Turns) -> KeysValues:
+        """Of x (B, positions, H)."""
+        keys, values = jnp.moveaxis(self.kv(x).reshape(*x.shape[:2], 2, self.heads, self.head_dim), 2, 0)
+        dtype = self.kv.compute_dtype
+        return rotate(self.k_norm(keys), *turns).astype(dtype), values.astype(dtype)
+
+    def __call__(self, x: jax.Array, keys_values: KeysValues, visible: jax.Array, turns: Turns) -> jax.Array:
+        """`visible` says which key each query may see, and broadcasts to (B, heads, queries, keys)."""
+        keys, values = keys_values
+        dtype = self.q.compute_dtype
+        queries = rotate(self.q_norm(self.q(x).reshape(*x.shape[:2], self.heads, self.head_dim)), *turns).astype(dtype)
+        scores = jnp.einsum("bqhd,bkhd->bhqk", queries, keys, preferred_element_type=jnp.float32)
+        weights = jax.nn.softmax(jnp.where(visible, scores * self.head_dim**-0.5, MASKED), axis=-1).astype(dtype)
+        mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, values, preferred_element_type=jnp.float32)
+        return self.out(mixed.reshape(x.shape))
+
+
+class SwiGLU(nnx.Module):
+    def __init__(self, config: TranslatorConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        dense = partial(Dense, rngs=rngs, use_bias=False, compute_dtype=compute_dtype)
+        self.w12 = dense(config.hidden_size, 2 * config.feed_forward_size)
+        self.w3 = dense(config.feed_forward_size, config.hidden_size)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        a, b = jnp.split(self.w12(x), 2, axis=-1)
+        return self.w3(jax.nn.silu(a) * b)
+
+
+class EncoderBlock(nnx.Module):
+    def __init__(self, config: TranslatorConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        self.norm1, self.norm2 = RMSNorm(config.hidden_size), RMSNorm(config.hidden_size)
+        self.attn = Attention(config, compute_dtype, rngs)
+        self.mlp = SwiGLU(config, compute_dtype, rngs)
+
+    def __call__(self, x: jax.Array, visible: jax.Array, turns: Turns, drop: Drop) -> jax.Array:
+        normed = self.norm1(x)
+        x = x + drop(self.attn(normed, self.attn.keys_values(normed, turns), visible, turns))
+        return x + drop(self.mlp(self.norm2(x)))
+
+
+class DecoderBlock(nnx.Module):
+    def __init__(self, config: TranslatorConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+        H = config.hidden_size
+        self.norm1, self.norm2, self.norm3 = RMSNorm(H), RMSNorm(H), RMSNorm(H)
+        self.attn = Attention(config, compute_dtype, rngs)
+        self.cross = Attention(config, compute_dtype, rngs)
+        self.mlp = SwiGLU(config, compute_dtype, rngs)
+
+    def after_itself(self, x: jax.Array, source: KeysValues, real: jax.Array, turns: Turns, drop: Drop) -> jax.Array:
+        """What follows the attention of the target to itself. `source` is of `cross`, `real` (B, 1, 1, S)."""
+        x = x + drop(self.cross(self.norm2(x), source, real, turns))
+        return x + drop(self.mlp(self.norm3(x)))
+
+
+class Translator(nnx.Module):
+    def __init__(self, config: TranslatorConfig, *, rngs: nnx.Rngs, compute_dtype: jnp.dtype = jnp.float32):
+        self.config, self.compute_dtype = config, compute_dtype
+        # As in T5: embeddings of unit variance, and logits scaled down by √H to match.
+        table = jax.nn.initializers.normal(1.0)(rngs.params(), (config.vocabulary_size, config.hidden_size))
+        self.embedding = nnx.Param(table)
+        for i in range(config.encoder_layers):
+            setattr(self, f"encoder_{i}", EncoderBlock(config, compute_dtype, rngs))
+        for i in range(config.decoder_layers):
+            setattr(self, f"decoder_{i}", DecoderBlock(config, compute_dtype, rngs))
+        self.encoder_norm, self.decoder_norm = RMSNorm(config.hidden_size), RMSNorm(config.hidden_size)
+
+    @property
+    def decoder(self) -> list[DecoderBlock]:
+        return [getattr(self, f"decoder_{i}") for i in range(self.config.decoder_layers)]
+
+    def turns(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        return rotary_tables(0, length, self.config.head_dim)
+
+    def embed(self, ids: jax.Array) -> jax.Array:
+        return self.embedding[...][ids]
+
+    def encode(self, source: jax.Array, real: jax.Array, drop: Drop = nothing_dropped) -> list[KeysValues]:
+        """source (B, S), `real` (B, S) bool where it is not filling → what each decoder block reads of it."""
+        x, turns = drop(self.embed(source)), self.turns(source.shape[1])
+        for i in range(self.config.encoder_layers):
+            x = getattr(self, f"encoder_{i}")(x, real[:, None, None], turns, drop)
+        x = self.encoder_norm(x)
+        return [block.cross.keys_values(x, turns) for block in self.decoder]
+
+    def logits(self, source: jax.Array, real: jax.Array, target: jax.Array, drop: Drop = nothing_dropped) -> jax.Array:
+        """Of every target token (B, T), given the source and the target tokens before it: (B, T, V) float32."""
+        length = target.shape[1]
+        before = jnp.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=PAD)
+        memory = self.encode(source, real, drop)
+        x, turns = drop(self.embed(before)), self.turns(length)
+        earlier = jnp.asarray(np.tri(length, dtype=bool))
+        for block, keys_values in zip(self.decoder, memory, strict=True):
+            normed = block.norm1(x)
+            x = x + drop(block.attn(normed, block.attn.keys_values(normed, turns), earlier, turns))
+            x = block.after_itself(x, keys_values, real[:, None, None], turns, drop)
+        return self.head(x)
+
+    def head(self, x: jax.Array) -> jax.Array:
+        """(…, H) → logits (…, V)."""
+        h = self.decoder_norm(x) * self.config.hidden_size**-0.5
+        return matmul(h, self.embedding[...].T, self.compute_dtype)
+
+
+def abstract_translator(
+    config: TranslatorConfig, compute_dtype: jnp.dtype = jnp.float32
+) -> tuple[nnx.GraphDef[Translator], Params]:
+    """Structure and parameter shapes of a network; computes no weights."""
+    module = nnx.eval_shape(lambda: Translator(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
+    state = nnx.to_flat_state(nnx.state(module, nnx.Param))
+    return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}
