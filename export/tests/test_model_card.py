@@ -111,7 +111,9 @@ def test_what_a_person_adds_stands_as_it_is_and_what_is_not_there_has_no_heading
     notes = "- Forgets *names*.\n\n| a | b |\n|---|---|\n| 1 | 2 |"
     card = card_of(CardSamples(), parts=CardParts(notes=notes, evaluation="EVALUATED"))
     assert f"## Limits and failures\n\n{notes}\n" in card and "## Evaluation\n\nEVALUATED\n" in card
+    assert "\nlanguage: [de, en]\n" in card_of(CardSamples(), parts=CardParts(languages=("de", "en")))
     bare = card_of(CardSamples(of_parity=[Sample(0, "x")]))
+    assert "\nlanguage: [en]\n" in bare
     assert "## Limits" not in bare and "## Evaluation" not in bare and "## Attribution" not in bare
 
 
@@ -154,6 +156,7 @@ def test_what_cannot_stand_on_a_card_is_refused_by_name(model, tmp_path: Path) -
     refused("cannot be read as an evaluation", evaluation=(metrics(tmp_path / "d.jsonl", {"step": 20, "loss": 1}),))
     refused("cannot be read as an evaluation", evaluation=(tmp_path / "nowhere",))
     refused("nowhere.md cannot be read", notes=tmp_path / "nowhere.md")
+    refused("'German' is no code", language="German, en")
     sources = tmp_path / "sources.jsonl"
     sources.write_text('{"output": "no input"}\n')
     refused("no row of .* has a source", sample_sources=str(sources))

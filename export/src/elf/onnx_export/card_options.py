@@ -1,5 +1,6 @@
 """What a person adds to a model card: sources to write to, an evaluation, and notes."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ class CardParts:
     """Markdown."""
     notes: str = ""
     """Markdown."""
+    languages: tuple[str, ...] = ("en",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class CardOptions:
     """For the card: a metrics.jsonl of `elf evaluate`, or its folder, of at most 8 ways to sample. May repeat."""
     notes: Path | None = None
     """Markdown for the card, as it is: limits, known failures, cost, commands, attribution."""
+    language: str = "en"
+    """For the card: what the model reads and writes, ISO 639 codes with commas between, as in de,en."""
 
     def read_card_parts(self, model: TrainedModel) -> CardParts:
         """Raises ConfigError for what cannot be read or is of another model, and what reading the sources raises."""
@@ -43,7 +47,15 @@ class CardOptions:
             sources=tuple(_sources(self.sample_sources, model)) if self.sample_sources else (),
             evaluation=evaluation_tables(self.evaluation, model.params) if self.evaluation else "",
             notes=_notes(self.notes) if self.notes else "",
+            languages=tuple(_languages(self.language)),
         )
+
+
+def _languages(text: str) -> list[str]:
+    codes = [code.strip() for code in text.split(",")]
+    if wrong := [code for code in codes if not re.fullmatch(r"[a-z]{2,3}", code)]:
+        raise ConfigError(f"{wrong[0]!r} is no code of a language", "Give ISO 639 codes, as in --language de,en.")
+    return codes
 
 
 def _sources(name: str, model: TrainedModel) -> list[Source]:

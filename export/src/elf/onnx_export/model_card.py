@@ -10,7 +10,7 @@ from elf.onnx_export.card_samples import CardSamples, Sample
 TEMPLATE = """\
 ---
 license: {licence_id}
-language: en
+language: [{languages}]
 library_name: onnx
 pipeline_tag: text-generation
 tags: [elf, flow-matching, text-generation, onnx, onnxruntime-web]
@@ -88,6 +88,7 @@ def model_card(
     }
     return TEMPLATE.format(
         licence_id=manifest["licence"].lower(),
+        languages=", ".join(parts.languages),
         title=manifest["title"],
         description=manifest["description"],
         steps=defaults["steps"],
