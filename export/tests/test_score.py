@@ -259,3 +259,27 @@ def test_a_copied_story_is_found_in_a_real_corpus(tmp_path: Path, capsys: pytest
     assert report["memorised_8grams"] == 1 and report["nearest_overlap"] == 0.5
     assert report["longest_copy"] > 100 > 30 > report["held_out_longest_copy"]
     assert report["held_out_memorised_8grams"] < 0.1
+
+
+def test_kept_words_of_the_sources_by_name_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training = rows(tmp_path / "training.jsonl", *["He saw Mia."] * 40)
+    pairs = rows(
+        tmp_path / "pairs.jsonl",
+        {"id": 7, "input": "Mia saw a kite", "output": "x"},
+        {"id": 8, "input": "Mia had a lamp", "output": "x"},
+    )
+    texts = rows(tmp_path / "g.jsonl", {"id": 8, "generated": "A Lamp!"}, {"id": 7, "generated": "Mia sang."})
+    report = score(capsys, texts, "--reference", pairs, "--training", training, "--metrics", "kept", "--confidence")
+    # One Mia of two; of kite and lamp the lamp. With texts and sources crossed: one Mia, and neither thing.
+    assert report["kept_names"] == 1 / 2 and report["kept_things"] == 1 / 2
+    assert report["kept_names_chance"] == 1 / 2 and report["kept_things_chance"] == 0
+    assert report["kept_names_ci"] == [0, 1]
+    assert "kept_names" not in score(capsys, texts, "--reference", pairs, "--training", training)
+    assert "kept needs a --training" in refused(capsys, texts, "--reference", pairs, "--metrics", "kept")
+    lines = tmp_path / "lines.txt"
+    lines.write_text("x\n")
+    options = ("--reference", lines, "--training", training, "--metrics", "kept")
+    assert "holds no sources" in refused(capsys, texts, *options)
+    no_input = rows(tmp_path / "no.jsonl", {"id": 7, "output": "x"})
+    options = ("--reference", no_input, "--training", training, "--metrics", "kept")
+    assert 'line 1 has no text as "input"' in refused(capsys, texts, *options)

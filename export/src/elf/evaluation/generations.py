@@ -12,6 +12,7 @@ from elf.errors import GenerationsError
 
 ROW = 'Write {"id": 0, "generated": "…"} on every line.'
 REFERENCE_ROW = 'Write {"output": "…"} on every line, with an "id" of its own where the line number is not the id.'
+SOURCE_ROW = 'Give a .jsonl with {"input": "…", "output": "…"} on every line.'
 
 Id = int | str
 
@@ -43,22 +44,34 @@ def read_references(path: Path) -> dict[str, str]:
     Without an `id`, a row's id is its line number, counted from 0.
     Raises GenerationsError naming the line.
     """
-    references: dict[str, str] = {}
     if path.suffix == ".jsonl":
-        for rows, (number, row) in enumerate(_json_rows(path, REFERENCE_ROW)):
-            text = row.get("output")
-            if not isinstance(text, str):
-                raise GenerationsError(f'{path}, line {number} has no text as "output"', REFERENCE_ROW)
-            if "id" not in row and number - 1 != rows:
-                # A reader of the same file as a dataset does not count blank lines: the ids would not mean the same.
-                raise GenerationsError(
-                    f"{path}, line {number} comes after a blank line, so its number is no safe id",
-                    'Delete the blank lines, or give every row an "id".',
-                )
-            _put(references, _key(row.get("id", number - 1), path, number), text, path, number)
+        references = _texts_by_id(path, "output", REFERENCE_ROW)
     else:
         references = {str(number): line for number, line in enumerate(_lines(path))}
     return _not_empty(references, path, "Give one reference a line, or JSONL rows with an output.")
+
+
+def read_sources(path: Path) -> dict[str, str]:
+    """The `input` of each row of a `.jsonl`, ids as in `read_references`. Raises GenerationsError naming the line."""
+    if path.suffix != ".jsonl":
+        raise GenerationsError(f"{path} holds no sources", SOURCE_ROW)
+    return _not_empty(_texts_by_id(path, "input", SOURCE_ROW), path, SOURCE_ROW)
+
+
+def _texts_by_id(path: Path, name: str, remedy: str) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for rows, (number, row) in enumerate(_json_rows(path, remedy)):
+        text = row.get(name)
+        if not isinstance(text, str):
+            raise GenerationsError(f'{path}, line {number} has no text as "{name}"', remedy)
+        if "id" not in row and number - 1 != rows:
+            # A reader of the same file as a dataset does not count blank lines: the ids would not mean the same.
+            raise GenerationsError(
+                f"{path}, line {number} comes after a blank line, so its number is no safe id",
+                'Delete the blank lines, or give every row an "id".',
+            )
+        _put(texts, _key(row.get("id", number - 1), path, number), text, path, number)
+    return texts
 
 
 def match_references(generations: Mapping[str, str], references: Mapping[str, str], path: Path) -> list[str]:

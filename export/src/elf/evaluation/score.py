@@ -11,19 +11,23 @@ import tyro
 from elf.data.corpus import read_corpus
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import UsageError
-from elf.evaluation.generations import match_references, read_generations, read_references
+from elf.evaluation.generations import match_references, read_generations, read_references, read_sources
+from elf.evaluation.kept_words import KeyWords
 from elf.evaluation.memorisation import copying, take_evenly
 from elf.evaluation.text_scores import (
     Scores,
     bleu_scores,
     distinct_scores,
     entropy_scores,
+    kept_scores,
     memorisation_scores,
     repetition_scores,
     rouge_scores,
 )
 
-METRICS = ("bleu", "rouge", "entropy", "distinct", "repetition", "memorisation")
+METRICS = ("bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
+ASKED_FOR = {"kept"}
+"""Metrics that the inputs alone do not call for: a text to a source need not go on from it."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,11 @@ class Arguments:
     reference: Path | None = None
     """References: .jsonl with "output" (and "id"), or one text a line (id = line number from 0)."""
     metrics: str | None = None
-    """Some of bleu,rouge,entropy,distinct,repetition,memorisation, with commas between. Left out: all that the inputs
-    allow."""
+    """Some of bleu,rouge,kept,entropy,distinct,repetition,memorisation, with commas between. Left out: all that the
+    inputs allow, but `kept` only by name: how much of their sources, "input" in --reference, the texts take up."""
     training: Path | None = None
-    """Training text for memorisation: any corpus file (.json, .jsonl, .tsv or .txt). Of pairs the target counts."""
+    """Training text for memorisation and `kept`: any corpus file (.json, .jsonl, .tsv or .txt). Of pairs the target
+    counts."""
     held_out: Path | None = None
     """Real text that was not trained on, measured for memorisation in the same way and printed beside it. At most as
     many texts as there are generations are taken."""
@@ -69,6 +74,11 @@ def main(arguments: Arguments) -> None:
             scores.add(bleu_scores(generated, references, arguments.confidence))
         if "rouge" in metrics:
             scores.add(rouge_scores(generated, references, arguments.confidence))
+    if "kept" in metrics:
+        assert arguments.reference is not None and arguments.training is not None  # _metrics has refused this
+        sources = match_references(texts, read_sources(arguments.reference), arguments.reference)
+        key_words = KeyWords.of(_targets(arguments.training, arguments))
+        scores.add(kept_scores(key_words, sources, generated, arguments.confidence))
     if {"entropy", "distinct", "repetition"} & {*metrics}:
         tokens = _tokens(generated, arguments.tokenizer)
         scores.figures["tokens"] = str(arguments.tokenizer or "words")
@@ -89,25 +99,24 @@ def main(arguments: Arguments) -> None:
 
 def _metrics(arguments: Arguments) -> list[str]:
     """The metrics to take. Raises UsageError for one that does not exist or lacks its input."""
-    inputs = {
-        "bleu": ("reference", arguments.reference),
-        "rouge": ("reference", arguments.reference),
-        "memorisation": ("training", arguments.training),
-    }
+    reference, training = ("reference", arguments.reference), ("training", arguments.training)
+    inputs = {"bleu": [reference], "rouge": [reference], "kept": [reference, training], "memorisation": [training]}
     if arguments.held_out and not arguments.training:
         raise UsageError("--held-out needs a --training file to compare with", "Give --training too.")
     if arguments.ngram < 1:
         raise UsageError(f"--ngram is {arguments.ngram}", "Give at least 1.")
     if arguments.metrics is None:
-        return [name for name in METRICS if name not in inputs or inputs[name][1]]
+        return [name for name in METRICS if name not in ASKED_FOR and all(given for _, given in inputs.get(name, []))]
     chosen = [name.strip() for name in arguments.metrics.split(",")]
     for name in chosen:
         if name not in METRICS:
             raise UsageError(f"there is no metric {name!r}", f"Choose among {', '.join(METRICS)}.")
     for name in chosen:
-        option, given = inputs.get(name, ("", True))
-        if not given:
-            raise UsageError(f"{name} needs a --{option} file", f"Give --{option}, or leave {name} out of --metrics.")
+        for option, given in inputs.get(name, []):
+            if not given:
+                raise UsageError(
+                    f"{name} needs a --{option} file", f"Give --{option}, or leave {name} out of --metrics."
+                )
     return chosen
 
 
@@ -121,14 +130,17 @@ def _tokens(generated: list[str], tokenizer: Path | None) -> list[list[int]] | l
     return [row.ids for row in loaded.encode_batch(generated, add_special_tokens=False)]
 
 
+def _targets(corpus: Path, arguments: Arguments) -> list[str]:
+    return [row[0 if arguments.reverse else -1] for row in read_corpus(corpus)]
+
+
 def _memorisation(generated: list[str], arguments: Arguments) -> Scores:
     """Of the generations and, in the same search, of the held-out text."""
     assert arguments.training is not None  # _metrics has refused this
-    target = 0 if arguments.reverse else -1
-    training = [row[target] for row in read_corpus(arguments.training)]
+    training = _targets(arguments.training, arguments)
     held_out: list[str] = []
     if arguments.held_out:
-        held_out = take_evenly([row[target] for row in read_corpus(arguments.held_out)], len(generated))
+        held_out = take_evenly(_targets(arguments.held_out, arguments), len(generated))
     copied = copying(generated + held_out, training, arguments.ngram)
     scores = memorisation_scores(copied[: len(generated)], arguments.ngram, arguments.confidence)
     if held_out:
