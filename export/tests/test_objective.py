@@ -1,5 +1,7 @@
 """The training objective against the literal formulation of spec section 4."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -108,10 +110,24 @@ def test_self_conditioning_scale_stays_within_its_bounds_and_is_log_uniform() ->
 
 def test_decode_errors_start_near_chance_and_fall_with_the_right_bias() -> None:
     graphdef, params = split(ELF(CONFIG, rngs=nnx.Rngs(0)))
-    x = jax.random.normal(jax.random.key(2), (4, 5, 6))
+    x, held = jax.random.normal(jax.random.key(2), (4, 5, 6)), jnp.zeros((4, 5), bool)
     ids = jnp.full((4, 5), 3)
-    decode = jax.jit(
-        lambda p: decode_errors(bind(graphdef, p), x, ids, draw_decode(jax.random.key(0), x.shape, FLOW), FLOW).mean()
-    )
+    mixed = draw_decode(jax.random.key(0), x.shape, FLOW)
+    decode = jax.jit(lambda p: decode_errors(bind(graphdef, p), x, held, ids, mixed, FLOW).mean())
     assert float(decode(params)) == pytest.approx(np.log(11), abs=1.0)
     assert float(decode(params | {"unembed_bias": params["unembed_bias"].at[3].add(20.0)})) < 0.01
+
+
+@pytest.mark.parametrize("condition", ["noised", "clean"])
+def test_the_condition_is_decoded_from_noised_as_the_text_or_clean(condition: str) -> None:
+    flow = dataclasses.replace(FLOW, decoder_condition=condition)
+    graphdef, params = split(network())
+    x = jax.random.normal(jax.random.key(2), (4, 5, 6))
+    held, ids = jnp.zeros((4, 5), bool).at[:, :2].set(True), jnp.full((4, 5), 3)
+    mixed = draw_decode(jax.random.key(0), x.shape, flow)
+    errors = jax.jit(lambda mixed: decode_errors(bind(graphdef, params), x, held, ids, mixed, flow))
+    of_text = jax.random.normal(jax.random.key(4), x.shape).at[:, 2:].set(0)
+    change = np.abs(errors(mixed._replace(noise=mixed.noise + of_text)) - errors(mixed)).max()
+    assert (change == 0) if condition == "clean" else (change > 1e-4)
+    # The text is noised either way.
+    assert np.abs(errors(mixed._replace(noise=mixed.noise.at[:, 3].add(1.0))) - errors(mixed)).max() > 1e-4

@@ -1,6 +1,7 @@
 """The shapes of a model and the constants of its flow. Presets are those of the paper (spec section 2)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from elf.errors import ConfigError
 
@@ -108,6 +109,9 @@ class FlowConfig:
     decoder_p_mean: float = 0.8
     decoder_p_std: float = 0.8
     decoder_prob: float = 0.2
+    decoder_condition: Literal["noised", "clean"] = "noised"
+    """The source in the decode branch: `noised` like the text, as official runs have it, or `clean`, as it is when
+    texts are sampled; then a text that noise has made unreadable is learnt from its source."""
     self_cond_prob: float = 0.5
     self_cond_cfg_min: float = 0.5
     self_cond_cfg_max: float = 5.0
@@ -120,5 +124,7 @@ class FlowConfig:
         for field in ("decoder_prob", "self_cond_prob"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ConfigError(f"{field} is {getattr(self, field)!r}", "Give a probability from 0 to 1.")
+        if self.decoder_condition not in ("noised", "clean"):
+            raise ConfigError(f"decoder_condition is {self.decoder_condition!r}", "Choose noised or clean.")
         if self.self_cond_cfg_max < self.self_cond_cfg_min:
             raise ConfigError("self_cond_cfg_max is below self_cond_cfg_min", "Swap the two.")

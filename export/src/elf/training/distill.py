@@ -126,8 +126,10 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
         if not kinds.decode:
             return denoise, {"loss": denoise}
         mix = DecodeDraws(draws.clean, draws.start.w, draws.start.noise)
-        own_x, own_ids, own_weight, mix = jax.tree.map(partial(decode_part, kinds=kinds), (x, ids, weight, mix))
-        decoding = (decode_errors(student, own_x, own_ids, mix, flow) * own_weight).sum()
+        own_x, own_held, own_ids, own_weight, mix = jax.tree.map(
+            partial(decode_part, kinds=kinds), (x, held, ids, weight, mix)
+        )
+        decoding = (decode_errors(student, own_x, own_held, own_ids, mix, flow) * own_weight).sum()
         # Each branch by itself is logged as the mean over its positions, as in training.
         means = {"loss": denoise / (1 - flow.decoder_prob), "decode_loss": decoding / flow.decoder_prob}
         return denoise + decoding, means

@@ -117,8 +117,15 @@ def denoise_errors(network: ELF, x: jax.Array, held: jax.Array, draws: DenoiseDr
     return jnp.mean((v - target - put_rows(guided, a, b)) ** 2, axis=-1)
 
 
-def decode_errors(network: ELF, x: jax.Array, ids: jax.Array, draws: DecodeDraws, flow: FlowConfig) -> jax.Array:
-    """Cross-entropy (B, L) of the tokens `ids` (B, L), read from latents with a noise strength of its own per token."""
+def decode_errors(
+    network: ELF, x: jax.Array, held: jax.Array, ids: jax.Array, draws: DecodeDraws, flow: FlowConfig
+) -> jax.Array:
+    """Cross-entropy (B, L) of the tokens `ids` (B, L), read from latents with a noise strength of its own per token.
+
+    x, held: as in `denoise_errors`; whether the condition is noised too, `flow.decoder_condition` says.
+    """
     clean = draws.clean[..., None]
     latent = clean * x + (1 - clean) * flow.decoder_noise_scale * draws.noise
+    if flow.decoder_condition == "clean":
+        latent = jnp.where(held[..., None], x, latent)
     return optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, draws.w), ids)

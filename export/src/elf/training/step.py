@@ -80,7 +80,7 @@ def flow_objective(config: TrainConfig) -> Objective:
 
     def loss(params: Params, frozen: None, x, held, ids, draws, weight, decode: bool) -> tuple[jax.Array, Metrics]:
         network = bind(graphdef, params)
-        errors = decode_errors(network, x, ids, draws, flow) if decode else denoise(network, x, held, draws, flow)
+        errors = decode_errors(network, x, held, ids, draws, flow) if decode else denoise(network, x, held, draws, flow)
         value = (errors * weight).sum()
         return value, {"decode_loss" if decode else "loss": value}
 
