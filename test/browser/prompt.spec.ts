@@ -1,5 +1,5 @@
 import AxeBuilder from "@axe-core/playwright";
-import { expect, test } from "@playwright/test";
+import { expect, type Page, test } from "@playwright/test";
 import { StudioPage } from "./studio-page";
 
 test("writes to a prompt, which is counted, given and never moves", async ({ page }) => {
@@ -30,10 +30,7 @@ test("writes to a prompt, which is counted, given and never moves", async ({ pag
   await expect(page.getByText("7 tokens are too many: this model reads at most 6.")).toBeVisible();
   await expect(box).toHaveAttribute("aria-invalid", "true");
   await expect(studio.generate).toHaveAttribute("aria-disabled", "true");
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"])
-    .analyze();
-  expect(violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`))).toEqual([]);
+  await expectAccessible(page);
 
   await box.fill("nobody");
   await page.reload();
@@ -87,3 +84,61 @@ test("a model without a tokenizer takes numbers of tokens", async ({ page }) => 
   await expect(studio.stage).toHaveText("90 93 26 83 116 93 93 64 54 42");
   expect(studio.faults).toEqual([]);
 });
+
+test("a model that may do without a prompt writes freely while the box is empty", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await studio.open({ model: "tiny-two-pass", backend: "wasm" });
+  const box = page.getByTestId("prompt");
+  const count = page.getByTestId("prompt-count");
+  const guidance = page.getByRole("textbox", { name: "Prompt ω" });
+  await expect(box).toHaveAttribute("placeholder", "Leave empty to let it write freely");
+  await expect(count).toHaveText("optional, at most 6 tokens");
+  await expect(studio.generate).toHaveAttribute("aria-disabled", "false");
+
+  // It can be reached and heard, and not changed.
+  await expect(guidance).toHaveAccessibleDescription("It has no effect while there is no prompt to be drawn to.");
+  await guidance.focus();
+  await expect(guidance).toBeFocused();
+  await page.keyboard.type("5");
+  await expect(guidance).toHaveValue("2");
+  await expect(guidance).toHaveAttribute("aria-disabled", "true");
+  await expect(page.getByRole("slider", { name: "Prompt ω" })).toHaveAttribute("data-disabled", "");
+  await expectAccessible(page);
+
+  // The seed and settings of a run that JAX wrote without a prompt (test/fixtures/tiny-two-pass-run.json).
+  await studio.set("Self-conditioning w", 1);
+  await studio.set("Seed", 7);
+  expect(await studio.write()).toBe("TheuuuuingTuCrTsC Wu");
+  await expect(page.getByTestId("given")).toHaveCount(0);
+
+  const example = page.getByRole("list", { name: "Try" }).getByRole("button", { name: "garden" });
+  await example.focus();
+  await page.keyboard.press("Enter");
+  await expect(box).toHaveValue("garden");
+  await expect(example).toHaveAttribute("aria-pressed", "true");
+  await expect(guidance).toHaveAttribute("aria-disabled", "false");
+  await expectAccessible(page);
+  // A run of so few steps may be over before anybody could see that it can be cancelled.
+  await studio.generate.click();
+  await expect(page.getByTestId("given")).toContainText("garden");
+  await expect(studio.runs.first()).toContainText("ω 2");
+  await expect(studio.generate).toHaveText(/^Generate/);
+  await page.keyboard.press("u");
+  await expect(box).toHaveValue("garden");
+
+  await example.click();
+  await expect(box).toHaveValue("");
+  await expect(example).toHaveAttribute("aria-pressed", "false");
+  await studio.generate.click();
+  await expect(studio.runs).toHaveCount(3);
+  await expect(page.getByTestId("given")).toHaveCount(0);
+  expect(studio.faults).toEqual([]);
+});
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"])
+    .analyze();
+  expect(violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`))).toEqual([]);
+}
