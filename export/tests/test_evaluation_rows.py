@@ -10,6 +10,7 @@ from datasets import Dataset
 from elf.data.evaluation_rows import evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError
+from elf.evaluation.real_texts import real_texts
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,16 @@ def test_a_dataset_of_another_tokenizer_is_refused(tmp_path: Path, tokenizer: to
     Dataset.from_dict({"input_ids": [[60]]}).save_to_disk(str(tmp_path))
     with pytest.raises(DatasetError, match="token id 60, the model knows ids below 60"):
         evaluation_rows(tmp_path, tokenizer, 8)
+
+
+def test_beside_free_texts_stand_the_beginnings_alone(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+    ids = {
+        "condition_input_ids": [[], tokenizer.encode("Tom sang").ids, []],
+        "input_ids": [tokenizer.encode(text).ids for text in ("Mia found a kite.", "Ada", "Ben went home.")],
+    }
+    Dataset.from_dict(ids).save_to_disk(tmp_path / "mixed")
+    assert real_texts(tmp_path / "mixed", tokenizer, free=True) == ["Mia found a kite.", "Ben went home."]
+    assert real_texts(tmp_path / "mixed", tokenizer) == ["Mia found a kite.", "Ada", "Ben went home."]
+    # Pairs have no row without a source: all of their targets count.
+    pairs = dataset_of(tmp_path / "pairs", tokenizer)
+    assert real_texts(pairs, tokenizer, free=True) == ["Ben went home.", "Ada"]

@@ -117,7 +117,8 @@ class Evaluation:
         self.samples = sample_count(arguments.samples, len(self.generator.rows))
         check_continuation(arguments, conditional=bool(self.generator.rows))
         self.measures = measures(arguments, tokenizer, conditional=bool(self.generator.rows))
-        self.held_out = real_texts(arguments.held_out, tokenizer) if arguments.held_out else []
+        free = not self.generator.rows
+        self.held_out = real_texts(arguments.held_out, tokenizer, free) if arguments.held_out else []
         self.sources = self._sources(tokenizer) if arguments.continuation else None
         self.tokenizer = tokenizer
         self.held_out_figures: dict[int, dict[str, Any]] = {}
