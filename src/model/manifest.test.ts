@@ -11,6 +11,12 @@ function changed(change: (manifest: never) => void): string {
   return JSON.stringify(manifest);
 }
 
+/** Gives a manifest presets of these settings. */
+function offering(...all: object[]): (manifest: Record<string, unknown>) => void {
+  const presets = all.map((settings) => ({ name: "Careful", note: "Twice as long", settings }));
+  return (manifest) => Object.assign(manifest, { presets });
+}
+
 describe("parseManifest", () => {
   it("reads what elf export writes", () => {
     const manifest = parseManifest(text);
@@ -40,6 +46,27 @@ describe("parseManifest", () => {
     expect([architecture.sourceOptional, examples]).toEqual([true, ["Once upon a time", "A cat"]]);
   });
 
+  it("reads presets, which set what they set and nothing else", () => {
+    expect(parseManifest(text).presets).toEqual([]);
+    const settings = { steps: 64, method: "ode", gamma: 0.5, selfCondScale: 2, schedule: "quantile" };
+    const told = changed((manifest: object) =>
+      Object.assign(manifest, {
+        presets: [
+          { name: " Careful ", note: "Twice as long", settings: { ...settings, cfgScale: 1, solver: "multistep" } },
+          { name: "Same", note: "As it is", settings: {} },
+          { name: "Mine", note: "With a seed", settings: { steps: 3, seed: 1, length: 2, rng: "original" } },
+        ],
+      }),
+    );
+    const [careful, same, mine] = parseManifest(told).presets;
+    expect(careful).toEqual({
+      name: "Careful",
+      note: "Twice as long",
+      settings: { ...settings, cfgScale: 1, solver: "multistep" },
+    });
+    expect([same?.settings, mine?.settings]).toEqual([{}, { steps: 3 }]);
+  });
+
   it.each([0, 1, 99])("names another schema version: %i", (version) => {
     const other = changed((manifest: object) =>
       Object.assign(manifest, { schemaVersion: version, graphs: "of a later kind" }),
@@ -67,6 +94,15 @@ describe("parseManifest", () => {
     ["examples", (manifest) => Object.assign(manifest, { examples: ["to a model that takes none"] })],
     ["examples", (manifest) => Object.assign(manifest, { examples: Array(9).fill("a") })],
     ["examples.1", (manifest) => Object.assign(manifest, { examples: ["a", " "] })],
+    ["presets", offering(...Array(7).fill({}))],
+    ["presets.1.settings.steps", offering({}, { steps: 0 })],
+    ["presets.0.settings.gamma", offering({ gamma: 8.5 })],
+    ["presets.0.settings.selfCondScale", offering({ selfCondScale: 0.4 })],
+    ["presets.0.settings.schedule", offering({ schedule: "linear" })],
+    ["presets.0.settings.solver", offering({ method: "sde", solver: "multistep" })],
+    ["presets.0.settings.cfgScale", offering({ cfgScale: 2 })],
+    ["presets.0.name", (manifest) => Object.assign(manifest, { presets: [{ name: " ", note: "a", settings: {} }] })],
+    ["presets.0.note", (manifest) => Object.assign(manifest, { presets: [{ name: "a", settings: {} }] })],
     ["defaults.length", (manifest) => Object.assign(manifest.defaults ?? {}, { length: 17 })],
     ["graphs.denoiser", (manifest) => Object.assign(manifest.graphs?.denoiser ?? {}, { fused: "onnx/other.onnx" })],
     ["defaultDtype", (manifest) => Object.assign(manifest, { defaultDtype: "q8" })],

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ElfError } from "../flow/errors";
-import { type SamplerSettings, SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
+import type { SamplerSettings } from "../flow/settings";
+import { presetSchema, settingsSchema } from "./settingsSchema";
 
 /** The version of `manifest.json` that this code reads (export/FORMAT.md). */
 export const MANIFEST_SCHEMA_VERSION = 2;
@@ -33,6 +34,8 @@ const graph = z.object({
 
 /** Most example prompts. */
 const MOST_EXAMPLES = 8;
+/** Most presets. */
+const MOST_PRESETS = 6;
 
 const storedWeights = z.object({
   index: path,
@@ -47,26 +50,6 @@ const storedWeights = z.object({
   /** The text differs noticeably from what the float32 weights write. */
   approximate: z.boolean(),
 });
-
-/** The sampler settings as JSON; `length` is bounded by the model, not here. */
-export const settingsSchema = z.object({
-  steps: limited("steps"),
-  method: z.enum(SETTING_CHOICES.method),
-  gamma: limited("gamma"),
-  selfCondScale: limited("selfCondScale"),
-  // Absent from what older versions wrote, which knew neither.
-  cfgScale: limited("cfgScale").default(1),
-  schedule: z.enum(SETTING_CHOICES.schedule),
-  solver: z.enum(SETTING_CHOICES.solver).default("euler"),
-  rng: z.enum(SETTING_CHOICES.rng),
-  seed: limited("seed"),
-  length: count,
-});
-
-function limited(name: keyof typeof SETTING_LIMITS) {
-  const { least, greatest, integer } = SETTING_LIMITS[name];
-  return (integer ? z.int() : z.number()).min(least).max(greatest);
-}
 
 const schema = z
   .object({
@@ -108,6 +91,7 @@ const schema = z
     defaults: settingsSchema,
     /** Prompts that its maker offers to try. */
     examples: z.array(z.string().trim().min(1)).max(MOST_EXAMPLES).default([]),
+    presets: z.array(presetSchema).max(MOST_PRESETS).default([]),
     graphs: z.object({ prefix: graph, denoiser: graph, decoder: graph, encoder: graph.optional() }),
     dtypes: z.partialRecord(z.enum(DTYPES), storedWeights),
     defaultDtype: z.enum(DTYPES),
@@ -142,6 +126,12 @@ const schema = z
     for (const path of manifest.architecture.maxInputLength === 0 ? promptWords(manifest) : []) {
       context.addIssue({ code: "custom", path, message: "is for models with a maxInputLength above 0" });
     }
+    for (const [at, { settings }] of manifest.presets.entries()) {
+      const { method, solver } = { ...manifest.defaults, ...settings };
+      if (method === "ode" || solver === "euler") continue;
+      const path = ["presets", at, "settings", "solver"];
+      context.addIssue({ code: "custom", path, message: "must be euler, as the SDE has no other" });
+    }
     if (manifest.architecture.maxInputLength > 0 && !manifest.graphs.encoder) {
       context.addIssue({ code: "custom", path: ["graphs", "encoder"], message: "is needed to read prompts" });
     }
@@ -170,13 +160,17 @@ const schema = z
 function promptWords({
   architecture,
   examples,
+  presets,
 }: {
   architecture: { sourceOptional: boolean };
   examples: readonly string[];
-}): string[][] {
+  presets: readonly z.infer<typeof presetSchema>[];
+}): (string | number)[][] {
+  const guided = presets.flatMap(({ settings }, at) => ((settings.cfgScale ?? 1) === 1 ? [] : [at]));
   return [
     ...(architecture.sourceOptional ? [["architecture", "sourceOptional"]] : []),
     ...(examples.length > 0 ? [["examples"]] : []),
+    ...guided.map((at) => ["presets", at, "settings", "cfgScale"]),
   ];
 }
 

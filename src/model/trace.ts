@@ -2,7 +2,8 @@ import { z } from "zod";
 import { ElfError } from "../flow/errors";
 import type { Reading } from "../flow/network";
 import type { Frame, Trajectory } from "../flow/trajectory";
-import { type Manifest, settingsSchema } from "./manifest";
+import type { Manifest } from "./manifest";
+import { settingsSchema } from "./settingsSchema";
 
 /**
  * A recorded run, small enough to ship with the page (`public/traces/NAME.json`), so that there is something to see

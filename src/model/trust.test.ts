@@ -52,6 +52,12 @@ describe("checkManifest and checkIndex", () => {
     }
   });
 
+  it("let presets pass that are as long as they may be", () => {
+    checkManifest(
+      changed(tiny, ({ presets }) => void presets.push({ name: "🎲".repeat(40), note: "y".repeat(200), settings: {} })),
+    );
+  });
+
   const shard = tiny.dtypes[dtype]?.shards[0];
   const manifests: [string, (manifest: Manifest) => void, string][] = [
     [
@@ -69,6 +75,16 @@ describe("checkManifest and checkIndex", () => {
     ["a token outside the vocabulary", ({ tokens }) => void Object.assign(tokens, { eos: 1e6 }), "token eos"],
     ["more rivals than tokens", ({ decoder }) => void Object.assign(decoder, { topK: 1e6 }), "rivals"],
     ["an endless example", (manifest) => void manifest.examples.push("x".repeat(1e6)), "examples is too long"],
+    [
+      "an endless name of a preset",
+      (manifest) => void manifest.presets.push({ name: "x".repeat(41), note: "y", settings: {} }),
+      "name of a preset is too long",
+    ],
+    [
+      "a preset whose note is no line of text",
+      (manifest) => void manifest.presets.push({ name: "x", note: "y\u001b[31mz", settings: {} }),
+      "note of a preset has control characters",
+    ],
     ["an endless title", (manifest) => void Object.assign(manifest, { title: "x".repeat(1e6) }), "title is too long"],
     [
       "shards far larger than the network",

@@ -38,6 +38,7 @@ const LIMITS = {
 
 const MOST_CHARACTERS = { name: 100, title: 200, description: 4000, licence: 200 } as const;
 const MOST_EXAMPLE_CHARACTERS = 4000;
+const MOST_PRESET_CHARACTERS = { name: 40, note: 200 } as const;
 
 /**
  * Checks what a manifest's schema cannot say.
@@ -53,6 +54,7 @@ export function checkManifest(manifest: Manifest): void {
   }
   const endless = manifest.examples.some((example) => example.length > MOST_EXAMPLE_CHARACTERS);
   if (endless) refuse("one of its examples is too long to show");
+  checkPresets(manifest.presets);
   const { hiddenSize, heads, vocabularySize, parameters } = manifest.architecture;
   if (hiddenSize % heads !== 0) refuse(`${heads} heads do not share a width of ${hiddenSize}`);
   const expected = networkParameters(manifest.architecture);
@@ -70,6 +72,17 @@ export function checkManifest(manifest: Manifest): void {
     const least = 0.5 * expected * WEIGHT_BYTES[dtype as Dtype];
     if (stored.bytes > most || stored.bytes < least) {
       refuse(`its ${dtype} weights take ${formatBytes(stored.bytes)}, which ${expected} weights do not`);
+    }
+  }
+}
+
+function checkPresets(presets: Manifest["presets"]): void {
+  for (const preset of presets) {
+    for (const field of ["name", "note"] as const) {
+      const text = preset[field];
+      // As Python counts: a character beyond 16 bits is one.
+      if ([...text].length > MOST_PRESET_CHARACTERS[field]) refuse(`the ${field} of a preset is too long to show`);
+      if (/\p{Cc}/u.test(text)) refuse(`the ${field} of a preset has control characters`);
     }
   }
 }

@@ -5,7 +5,7 @@
 import type { HeldToken } from "../flow/held";
 import { LONGEST_CHAIN, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
-import { settingsSchema } from "../model/manifest";
+import { settingsSchema } from "../model/settingsSchema";
 
 const NAME = "run=";
 

@@ -44,8 +44,8 @@ def read_fields(path: Path | None, overrides: tuple[str, ...] = ()) -> dict[str,
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds; an empty one holds no fields. Raises ConfigError."""
     try:
-        return yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Give a YAML file of `field: value` lines.") from error
 
 

@@ -27,6 +27,7 @@ export const MANIFEST = {
   tokens: { pad: 0, eos: 1, unk: 2 },
   defaults: SETTINGS,
   examples: [],
+  presets: [],
   graphs: {
     denoiser: { file: "onnx/denoiser.onnx" },
     decoder: { file: "onnx/decoder.onnx" },

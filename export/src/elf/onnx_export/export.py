@@ -32,8 +32,11 @@ from elf.onnx_export.mixed_precision import Trial
 from elf.onnx_export.model_card import model_card
 from elf.onnx_export.offered_dtypes import dtypes_of, offer_dtypes
 from elf.onnx_export.parity import check_parity
+from elf.onnx_export.presets import read_presets
+from elf.onnx_export.setting_limits import refuse_beyond_page
 from elf.progress import say
 from elf.sampling.options import ModelSamplerOptions, text_reader
+from elf.sampling.settings import SamplerSettings
 
 MIN_PARITY_SEEDS = 16
 MIN_PARITY_TOKENS = 2048
@@ -67,6 +70,9 @@ class Arguments(ModelSamplerOptions, CheckpointOptions, CardOptions):
     """The model also writes without a source, though its training's configuration does not say so."""
     example: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """A prompt for the page to offer, of a conditional model. May repeat, up to 8 times."""
+    presets: Path | None = None
+    """Ways to sample for the page to offer beside the defaults: a YAML list of up to 6, each with name, note, and
+    settings by the names of sampling files."""
     length: int | None = None
     """Positions of a run, a prompt's included; all the model has unless given."""
     parity_seeds: int | None = None
@@ -88,7 +94,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
 
     Raises CheckpointMismatchError where weights do not fit their configuration, ParityError where graphs do not
     compute the model or every dtype changes its text, OutputExistsError where `out` is something else, ConfigError for
-    impossible options.
+    impossible options, UsageError for settings that the page does not take.
     """
     if arguments.source_optional:
         model = replace(model, elf=replace(model.elf, source_optional=True))
@@ -97,6 +103,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
     dtypes = dtypes_of(arguments.dtype)
     settings = arguments.settings_for(model)
+    refuse_beyond_page(settings)
     length = arguments.positions_for(model, ConfigError)
     compared = replace(arguments, length=arguments.parity_length or length).positions_for(model, ConfigError)
     seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / compared))
@@ -108,7 +115,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             "the model writes to a source but has no encoder to read it with", "Give one with an encoder."
         )
 
-    names, parts = names_of(model, arguments), arguments.read_card_parts(model)
+    names, parts = names_of(model, settings, arguments), arguments.read_card_parts(model)
 
     say(f"building the graphs of {model.name}")
     with replaced_folder(arguments.out) as folder:
@@ -150,8 +157,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     return {"bytes": size, **{part: parity.report[part] for part in ("graphs", "runs", "dtypes")}}
 
 
-def names_of(model: TrainedModel, arguments: Arguments) -> Names:
-    """Raises ConfigError for examples that the model cannot be given."""
+def names_of(model: TrainedModel, settings: SamplerSettings, arguments: Arguments) -> Names:
+    """Raises ConfigError for examples that the model cannot be given, and presets that it cannot run."""
     name = arguments.name or arguments.out.absolute().name
     return Names(
         name=name,
@@ -159,6 +166,9 @@ def names_of(model: TrainedModel, arguments: Arguments) -> Names:
         description=arguments.description,
         licence=arguments.licence or str(model.training.get("licence", "unknown")),
         examples=checked_examples(model, arguments.example),
+        presets=read_presets(arguments.presets, settings, prompted=model.elf.max_input_length > 0)
+        if arguments.presets
+        else (),
     )
 
 

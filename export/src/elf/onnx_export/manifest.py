@@ -14,6 +14,7 @@ from elf.network.trained_model import TrainedModel, plain_statistic
 from elf.onnx_export.decoder_graph import TOP_K, has_logits
 from elf.onnx_export.encodings import Dtype
 from elf.onnx_export.graphs import FUSED
+from elf.onnx_export.presets import Preset
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
 from elf.onnx_export.stored_weights import weights_stem
 from elf.sampling.settings import SamplerSettings, named_settings
@@ -32,6 +33,8 @@ class Names:
     """SPDX id."""
     examples: tuple[str, ...] = ()
     """Prompts worth trying."""
+    presets: tuple[Preset, ...] = ()
+    """Ways to sample worth choosing."""
 
 
 def describe(
@@ -39,7 +42,7 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest without its dtypes and its list of files."""
     config, flow = model.elf, model.flow
-    called = {name: value for name, value in vars(names).items() if name != "examples"}
+    called = {name: value for name, value in vars(names).items() if name not in ("examples", "presets")}
     return {
         "schemaVersion": SCHEMA_VERSION,
         **called,
@@ -68,9 +71,15 @@ def describe(
         "decoder": {"topK": min(TOP_K, config.vocabulary_size), "logits": has_logits(config)},
         "defaults": named_settings(settings, length),
         **({"examples": [*names.examples]} if names.examples else {}),
+        **({"presets": describe_presets(names.presets, settings)} if names.presets else {}),
         "graphs": describe_graphs(graphs),
         **({"source": model.source} if model.source else {}),
     }
+
+
+def describe_presets(presets: Iterable[Preset], defaults: SamplerSettings) -> list[dict[str, Any]]:
+    """Every preset with those of its settings that are not the defaults'."""
+    return [{"name": preset.name, "note": preset.note, "settings": preset.changes(defaults)} for preset in presets]
 
 
 def describe_graphs(names: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -5,15 +5,22 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from elf.errors import ExportedModelError
+from elf.errors import ElfError, ExportedModelError
 from elf.onnx_export.encodings import DTYPES
 from elf.onnx_export.examples import MOST_EXAMPLES
 from elf.onnx_export.manifest import SCHEMA_VERSION
+from elf.onnx_export.presets import MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
+from elf.sampling.settings import settings_of
 
 Kind = type | tuple[type, ...] | dict[str, Any]
 NUMBER = (int, float)
 STATISTIC = (int, float, list)
 
+SETTINGS: dict[str, Kind] = {
+    **dict.fromkeys(("gamma", "selfCondScale", "cfgScale"), NUMBER),
+    **dict.fromkeys(("steps", "seed", "length"), int),
+    **dict.fromkeys(("method", "schedule", "solver", "rng"), str),
+}
 FIELDS: dict[str, Kind] = {
     "schemaVersion": int,
     "name": str,
@@ -40,18 +47,15 @@ FIELDS: dict[str, Kind] = {
     "schedule": {"pMean": NUMBER, "pStd": NUMBER},
     "tokens": {"pad": int, "eos": int, "unk": int},
     "decoder": {"topK": int, "logits": bool},
-    "defaults": {
-        **dict.fromkeys(("gamma", "selfCondScale", "cfgScale"), NUMBER),
-        **dict.fromkeys(("steps", "seed", "length"), int),
-        **dict.fromkeys(("method", "schedule", "solver", "rng"), str),
-    },
+    "defaults": SETTINGS,
     "graphs": {name: {"file": str} for name in ("prefix", "denoiser", "decoder")},
     "dtypes": dict,
     "defaultDtype": str,
     "files": list,
 }
-OPTIONAL_FIELDS: dict[str, Kind] = {"examples": list}
+OPTIONAL_FIELDS: dict[str, Kind] = {"examples": list, "presets": list}
 OPTIONAL_ARCHITECTURE: dict[str, Kind] = {"sourceOptional": bool}
+PRESET_FIELDS: dict[str, Kind] = {"name": str, "note": str, "settings": dict}
 DTYPE_FIELDS: dict[str, Kind] = {
     "index": str,
     "shards": list,
@@ -78,6 +82,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise wrong(f"its schema version is {version} and not {SCHEMA_VERSION}")
     check_fields(manifest, FIELDS, "")
     check_prompts(manifest)
+    check_presets(manifest)
     for dtype, entry in manifest["dtypes"].items():
         if dtype not in DTYPES:
             raise wrong(f"dtypes.{dtype} is none of {', '.join(DTYPES)}")
@@ -102,6 +107,26 @@ def check_prompts(manifest: Mapping[str, Any]) -> None:
         raise wrong(f"examples are not at most {MOST_EXAMPLES} texts")
     if not architecture["maxInputLength"] and (architecture.get("sourceOptional") or examples):
         raise wrong("it speaks of prompts, but architecture.maxInputLength is 0")
+
+
+def check_presets(manifest: Mapping[str, Any]) -> None:
+    """Raises ExportedModelError for presets that the page would not show or could not run."""
+    presets = manifest.get("presets", [])
+    if len(presets) > MOST_PRESETS:
+        raise wrong(f"it has {len(presets)} presets, at most {MOST_PRESETS} are shown")
+    prompted = manifest["architecture"]["maxInputLength"] > 0
+    for number, entry in enumerate(presets):
+        place = f"presets.{number}"
+        check_fields(entry, PRESET_FIELDS, place)
+        for name, value in entry["settings"].items():
+            if name not in PRESET_SETTINGS:
+                raise wrong(f"{place}.settings.{name} is nothing that a preset sets")
+            check_fields(value, SETTINGS[name], f"{place}.settings.{name}")
+        try:
+            settings = settings_of({**manifest["defaults"], **entry["settings"]})
+            check_preset(Preset(entry["name"], entry["note"], settings), prompted=prompted)
+        except ElfError as error:
+            raise wrong(f"{place}: {error}") from error
 
 
 def check_fields(value: Any, kind: Kind, name: str) -> None:

@@ -1,0 +1,107 @@
+"""Presets of a model's own: ways to sample that its maker found worth choosing, which the page offers by name."""
+
+import unicodedata
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from elf.config_file import build_config, read_yaml
+from elf.errors import ConfigError, ElfError
+from elf.onnx_export.setting_limits import refuse_beyond_page
+from elf.sampling.options import SETTING_NAMES
+from elf.sampling.settings import Method, SamplerSettings, Schedule, Solver, named_settings
+
+MOST_PRESETS = 6
+MOST_CHARACTERS = {"name": 40, "note": 200}
+"""The page refuses a manifest with longer ones."""
+PRESET_SETTINGS = frozenset({"steps", "method", "gamma", "selfCondScale", "cfgScale", "schedule", "solver"})
+"""What a preset may set, by the names of the manifest. Seed and length are a person's own."""
+
+SHAPE = "Write a list of groups, each with name, note and settings, as export/README.md shows."
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A way to sample."""
+
+    name: str
+    note: str
+    """What it is good for, in a sentence."""
+    settings: SamplerSettings
+    """All of them: the model's defaults where the preset says nothing."""
+
+    def changes(self, defaults: SamplerSettings) -> dict[str, Any]:
+        """By the names of the manifest, what of its settings is not the model's default."""
+        ours, models = (named_settings(settings, length=1) for settings in (self.settings, defaults))
+        return {name: value for name, value in ours.items() if value != models[name]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """Those a file may set, by the names of sampling files."""
+
+    steps: int | None = None
+    method: Method | None = None
+    gamma: float | None = None
+    self_cond_cfg: float | None = None
+    cfg: float | None = None
+    schedule: Schedule | None = None
+    solver: Solver | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """One group of a file."""
+
+    name: str
+    note: str
+    settings: _Settings
+
+
+def read_presets(path: Path, defaults: SamplerSettings, *, prompted: bool) -> tuple[Preset, ...]:
+    """The presets of a YAML file, over the model's `defaults`; `prompted` is whether the model takes prompts.
+
+    Raises ConfigError naming the preset and the field.
+    """
+    groups = read_yaml(path)
+    if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        raise ConfigError(f"{path} holds no presets", SHAPE)
+    if not 1 <= len(groups) <= MOST_PRESETS:
+        raise ConfigError(f"{path} holds {len(groups)} presets", f"Give at most {MOST_PRESETS}.")
+    presets = [_preset(group, f"[{number}].", defaults) for number, group in enumerate(groups)]
+    for number, preset in enumerate(presets):
+        try:
+            check_preset(preset, prompted=prompted)
+        except ElfError as error:
+            raise ConfigError(f"[{number}] of {path}: {error}", error.action) from error
+        if preset.name in [other.name for other in presets[:number]]:
+            raise ConfigError(f"[{number}].name is {preset.name!r} a second time", "Give each a name of its own.")
+    return tuple(presets)
+
+
+def _preset(group: dict[str, Any], prefix: str, defaults: SamplerSettings) -> Preset:
+    entry = build_config(_Entry, group, prefix)
+    given = {SETTING_NAMES[name]: value for name, value in vars(entry.settings).items() if value is not None}
+    if given.get("method") == "sde":
+        # A solver of the model's own belongs to its ODE.
+        given.setdefault("solver", "euler")
+    try:
+        settings = replace(defaults, **given)
+    except ElfError as error:
+        raise ConfigError(f"{prefix}settings: {error}", error.action) from error
+    # YAML breaks long lines.
+    name, note = (" ".join(text.split()) for text in (entry.name, entry.note))
+    return Preset(name, note, settings)
+
+
+def check_preset(preset: Preset, *, prompted: bool) -> None:
+    """Raises ConfigError for words that the page would not show, UsageError for settings that it could not run."""
+    for field, most in MOST_CHARACTERS.items():
+        text = getattr(preset, field).strip()
+        if not 1 <= len(text) <= most:
+            raise ConfigError(f"its {field} has {len(text)} characters", f"Give 1 to {most}.")
+        if any(unicodedata.category(character) == "Cc" for character in text):
+            raise ConfigError(f"its {field} has control characters", "Leave them out.")
+    refuse_beyond_page(preset.settings)
+    if preset.settings.cfg_scale != 1 and not prompted:
+        raise ConfigError("its cfg is not 1, but this model takes no prompt", "Leave it out.")
