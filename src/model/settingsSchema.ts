@@ -20,14 +20,15 @@ export const settingsSchema = z.object({
 export const presetSchema = z.object({
   name: z.string().trim().min(1),
   note: z.string().trim().min(1),
-  settings: z
-    .object({
-      ...settingsSchema.pick({ steps: true, method: true, gamma: true, selfCondScale: true, schedule: true }).shape,
-      // Without the defaults that settingsSchema has for them.
-      cfgScale: limited("cfgScale"),
-      solver: z.enum(SETTING_CHOICES.solver),
-    })
-    .partial(),
+  settings: z.object({
+    steps: limited("steps").exactOptional(),
+    method: z.enum(SETTING_CHOICES.method).exactOptional(),
+    gamma: limited("gamma").exactOptional(),
+    selfCondScale: limited("selfCondScale").exactOptional(),
+    cfgScale: limited("cfgScale").exactOptional(),
+    schedule: z.enum(SETTING_CHOICES.schedule).exactOptional(),
+    solver: z.enum(SETTING_CHOICES.solver).exactOptional(),
+  }),
 });
 
 function limited(name: keyof typeof SETTING_LIMITS) {

@@ -9,8 +9,8 @@ export function Presets() {
   const defaults = useStudioStore("settings", ({ defaults }) => defaults);
   const manifest = useStudioStore("model", ({ manifest }) => manifest);
   const free = useStudioStore("draft", ({ prompt }) => writesFreely(manifest, prompt));
-  const presets = presetsFor(defaults, !free);
-  const chosen = presets.find((preset) => isPreset(preset, values));
+  const presets = presetsFor(defaults, !free, manifest?.presets);
+  const chosen = presets.find((preset) => isPreset(preset, values, !free));
   return (
     <section className="presets" aria-label="Presets">
       <ul>

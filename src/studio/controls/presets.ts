@@ -1,4 +1,5 @@
 import type { SamplerSettings } from "../../flow/settings";
+import type { Manifest } from "../../model/manifest";
 
 /** Settings worth knowing, under a name. Seed and length are a person's own. */
 export interface Preset {
@@ -67,24 +68,45 @@ const FOR_PROMPTS: readonly Preset[] = [
 ];
 
 /**
- * The presets for a model, one that writes to prompts or one that writes freely: its maker's own settings first, where
- * they are not one of the paper's.
+ * The presets for a model, one that writes to prompts or one that writes freely: its maker's own settings first, then
+ * what else its maker offers, then the paper's. Of two that come to the same the first is there.
  */
-export function presetsFor(defaults: SamplerSettings, prompted: boolean): readonly Preset[] {
-  const known = prompted ? FOR_PROMPTS : FROM_THE_PAPER;
-  if (known.some((preset) => isPreset(preset, defaults))) return known;
-  const { steps, method, gamma, selfCondScale, schedule, solver, cfgScale } = defaults;
-  const own: Preset = {
+export function presetsFor(
+  defaults: SamplerSettings,
+  prompted: boolean,
+  offered: Manifest["presets"] = [],
+): readonly Preset[] {
+  const named = [
+    ...offered.map(({ name, note, settings }, at) => ({
+      id: `offered-${at}`,
+      label: name,
+      note,
+      settings: settingsOf({ ...defaults, ...settings }),
+    })),
+    ...(prompted ? FOR_PROMPTS : FROM_THE_PAPER),
+  ];
+  // Under a name of its own, where it has one: also while ω, which may be all that tells it from another, is idle.
+  const first = named.find((preset) => isPreset(preset, defaults, true)) ?? {
     id: "own",
     label: "This model's own",
     note: "What its maker found to write best.",
-    settings: { steps, method, gamma, selfCondScale, schedule, solver, cfgScale },
+    settings: settingsOf(defaults),
   };
-  return [own, ...known];
+  const presets: Preset[] = [first];
+  for (const preset of named) {
+    const values = { ...defaults, ...preset.settings };
+    if (!presets.some((before) => isPreset(before, values, prompted))) presets.push(preset);
+  }
+  return presets;
 }
 
-/** Whether `values` are the preset's. γ counts only where noise is added. */
-export function isPreset({ settings }: Preset, values: SamplerSettings): boolean {
+/** Those of the settings that a preset chooses. */
+function settingsOf({ steps, method, gamma, selfCondScale, schedule, solver, cfgScale }: SamplerSettings) {
+  return { steps, method, gamma, selfCondScale, schedule, solver, cfgScale };
+}
+
+/** Whether `values` come to what the preset is. γ counts only where noise is added, ω only in a run with a prompt. */
+export function isPreset({ settings }: Preset, values: SamplerSettings, prompted: boolean): boolean {
   return (
     settings.steps === values.steps &&
     settings.method === values.method &&
@@ -92,6 +114,6 @@ export function isPreset({ settings }: Preset, values: SamplerSettings): boolean
     settings.selfCondScale === values.selfCondScale &&
     settings.schedule === values.schedule &&
     settings.solver === values.solver &&
-    (settings.cfgScale ?? values.cfgScale) === values.cfgScale
+    (!prompted || (settings.cfgScale ?? values.cfgScale) === values.cfgScale)
   );
 }
