@@ -1,3 +1,4 @@
+import type { Schedule } from "../../flow/settings";
 import { takesPrompt, writesFreely } from "../prompt/prompt";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Choice } from "../ui/Choice";
@@ -13,8 +14,15 @@ const METHODS = [
 
 const SCHEDULES = [
   { value: "logit_normal", label: "Logit-normal" },
+  { value: "quantile", label: "Quantile" },
   { value: "uniform", label: "Uniform" },
 ] as const;
+
+const SCHEDULE_NOTES = {
+  logit_normal: "Most steps while the text is still vague, where the words are chosen. Drawn from the seed.",
+  quantile: "Spread as logit-normal would draw them, but evenly: the same for every seed.",
+  uniform: "Steps evenly spread in t, from noise to text.",
+} as const satisfies Record<Schedule, string>;
 
 /** All that decides what the next run writes. */
 export function Controls() {
@@ -59,11 +67,7 @@ export function Controls() {
             options={SCHEDULES}
             onChange={(value) => set({ schedule: value })}
           />
-          <p className="control-note">
-            {schedule === "uniform"
-              ? "Steps evenly spread in t, from noise to text."
-              : "Most steps while the text is still vague, where the words are chosen. Drawn from the seed."}
-          </p>
+          <p className="control-note">{SCHEDULE_NOTES[schedule]}</p>
         </div>
       </section>
       <section className="control-group">

@@ -9,7 +9,7 @@ export function describeSettings(settings: SamplerSettings): string {
     method === "sde" ? `${sampler} γ ${gamma}` : sampler,
     ...(cfgScale === 1 ? [] : [`ω ${cfgScale}`]),
     `w ${selfCondScale}`,
-    ...(schedule === "uniform" ? ["uniform"] : []),
+    ...(schedule === "logit_normal" ? [] : [schedule]),
     `seed ${seed}`,
   ].join(" · ");
 }
