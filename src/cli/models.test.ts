@@ -155,7 +155,7 @@ describe("the conditional model", () => {
   });
 });
 
-const shipped = "models/stories-mini";
+const shipped = "models/stories";
 describe.runIf(existsSync(`${shipped}/manifest.json`))("the shipped model", () => {
   it("writes the same tokens for the same seed, and others for another", async () => {
     const model = await load(shipped);

@@ -51,6 +51,7 @@ describe("checkGraph", () => {
   });
 
   it.each([
+    "models/stories",
     "models/stories-mini",
     "test/fixtures/tiny-model",
     "test/fixtures/tiny-conditional",

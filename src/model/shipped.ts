@@ -1,5 +1,5 @@
 /** The folder under `models/` that runs where none is named. */
-export const DEFAULT_MODEL = "stories-mini";
+export const DEFAULT_MODEL = "stories";
 
 /**
  * The names of the models that lie beside the page, in the file `models/index.json` that its build writes. Where a server

@@ -9,6 +9,7 @@ import { parseWeightIndex, type WeightIndex } from "./weightIndex";
 
 const root = join(import.meta.dirname, "../..");
 const folders = [
+  "models/stories",
   "models/stories-mini",
   "test/fixtures/tiny-model",
   "test/fixtures/tiny-conditional",

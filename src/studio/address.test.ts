@@ -5,7 +5,7 @@ import { SETTINGS } from "./testing/runs";
 
 it("chooses by itself where the address says nothing", () => {
   expect(readAddress("")).toEqual({
-    model: "stories-mini",
+    model: "stories",
     namesModel: false,
     backend: "auto",
     recipe: null,
@@ -28,7 +28,7 @@ it.each([
   "?model=",
 ])("says what it does not understand: %s", (search) => {
   const { model, backend, problem } = readAddress(search);
-  expect({ model, backend }).toEqual({ model: "stories-mini", backend: "auto" });
+  expect({ model, backend }).toEqual({ model: "stories", backend: "auto" });
   expect(problem?.code).toBe("address");
 });
 
