@@ -52,6 +52,7 @@ describe("checkGraph", () => {
 
   it.each([
     "models/stories",
+    "models/stories-fast",
     "models/stories-mini",
     "test/fixtures/tiny-model",
     "test/fixtures/tiny-conditional",

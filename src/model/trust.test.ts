@@ -10,6 +10,7 @@ import { parseWeightIndex, type WeightIndex } from "./weightIndex";
 const root = join(import.meta.dirname, "../..");
 const folders = [
   "models/stories",
+  "models/stories-fast",
   "models/stories-mini",
   "test/fixtures/tiny-model",
   "test/fixtures/tiny-conditional",
