@@ -1,11 +1,12 @@
 import { expect, type Page, test } from "@playwright/test";
+import { DEFAULT_MODEL } from "../../src/model/shipped";
 import { spoilSelfTest } from "./altered-model";
 import { StudioPage } from "./studio-page";
 
 /** Presses Generate on a page one of whose model files is spoilt, and returns the alert. */
 async function generateWith(page: Page, file: string, spoil: (page: Page, file: string) => Promise<unknown>) {
   const studio = new StudioPage(page);
-  await spoil(page, `**/models/stories-mini/${file}`);
+  await spoil(page, `**/models/${DEFAULT_MODEL}/${file}`);
   await studio.open({ backend: "wasm" });
   await expect(studio.stage).toBeVisible();
   const before = await studio.runs.count();
