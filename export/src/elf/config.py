@@ -6,6 +6,15 @@ from typing import Literal
 from elf.errors import ConfigError
 
 
+def check_heads(hidden_size: int, heads: int) -> None:
+    """Raises ConfigError unless `hidden_size` splits into heads that rotary positions can turn."""
+    if hidden_size % heads or hidden_size // heads % 2:
+        raise ConfigError(
+            f"hidden_size {hidden_size} does not split into {heads} heads of even width",
+            "Choose hidden_size as an even multiple of heads; rotary turns pairs of dimensions.",
+        )
+
+
 @dataclass(frozen=True)
 class ElfConfig:
     """Architecture of the ELF network."""
@@ -41,11 +50,7 @@ class ElfConfig:
             least = 0 if field in ("max_input_length", "self_cond_cfg_tokens") else 1
             if not isinstance(value, int) or value < least:
                 raise ConfigError(f"{field} is {value!r}", f"Give an integer of at least {least}.")
-        if self.hidden_size % self.heads or self.head_dim % 2:
-            raise ConfigError(
-                f"hidden_size {self.hidden_size} does not split into {self.heads} heads of even width",
-                "Choose hidden_size as an even multiple of heads; rotary turns pairs of dimensions.",
-            )
+        check_heads(self.hidden_size, self.heads)
 
     @property
     def head_dim(self) -> int:

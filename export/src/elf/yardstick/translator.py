@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from elf.config import check_heads
 from elf.data.tokenizer import PAD
 from elf.errors import ConfigError
 from elf.network.model import rotary_tables, rotate
@@ -48,11 +49,7 @@ class TranslatorConfig:
         for field, value in vars(self).items():
             if value < 1:
                 raise ConfigError(f"{field} is {value!r}", "Give an integer of at least 1.")
-        if self.hidden_size % self.heads or self.head_dim % 2:
-            raise ConfigError(
-                f"hidden_size {self.hidden_size} does not split into {self.heads} heads of even width",
-                "Choose hidden_size as an even multiple of heads; rotary turns pairs of dimensions.",
-            )
+        check_heads(self.hidden_size, self.heads)
 
     @property
     def head_dim(self) -> int:
