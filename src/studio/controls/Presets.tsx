@@ -1,5 +1,6 @@
 import { writesFreely } from "../prompt/prompt";
 import { useStudio, useStudioStore } from "../StudioContext";
+import { Chip } from "../ui/Chip";
 import "./Presets.css";
 import { isPreset, presetsFor } from "./presets";
 
@@ -16,18 +17,16 @@ export function Presets() {
       <ul>
         {presets.map((preset) => (
           <li key={preset.id}>
-            <button
-              type="button"
-              aria-pressed={preset === chosen}
-              title={preset.note}
-              onClick={() => {
+            <Chip
+              label={preset.label}
+              hint={preset.note}
+              chosen={preset === chosen}
+              onPress={() => {
                 const { gamma, ...others } = preset.settings;
                 // An ODE leaves γ alone, so that switching back to SDE finds it again.
                 settings.getState().apply(preset.settings.method === "ode" ? others : { ...others, gamma });
               }}
-            >
-              {preset.label}
-            </button>
+            />
           </li>
         ))}
       </ul>

@@ -1,5 +1,6 @@
 import { useId } from "react";
 import { useStudio, useStudioStore } from "../StudioContext";
+import { Chip } from "../ui/Chip";
 import "./Examples.css";
 
 /** Prompts that the model's maker offers. A press puts one into the box, another press takes it out again. */
@@ -18,14 +19,12 @@ export function Examples({ examples }: { examples: readonly string[] }) {
           const chosen = prompt.trim() === example;
           return (
             <li key={example}>
-              <button
-                type="button"
-                aria-pressed={chosen}
-                title={example}
-                onClick={() => draft.getState().setPrompt(chosen ? "" : example)}
-              >
-                {example}
-              </button>
+              <Chip
+                label={example}
+                hint={example}
+                chosen={chosen}
+                onPress={() => draft.getState().setPrompt(chosen ? "" : example)}
+              />
             </li>
           );
         })}
