@@ -20,6 +20,7 @@ from elf.config_file import load_config
 from elf.data.dataset import Ragged, TokenDataset, open_dataset
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
+from elf.data.row_writer import RowWriter
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
 from elf.evaluation.generations import read_generations
@@ -30,6 +31,7 @@ from elf.yardstick.held_out import evenly
 from elf.yardstick.step import make_update, smoothed_loss
 from elf.yardstick.stored import load_translator, save_translator
 from elf.yardstick.train_config import YardstickConfig
+from elf.yardstick.translate import usable
 from elf.yardstick.translator import Translator, TranslatorConfig, abstract_translator, dropout
 
 TINY = TranslatorConfig(
@@ -378,3 +380,35 @@ def test_a_folder_without_a_yardstick_is_named(trained: Path, tmp_path: Path) ->
     with pytest.raises(CheckpointError, match="another kind"):
         load_translator(tmp_path)
     assert cli(["yardstick", "evaluate", str(trained), "--data", "x", "--samples", "0"]) == 2
+
+
+@pytest.mark.usefixtures("quick_compiler")
+def test_its_translations_become_the_targets_of_a_dataset(trained: Path, pairs: Path, tmp_path: Path, capsys) -> None:
+    """It has learnt its pairs by heart, so a corpus with other targets gets the learnt ones back."""
+    learnt = open_dataset(pairs / "train")
+    other = tmp_path / "other"
+    with RowWriter(other, ("input_ids", "condition_input_ids")) as writer:
+        writer.write([([7, 8], learnt[row][0].tolist()) for row in range(len(learnt))])
+        writer.save()
+    apart = tmp_path / "apart"
+    with RowWriter(apart, ("input_ids", "condition_input_ids")) as writer:
+        writer.write([(learnt[1][1].tolist(), [5])])
+        writer.save()
+    capsys.readouterr()
+    words = ["yardstick", "translate", str(trained), "--data", str(other), "--out", str(tmp_path / "out")]
+    assert cli([*words, "--apart", str(apart), "--at-once", "4"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    left = [row for row in range(len(learnt)) if row != 1]
+    assert report["examples"] == len(left) and report["as_before"] == 0
+    assert [report[reason] for reason in ("reserved", "unended", "empty")] == [1, 0, 0]
+    told = open_dataset(tmp_path / "out")
+    for at, row in enumerate(left):
+        for mine, wanted in zip(told[at], learnt[row], strict=True):
+            np.testing.assert_array_equal(mine, wanted)
+
+
+def test_what_is_no_translation_is_left_out() -> None:
+    written = [[5, 6, EOS], [5, 6, 7], [EOS], [8, EOS], []]
+    source = np.array([4, 4])
+    rows, left_out = usable(zip([source] * 5, map(np.array, written), strict=True), {(8,)})
+    assert rows == [([5, 6], [4, 4])] and left_out == {"unended": 2, "empty": 1, "reserved": 1}

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tokenizers
 from flax import nnx
 
 from elf.data.dataset import NO_TOKENS
@@ -15,7 +14,7 @@ from elf.yardstick.batches import collate_pairs
 from elf.yardstick.translator import Translator, TranslatorConfig, nothing_dropped
 
 ROWS = 64
-"""Translated at a time."""
+"""Translated at a time, unless told."""
 
 
 def greedy(translator: Translator, source: jax.Array, source_length: jax.Array) -> jax.Array:
@@ -57,27 +56,29 @@ def greedy(translator: Translator, source: jax.Array, source_length: jax.Array) 
 
 
 def compile_greedy(
-    graphdef: nnx.GraphDef[Translator], config: TranslatorConfig, tokenizer: tokenizers.Tokenizer
-) -> Callable[..., list[str]]:
-    """translate(params, sources, on_progress) → texts, in the order of `sources`, which are token ids (n,) each.
+    graphdef: nnx.GraphDef[Translator], config: TranslatorConfig, at_once: int = ROWS
+) -> Callable[..., list[np.ndarray]]:
+    """translate(params, sources, on_progress) → the ids written of each source, in the order of `sources`.
 
-    `on_progress(done)` is called after every ROWS sources.
+    Sources are token ids (n,) each. What was written ends with eos, or is `max_output_length` + 1 tokens that came to
+    no end. `on_progress(done)` is called after every `at_once` sources.
     """
     write = jax.jit(lambda params, source, length: greedy(bind(graphdef, params), source, length))
 
     def translate(
         params: Params, sources: Sequence[np.ndarray], on_progress: Callable[[int], None] = lambda done: None
-    ) -> list[str]:
+    ) -> list[np.ndarray]:
         # Rows of like length end together.
         order = sorted(range(len(sources)), key=lambda row: len(sources[row]))
-        texts = [""] * len(sources)
-        for at in range(0, len(order), ROWS):
-            rows = order[at : at + ROWS]
-            batch = collate_pairs([(sources[row], NO_TOKENS) for row in rows], config, filled_to=ROWS)
-            ids = write(params, batch.source, batch.source_length)
-            for row, text in zip(rows, np.asarray(ids), strict=False):
-                texts[row] = tokenizer.decode(text.tolist())
+        written = [NO_TOKENS] * len(sources)
+        for at in range(0, len(order), at_once):
+            rows = order[at : at + at_once]
+            batch = collate_pairs([(sources[row], NO_TOKENS) for row in rows], config, filled_to=at_once)
+            ids = np.asarray(write(params, batch.source, batch.source_length))
+            for row, its_ids in zip(rows, ids, strict=False):
+                ends = np.flatnonzero(its_ids == EOS)
+                written[row] = its_ids[: ends[0] + 1] if len(ends) else its_ids
             on_progress(at + len(rows))
-        return texts
+        return written
 
     return translate
