@@ -400,7 +400,7 @@ def test_its_translations_become_the_targets_of_a_dataset(trained: Path, pairs: 
     report = json.loads(capsys.readouterr().out)
     left = [row for row in range(len(learnt)) if row != 1]
     assert report["examples"] == len(left) and report["as_before"] == 0
-    assert [report[reason] for reason in ("reserved", "unended", "empty")] == [1, 0, 0]
+    assert [report[reason] for reason in ("reserved", "unended", "empty", "too_long")] == [1, 0, 0, 0]
     told = open_dataset(tmp_path / "out")
     for at, row in enumerate(left):
         for mine, wanted in zip(told[at], learnt[row], strict=True):
@@ -411,4 +411,16 @@ def test_what_is_no_translation_is_left_out() -> None:
     written = [[5, 6, EOS], [5, 6, 7], [EOS], [8, EOS], []]
     source = np.array([4, 4])
     rows, left_out = usable(zip([source] * 5, map(np.array, written), strict=True), {(8,)})
-    assert rows == [([5, 6], [4, 4])] and left_out == {"unended": 2, "empty": 1, "reserved": 1}
+    assert rows == [([5, 6], [4, 4])] and left_out == {"unended": 2, "empty": 1, "too_long": 0, "reserved": 1}
+    # Source, translation and its end: 5 and 4 tokens.
+    assert usable(zip([source] * 5, map(np.array, written), strict=True), set(), 4) == (
+        [([8], [4, 4])],
+        {"unended": 2, "empty": 1, "too_long": 1, "reserved": 0},
+    )
+
+
+def test_numbers_that_cannot_be_are_named(trained: Path, pairs: Path, tmp_path: Path, capsys) -> None:
+    words = ["yardstick", "translate", str(trained), "--data", str(pairs / "train"), "--out", str(tmp_path / "out")]
+    for wrong in (("--at-once", "0"), ("--max-length", "2")):
+        assert cli([*words, *wrong]) == 2 and wrong[0] in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -35,6 +35,8 @@ class Arguments:
     """Folder to write: the sources as they are, each with its translation. Ready once the command has ended."""
     apart: tuple[str, ...] = ()
     """Datasets of `elf prepare` to keep apart from: no translation that is a target there is written."""
+    max_length: int | None = None
+    """Most tokens of a row, source, translation and its end together: the `max_length` of the model to train."""
     at_once: int = 256
     """Sources translated together."""
 
@@ -42,6 +44,10 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     if arguments.at_once < 1:
         raise UsageError(f"--at-once is {arguments.at_once}", "Give at least 1, such as 256.")
+    if arguments.max_length is not None and arguments.max_length < 3:
+        raise UsageError(
+            f"--max-length is {arguments.max_length}", "Give at least 3: one token of each side, and the end."
+        )
     model = load_translator(arguments.model)
     pairs = open_pairs(arguments.data)
     check_vocabulary(pairs, model.config.vocabulary_size)
@@ -51,7 +57,7 @@ def main(arguments: Arguments) -> None:
     translate = compile_greedy(graphdef, model.config, arguments.at_once)
     params = {name: jnp.asarray(value) for name, value in model.params.items()}
     written = translate(params, sources, ticker("translating", len(sources)))
-    rows, left_out = usable(zip(sources, written, strict=True), reserved)
+    rows, left_out = usable(zip(sources, written, strict=True), reserved, arguments.max_length)
     if not rows:
         raise EmptyCorpusError(f"none of the {len(sources):,} translations is of use", "Train the yardstick further.")
     with RowWriter(arguments.out, ("input_ids", "condition_input_ids")) as writer:
@@ -67,20 +73,22 @@ def targets(name: str) -> list[list[int]]:
 
 
 def usable(
-    pairs: Iterable[TokenRow], reserved: set[tuple[int, ...]]
+    pairs: Iterable[TokenRow], reserved: set[tuple[int, ...]], max_length: int | None = None
 ) -> tuple[list[tuple[list[int], ...]], dict[str, int]]:
     """Rows of (translation without its end, source), and how many pairs were left out for which reason.
 
     `pairs` are (source ids, ids written); what came to no end is half a sentence, and no translation.
     """
     rows: list[tuple[list[int], ...]] = []
-    left_out = {"unended": 0, "empty": 0, "reserved": 0}
+    left_out = {"unended": 0, "empty": 0, "too_long": 0, "reserved": 0}
     for source, ids in pairs:
         text = ids[:-1].tolist()
         if not len(ids) or ids[-1] != EOS:
             left_out["unended"] += 1
         elif not text:
             left_out["empty"] += 1
+        elif max_length is not None and len(source) + len(ids) > max_length:
+            left_out["too_long"] += 1
         elif tuple(text) in reserved:
             left_out["reserved"] += 1
         else:
