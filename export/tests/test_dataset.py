@@ -16,9 +16,15 @@ from datasets import Dataset, DatasetDict, Features, LargeList, List, Value
 from huggingface_hub import errors as hub_errors
 
 from elf.data.dataset import Ragged, TokenDataset, check_vocabulary, open_dataset
+from elf.data.evenly import take_evenly
 from elf.errors import DatasetError, EmptyCorpusError
 
 ROWS = [[5, 6], [7, 8, 9], [], [10]]
+
+
+def test_a_few_are_taken_from_all_over() -> None:
+    assert take_evenly([*"abcdefghi"], 3) == [*"aei"] and take_evenly([*"ab"], 3) == [*"ab"]
+    assert take_evenly([*range(101)], 5) == [0, 25, 50, 75, 100] and take_evenly([], 5) == []
 
 
 def save(folder: Path, ids: Any = ROWS, **columns: Any) -> Path:

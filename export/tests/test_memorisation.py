@@ -5,7 +5,7 @@ import pytest
 
 from elf.evaluation import copied_spans
 from elf.evaluation.copied_spans import longest_copies
-from elf.evaluation.memorisation import copying, take_evenly
+from elf.evaluation.memorisation import copying
 from elf.evaluation.nearest_sentence import nearest_sentences
 from elf.evaluation.text_scores import memorisation_scores
 from elf.evaluation.words import sentences, words
@@ -112,8 +112,3 @@ def test_scores_pool_the_n_grams() -> None:
     assert scores.figures["held_out_longest_copy"] == 18
     assert scores.samples["held_out_memorised_8grams"] == [1.0, 0.0, 0.0]
     assert scores.samples["held_out_longest_copy"] == [18, 4, 0]
-
-
-def test_take_evenly() -> None:
-    assert take_evenly([*"abcdefghi"], 3) == [*"aei"]
-    assert take_evenly([*"ab"], 3) == [*"ab"]

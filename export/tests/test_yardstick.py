@@ -27,7 +27,6 @@ from elf.evaluation.generations import read_generations
 from elf.network.modules import bind, split
 from elf.yardstick.batches import POOL, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.greedy import greedy
-from elf.yardstick.held_out import evenly
 from elf.yardstick.step import make_update, smoothed_loss
 from elf.yardstick.stored import load_translator, save_translator
 from elf.yardstick.train_config import YardstickConfig
@@ -336,10 +335,6 @@ def test_the_shipped_experiment_is_as_large_as_it_says() -> None:
     config = load_config(YardstickConfig, Path(__file__).parents[1] / "configs/translate-yardstick.yml")
     _, params = abstract_translator(config.network)
     assert sum(value.size for value in params.values()) == 5_772_672
-
-
-def test_rows_are_spread_evenly_and_all_taken_when_few() -> None:
-    assert evenly([*range(101)], 5) == [0, 25, 50, 75, 100] and evenly([1, 2], 5) == [1, 2]  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(

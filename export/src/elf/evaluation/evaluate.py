@@ -14,6 +14,7 @@ import tokenizers
 import tyro
 
 from elf.checkpoints.options import CheckpointOptions
+from elf.data.evenly import take_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.devices import make_mesh
 from elf.errors import UsageError
@@ -22,7 +23,6 @@ from elf.evaluation.first_process import from_first_process
 from elf.evaluation.generate import Generator, checkpoint_of
 from elf.evaluation.judge import load_judge
 from elf.evaluation.measure import Measures, choose_metrics
-from elf.evaluation.memorisation import take_evenly
 from elf.evaluation.metrics_file import MetricsFile, Row
 from elf.evaluation.per_text import per_text_file, write_per_text
 from elf.evaluation.real_texts import cut_texts, real_texts
@@ -175,6 +175,7 @@ class Evaluation:
     def _held_out(self, length: int) -> dict[str, Any]:
         """Figures of the references of continuations, otherwise of the held-out text, cut to `length` tokens."""
         if length not in self.held_out_figures:
+            # As many: the longest copy and other maxima compare only for equally many texts.
             texts = take_evenly(self.held_out, self.samples)
             if self.sources is not None:
                 texts = [row.reference for row in self.generator.rows[: self.samples]]

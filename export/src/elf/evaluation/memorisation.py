@@ -84,11 +84,5 @@ def copying(samples: Sequence[str], training: Sequence[str], n: int = 8) -> list
     return report
 
 
-def take_evenly(texts: Sequence[str], count: int) -> list[str]:
-    """At most `count` texts, evenly spread: the longest copy and other maxima compare only for equally many texts."""
-    chosen = np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int)
-    return [texts[index] for index in chosen]
-
-
 def _join(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, np.int32)

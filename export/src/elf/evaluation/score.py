@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import tyro
 
 from elf.data.corpus import read_corpus
+from elf.data.evenly import take_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import UsageError
 from elf.evaluation.generations import match_references, read_generations, read_references, read_sources
 from elf.evaluation.kept_words import KeyWords
-from elf.evaluation.memorisation import copying, take_evenly
+from elf.evaluation.memorisation import copying
 from elf.evaluation.text_scores import (
     Scores,
     bleu_scores,
@@ -140,6 +141,7 @@ def _memorisation(generated: list[str], arguments: Arguments) -> Scores:
     training = _targets(arguments.training, arguments)
     held_out: list[str] = []
     if arguments.held_out:
+        # As many: the longest copy and other maxima compare only for equally many texts.
         held_out = take_evenly(_targets(arguments.held_out, arguments), len(generated))
     copied = copying(generated + held_out, training, arguments.ngram)
     scores = memorisation_scores(copied[: len(generated)], arguments.ngram, arguments.confidence)

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from elf.data.evaluation_rows import evaluation_rows
+from elf.data.evenly import take_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.network.trained_model import TrainedModel
@@ -33,7 +34,7 @@ class CardOptions:
 
     sample_sources: str | None = None
     """Of a conditional model: what its card shows texts to. JSONL of input and output, or a dataset, best of held-out
-    rows; the first 20 that have a source are taken. Random tokens unless given."""
+    rows; 20 of those that have a source are taken, evenly spread. Random tokens unless given."""
     evaluation: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
     """For the card: a metrics.jsonl of `elf evaluate`, or its folder, of at most 8 ways to sample. May repeat."""
     notes: Path | None = None
@@ -64,7 +65,7 @@ def _sources(name: str, model: TrainedModel) -> list[Source]:
     if model.tokenizer is None:
         raise ConfigError("this model has no tokenizer to read --sample-sources with", "Leave it out.")
     rows = evaluation_rows(name, load_tokenizer(model.tokenizer), model.elf.max_input_length)
-    found = [row.source_ids.tolist() for row in rows if len(row.source_ids)][:SAMPLES_TO_SOURCES]
+    found = take_evenly([row.source_ids.tolist() for row in rows if len(row.source_ids)], SAMPLES_TO_SOURCES)
     if not found:
         raise ConfigError(f"no row of {name} has a source", "Give rows with an input.")
     return found

@@ -67,8 +67,3 @@ def check_sources(rows: Sequence[EvaluationRow], name: object) -> None:
             f"{missing:,} of the {len(rows):,} rows of {name} have no source",
             "Give a dataset that `elf prepare` made of pairs, or JSONL rows of input and output.",
         )
-
-
-def evenly(rows: Sequence[EvaluationRow], count: int) -> list[EvaluationRow]:
-    """At most `count` rows, evenly spread: a corpus is often sorted by length, so its first rows say little."""
-    return [rows[int(at)] for at in np.linspace(0, len(rows) - 1, min(count, len(rows))).round()]

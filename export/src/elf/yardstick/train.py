@@ -16,6 +16,7 @@ import numpy as np
 from elf.config_file import load_config
 from elf.data.dataset import check_vocabulary, open_pairs
 from elf.data.evaluation_rows import evaluation_rows
+from elf.data.evenly import take_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.network.pretrained import tokenizer_file
@@ -23,7 +24,7 @@ from elf.progress import say
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_facts import PLACES, command_line, plain, remember_settings
 from elf.yardstick.batches import PairBatch, mean_target_length, pair_batches
-from elf.yardstick.held_out import HeldOut, check_sources, evenly
+from elf.yardstick.held_out import HeldOut, check_sources
 from elf.yardstick.step import State, make_update
 from elf.yardstick.stored import StoredTranslator, save_translator
 from elf.yardstick.train_config import YardstickConfig
@@ -69,8 +70,8 @@ def main(arguments: Arguments) -> None:
         figures = {
             "update_seconds": float(state.update_seconds),
             "processor_seconds": float(state.processor_seconds),
-            "held_out_loss": measured.cross_entropy(state.learnt.ema, evenly(rows, config.loss_pairs)),
-            "bleu": measured.bleu(state.learnt.ema, evenly(rows, config.bleu_pairs))[0]["bleu"],
+            "held_out_loss": measured.cross_entropy(state.learnt.ema, take_evenly(rows, config.loss_pairs)),
+            "bleu": measured.bleu(state.learnt.ema, take_evenly(rows, config.bleu_pairs))[0]["bleu"],
         }
         say(f"held out, after {done} updates: loss {figures['held_out_loss']:.4f}, BLEU {figures['bleu']:.2f}")
         return state, metrics | {name: jnp.asarray(value) for name, value in figures.items()}
