@@ -16,9 +16,10 @@ from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, 
 from elf.network.make_random import PLAIN_TEXT, random_model
 from elf.network.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export import export, parity, storage_gate
-from elf.onnx_export.comparison import edit_distance
+from elf.onnx_export.comparison import Difference, edit_distance
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.graphs import build_graphs
+from elf.onnx_export.parity import LOGIT_ROUNDING, refuse_difference
 from elf.onnx_export.stored_weights import StoredWeights
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
@@ -368,3 +369,12 @@ def test_the_committed_tiny_models_are_whole_and_write_the_committed_runs(name):
         result = sample(network, settings, flow, shape, condition)
         assert result.tokens.tolist() == (run["tokens"] if "batch" in run else [run["tokens"]])
         np.testing.assert_allclose(result.z.reshape(-1), run["z"], rtol=1e-3, atol=1e-3)
+
+
+def test_probabilities_may_differ_by_what_rounding_makes_of_large_logits() -> None:
+    entropy = Difference(cases=1, absolute=2e-4, magnitude=1.0)
+    with pytest.raises(ParityError, match=r"0\.0002 of its largest value \(allowed: 0\.0001\)"):
+        refuse_difference("decoder", "entropy", entropy)
+    refuse_difference("decoder", "entropy", entropy, LOGIT_ROUNDING * 14_000)
+    with pytest.raises(ParityError, match="allowed"):
+        refuse_difference("decoder", "entropy", entropy, LOGIT_ROUNDING * 2_000)
