@@ -54,6 +54,7 @@ describe("checkGraph", () => {
     "models/stories",
     "models/stories-fast",
     "models/stories-mini",
+    "models/translate-de-en",
     "test/fixtures/tiny-model",
     "test/fixtures/tiny-conditional",
     "test/fixtures/tiny-two-pass",
