@@ -121,7 +121,7 @@ def _samples(manifest: dict[str, Any], compared: dict[str, Any], samples: CardSa
     shorter = "" if compared["length"] == defaults["length"] else f", but {compared['length']} positions"
     shorter += "" if compared["steps"] == defaults["steps"] else f", but {compared['steps']} steps"
     kinds = [
-        (samples.to_sources, f"Unpicked, the first held-out prompts and seeds in order: {guided} {schedule}."),
+        (samples.to_sources, f"Unpicked: held-out prompts, evenly spread, and seeds in order: {guided} {schedule}."),
         (samples.free, f"Unpicked, written without a prompt, seeds in order: {free} {schedule}."),
         (
             samples.of_parity,
