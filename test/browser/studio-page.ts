@@ -39,8 +39,12 @@ export class StudioPage {
 
   /** Presses Generate and waits until the text is written. */
   async write(): Promise<string> {
+    const before = await this.runs.count();
     await this.generate.click();
-    await expect(this.cancel).toBeVisible();
+    // A small model may have written before anyone has seen the button that cancels.
+    await expect
+      .poll(async () => (await this.cancel.isVisible()) || (await this.runs.count()) > before, { timeout: 60_000 })
+      .toBe(true);
     await expect(this.generate).toHaveText(/^Generate/, { timeout: 150_000 });
     await expect(this.alert).toHaveCount(0);
     return (await this.stage.textContent()) ?? "";
