@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from elf.data.dataset import open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
 from elf.network.pretrained import load_encoder
 from elf.network.trained_model import load_trained_model
+from elf.sampling.networks import JaxNetwork
 from elf.training.latent_statistics import latent_statistics
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
+from elf.training.start_weights import start_weights
 from elf.training.train import Arguments, main
 from elf.training.train_config import TrainConfig
 
@@ -57,6 +60,27 @@ def test_a_training_starts_from_another_model(experiment: Path, tmp_path: Path) 
         main(Arguments(experiment, (*still, f"out={tmp_path / 'third'}", "elf.depth=2")))
     with pytest.raises(CheckpointError):
         main(Arguments(experiment, ("start=nowhere", f"out={tmp_path / 'third'}")))
+
+
+@pytest.mark.usefixtures("quick_compiler")
+def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(experiment: Path, tmp_path: Path) -> None:
+    main(Arguments(experiment, ("steps=4",)))
+    narrow = load_trained_model(tmp_path / "out/model")
+    wider = replace(narrow.elf, bottleneck_size=12)
+    wide = replace(narrow, elf=wider, params=start_weights(str(tmp_path / "out"), wider))
+    rng = np.random.default_rng(0)
+    z, x_sc = rng.standard_normal((2, 2, 32, 16)).astype(np.float32)
+    half = np.full(2, 0.5, np.float32)
+    before, after = JaxNetwork(narrow), JaxNetwork(wide)
+    np.testing.assert_allclose(after.denoise(z, x_sc, half, half), before.denoise(z, x_sc, half, half), atol=1e-5)
+    np.testing.assert_allclose(after.decode(z, half), before.decode(z, half), atol=1e-5)
+    # The first update has rate 0; soon the new directions are read.
+    places = (f"start={tmp_path / 'out'}", f"out={tmp_path / 'wide'}")
+    main(Arguments(experiment, ("steps=3", "elf.bottleneck_size=12", *places)))
+    learnt = load_trained_model(tmp_path / "wide/model").params["text_proj/proj2/kernel"]
+    assert learnt.shape == (12, 16) and np.abs(learnt[8:]).sum(axis=1).min() > 0
+    with pytest.raises(CheckpointMismatchError, match="proj1"):
+        start_weights(str(tmp_path / "out"), replace(narrow.elf, bottleneck_size=4))
 
 
 def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, tmp_path: Path) -> None:

@@ -341,7 +341,7 @@ def test_the_shipped_experiment_is_as_large_as_it_says() -> None:
     ("override", "error", "said"),
     [
         ("network.heads=3", ConfigError, "3 heads"),
-        ("network.encoder_layers=0", ConfigError, "encoder_layers"),
+        ("network.encoder_layers=-1", ConfigError, "encoder_layers"),
         ("network.vocabulary_size=59", ConfigError, "60 ids"),
         ("label_smoothing=1.0", ConfigError, "label_smoothing"),
         ("evaluate_every=30", ConfigError, "no multiple"),

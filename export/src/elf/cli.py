@@ -14,6 +14,7 @@ COMMANDS = {
     "tokenizer train": ("elf.data.tokenizer", "train a T5-style unigram tokenizer"),
     "prepare": ("elf.data.prepare", "turn texts into an Arrow dataset of token ids"),
     "pretrain-encoder": ("elf.training.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
+    "teach-encoder": ("elf.training.teach_encoder", "go on with an encoder by supervised translation"),
     "train": ("elf.training.train", "train an ELF"),
     "distill": ("elf.training.distill", "distil an ELF into students of few steps"),
     "plan": ("elf.training.plan", "check on paper that a training fits its devices"),

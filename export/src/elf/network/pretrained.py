@@ -2,16 +2,20 @@
 or on the hub."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from elf.checkpoints.architecture import WHOLE_T5, t5_config
 from elf.checkpoints.sentencepiece_tokenizer import converted_file
 from elf.checkpoints.t5_weights import read_t5_weights
 from elf.config import T5Config
+from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
 from elf.network.trained_model import FlatParams
 
@@ -69,6 +73,17 @@ def tokenizer_file(name: str | Path) -> Path:
 def _is_json(file: Path) -> bool:
     with file.open("rb") as opened:
         return opened.read(64).lstrip()[:1] == b"{"
+
+
+def save_encoder(folder: Path, config: T5Config, params: Mapping[str, Any], facts: dict[str, Any]) -> None:
+    """Writes `encoder.safetensors` and `encoder.json`, which tells the architecture and `facts` of the training.
+
+    Raises DiskFullError; each file is there whole, or as it was before.
+    """
+    with written_whole(folder / "encoder.safetensors") as file:
+        save_file({name: np.asarray(value) for name, value in params.items()}, file)
+    with written_whole(folder / "encoder.json") as file:
+        file.write_text(json.dumps({"config": asdict(config)} | facts, indent=2) + "\n", encoding="utf-8")
 
 
 def _own_encoder(folder: Path) -> tuple[T5Config, FlatParams]:

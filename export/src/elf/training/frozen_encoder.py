@@ -70,11 +70,18 @@ class FrozenEncoder:
         held = jnp.zeros((B, L), bool)
         if source_length is not None:
             held = jnp.arange(L)[None, :] < source_length[:, None]
-            ordered = conditional_visibility(source_length, L)
+            ordered = training_visibility(source_length, dropped, L)
             visible = ordered if visible is None else visible & ordered
-            if dropped is not None:
-                visible &= ~(dropped[:, None, None] & ~held[:, :, None] & held[:, None, :])
         x = (bind(graphdef, params)(ids, visible) - self.mean) / self.std
         if source_length is not None and dropped is not None:
             x = jnp.where((held & dropped[:, None])[..., None], 0.0, x)
         return x, held
+
+
+def training_visibility(source_length: jax.Array, dropped: jax.Array | None, length: int) -> jax.Array:
+    """`conditional_visibility`, (B, L, L); besides, where a condition is `dropped` (B,), its target does not see it."""
+    visible = conditional_visibility(source_length, length)
+    if dropped is None:
+        return visible
+    held = jnp.arange(length)[None, :] < source_length[:, None]
+    return visible & ~(dropped[:, None, None] & ~held[:, :, None] & held[:, None, :])

@@ -5,13 +5,12 @@ close to its token's embedding and turned by context. Frozen afterwards.
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 
@@ -22,6 +21,7 @@ from elf.data.tokenizer import load_tokenizer, mask_token
 from elf.errors import ConfigError
 from elf.network.encoder import T5Encoder
 from elf.network.modules import Params, bind, split
+from elf.network.pretrained import save_encoder
 from elf.training.encoder_windows import check_shares, encoder_batches
 from elf.training.latent_statistics import spectrum
 from elf.training.loop import LoopConfig, run_loop
@@ -121,26 +121,12 @@ def main(arguments: Arguments) -> None:
         update,
         arguments.batch_size * arguments.length,
     )
-    save_encoder(config, params, arguments, seconds)
+    facts: dict[str, Any] = {"steps": arguments.steps, "seconds": round(seconds), "masked": arguments.masked}
+    facts |= {"data": [str(folder) for folder in arguments.data], "shares": shares}
+    save_encoder(arguments.out, config, params, facts)
     report: dict[str, Any] = {"seconds": round(seconds)}
     for folder, dataset in zip(arguments.data, datasets, strict=True):
         report[str(folder)] = spectrum(config, params, dataset, arguments.length)
     if pairs:
         report["retrieval"] = round(retrieval_accuracy(config, params, pairs, arguments.length), 3)
     print(json.dumps(report))
-
-
-def save_encoder(config: T5Config, params: Params, arguments: Arguments, seconds: float) -> None:
-    """Writes `encoder.json` and `encoder.safetensors` into the run's folder."""
-    from safetensors.numpy import save_file
-
-    save_file({name: np.asarray(value) for name, value in params.items()}, arguments.out / "encoder.safetensors")
-    facts = {
-        "config": asdict(config),
-        "steps": arguments.steps,
-        "seconds": round(seconds),
-        "masked": arguments.masked,
-        "data": [str(folder) for folder in arguments.data],
-        "shares": check_shares(len(arguments.data), arguments.shares),
-    }
-    (arguments.out / "encoder.json").write_text(json.dumps(facts, indent=2) + "\n")

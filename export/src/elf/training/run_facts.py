@@ -76,10 +76,14 @@ def last_losses(metrics: Path, rows: int = 10) -> dict[str, float]:
 
 
 def encoder_facts(directory: Path) -> dict[str, Any]:
-    """How the encoder came to be: steps, seconds and last loss of its pre-training; its name where it came so."""
+    """How the encoder came to be: steps, seconds and last loss of its pre-training, and of its lessons in translation
+    if it had any; its name where it came so."""
     if not (directory / "encoder.json").is_file():
         return {"name": directory.name}
     record = json.loads((directory / "encoder.json").read_text())
     facts = {name: record[name] for name in ("steps", "seconds") if name in record}
+    lessons = record.get("translation", {})
+    facts |= {f"translation {name}": lessons[name] for name in ("steps", "seconds") if name in lessons}
     losses = last_losses(directory / "metrics.jsonl")
-    return facts | ({"masked-token loss": losses["loss"]} if "loss" in losses else {})
+    name = "translation loss" if lessons else "masked-token loss"
+    return facts | ({name: losses["loss"]} if "loss" in losses else {})

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import jax
 
-from elf.config import ElfConfig
 from elf.config_file import load_config
 from elf.data.dataset import open_dataset
 from elf.devices import make_mesh
-from elf.network.parameters import check_parameters, parameter_shapes
 from elf.network.pretrained import load_encoder, tokenizer_file
-from elf.network.trained_model import FlatParams, load_trained_model
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.run import Run, RunArguments, check_vocabularies, make_upload
 from elf.training.run_facts import command_line, encoder_facts, remember_settings, training_facts
+from elf.training.start_weights import start_weights
 from elf.training.step import make_train_step
 from elf.training.train_config import TrainConfig, resolve
 
@@ -44,7 +42,7 @@ def main(arguments: Arguments) -> None:
         see_padding=config.pad_token == "eos",
     )
     resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
-    start = None if config.start is None else start_weights(config.start, config.elf)
+    start = None if config.start is None else start_weights(config.start, config.elf, config.seed)
     step = make_train_step(config, resolved, encoder, mesh, start=start)
     if jax.process_index() == 0:
         remember_settings(config)
@@ -58,15 +56,3 @@ def main(arguments: Arguments) -> None:
     Run(config, resolved, dataset, tokenizer, encoder, facts, upload).carry_out(step)
     if upload:
         upload.finish(resolved.steps)
-
-
-def start_weights(name: str, elf: ElfConfig) -> FlatParams:
-    """The weights of the model that a training starts from; `name` as in TrainConfig.
-
-    Raises CheckpointError where there is none, and CheckpointMismatchError where its shapes are not those of `elf`.
-    """
-    folder = Path(name) / "model" if (Path(name) / "model").is_dir() else Path(name)
-    params = dict(load_trained_model(folder).params)
-    action = f"Give elf the shapes that {folder / 'config.json'} tells, or start from another model."
-    check_parameters(params, parameter_shapes(elf), "this training", action)
-    return dict(params)

@@ -37,6 +37,7 @@ class TranslatorConfig:
     hidden_size: int = 256
     heads: int = 4
     encoder_layers: int = 3
+    """0 for a decoder alone, which reads embeddings that something else made."""
     decoder_layers: int = 3
     feed_forward_size: int = 512
     vocabulary_size: int = 4096
@@ -47,8 +48,9 @@ class TranslatorConfig:
 
     def __post_init__(self) -> None:
         for field, value in vars(self).items():
-            if value < 1:
-                raise ConfigError(f"{field} is {value!r}", "Give an integer of at least 1.")
+            least = 0 if field == "encoder_layers" else 1
+            if value < least:
+                raise ConfigError(f"{field} is {value!r}", f"Give an integer of at least {least}.")
         check_heads(self.hidden_size, self.heads)
 
     @property
@@ -164,14 +166,23 @@ class Translator(nnx.Module):
         x, turns = drop(self.embed(source)), self.turns(source.shape[1])
         for i in range(self.config.encoder_layers):
             x = getattr(self, f"encoder_{i}")(x, real[:, None, None], turns, drop)
-        x = self.encoder_norm(x)
+        return self.read(x)
+
+    def read(self, embeddings: jax.Array) -> list[KeysValues]:
+        """What each decoder block reads of a source's embeddings (B, S, H), its own encoder's or another's."""
+        x, turns = self.encoder_norm(embeddings), self.turns(embeddings.shape[1])
         return [block.cross.keys_values(x, turns) for block in self.decoder]
 
     def logits(self, source: jax.Array, real: jax.Array, target: jax.Array, drop: Drop = nothing_dropped) -> jax.Array:
         """Of every target token (B, T), given the source and the target tokens before it: (B, T, V) float32."""
+        return self.logits_after(self.encode(source, real, drop), real, target, drop)
+
+    def logits_after(
+        self, memory: list[KeysValues], real: jax.Array, target: jax.Array, drop: Drop = nothing_dropped
+    ) -> jax.Array:
+        """As `logits`, of a source that `read` has read."""
         length = target.shape[1]
         before = jnp.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=PAD)
-        memory = self.encode(source, real, drop)
         x, turns = drop(self.embed(before)), self.turns(length)
         earlier = jnp.asarray(np.tri(length, dtype=bool))
         for block, keys_values in zip(self.decoder, memory, strict=True):
