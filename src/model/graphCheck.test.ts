@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { modelFolders } from "../../test/modelFolders";
 import { checkGraph, UntrustedModelError } from "./graphCheck";
 import { parseWeightIndex } from "./weightIndex";
 
@@ -50,15 +51,7 @@ describe("checkGraph", () => {
     expect(checking(packed("4000"))).toThrow("behind the end");
   });
 
-  it.each([
-    "models/stories",
-    "models/stories-fast",
-    "models/stories-mini",
-    "models/translate-de-en",
-    "test/fixtures/tiny-model",
-    "test/fixtures/tiny-conditional",
-    "test/fixtures/tiny-two-pass",
-  ])("lets every graph of %s pass", (folder) => {
+  it.each(modelFolders)("lets every graph of %s pass", (folder) => {
     const root = join(import.meta.dirname, "../..", folder, "onnx");
     const names = readdirSync(root);
     const known = new Map<string, number>();

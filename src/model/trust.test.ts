@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { modelFolders } from "../../test/modelFolders";
 import { networkParameters } from "./architecture";
 import { UntrustedModelError } from "./graphCheck";
 import { type Manifest, parseManifest } from "./manifest";
@@ -8,15 +9,6 @@ import { checkIndex, checkManifest } from "./trust";
 import { parseWeightIndex, type WeightIndex } from "./weightIndex";
 
 const root = join(import.meta.dirname, "../..");
-const folders = [
-  "models/stories",
-  "models/stories-fast",
-  "models/stories-mini",
-  "models/translate-de-en",
-  "test/fixtures/tiny-model",
-  "test/fixtures/tiny-conditional",
-  "test/fixtures/tiny-two-pass",
-];
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const manifestOf = (folder: string) => parseManifest(read(`${folder}/manifest.json`));
 const tiny = manifestOf("test/fixtures/tiny-model");
@@ -47,7 +39,7 @@ describe("networkParameters", () => {
 });
 
 describe("checkManifest and checkIndex", () => {
-  it.each(folders)("let %s pass", (folder) => {
+  it.each(modelFolders)("let %s pass", (folder) => {
     const manifest = manifestOf(folder);
     checkManifest(manifest);
     for (const [name, stored] of Object.entries(manifest.dtypes)) {
