@@ -45,7 +45,8 @@ class TrainConfig:
     """Output folder: checkpoints/, metrics.jsonl, tensorboard/, model/."""
     start: str | None = None
     """A trained model whose averaged weights the first step starts from: its `model` folder, or the output folder of
-    its training. Of the same architecture but for the lengths. Random weights unless given."""
+    its training. Of the same architecture but for the lengths; a narrower bottleneck is widened. Random weights unless
+    given."""
     split: str | None = None
     """Of `data`, where it has several."""
     revision: str | None = None
