@@ -33,7 +33,7 @@ from elf.training.latent_statistics import latent_statistics
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, make_optimizer
 from elf.yardstick.batches import PairBatch, collate_pairs, mean_target_length, pair_batches
-from elf.yardstick.step import smoothed_loss
+from elf.yardstick.step import target_loss
 from elf.yardstick.translator import Translator, TranslatorConfig
 
 MEASURED = 1000
@@ -180,12 +180,10 @@ class Teacher:
     def _translation(self, params: Params, source, source_length, target, target_length):
         """Smoothed and plain cross-entropy, summed over the target's tokens, and how many these are."""
         real = jnp.arange(source.shape[1]) < source_length[:, None]
-        counts = jnp.arange(target.shape[1]) < target_length[:, None]
         embeddings = bind(self._encoder, part_of(params, "encoder"))(source, real)
         decoder = bind(self._decoder, part_of(params, "decoder"))
         logits = decoder.logits_after(decoder.read(embeddings), real, target)
-        smoothed, nll = smoothed_loss(logits, target, LABEL_SMOOTHING)
-        return jnp.where(counts, smoothed, 0.0).sum(), jnp.where(counts, nll, 0.0).sum(), counts.sum()
+        return target_loss(logits, target, target_length, LABEL_SMOOTHING)
 
     def _held_out_sums(self, params: Params, *pairs: jax.Array) -> tuple[jax.Array, jax.Array]:
         return self._translation(params, *pairs)[1:]

@@ -45,6 +45,15 @@ def smoothed_loss(logits: jax.Array, target: jax.Array, smoothing: float) -> tup
     return (1 - smoothing) * nll + smoothing * (normaliser - logits.mean(axis=-1)), nll
 
 
+def target_loss(
+    logits: jax.Array, target: jax.Array, target_length: jax.Array, smoothing: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """`smoothed_loss`, both summed over the first `target_length` (B,) tokens of each row, and how many these are."""
+    counts = jnp.arange(target.shape[1]) < target_length[:, None]
+    smoothed, nll = (jnp.where(counts, part, 0.0).sum() for part in smoothed_loss(logits, target, smoothing))
+    return smoothed, nll, counts.sum()
+
+
 def make_update(config: YardstickConfig, mean_target_length: float) -> tuple[State, Update]:
     """The state at the start, and the update. Metrics: `loss`, nats per target token without the smoothing, under
     dropout; and `gradient_norm`.
@@ -61,13 +70,10 @@ def make_update(config: YardstickConfig, mean_target_length: float) -> tuple[Sta
 
     def objective(params: Params, step: jax.Array, source, source_length, target, target_length):
         real = jnp.arange(source.shape[1]) < source_length[:, None]
-        counts = jnp.arange(target.shape[1]) < target_length[:, None]
         drop = dropout(jax.random.fold_in(key, step), config.dropout)
         logits = bind(graphdef, params).logits(source, real, target, drop)
-        smoothed, nll = (jnp.where(counts, part, 0.0).sum() for part in smoothed_loss(logits, target, smoothing))
-        return smoothed / tokens, nll / counts.sum()
-
-    smoothing = config.label_smoothing
+        smoothed, nll, count = target_loss(logits, target, target_length, config.label_smoothing)
+        return smoothed / tokens, nll / count
 
     def learn(learnt: Learnt, *batch: jax.Array) -> tuple[Learnt, dict[str, jax.Array]]:
         params, opt_state, ema, step = learnt
