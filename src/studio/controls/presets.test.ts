@@ -15,6 +15,16 @@ it("begin with the model's own only where it differs from the paper's", () => {
   expect(own).toMatchObject({ id: "own", settings: { steps: 32, selfCondScale: 1.5 } });
 });
 
+it("offer a quick draft only of what takes more steps by itself", () => {
+  const ids = (steps: number, prompted: boolean) =>
+    presetsFor({ ...official, steps, selfCondScale: 1.5 }, prompted).map(({ id }) => id);
+  expect(ids(9, false)).toContain("quick");
+  expect(ids(8, false)).toEqual(["own", "official", "ode", "over-guided"]);
+  expect(ids(4, true)).toEqual(["own", "official", "unguided", "over-guided"]);
+  // Where it is the model's own it keeps its name.
+  expect(presetsFor({ ...official, steps: 8 }, false)[0]).toMatchObject({ id: "quick", settings: { steps: 8 } });
+});
+
 it("are recognised whatever γ an ODE has beside it", () => {
   const ode = presetsFor(official, false).find(({ id }) => id === "ode");
   expect(ode && isPreset(ode, { ...official, ...ode.settings, gamma: 1.5 }, false)).toBe(true);

@@ -7,6 +7,8 @@ export interface Preset {
   readonly label: string;
   /** What it shows, in one sentence. */
   readonly note: string;
+  /** Whether being quick is all it is for: nothing, then, beside a model that takes no more steps by itself. */
+  readonly draft?: true;
   readonly settings: Pick<SamplerSettings, "steps" | "method" | "gamma" | "selfCondScale" | "schedule" | "solver"> &
     Partial<Pick<SamplerSettings, "cfgScale">>;
 }
@@ -24,6 +26,7 @@ const FROM_THE_PAPER: readonly Preset[] = [
     id: "quick",
     label: "Quick, 8",
     note: "A quarter of the steps: four times as fast, and rougher.",
+    draft: true,
     settings: { steps: 8, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
   },
   {
@@ -51,6 +54,7 @@ const FOR_PROMPTS: readonly Preset[] = [
     id: "quick",
     label: "Quick, 8",
     note: "An eighth of the steps: eight times as fast, and rougher.",
+    draft: true,
     settings: { steps: 8, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
   },
   {
@@ -83,7 +87,9 @@ export function presetsFor(
       note,
       settings: settingsOf({ ...defaults, ...settings }),
     })),
-    ...(prompted ? FOR_PROMPTS : FROM_THE_PAPER),
+    ...(prompted ? FOR_PROMPTS : FROM_THE_PAPER).filter(
+      (preset) => !preset.draft || preset.settings.steps < defaults.steps || isPreset(preset, defaults, true),
+    ),
   ];
   // Under a name of its own, where it has one: also while ω, which may be all that tells it from another, is idle.
   const first = named.find((preset) => isPreset(preset, defaults, true)) ?? {
