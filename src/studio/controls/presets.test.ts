@@ -10,7 +10,7 @@ it("are settings that a run can use", () => {
 });
 
 it("begin with the model's own only where it differs from the paper's", () => {
-  expect(presetsFor(official, false).map(({ id }) => id)).toEqual(["official", "quick", "ode", "over-guided"]);
+  expect(presetsFor(official, false).map(({ id }) => id)).toEqual(["official", "draft", "ode", "over-guided"]);
   const [own] = presetsFor({ ...official, selfCondScale: 1.5 }, false);
   expect(own).toMatchObject({ id: "own", settings: { steps: 32, selfCondScale: 1.5 } });
 });
@@ -18,11 +18,11 @@ it("begin with the model's own only where it differs from the paper's", () => {
 it("offer a quick draft only of what takes more steps by itself", () => {
   const ids = (steps: number, prompted: boolean) =>
     presetsFor({ ...official, steps, selfCondScale: 1.5 }, prompted).map(({ id }) => id);
-  expect(ids(9, false)).toContain("quick");
+  expect(ids(9, false)).toContain("draft");
   expect(ids(8, false)).toEqual(["own", "official", "ode", "over-guided"]);
   expect(ids(4, true)).toEqual(["own", "official", "unguided", "over-guided"]);
   // Where it is the model's own it keeps its name.
-  expect(presetsFor({ ...official, steps: 8 }, false)[0]).toMatchObject({ id: "quick", settings: { steps: 8 } });
+  expect(presetsFor({ ...official, steps: 8 }, false)[0]).toMatchObject({ id: "draft", settings: { steps: 8 } });
 });
 
 it("are recognised whatever γ an ODE has beside it", () => {
@@ -34,7 +34,7 @@ it("are recognised whatever γ an ODE has beside it", () => {
 it("of a model that writes to prompts are others, which guide towards it", () => {
   const prompted = { ...official, steps: 64, method: "ode", selfCondScale: 1, cfgScale: 2 } as const;
   const presets = presetsFor(prompted, true);
-  expect(presets.map(({ id }) => id)).toEqual(["official", "quick", "unguided", "over-guided"]);
+  expect(presets.map(({ id }) => id)).toEqual(["official", "draft", "unguided", "over-guided"]);
   for (const { settings } of presets) checkSettings({ ...SETTINGS, ...settings }, SETTINGS.length, true);
   expect(presetsFor({ ...prompted, steps: 16 }, true)[0]).toMatchObject({
     id: "own",
@@ -57,7 +57,7 @@ describe("of the model's maker", () => {
       "Careful",
       "Drafts",
       "Official, 32 steps",
-      "Quick, 8",
+      "Draft, 8",
       "Pure ODE, 64",
       "Over-guided",
     ]);
@@ -74,7 +74,7 @@ describe("of the model's maker", () => {
       { name: "Smooth", note, settings: { method: "ode", steps: 64, gamma: 7 } },
       { name: "Smooth again", note, settings: { method: "ode", steps: 64 } },
     ]);
-    expect(labels(presets)).toEqual(["Balanced", "Careful", "As published", "Smooth", "Quick, 8", "Over-guided"]);
+    expect(labels(presets)).toEqual(["Balanced", "Careful", "As published", "Smooth", "Draft, 8", "Over-guided"]);
   });
 
   it("are one while nothing but an idle ω tells them apart", () => {

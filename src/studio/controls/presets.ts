@@ -23,8 +23,8 @@ const FROM_THE_PAPER: readonly Preset[] = [
     settings: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
   },
   {
-    id: "quick",
-    label: "Quick, 8",
+    id: "draft",
+    label: "Draft, 8",
     note: "A quarter of the steps: four times as fast, and rougher.",
     draft: true,
     settings: { steps: 8, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
@@ -51,8 +51,8 @@ const FOR_PROMPTS: readonly Preset[] = [
     settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
   },
   {
-    id: "quick",
-    label: "Quick, 8",
+    id: "draft",
+    label: "Draft, 8",
     note: "An eighth of the steps: eight times as fast, and rougher.",
     draft: true,
     settings: { steps: 8, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
