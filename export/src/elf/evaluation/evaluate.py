@@ -48,7 +48,7 @@ class Arguments(ProcessArguments, CheckpointOptions):
     """YAML of sampling settings, see configs/sampling; the sampler's defaults unless given."""
     samples: int | None = None
     """Texts for each way to sample; 1,000 unless given. For conditional models at most, and unless given, one for each
-    row of --data."""
+    row of --data, from its first: a corpus may be sorted, so figures of less than all of it are of a part."""
     data: str | None = None
     """For conditional models: sources and references, JSONL of input and output, or a dataset on disk or the hub.
     Without it a model of source_optional writes freely."""
