@@ -56,8 +56,8 @@ export function Controls() {
             name="gamma"
             label="Fresh noise"
             symbol="γ"
-            slider={{ to: 4, step: 0.1 }}
-            explanation="How much noise comes back before each step. None leaves mistakes standing, much blurs the text again."
+            slider={{ to: 8, step: 0.1 }}
+            explanation="How much noise comes back before each step. None leaves mistakes standing; with much, a step keeps little but its last guess: plainer text, less varied."
           />
         )}
         <div className="control">
