@@ -62,8 +62,8 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
         load(tmp_path, text)
 
 
-def test_shipped_files_hold_the_official_settings() -> None:
-    """Spec section 3, "Official settings"."""
+def test_shipped_files_hold_the_official_settings_and_those_of_the_shipped_models() -> None:
+    """Spec section 3, "Official settings"; the others are the defaults of the models' manifests."""
 
     def shipped(name: str) -> list[tuple]:
         return [
@@ -78,4 +78,5 @@ def test_shipped_files_hold_the_official_settings() -> None:
     few = [("sde", steps, 1.5, 2.5, 1.0, *drawn) for steps in (1, 2, 4, 8)]
     assert shipped("few-step") == few + [("sde", steps, 2.0, 2.0, 1.0, *drawn) for steps in (16, 32)]
     assert shipped("stories-mini") == [("sde", 32, 0.5, 3.0, 1.0, *drawn)]
-    assert shipped("stories") == [("sde", 32, 1.5, 3.0, 1.0, *drawn)]
+    assert shipped("stories") == [("sde", 32, 3.0, 3.0, 1.0, *drawn)]
+    assert shipped("translate-de-en") == [("sde", 8, 6.5, 1.0, 5.0, "uniform", "original")]
