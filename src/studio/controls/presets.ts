@@ -7,8 +7,6 @@ export interface Preset {
   readonly label: string;
   /** What it shows, in one sentence. */
   readonly note: string;
-  /** Whether being quick is all it is for: nothing, then, beside a model that takes no more steps by itself. */
-  readonly draft?: true;
   readonly settings: Pick<SamplerSettings, "steps" | "method" | "gamma" | "selfCondScale" | "schedule" | "solver"> &
     Partial<Pick<SamplerSettings, "cfgScale">>;
 }
@@ -26,7 +24,6 @@ const FROM_THE_PAPER: readonly Preset[] = [
     id: "draft",
     label: "Draft, 8",
     note: "A quarter of the steps: four times as fast, and rougher.",
-    draft: true,
     settings: { steps: 8, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
   },
   {
@@ -54,7 +51,6 @@ const FOR_PROMPTS: readonly Preset[] = [
     id: "draft",
     label: "Draft, 8",
     note: "An eighth of the steps: eight times as fast, and rougher.",
-    draft: true,
     settings: { steps: 8, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
   },
   {
@@ -87,8 +83,9 @@ export function presetsFor(
       note,
       settings: settingsOf({ ...defaults, ...settings }),
     })),
+    // Being quick is all that a draft is for: nothing, beside a model that takes no more steps by itself.
     ...(prompted ? FOR_PROMPTS : FROM_THE_PAPER).filter(
-      (preset) => !preset.draft || preset.settings.steps < defaults.steps || isPreset(preset, defaults, true),
+      (preset) => preset.id !== "draft" || preset.settings.steps < defaults.steps || isPreset(preset, defaults, true),
     ),
   ];
   // Under a name of its own, where it has one: also while ω, which may be all that tells it from another, is idle.
