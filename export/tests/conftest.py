@@ -15,7 +15,7 @@ from tiny_training import write_experiment
 
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
-from elf.data.tokenizer import train_tokenizer
+from elf.data.train_tokenizer import train_tokenizer
 from elf.training.optimizer import OptimizerConfig
 from elf.training.pretrain_encoder import Arguments as EncoderArguments
 from elf.training.pretrain_encoder import main as pretrain_encoder

@@ -9,7 +9,8 @@ import pytest
 import tokenizers
 
 from elf.data.corpus import Columns, read_corpus, stream_corpus
-from elf.data.tokenizer import load_tokenizer, mask_token, train_tokenizer
+from elf.data.tokenizer import load_tokenizer, mask_token
+from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import CheckpointError, ConfigError, CorpusFormatError, DatasetError, EmptyCorpusError
 
 

@@ -18,7 +18,7 @@ import elf.training.run
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.data.dataset import Ragged, TokenDataset
 from elf.data.pipeline import training_batches
-from elf.data.tokenizer import train_tokenizer
+from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, ElfError
 from elf.network.make_random import random_model, random_params
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes

@@ -11,7 +11,7 @@ import tokenizers
 
 from elf import cli
 from elf.config import ElfConfig, FlowConfig
-from elf.data.tokenizer import train_tokenizer
+from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError
 from elf.network.make_random import PLAIN_TEXT, random_model
 from elf.network.trained_model import load_trained_model, save_trained_model

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from elf.config import ElfConfig
-from elf.data.tokenizer import load_tokenizer, train_tokenizer
+from elf.data.tokenizer import load_tokenizer
+from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import ConfigError, GenerationsError
 from elf.evaluation.evaluated_model import fingerprint
 from elf.network.make_random import PLAIN_TEXT, random_model

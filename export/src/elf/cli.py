@@ -11,7 +11,7 @@ from elf.errors import ElfError
 # Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
 # Each has a frozen dataclass `Arguments`, read by tyro, and `main(arguments)`.
 COMMANDS = {
-    "tokenizer train": ("elf.data.tokenizer", "train a T5-style unigram tokenizer"),
+    "tokenizer train": ("elf.data.train_tokenizer", "train a T5-style unigram tokenizer"),
     "prepare": ("elf.data.prepare", "turn texts into an Arrow dataset of token ids"),
     "pretrain-encoder": ("elf.training.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
     "teach-encoder": ("elf.training.teach_encoder", "go on with an encoder by supervised translation"),

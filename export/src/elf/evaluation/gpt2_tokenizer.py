@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import tokenizers
-from tokenizers import decoders, models, pre_tokenizers
 
-from elf.data.tokenizer import load_tokenizer
+from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError
 
 ENDS = ("<|endoftext|>", "</s>")
@@ -24,14 +23,7 @@ def read_tokenizer(folder: Path) -> tokenizers.Tokenizer:
         raise CheckpointError(
             f"{folder} holds no tokenizer", "Put a tokenizer.json beside the weights, or vocab.json and merges.txt."
         )
-    try:
-        tokenizer = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
-    except Exception as error:  # the library raises bare Exception
-        raise CheckpointError(
-            f"{vocabulary} and {merges.name} cannot be read as a tokenizer: {error}", "Copy them again."
-        ) from error
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = load_byte_level_bpe(vocabulary, merges)
     tokenizer.add_special_tokens([end for end in ENDS if tokenizer.token_to_id(end) is not None])
     return tokenizer
 

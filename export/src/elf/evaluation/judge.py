@@ -54,8 +54,6 @@ def load_judge(name: str | Path, revision: str | None = None) -> Judge:
         folder = _download(str(name), revision)
     config, params = read_gpt2(folder)
     tokenizer = read_tokenizer(folder)
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
     eos = end_of_text(tokenizer, read_facts(folder), config.vocab_size)
     try:
         facts = json.loads((folder / FACTS).read_text()) if (folder / FACTS).is_file() else {}

@@ -125,9 +125,6 @@ def _tokens(generated: list[str], tokenizer: Path | None) -> list[list[int]] | l
     if tokenizer is None:
         return [text.split() for text in generated]
     loaded = load_tokenizer(tokenizer)
-    # A tokenizer.json may ask for either; both would change what is counted.
-    loaded.no_padding()
-    loaded.no_truncation()
     return [row.ids for row in loaded.encode_batch(generated, add_special_tokens=False)]
 
 

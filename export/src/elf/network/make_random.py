@@ -11,7 +11,7 @@ import numpy as np
 
 from elf.checkpoints.random_checkpoint import ElfFormat, T5Format, write_elf_checkpoint, write_t5
 from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
-from elf.data.tokenizer import train_tokenizer
+from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import UsageError
 from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
 from elf.network.random_weights import RandomWeights
