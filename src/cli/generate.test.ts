@@ -88,6 +88,47 @@ describe("the command line", () => {
     expect(readCommandLine(["--batch", "3", "--prompt-ids=5"])).toMatchObject({ batch: 3, promptIds: [[5]] });
   });
 
+  it.each([
+    "- Hi, said Lily.",
+    "-",
+    "--",
+    "---",
+    "-h, she said",
+    "-5 degrees",
+    "--help me",
+    "--jsonish",
+    "-- said Lily",
+    "–",
+    "--prompt=a b",
+    " --json",
+    "=",
+  ])("takes what follows --prompt as the text, however it begins: %j", (text) => {
+    expect(readCommandLine(["--prompt", text])).toMatchObject({ prompts: [text], json: false, help: false });
+    expect(readCommandLine([`--prompt=${text}`, "--json"])).toMatchObject({ prompts: [text], json: true });
+    const several = ["--seed", "3", "--prompt", text, "--json", "--prompt", "b"];
+    expect(readCommandLine(several)).toMatchObject({ prompts: [text, "b"], json: true, changes: { seed: 3 } });
+  });
+
+  it("takes negative numbers for numbers, and leaves it to the setting to refuse them", () => {
+    expect(readCommandLine(["--gamma", "-1"]).changes).toEqual({ gamma: -1 });
+    expect(() => settingsOf(readCommandLine(["--gamma", "-1"]), manifest)).toThrow("gamma is -1");
+    expect(() => readCommandLine(["--prompt-ids", "-5"])).toThrow('--prompt-ids is "-5"');
+  });
+
+  it.each([
+    [["--prompt", "--json"], "--json"],
+    [["--prompt", "--seed", "3"], "--seed"],
+    [["--prompt", "--seed=3"], "--seed=3"],
+    [["--steps", "-h"], "-h"],
+  ])("asks for a value that was left out, and says how to give one that is called as an option: %j", (argv, option) => {
+    expect(() => readCommandLine(argv)).toThrow(`${argv[0]} has no value: ${option} is an option itself.`);
+    try {
+      readCommandLine(argv);
+    } catch (error) {
+      expect((error as UsageError).action).toContain(`${argv[0]}=${option}`);
+    }
+  });
+
   it("lists every option in its help, with the model's defaults", () => {
     const help = helpText(manifest);
     const names = [

@@ -154,6 +154,42 @@ export function helpText(manifest?: Manifest): string {
   ].join("\n");
 }
 
+/**
+ * The arguments with each option and its value in one word. Node takes a value that begins with a dash for an option, but
+ * texts may begin with one: what follows the name of an option that has a value is that value, unless it names an option.
+ * @throws {UsageError} an option in the place of a value.
+ */
+function withValuesJoined(argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] as string;
+    const value = argv[at + 1];
+    if (value === undefined || !OPTIONS.some((option) => option.value && word === `--${option.name}`)) {
+      joined.push(word);
+      continue;
+    }
+    if (isOption(value)) {
+      throw new UsageError(
+        `${word} has no value: ${value} is an option itself.`,
+        `Give ${word} its value; if that is what it should be, write ${word}=${value}.`,
+      );
+    }
+    joined.push(`${word}=${value}`);
+    at++;
+  }
+  return joined;
+}
+
+/** Whether a word is `--json`, `--seed`, `--seed=3` or `-h`: one of ours, and not only something with dashes. */
+function isOption(word: string): boolean {
+  return word === "-h" || OPTIONS.some(({ name, value }) => word === `--${name}` || (value && namesValue(word, name)));
+}
+
+/** Whether a word is `--name=…` with nothing in it that only a text has. */
+function namesValue(word: string, name: string): boolean {
+  return word.startsWith(`--${name}=`) && !/\s/.test(word);
+}
+
 function parse(argv: readonly string[]): Record<string, string | boolean | (string | boolean)[] | undefined> {
   const options = Object.fromEntries(
     OPTIONS.map(({ name, value, multiple = false }) => [
@@ -161,8 +197,9 @@ function parse(argv: readonly string[]): Record<string, string | boolean | (stri
       { type: value ? ("string" as const) : ("boolean" as const), multiple },
     ]),
   );
+  const args = withValuesJoined(argv);
   try {
-    return parseArgs({ args: [...argv], options: { ...options, help: { type: "boolean", short: "h" } } }).values;
+    return parseArgs({ args, options: { ...options, help: { type: "boolean", short: "h" } } }).values;
   } catch (cause) {
     // Node's own sentence names the option; what follows it is advice for programmers.
     const [sentence = "The options cannot be read"] = String((cause as Error).message).split(/\.\s/);
