@@ -15,12 +15,12 @@ import pytest
 from elf.config import FlowConfig
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
-from elf.network.make_random import TINY, random_model
+from elf.models.make_random import TINY, random_model
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.sampler import sample
-from elf.sampling.settings import SamplerSettings
 
 LAYOUTS = ("original", "partitionable")
 FLOW = FlowConfig(noise_scale=2.0)

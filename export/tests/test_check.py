@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from elf import cli
 from elf.errors import ElfError, ExportedModelError, HubError
-from elf.network.make_random import TINY, random_model
+from elf.models.make_random import TINY, random_model
 from elf.onnx_export import check
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.export import Arguments, export_model

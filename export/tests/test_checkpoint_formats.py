@@ -18,10 +18,10 @@ from safetensors.numpy import save_file
 from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.elf_weights import read_elf_weights
 from elf.checkpoints.formats import format_of, read_tree
+from elf.checkpoints.lazy_weights import LazyWeights
 from elf.checkpoints.stored import leaves, tensors
 from elf.config import ElfConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.network.lazy_weights import LazyWeights
 from elf.network.parameters import parameter_shapes
 
 FIXTURES = Path(__file__).parent / "fixtures"

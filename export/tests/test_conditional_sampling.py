@@ -11,13 +11,13 @@ from elf import cli
 from elf.config import FlowConfig
 from elf.devices import make_mesh
 from elf.errors import UsageError
-from elf.network.make_random import TINY_CONDITIONAL, random_model
-from elf.network.trained_model import save_trained_model
+from elf.models.make_random import TINY_CONDITIONAL, random_model
+from elf.models.trained_model import save_trained_model
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.condition import Condition, check_sources, encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.sampler import run_flow, sample, written
-from elf.sampling.settings import SamplerSettings
 
 FLOW = FlowConfig(noise_scale=1.5)
 B, L, D = 3, 5, 2

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from small_graphs import ODD, built, exported, inputs
 
-from elf.network.make_random import random_model
-from elf.onnx_export import network_weights
+from elf.models.exported import network_weights
+from elf.models.make_random import random_model
 from elf.sampling.networks import JaxNetwork
 
 

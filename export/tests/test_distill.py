@@ -20,9 +20,9 @@ from elf.data.dataset import Ragged, TokenDataset
 from elf.data.pipeline import training_batches
 from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, ElfError
-from elf.network.make_random import random_model, random_params
+from elf.models.make_random import random_model, random_params
+from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
-from elf.network.trained_model import load_trained_model, save_trained_model
 from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distillation import draw_distill, kind_weights, row_kinds, student_errors, teacher_target

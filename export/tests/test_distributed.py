@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tiny_training import losses, rows, write_experiment
 
-from elf.network.trained_model import load_trained_model
+from elf.models.trained_model import load_trained_model
 
 STEPS = 6
 # Sixteen rows split over eight devices, and a width whose larger matrices `fsdp` splits (SMALLEST_SPLIT). All is

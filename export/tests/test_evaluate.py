@@ -22,11 +22,11 @@ from elf.devices import make_mesh
 from elf.evaluation import evaluate
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
-from elf.network.make_random import TINY, random_model
-from elf.network.trained_model import TrainedModel, load_trained_model, save_trained_model
+from elf.models.make_random import TINY, random_model
+from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
-from elf.sampling.settings import SamplerSettings
 
 SMALL = replace(TINY, depth=1, max_length=8, vocabulary_size=60)
 CONDITIONAL = replace(SMALL, max_input_length=4)

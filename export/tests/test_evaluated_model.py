@@ -12,9 +12,10 @@ import yaml
 from safetensors.numpy import save_file
 
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.evaluation.evaluated_model import fingerprint, open_evaluated, read_weights
-from elf.network.make_random import TINY, random_model
-from elf.network.trained_model import load_trained_model, save_trained_model
+from elf.models.fingerprint import fingerprint
+from elf.models.make_random import TINY, random_model
+from elf.models.open_model import open_evaluated, read_weights
+from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.training.checkpoint import Checkpoints
 from elf.training.step import TrainState
 

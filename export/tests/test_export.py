@@ -13,19 +13,19 @@ from elf import cli
 from elf.config import ElfConfig, FlowConfig
 from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError
-from elf.network.make_random import PLAIN_TEXT, random_model
-from elf.network.trained_model import load_trained_model, save_trained_model
+from elf.models.exported.stored_weights import StoredWeights
+from elf.models.make_random import PLAIN_TEXT, random_model
+from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export import export, parity, storage_gate
 from elf.onnx_export.comparison import Difference, edit_distance
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.parity import LOGIT_ROUNDING, refuse_difference
-from elf.onnx_export.stored_weights import StoredWeights
+from elf.sampler_settings import SamplerSettings, settings_of
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader
 from elf.sampling.sampler import sample
-from elf.sampling.settings import SamplerSettings, settings_of
 
 SMALL = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=8, bottleneck_size=4, vocabulary_size=128, max_length=6)
 FIXTURES = Path(__file__).parents[2] / "test" / "fixtures"

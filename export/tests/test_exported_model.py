@@ -10,9 +10,9 @@ import pytest
 from elf.checkpoints.source_record import SourceRecord
 from elf.cli import main
 from elf.errors import CheckpointError, UsageError
-from elf.network.make_random import TINY_CONDITIONAL
+from elf.models.make_random import TINY_CONDITIONAL
 from elf.network.parameters import parameter_shapes
-from elf.sampling.exported_model import open_exported
+from elf.sampling.exported_graphs import open_exported
 
 COMMIT = "c0ffee" + "0" * 34
 LENGTHS = ["--max-length", "16", "--max-input-length", "6"]

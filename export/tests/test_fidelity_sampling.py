@@ -7,13 +7,13 @@ import numpy_elf
 import pytest
 
 from elf.config import ElfConfig, FlowConfig
-from elf.network.make_random import random_params
+from elf.models.make_random import random_params
 from elf.network.model import abstract_elf
 from elf.network.modules import bind
 from elf.network.parameters import parameter_shapes
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
 from elf.sampling.guidance import Guided
-from elf.sampling.settings import SamplerSettings
 from elf.sampling.solvers import Step, euler, sde
 
 CONFIG = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)

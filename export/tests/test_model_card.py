@@ -10,18 +10,18 @@ from elf.config import ElfConfig
 from elf.data.tokenizer import load_tokenizer
 from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import ConfigError, GenerationsError
-from elf.evaluation.evaluated_model import fingerprint
-from elf.network.make_random import PLAIN_TEXT, random_model
+from elf.models.exported.stored_weights import StoredWeights
+from elf.models.fingerprint import fingerprint
+from elf.models.make_random import PLAIN_TEXT, random_model
 from elf.onnx_export.card_options import CardOptions, CardParts
 from elf.onnx_export.card_samples import CardSamples, Sample
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.model_card import model_card
-from elf.onnx_export.stored_weights import StoredWeights
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader
 from elf.sampling.sampler import sample, written
-from elf.sampling.settings import SamplerSettings
 
 CONFIG = ElfConfig(
     depth=1,

@@ -8,11 +8,9 @@ from small_graphs import ODD
 
 from elf.config import PRESETS, T5Config
 from elf.errors import ConfigError
-from elf.network.make_random import TINY, random_model, random_params
-from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
-from elf.onnx_export import network_weights
-from elf.onnx_export.encoder_graph import T5_BIAS, encoder_weights, official_encoder_params
-from elf.onnx_export.network_weights import (
+from elf.models.exported import network_weights
+from elf.models.exported.encoder_weights import T5_BIAS, encoder_weights, official_encoder_params
+from elf.models.exported.network_weights import (
     exact_tables,
     head_order,
     official_params,
@@ -20,6 +18,8 @@ from elf.onnx_export.network_weights import (
     padded_swiglu_size,
     vocabulary_parts,
 )
+from elf.models.make_random import TINY, random_model, random_params
+from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.sampling.networks import JaxNetwork
 
 

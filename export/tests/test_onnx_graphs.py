@@ -8,9 +8,9 @@ import pytest
 from small_graphs import CONFIGS, NO_SCALE, ODD, built, exported, inputs, relative_error
 
 from elf.config import T5Config
-from elf.network.make_random import TINY, random_model
+from elf.models.exported.weights import ALIGNMENT
+from elf.models.make_random import TINY, random_model
 from elf.onnx_export.graphs import FUSED
-from elf.onnx_export.weights import ALIGNMENT
 from elf.sampling import networks
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, OnnxNetwork
 

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 import sentencepiece
 
+from elf.checkpoints.lazy_weights import LazyWeights
 from elf.checkpoints.newest import newest_checkpoint
 from elf.checkpoints.official import CHECKPOINTS, model_name, sampling_of, task_of
-from elf.checkpoints.options import CheckpointOptions
 from elf.checkpoints.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.checkpoints.sentencepiece_tokenizer import convert_sentencepiece
 from elf.checkpoints.source_record import FetchedFile, SourceRecord, read_source
 from elf.cli import main
 from elf.config import PRESETS, T5Config
 from elf.errors import CheckpointError, CheckpointMismatchError, ElfError, UsageError
-from elf.evaluation.evaluated_model import open_evaluated, open_model
-from elf.network.lazy_weights import LazyWeights
-from elf.network.make_random import TINY, random_params
+from elf.models.make_random import TINY, random_params
+from elf.models.open_model import open_evaluated, open_model
+from elf.models.options import CheckpointOptions
+from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.network.parameters import parameter_shapes
-from elf.network.pretrained import load_encoder, tokenizer_file
-from elf.sampling.settings import SamplerSettings
+from elf.sampler_settings import SamplerSettings
 
 SHARED_T5 = Path(__file__).parents[2].parent / "shared/tokenizers/t5"
 SMALL = replace(TINY, depth=1, vocabulary_size=60)

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elf.network.make_random import TINY, random_model
+from elf.models.exported.encodings import decode, encode
+from elf.models.exported.quantise import best_scales, quantised
+from elf.models.exported.stored_weights import StoredWeights
+from elf.models.make_random import TINY, random_model
 from elf.onnx_export import calibration, mixed_precision
 from elf.onnx_export.calibration import InputProducts, input_products
-from elf.onnx_export.encodings import decode, encode
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.mixed_precision import Trial, by_harm, first_share, write_dtype
-from elf.onnx_export.quantise import best_scales, quantised
-from elf.onnx_export.stored_weights import StoredWeights
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.sampler import sample
-from elf.sampling.settings import SamplerSettings
 
 
 def random(*shape, seed=0):

@@ -16,9 +16,9 @@ from elf.checkpoints.t5_weights import read_t5_weights
 from elf.cli import main
 from elf.config import ElfConfig, T5Config
 from elf.errors import CheckpointMismatchError, DiskFullError
-from elf.network.make_random import TINY, random_params
+from elf.models.make_random import TINY, random_params
+from elf.models.pretrained import load_encoder
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
-from elf.network.pretrained import load_encoder
 
 SMALL = ElfConfig(depth=2, hidden_size=8, heads=2, latent_size=4, bottleneck_size=2, vocabulary_size=12, max_length=16)
 T5 = T5Config(vocabulary_size=12, d_model=4, d_kv=2, d_ff=6, layers=2, heads=2)

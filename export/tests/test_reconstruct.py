@@ -7,12 +7,12 @@ import pytest
 
 from elf import cli
 from elf.config import FlowConfig
-from elf.network.make_random import TINY, random_model
-from elf.network.trained_model import save_trained_model
+from elf.models.make_random import TINY, random_model
+from elf.models.trained_model import save_trained_model
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition
 from elf.sampling.reconstruct import reverse
 from elf.sampling.sampler import run_flow
-from elf.sampling.settings import SamplerSettings
 
 FLOW = FlowConfig(noise_scale=1.0)
 CLEAN = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)

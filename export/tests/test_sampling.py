@@ -10,10 +10,10 @@ import pytest
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.onnx_export.fixtures import flow_fixture, toy_denoise
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.keys import run_keys
 from elf.sampling.sampler import cut_at_eos, run_flow, sample
 from elf.sampling.schedule import time_schedule
-from elf.sampling.settings import SamplerSettings
 
 FLOW = FlowConfig(noise_scale=2.0)
 SHAPE = (1, 3, 4)

@@ -7,12 +7,12 @@ from safetensors.numpy import load_file
 from small_graphs import NO_SCALE, ODD, built
 
 from elf.errors import ExportedModelError, ParityError
-from elf.network.make_random import TINY, random_model
+from elf.models.exported.stored_weights import StoredWeights, write_weights
+from elf.models.make_random import TINY, random_model
 from elf.onnx_export import self_test
 from elf.onnx_export.check import check_outputs
 from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.self_test import write_self_test
-from elf.onnx_export.stored_weights import StoredWeights, write_weights
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork
 
 

@@ -10,12 +10,12 @@ import pytest
 from elf import cli
 from elf.config import FlowConfig
 from elf.errors import UsageError
-from elf.network.make_random import TINY, random_model
-from elf.network.trained_model import save_trained_model
+from elf.models.make_random import TINY, random_model
+from elf.models.trained_model import save_trained_model
+from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.guidance import Guided
 from elf.sampling.sampler import run_flow
 from elf.sampling.schedule import normal_quantiles, time_schedule
-from elf.sampling.settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.solvers import Prediction, Step, multistep
 
 FLOW = FlowConfig(noise_scale=1.0)

@@ -12,16 +12,16 @@ from elf.cli import main
 from elf.config import ElfConfig
 from elf.devices import make_mesh
 from elf.errors import ConfigError, UsageError
-from elf.network.make_random import TINY, random_model
-from elf.network.trained_model import load_trained_model, save_trained_model
+from elf.models.make_random import TINY, random_model
+from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.comparison import Writer
 from elf.onnx_export.export import Arguments, export_model
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.condition import check_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.sampler import sample, written
-from elf.sampling.settings import SamplerSettings
 
 FREE = replace(TINY, depth=1, hidden_size=32, heads=2, latent_size=16, max_length=8)
 NEEDY = replace(FREE, max_input_length=3)

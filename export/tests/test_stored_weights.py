@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from elf.errors import StoredWeightsError
-from elf.onnx_export import stored_weights, weights
-from elf.onnx_export.encodings import decode, encode, encoded_bytes, encoding_of
-from elf.onnx_export.shards import ShardReader, ShardWriter
-from elf.onnx_export.stored_weights import StoredWeights, write_weights
-from elf.onnx_export.weights import WeightLayout
+from elf.models.exported import stored_weights, weights
+from elf.models.exported.encodings import decode, encode, encoded_bytes, encoding_of
+from elf.models.exported.shards import ShardReader, ShardWriter
+from elf.models.exported.stored_weights import StoredWeights, write_weights
+from elf.models.exported.weights import WeightLayout
 
 
 def random(*shape, seed=0):

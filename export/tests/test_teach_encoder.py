@@ -15,11 +15,11 @@ from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
 from elf.data.tokenizer import EOS
 from elf.errors import ConfigError, DatasetError
+from elf.models.pretrained import load_encoder
 from elf.network.encoder import conditional_visibility, encoder_from_params
-from elf.network.pretrained import load_encoder
 from elf.training.optimizer import OptimizerConfig
 from elf.training.run_facts import encoder_facts
-from elf.training.teach_encoder import Arguments, main
+from elf.yardstick.teach_encoder import Arguments, main
 
 NAMES = ("Mia", "Ben", "Tom", "Ada", "Sam", "Lea")
 THINGS = {"kite": "boat", "lamp": "drum", "frog": "pear", "coat": "bell"}

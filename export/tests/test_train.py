@@ -16,10 +16,10 @@ from tiny_training import losses, rows
 from elf.config_file import load_config
 from elf.data.dataset import open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
-from elf.network.pretrained import load_encoder
-from elf.network.trained_model import load_trained_model
+from elf.models.latent_statistics import latent_statistics
+from elf.models.pretrained import load_encoder
+from elf.models.trained_model import load_trained_model
 from elf.sampling.networks import JaxNetwork
-from elf.training.latent_statistics import latent_statistics
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
 from elf.training.start_weights import start_weights

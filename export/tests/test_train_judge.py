@@ -20,9 +20,9 @@ from elf.errors import ConfigError, DatasetError, EmptyCorpusError
 from elf.evaluation.gpt2 import Gpt2
 from elf.evaluation.judge import load_judge
 from elf.evaluation.perplexity import gen_perplexity
-from elf.evaluation.train_judge import Arguments, command, held_out_texts, main
 from elf.network.modules import split
 from elf.training.optimizer import OptimizerConfig
+from elf.training.train_judge import Arguments, command, held_out_texts, main
 
 
 def rows(out: Path) -> list[dict[str, float]]:

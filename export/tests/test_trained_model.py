@@ -7,10 +7,10 @@ import pytest
 
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import DiskFullError
-from elf.network import trained_model
-from elf.network.make_random import random_params
+from elf.models import trained_model
+from elf.models.make_random import random_params
+from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.network.parameters import parameter_shapes
-from elf.network.trained_model import TrainedModel, load_trained_model, save_trained_model
 
 ELF = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=4, bottleneck_size=4, vocabulary_size=9, max_length=8)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elf.network.make_random import TINY, TINY_CONDITIONAL, random_model
-from elf.network.trained_model import save_trained_model
+from elf.models.make_random import TINY, TINY_CONDITIONAL, random_model
+from elf.models.trained_model import save_trained_model
 from elf.onnx_export import whole_runs
 from elf.onnx_export.whole_runs import Arguments, close, main
+from elf.sampler_settings import settings_of
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.sampler import sample
-from elf.sampling.settings import settings_of
 
 
 def test_notes_the_positions_where_two_tokens_are_nearly_as_good():

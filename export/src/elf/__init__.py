@@ -1,1 +1,22 @@
-"""Train, sample, measure and export Embedded Language Flows (ELF, arXiv 2605.10938)."""
+"""Embedded Language Flows (ELF) in JAX. Each part imports only what stands below it (tests/test_import_arrows.py):
+
+cli               the command `elf`
+bench             costs, measured and on paper
+yardstick         the encoder-decoder Transformer that translations are held to, and encoders taught by it
+onnx_export       graphs, parity, model card
+training          objective, optimizer, step, loop, checkpoints; train, distill, plan, pretrain-encoder, train-judge
+evaluation        evaluate, score, judges and their perplexity
+sampling          the reference sampler, and the compiled one
+models            a model at rest, and the one way to open it, wherever it comes from
+checkpoints       files of weights in all their forms, read and made; fetch
+network           the ELF network and the T5 encoder, and the shapes of their parameters
+data              corpora, tokenizers, Arrow datasets, batches
+processes         how the processes of one command find each other
+config            the shapes of a model and the constants of its flow
+config_file       experiments as YAML over typed defaults
+devices           how many devices there are, and what lies on which
+disk              files that are there whole or not at all
+progress          what a long command says meanwhile
+sampler_settings  the settings of one run of the sampler
+errors            every error that a person can meet, by name
+"""

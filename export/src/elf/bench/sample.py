@@ -18,8 +18,8 @@ from elf.bench.machine import interleaved, machine_facts, matmul_peak, peak_memo
 from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops
 from elf.devices import make_mesh
 from elf.errors import UsageError
-from elf.network.make_random import random_model
-from elf.network.trained_model import TrainedModel, load_trained_model
+from elf.models.make_random import random_model
+from elf.models.trained_model import TrainedModel, load_trained_model
 from elf.progress import say, ticker
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import SamplerOptions

@@ -15,11 +15,11 @@ import numpy as np
 import tyro
 
 from elf.errors import UsageError
-from elf.evaluation.evaluated_model import open_evaluated
+from elf.models.open_model import open_evaluated
 from elf.progress import told
+from elf.sampler_settings import SamplerSettings, Schedule, Solver
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.sampler import sample
-from elf.sampling.settings import SamplerSettings, Schedule, Solver
 
 
 @dataclass(frozen=True)

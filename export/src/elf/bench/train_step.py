@@ -32,7 +32,7 @@ from elf.bench.machine import Timings, interleaved, machine_facts, matmul_peak, 
 from elf.bench.network_flops import denoise_flops, encoder_flops, muon_flops
 from elf.config_file import load_config
 from elf.errors import UsageError
-from elf.network.make_random import random_params
+from elf.models.make_random import random_params
 from elf.network.modules import Remat
 from elf.network.parameters import parameter_shapes
 from elf.progress import say

@@ -1,1 +1,1 @@
-"""Checkpoints made elsewhere: the official ones of ELF and T5 encoders, in every form they are published in."""
+"""Files of weights in every form that ELFs and T5 encoders come in: read lazily, made for tests, fetched."""

@@ -8,8 +8,7 @@ import numpy as np
 
 from elf.config import ElfConfig, T5Config
 from elf.errors import CheckpointMismatchError, ConfigError
-from elf.network.lazy_weights import shapes_of
-from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes, shapes_of
 
 WHOLE_FILE = "Give a whole checkpoint of an official ELF; fetch it again if it should be one."
 WHOLE_T5 = "Give a T5 v1.0 such as google-t5/t5-small, or the official t5_small_encoder_jax.pkl."

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elf.checkpoints.formats import read_tree
+from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
 from elf.checkpoints.stored import Transposed, leaves, tensors
 from elf.errors import CheckpointError
-from elf.network.lazy_weights import LazyWeights, StoredTensor
 
 RAW = "params"
 GROUPED = re.compile(r"(?:state/)?(params|ema\w*)[/.](?:params[/.])?(.+)")

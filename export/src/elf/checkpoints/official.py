@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from elf.config import FlowConfig
-from elf.sampling.settings import SamplerSettings
+from elf.sampler_settings import SamplerSettings
 
 OWNER = "embedded-language-flows"
 

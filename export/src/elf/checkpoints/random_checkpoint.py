@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from elf.checkpoints.random_weights import RandomWeights
 from elf.checkpoints.safetensors_file import read_safetensors
 from elf.checkpoints.write_msgpack import write_msgpack
 from elf.checkpoints.write_torch import write_torch_archive
@@ -18,7 +19,6 @@ from elf.config import ElfConfig, T5Config
 from elf.disk import written_whole
 from elf.errors import OutputExistsError
 from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
-from elf.network.random_weights import RandomWeights
 
 ElfFormat = Literal["msgpack", "orbax", "torch", "safetensors"]
 T5Format = Literal["t5-pickle", "t5-torch", "t5-safetensors", "t5-msgpack"]

@@ -8,7 +8,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from elf.network.lazy_weights import StoredTensor
+from elf.checkpoints.lazy_weights import StoredTensor
 
 Tree = Mapping[str, Any]
 """Nested mappings whose leaves are StoredTensor, int, float, bool, str, bytes or None."""

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 from elf.checkpoints.formats import read_tree
+from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
 from elf.checkpoints.stored import Transposed, tensors
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.network.lazy_weights import LazyWeights, StoredTensor
 
 BIAS = "relative_attention_bias"
 

@@ -13,12 +13,10 @@ import jax
 import tokenizers
 import tyro
 
-from elf.checkpoints.options import CheckpointOptions
 from elf.data.evenly import take_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.devices import make_mesh
 from elf.errors import UsageError
-from elf.evaluation.evaluated_model import CHECKPOINT, open_evaluated
 from elf.evaluation.first_process import from_first_process
 from elf.evaluation.generate import Generator, checkpoint_of
 from elf.evaluation.judge import load_judge
@@ -28,8 +26,10 @@ from elf.evaluation.per_text import per_text_file, write_per_text
 from elf.evaluation.real_texts import cut_texts, real_texts
 from elf.evaluation.sampling_grid import Sampling, load_samplings
 from elf.evaluation.sources import sources_for
+from elf.models.open_model import CHECKPOINT, open_evaluated
+from elf.models.options import CheckpointOptions
+from elf.processes import ProcessArguments
 from elf.progress import say
-from elf.training.run import ProcessArguments
 
 ROWS_PER_DEVICE = 16
 SAMPLES = 1000

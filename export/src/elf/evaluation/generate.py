@@ -11,11 +11,11 @@ from jax.sharding import Mesh
 
 from elf.data.evaluation_rows import EvaluationRow
 from elf.errors import UsageError
-from elf.evaluation.evaluated_model import fingerprint
 from elf.evaluation.first_process import from_first_process
 from elf.evaluation.generation_file import GenerationFile
 from elf.evaluation.sampling_grid import Sampling
-from elf.network.trained_model import TrainedModel
+from elf.models.fingerprint import fingerprint
+from elf.models.trained_model import TrainedModel
 from elf.progress import ticker
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader

@@ -13,8 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.evaluation.gpt2 import Gpt2Config, abstract_gpt2
+from elf.models.trained_model import FlatParams
 from elf.network.parameters import check_parameters
-from elf.network.trained_model import FlatParams
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 

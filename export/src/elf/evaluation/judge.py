@@ -17,7 +17,7 @@ from elf.errors import CheckpointError, HubError
 from elf.evaluation.gpt2 import Gpt2Config
 from elf.evaluation.gpt2_files import INDEX, read_facts, read_gpt2, write_gpt2
 from elf.evaluation.gpt2_tokenizer import FILES, end_of_text, read_tokenizer
-from elf.network.trained_model import FlatParams
+from elf.models.trained_model import FlatParams
 from elf.progress import say
 
 OFFICIAL_JUDGE = "openai-community/gpt2-large"

@@ -5,7 +5,7 @@ import tokenizers
 
 from elf.data.evaluation_rows import EvaluationRow, evaluation_rows
 from elf.errors import CheckpointError, UsageError
-from elf.network.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel
 from elf.progress import say
 
 

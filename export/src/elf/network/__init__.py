@@ -1,1 +1,1 @@
-"""The ELF network and the T5 encoder, their parameters, and a trained model at rest."""
+"""The ELF network and the T5 encoder, and the shapes of their parameters."""

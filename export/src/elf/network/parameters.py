@@ -6,7 +6,6 @@ import numpy as np
 
 from elf.config import ElfConfig, T5Config
 from elf.errors import CheckpointMismatchError
-from elf.network.lazy_weights import shapes_of
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -72,6 +71,12 @@ def encoder_parameter_shapes(config: T5Config) -> Shapes:
         shapes[f"{feed_forward}/DenseReluDense/wo/kernel"] = (config.d_ff, config.d_model)
     shapes["encoder/final_layer_norm/weight"] = (config.d_model,)
     return shapes
+
+
+def shapes_of(params: Mapping[str, np.ndarray]) -> Shapes:
+    """The shape of every weight. Weights that lie in files know theirs (LazyWeights), and none of them is read."""
+    known = getattr(params, "shapes", None)
+    return {name: tuple(value.shape) for name, value in params.items()} if known is None else known
 
 
 def check_parameters(

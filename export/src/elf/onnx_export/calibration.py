@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import numpy as np
 import onnx_ir as ir
 
-from elf.network.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel
 from elf.onnx_export.comparison import Writer
 from elf.progress import told
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import GraphSession, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array
-from elf.sampling.settings import SamplerSettings
 
 Owner = TypeVar("Owner", OnnxNetwork, OnnxEncoder)
 

@@ -11,7 +11,7 @@ from elf.data.evaluation_rows import evaluation_rows
 from elf.data.evenly import take_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
-from elf.network.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel
 from elf.onnx_export.card_evaluation import evaluation_tables
 from elf.onnx_export.card_samples import SAMPLES_TO_SOURCES, Source
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from elf.network.trained_model import TrainedModel
-from elf.onnx_export.encodings import Dtype
-from elf.onnx_export.stored_weights import StoredWeights
+from elf.models.exported.encodings import Dtype
+from elf.models.exported.stored_weights import StoredWeights
+from elf.models.trained_model import TrainedModel
 from elf.progress import told
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader
 from elf.sampling.sampler import sample, written
-from elf.sampling.settings import SamplerSettings
 
 SAMPLES = 10
 SAMPLES_TO_SOURCES = 20

@@ -13,10 +13,10 @@ from safetensors.numpy import load_file
 
 from elf.disk import sha256
 from elf.errors import ExportedModelError, first_line
+from elf.models.exported.stored_weights import StoredWeights
 from elf.onnx_export.check_weights import check_graph, check_index
 from elf.onnx_export.manifest_fields import read_manifest
 from elf.onnx_export.packed_graphs import PackedWeights
-from elf.onnx_export.stored_weights import StoredWeights
 from elf.progress import say, told
 from elf.sampling.networks import GraphSession
 

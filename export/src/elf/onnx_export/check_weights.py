@@ -7,11 +7,11 @@ from typing import Any
 import onnx_ir as ir
 
 from elf.errors import ExportedModelError
-from elf.onnx_export.encodings import BITS, Dtype, encoded_bytes
+from elf.models.exported.encodings import BITS, Dtype, encoded_bytes
+from elf.models.exported.shards import GREATEST_SHARD
+from elf.models.exported.weight_index import PackedSlots, WeightIndex, read_index
+from elf.models.exported.weights import Slot
 from elf.onnx_export.packed_graphs import SCALES, VALUES
-from elf.onnx_export.shards import GREATEST_SHARD
-from elf.onnx_export.weight_index import PackedSlots, WeightIndex, read_index
-from elf.onnx_export.weights import Slot
 
 EXPORT_AGAIN = "Export the model again."
 

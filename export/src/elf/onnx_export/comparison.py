@@ -13,12 +13,12 @@ import jax
 import numpy as np
 
 from elf.data.tokenizer import UNK
+from elf.models.trained_model import TrainedModel
 from elf.network.parameters import parameter_shapes
-from elf.network.trained_model import TrainedModel
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Encoder, encode_sources
 from elf.sampling.networks import JaxNetwork, OnnxNetwork
 from elf.sampling.sampler import Array, Network, Run, sample, written
-from elf.sampling.settings import SamplerSettings
 
 LARGE = 250_000_000
 """Weights of a network from which on fewer and shorter passes are compared: each takes seconds."""

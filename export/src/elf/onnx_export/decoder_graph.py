@@ -7,10 +7,10 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig
+from elf.models.exported.network_weights import TOKEN_NUMBERS, vocabulary_parts
+from elf.models.exported.weights import WeightLayout
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
-from elf.onnx_export.network_weights import TOKEN_NUMBERS, vocabulary_parts
 from elf.onnx_export.trunk import prefix_tokens, rows_of, trunk
-from elf.onnx_export.weights import WeightLayout
 
 TOP_K = 5
 

@@ -7,9 +7,9 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig
+from elf.models.exported.weights import WeightLayout
 from elf.onnx_export.builder import GraphBuilder, ints
 from elf.onnx_export.trunk import prefix_tokens, rows_of, trunk
-from elf.onnx_export.weights import WeightLayout
 
 
 def prefix_graph(config: ElfConfig, weights: WeightLayout) -> ir.Model:

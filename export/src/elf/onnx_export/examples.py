@@ -2,7 +2,7 @@
 
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
-from elf.network.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel
 
 MOST_EXAMPLES = 8
 MOST_CHARACTERS = 4000

@@ -17,11 +17,11 @@ from typing import Annotated, Any
 
 import tyro
 
-from elf.checkpoints.options import CheckpointOptions
 from elf.errors import ConfigError, OutputExistsError
-from elf.evaluation.evaluated_model import open_model
+from elf.models.open_model import open_model
+from elf.models.options import CheckpointOptions
+from elf.models.trained_model import TrainedModel
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.network.trained_model import TrainedModel
 from elf.onnx_export.card_options import CardOptions
 from elf.onnx_export.card_samples import SAMPLES, CardSamples, Sample, write_samples
 from elf.onnx_export.examples import checked_examples
@@ -35,8 +35,8 @@ from elf.onnx_export.parity import check_parity
 from elf.onnx_export.presets import read_presets
 from elf.onnx_export.setting_limits import refuse_beyond_page
 from elf.progress import say
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.options import ModelSamplerOptions, text_reader
-from elf.sampling.settings import SamplerSettings
 
 MIN_PARITY_SEEDS = 16
 MIN_PARITY_TOKENS = 2048

@@ -17,15 +17,15 @@ import numpy as np
 
 from elf.config import FlowConfig
 from elf.errors import UsageError
-from elf.network.trained_model import TrainedModel, load_trained_model
-from elf.onnx_export.stored_weights import stored_model
+from elf.models.exported.stored_weights import stored_model
+from elf.models.trained_model import TrainedModel, load_trained_model
 from elf.onnx_export.toy_runs import numbers, toy_runs
+from elf.sampler_settings import SamplerSettings, named_settings
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import text_reader
 from elf.sampling.sampler import run_flow, sample, written
 from elf.sampling.schedule import time_schedule
-from elf.sampling.settings import SamplerSettings, named_settings
 
 Array = np.ndarray
 

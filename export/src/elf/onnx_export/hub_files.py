@@ -3,8 +3,8 @@
 from typing import Any
 
 from elf.data.tokenizer import EOS, PAD, UNK
-from elf.network.trained_model import TrainedModel, plain_statistic
-from elf.sampling.settings import SamplerSettings
+from elf.models.trained_model import TrainedModel, plain_statistic
+from elf.sampler_settings import SamplerSettings
 
 
 def hub_config(model: TrainedModel) -> dict[str, Any]:

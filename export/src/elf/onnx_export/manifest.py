@@ -9,17 +9,16 @@ from typing import Any
 
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.disk import sha256
-from elf.network.lazy_weights import shapes_of
-from elf.network.trained_model import TrainedModel, plain_statistic
+from elf.models.exported.encodings import Dtype
+from elf.models.exported.folder import SCHEMA_VERSION
+from elf.models.exported.stored_weights import weights_stem
+from elf.models.trained_model import TrainedModel, plain_statistic
+from elf.network.parameters import shapes_of
 from elf.onnx_export.decoder_graph import TOP_K, has_logits
-from elf.onnx_export.encodings import Dtype
 from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.presets import Preset
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
-from elf.onnx_export.stored_weights import weights_stem
-from elf.sampling.settings import SamplerSettings, named_settings
-
-SCHEMA_VERSION = 2
+from elf.sampler_settings import SamplerSettings, named_settings
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from elf.errors import ElfError, ExportedModelError
-from elf.onnx_export.encodings import DTYPES
+from elf.models.exported.encodings import DTYPES
+from elf.models.exported.folder import SCHEMA_VERSION
 from elf.onnx_export.examples import MOST_EXAMPLES
-from elf.onnx_export.manifest import SCHEMA_VERSION
 from elf.onnx_export.presets import MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
-from elf.sampling.settings import settings_of
+from elf.sampler_settings import settings_of
 
 Kind = type | tuple[type, ...] | dict[str, Any]
 NUMBER = (int, float)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from elf.network.trained_model import TrainedModel
+from elf.models.exported.encodings import BITS, EMBEDDING, Dtype, encoding_of
+from elf.models.exported.stored_weights import StoredWeights, remove_weights, write_weights
+from elf.models.trained_model import TrainedModel
 from elf.onnx_export.calibration import input_products
-from elf.onnx_export.encodings import BITS, EMBEDDING, Dtype, encoding_of
 from elf.onnx_export.graphs import Graphs
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures, compare_storage
-from elf.onnx_export.stored_weights import StoredWeights, remove_weights, write_weights
 from elf.progress import say, told
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import LoadedWeights, OnnxNetwork
 from elf.sampling.sampler import Array
-from elf.sampling.settings import SamplerSettings
 
 SHARES = (1 / 8, 1 / 4, 1 / 2)
 """Of the quantised weights, tried in float16 one after the other; with more the dtype would save next to nothing."""

@@ -3,14 +3,14 @@
 from typing import Any
 
 from elf.errors import ConfigError, ParityError
+from elf.models.exported.encodings import BITS, DTYPES, Dtype
+from elf.models.exported.stored_weights import StoredWeights, remove_weights
 from elf.onnx_export.check import check_outputs, open_graph, read_self_test
-from elf.onnx_export.encodings import BITS, DTYPES, Dtype
 from elf.onnx_export.manifest import describe_dtype, describe_packed
 from elf.onnx_export.mixed_precision import Trial, write_dtype
 from elf.onnx_export.packed_graphs import PackedWeights, write_packed_graphs
 from elf.onnx_export.self_test import self_test_name, write_self_test
 from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
-from elf.onnx_export.stored_weights import StoredWeights, remove_weights
 from elf.progress import say
 
 

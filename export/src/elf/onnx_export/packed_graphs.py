@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from elf.onnx_export.encodings import BITS, values_and_scales
-from elf.onnx_export.stored_weights import StoredWeights, readers, weights_stem
-from elf.onnx_export.weight_index import PackedSlots, StoredTensor, VirtualFile, WeightIndex, packed_shapes
-from elf.onnx_export.weights import ALIGNMENT, GREATEST_FILE, Slot, aligned, packed_file
+from elf.models.exported.encodings import BITS, values_and_scales
+from elf.models.exported.stored_weights import StoredWeights, readers, weights_stem
+from elf.models.exported.weight_index import PackedSlots, StoredTensor, VirtualFile, WeightIndex, packed_shapes
+from elf.models.exported.weights import ALIGNMENT, GREATEST_FILE, Slot, aligned, packed_file
 
 MICROSOFT = "com.microsoft"
 PACKED_GRAPHS = ("denoiser", "decoder")

@@ -13,12 +13,12 @@ import jax
 import onnxruntime
 
 from elf.errors import ParityError
-from elf.network.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel
 from elf.onnx_export.comparison import Difference, Writer, compare_encoder, compare_network, compared_run, report_of
 from elf.progress import say, told
+from elf.sampler_settings import SamplerSettings, named_settings
 from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array
-from elf.sampling.settings import SamplerSettings, named_settings
 
 MAX_RELATIVE_ERROR = 1e-4
 LOGIT_ROUNDING = 2.0**-24

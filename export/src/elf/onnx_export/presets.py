@@ -8,8 +8,8 @@ from typing import Any
 from elf.config_file import build_config, read_yaml
 from elf.errors import ConfigError, ElfError
 from elf.onnx_export.setting_limits import refuse_beyond_page
+from elf.sampler_settings import Method, SamplerSettings, Schedule, Solver, named_settings
 from elf.sampling.options import SETTING_NAMES
-from elf.sampling.settings import Method, SamplerSettings, Schedule, Solver, named_settings
 
 MOST_PRESETS = 6
 MOST_CHARACTERS = {"name": 40, "note": 200}

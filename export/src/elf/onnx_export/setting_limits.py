@@ -1,7 +1,7 @@
 """How far the sampler's settings may go on the page; src/flow/settings.ts holds them to the same."""
 
 from elf.errors import UsageError
-from elf.sampling.settings import MAX_CFG_SCALE, SamplerSettings
+from elf.sampler_settings import MAX_CFG_SCALE, SamplerSettings
 
 LIMITS: dict[str, tuple[float, float]] = {
     "steps": (1, 1024),

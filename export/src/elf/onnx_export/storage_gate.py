@@ -15,7 +15,8 @@ import numpy as np
 
 from elf.data.tokenizer import EOS
 from elf.errors import ParityError
-from elf.network.trained_model import TrainedModel
+from elf.models.exported.encodings import Dtype
+from elf.models.trained_model import TrainedModel
 from elf.onnx_export.comparison import (
     Differences,
     Writer,
@@ -24,11 +25,10 @@ from elf.onnx_export.comparison import (
     edit_distance,
     report_of,
 )
-from elf.onnx_export.encodings import Dtype
 from elf.progress import told
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array, cut_at_eos
-from elf.sampling.settings import SamplerSettings
 
 MIN_TOKEN_AGREEMENT = 0.99
 MAX_EDIT_DISTANCE = 0.01

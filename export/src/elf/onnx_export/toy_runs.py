@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from elf.config import FlowConfig
+from elf.sampler_settings import SamplerSettings, named_settings
 from elf.sampling.condition import Condition
 from elf.sampling.guidance import Denoise
 from elf.sampling.sampler import run_flow
-from elf.sampling.settings import SamplerSettings, named_settings
 
 Array = np.ndarray
 

@@ -14,9 +14,9 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig
+from elf.models.exported.network_weights import padded_head_dim, padded_swiglu_size
 from elf.network.parameters import TIMESTEP_FEATURES
 from elf.onnx_export.builder import MICROSOFT, NORM_EPS, GraphBuilder, ints, scalar
-from elf.onnx_export.network_weights import padded_head_dim, padded_swiglu_size
 
 TO_THE_END = np.iinfo(np.int64).max
 

@@ -15,14 +15,14 @@ import numpy as np
 import tyro
 
 from elf.errors import UsageError
-from elf.network.trained_model import load_trained_model
+from elf.models.exported.stored_weights import stored_model
+from elf.models.trained_model import load_trained_model
 from elf.onnx_export.comparison import Writer, compared_run
-from elf.onnx_export.stored_weights import stored_model
 from elf.progress import ticker
+from elf.sampler_settings import Method, named_settings
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import SamplerOptions
 from elf.sampling.sampler import Array
-from elf.sampling.settings import Method, named_settings
 
 METHODS: tuple[Method, ...] = ("ode", "sde")
 STEPS = (8, 32, 64)

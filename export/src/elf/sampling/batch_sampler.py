@@ -17,15 +17,15 @@ from jax.sharding import Mesh, NamedSharding
 from elf.config import FlowConfig
 from elf.devices import batch_sharding, check_batch, replicated, state_shardings
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
+from elf.models.trained_model import TrainedModel
 from elf.network.encoder import T5Encoder, abstract_encoder
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import Params, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.network.trained_model import TrainedModel
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
 from elf.sampling.keys import batch_keys, bit_layout
 from elf.sampling.schedule import time_schedule
-from elf.sampling.settings import SamplerSettings
 
 
 class Source(NamedTuple):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition
-from elf.sampling.settings import SamplerSettings
 
 Array = np.ndarray
 

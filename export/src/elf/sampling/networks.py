@@ -13,11 +13,11 @@ import onnx_ir as ir
 import onnxruntime
 from flax import nnx
 
+from elf.models.trained_model import TrainedModel
 from elf.network.encoder import T5Encoder, abstract_encoder
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import Params, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.network.trained_model import TrainedModel
 
 Array = np.ndarray
 

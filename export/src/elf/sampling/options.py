@@ -8,9 +8,9 @@ import numpy as np
 
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import ElfError
-from elf.network.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel
+from elf.sampler_settings import Layout, Method, SamplerSettings, Schedule, Solver
 from elf.sampling.sampler import cut_at_eos
-from elf.sampling.settings import Layout, Method, SamplerSettings, Schedule, Solver
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import tyro
 
-from elf.checkpoints.options import CheckpointOptions
 from elf.config import FlowConfig
 from elf.errors import UsageError
-from elf.evaluation.evaluated_model import open_evaluated
+from elf.models.open_model import open_evaluated
+from elf.models.options import CheckpointOptions
+from elf.sampler_settings import Method, SamplerSettings, Schedule
 from elf.sampling.condition import Condition
 from elf.sampling.guidance import Denoise, Guided
 from elf.sampling.keys import run_keys
@@ -20,7 +21,6 @@ from elf.sampling.options import SamplerOptions, text_reader
 from elf.sampling.sample import read_prompts
 from elf.sampling.sampler import run_flow
 from elf.sampling.schedule import time_schedule
-from elf.sampling.settings import Method, SamplerSettings, Schedule
 from elf.sampling.solvers import Step
 
 Array = np.ndarray

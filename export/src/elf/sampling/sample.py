@@ -11,14 +11,15 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import tyro
 
-from elf.checkpoints.options import CheckpointOptions
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointMismatchError, UsageError
-from elf.evaluation.evaluated_model import open_evaluated
-from elf.network.trained_model import TrainedModel
+from elf.models.exported.folder import is_exported
+from elf.models.open_model import open_evaluated
+from elf.models.options import CheckpointOptions
+from elf.models.trained_model import TrainedModel
 from elf.progress import ticker
 from elf.sampling.condition import Condition, Encoder, check_sources, encode_sources, spread_sources
-from elf.sampling.exported_model import is_exported, open_exported
+from elf.sampling.exported_graphs import open_exported
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.sampler import Network, sample, written

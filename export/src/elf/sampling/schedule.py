@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from elf.config import FlowConfig
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.keys import Key, normal
-from elf.sampling.settings import SamplerSettings
 
 
 def time_schedule(settings: SamplerSettings, flow: FlowConfig, key: Key) -> np.ndarray:

@@ -16,10 +16,10 @@ from jax.sharding import Mesh
 from elf.data.dataset import TokenDataset, open_dataset
 from elf.devices import make_mesh, on_host
 from elf.errors import CheckpointMismatchError
+from elf.models.pretrained import tokenizer_file
+from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.model import abstract_elf
 from elf.network.modules import Params, bind
-from elf.network.pretrained import tokenizer_file
-from elf.network.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.progress import say
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distillation import (

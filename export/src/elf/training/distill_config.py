@@ -9,9 +9,9 @@ import numpy as np
 from elf.config_file import build_config, read_fields
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
+from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.trained_model import TrainedModel, load_trained_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.network.pretrained import load_encoder, tokenizer_file
-from elf.network.trained_model import TrainedModel, load_trained_model
 from elf.training.train_config import TrainConfig
 
 GROUPS = ("elf", "flow")

@@ -1,7 +1,6 @@
 """The frozen text encoder as training uses it: token ids in, normalised latents out (spec sections 1, 3 and 4)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -9,13 +8,11 @@ import numpy as np
 
 from elf.config import T5Config
 from elf.data.dataset import TokenDataset
+from elf.models.latent_statistics import Normalisation, latent_statistics
+from elf.models.trained_model import FlatParams
 from elf.network.encoder import abstract_encoder, conditional_visibility
 from elf.network.modules import Params, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes
-from elf.network.trained_model import FlatParams
-from elf.training.latent_statistics import latent_statistics
-
-Normalisation = Literal["measured", "official"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from elf.config import T5Config
 from elf.config_file import load_config
 from elf.devices import make_mesh
 from elf.errors import ConfigError, DoesNotFitError, UsageError
-from elf.network.pretrained import load_encoder
+from elf.models.pretrained import load_encoder
 from elf.progress import say
 from elf.training.ahead_of_time import compile_branch, simulated_devices, tpu_devices
 from elf.training.memory_estimate import estimate, ways_to_fit

@@ -19,11 +19,11 @@ from elf.data.collation import Batch
 from elf.data.dataset import check_vocabulary, open_dataset, open_pairs
 from elf.data.tokenizer import load_tokenizer, mask_token
 from elf.errors import ConfigError
+from elf.models.latent_statistics import spectrum
+from elf.models.pretrained import save_encoder
 from elf.network.encoder import T5Encoder
 from elf.network.modules import Params, bind, split
-from elf.network.pretrained import save_encoder
 from elf.training.encoder_windows import check_shares, encoder_batches
-from elf.training.latent_statistics import spectrum
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.masked_tokens import hide_tokens
 from elf.training.optimizer import OptimizerConfig, make_optimizer

@@ -3,39 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 
 from elf.data.dataset import TokenDataset, check_vocabulary
 from elf.data.pipeline import Shard, training_batches
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
-from elf.devices import initialize_distributed, on_host
+from elf.devices import on_host
 from elf.errors import CheckpointMismatchError
-from elf.network.trained_model import TrainedModel, save_trained_model
+from elf.models.trained_model import TrainedModel, save_trained_model
+from elf.processes import ProcessArguments
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.hub_upload import HubUpload
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_facts import plain
 from elf.training.step import TrainState, TrainStep
 from elf.training.train_config import Resolved, TrainConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessArguments:
-    """Base of the arguments of commands that may run as several processes."""
-
-    distributed: Literal["auto", "off"] = "off"
-    """`auto`: joins the other processes of a TPU pod, SLURM or MPI job."""
-    coordinator: str | None = None
-    """HOST:PORT of the first process, where the processes are started by hand; with --processes and --process-id."""
-    processes: int | None = None
-    process_id: int | None = None
-
-    def join_processes(self) -> None:
-        """Before anything touches a device. Raises DistributedError."""
-        if self.distributed == "auto" or self.coordinator:
-            initialize_distributed(self.coordinator, self.processes, self.process_id)
 
 
 @dataclass(frozen=True)

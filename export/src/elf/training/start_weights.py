@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from elf.config import ElfConfig
+from elf.models.trained_model import FlatParams, load_trained_model
 from elf.network.parameters import check_parameters, parameter_shapes
-from elf.network.trained_model import FlatParams, load_trained_model
 
 PROJECTION = "text_proj"
 

@@ -18,9 +18,9 @@ from jax.sharding import Mesh
 from elf.data.collation import Batch
 from elf.devices import batch_sharding, check_batch, global_rows, replicated, state_shardings
 from elf.errors import CheckpointMismatchError
+from elf.models.trained_model import FlatParams
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import Params, bind, split
-from elf.network.trained_model import FlatParams
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.literal_objective import literal_denoise_errors
 from elf.training.objective import decode_errors, denoise_errors, draw_decode, draw_denoise, self_cond_rows

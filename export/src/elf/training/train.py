@@ -11,7 +11,7 @@ import jax
 from elf.config_file import load_config
 from elf.data.dataset import open_dataset
 from elf.devices import make_mesh
-from elf.network.pretrained import load_encoder, tokenizer_file
+from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.run import Run, RunArguments, check_vocabularies, make_upload

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import ConfigError
+from elf.models.latent_statistics import Normalisation
 from elf.network.modules import Remat
-from elf.training.frozen_encoder import Normalisation
 from elf.training.optimizer import OptimizerConfig
 
 

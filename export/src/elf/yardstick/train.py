@@ -19,7 +19,7 @@ from elf.data.evaluation_rows import evaluation_rows
 from elf.data.evenly import take_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
-from elf.network.pretrained import tokenizer_file
+from elf.models.pretrained import tokenizer_file
 from elf.progress import say
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_facts import PLACES, command_line, plain, remember_settings

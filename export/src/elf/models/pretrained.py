@@ -17,7 +17,7 @@ from elf.checkpoints.t5_weights import read_t5_weights
 from elf.config import T5Config
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
-from elf.network.trained_model import FlatParams
+from elf.models.trained_model import FlatParams
 
 TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "flax_model.msgpack", "t5_small_encoder_jax.pkl")

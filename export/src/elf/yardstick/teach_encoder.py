@@ -24,12 +24,12 @@ from elf.data.evenly import take_evenly
 from elf.data.pipeline import training_batches
 from elf.data.tokenizer import EOS
 from elf.errors import ConfigError
+from elf.models.latent_statistics import latent_statistics
+from elf.models.pretrained import load_encoder, save_encoder
+from elf.models.trained_model import FlatParams
 from elf.network.encoder import abstract_encoder
 from elf.network.modules import Params, bind, split
-from elf.network.pretrained import load_encoder, save_encoder
-from elf.network.trained_model import FlatParams
 from elf.training.frozen_encoder import training_visibility
-from elf.training.latent_statistics import latent_statistics
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, make_optimizer
 from elf.yardstick.batches import PairBatch, collate_pairs, mean_target_length, pair_batches

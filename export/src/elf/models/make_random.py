@@ -10,12 +10,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from elf.checkpoints.random_checkpoint import ElfFormat, T5Format, write_elf_checkpoint, write_t5
+from elf.checkpoints.random_weights import RandomWeights
 from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
 from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import UsageError
+from elf.models.trained_model import FlatParams, TrainedModel, save_trained_model
 from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
-from elf.network.random_weights import RandomWeights
-from elf.network.trained_model import FlatParams, TrainedModel, save_trained_model
 
 TINY = ElfConfig(
     depth=2, hidden_size=64, heads=4, latent_size=32, bottleneck_size=16, vocabulary_size=128, max_length=16

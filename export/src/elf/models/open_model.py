@@ -1,25 +1,22 @@
 """The model of a checkpoint: a folder of its own, what a training's output folder holds by now, or an official one."""
 
 import dataclasses
-import hashlib
 import re
-from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from elf.checkpoints.elf_weights import read_elf_weights
-from elf.checkpoints.open_official import is_official, open_official
-from elf.checkpoints.options import CheckpointOptions
-from elf.config import ElfConfig
-from elf.config_file import load_config
+from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
+from elf.config import ElfConfig, T5Config
 from elf.data.dataset import open_dataset
 from elf.errors import CheckpointError, UsageError
-from elf.network.parameters import check_parameters, parameter_shapes
-from elf.network.pretrained import load_encoder, tokenizer_file
-from elf.network.trained_model import FlatParams, TrainedModel, load_trained_model
-from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.train_config import TrainConfig
+from elf.models.latent_statistics import latent_statistics
+from elf.models.open_official import is_official, open_official
+from elf.models.options import CheckpointOptions
+from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.run_settings import RunSettings, read_run_settings
+from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
+from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 
 CHECKPOINT = re.compile(r"checkpoint_(\d+)")
 """A finished one: what is still being written has a longer name."""
@@ -96,23 +93,35 @@ def _without_weights(run: Path, config_file: Path | None) -> TrainedModel:
         raise CheckpointError(
             f"{run} has a checkpoint, but neither a model folder nor a config.yml", "Give the training's --config."
         )
-    config = load_config(TrainConfig, config_file or remembered)
-    encoder_config, encoder_params = load_encoder(config.encoder)
-    dataset = open_dataset(config.data, config.split, config.revision)
-    encoder = FrozenEncoder.make(
-        encoder_config, encoder_params, config.latent_normalisation, dataset, config.elf.max_length
-    )
+    settings = read_run_settings(config_file or remembered)
+    encoder, encoder_params = load_encoder(settings.encoder)
+    check_parameters(encoder_params, encoder_parameter_shapes(encoder), "the encoder")
+    mean, std = _statistics(settings, encoder, encoder_params)
     return TrainedModel(
-        name=config.name,
-        elf=config.elf,
-        flow=config.flow,
+        name=settings.name,
+        elf=settings.elf,
+        flow=settings.flow,
         params={},
-        encoder=encoder.config,
-        encoder_params=encoder.params,
-        latent_mean=encoder.mean,
-        latent_std=encoder.std,
-        tokenizer=tokenizer_file(config.tokenizer),
-        training={"batch_size": config.batch_size},
+        encoder=encoder,
+        encoder_params=encoder_params,
+        latent_mean=mean,
+        latent_std=std,
+        tokenizer=tokenizer_file(settings.tokenizer),
+        training={"batch_size": settings.batch_size},
+    )
+
+
+def _statistics(settings: RunSettings, encoder: T5Config, params: FlatParams) -> tuple[Any, Any]:
+    """The latents' mean and deviation as the training measured them, over the same texts, cut and filled alike."""
+    if settings.latent_normalisation == "official":
+        return LATENT_MEAN, LATENT_STD
+    return latent_statistics(
+        encoder,
+        params,
+        open_dataset(settings.data, settings.split, settings.revision),
+        settings.elf.max_length,
+        settings.elf.max_input_length or None,
+        see_padding=settings.pad_token == "eos",
     )
 
 
@@ -121,12 +130,3 @@ def read_weights(checkpoint: Path, elf: ElfConfig, raw: bool = False) -> FlatPar
     params = read_elf_weights(checkpoint).chosen(raw)[1]
     check_parameters(params, parameter_shapes(elf), "the ELF network")
     return dict(params)
-
-
-def fingerprint(params: Mapping[str, np.ndarray]) -> str:
-    """Sixteen hexadecimal digits that tell one set of weights from another."""
-    digest = hashlib.sha256()
-    for name in sorted(params):
-        digest.update(name.encode())
-        digest.update(params[name].tobytes())
-    return digest.hexdigest()[:16]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from elf.errors import StoredWeightsError
-from elf.onnx_export.encodings import BITS, Dtype
-from elf.onnx_export.weights import Slot
+from elf.models.exported.encodings import BITS, Dtype
+from elf.models.exported.weights import Slot
 
 SCHEMA_VERSION = 1
 

@@ -6,14 +6,14 @@ from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.elf_weights import read_elf_weights
 from elf.checkpoints.newest import STEP, WEIGHTS, newest_checkpoint
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD, TASKS, model_name, sampling_of, task_of
-from elf.checkpoints.options import CheckpointOptions
 from elf.checkpoints.orbax_folder import orbax_item
 from elf.checkpoints.source_record import FILE, SourceRecord, read_source
 from elf.config import ElfConfig, T5Config
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.network.pretrained import load_encoder, tokenizer_file
-from elf.network.trained_model import FlatParams, TrainedModel
+from elf.models.options import CheckpointOptions
+from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.trained_model import FlatParams, TrainedModel
 from elf.progress import say
 
 

@@ -16,11 +16,11 @@ from functools import partial
 
 import numpy as np
 
+from elf.checkpoints.lazy_weights import LazyWeights
 from elf.config import ElfConfig
 from elf.errors import ConfigError
-from elf.network.lazy_weights import LazyWeights
+from elf.models.trained_model import FlatParams
 from elf.network.parameters import parameter_shapes
-from elf.network.trained_model import FlatParams
 
 LARGEST_LOGITS = 64 * 2**20
 """Bytes of one part's logits, of two rows of the model's greatest length: half of WebGPU's default largest binding."""

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.disk import written_whole
 from elf.errors import CheckpointError
-from elf.sampling.settings import SamplerSettings
+from elf.sampler_settings import SamplerSettings
 
 FlatParams = dict[str, np.ndarray]
 """Weights by path, the path's parts joined by '/', kernels laid out (in, out) (spec section 2)."""

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import onnx_ir as ir
 
-from elf.network.trained_model import FlatParams, TrainedModel
-from elf.onnx_export.encoder_graph import encoder_weights, official_encoder_params
-from elf.onnx_export.encodings import BITS, BLOCK, Dtype, decode, encode, encoding_of
-from elf.onnx_export.network_weights import network_weights, official_params
-from elf.onnx_export.shards import ShardReader, ShardWriter
-from elf.onnx_export.weight_index import StoredTensor, VirtualFile, WeightIndex, read_index
-from elf.onnx_export.weights import WeightLayout, aligned, virtual_file
+from elf.models.exported.encoder_weights import encoder_weights, official_encoder_params
+from elf.models.exported.encodings import BITS, BLOCK, Dtype, decode, encode, encoding_of
+from elf.models.exported.network_weights import network_weights, official_params
+from elf.models.exported.shards import ShardReader, ShardWriter
+from elf.models.exported.weight_index import StoredTensor, VirtualFile, WeightIndex, read_index
+from elf.models.exported.weights import WeightLayout, aligned, virtual_file
+from elf.models.trained_model import FlatParams, TrainedModel
 
 STREAM_ALIGNMENT = 16
 """Bytes; so a tensor can be viewed in the stream as any typed array."""

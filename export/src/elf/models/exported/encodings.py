@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from elf.onnx_export.quantise import quantised
+from elf.models.exported.quantise import quantised
 
 Dtype = Literal["f32", "f16", "q8", "q4"]
 """A choice of how a whole model is stored, and the name of the encoding that most of its tensors then have."""

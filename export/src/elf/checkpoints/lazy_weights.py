@@ -48,10 +48,3 @@ class LazyWeights(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._tensors)
-
-
-def shapes_of(params: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
-    """The shape of every weight; reads none that lies in a file."""
-    if isinstance(params, LazyWeights):
-        return params.shapes
-    return {name: tuple(value.shape) for name, value in params.items()}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elf.network.lazy_weights import shapes_of
+from elf.network.parameters import shapes_of
 
 ALIGNMENT = 64
 """Bytes; a tensor can be viewed in place as any typed array, and starts a cache line."""

@@ -1,0 +1,68 @@
+"""What the manifest of an exported folder tells of its model (export/FORMAT.md)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elf.config import ElfConfig, FlowConfig
+from elf.errors import CheckpointError
+from elf.models.trained_model import TrainedModel
+from elf.sampler_settings import settings_of
+
+MANIFEST = "manifest.json"
+
+SCHEMA_VERSION = 2
+
+EXPORT_AGAIN = "Run `elf export` again on the checkpoint, or copy the folder again; `elf check` says what is wrong."
+
+
+def is_exported(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises CheckpointError for one that is missing, broken, or of another version."""
+    file = folder / MANIFEST
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        version = manifest["schemaVersion"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}", EXPORT_AGAIN) from error
+    if version != SCHEMA_VERSION:
+        raise CheckpointError(f"{file} is of version {version!r}, {SCHEMA_VERSION} is read", EXPORT_AGAIN)
+    return manifest
+
+
+def describe_model(folder: Path, manifest: dict[str, Any]) -> TrainedModel:
+    """All of the model that its manifest tells."""
+    architecture, latent, schedule = (manifest[part] for part in ("architecture", "latent", "schedule"))
+    tokenizer = folder / "tokenizer.json"
+    return TrainedModel(
+        name=manifest["name"],
+        elf=ElfConfig(
+            depth=architecture["depth"],
+            hidden_size=architecture["hiddenSize"],
+            heads=architecture["heads"],
+            latent_size=architecture["latentSize"],
+            bottleneck_size=architecture["bottleneckSize"],
+            vocabulary_size=architecture["vocabularySize"],
+            max_length=architecture["maxLength"],
+            max_input_length=architecture.get("maxInputLength", 0),
+            source_optional=architecture.get("sourceOptional", False),
+            self_cond_cfg_tokens=architecture.get("selfCondCfgTokens", ElfConfig.self_cond_cfg_tokens),
+        ),
+        flow=FlowConfig(
+            noise_scale=latent["noiseScale"],
+            t_eps=latent["tEps"],
+            p_mean=schedule["pMean"],
+            p_std=schedule["pStd"],
+        ),
+        params={},
+        latent_mean=np.asarray(latent["mean"], np.float32),
+        latent_std=np.asarray(latent["std"], np.float32),
+        tokenizer=tokenizer if tokenizer.is_file() else None,
+        sampling=settings_of(manifest["defaults"]),
+        source=manifest.get("source", {}),
+    )

@@ -1,0 +1,32 @@
+"""What of a training's settings describes its model, read from the `config.yml` that the training keeps."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+from elf.config import ElfConfig, FlowConfig
+from elf.config_file import build_config, read_fields
+from elf.models.latent_statistics import Normalisation
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Some fields of a TrainConfig, with its defaults."""
+
+    name: str
+    data: str
+    encoder: str
+    tokenizer: str
+    split: str | None = None
+    revision: str | None = None
+    batch_size: int = 512
+    elf: ElfConfig = field(default_factory=ElfConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    pad_token: Literal["pad", "eos"] = "pad"
+    latent_normalisation: Normalisation = "measured"
+
+
+def read_run_settings(path: Path) -> RunSettings:
+    """Those of a training's YAML. Raises ConfigError naming the field."""
+    ours = {each.name for each in fields(RunSettings)}
+    return build_config(RunSettings, {name: value for name, value in read_fields(path).items() if name in ours})

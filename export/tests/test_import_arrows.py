@@ -1,0 +1,100 @@
+"""Imports point one way: nothing imports what stands above it in the order of the package, `elf.__doc__`."""
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+
+import elf
+from elf import cli
+
+ROOT = Path(elf.__file__).parent
+
+ORDER = (
+    ("errors",),
+    ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
+    ("processes",),
+    ("data",),
+    ("network",),
+    ("checkpoints",),
+    ("models",),
+    ("sampling",),
+    ("evaluation",),
+    ("training",),
+    ("yardstick", "onnx_export"),
+    ("bench",),
+    ("cli",),
+)
+"""From the bottom up; what stands on one level does not know each other."""
+
+LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
+
+
+def imported(source: str, inside: str) -> set[str]:
+    """The modules of this package that a file names in its imports, wherever in it they stand; `inside` is its own
+    package, which relative imports start from."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = ".".join(inside.split(".")[: len(inside.split(".")) + 1 - node.level]) if node.level else ""
+            module = ".".join(filter(None, (start, node.module)))
+            found |= {f"{module}.{alias.name}" for alias in node.names} if module == "elf" else {module}
+    return {name for name in found if name.startswith("elf.")}
+
+
+def breaches(root: Path) -> list[str]:
+    """The imports below `root`, the folder of the package, that point up or sideways."""
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        if parts == ("__init__",):
+            continue
+        for module in sorted(imported(path.read_text(), ".".join(("elf", *parts[:-1])))):
+            other = module.split(".")[1]
+            if other != parts[0] and LEVEL[other] >= LEVEL[parts[0]]:
+                found.append(f"{'/'.join(parts)}.py imports {module}")
+    return found
+
+
+def test_nothing_imports_what_stands_above_it() -> None:
+    assert breaches(ROOT) == []
+
+
+def test_every_part_of_the_package_has_its_place() -> None:
+    parts = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    assert parts - {"__init__"} == LEVEL.keys()
+    # The order that people read is this one.
+    told = [line.split()[0] for line in inspect.cleandoc(elf.__doc__ or "").splitlines()[2:]]
+    assert told == [part for parts in reversed(ORDER) for part in parts]
+
+
+def test_commands_are_where_the_command_line_looks_for_them() -> None:
+    for module, _ in cli.COMMANDS.values():
+        assert (ROOT.parent / (module.replace(".", "/") + ".py")).is_file(), module
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from elf.training.step import TrainStep",
+        "import elf.onnx_export.export",
+        "from elf import evaluation",
+        "from ..sampling import sampler",
+        "def later():\n    from elf.cli import main",
+        "if True:\n    import elf.bench.machine as machine",
+    ],
+)
+def test_a_breach_is_found(tmp_path: Path, line: str) -> None:
+    for name in ("models", "network"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "network" / "model.py").write_text(
+        "import numpy\nfrom elf.network import modules\nfrom . import encoder\n"
+    )
+    (tmp_path / "models" / "open_model.py").write_text("from elf.network.model import ELF\n")
+    assert breaches(tmp_path) == []
+    (tmp_path / "models" / "planted.py").write_text(f"{line}\n")
+    [breach] = breaches(tmp_path)
+    assert breach.startswith("models/planted.py imports elf.")
