@@ -72,6 +72,14 @@ def test_weights_and_biases_is_told_too_and_missed_by_name(tmp_path: Path, monke
         log.write(2, NUMBERS, 3.0)
     assert calls[0]["project"] == "elf" and calls[0]["resume"] == "allow" and calls[0]["config"] == {"a": 1}
     assert calls[1:] == [(2, NUMBERS), 0]
+    assert calls[0]["name"] == tmp_path.name and "entity" not in calls[0] and "tags" not in calls[0]
+    with RunLog(
+        tmp_path, 2, 4, wandb_project="elf", wandb_entity="us", wandb_run_name="third try", wandb_tags=("owt", "b")
+    ):
+        pass
+    named = calls[3]
+    assert (named["entity"], named["name"], named["tags"]) == ("us", "third try", ["owt", "b"])
+    assert named["id"] == calls[0]["id"], "the same plots, whatever the run is called"
 
 
 class FakeHub:

@@ -181,6 +181,10 @@ def test_foreign_tokens_a_foreign_tokenizer_and_a_missing_encoder_are_refused(ex
         ("flow.noise_scale=-1", "noise_scale is -1"),
         ("optimizer.optimizer=sgd", "optimizer"),
         ("elf=3", "elf is 3"),
+        ("evaluation.every_epochs=0", r"evaluation\.every_epochs is 0"),
+        ("evaluation.samples=0", r"evaluation\.samples is 0"),
+        ("evaluation.judges=a", r"evaluation\.judges"),
+        ("wandb_tags=[a]", "wandb_tags is set, but no wandb_project"),
     ],
 )
 def test_silly_settings_are_refused_by_name(experiment: Path, override: str, words: str) -> None:

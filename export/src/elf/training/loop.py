@@ -7,9 +7,9 @@ writes the log.
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +35,8 @@ class LoopConfig:
     """Steps between lines of progress and of metrics.jsonl."""
     keep: int = 2
     steps_per_epoch: float | None = None
-    wandb_project: str | None = None
+    wandb: Mapping[str, Any] = field(default_factory=dict)
+    """The options of RunLog that begin with wandb_."""
     settings: Any = None
     """For Weights & Biases."""
 
@@ -64,7 +65,7 @@ def run_loop(
         begin = last_save = last_log = time.monotonic()
         window: list[dict[str, jax.Array]] = []
         main = jax.process_index() == 0
-        log = RunLog(out, first, config.steps, wandb_project=config.wandb_project, settings=config.settings, main=main)
+        log = RunLog(out, first, config.steps, **config.wandb, settings=config.settings, main=main)
         with log:
             if first:
                 log.tell(f"resuming after step {first}")

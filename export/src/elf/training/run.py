@@ -92,7 +92,7 @@ class Run:
                 log_every=config.log_every,
                 keep=config.checkpoints.keep,
                 steps_per_epoch=resolved.steps_per_epoch,
-                wandb_project=config.wandb_project,
+                wandb={name: value for name, value in vars(config).items() if name.startswith("wandb_")},
                 settings=plain(config),
             ),
             config.out,

@@ -10,7 +10,10 @@ import yaml
 from elf.progress import say
 from elf.training.train_config import TrainConfig
 
-PLACES = ("data", "held_out", "encoder", "tokenizer", "out", "teacher", "start")
+PLACES = (
+    *("data", "held_out", "encoder", "tokenizer", "out", "teacher", "start"),
+    *("sampling", "judge", "training"),  # of the group `evaluation`
+)
 """Settings that may be paths. Where a machine keeps its files is nobody's business."""
 
 
@@ -47,15 +50,25 @@ def training_facts(
         "seconds": round(seconds),
         "losses": last_losses(config.out / "metrics.jsonl"),
         "encoder": encoder,
-        "config": {
-            name: Path(value).name if name in PLACES and value else value for name, value in plain(config).items()
-        },
+        "config": without_places(plain(config)),
+    }
+
+
+def without_places(settings: dict[str, Any]) -> dict[str, Any]:
+    """Of what may be a path only its last part, in groups of settings too."""
+    return {
+        name: without_places(value)
+        if isinstance(value, dict)
+        else Path(value).name
+        if name in PLACES and value
+        else value
+        for name, value in settings.items()
     }
 
 
 def command_line(command: str, config: Path, overrides: tuple[str, ...]) -> str:
     """As it was typed, without the overrides that say where files lie."""
-    public = [override for override in overrides if override.partition("=")[0] not in PLACES]
+    public = [override for override in overrides if override.partition("=")[0].rpartition(".")[2] not in PLACES]
     return " ".join(["elf", command, "--config", config.name, *public])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +24,9 @@ class RunLog:
         steps: int,
         *,
         wandb_project: str | None = None,
+        wandb_entity: str | None = None,
+        wandb_run_name: str | None = None,
+        wandb_tags: Sequence[str] = (),
         settings: Any = None,
         main: bool = True,
     ):
@@ -32,7 +36,8 @@ class RunLog:
         self.metrics_file = out / "metrics.jsonl"
         _forget_after(self.metrics_file, first)
         self.tensorboard = SummaryWriter(str(out / "tensorboard"), purge_step=first + 1, max_queue=1000)
-        self.wandb = _wandb_run(wandb_project, out, settings) if wandb_project else None
+        called = {"entity": wandb_entity, "name": wandb_run_name, "tags": [*wandb_tags]}
+        self.wandb = _wandb_run(wandb_project, called, out, settings) if wandb_project else None
         # A bar for people; lines of text for files.
         self.bar = tqdm(total=steps, initial=first, unit="step") if sys.stderr.isatty() else None
 
@@ -74,7 +79,7 @@ class RunLog:
             self.bar.close()
 
 
-def _wandb_run(project: str, out: Path, settings: Any) -> Any:
+def _wandb_run(project: str, called: dict[str, Any], out: Path, settings: Any) -> Any:
     """Raises ConfigError where the package is missing."""
     try:
         import wandb
@@ -83,10 +88,11 @@ def _wandb_run(project: str, out: Path, settings: Any) -> Any:
             f"wandb_project is {project!r}, but Weights & Biases is not installed",
             "pip install wandb, or set wandb_project=null; metrics.jsonl and TensorBoard events are written anyway.",
         ) from error
-    # One id for all sessions of a run, so that a resumed one goes on in the same plots.
     place = out.absolute()
+    # One id for all sessions of a run, so that a resumed one goes on in the same plots, also under another name.
     identity = f"{place.parent.name}-{place.name}"
-    return wandb.init(project=project, name=place.name, id=identity, resume="allow", config=settings)
+    facts = {"name": place.name, **{name: value for name, value in called.items() if value}}
+    return wandb.init(project=project, id=identity, resume="allow", config=settings, **facts)
 
 
 def _forget_after(metrics_file: Path, step: int) -> None:

@@ -8,6 +8,7 @@ from elf.config import ElfConfig, FlowConfig
 from elf.errors import ConfigError
 from elf.models.latent_statistics import Normalisation
 from elf.network.modules import Remat
+from elf.training.evaluation_config import EvaluationConfig
 from elf.training.optimizer import OptimizerConfig
 
 
@@ -83,8 +84,15 @@ class TrainConfig:
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
     log_every: int = 20
     seed: int = 0
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    """Texts and their metrics while it trains: `evaluation.every_epochs: 1` and what `elf evaluate` takes."""
     wandb_project: str | None = None
     """Reports to Weights & Biases too, where it is installed."""
+    wandb_entity: str | None = None
+    """User or team that the project belongs to; your own unless given."""
+    wandb_run_name: str | None = None
+    """What the run is called there; as its output folder unless given."""
+    wandb_tags: tuple[str, ...] = ()
     hub_repo: str | None = None
     """Uploads the output folder to this repository of the hub after every checkpoint."""
     corpus: str = ""
@@ -102,6 +110,9 @@ class TrainConfig:
             raise ConfigError(f"epochs must be above 0, not {self.epochs}", "Raise it.")
         if not 0 <= self.ema_decay < 1 or not 0 <= self.label_drop <= 1:
             raise ConfigError("ema_decay must lie in [0, 1) and label_drop in [0, 1]", "Correct the value.")
+        for name in ("wandb_entity", "wandb_run_name", "wandb_tags"):
+            if getattr(self, name) and not self.wandb_project:
+                raise ConfigError(f"{name} is set, but no wandb_project", "Set wandb_project too, or leave it out.")
 
 
 class Resolved(NamedTuple):
