@@ -19,8 +19,11 @@ from elf.models.make_random import TINY, random_model
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
 from elf.sampling.batch_sampler import BatchSampler
+from elf.sampling.condition import Condition as ReferenceCondition
+from elf.sampling.keys import bit_layout, run_keys
 from elf.sampling.networks import JaxEncoder, JaxNetwork
-from elf.sampling.sampler import sample
+from elf.sampling.sampler import run_flow, sample
+from elf.sampling.schedule import time_schedule
 
 LAYOUTS = ("original", "partitionable")
 FLOW = FlowConfig(noise_scale=2.0)
@@ -104,11 +107,43 @@ def test_condition_and_guidance_are_those_of_the_spec(gamma, omega, rng):
     np.testing.assert_allclose(z, wanted, rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("schedule", ["uniform", "logit_normal", "quantile"])
+@pytest.mark.parametrize("omega", [1.0, 2.5])
+def test_multistep_is_the_reference_samplers(schedule, omega):
+    """The latents of a run with a condition; the first step has no past, the second no line, the last no aim ahead."""
+    B, L, D = 4, 6, 3
+    latents = np.random.default_rng(0).normal(size=(B, L, D)).astype(np.float32)
+    held = (np.arange(L) < np.asarray([1, 3, 0, 5])[:, None])[..., None]
+    settings = SamplerSettings(7, "ode", 0.0, 2.0, schedule, seed=4, cfg_scale=omega, solver="multistep")
+    wanted = [*run_flow(toy, settings, FLOW, (B, L, D), ReferenceCondition(latents, held))][-1].z
+    keys = run_keys(settings.seed, settings.rng)
+    draws = Draws(jax.random.key_data(keys.noise)[None], time_schedule(settings, FLOW, keys.times)[None])
+    scales = Scales(*jnp.asarray([0.0, 2.0, omega], jnp.float32))
+
+    def run(multistep):
+        follow = partial(follow_flow, toy, FLOW, shape=(B, L, D), sde=False, guided=omega != 1, multistep=multistep)
+        with bit_layout(settings.rng):
+            condition = Condition(jnp.asarray(latents), jnp.asarray(held))
+            return jax.jit(follow)(draws=draws, scales=scales, condition=condition)
+
+    np.testing.assert_allclose(run(multistep=True), wanted, rtol=2e-5, atol=2e-5)
+    assert np.abs(run(multistep=False) - wanted).max() > 1e-2
+
+
+def test_multistep_is_eulers_where_times_coincide():
+    times = jnp.asarray([[0, 0.3, 0.3, 0.3, 0.3, 1]], jnp.float32)
+    draws = Draws(jax.random.key_data(run_keys(1, "original").noise)[None], times)
+    scales = Scales(*jnp.asarray([0.0, 2.0, 1.0], jnp.float32))
+    run = partial(follow_flow, toy, FLOW, draws, scales, (1, 4, 2), sde=False)
+    np.testing.assert_allclose(run(multistep=True), run(multistep=False), rtol=1e-6)
+
+
 @pytest.mark.parametrize("rng", LAYOUTS)
-@pytest.mark.parametrize("method", ["ode", "sde"])
+@pytest.mark.parametrize("method", ["ode", "sde", "multistep"])
 def test_the_first_batch_is_the_reference_samplers(rng, method):
     model = random_model(SMALL)
-    settings = SamplerSettings(steps=6, method=method, rng=rng, seed=5)
+    more = {"method": "ode", "solver": "multistep"} if method == "multistep" else {"method": method}
+    settings = SamplerSettings(steps=6, rng=rng, seed=5, **more)
     reference = sample(JaxNetwork(model), settings, model.flow, (4, 8, 32))
     tokens = BatchSampler(model, make_mesh(), 4, 8).write(settings)
     np.testing.assert_array_equal(tokens, reference.tokens)

@@ -105,4 +105,4 @@ def test_the_sweep_is_of_at_most_60_ways_each_once() -> None:
     assert len(ways) == len({*ways}) == 52
     assert {way.steps for way in ways} == {4, 8, 16, 32, 64} and {way.self_cond_cfg for way in ways} == {1, 2, 3, 5}
     assert {way.gamma for way in ways if way.method == "sde"} == {0.25, 0.5, 1, 1.5}
-    assert all(way.solver == "euler" for way in ways)  # whole batches have no other
+    assert all(way.solver == "euler" for way in ways)

@@ -39,6 +39,8 @@ def test_overrides_hold_in_every_entry_and_what_comes_out_twice_is_kept_once(tmp
         (3, 7, 1.0, 1.0),
         (3, 7, 1.0, 2.0),
     ]
+    [second] = load(tmp_path, "steps: 4", "method=ode", "solver=multistep")
+    assert second.name(0) == "00_ode_4_multistep_w3_seed7"
     assert load(tmp_path, "steps: 4", "length=16") == [Sampling(steps=4, length=16)]
     assert load_samplings(None, ("steps=[1,2]",)) == [Sampling(steps=1), Sampling(steps=2)]
 

@@ -20,6 +20,7 @@ class Sampling(SamplerOptions):
         """Of its folder: `position` in the file, from 0, and the settings that differ most often."""
         parts = [f"{position:02d}", self.method, f"{self.steps}"]
         parts += [f"gamma{self.gamma:g}"] if self.method == "sde" else []
+        parts += [self.solver] if self.solver != "euler" else []
         parts += [f"w{self.self_cond_cfg:g}"]
         parts += [f"cfg{self.cfg:g}"] if self.cfg != 1 else []
         return "_".join([*parts, f"seed{self.seed}"])

@@ -47,6 +47,16 @@ class Scales(NamedTuple):
     cfg: jax.Array
 
 
+class State(NamedTuple):
+    """A run between two steps; all (B, L, D)."""
+
+    z: jax.Array
+    x_hat: jax.Array
+    """The last prediction."""
+    older: jax.Array | None
+    """The one before it, where the solver is multistep."""
+
+
 def follow_flow(
     denoise: Denoise,
     flow: FlowConfig,
@@ -58,12 +68,14 @@ def follow_flow(
     sde: bool,
     guided: bool = False,
     two_pass: bool = False,
+    multistep: bool = False,
     place: Callable[[jax.Array], jax.Array] = lambda array: array,
 ) -> jax.Array:
     """From noise to the final latents z (B, L, D), which hold the condition. `shape` is (B, L, D).
 
     `sde` is whether γ is heeded, `guided` whether ω is; ω costs a second pass of the network at every step. `two_pass`
-    is for networks that do not take w: it weighs a pass with x̂_prev against one without. `place` lays a (B, L, D)
+    is for networks that do not take w: it weighs a pass with x̂_prev against one without. `multistep` carries
+    predictions on from earlier ones, as `solvers.multistep` explains; without `sde` only. `place` lays a (B, L, D)
     array out over devices.
     """
     keys = jax.random.wrap_key_data(draws.noise_keys, impl="threefry2x32")
@@ -94,19 +106,36 @@ def follow_flow(
             x_hat = without + scales.cfg * (x_hat - without)
         return hold(x_hat)
 
-    def step(k: jax.Array, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        z, x_hat = state
-        t, t_next = (jnp.repeat(draws.times[:, i], rows)[:, None, None] for i in (k, k + 1))
+    def time(k: jax.Array) -> jax.Array:
+        return jnp.repeat(draws.times[:, k], rows)[:, None, None]
+
+    def step(k: jax.Array, state: State) -> State:
+        z, x_hat_prev, older = state
+        t, t_next = time(k), time(k + 1)
         if sde:
             # γ 0 makes a step the ODE's, which the last one always is.
             gamma = jnp.where(k < steps - 1, scales.gamma, 0)
             alpha = jnp.clip(1 - gamma * (t_next - t), 0, 1)
             fresh = noise(jax.vmap(jax.random.fold_in, (0, None))(keys, k))
             z, t = hold(alpha * z + (1 - alpha) * fresh), alpha * t
-        x_hat = predict(z, x_hat, t[:, 0, 0])
-        # On the held positions x̂ = z to the last bit, so v is 0 there and z stays.
-        velocity = (x_hat - z) / jnp.maximum(1 - t, flow.t_eps)
-        return z + (t_next - t) * velocity, x_hat
+        if older is None:
+            aim = x_hat = predict(z, x_hat_prev, t[:, 0, 0])
+        else:
+            # The first steps have no past: times before the first are the first, and a ratio to no time at all is 0.
+            t_last, t_older = time(jnp.maximum(k - 1, 0)), time(jnp.maximum(k - 2, 0))
+            shown = x_hat_prev + step_ratio(t - t_last, t_last - t_older) * (x_hat_prev - older)
+            x_hat = predict(z, shown, t[:, 0, 0])
+            # At t' = 1 the step leads to the prediction as it is.
+            ahead = jnp.where(t_next < 1, step_ratio(t_next - t, t - t_last), 0)
+            aim = x_hat + 0.5 * ahead * (x_hat - x_hat_prev)
+        # On the held positions the aim is z to the last bit, so v is 0 there and z stays.
+        velocity = (aim - z) / jnp.maximum(1 - t, flow.t_eps)
+        return State(z + (t_next - t) * velocity, x_hat, None if older is None else x_hat_prev)
 
-    start = hold(noise(keys)), hold(jnp.zeros(shape))
-    return jax.lax.fori_loop(0, steps, step, start)[0]
+    start = hold(jnp.zeros(shape))
+    return jax.lax.fori_loop(0, steps, step, State(hold(noise(keys)), start, start if multistep else None)).z
+
+
+def step_ratio(span: jax.Array, before: jax.Array) -> jax.Array:
+    """Length of a step over that of the one before, as in `solvers`: at most 2; 0 after one of none."""
+    return jnp.where(before > 0, jnp.minimum(span / jnp.where(before > 0, before, 1), 2), 0)

@@ -46,7 +46,8 @@ class Weights(NamedTuple):
 
 
 @partial(
-    jax.jit, static_argnames=("graphdef", "encoder_graphdef", "flow", "shape", "sde", "guided", "two_pass", "mesh")
+    jax.jit,
+    static_argnames=("graphdef", "encoder_graphdef", "flow", "shape", "sde", "guided", "two_pass", "multistep", "mesh"),
 )
 def _write(
     weights: Weights,
@@ -61,6 +62,7 @@ def _write(
     sde: bool,
     guided: bool,
     two_pass: bool,
+    multistep: bool,
     mesh: Mesh,
 ) -> jax.Array:
     """Tokens (B, L) int32 of a whole batch, the same on every device; `shape` is (B, L, D)."""
@@ -76,7 +78,7 @@ def _write(
         latents = jnp.pad((hidden - weights.mean) / weights.std, ((0, 0), (0, shape[1] - S), (0, 0)))
         condition = Condition(place(latents), held[..., None])
     network = bind(graphdef, weights.elf)
-    ways = {"sde": sde, "guided": guided, "two_pass": two_pass}
+    ways = {"sde": sde, "guided": guided, "two_pass": two_pass, "multistep": multistep}
     z = follow_flow(network.denoise, flow, draws, scales, shape, condition, **ways, place=place)
     # z holds the condition, so it is decoded beside clean embeddings of the source.
     logits = network.decode(z, jnp.full(shape[0], scales.self_cond_scale))
@@ -148,7 +150,7 @@ class BatchSampler:
 
         `config` and `batch` number the configurations of a run and the batches of each, from 0;
         they choose the random numbers. `sources` are the conditions, one a row, each cut to max_input_length. Raises
-        UsageError for sources or a cfg scale that the model cannot have, and for another solver than Euler's.
+        UsageError for sources or a cfg scale that the model cannot have.
         """
         arguments, static = self.call(settings, config=config, batch=batch, sources=sources)
         with bit_layout(settings.rng), jax.default_matmul_precision(self.precision):
@@ -181,8 +183,6 @@ class BatchSampler:
             )
         if sources is None and settings.cfg_scale != 1:
             raise UsageError(f"cfg is {settings.cfg_scale:g}", "There is no source to guide by: leave cfg at 1.")
-        if settings.solver != "euler":
-            raise UsageError(f"the solver is {settings.solver}", "Whole batches have only euler; `elf sample` has all.")
 
         keys = [
             batch_keys(settings.seed, settings.rng, config, batch * self.processes + process, self.devices)
@@ -204,7 +204,8 @@ class BatchSampler:
             source = Source(on_mesh(ids, rows), on_mesh(self._source_lengths(sources), rows))
         sde = settings.method == "sde" and settings.gamma > 0
         two_pass = not self.takes_self_cond_scale and settings.self_cond_scale != 1
-        ways = {"sde": sde, "guided": settings.cfg_scale != 1, "two_pass": two_pass}
+        multistep = settings.solver == "multistep"
+        ways = {"sde": sde, "guided": settings.cfg_scale != 1, "two_pass": two_pass, "multistep": multistep}
         shape = (self.batch_size, positions, self.latent_size)
         return (self.weights, draws, scales, source), {**self.static, **ways, "shape": shape}
 
