@@ -1,6 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
-const port = 4173;
+/** Two checkouts that are tested at once on one machine need two. */
+const port = Number(process.env.ELF_PORT ?? 4173);
 
 /** Without these, Chromium calls home all the time, which a closed network answers with errors. */
 const quiet = [

@@ -2,11 +2,13 @@ import { proxy } from "comlink";
 import { CancelledError } from "../flow/errors";
 import { DeviceLostError } from "../model/runtime";
 import { SelfTestError } from "../model/selfTest";
+import { browserLocks } from "../model/store/locks";
 import { NoWebGpuError } from "../model/webgpu";
 import { carryErrors } from "./crossing";
 import { costsModel, NoModelError } from "./errors";
 import { Line } from "./line";
 import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "./protocol";
+import { startWorker as startNamed } from "./startWorker";
 
 /** A GPU lost this often without a finished run between is left alone. */
 const MOST_LOSSES = 2;
@@ -19,7 +21,7 @@ let errorsCarried = false;
 /** Makes a client; its worker starts with the first load, and another after each that was lost. */
 export function createEngine(
   startWorker: () => Worker = startEngineWorker,
-  locks: LockManager | undefined = globalThis.navigator?.locks,
+  locks: LockManager | undefined = browserLocks(),
   patience = PATIENCE_MILLISECONDS,
 ): EngineClient {
   if (!errorsCarried) carryErrors();
@@ -32,7 +34,7 @@ export function createEngine(
   let losses = 0;
 
   function openLine(): Line {
-    const opened = new Line(startWorker(), locks, (reason) => {
+    const opened = new Line(startNamed(startWorker), locks, (reason) => {
       if (line !== opened) return;
       line = undefined;
       if (reason instanceof DeviceLostError) losses++;

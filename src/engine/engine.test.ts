@@ -32,6 +32,7 @@ function fakeModel(): Model & { network: { dispose: ReturnType<typeof vi.fn> } }
   return {
     manifest,
     dtype: "f32",
+    lasting: true,
     tokenizer: numberTokenizer(128),
     network,
     backend: "wasm",

@@ -37,8 +37,16 @@ export class Engine implements EngineApi {
       await this.#giveUpModel();
       const model = await this.loader(request, { signal, onProgress });
       this.#model = model;
-      const { manifest, dtype, backend, label, reason, tokenizer } = model;
-      return { manifest, dtype, backend, backendLabel: label, backendReason: reason, pieces: tokenizer.pieces };
+      const { manifest, dtype, backend, label, reason, lasting, tokenizer } = model;
+      return {
+        manifest,
+        dtype,
+        backend,
+        backendLabel: label,
+        backendReason: reason,
+        lasting,
+        pieces: tokenizer.pieces,
+      };
     });
   }
 

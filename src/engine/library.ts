@@ -3,6 +3,7 @@ import { Interruption } from "../model/interruption";
 import { carryErrors } from "./crossing";
 import { EngineCrashedError } from "./errors";
 import type { LibraryApi } from "./libraryProtocol";
+import { startWorker as startNamed } from "./startWorker";
 
 interface Line {
   /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
@@ -16,7 +17,7 @@ export function createLibrary(startWorker: () => Worker = startLibraryWorker): L
   let line: Line | undefined;
 
   function open(): Line {
-    const worker = startWorker();
+    const worker = startNamed(startWorker);
     const broken = new Interruption();
     worker.addEventListener("error", ({ message }) => {
       line = undefined;

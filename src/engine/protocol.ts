@@ -29,6 +29,8 @@ export interface LoadedModel {
   readonly backendLabel: string;
   /** Why, one sentence for the person. */
   readonly backendReason: string;
+  /** Whether its files outlive the page. */
+  readonly lasting: boolean;
   /** The piece of each token id, as the tokenizer spells it (`▁` marks a space before). */
   readonly pieces: readonly string[];
 }
@@ -85,7 +87,7 @@ export interface EngineApi {
 
 /** What the page asks of the worker besides; for `client.ts` only. */
 export interface WorkerApi extends EngineApi {
-  /** Holds the Web Lock of this name for as long as the worker lives. False where the browser has no locks. */
+  /** Holds the Web Lock of this name for as long as the worker lives. False where the browser has or gives none. */
   hold(lock: string): Promise<boolean>;
   /** Rejects with `DeviceLostError` when the GPU of the model now loaded is lost; till then it does not answer. */
   watch(): Promise<void>;

@@ -11,6 +11,7 @@ import { clearOrphans } from "../model/library";
 import { loadModel } from "../model/load";
 import { type RuntimeFiles, startWasm } from "../model/runtime";
 import { fetchFor } from "../model/sources";
+import { holdForLife } from "../model/store/locks";
 import { openStorage } from "../model/store/storage";
 import { findAdapter, startWebGpu } from "../model/webgpu";
 import { carryErrors } from "./crossing";
@@ -55,19 +56,7 @@ expose({
   tokenize: (text) => engine.tokenize(text),
   cancel: () => engine.cancel(),
   dispose: () => engine.dispose(),
-  hold,
+  // The browser frees the lock when this worker ends, however it ends.
+  hold: (lock) => holdForLife(lock),
   watch: () => engine.watch(),
 } satisfies WorkerApi);
-
-/** The browser frees the lock when this worker ends, however it ends. */
-async function hold(lock: string): Promise<boolean> {
-  const locks = navigator.locks as LockManager | undefined;
-  if (!locks) return false;
-  await new Promise<void>((held) => {
-    void locks.request(lock, () => {
-      held();
-      return new Promise<never>(() => {});
-    });
-  });
-  return true;
-}

@@ -49,6 +49,8 @@ export interface Model extends ChosenBackend {
   /** How its weights were stored. */
   readonly dtype: Dtype;
   readonly tokenizer: Tokenizer;
+  /** Whether its files outlive the page. */
+  readonly lasting: boolean;
   /** The network as the loop on the GPU runs it; undefined on other backends. */
   readonly gpu?: GpuNetwork | undefined;
   /** Fails with a DeviceLostError when the GPU that it runs on is lost. */
@@ -115,6 +117,7 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
     manifest,
     dtype,
     tokenizer,
+    lasting: storage.store.lasting,
     ...chosen,
     gpu: runtime && GpuNetwork.on(runtime, manifest),
     lost: runtime?.lost,

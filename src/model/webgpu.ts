@@ -1,4 +1,5 @@
 import { ElfError } from "../flow/errors";
+import { offered } from "./offered";
 import { configure, DeviceLostError, notStarted, Runtime, type RuntimeFiles, type WatchedDevice } from "./runtime";
 
 /** WebGPU was asked for, and this browser or machine has none. */
@@ -12,10 +13,14 @@ export interface WebGpuFiles {
   readonly asyncify: RuntimeFiles;
 }
 
-/** Asks for the machine's fastest adapter; null where there is no WebGPU. */
+/** Asks for the machine's fastest adapter; null where there is no WebGPU, or where the page may not have any. */
 export async function findAdapter(): Promise<GPUAdapter | null> {
-  const gpu = typeof navigator === "undefined" ? undefined : navigator.gpu;
-  return (await gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? null;
+  const gpu = offered(() => globalThis.navigator?.gpu);
+  try {
+    return (await gpu?.requestAdapter({ powerPreference: "high-performance" })) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** What `describeAdapter` and `isSoftwareAdapter` need to know of an adapter. */

@@ -9,6 +9,7 @@ import { ShortcutsDialog } from "./help/ShortcutsDialog";
 import { DropTarget } from "./models/DropTarget";
 import { ModelShelf } from "./models/ModelShelf";
 import { PromptBox } from "./prompt/PromptBox";
+import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
 import { Stage } from "./stage/Stage";
 import { Transport } from "./transport/Transport";
@@ -28,6 +29,7 @@ export function App() {
           <Controls />
         </main>
         <Shelf />
+        <KeepingNote />
       </div>
       <Announcer />
       <ModelShelf />

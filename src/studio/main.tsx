@@ -15,6 +15,7 @@ import { persist } from "../model/store/space";
 import { App } from "./App";
 import { listenToKeyboard } from "./actions/keyboard";
 import { addressWithoutModel, readAddress } from "./address";
+import { shareAddress, showAddress } from "./addressBar";
 import { startPlayer } from "./player";
 import { fetchRecording } from "./recording";
 import { StudioProvider } from "./StudioContext";
@@ -41,15 +42,14 @@ const studio = createStudio({
     const shared = new URL(location.href);
     if (model !== null) shared.searchParams.set("model", model);
     shared.hash = hash;
-    history.replaceState(null, "", shared);
-    await navigator.clipboard.writeText(location.href);
+    return { where: await shareAddress(shared.href), href: shared.href };
   },
   // Not randomUUID: browsers leave it out on plain http.
   newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
 });
 
 studio.model.subscribe((now, before) => {
-  if (now.choice !== before.choice) history.replaceState(null, "", addressWithoutModel(location.href));
+  if (now.choice !== before.choice) showAddress(addressWithoutModel(location.href));
 });
 
 const motion = matchMedia("(prefers-reduced-motion: reduce)");

@@ -7,6 +7,7 @@ import { DTYPES, type Manifest } from "../model/manifest";
 import type { Machine } from "../model/memoryPlan";
 import type { RecordedRun } from "../model/trace";
 import type { Address } from "./address";
+import type { Shared } from "./addressBar";
 import { turnTo } from "./models/turnTo";
 import { countPrompts } from "./prompt/promptCount";
 import { runOfRecipe } from "./run/family";
@@ -14,9 +15,10 @@ import { isComplete, RECORDED_RUN_ID, type Run, runFromRecording } from "./run/r
 import type { RunArchive } from "./stores/archive";
 import { createDraft, type DraftStore } from "./stores/draft";
 import { createGeneration, type GenerationStore } from "./stores/generation";
+import { createKeeping, type KeepingStore } from "./stores/keeping";
 import { createLibraryStore, type LibraryStore } from "./stores/library";
 import { createModel, type ModelStore } from "./stores/model";
-import { keep, readKept, type TextStorage } from "./stores/persisted";
+import { keep, readKept, type TextStorage, watchedStorage } from "./stores/persisted";
 import { createPlayback, type PlaybackStore } from "./stores/playback";
 import { createPreferences, type PreferencesStore } from "./stores/preferences";
 import { problemOf } from "./stores/problem";
@@ -37,6 +39,7 @@ export interface Studio {
   readonly generation: StoreApi<GenerationStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
+  readonly keeping: StoreApi<KeepingStore>;
   /** The tokens of a text; takes the model to be loaded. */
   readonly tokenize: EngineClient["tokenize"];
   readonly share: World["share"];
@@ -66,16 +69,19 @@ export interface World {
   readonly drawSeed?: DrawSeed;
   /**
    * Puts the address of a run into the address bar and on the clipboard: its end, `#…`, and the model's name where that is
-   * enough to have the model. Rejects where there is no clipboard.
+   * enough to have the model. Says where it is now. Never rejects.
    */
-  readonly share: (hash: string, model: string | null) => Promise<void>;
+  readonly share: (hash: string, model: string | null) => Promise<{ readonly where: Shared; readonly href: string }>;
 }
 
 const MODEL_KEY = "elf.model";
 const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.enum(DTYPES).nullable() });
 
 export function createStudio(world: World): Studio {
-  const { address, engine, storage, archive, now, newId } = world;
+  const { address, engine, archive, now, newId } = world;
+  const keeping = createKeeping();
+  const { lose } = keeping.getState();
+  const storage = watchedStorage(world.storage, () => lose("settings"));
   const settings = createSettings(storage, address.model, world.drawSeed);
   const draft = createDraft(storage, address.model);
   const preferences = createPreferences(storage);
@@ -95,11 +101,13 @@ export function createStudio(world: World): Studio {
     runs,
     newId,
     now,
-    onEnded: (run) => void archive.save(run),
+    onEnded: (run) => void save(run),
   });
   if (address.problem) generation.getState().raise(address.problem);
   linkPlayback(runs, playback);
-  linkArchive(runs, archive);
+  linkArchive(runs, archive, save);
+  model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
+  library.subscribe(({ lasting }) => lasting === false && lose("models"));
   model.subscribe((now, before) => now.name !== before.name && draft.getState().turnTo(now.name));
   countPrompts(draft, model, engine);
 
@@ -155,7 +163,13 @@ export function createStudio(world: World): Studio {
   }
 
   async function openArchive(): Promise<void> {
-    for (const run of await archive.all()) runs.getState().add(run);
+    const kept = await archive.all();
+    if (kept === null) lose("runs");
+    for (const run of kept ?? []) runs.getState().add(run);
+  }
+
+  async function save(run: Run): Promise<void> {
+    if (!(await archive.save(run))) lose("runs");
   }
 
   function openLinked(recipe: Recipe | null): void {
@@ -176,6 +190,7 @@ export function createStudio(world: World): Studio {
     generation,
     library,
     view,
+    keeping,
     tokenize: (text) => engine.tokenize(text),
     share: world.share,
     openLinked,
@@ -210,11 +225,11 @@ function lengthOf(run: Run): { last: number; live: boolean } {
 }
 
 /** A run deleted from the shelf goes from the archive too; one taken back returns. */
-function linkArchive(runs: StoreApi<RunsStore>, archive: RunArchive): void {
+function linkArchive(runs: StoreApi<RunsStore>, archive: RunArchive, save: (run: Run) => Promise<void>): void {
   runs.subscribe((now, before) => {
     if (now.deleted === before.deleted) return;
     if (now.deleted) void archive.remove(now.deleted.id);
     const back = before.deleted && now.runs.find(({ id }) => id === before.deleted?.id);
-    if (back && back.id !== RECORDED_RUN_ID) void archive.save(back);
+    if (back && back.id !== RECORDED_RUN_ID) void save(back);
   });
 }

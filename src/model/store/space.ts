@@ -1,4 +1,5 @@
 import { formatBytes } from "../bytes";
+import { offered } from "../offered";
 import { NoSpaceError } from "./errors";
 
 /** What the browser says of the room this page has. */
@@ -14,22 +15,38 @@ export interface Space {
 /** What of the browser's storage manager is used; absent on plain http. */
 type Storage = Pick<StorageManager, "estimate" | "persist" | "persisted">;
 
-function storageManager(): Storage | undefined {
-  return (globalThis.navigator as { storage?: Storage } | undefined)?.storage;
+function storageManager(): Partial<Storage> | undefined {
+  return offered(() => (globalThis.navigator as { storage?: Storage } | undefined)?.storage);
 }
 
-/** The room this page has; null where the browser does not say. */
+/** The room this page has; null where the browser does not say. Where storage is forbidden, even the question may be. */
 export async function space(): Promise<Space | null> {
   const manager = storageManager();
-  if (!manager?.estimate) return null;
-  const { quota, usage } = await manager.estimate();
-  if (quota === undefined || usage === undefined) return null;
-  return { freeBytes: Math.max(0, quota - usage), usedBytes: usage, persisted: (await manager.persisted?.()) ?? false };
+  try {
+    const { quota, usage } = (await manager?.estimate?.()) ?? {};
+    if (quota === undefined || usage === undefined) return null;
+    const persisted = await isPersisted(manager);
+    return { freeBytes: Math.max(0, quota - usage), usedBytes: usage, persisted };
+  } catch {
+    return null;
+  }
+}
+
+async function isPersisted(manager: Partial<Storage> | undefined): Promise<boolean> {
+  try {
+    return (await manager?.persisted?.()) ?? false;
+  } catch {
+    return false;
+  }
 }
 
 /** Asks the browser not to clear this page's storage by itself; some ask the person, some decide alone. */
 export async function persist(): Promise<boolean> {
-  return (await storageManager()?.persist?.()) ?? false;
+  try {
+    return (await storageManager()?.persist?.()) ?? false;
+  } catch {
+    return false;
+  }
 }
 
 /**

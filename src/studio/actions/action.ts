@@ -1,3 +1,4 @@
+import { problemOf } from "../stores/problem";
 import type { Studio } from "../studio";
 
 /** One thing a person can do. Button, keyboard shortcut and the list of shortcuts all come from here. */
@@ -17,6 +18,15 @@ export interface Shortcut {
   readonly key: string;
   /** With Ctrl, or ⌘ on a Mac. */
   readonly ctrl?: boolean;
+}
+
+/** Does it, if it can be done now. What it throws becomes a problem to be seen: from a press nobody would catch it. */
+export function perform(action: Action, studio: Studio): void {
+  try {
+    if (action.enabled(studio)) action.run(studio);
+  } catch (error) {
+    studio.generation.getState().raise(problemOf(error));
+  }
 }
 
 const KEY_NAMES: Readonly<Record<string, string>> = {

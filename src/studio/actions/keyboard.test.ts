@@ -3,6 +3,7 @@ import { recipeIn } from "../link";
 import { settled } from "../testing/fakeEngine";
 import { PIECES, runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";
+import { type Action, perform } from "./action";
 import { ACTIONS } from "./all";
 import { actionFor, type KeyPress } from "./keyboard";
 
@@ -113,6 +114,29 @@ describe("actions", () => {
     expect(studio.view.getState().shortcutsOpen).toBe(true);
   });
 
+  it("tell what goes wrong in them, and throw nothing", async () => {
+    const share = () => {
+      throw new URIError("URI malformed");
+    };
+    const { studio } = testStudio({ share });
+    await studio.open();
+    const copy = ACTIONS.find(({ id }) => id === "copy-link") as Action;
+    perform(copy, studio);
+    expect(studio.generation.getState().problem?.message).toBe("URI malformed");
+  });
+
+  it.each([
+    ["copied", "The link is copied"],
+    ["in-bar", "stands in the address bar"],
+    ["nowhere", "The link: https://page.example/"],
+  ] as const)("say where a link is: %s", async (where, words) => {
+    const { studio } = testStudio({ share: async () => ({ where, href: "https://page.example/" }) });
+    await studio.open();
+    perform(ACTIONS.find(({ id }) => id === "copy-link") as Action, studio);
+    await settled();
+    expect(studio.view.getState().said).toContain(words);
+  });
+
   it("hold the word looked at, let it go, and let all go", async () => {
     const { studio } = await openStudio();
     expect(actionFor(press("h"), studio)).toBeUndefined();
@@ -148,7 +172,12 @@ describe("actions", () => {
 
   it("adopt a run, show its parent, and share it", async () => {
     const shared: string[] = [];
-    const { studio } = testStudio({ share: async (hash) => void shared.push(hash) });
+    const { studio } = testStudio({
+      share: async (hash) => {
+        shared.push(hash);
+        return { where: "copied", href: hash };
+      },
+    });
     await studio.open();
     const parent = runOf(["▁the", "▁cat"], { id: "parent" });
     const { settings } = parent.trajectory;

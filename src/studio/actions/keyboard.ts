@@ -1,5 +1,5 @@
 import type { Studio } from "../studio";
-import type { Action } from "./action";
+import { type Action, perform } from "./action";
 import { ACTIONS } from "./all";
 
 /** What of a keyboard event decides; tests bring a plain object. */
@@ -41,7 +41,7 @@ export function listenToKeyboard(studio: Studio, page: Window = window): () => v
     if (!action) return;
     event.preventDefault();
     // A key held down moves through time; it does not start run after run.
-    if (!event.repeat || action.group === "Time") action.run(studio);
+    if (!event.repeat || action.group === "Time") perform(action, studio);
   };
   page.addEventListener("keydown", onKeyDown);
   return () => page.removeEventListener("keydown", onKeyDown);

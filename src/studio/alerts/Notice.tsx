@@ -2,8 +2,9 @@ import { useEffect } from "react";
 import { useStudio, useStudioStore } from "../StudioContext";
 import "./Notice.css";
 
-/** Seconds that a notice stands. */
+/** Seconds that a notice stands; a longer one as long as it takes to read. */
 const STANDS = 6;
+const CHARACTERS_PER_SECOND = 12;
 
 /** Says what an action has done that cannot be seen otherwise. */
 export function Notice() {
@@ -11,7 +12,10 @@ export function Notice() {
   const said = useStudioStore("view", ({ said }) => said);
   useEffect(() => {
     if (said === "") return;
-    const timer = setTimeout(() => view.getState().say(""), 1000 * STANDS);
+    const timer = setTimeout(
+      () => view.getState().say(""),
+      1000 * Math.max(STANDS, said.length / CHARACTERS_PER_SECOND),
+    );
     return () => clearTimeout(timer);
   }, [said, view]);
   return (

@@ -1,3 +1,4 @@
+import { perform } from "../actions/action";
 import { generate } from "../actions/generate";
 import { addressWithWasm, readAddress } from "../address";
 import { useStudio, useStudioStore } from "../StudioContext";
@@ -17,7 +18,7 @@ export function ProblemAlert() {
   return (
     <Problem problem={problem} onDismiss={() => studio.generation.getState().dismiss()}>
       {!NO_RETRY.has(problem.code) && (
-        <button type="button" onClick={() => generate.enabled(studio) && generate.run(studio)}>
+        <button type="button" onClick={() => perform(generate, studio)}>
           Try again
         </button>
       )}

@@ -1,5 +1,5 @@
 import { formatBytes } from "../../model/bytes";
-import { ariaShortcuts } from "../actions/action";
+import { ariaShortcuts, perform } from "../actions/action";
 import { cancel } from "../actions/cancel";
 import { generate } from "../actions/generate";
 import { ProblemAlert } from "../alerts/ProblemAlert";
@@ -33,7 +33,7 @@ export function GeneratePanel() {
           aria-keyshortcuts={ariaShortcuts(generate.shortcuts)}
           aria-disabled={phase === "loading" || why !== null}
           aria-describedby={why === null ? undefined : "generate-why"}
-          onClick={() => generate.enabled(studio) && generate.run(studio)}
+          onClick={() => perform(generate, studio)}
         >
           {GO[phase]}
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
@@ -45,7 +45,7 @@ export function GeneratePanel() {
             data-testid="cancel"
             aria-keyshortcuts={ariaShortcuts(cancel.shortcuts)}
             aria-disabled={cancelling}
-            onClick={() => cancel.enabled(studio) && cancel.run(studio)}
+            onClick={() => perform(cancel, studio)}
           >
             {cancelling ? "Stopping…" : "Cancel"}
           </button>

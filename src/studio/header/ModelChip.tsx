@@ -1,6 +1,6 @@
 import type { LoadedModel } from "../../engine/protocol";
 import { formatBytes } from "../../model/bytes";
-import { ariaShortcuts } from "../actions/action";
+import { ariaShortcuts, perform } from "../actions/action";
 import { showModels } from "../actions/showModels";
 import { PRECISION } from "../models/words";
 import { backendName } from "../run/describe";
@@ -28,7 +28,7 @@ export function ModelChip() {
       aria-haspopup="dialog"
       aria-keyshortcuts={ariaShortcuts(showModels.shortcuts)}
       title={model.loaded?.backendReason}
-      onClick={() => showModels.run(studio)}
+      onClick={() => perform(showModels, studio)}
     >
       <i className="model-dot" aria-hidden="true" />
       <span className="model-title">{title}</span>

@@ -65,7 +65,15 @@ describe("counting", () => {
     return { draft, model, tokenize, rest };
   }
   const loaded = (manifest: Manifest) =>
-    ({ manifest, dtype: "f32", backend: "wasm", backendLabel: "", backendReason: "", pieces: [] }) as const;
+    ({
+      manifest,
+      dtype: "f32",
+      backend: "wasm",
+      backendLabel: "",
+      backendReason: "",
+      lasting: true,
+      pieces: [],
+    }) as const;
 
   it("waits for the tokenizer, then for a rest", async () => {
     const { draft, model, tokenize, rest } = counting(reading);

@@ -1,4 +1,5 @@
 import { type FormEvent, useId, useState } from "react";
+import { perform } from "../actions/action";
 import { holdToken } from "../actions/holdToken";
 import { holdWord } from "../held/holdWord";
 import type { Run } from "../run/run";
@@ -35,7 +36,7 @@ export function TokenChoices({ run, position }: { run: Run; position: number }) 
         className="token-hold"
         aria-pressed={held}
         data-testid="hold"
-        onClick={() => holdToken.run(studio)}
+        onClick={() => perform(holdToken, studio)}
       >
         {held ? "Let go" : "Hold this word"}
         <Shortcuts shortcuts={holdToken.shortcuts} />

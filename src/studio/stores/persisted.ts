@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
+import { offered } from "../../model/offered";
 
 /** What of `localStorage` is used. Tests give a map; private windows may give none. */
 export type TextStorage = Pick<Storage, "getItem" | "setItem">;
@@ -35,11 +36,27 @@ export function keep<S, T>(
   });
 }
 
-/** The browser's storage, or null where it is forbidden. */
+/** The browser's storage, or null where it has none or forbids it. */
 export function browserStorage(): TextStorage | null {
-  try {
-    return globalThis.localStorage;
-  } catch {
+  return offered(() => globalThis.localStorage) ?? null;
+}
+
+/** `storage`, which tells `onRefused` whenever it does not do what is asked of it; at once where there is none. */
+export function watchedStorage(storage: TextStorage | null, onRefused: () => void): TextStorage | null {
+  if (!storage) {
+    onRefused();
     return null;
   }
+  const watched = <T>(ask: () => T): T => {
+    try {
+      return ask();
+    } catch (error) {
+      onRefused();
+      throw error;
+    }
+  };
+  return {
+    getItem: (key) => watched(() => storage.getItem(key)),
+    setItem: (key, text) => watched(() => storage.setItem(key, text)),
+  };
 }

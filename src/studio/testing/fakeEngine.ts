@@ -75,6 +75,7 @@ export class FakeEngine implements EngineClient {
           backend: "wasm",
           backendLabel: "WASM · 1 thread",
           backendReason: "A test.",
+          lasting: true,
           pieces: PIECES,
         });
     });

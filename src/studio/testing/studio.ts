@@ -19,8 +19,9 @@ export class MapStorage implements TextStorage {
 
 export class MapArchive implements RunArchive {
   readonly kept = new Map<string, Run>();
-  async save(run: Run): Promise<void> {
+  async save(run: Run): Promise<boolean> {
     this.kept.set(run.id, run);
+    return true;
   }
   async remove(id: string): Promise<void> {
     this.kept.delete(id);
@@ -68,7 +69,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     now: () => ticks++,
     newId: () => `run-${++ids}`,
     drawSeed: () => ++seeds,
-    share: async () => {},
+    share: async (hash) => ({ where: "copied", href: `https://page.example/${hash}` }),
     ...change,
   });
   return { studio, engine, archive, storage };

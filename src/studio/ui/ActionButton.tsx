@@ -1,7 +1,6 @@
 import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
-import type { Action } from "../actions/action";
-import { ariaShortcuts } from "../actions/action";
+import { type Action, ariaShortcuts, perform } from "../actions/action";
 import { useStudio } from "../StudioContext";
 import "./ActionButton.css";
 import { Shortcuts } from "./Shortcuts";
@@ -30,9 +29,7 @@ export function ActionButton({ action, label, className = "", pressed, disabled 
           aria-pressed={pressed}
           // Not `disabled`: a button that goes dead under the finger must not lose the keyboard's place.
           aria-disabled={disabled}
-          onClick={() => {
-            if (action.enabled(studio)) action.run(studio);
-          }}
+          onClick={() => perform(action, studio)}
         >
           {children}
         </button>

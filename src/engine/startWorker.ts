@@ -1,0 +1,17 @@
+import { EngineCrashedError } from "./errors";
+
+/**
+ * Starts a worker.
+ * @throws {EngineCrashedError} the browser has none, or gives this page none.
+ */
+export function startWorker(start: () => Worker): Worker {
+  try {
+    return start();
+  } catch (cause) {
+    throw new EngineCrashedError(
+      `This page may not start a worker: ${cause instanceof Error ? cause.message : String(cause)}`,
+      "Models run in workers. Open the page in a window of its own, in a current browser; whoever serves it must allow it workers of its own (worker-src 'self').",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,60 @@
+/** What of a window shares an address; tests bring their own. */
+export interface SharingWindow {
+  readonly history: Pick<History, "replaceState">;
+  readonly navigator: { readonly clipboard?: Pick<Clipboard, "writeText"> };
+  readonly document: Document;
+  readonly top: unknown;
+}
+
+/** Where a link can be found now: on the clipboard, in the address bar, or nowhere, so that it has to be shown. */
+export type Shared = "copied" | "in-bar" | "nowhere";
+
+/** Puts an address into the address bar. False where the browser forbids it: in frames of other sites, and when asked too often. */
+export function showAddress(href: string, page: Pick<SharingWindow, "history"> = window): boolean {
+  try {
+    page.history.replaceState(null, "", href);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Puts an address into the address bar and onto the clipboard, as far as the browser lets it. Never rejects. */
+export async function shareAddress(href: string, page: SharingWindow = window): Promise<Shared> {
+  const isShown = showAddress(href, page);
+  if (await copied(href, page)) return "copied";
+  // The address bar is the topmost page's; from a frame nobody can copy.
+  return isShown && page.top === page ? "in-bar" : "nowhere";
+}
+
+/** By the clipboard where the page has one, else by the old command, which plain http and frames have as well. */
+async function copied(text: string, page: SharingWindow): Promise<boolean> {
+  try {
+    const { clipboard } = page.navigator;
+    if (!clipboard) return copiedByCommand(text, page.document);
+    await clipboard.writeText(text);
+    return true;
+  } catch {
+    return copiedByCommand(text, page.document);
+  }
+}
+
+function copiedByCommand(text: string, document: Document): boolean {
+  const field = document.createElement("textarea");
+  try {
+    field.value = text;
+    field.readOnly = true;
+    field.style.position = "fixed";
+    field.style.opacity = "0";
+    const focused = document.activeElement;
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    if (focused instanceof HTMLElement) focused.focus();
+    return done;
+  } catch {
+    return false;
+  } finally {
+    field.remove();
+  }
+}
