@@ -4,17 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tokenizers
 from datasets import Dataset
 
 from elf.data.evaluation_rows import evaluation_rows
-from elf.data.tokenizer import load_tokenizer
+from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError
 from elf.evaluation.real_texts import real_texts
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tokenizer_file: Path) -> tokenizers.Tokenizer:
+def tokenizer(tokenizer_file: Path) -> Tokenizer:
     return load_tokenizer(tokenizer_file)
 
 
@@ -23,7 +22,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def test_lines_are_numbered_from_0_unless_they_have_ids(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+def test_lines_are_numbered_from_0_unless_they_have_ids(tmp_path: Path, tokenizer: Tokenizer) -> None:
     file = write(
         tmp_path / "a.jsonl",
         '{"input": "Mia found a kite.", "output": "Ja"}\n\n{"input": "Tom", "output": "Nö"}\n'
@@ -48,14 +47,12 @@ def test_lines_are_numbered_from_0_unless_they_have_ids(tmp_path: Path, tokenize
         ("\n", EmptyCorpusError, "no rows"),
     ],
 )
-def test_broken_lines_are_named(
-    tmp_path: Path, tokenizer: tokenizers.Tokenizer, text: str, error: type, words: str
-) -> None:
+def test_broken_lines_are_named(tmp_path: Path, tokenizer: Tokenizer, text: str, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         evaluation_rows(write(tmp_path / "a.jsonl", text), tokenizer, 8)
 
 
-def dataset_of(folder: Path, tokenizer: tokenizers.Tokenizer, **columns: Any) -> Path:
+def dataset_of(folder: Path, tokenizer: Tokenizer, **columns: Any) -> Path:
     ids = {
         "condition_input_ids": [tokenizer.encode(text).ids for text in ("Mia found a kite.", "Tom sang")],
         "input_ids": [tokenizer.encode(text).ids for text in ("Ben went home.", "Ada")],
@@ -64,7 +61,7 @@ def dataset_of(folder: Path, tokenizer: tokenizers.Tokenizer, **columns: Any) ->
     return folder
 
 
-def test_a_dataset_is_decoded(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+def test_a_dataset_is_decoded(tmp_path: Path, tokenizer: Tokenizer) -> None:
     rows = evaluation_rows(dataset_of(tmp_path, tokenizer), tokenizer, 3)
     assert [(row.id, row.source_text, row.reference) for row in rows] == [
         (0, "Mia found a kite.", "Ben went home."),
@@ -73,25 +70,25 @@ def test_a_dataset_is_decoded(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -
     assert rows[0].source_ids.tolist() == tokenizer.encode("Mia found a kite.").ids[:3]
 
 
-def test_a_datasets_own_texts_are_taken(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+def test_a_datasets_own_texts_are_taken(tmp_path: Path, tokenizer: Tokenizer) -> None:
     own = {"input": ["Müller", "Tom"], "target": ["Ben!", "Ada"], "index": [17, 4]}
     rows = evaluation_rows(dataset_of(tmp_path, tokenizer, **own), tokenizer, 99)
     assert [(row.id, row.source_text, row.reference) for row in rows] == [(17, "Müller", "Ben!"), (4, "Tom", "Ada")]
 
 
-def test_a_dataset_without_sources(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+def test_a_dataset_without_sources(tmp_path: Path, tokenizer: Tokenizer) -> None:
     Dataset.from_dict({"input_ids": [tokenizer.encode("Ada").ids]}).save_to_disk(str(tmp_path))
     (row,) = evaluation_rows(tmp_path, tokenizer, 8)
     assert (row.source_text, row.source_ids.tolist(), row.reference) == (None, [], "Ada")
 
 
-def test_a_dataset_of_another_tokenizer_is_refused(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+def test_a_dataset_of_another_tokenizer_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
     Dataset.from_dict({"input_ids": [[60]]}).save_to_disk(str(tmp_path))
     with pytest.raises(DatasetError, match="token id 60, the model knows ids below 60"):
         evaluation_rows(tmp_path, tokenizer, 8)
 
 
-def test_beside_free_texts_stand_the_beginnings_alone(tmp_path: Path, tokenizer: tokenizers.Tokenizer) -> None:
+def test_beside_free_texts_stand_the_beginnings_alone(tmp_path: Path, tokenizer: Tokenizer) -> None:
     ids = {
         "condition_input_ids": [[], tokenizer.encode("Tom sang").ids, []],
         "input_ids": [tokenizer.encode(text).ids for text in ("Mia found a kite.", "Ada", "Ben went home.")],

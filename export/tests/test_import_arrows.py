@@ -13,7 +13,7 @@ ROOT = Path(elf.__file__).parent
 
 ORDER = (
     ("errors",),
-    ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
+    ("config", "config_file", "devices", "disk", "progress", "sampler_settings", "text_file"),
     ("processes",),
     ("data",),
     ("network",),

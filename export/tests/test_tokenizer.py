@@ -6,13 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sentencepiece
 import tokenizers
+from conftest import stories
 from tokenizers import models
 
+from elf.checkpoints.sentencepiece_tokenizer import converted_file as tokenizer_file_of
 from elf.data.dataset import open_dataset
 from elf.data.prepare import Arguments, main
+from elf.data.sentencepiece_form import model_of_tokenizer
 from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
-from elf.errors import CheckpointError
+from elf.data.train_tokenizer import learn_pieces, train_tokenizer
+from elf.errors import CheckpointError, TextError
+
+T5 = Path(__file__).parents[2].parent / "shared/tokenizers/t5"
+needs_t5 = pytest.mark.skipif(not T5.is_dir(), reason="T5's own files are not shipped; put them in ../shared")
 
 WISHES = [
     {"padding": {"length": 40}},
@@ -44,10 +52,10 @@ def with_wishes(file: Path, out: Path, padding: dict[str, Any] | None = None, tr
 def test_padding_and_truncation_are_cleared(tmp_path: Path, tokenizer_file: Path, wishes: dict[str, Any]) -> None:
     plain = tokenizers.Tokenizer.from_file(str(tokenizer_file))
     loaded = load_tokenizer(with_wishes(tokenizer_file, tmp_path / "tokenizer.json", **wishes))
-    expected = [plain.encode(text).ids for text in TEXTS]
+    expected = [plain.encode(text, add_special_tokens=False).ids for text in TEXTS]
     assert [loaded.encode(text).ids for text in TEXTS] == expected
-    assert [each.ids for each in loaded.encode_batch(TEXTS, add_special_tokens=False)] == expected
-    assert loaded.to_str() == load_tokenizer(tokenizer_file).to_str(), "the same tokenizer to `elf distill`"
+    assert [each.ids for each in loaded.encode_batch(TEXTS)] == expected
+    assert loaded.content() == load_tokenizer(tokenizer_file).content(), "the same tokenizer to `elf distill`"
 
 
 def test_prepared_rows_have_neither_pads_nor_gaps(tmp_path: Path, tokenizer_file: Path, corpus_file: Path) -> None:
@@ -80,3 +88,121 @@ def test_gpt2s_two_files(tmp_path: Path) -> None:
     (tmp_path / "merges.txt").write_text("a z\n")
     with pytest.raises(CheckpointError, match=r"vocab\.json and merges\.txt cannot be read"):
         load_byte_level_bpe(tmp_path / "vocab.json", tmp_path / "merges.txt")
+
+
+ODD_TEXTS = [
+    "\ufeffMia found a kite.",
+    "the\u200bcat sat\u200d.",
+    "\x01\x02 tab\there\x85 next\x85",
+    "ª\u0300 decomposed e\u0302\u0301 か\u3099 \u1112\u1161\u11ab",
+    "ggggg aaaaaaaaa ..... -----",
+    "＜/s＞ is no end, nor is ＜pad＞",
+    "  two   spaces and ▁ a mark ▁",
+    "👩\u200d👩\u200d👧 and 🏴󠁧󠁢󠁥󠁮󠁧󠁿",
+    "nul \0 nul",
+    "",
+    " \t\n",
+]
+
+
+def test_a_new_tokenizer_reads_texts_as_its_pieces_were_learnt(tmp_path: Path) -> None:
+    texts = [*stories(), "the cat sat on a mat.", "ggg hhh", "é ạ か が 한 a b c d"] * 2
+    train_tokenizer(texts, 72, 2).save(str(tmp_path / "tokenizer.json"))
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=learn_pieces(texts, 70).SerializeToString())
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
+    for text in ODD_TEXTS:
+        assert tokenizer.encode(text).ids == pieces.encode(text), text
+    assert [each.ids for each in tokenizer.encode_batch(ODD_TEXTS)] == pieces.encode(ODD_TEXTS)
+    unknown = tokenizer.token_to_id("<unk>")
+    assert tokenizer.encode("the\u200bcat\x07 sat").ids == tokenizer.encode("the cat sat").ids
+    assert unknown not in tokenizer.encode("the\u200bcat\x07 sat").ids
+
+
+@needs_t5
+def test_t5s_tokenizer_gives_the_ids_of_sentencepiece() -> None:
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(T5 / "spiece.model"))
+    for file in (T5 / "tokenizer.json", tokenizer_file_of(T5 / "spiece.model")):
+        tokenizer = load_tokenizer(file)
+        for text in ODD_TEXTS:
+            assert tokenizer.encode(text).ids == pieces.encode(text), text
+
+
+@needs_t5
+def test_special_tokens_in_a_text_are_special(tmp_path: Path) -> None:
+    library = tokenizers.Tokenizer.from_file(str(T5 / "tokenizer.json"))
+    tokenizer = load_tokenizer(T5 / "tokenizer.json")
+    texts = ["a </s> b", "<pad>x<pad>", " <extra_id_0>  Hund <extra_id_12>läuft ", "</s></s>", "<unk> <extra_id_100>"]
+    for text in texts:
+        expected, found = library.encode(text, add_special_tokens=False), tokenizer.encode(text)
+        assert found.ids == expected.ids and len(found.tokens) == len(found.offsets) == len(found.ids)
+        places, specials = zip(found.tokens, found.offsets, strict=True), ("</s>", "<pad>", "<unk>", "<extra_id_0>")
+        assert all(token == text[begin:end] for token, (begin, end) in places if token in specials)
+    assert [each.ids for each in tokenizer.encode_batch(["one", *texts, "two"])] == [
+        tokenizer.encode(text).ids for text in ("one", *texts, "two")
+    ]
+
+
+@pytest.mark.parametrize("text", ["the cat \ud83d sat.", "\udc80", "a\ude00\ud83d"])
+def test_half_a_character_is_named(tokenizer_file: Path, text: str) -> None:
+    tokenizer = load_tokenizer(tokenizer_file)
+    for read in (tokenizer.encode, lambda text: tokenizer.encode_batch(["whole 😀", text])):
+        with pytest.raises(TextError, match=r"half of a character, U\+D[8-F]\w\w at place"):
+            read(text)
+
+
+def test_a_file_with_a_mark_is_read(tmp_path: Path, tokenizer_file: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(b"\xef\xbb\xbf" + tokenizer_file.read_bytes())
+    assert load_tokenizer(tmp_path / "tokenizer.json").content() == load_tokenizer(tokenizer_file).content()
+
+
+def change(facts: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
+    """A copy of `facts` with one value changed; `place` has dots between its names."""
+    facts = json.loads(json.dumps(facts))
+    *path, last = place.split(".")
+    part: Any = facts
+    for name in path:
+        part = part[int(name) if isinstance(part, list) else name]
+    part[last] = value
+    return facts
+
+
+METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+FIRST_METASPACE = METASPACE | {"prepend_scheme": "first"}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "reason"),
+    [
+        ("normalizer", None, "keeps spaces"),
+        ("normalizer", {"type": "NFKC"}, "step NFKC"),
+        ("pre_tokenizer", None, "pre-tokenizer is none"),
+        ("pre_tokenizer", FIRST_METASPACE, "begins a text without one"),
+        (
+            "pre_tokenizer",
+            {"type": "Sequence", "pretokenizers": [METASPACE, {"type": "Digits"}]},
+            "Metaspace and Digits",
+        ),
+        ("model.byte_fallback", True, "without bytes"),
+        ("model.unk_id", None, "with an unknown token"),
+        ("model.type", "BPE", "its model is BPE"),
+        ("added_tokens.0.special", False, "'<pad>' is no special one"),
+        ("added_tokens.0.id", 7, "'<pad>' has the id of a piece"),
+    ],
+)
+def test_other_forms_are_not_taken_for_sentencepieces(
+    tokenizer_file: Path, place: str, value: Any, reason: str
+) -> None:
+    facts = json.loads(tokenizer_file.read_text())
+    model_of_tokenizer(facts)
+    with pytest.raises(ValueError, match=reason):
+        model_of_tokenizer(change(facts, place, value))
+
+
+def test_older_files_of_t5_mean_the_same(tokenizer_file: Path) -> None:
+    """As transformers wrote them in 2020: no step for runs of spaces, but a split at them."""
+    facts = json.loads(tokenizer_file.read_text())
+    older = change(
+        facts, "pre_tokenizer", {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, METASPACE]}
+    )
+    older["normalizer"] = older["normalizer"]["normalizers"][0]
+    assert model_of_tokenizer(older) == model_of_tokenizer(facts)

@@ -21,6 +21,10 @@ class CorpusFormatError(ElfError):
     """A corpus file that is not the JSON, JSONL, TSV or plain text it claims to be."""
 
 
+class TextError(ElfError):
+    """A text with half of a character in it, a lone surrogate, which nothing can be made of."""
+
+
 class DatasetError(ElfError):
     """A prepared dataset that is missing, unreadable, or made with another tokenizer."""
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tokenizers
 
 from elf.data.collation import check_ids
 from elf.data.dataset import open_arrow, token_dataset
+from elf.data.tokenizer import Tokenizer
 from elf.errors import CorpusFormatError, EmptyCorpusError
 
 
@@ -26,7 +26,7 @@ class EvaluationRow:
 
 def evaluation_rows(
     name: str | Path,
-    tokenizer: tokenizers.Tokenizer,
+    tokenizer: Tokenizer,
     max_input_length: int,
     split: str | None = None,
     revision: str | None = None,
@@ -55,7 +55,7 @@ def evaluation_rows(
     return rows
 
 
-def _jsonl_rows(path: Path, tokenizer: tokenizers.Tokenizer, max_input_length: int) -> list[EvaluationRow]:
+def _jsonl_rows(path: Path, tokenizer: Tokenizer, max_input_length: int) -> list[EvaluationRow]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -65,9 +65,7 @@ def _jsonl_rows(path: Path, tokenizer: tokenizers.Tokenizer, max_input_length: i
     ]
 
 
-def _jsonl_row(
-    path: Path, number: int, line: str, tokenizer: tokenizers.Tokenizer, max_input_length: int
-) -> EvaluationRow:
+def _jsonl_row(path: Path, number: int, line: str, tokenizer: Tokenizer, max_input_length: int) -> EvaluationRow:
     try:
         value: Any = json.loads(line)
         source, reference, own_id = value.get("input"), value["output"], value.get("id", number)
@@ -87,7 +85,7 @@ def _line_error(path: Path, number: int) -> CorpusFormatError:
 
 
 def _dataset_rows(
-    name: str | Path, tokenizer: tokenizers.Tokenizer, max_input_length: int, split: str | None, revision: str | None
+    name: str | Path, tokenizer: Tokenizer, max_input_length: int, split: str | None, revision: str | None
 ) -> list[EvaluationRow]:
     arrow = open_arrow(name, split, revision)
     dataset = token_dataset(arrow, name)

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import tokenizers
 
 from elf.data.corpus import Columns, Row, stream_corpus
 from elf.data.held_out import DROPPED, HELD_OUT, TRAIN, assign_rows
 from elf.data.packing import Concatenated, Continuations, Documents, Packing, Pairs, Windows
 from elf.data.row_writer import RowWriter
-from elf.data.tokenizer import load_tokenizer
+from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.errors import ConfigError, CorpusFormatError, EmptyCorpusError
 from elf.progress import say, ticker
 
@@ -63,7 +62,7 @@ def make_packing(arguments: Arguments, is_pair: bool) -> Packing:
     return Pairs(arguments.max_length, arguments.max_input_length)
 
 
-def tokenize(texts: list[list[str]], tokenizer: tokenizers.Tokenizer) -> Iterator[list[list[int]]]:
+def tokenize(texts: list[list[str]], tokenizer: Tokenizer) -> Iterator[list[list[int]]]:
     """Ids of each text, without special tokens, in the same grouping."""
     encodings = iter(tokenizer.encode_batch(list(chain.from_iterable(texts)), add_special_tokens=False))
     return ([encoding.ids for encoding in islice(encodings, len(group))] for group in texts)

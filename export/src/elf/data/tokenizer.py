@@ -4,55 +4,222 @@ A `tokenizer.json` may ask for more than ids: padding, truncation, merges left o
 after a training leave such wishes in it, and none of them is for those who only want to know a text's ids.
 """
 
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, Protocol
 
+import sentencepiece
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
+from elf.data.sentencepiece_form import EOS, PAD, UNK, WORD_START, Facts, model_of_tokenizer
 from elf.errors import CheckpointError, ConfigError
+from elf.text_file import WHITE_SPACE, check_characters, read_text
 
-PAD, EOS, UNK = 0, 1, 2
-"""Ids of T5's special tokens, which this project's own tokenizers have too."""
-WORD_START = "▁"
-"""SentencePiece's mark for a space before the piece."""
+__all__ = [
+    "EOS",
+    "PAD",
+    "UNK",
+    "WORD_START",
+    "Encoding",
+    "Tokenizer",
+    "load_byte_level_bpe",
+    "load_tokenizer",
+    "mask_token",
+]
+
+Span = tuple[int, int]
 
 
-def load_tokenizer(path: Path) -> tokenizers.Tokenizer:
+class Encoding(Protocol):
+    """A text as tokens; `tokenizers.Encoding` is one."""
+
+    @property
+    def ids(self) -> list[int]: ...
+    @property
+    def tokens(self) -> list[str]:
+        """The pieces; of an unknown token the text that it stands for."""
+
+    @property
+    def offsets(self) -> list[Span]:
+        """Where each token begins and ends, in characters of the text."""
+
+
+class Tokenizer:
+    """Texts as ids and back, by the methods of `tokenizers.Tokenizer`. Special tokens are never added."""
+
+    def __init__(self, library: tokenizers.Tokenizer):
+        self._library = library
+        library.no_padding()
+        library.no_truncation()
+        if isinstance(library.model, models.BPE):
+            library.model.dropout = None
+
+    def encode(self, text: str, add_special_tokens: Literal[False] = False) -> Encoding:
+        """Raises TextError for a text that holds half of a character."""
+        check_characters(text)
+        return self._library.encode(text, add_special_tokens=False)
+
+    def encode_batch(self, texts: Sequence[str], add_special_tokens: Literal[False] = False) -> Sequence[Encoding]:
+        """As `encode`, spread over all cores."""
+        for text in texts:
+            check_characters(text)
+        return self._library.encode_batch([*texts], add_special_tokens=False)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of the ids, without special tokens."""
+        return self._library.decode([*ids])
+
+    def token_to_id(self, token: str) -> int | None:
+        return self._library.token_to_id(token)
+
+    def id_to_token(self, id: int) -> str | None:
+        return self._library.id_to_token(id)
+
+    def content(self) -> str:
+        """What its tokenizer.json says, without what was cleared: two that say the same make the same ids."""
+        return self._library.to_str()
+
+    def get_vocab(self) -> dict[str, int]:
+        """Ids by pieces, special tokens among them."""
+        return self._library.get_vocab(with_added_tokens=True)
+
+    def get_vocab_size(self) -> int:
+        return self._library.get_vocab_size()
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """One in SentencePiece's form: the ids are SentencePiece's own.
+
+    A special token in a text is that token, as in Transformers; what stands between two of them is read by itself.
+    """
+
+    def __init__(self, library: tokenizers.Tokenizer, facts: Facts):
+        """Raises ValueError, saying why, for the content of a tokenizer.json in another form."""
+        super().__init__(library)
+        model = model_of_tokenizer(facts)
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+        except RuntimeError as error:
+            raise ValueError(f"SentencePiece cannot read its pieces: {error}") from error
+        self._special = {token["content"]: token for token in facts["added_tokens"]}
+        longest_first = sorted(self._special, key=len, reverse=True)
+        self._finder = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def encode(self, text: str, add_special_tokens: Literal[False] = False) -> Encoding:
+        check_characters(text)
+        return _Pieces([id for part in self._parts(text) for id in self._ids(part)], text, self)
+
+    def encode_batch(self, texts: Sequence[str], add_special_tokens: Literal[False] = False) -> Sequence[Encoding]:
+        for text in texts:
+            check_characters(text)
+        plain = [text for text in texts if not self._finder.search(text)]
+        ids = iter(self._processor.encode(plain))
+        return [
+            self.encode(text) if self._finder.search(text) else _Pieces(next(ids), text, self)  # in the same order
+            for text in texts
+        ]
+
+    def spans(self, text: str) -> tuple[list[str], list[Span]]:
+        """The tokens of a text, and where they stand."""
+        tokens: list[str] = []
+        offsets: list[Span] = []
+        for part in self._parts(text):
+            if part.special is not None:
+                tokens.append(part.text)
+                offsets.append((part.start, part.start + len(part.text)))
+                continue
+            found = self._processor.encode(part.text, return_type="offset_mapping")
+            tokens += found["pieces"]
+            # The space that SentencePiece puts before a text has no place in it; like the library, give it that of the
+            # first character.
+            offsets += [(part.start + begin, part.start + max(begin + 1, end)) for begin, end in found["offsets"]]
+        return tokens, offsets
+
+    def _ids(self, part: "_Part") -> list[int]:
+        return self._processor.encode(part.text) if part.special is None else [part.special]
+
+    def _parts(self, text: str) -> "Iterator[_Part]":
+        """Special tokens, and what stands between them without the white space that they take with them."""
+        at, strips = 0, False
+        for found in self._finder.finditer(text):
+            token = self._special[found[0]]
+            yield _between(text, at, found.start(), strips, token["lstrip"])
+            yield _Part(found.start(), found[0], token["id"])
+            at, strips = found.end(), token["rstrip"]
+        yield _between(text, at, len(text), strips, False)
+
+
+@dataclass(frozen=True)
+class _Part:
+    start: int
+    text: str
+    special: int | None = None
+    """The id of a special token."""
+
+
+def _between(text: str, start: int, end: int, left: bool, right: bool) -> _Part:
+    part = text[start:end].rstrip(WHITE_SPACE) if right else text[start:end]
+    whole = len(part)
+    part = part.lstrip(WHITE_SPACE) if left else part
+    return _Part(start + whole - len(part), part)
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """An Encoding whose ids are known; the rest is looked up when it is asked for, which is seldom."""
+
+    ids: list[int]
+    _text: str = field(repr=False)
+    _tokenizer: SentencePieceTokenizer = field(repr=False)
+
+    @property
+    def tokens(self) -> list[str]:
+        return self._tokenizer.spans(self._text)[0]
+
+    @property
+    def offsets(self) -> list[Span]:
+        return self._tokenizer.spans(self._text)[1]
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
     """Reads a `tokenizer.json`; it gives all of a text's ids and nothing but them, the same every time.
 
     Raises CheckpointError when it is missing or broken.
     """
+    content = read_text(path, CheckpointError)
     try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        library = tokenizers.Tokenizer.from_str(content)
     except Exception as error:  # the library raises bare Exception
         raise CheckpointError(
             f"{path} cannot be read as a tokenizer: {error}", "Give the tokenizer.json of `elf tokenizer train`."
         ) from error
-    return _ids_alone(tokenizer)
-
-
-def load_byte_level_bpe(vocabulary: Path, merges: Path) -> tokenizers.Tokenizer:
-    """The tokenizer of GPT-2's own two files, `vocab.json` and `merges.txt`. Raises CheckpointError."""
     try:
-        tokenizer = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+        # As the library writes it: what other versions of it have written says the same in other words.
+        return SentencePieceTokenizer(library, json.loads(library.to_str()))
+    except ValueError:
+        return Tokenizer(library)
+
+
+def load_byte_level_bpe(vocabulary: Path, merges: Path, special: Sequence[str] = ()) -> Tokenizer:
+    """The tokenizer of GPT-2's own two files, `vocab.json` and `merges.txt`; those of `special` that it knows are
+    special tokens. Raises CheckpointError."""
+    try:
+        library = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
     except Exception as error:  # the library raises bare Exception
         raise CheckpointError(
             f"{vocabulary} and {merges.name} cannot be read as a tokenizer: {error}", "Copy them again."
         ) from error
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    return _ids_alone(tokenizer)
+    library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    library.decoder = decoders.ByteLevel()
+    library.add_special_tokens([token for token in special if library.token_to_id(token) is not None])
+    return Tokenizer(library)
 
 
-def _ids_alone(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    if isinstance(tokenizer.model, models.BPE):
-        tokenizer.model.dropout = None
-    return tokenizer
-
-
-def mask_token(tokenizer: tokenizers.Tokenizer) -> int:
+def mask_token(tokenizer: Tokenizer) -> int:
     """Id of `<extra_id_0>`, which stands for a hidden token. Raises ConfigError for a tokenizer without sentinels."""
     token = tokenizer.token_to_id("<extra_id_0>")
     if token is None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import sentencepiece
 import tokenizers
+from sentencepiece import sentencepiece_model_pb2
 
 from elf.data.corpus import read_corpus
-from elf.data.tokenizer import EOS, PAD, UNK, WORD_START
+from elf.data.sentencepiece_form import EOS, PAD, SPECIAL, UNK, tokenizer_of_model
+from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.progress import say
 
@@ -33,23 +35,31 @@ class Arguments:
 def train_tokenizer(texts: list[str], vocabulary_size: int, sentinels: int) -> tokenizers.Tokenizer:
     """Learns a unigram vocabulary of exactly `vocabulary_size` ids from `texts`.
 
+    It brings the trainer's own normaliser: a text is to the model what it was when the pieces were learnt.
+
     Raises ConfigError when the texts are too few or too alike for so many pieces.
     """
+    model = learn_pieces(texts, vocabulary_size - sentinels)
+    return tokenizer_of_model(model, [f"<extra_id_{i}>" for i in range(sentinels)])
+
+
+def learn_pieces(texts: list[str], size: int) -> Any:
+    """The ModelProto of `size` pieces that SentencePiece learns. Raises as above."""
     with tempfile.TemporaryDirectory() as folder:
         prefix = f"{folder}/spm"
         try:
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(line for text in texts for line in text.splitlines() if line.strip()),
+                sentence_iterator=iter(line for text in texts for line in text.split("\n") if line.strip()),
                 model_prefix=prefix,
                 model_type="unigram",
-                vocab_size=vocabulary_size - sentinels,
+                vocab_size=size,
                 pad_id=PAD,
                 eos_id=EOS,
                 unk_id=UNK,
                 bos_id=-1,
-                pad_piece="<pad>",
-                eos_piece="</s>",
-                unk_piece="<unk>",
+                pad_piece=SPECIAL[PAD],
+                eos_piece=SPECIAL[EOS],
+                unk_piece=SPECIAL[UNK],
                 character_coverage=0.9999,
                 normalization_rule_name="nmt_nfkc",
                 # One thread: the same corpus must give the same pieces on every machine.
@@ -58,29 +68,12 @@ def train_tokenizer(texts: list[str], vocabulary_size: int, sentinels: int) -> t
             )
         except RuntimeError as error:
             raise ConfigError(
-                f"a vocabulary of {vocabulary_size} cannot be learnt from this corpus: {error}",
+                f"a vocabulary of {size} pieces cannot be learnt from this corpus: {error}",
                 "Give more text or a smaller --vocabulary-size.",
             ) from error
-        model = sentencepiece.SentencePieceProcessor(model_file=f"{prefix}.model")
-        pieces = [(model.id_to_piece(i), model.get_score(i)) for i in range(model.get_piece_size())]
-    return _unigram(pieces + [(f"<extra_id_{i}>", 0.0) for i in range(sentinels)], sentinels)
-
-
-def _unigram(pieces: list[tuple[str, float]], sentinels: int) -> tokenizers.Tokenizer:
-    """The same pieces as a `tokenizers` pipeline: NFKC and space squeezing, ▁ for spaces, unigram search."""
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, unk_id=UNK, byte_fallback=False))
-    tokenizer.normalizer = tokenizers.normalizers.Sequence(
-        [
-            tokenizers.normalizers.NFKC(),
-            tokenizers.normalizers.Replace(tokenizers.Regex(r"\s+"), " "),
-            tokenizers.normalizers.Strip(),
-        ]
-    )
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace(replacement=WORD_START, prepend_scheme="always")
-    tokenizer.decoder = tokenizers.decoders.Metaspace(replacement=WORD_START, prepend_scheme="always")
-    special = ["<pad>", "</s>", "<unk>", *(f"<extra_id_{i}>" for i in range(sentinels))]
-    tokenizer.add_special_tokens([tokenizers.AddedToken(token, special=True, normalized=False) for token in special])
-    return tokenizer
+        model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
+        model.ParseFromString(Path(f"{prefix}.model").read_bytes())
+    return model
 
 
 def main(arguments: Arguments) -> None:
@@ -93,7 +86,7 @@ def main(arguments: Arguments) -> None:
     report: dict[str, Any] = {
         "texts": len(texts),
         "vocabulary_size": tokenizer.get_vocab_size(),
-        "sample": tokenizer.encode(sample).tokens,
+        "sample": load_tokenizer(arguments.out).encode(sample).tokens,
         "out": str(arguments.out),
     }
     print(json.dumps(report, ensure_ascii=False))

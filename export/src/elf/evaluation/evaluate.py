@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jax
-import tokenizers
 import tyro
 
 from elf.data.evenly import take_evenly
-from elf.data.tokenizer import load_tokenizer
+from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import make_mesh
 from elf.errors import UsageError
 from elf.evaluation.first_process import from_first_process
@@ -135,7 +134,7 @@ class Evaluation:
             **{name: str(value) if value else None for name, value in given.items()},
         }
 
-    def _sources(self, tokenizer: tokenizers.Tokenizer | None) -> list[str]:
+    def _sources(self, tokenizer: Tokenizer | None) -> list[str]:
         """What the model saw of them: a longer source was cut."""
         assert tokenizer is not None  # sources_for has refused this
         return [tokenizer.decode(row.source_ids.tolist()) for row in self.generator.rows[: self.samples]]
@@ -173,7 +172,7 @@ def sample_count(asked: int | None, rows: int) -> int:
     return min(rows, asked or rows) if rows else asked or SAMPLES
 
 
-def measures(arguments: Arguments, tokenizer: tokenizers.Tokenizer | None, conditional: bool) -> Measures:
+def measures(arguments: Arguments, tokenizer: Tokenizer | None, conditional: bool) -> Measures:
     """Raises UsageError for metrics that cannot be taken, and what opening the judge raises."""
     possible = {"bleu", "rouge"} if conditional else set()
     possible |= {"gen_ppl"} if arguments.judge else set()

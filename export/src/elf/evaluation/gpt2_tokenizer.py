@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import tokenizers
-
-from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
+from elf.data.tokenizer import Tokenizer, load_byte_level_bpe, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError
 
 ENDS = ("<|endoftext|>", "</s>")
@@ -14,7 +12,7 @@ ENDS = ("<|endoftext|>", "</s>")
 FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 
 
-def read_tokenizer(folder: Path) -> tokenizers.Tokenizer:
+def read_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of `folder`. Raises CheckpointError where none is readable."""
     if (folder / FILES[0]).is_file():
         return load_tokenizer(folder / FILES[0])
@@ -23,17 +21,15 @@ def read_tokenizer(folder: Path) -> tokenizers.Tokenizer:
         raise CheckpointError(
             f"{folder} holds no tokenizer", "Put a tokenizer.json beside the weights, or vocab.json and merges.txt."
         )
-    tokenizer = load_byte_level_bpe(vocabulary, merges)
-    tokenizer.add_special_tokens([end for end in ENDS if tokenizer.token_to_id(end) is not None])
-    return tokenizer
+    return load_byte_level_bpe(vocabulary, merges, ENDS)
 
 
-def end_of_text(tokenizer: tokenizers.Tokenizer, facts: dict[str, Any], vocab_size: int) -> int:
+def end_of_text(tokenizer: Tokenizer, facts: dict[str, Any], vocab_size: int) -> int:
     """The id that ends a text: `eos_token_id` of config.json (`facts`), or else the tokenizer's own.
 
     Raises CheckpointMismatchError where there is none, or the tokenizer has ids that the model has no row for.
     """
-    largest = max(tokenizer.get_vocab(with_added_tokens=True).values())
+    largest = max(tokenizer.get_vocab().values())
     known = [id for id in map(tokenizer.token_to_id, ENDS) if id is not None]
     end = facts.get("eos_token_id", known[0] if known else None)
     if not isinstance(end, int):

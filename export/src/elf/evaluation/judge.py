@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tokenizers
-
 from elf.data.hub import is_hub_name
+from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, HubError
 from elf.evaluation.gpt2 import Gpt2Config
 from elf.evaluation.gpt2_files import INDEX, read_facts, read_gpt2, write_gpt2
@@ -36,7 +35,7 @@ class Judge:
     config: Gpt2Config
     params: FlatParams
     """By the names of gpt2.py, float32."""
-    tokenizer: tokenizers.Tokenizer
+    tokenizer: Tokenizer
     eos: int
     """Id of the end of a text."""
     facts: dict[str, Any] = field(default_factory=dict)

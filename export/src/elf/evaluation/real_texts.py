@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import tokenizers
-
 from elf.data.corpus import read_corpus
 from elf.data.evaluation_rows import evaluation_rows
+from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError
 
 
-def real_texts(name: Path, tokenizer: tokenizers.Tokenizer | None, free: bool = False) -> list[str]:
+def real_texts(name: Path, tokenizer: Tokenizer | None, free: bool = False) -> list[str]:
     """The texts, or the targets of pairs, of a corpus file or a dataset of token ids. Raises what reading them does.
 
     `free`: to stand beside texts that were written without a source. Of a dataset that has rows with a source and rows
@@ -25,7 +24,7 @@ def real_texts(name: Path, tokenizer: tokenizers.Tokenizer | None, free: bool = 
     return [row.reference for row in (beginnings if free and beginnings else rows)]
 
 
-def cut_texts(texts: Sequence[str], tokenizer: tokenizers.Tokenizer | None, length: int) -> list[str]:
+def cut_texts(texts: Sequence[str], tokenizer: Tokenizer | None, length: int) -> list[str]:
     """Each text's first `length` tokens; as it is without a tokenizer."""
     if tokenizer is None:
         return [*texts]

@@ -1,9 +1,9 @@
 """What a conditional model is evaluated on: the sources that --data holds, and what it may not hold."""
 
 import jax
-import tokenizers
 
 from elf.data.evaluation_rows import EvaluationRow, evaluation_rows
+from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, UsageError
 from elf.models.trained_model import TrainedModel
 from elf.progress import say
@@ -11,7 +11,7 @@ from elf.progress import say
 
 def sources_for(
     model: TrainedModel,
-    tokenizer: tokenizers.Tokenizer | None,
+    tokenizer: Tokenizer | None,
     data: str | None,
     split: str | None,
     revision: str | None,

@@ -145,4 +145,4 @@ def _same_encoder(name: str, teacher: TrainedModel) -> bool:
 
 
 def _same_tokenizer(name: str, theirs: Path) -> bool:
-    return load_tokenizer(tokenizer_file(name)).to_str() == load_tokenizer(theirs).to_str()
+    return load_tokenizer(tokenizer_file(name)).content() == load_tokenizer(theirs).content()

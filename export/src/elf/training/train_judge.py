@@ -15,12 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from tokenizers import Tokenizer
 
 from elf.data.collation import Batch
 from elf.data.dataset import TokenDataset, check_vocabulary, open_dataset
 from elf.data.pipeline import Shard, training_batches
-from elf.data.tokenizer import load_tokenizer
+from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import check_batch, global_rows, make_mesh, on_host, replicated
 from elf.errors import ConfigError, DatasetError, EmptyCorpusError
 from elf.evaluation.gpt2 import Gpt2, Gpt2Config

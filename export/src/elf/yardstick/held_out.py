@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tokenizers
 
 from elf.data.collation import TokenRow
 from elf.data.evaluation_rows import EvaluationRow
+from elf.data.tokenizer import Tokenizer
 from elf.errors import DatasetError
 from elf.evaluation.text_scores import bleu_scores
 from elf.network.modules import Params, bind
@@ -21,7 +21,7 @@ from elf.yardstick.translator import TranslatorConfig, abstract_translator
 class HeldOut:
     """Compiled once for a network and its tokenizer; everything is float32."""
 
-    def __init__(self, config: TranslatorConfig, tokenizer: tokenizers.Tokenizer):
+    def __init__(self, config: TranslatorConfig, tokenizer: Tokenizer):
         self.config, self.tokenizer = config, tokenizer
         graphdef, _ = abstract_translator(config)
         self._translate = compile_greedy(graphdef, config)

@@ -1,0 +1,141 @@
+"""SentencePiece's tokenizers as `tokenizer.json`, in the form that Hugging Face publishes for T5, and back.
+
+What the file says is what SentencePiece does, but not every program that reads it does that: `tokenizers` looks up
+clusters of characters in the table of normalisations, adds scores in another precision, and finds special tokens also
+in what a text only becomes by normalisation. So a file of this form is read back as the model that it came from, and
+SentencePiece itself gives the ids.
+"""
+
+import base64
+import itertools
+from typing import Any
+
+import tokenizers
+from sentencepiece import sentencepiece_model_pb2
+from tokenizers import decoders, models, normalizers, pre_tokenizers
+
+PAD, EOS, UNK = 0, 1, 2
+"""Ids of T5's special tokens, which this project's own tokenizers have too."""
+WORD_START = "▁"
+"""SentencePiece's mark for a space before the piece."""
+
+SPECIAL = {PAD: "<pad>", EOS: "</s>", UNK: "<unk>"}
+
+UNIGRAM = 1
+"""SentencePiece's number for its kind of model."""
+NORMAL, UNKNOWN, CONTROL = 1, 2, 3
+"""Its numbers for kinds of pieces: only normal ones are found in texts."""
+
+Facts = dict[str, Any]
+"""The content of a tokenizer.json."""
+
+
+def tokenizer_of_model(model: Any, sentinels: list[str]) -> tokenizers.Tokenizer:
+    """The `tokenizer.json` of a ModelProto, with `sentinels` for its last ids.
+
+    Raises ValueError, saying why, for a model that this form cannot hold.
+    """
+    pieces = [(piece.piece, piece.score) for piece in model.pieces]
+    if model.trainer_spec.model_type != UNIGRAM or [piece for piece, _ in pieces[:3]] != list(SPECIAL.values()):
+        raise ValueError("it is no unigram model with <pad>, </s> and <unk> for its first pieces")
+    if kinds := {piece.type for piece in model.pieces[3:]} - {NORMAL}:
+        raise ValueError(f"it has pieces of other kinds than T5's: {sorted(kinds)}")
+    spec = model.normalizer_spec
+    if not (spec.add_dummy_prefix and spec.remove_extra_whitespaces and spec.escape_whitespaces):
+        raise ValueError("it keeps spaces that T5's normaliser drops, or begins a text without one")
+    if model.trainer_spec.treat_whitespace_as_suffix:
+        raise ValueError("it has spaces behind words, not before them")
+    vocabulary = [(piece, 0.0 if i in SPECIAL else score) for i, (piece, score) in enumerate(pieces)]
+    tokenizer = tokenizers.Tokenizer(
+        models.Unigram([*vocabulary, *((name, 0.0) for name in sentinels)], UNK, byte_fallback=False)
+    )
+    steps = [normalizers.Strip(left=False, right=True), normalizers.Replace(tokenizers.Regex(" {2,}"), WORD_START)]
+    if spec.precompiled_charsmap:
+        steps.insert(0, normalizers.Precompiled(spec.precompiled_charsmap))
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=WORD_START, prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(replacement=WORD_START, prepend_scheme="always")
+    tokenizer.add_special_tokens([tokenizers.AddedToken(name, normalized=False) for name in SPECIAL.values()])
+    tokenizer.add_special_tokens(
+        [tokenizers.AddedToken(name, normalized=False, lstrip=True, rstrip=True) for name in sentinels]
+    )
+    return tokenizer
+
+
+def model_of_tokenizer(facts: Facts) -> Any:
+    """The ModelProto of a tokenizer.json, its special tokens as control pieces.
+
+    Raises ValueError, saying why, for a file of another form.
+    """
+    vocabulary = _vocabulary(facts)
+    charsmap = _charsmap(facts)
+    _check_spaces(facts)
+    model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
+    unknown = facts["model"]["unk_id"]
+    special = {token["content"] for token in facts["added_tokens"]}
+    for id, (piece, score) in enumerate(vocabulary):
+        kind = UNKNOWN if id == unknown else CONTROL if piece in special else NORMAL
+        model.pieces.add(piece=piece, score=score, type=kind)
+    model.trainer_spec.model_type = UNIGRAM
+    model.trainer_spec.unk_id = unknown
+    # No id is needed but that of the unknown: texts are read without special tokens.
+    model.trainer_spec.bos_id = model.trainer_spec.eos_id = model.trainer_spec.pad_id = -1
+    model.normalizer_spec.precompiled_charsmap = charsmap
+    model.normalizer_spec.add_dummy_prefix = True
+    model.normalizer_spec.remove_extra_whitespaces = True
+    model.normalizer_spec.escape_whitespaces = True
+    return model
+
+
+def _vocabulary(facts: Facts) -> list[tuple[str, float]]:
+    model = facts["model"]
+    if model.get("type") != "Unigram" or model.get("byte_fallback") or not isinstance(model.get("unk_id"), int):
+        raise ValueError(f"its model is {model.get('type')}, not a Unigram with an unknown token and without bytes")
+    vocabulary = [(piece, score) for piece, score in model["vocab"]]
+    by_id = dict(enumerate(piece for piece, _ in vocabulary))
+    for token in facts["added_tokens"]:
+        if not token["special"] or token["normalized"] or token["single_word"]:
+            raise ValueError(f"its added token {token['content']!r} is no special one")
+        if by_id.get(token["id"], token["content"]) != token["content"]:
+            raise ValueError(f"its added token {token['content']!r} has the id of a piece")
+    return vocabulary
+
+
+def _charsmap(facts: Facts) -> bytes:
+    """SentencePiece's table of normalisations; empty where a text is taken as it is."""
+    steps = _steps(facts["normalizer"], "normalizers")
+    if steps and steps[0]["type"] == "Precompiled":
+        return base64.b64decode(steps[0]["precompiled_charsmap"] or "")
+    return b""
+
+
+def _check_spaces(facts: Facts) -> None:
+    """Raises ValueError unless runs of spaces count as one, those at the ends as none, and each text begins a word."""
+    steps = _steps(facts["normalizer"], "normalizers")
+    squeezed = False
+    for number, step in enumerate(steps):
+        if step["type"] == "Precompiled" and number == 0:
+            continue
+        if step["type"] == "Strip" and step["strip_right"]:
+            continue
+        if step["type"] == "Replace" and step["pattern"] == {"Regex": " {2,}"} and step["content"] in (WORD_START, " "):
+            squeezed = True
+            continue
+        raise ValueError(f"its normaliser has a step {step['type']}")
+    before = _steps(facts["pre_tokenizer"], "pretokenizers")
+    if before and before[0]["type"] == "WhitespaceSplit":
+        squeezed = True
+        before = before[1:]
+    if [step["type"] for step in before] != ["Metaspace"]:
+        raise ValueError(f"its pre-tokenizer is {' and '.join(step['type'] for step in before) or 'none'}")
+    if before[0]["replacement"] != WORD_START or before[0]["prepend_scheme"] != "always" or not squeezed:
+        raise ValueError("it keeps spaces that T5's normaliser drops, or begins a text without one")
+
+
+def _steps(component: Facts | None, name: str) -> list[Facts]:
+    """A component, or those it is made of."""
+    if component is None:
+        return []
+    if component["type"] != "Sequence":
+        return [component]
+    return list(itertools.chain.from_iterable(_steps(each, name) for each in component[name]))

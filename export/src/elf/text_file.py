@@ -1,0 +1,90 @@
+"""Text files as people have them: with a mark at their beginning or without, with the line ends of any system.
+
+A line ends at LF or CRLF and nowhere else: a text may hold a lone carriage return, a form feed, or one of the rarer
+separators of Unicode, which Python would cut it at.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from elf.errors import ElfError, TextError
+
+WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""Unicode's property of that name. Python's `str.strip` takes four control characters besides."""
+
+MARK = "\ufeff"
+"""The byte-order mark. It says how a file is encoded and is no part of its text."""
+
+MARKS = {
+    b"\xff\xfe\x00\x00": "UTF-32LE",
+    b"\x00\x00\xfe\xff": "UTF-32BE",
+    b"\xff\xfe": "UTF-16LE",
+    b"\xfe\xff": "UTF-16BE",
+}
+"""How the mark begins files of other encodings; the longer ones first."""
+
+LOOKED_AT = 4096
+"""Bytes from which an encoding is guessed where there is no mark."""
+
+
+def read_lines(path: Path, error: type[ElfError]) -> Iterator[tuple[int, str]]:
+    """Number from 1 and text of each line, as they are asked for, without marks.
+
+    A mark is dropped at the beginning of every line, as files that have one are joined to each other. Raises `error`
+    for what is not there, and for what is not UTF-8, naming the line.
+    """
+    number = 0
+    try:
+        with path.open("rb") as file:
+            if encoding := foreign_encoding(file.peek(LOOKED_AT)[:LOOKED_AT]):
+                raise error(
+                    f"{path} is {encoding} text, not UTF-8", f"Convert it: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"
+                )
+            for number, line in enumerate(file, 1):
+                end = -2 if line.endswith(b"\r\n") else -1 if line.endswith(b"\n") else None
+                yield number, line[:end].decode().lstrip(MARK)
+    except OSError as problem:
+        raise error(f"{path} cannot be read: {problem.strerror}", "Check the path.") from problem
+    except UnicodeDecodeError as problem:
+        raise error(
+            f"{path} is not UTF-8 text: line {number} has the byte 0x{problem.object[problem.start]:02x} at place "
+            f"{problem.start + 1}",
+            "Convert it to UTF-8.",
+        ) from problem
+
+
+def read_text(path: Path, error: type[ElfError]) -> str:
+    """The whole text of a file, its lines ended by LF. Raises as `read_lines`."""
+    return "\n".join(line for _, line in read_lines(path, error))
+
+
+def foreign_encoding(beginning: bytes) -> str | None:
+    """The name of the encoding of a file that begins so, where it is UTF-16 or UTF-32, with a mark or without."""
+    for mark, name in MARKS.items():
+        if beginning.startswith(mark):
+            return name
+    # Latin letters in UTF-16 have a zero in every second byte, in UTF-32 in three of four, and UTF-8 has none.
+    whole = beginning[: len(beginning) // 4 * 4]
+    zeros = [place for place in range(4) if 2 * whole[place::4].count(0) > len(whole) // 4]
+    return {"123": "UTF-32LE", "012": "UTF-32BE", "13": "UTF-16LE", "02": "UTF-16BE"}.get("".join(map(str, zeros)))
+
+
+def half_character(text: str) -> int | None:
+    """Where in `text` half of a character stands, a lone surrogate, which no file can hold; None where none does."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as problem:
+        return problem.start
+    return None
+
+
+def check_characters(text: str) -> None:
+    """Raises TextError for a text with half of a character."""
+    if (at := half_character(text)) is not None:
+        raise TextError(describe_half(text, at), "Delete it there, or write the whole character.")
+
+
+def describe_half(text: str, at: int) -> str:
+    """What to say of it; the text around it is escaped, as a terminal could not show it."""
+    around = text[max(0, at - 20) : at + 20]
+    return f"a text holds half of a character, U+{ord(text[at]):04X} at place {at + 1}: {around!r}"
