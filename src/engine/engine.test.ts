@@ -61,6 +61,7 @@ describe("Engine", () => {
       backend: "wasm",
       backendLabel: "WASM · 1 thread",
       backendReason: "A test.",
+      lasting: true,
     });
     expect(pieces).toHaveLength(128);
   });
