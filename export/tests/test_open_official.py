@@ -10,7 +10,7 @@ import pytest
 import sentencepiece
 
 from elf.checkpoints.lazy_weights import LazyWeights
-from elf.checkpoints.newest import newest_checkpoint
+from elf.checkpoints.newest import newest_checkpoint, parts_of
 from elf.checkpoints.official import CHECKPOINTS, model_name, sampling_of, task_of
 from elf.checkpoints.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.checkpoints.sentencepiece_tokenizer import convert_sentencepiece
@@ -182,6 +182,9 @@ def test_the_newest_checkpoint_is_chosen_by_its_number() -> None:
     assert choose("checkpoint_900/_METADATA", "checkpoint_1000/d/x", "checkpoint_1000/_METADATA") == "checkpoint_1000"
     assert choose("out/checkpoint_7.pt", "checkpoint_6.pt") == "out/checkpoint_7.pt"
     assert choose("model.safetensors", "config.json") == "model.safetensors"
+    shards = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    index = "model.safetensors.index.json"
+    assert choose(*shards, index) == index and parts_of(index, [*shards, index, "a.bin"]) == shards
     for paths, message in (
         (["a.pt", "b.pt"], "several checkpoints: a.pt, b.pt"),
         (["x/checkpoint_5", "y/checkpoint_5"], "several"),

@@ -1,12 +1,14 @@
 """Encoders and tokenizers in the layout of Hugging Face: from a folder, and from the hub by name."""
 
 import json
+import pickle
 from pathlib import Path
 
+import flax.serialization
 import huggingface_hub
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError
 from elf.models.pretrained import load_encoder, tokenizer_file
@@ -53,6 +55,121 @@ def test_a_t5_of_hugging_face_is_read(t5: Path) -> None:
         for name in NAMES.values():
             np.testing.assert_array_equal(params[name], file[f"params/{name}"])
     assert not any("decoder" in name for name in params)
+
+
+def written(folder: Path, weights: dict[str, np.ndarray]) -> Path:
+    """The same T5 in a folder with these weights."""
+    folder.mkdir()
+    save_file(weights, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    return folder
+
+
+@pytest.mark.parametrize("table", ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"])
+@pytest.mark.parametrize("prefix", ["", "text_encoder.", "model.", "module.model.", "cond_stage_model.transformer."])
+def test_the_table_may_have_any_of_its_names_behind_any_prefix(
+    t5: Path, tmp_path: Path, table: str, prefix: str
+) -> None:
+    _, expected = load_encoder(t5)
+    weights = load_file(t5 / "model.safetensors")
+    weights[table] = weights.pop("shared.weight")
+    _, params = load_encoder(written(tmp_path / "other", {prefix + name: value for name, value in weights.items()}))
+    assert params.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(params[name], value)
+
+
+def test_an_encoder_saved_by_itself_is_read(t5: Path, tmp_path: Path) -> None:
+    weights = load_file(t5 / "model.safetensors")
+    weights["encoder.embed_tokens.weight"] = weights.pop("shared.weight")
+    alone = {name.removeprefix("encoder."): value for name, value in weights.items() if name.startswith("encoder.")}
+    _, params = load_encoder(written(tmp_path / "alone", alone))
+    np.testing.assert_array_equal(params["shared/embedding"], weights["encoder.embed_tokens.weight"])
+    assert params.keys() == load_encoder(t5)[1].keys()
+
+
+def test_weights_without_a_table_or_of_a_decoder_are_no_encoder(t5: Path, tmp_path: Path) -> None:
+    weights = load_file(t5 / "model.safetensors")
+    del weights["shared.weight"]
+    with pytest.raises(CheckpointError, match="holds no T5 encoder"):
+        load_encoder(written(tmp_path / "none", weights))
+    decoder = {name.replace("encoder.", "decoder."): value for name, value in weights.items()}
+    with pytest.raises(CheckpointError, match="holds no T5 encoder"):
+        load_encoder(written(tmp_path / "decoder", decoder | {"shared.weight": np.ones((64, 32), np.float32)}))
+
+
+def in_shards(t5: Path, stem: str, suffix: str) -> Path:
+    """The weights of a folder cut into three files with an index, in the layout of Hugging Face."""
+    weights = load_file(t5 / "model.safetensors")
+    (t5 / "model.safetensors").unlink()
+    places = {name: f"{stem}-{1 + i % 3:05}-of-00003.{suffix}" for i, name in enumerate(sorted(weights))}
+    for file in set(places.values()):
+        part = {name: weights[name] for name in weights if places[name] == file}
+        if suffix == "safetensors":
+            save_file(part, t5 / file)
+        else:
+            (t5 / file).write_bytes(pickle.dumps(part) if suffix == "bin" else flax.serialization.to_bytes(part))
+    index = t5 / f"{stem}.{suffix}.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": places}))
+    return index
+
+
+@pytest.mark.parametrize(
+    ("stem", "suffix"), [("model", "safetensors"), ("pytorch_model", "bin"), ("flax_model", "msgpack")]
+)
+def test_weights_in_several_files_with_an_index(t5: Path, stem: str, suffix: str) -> None:
+    _, expected = load_encoder(t5)
+    index = in_shards(t5, stem, suffix)
+    for path in (t5, index):
+        _, params = load_encoder(path)
+        assert params.keys() == expected.keys()
+        for name, value in expected.items():
+            np.testing.assert_array_equal(params[name], value)
+
+
+def test_what_is_wrong_with_an_index_is_named(t5: Path) -> None:
+    index = in_shards(t5, "model", "safetensors")
+    places = json.loads(index.read_text())["weight_map"]
+
+    def load(changes: dict[str, str | None]) -> None:
+        kept = {name: file for name, file in (places | changes).items() if file is not None}
+        index.write_text(json.dumps({"weight_map": kept}))
+        load_encoder(t5)
+
+    # A decoder's file may be missing.
+    load({"decoder.block.0.layer.0.SelfAttention.q.weight": "model-00004-of-00004.safetensors"})
+    with pytest.raises(CheckpointError, match=r"says that it is in model-00009\.safetensors, which is not there"):
+        load({"encoder.final_layer_norm.weight": "model-00009.safetensors"})
+    other = next(file for file in places.values() if file != places["shared.weight"])
+    with pytest.raises(CheckpointError, match=f"says that it is in {other}, which lacks it"):
+        load({"shared.weight": other})
+    for name in ("../model.safetensors", "/etc/passwd", "", "a\\b"):
+        with pytest.raises(CheckpointError, match="is no name of a file beside it"):
+            load({"shared.weight": name})
+    for text, message in (("{", "as an index"), ("[]", "as an index"), ("{}", "it has no weight_map")):
+        index.write_text(text)
+        with pytest.raises(CheckpointError, match=message):
+            load_encoder(t5)
+
+
+def test_a_repository_without_safetensors_is_asked_for_other_weights(t5: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = in_shards(t5, "pytorch_model", "bin")
+    hidden = [*t5.glob("pytorch_model*")]
+    asked = []
+
+    def download(name: str, allow_patterns: list[str]) -> str:
+        asked.append(allow_patterns)
+        for file in hidden:
+            place = t5 / file.name
+            wanted = any(Path(file.name).match(pattern) for pattern in allow_patterns)
+            stored[file.name] = stored.get(file.name) or file.read_bytes()
+            place.write_bytes(stored[file.name]) if wanted else place.unlink(missing_ok=True)
+        return str(t5)
+
+    stored: dict[str, bytes] = {}
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert load_encoder("a/t5")[0].d_model == 32 and index.is_file()
+    assert "model.safetensors.index.json" in asked[0] and "model-*-of-*.safetensors" in asked[0]
 
 
 def test_the_hub_is_asked_by_name(t5: Path, monkeypatch: pytest.MonkeyPatch) -> None:

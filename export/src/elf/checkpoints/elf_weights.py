@@ -1,20 +1,35 @@
-"""The weights of an official ELF checkpoint under their official names, whichever code wrote them."""
+"""The weights of an ELF in a checkpoint under their official names, whichever code wrote them and wherever they lie."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
-from elf.checkpoints.stored import Transposed, leaves, tensors
-from elf.errors import CheckpointError
+from elf.checkpoints.stored import Transposed, Unread, leaves, tensors
+from elf.checkpoints.weight_sets import (
+    FIRST_CHOICE,
+    LAST,
+    RAW,
+    Parts,
+    WeightSet,
+    find_sets,
+    is_averaged,
+    parts_of,
+)
+from elf.errors import CheckpointError, CheckpointMismatchError
 
-RAW = "params"
-GROUPED = re.compile(r"(?:state/)?(params|ema\w*)[/.](?:params[/.])?(.+)")
-"""A set of weights and the name in it: the raw ones, or an exponential moving average, officially `ema_params1`. This
-project's trainings keep both in `state`; Flax may wrap the tree of a network in `params` once more."""
+MARKS = frozenset(("unembed_kernel", "unembed_bias", "proj_kernel", "proj_bias", "mode_tokens", "t_emb_tokens"))
+"""Names that the weights of every ELF have, with no layer around them."""
 
-NUMBERED = re.compile(r"^(blocks)\.(\d+)\.")
+LAYERS = re.compile(
+    r"self_cond_proj|text_proj|t_embedder|t_emb_tokens|self_cond_cfg_embedder|self_cond_cfg_tokens|mode_tokens"
+    r"|blocks_\d+|final_layer|proj_(kernel|bias)|unembed_(kernel|bias)"
+)
+"""How the official names start. What starts otherwise belongs to something else: a text encoder, tables of cosines."""
 
 
 @dataclass(frozen=True)
@@ -22,62 +37,154 @@ class ElfWeights:
     """What a checkpoint has."""
 
     format: str
-    groups: dict[str, LazyWeights]
-    """`params`, `ema_params1`: name → weight, by official names."""
+    sets: tuple[WeightSet, ...]
+    """In the order of choice: the averaged ones first."""
     step: int | None
     epoch: float | None
+    flawed: tuple[WeightSet, ...] = ()
+    """Sets that cannot be taken while there are others."""
 
-    def chosen(self, raw: bool) -> tuple[str, LazyWeights]:
+    @property
+    def groups(self) -> dict[str, LazyWeights]:
+        """`params`, `ema_params1`: name → weight, by official names."""
+        return {each.label: LazyWeights(each.weights) for each in self.sets}
+
+    def set_for(self, raw: bool) -> WeightSet:
         """The averaged weights, or with `raw` the ones of the last step; the only ones where there are no others.
 
         Raises CheckpointError for raw weights that the file does not have.
         """
-        averaged = sorted((name for name in self.groups if name != RAW), key=lambda name: (name != "ema_params1", name))
-        if raw:
-            if RAW not in self.groups:
-                raise CheckpointError(f"the checkpoint has no {RAW}, only {', '.join(averaged)}", "Leave --raw out.")
-            return RAW, self.groups[RAW]
-        name = averaged[0] if averaged else RAW
-        return name, self.groups[name]
+        if not raw:
+            return self.sets[0]
+        found = [each for each in self.sets if not each.averaged]
+        if not found:
+            labels = ", ".join(each.label for each in self.sets)
+            raise CheckpointError(f"the checkpoint has no {RAW}, only {labels}", "Leave --raw out.")
+        return found[0]
+
+    def chosen(self, raw: bool) -> tuple[str, LazyWeights]:
+        """The label of `set_for` and its weights. Raises CheckpointError also for one that cannot be read."""
+        found = self.set_for(raw)
+        return found.label, found.lazy
+
+    def told(self, raw: bool) -> str:
+        """What is taken, and what is not, for people."""
+        taken = self.set_for(raw)
+        text = f"taking {taken.label} of {', '.join(sorted(each.label for each in self.sets))}: {taken.told()}"
+        for each in self.flawed:
+            text += f"; not {each.label}: {each.flaw}"
+        others = [parts_of(name)[: len(taken.container) + 1] for name in taken.others if "_modules" not in name]
+        owners = list(dict.fromkeys("/".join(parts) for parts in others if not parts[-1].startswith("_")))
+        if owners:
+            more = f" and {len(owners) - 3} more" if len(owners) > 3 else ""
+            text += f"; passing over {', '.join(owners[:3])}{more}"
+        return text
 
 
 def read_elf_weights(path: Path) -> ElfWeights:
-    """Opens an official checkpoint; reads names and shapes. Raises CheckpointError for what has no ELF's weights."""
+    """Opens a checkpoint; reads names and shapes. Raises CheckpointError for what has no ELF's weights."""
     kind, tree = read_tree(path)
-    groups: dict[str, dict[str, StoredTensor]] = {}
     stored = tensors(tree)
-    grouped = {name: match for name in stored if (match := GROUPED.match(name))}
-    for name, tensor in stored.items():
-        if grouped and name not in grouped:
-            continue
-        group, rest = grouped[name].groups() if grouped else (RAW, name)
-        official, laid_out = _official(rest, tensor)
-        groups.setdefault(group, {})[official] = laid_out
-    # A T5, an optimizer's state and much else have tensors, too.
-    found = {name: LazyWeights(weights) for name, weights in groups.items() if "unembed_kernel" in weights}
+    found = find_sets(stored, _container, _official)
+    found = [replace(each, flaw=_flaw(each, found)) for each in found]
+    renamed = _by_other_names(stored, found)
+    found = [each for each in found if each.container not in {other.container for other in renamed}] + renamed
     if not found:
         some = ", ".join(sorted(name for name in tree)[:6])
         raise CheckpointError(
             f"{path} holds no weights of an ELF; it has {some or 'nothing'}",
             "Give an official checkpoint, or a model of this project.",
         )
-    numbers = {name.rsplit("/", 1)[-1]: value for name, value in leaves(tree) if name in ("step", "epoch")}
-    step, epoch = _number(numbers.get("step")), _number(numbers.get("epoch"))
-    return ElfWeights(kind, found, None if step is None else int(step), epoch)
+    # If none is whole, whoever asks for one learns what it lacks.
+    usable = [each for each in found if not each.flaw] or found
+    flawed = tuple(each for each in found if each not in usable)
+    numbers = {name: value for name, value in leaves(tree) if name in ("step", "epoch", "global_step")}
+    step, epoch = _number(numbers.get("step", numbers.get("global_step"))), _number(numbers.get("epoch"))
+    return ElfWeights(kind, tuple(sorted(usable, key=_rank)), None if step is None else int(step), epoch, flawed)
 
 
-def _official(name: str, tensor: StoredTensor) -> tuple[str, StoredTensor]:
+def _flaw(found: WeightSet, beside: list[WeightSet]) -> str:
+    """Why a set cannot be taken; "" where it can."""
+    unread = next((name for name, tensor in found.weights.items() if isinstance(tensor, Unread)), None)
+    if unread:
+        return f"{unread} cannot be read: {found.weights[unread].what}"  # type: ignore[attr-defined]
+    for other in beside:
+        # Fewer blocks alone are a network, too, but not this one averaged.
+        lacking = sorted(other.weights.keys() - found.weights.keys())
+        of_this = found.averaged and not other.averaged and not LAST & {*found.container, *other.container}
+        if of_this and lacking and found.weights.keys() < other.weights.keys():
+            return f"it lacks {lacking[0]}, which {other.label} has"
+    try:
+        # Lengths are no weights.
+        elf_config(LazyWeights(found.weights), max_length=1, max_input_length=0)
+    except CheckpointMismatchError as error:
+        return str(error)
+    return ""
+
+
+def _rank(found: WeightSet) -> Any:
+    """Averaged weights first, those of the official name before others; what belongs to another network last."""
+    container = found.container
+    return (
+        bool(LAST & set(container)),
+        not found.averaged,
+        found.label != FIRST_CHOICE,
+        found.label != RAW,
+        len(container),
+        container,
+    )
+
+
+def _container(parts: Parts) -> Parts | None:
+    return parts[:-1] if parts and parts[-1] in MARKS else None
+
+
+def _official(parts: Parts, tensor: StoredTensor) -> tuple[str, StoredTensor] | None:
     """Torch's names and (out, in) matrices as Flax's: blocks.0.attn.qkv.weight → blocks_0/attn/qkv/kernel.
 
     Vectors called weight are gains and stay; parameters without a layer around them keep name and layout.
     """
-    if "." not in name:
-        return name, tensor
-    name = NUMBERED.sub(r"\1_\2.", name)
-    *path, last = name.split(".")
-    if last == "weight" and len(tensor.shape) == 2:
-        return "/".join([*path, "kernel"]), Transposed(tensor)
-    return "/".join([*path, last]), tensor
+    if len(parts) > 1 and parts[0] == "blocks":
+        parts = (f"blocks_{parts[1]}", *parts[2:])
+    # Torch keeps notes of its own beside a module's weights, under names that start with an underscore.
+    if not parts or not LAYERS.fullmatch(parts[0]) or parts[-1].startswith("_"):
+        return None
+    if len(parts) > 1 and parts[-1] == "weight" and len(tensor.shape) == 2:
+        return "/".join([*parts[:-1], "kernel"]), Transposed(tensor)
+    return "/".join(parts), tensor
+
+
+def _by_other_names(stored: Mapping[str, StoredTensor], found: list[WeightSet]) -> list[WeightSet]:
+    """Averaged weights that have no names, or changed ones, but are those of a set that has: a list of tensors in the
+    order of the network's parameters, or names without their dots."""
+    more: list[WeightSet] = []
+    raw = next((each for each in found if not each.averaged and not each.flaw), None)
+    if raw is None:
+        return more
+    containers: dict[Parts, dict[str, str]] = {}
+    for name in stored:
+        parts = parts_of(name)
+        if is_averaged(parts[:-1]) and parts[:-1] not in (each.container for each in found if not each.flaw):
+            containers.setdefault(parts[:-1], {})[parts[-1]] = name
+    for container, names in containers.items():
+        # As a module's parameters() and named_parameters() give them; some programs drop the dots of these names.
+        pairs = {ours: names.get("".join(parts_of(name)[len(raw.container) :])) for ours, name in raw.names.items()}
+        if all(str(i) in names for i in range(len(names))):
+            listed = [names[str(i)] for i in range(len(names))]
+            pairs = dict(zip(raw.names, listed, strict=False))
+            if [stored[name].shape for name in listed] != [stored[name].shape for name in raw.names.values()]:
+                flaw = f"it is a list of {len(listed)} tensors, which are not those of {raw.label} in their order"
+                more.append(replace(raw, container=container, flaw=flaw))
+                continue
+        if None not in pairs.values():
+            weights = {ours: _like(raw.weights[ours], stored[name]) for ours, name in pairs.items() if name}
+            more.append(replace(raw, container=container, weights=weights, names={}, others=()))
+    return more
+
+
+def _like(known: StoredTensor, tensor: StoredTensor) -> StoredTensor:
+    """Laid out as the same weight of another set."""
+    return Transposed(tensor) if isinstance(known, Transposed) else tensor
 
 
 def _number(value: object) -> float | None:
@@ -85,4 +192,7 @@ def _number(value: object) -> float | None:
     if isinstance(value, int | float):
         return value
     read = getattr(value, "read", None)
-    return float(read()) if read and not getattr(value, "shape", None) else None
+    try:
+        return float(read()) if read and not getattr(value, "shape", None) else None
+    except ValueError:  # it is only told to people
+        return None

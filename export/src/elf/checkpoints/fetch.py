@@ -12,7 +12,7 @@ from typing import Annotated
 import tyro
 
 from elf.checkpoints.hub import Listing, RemoteFile, bring, is_here, list_repository
-from elf.checkpoints.newest import newest_checkpoint
+from elf.checkpoints.newest import newest_checkpoint, parts_of
 from elf.checkpoints.official import (
     CHECKPOINTS,
     ENCODER_FILE,
@@ -82,7 +82,8 @@ def fetch(arguments: Arguments) -> SourceRecord:
         [file.path for file in listing.files], repository, "Choose one with --file."
     )
     out = arguments.out
-    wanted = [Wanted(listing, file, out) for file in listing.below(checkpoint)]
+    names = [checkpoint, *parts_of(checkpoint, [file.path for file in listing.files])]
+    wanted = [Wanted(listing, file, out) for name in names for file in listing.below(name)]
     encoder = tokenizer = None
     if model_name(repository) and arguments.companions:
         encoder, tokenizer = f"{ENCODER_FOLDER}/{ENCODER_FILE}", TOKENIZER_FILE

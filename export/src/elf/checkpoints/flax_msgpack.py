@@ -1,7 +1,7 @@
 """Flax's msgpack files, `checkpoint_<step>`: the tree of `flax.serialization`, its arrays left in the file.
 
 Flax itself would read everything, the optimizer's state too, which is twice the weights. Here only the headers are
-read; an array is a place in the file. Nothing but the types that Flax writes is accepted.
+read; an array is a place in the file. What Flax would not write, or is of a type that is not read, is passed over.
 """
 
 import mmap
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from elf.checkpoints.stored import DTYPES, MAX_DEPTH, FileTensor, Joined, Tree
+from elf.checkpoints.stored import DTYPES, MAX_DEPTH, FileTensor, Joined, Tree, Unread
 
 NDARRAY, COMPLEX, SCALAR = 1, 2, 3
 """Flax's extension types."""
@@ -57,7 +57,7 @@ class _Walker:
         if tag <= 0x9F:
             return self._list(tag & 0x0F, depth)
         if tag <= 0xBF:
-            return self._take(tag & 0x1F).decode()
+            return self._text(tag & 0x1F)
         if tag >= 0xE0:
             return tag - 0x100
         if tag in (0xC0, 0xC2, 0xC3):
@@ -74,16 +74,15 @@ class _Walker:
         if tag <= 0xC9:
             return self._extension(length)
         if tag <= 0xDB:
-            return self._take(length).decode()
+            return self._text(length)
         return self._list(length, depth) if tag <= 0xDD else self._map(length, depth)
 
     def _map(self, count: int, depth: int) -> Any:
         tree: dict[str, Any] = {}
         for _ in range(count):
             name = self.item(depth + 1)
-            if not isinstance(name, str):
-                raise ValueError(f"a name in it is {name!r}")
-            tree[name] = self.item(depth + 1)
+            # Flax writes names only; other programs number their layers.
+            tree[name if isinstance(name, str) else f"{name}"[:100]] = self.item(depth + 1)
         return _joined(tree) if "__msgpack_chunked_array__" in tree else tree
 
     def _list(self, count: int, depth: int) -> list[Any]:
@@ -94,37 +93,41 @@ class _Walker:
         end = self.position + length
         if end > len(self.data):
             raise ValueError(f"it ends {end - len(self.data)} bytes early")
-        if kind == NDARRAY:
-            tensor = self._array(end)
-            self.position = end
-            return tensor
-        if kind in (COMPLEX, SCALAR):
-            # Steps and counts of an optimizer; a scalar's bytes are those of an array without axes.
-            value = float(self._array(end).read()) if kind == SCALAR else None
-            self.position = end
-            return value
-        raise ValueError(f"it holds an extension of type {kind}, which Flax does not write")
+        found: Any = Unread(f"it is an extension of type {kind}, which Flax does not write")
+        if kind == COMPLEX:
+            found = Unread("it is a complex number")
+        if kind in (NDARRAY, SCALAR):
+            try:
+                found = self._array(end)
+            except (ValueError, struct.error) as error:
+                found = Unread(str(error), damaged=True)
+        self.position = end
+        # Steps and counts of an optimizer; a scalar's bytes are those of an array without axes.
+        return float(found.read()) if kind == SCALAR and isinstance(found, FileTensor) else found
 
-    def _array(self, end: int) -> FileTensor:
+    def _array(self, end: int) -> FileTensor | Unread:
         """Inside the extension: the shape, the type's name and the numbers' bytes."""
         if self._unpack(">B") != 0x93:
-            raise ValueError("an array in it does not start as Flax's do")
+            raise ValueError("it does not start as Flax's arrays do")
         shape, name = self.item(1), self.item(1)
         name = name.decode() if isinstance(name, bytes) else name
         if not (isinstance(shape, list) and all(isinstance(size, int) and size >= 0 for size in shape)):
-            raise ValueError(f"an array in it has the shape {shape!r}")
+            raise ValueError(f"it is an array of shape {shape!r}")
         # Flax's older name for bfloat16 is what NumPy calls a type it does not know.
         name = "bfloat16" if name == "V2" else name
         if name not in DTYPES:
-            raise ValueError(f"an array in it is of type {name!r}")
+            return Unread(f"it is an array of type {name!r}", tuple(shape))
         tag = self._unpack(">B")
         if tag not in (0xC4, 0xC5, 0xC6):
-            raise ValueError("an array in it has no bytes")
+            raise ValueError("it is an array without bytes")
         length = self._unpack(LENGTHS[tag])
         tensor = FileTensor(self.path, self.position, DTYPES[name], tuple(shape))
         if length != tensor.span * tensor.dtype.itemsize or self.position + length != end:
-            raise ValueError(f"an array of shape {tuple(shape)} in it has {length} bytes")
+            raise ValueError(f"it is an array of shape {tuple(shape)} and has {length} bytes")
         return tensor
+
+    def _text(self, length: int) -> str:
+        return self._take(length).decode(errors="replace")
 
     def _unpack(self, form: str) -> Any:
         return struct.unpack(form, self._take(struct.calcsize(form)))[0]
@@ -136,15 +139,22 @@ class _Walker:
         return self.data[start : self.position]
 
 
-def _joined(tree: dict[str, Any]) -> Joined:
+def _joined(tree: dict[str, Any]) -> Joined | Unread:
     """What Flax makes of an array above its size for one piece: {"shape": {"0": …}, "chunks": {"0": …}}."""
     shape, chunks = tree.get("shape"), tree.get("chunks")
     if not (isinstance(shape, dict) and isinstance(chunks, dict)):
-        raise ValueError("an array in pieces lacks its shape or its pieces")
-    sizes = tuple(shape[str(i)] for i in range(len(shape)))
-    parts = tuple(chunks[str(i)] for i in range(len(chunks)))
-    if not all(isinstance(part, FileTensor) for part in parts):
-        raise ValueError("an array in pieces has something else among them")
+        return Unread("it is an array in pieces that lacks its shape or its pieces", damaged=True)
+    sizes, parts = _in_order(shape), _in_order(chunks)
+    unread = next((part for part in parts if isinstance(part, Unread)), None)
+    if unread:
+        return unread
+    if not all(isinstance(part, FileTensor) for part in parts) or not all(isinstance(size, int) for size in sizes):
+        return Unread("it is an array in pieces with something else among them", damaged=True)
     if sum(part.span for part in parts) != np.prod(sizes, dtype=np.int64):
-        raise ValueError(f"an array of shape {sizes} lacks pieces")
+        return Unread(f"it is an array of shape {sizes} that lacks pieces", damaged=True)
     return Joined(parts, sizes)
+
+
+def _in_order(numbered: dict[str, Any]) -> tuple[Any, ...]:
+    """The values of {"0": …, "1": …}, None for a number that is missing."""
+    return tuple(numbered.get(str(i)) for i in range(len(numbered)))

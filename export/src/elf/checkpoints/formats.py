@@ -1,34 +1,53 @@
 """The forms that checkpoints come in, told apart by what is in the file, whatever its name is."""
 
+import zipfile
 from pathlib import Path
 
 from elf.checkpoints.flax_msgpack import read_msgpack
+from elf.checkpoints.npz_file import SUFFIX, read_npz
 from elf.checkpoints.numpy_pickle import read_numpy_pickle
 from elf.checkpoints.orbax_folder import orbax_item, read_orbax
 from elf.checkpoints.safetensors_file import read_safetensors
-from elf.checkpoints.stored import Tree
+from elf.checkpoints.shard_index import INDEXES, read_shards
+from elf.checkpoints.stored import Tree, UnsupportedError
 from elf.checkpoints.torch_archive import read_torch_archive
+from elf.checkpoints.torch_legacy import is_legacy, read_torch_legacy
 from elf.errors import CheckpointError
 
 READERS = {
     "Flax msgpack": read_msgpack,
     "Orbax folder": read_orbax,
     "torch archive": read_torch_archive,
+    "torch file of the old form": read_torch_legacy,
     "safetensors": read_safetensors,
     "NumPy pickle": read_numpy_pickle,
+    "NumPy archive": read_npz,
 }
 
-TORCH_BEFORE_1_6 = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""The number that older torch wrote first, as a pickle of its own."""
+SHARDS = "files with an index"
+
+PACKED = {
+    b"\x1f\x8b": "packed by gzip",
+    b"BZh": "packed by bzip2",
+    b"\xfd7zXZ\x00": "packed by xz",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"7z\xbc\xaf\x27\x1c": "packed by 7-Zip",
+}
+"""How files start that only wrap another."""
+
+OTHERS = {b"\x89HDF": "an HDF5 file", b"GGUF": "a GGUF file"}
+"""How files start that hold weights in a form which is not read."""
 
 COPY_AGAIN = "The file may be damaged or cut short: copy or fetch it again."
 
 
 def format_of(path: Path) -> str:
-    """The key in READERS of what `path` is. Raises CheckpointError for what is none of them."""
+    """The key in READERS of what `path` is, or SHARDS. Raises CheckpointError for what is none of them."""
     if path.is_dir():
         if orbax_item(path) is not None:
             return "Orbax folder"
+        if any((path / name).is_file() for name in INDEXES):
+            return SHARDS
         raise CheckpointError(f"{path} is a folder without a checkpoint in it", "Give a checkpoint's file or folder.")
     try:
         with path.open("rb") as file:
@@ -36,22 +55,29 @@ def format_of(path: Path) -> str:
         size = path.stat().st_size
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}", "Check the path.") from error
+    # First, because the length that these files start with may look like the start of any other.
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
+        return "safetensors"
     if start.startswith(b"version https://git-lfs"):
         raise CheckpointError(
             f"{path} is only the pointer of a file kept by Git LFS", "Run `git lfs pull` there, or use `elf fetch`."
         )
     if start.lstrip()[:1] == b"<":
         raise CheckpointError(f"{path} is a web page", "Something answered in place of the file: fetch it again.")
+    for mark, what in PACKED.items():
+        if start.startswith(mark):
+            raise CheckpointError(f"{path} is no checkpoint: it is {what}", "Unpack it, and give what is in it.")
+    for mark, what in OTHERS.items():
+        if start.startswith(mark):
+            raise CheckpointError(f"{path} is no checkpoint: it is {what}", f"Known are: {', '.join(READERS)}.")
     if start.startswith(b"PK\x03\x04"):
-        return "torch archive"
-    if start.startswith(TORCH_BEFORE_1_6):
-        raise CheckpointError(
-            f"{path} was written by a torch before 1.6", "Save it again with a newer torch, or as safetensors."
-        )
+        return "NumPy archive" if _holds_arrays(path) else "torch archive"
+    if is_legacy(start):
+        return "torch file of the old form"
     if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "NumPy pickle"
-    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
-        return "safetensors"
+    if path.name.endswith(".json"):
+        return SHARDS
     if start[:1] and (0x81 <= start[0] <= 0x8F or start[0] in (0xDE, 0xDF)):
         return "Flax msgpack"
     raise CheckpointError(
@@ -60,15 +86,29 @@ def format_of(path: Path) -> str:
     )
 
 
+def _holds_arrays(archive: Path) -> bool:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            names = opened.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False  # reading it will say why
+    return any(name.endswith(SUFFIX) for name in names) and not any(name.endswith("data.pkl") for name in names)
+
+
 def read_tree(path: Path) -> tuple[str, Tree]:
     """Format and contents of a checkpoint; tensors stay in their files where the format allows.
 
-    Raises CheckpointError for what is missing, damaged, of no known format, or more than data.
+    What is in it and can't be read is Unread in the tree. Raises CheckpointError for a file that is missing, damaged,
+    of no known format, or no tree of names.
     """
     path = path.absolute()
     kind = format_of(path)
+    if kind == SHARDS:
+        tree, kinds = read_shards(path, read_tree)
+        return f"{kinds}, {SHARDS}", tree
     try:
         return kind, READERS[kind](path)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         reason = str(error) or type(error).__name__
-        raise CheckpointError(f"{path} cannot be read as {kind}: {reason}", COPY_AGAIN) from error
+        action = error.action if isinstance(error, UnsupportedError) else COPY_AGAIN
+        raise CheckpointError(f"{path} cannot be read as {kind}: {reason}", action) from error

@@ -32,7 +32,9 @@ class LazyWeights(Mapping[str, np.ndarray]):
             with np.errstate(over="ignore"):  # told below
                 array = np.require(tensor.read(), np.float32, ["C_CONTIGUOUS", "ALIGNED"])
         except (OSError, ValueError, TypeError) as error:
-            raise CheckpointError(f"{name} cannot be read: {error}", "The file is damaged: copy it again.") from error
+            # What is whole and of a kind that is not read has another remedy.
+            action = getattr(error, "action", "The file is damaged: copy it again.")
+            raise CheckpointError(f"{name} cannot be read: {error}", action) from error
         if not np.isfinite(array).all():
             raise CheckpointError(
                 f"{name} holds values that are no finite numbers", "The file is damaged, or its training had diverged."

@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from elf.checkpoints.restricted_unpickler import Allowed, StandIn, unpickle
-from elf.checkpoints.stored import Tree, plain_tree
+from elf.checkpoints.stored import Tree, Unread, plain_tree
 
 NUMBERS = {f"{kind}{size}": np.dtype(f"{kind}{size}") for kind in "iuf" for size in (2, 4, 8)} | {
     "i1": np.dtype("i1"),
@@ -26,40 +26,49 @@ class PickledType:
     """Stands in for numpy.dtype."""
 
     def __init__(self, code: Any, align: bool = False, copy: bool = True):
-        if code not in NUMBERS:
-            raise ValueError(f"it has an array of {code!r}")
-        self.dtype = NUMBERS[code]
+        self.dtype = NUMBERS.get(code) if isinstance(code, str) else None
+        self.what = f"it is an array of {code!r}"
 
     def __setstate__(self, state: Any) -> None:
         if state[1] not in ("<", "|"):
-            raise ValueError(f"it has an array in byte order {state[1]!r}")
+            self.dtype, self.what = None, f"it is an array in byte order {state[1]!r}"
 
 
 class PickledArray:
     """Stands in for an array; a StoredTensor, though it is read with its file. It gets its numbers last."""
 
-    array: np.ndarray
+    held: np.ndarray | Unread = Unread("it is an array that never got its numbers", damaged=True)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.array.shape
+        return self.held.shape
 
     def read(self) -> np.ndarray:
-        return self.array
+        return self.held if isinstance(self.held, np.ndarray) else self.held.read()
 
     def __setstate__(self, state: Any) -> None:
         _, shape, kind, fortran, data = state
-        self.array = _array(data, kind, shape, "F" if fortran else "C")
+        self.held = _held(data, kind, shape, "F" if fortran else "C")
 
 
-def _array(data: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray:
+def _held(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray | Unread:
+    try:
+        return _array(data, kind, shape, order)
+    except (ValueError, TypeError) as error:
+        return Unread(f"it is an array whose bytes are not those of its shape: {error}", damaged=True)
+
+
+def _array(data: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray | Unread:
+    """Raises ValueError where there are more or fewer bytes than numbers."""
+    if isinstance(kind, PickledType) and kind.dtype is None:
+        return Unread(kind.what)
     if not isinstance(kind, PickledType) or not isinstance(data, bytes | bytearray):
-        raise ValueError("it has an array of something else than numbers")
+        return Unread("it is an array of something else than numbers")
     if order not in ("C", "F"):
-        raise ValueError(f"it has an array laid out as {order!r}")
+        return Unread(f"it is an array laid out as {order!r}")
     sizes = tuple(shape)
     if not all(isinstance(size, int) and size >= 0 for size in sizes):
-        raise ValueError(f"it has an array of shape {shape!r}")
+        raise ValueError(f"shape {shape!r}")
     return np.frombuffer(data, kind.dtype).reshape(sizes, order=order)
 
 
@@ -68,21 +77,23 @@ def _reconstruct(subtype: Any, shape: Any, kind: Any) -> PickledArray:
 
 
 def _from_buffer(data: Any, kind: Any, shape: Any, order: Any, axis_order: Any = None) -> PickledArray:
-    if axis_order is not None:
-        raise ValueError("it has an array with its axes in an order of their own")
     found = PickledArray()
-    found.array = _array(data, kind, shape, order)
+    if axis_order is None:
+        found.held = _held(data, kind, shape, order)
+    else:
+        found.held = Unread("it is an array with its axes in an order of their own")
     return found
 
 
 def _scalar(kind: Any, data: Any) -> Any:
-    return _array(data, kind, ()).item()
+    found = _held(data, kind, (), "C")
+    return found.item() if isinstance(found, np.ndarray) else found
 
 
-def _encode(text: Any, encoding: Any) -> bytes:
+def _encode(text: Any, encoding: Any) -> Any:
     """How protocol 2 writes bytes."""
     if not isinstance(text, str) or encoding != "latin1":
-        raise ValueError("it has bytes in another encoding than latin1")
+        return Unread("it is bytes in another encoding than latin1")
     return text.encode("latin1")
 
 
@@ -94,7 +105,7 @@ def _no_bytes() -> bytes:
 def _jax_array(function: Any, arguments: Any, state: Any, aval_state: Any) -> Any:
     """An array of JAX is pickled as the NumPy array of the same numbers."""
     if not isinstance(function, StandIn) or function[0] is not _reconstruct:
-        raise ValueError("it has an array of JAX made in an unknown way")
+        return Unread("it is an array of JAX made in an unknown way")
     array = PickledArray()
     array.__setstate__(state)
     return array
@@ -120,7 +131,7 @@ ALLOWED: Allowed = {
 
 
 def read_numpy_pickle(path: Path) -> Tree:
-    """The tree of a pickle, its arrays read with it. Raises ValueError for anything but containers and numbers."""
+    """The tree of a pickle, its arrays read with it. Raises ValueError for a pickle that is broken or holds no tree."""
     with path.open("rb") as file:
         found = unpickle(file, ALLOWED)
     return plain_tree(found)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from elf.checkpoints.stored import Tree
+from elf.checkpoints.stored import Tree, Unread
 from elf.errors import first_line
 
 METADATA = "_METADATA"
@@ -63,7 +63,10 @@ def _tree(folder: Path, found: Any, path: tuple[str, ...]) -> Any:
     shape, dtype = getattr(found, "shape", None), getattr(found, "dtype", None)
     if shape is None or dtype is None:
         return None
-    return OrbaxTensor(folder, path, tuple(shape), np.dtype(dtype))
+    try:
+        return OrbaxTensor(folder, path, tuple(shape), np.dtype(dtype))
+    except TypeError:  # keys of random numbers and other types of JAX's own
+        return Unread(f"it is an array of type {dtype}", tuple(shape))
 
 
 def _restore(folder: Path, path: tuple[str, ...], shape: tuple[int, ...], dtype: np.dtype) -> Any:

@@ -1,16 +1,20 @@
 """Pickles of nothing but data. A pickle is a program: it names functions and calls them; here it can name only ours.
 
-What a pickle may name is a fixed table from (module, name) to stand-ins written in this project, which build plain data
-and check it. Nothing is imported for a pickle, so it can reach neither `os.system` nor anything dangerous in NumPy.
+What a pickle names is looked up in a fixed table from (module, name) to stand-ins written in this project, which build
+plain data and check it. Whatever is not in the table is a Stranger: a stand-in too, which does nothing but remember
+that it was named, and what it was given. So nothing is ever imported for a pickle, or called: it can reach neither
+`os.system` nor anything dangerous in NumPy, and what it holds beside the weights cannot keep them from being read.
 """
 
 import io
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
 Allowed = Mapping[tuple[str, str], Any]
 """(module, name) in a pickle → what stands in for it: something to call, or a plain value."""
+
+ASKED = "it asks for {}; only plain data are read from a pickle"
 
 
 class StandIn(tuple):
@@ -22,16 +26,89 @@ class StandIn(tuple):
         return self[0](*arguments)
 
 
-class RestrictedUnpickler(pickle.Unpickler):
-    """Raises pickle.UnpicklingError for every name outside the table."""
+class Stranger:
+    """What stands in for an object that is unknown here: a scheduler, settings, a function.
 
+    It may be a container all the same, a defaultdict or a Namespace: `inside` is what the pickle put into it.
+    """
+
+    __slots__ = ("_arguments", "_items", "_list", "_name", "_state")
+
+    def __init__(self, name: str, arguments: tuple[Any, ...]):
+        self._name, self._arguments = name, arguments
+        self._items: dict[Any, Any] = {}
+        self._list: list[Any] = []
+        self._state: Any = None
+
+    def __repr__(self) -> str:
+        return self._name
+
+    def __call__(self, *arguments: Any) -> "Stranger":
+        return Stranger(self._name, arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        self._state = state
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        self._items[name] = value
+
+    def append(self, value: Any) -> None:
+        self._list.append(value)
+
+    def extend(self, values: Iterable[Any]) -> None:
+        self._list.extend(values)
+
+    add = append
+
+    def inside(self) -> Any:
+        """Its items and attributes by name, or what it was made of; None where there is nothing."""
+        found: dict[Any, Any] = {}
+        # A pickle tells an object's attributes as a dict, or as two where some have slots of their own.
+        states = self._state if isinstance(self._state, tuple) else (self._state,)
+        for mapping in (*self._arguments, *states, self._items):
+            if isinstance(mapping, Mapping):
+                found |= mapping
+        if not found and self._list:
+            return self._list
+        if not found and any(_may_hold(each) for each in self._arguments):
+            return self._arguments
+        return found or None
+
+    @property
+    def what(self) -> str:
+        return ASKED.format(self._name)
+
+
+def _may_hold(value: Any) -> bool:
+    """Whether tensors may be in it."""
+    if isinstance(value, list | tuple):
+        return not all(isinstance(each, int | float | str | bytes | None) for each in value)
+    return isinstance(value, Stranger)
+
+
+class Unchangeable(type):
+    def __setattr__(cls, name: str, value: Any) -> None:
+        raise AttributeError(f"no attribute {name} can be set")
+
+
+class StrangerClass(metaclass=Unchangeable):
+    """The same before it is called. A class, because pickles also make instances without calling, by `__new__`."""
+
+    name, what = "", ""
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Any:
+        return Stranger(cls.name, (*arguments, named) if named else arguments)
+
+
+class RestrictedUnpickler(pickle.Unpickler):
     def __init__(self, file: BinaryIO, allowed: Allowed, persistent: Callable[[Any], Any] | None = None):
         super().__init__(file)
         self._allowed, self._persistent = allowed, persistent
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}; only plain data are read from a pickle")
+            full = f"{module}.{name}"[:100]
+            return Unchangeable("Unknown", (StrangerClass,), {"name": full, "what": ASKED.format(full)})
         found = self._allowed[module, name]
         return StandIn((found,)) if callable(found) else found
 
@@ -42,7 +119,7 @@ class RestrictedUnpickler(pickle.Unpickler):
 
 
 def unpickle(file: BinaryIO | bytes, allowed: Allowed, persistent: Callable[[Any], Any] | None = None) -> Any:
-    """The data of a pickle. Raises ValueError for a name outside the table and for a pickle that is broken."""
+    """The data of a pickle. Raises ValueError for a pickle that is broken."""
     stream = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
         return RestrictedUnpickler(stream, allowed, persistent).load()

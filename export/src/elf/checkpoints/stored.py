@@ -1,9 +1,17 @@
-"""What the readers of checkpoints give: a tree of names, with numbers and tensors still in their files at its ends."""
+"""What the readers of checkpoints give: a tree of names, with numbers and tensors still in their files at its ends.
 
+A file may hold much that nobody asks for: schedulers, settings, tensors of rare kinds. Whatever of it cannot be read
+stays in the tree as Unread, and refuses only those who ask for it.
+"""
+
+import lzma
+import zipfile
+import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -11,50 +19,118 @@ import numpy as np
 from elf.checkpoints.lazy_weights import StoredTensor
 
 Tree = Mapping[str, Any]
-"""Nested mappings whose leaves are StoredTensor, int, float, bool, str, bytes or None."""
+"""Nested mappings whose leaves are StoredTensor, Unread, int, float, bool, str, bytes or None."""
 
-MAX_DEPTH, MAX_PARTS = 64, 100_000
+MAX_DEPTH, MAX_PARTS = 64, 200_000
 """Of a tree; weights lie some six names deep, and the largest models have a few thousand."""
+
+MANY = 1000
+"""More plain values than that in one container are not gone through."""
+
+TOO_LARGE = "its tree is too large, or contains itself"
 
 DTYPES = {
     "bool": np.dtype(np.bool_),
     **{name: np.dtype(name) for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
     **{name: np.dtype(name) for name in ("float16", "float32", "float64")},
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "float8_e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn),
+    "float8_e4m3fnuz": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "float8_e5m2": np.dtype(ml_dtypes.float8_e5m2),
+    "float8_e5m2fnuz": np.dtype(ml_dtypes.float8_e5m2fnuz),
+    "float8_e8m0fnu": np.dtype(ml_dtypes.float8_e8m0fnu),
 }
 """Types of numbers that checkpoints hold, by NumPy's names."""
 
+SAVE_OTHERWISE = "Save the weights again as plain float32, float16 or bfloat16 tensors."
 
-@dataclass(frozen=True)
-class FileTensor:
-    """Numbers of one type at a place in a file, little-endian."""
+
+class UnsupportedError(ValueError):
+    """Something that is whole and can't be read here; `action` says what to do instead."""
+
+    def __init__(self, message: str, action: str = SAVE_OTHERWISE):
+        super().__init__(message)
+        self.action = action
+
+
+class Unread(NamedTuple):
+    """A leaf that was passed over. A StoredTensor, so that whoever asks for it learns why it cannot be had."""
+
+    what: str
+    """"it is a sparse tensor"."""
+    shape: tuple[int, ...] = ()
+    damaged: bool = False
+    """Whether the file is broken here; otherwise it is only of a kind that is not read."""
+
+    def read(self) -> np.ndarray:
+        raise ValueError(self.what) if self.damaged else UnsupportedError(self.what)
+
+
+def span(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> int:
+    """How many numbers from the first to the last of a tensor, both counted."""
+    if 0 in shape:
+        return 0
+    if strides is None:
+        return int(np.prod(shape, dtype=np.int64))
+    return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+
+
+class FileTensor(NamedTuple):
+    """Numbers of one type at a place in a file."""
 
     path: Path
     offset: int
     dtype: np.dtype
     shape: tuple[int, ...]
     strides: tuple[int, ...] | None = None
-    """In numbers, as torch counts them; None for row-major."""
+    """In numbers, as torch counts them; None for row-major, or column-major if `fortran`."""
+    fortran: bool = False
 
     @property
     def span(self) -> int:
-        """How many numbers from the first to the last, both counted."""
-        if 0 in self.shape:
-            return 0
-        if self.strides is None:
-            return int(np.prod(self.shape, dtype=np.int64))
-        return 1 + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True))
+        return span(self.shape, self.strides)
 
     def read(self) -> np.ndarray:
         with self.path.open("rb") as file:
             file.seek(self.offset)
             numbers = np.fromfile(file, self.dtype, self.span)
-        if numbers.size != self.span:
-            raise ValueError(f"{self.path.name} ends within it")
-        if self.strides is None:
-            return numbers.reshape(self.shape)
-        strides = [stride * self.dtype.itemsize for stride in self.strides]
-        return np.lib.stride_tricks.as_strided(numbers, self.shape, strides, writeable=False)
+        return laid_out(numbers, self)
+
+
+def laid_out(numbers: np.ndarray, tensor: "FileTensor | PackedTensor") -> np.ndarray:
+    """The numbers of a tensor, which lie one after the other, in its shape."""
+    if numbers.size != span(tensor.shape, tensor.strides):
+        raise ValueError(f"{tensor.path.name} ends within it")
+    if tensor.strides is None:
+        return numbers.reshape(tensor.shape, order="F" if tensor.fortran else "C")
+    strides = [stride * tensor.dtype.itemsize for stride in tensor.strides]
+    # NumPy's strides know its own types only.
+    plain = numbers.view(f"u{tensor.dtype.itemsize}")
+    return np.lib.stride_tricks.as_strided(plain, tensor.shape, strides, writeable=False).view(tensor.dtype)
+
+
+class PackedTensor(NamedTuple):
+    """Numbers at a place in a file of a zip archive which is compressed there."""
+
+    path: Path
+    entry: str
+    offset: int
+    """In the file, once it is unpacked."""
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    strides: tuple[int, ...] | None = None
+    """As of a FileTensor."""
+    fortran: bool = False
+
+    def read(self) -> np.ndarray:
+        size = span(self.shape, self.strides) * self.dtype.itemsize
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.entry) as file:
+                file.seek(self.offset)
+                data = file.read(size)
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
+            raise ValueError(str(error)) from error
+        return laid_out(np.frombuffer(data[: len(data) // self.dtype.itemsize * self.dtype.itemsize], self.dtype), self)
 
 
 @dataclass(frozen=True)
@@ -83,27 +159,55 @@ class Transposed:
 
 
 def plain_tree(found: Any) -> Tree:
-    """What a pickle held, as a tree: lists by their numbers, names of several parts joined by '/'. Raises ValueError
-    for what is no tree, contains itself, or has more parts than any checkpoint."""
-    parts = 0
+    """What a pickle held, as a tree: lists by their numbers, names of several parts joined by '/'.
 
-    def plain(value: Any, depth: int) -> Any:
-        nonlocal parts
-        parts += 1
-        if depth > MAX_DEPTH or parts > MAX_PARTS:
-            raise ValueError("its tree is too large, or contains itself")
-        if isinstance(value, list | tuple):
-            value = dict(enumerate(value))
-        if isinstance(value, Mapping):
-            return {
-                "/".join(map(str, name)) if isinstance(name, tuple) else str(name): plain(each, depth + 1)
-                for name, each in value.items()
-            }
+    Gone through level by level, so that what lies deep in something large, or contains itself, costs nothing that lies
+    nearer: it is Unread. Raises UnsupportedError for what is no tree.
+    """
+    root: dict[str, Any] = {}
+    children = _children(found)
+    if children is None:
+        what = getattr(found, "what", None) or "it holds no tree of names"
+        raise UnsupportedError(what, "Give a checkpoint: a dict of names and tensors.")
+    parts, waiting = 0, deque([(children, root, 1)])
+    while waiting:
+        mapping, place, depth = waiting.popleft()
+        for name, value in mapping.items():
+            text = "/".join(map(str, name)) if isinstance(name, tuple) else str(name)
+            children = _children(value)
+            parts += 1
+            if children is None:
+                place[text] = _leaf(value)
+            elif len(children) > MANY and all(isinstance(each, Leaf) for each in children.values()):
+                # The losses of a training, the words of a vocabulary: no names of weights.
+                place[text] = Unread(f"it is a list of {len(children):,}")
+            elif depth >= MAX_DEPTH or parts + len(children) > MAX_PARTS:
+                place[text] = Unread(TOO_LARGE)
+            else:
+                place[text] = {}
+                waiting.append((children, place[text], depth + 1))
+    return root
+
+
+Leaf = int | float | str | bytes | None
+"""What a tree holds besides tensors; a bool is an int."""
+
+
+def _children(value: Any) -> Mapping[Any, Any] | None:
+    """What is inside a container; None for what is none."""
+    inside = getattr(value, "inside", None)
+    if inside is not None:
+        value = inside()
+    # What stands in for something is a tuple of a kind of its own, which no pickle can change.
+    if type(value) in (list, tuple):
+        return dict(enumerate(value))
+    return value if isinstance(value, Mapping) else None
+
+
+def _leaf(value: Any) -> Any:
+    if isinstance(value, Leaf) or hasattr(value, "read"):
         return value
-
-    if not isinstance(found, Mapping):
-        raise ValueError("it holds no tree of names")
-    return plain(found, 0)
+    return Unread(getattr(value, "what", None) or f"it is of Python's type {type(value).__name__}")
 
 
 def leaves(tree: Tree, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 Four spellings are read: `encoder/block_0/layer_0/…/kernel` (the pickle), `encoder/block/0/layer/0/…/kernel` (Hugging
 Face in Flax), `encoder.block.0.layer.0.….weight` (Hugging Face in torch, matrices (out, in)), and this project's own,
-which is the first.
+which is the first. An encoder saved by itself has no `encoder` before its blocks.
 """
 
 import re
@@ -11,9 +11,18 @@ from pathlib import Path
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
 from elf.checkpoints.stored import Transposed, tensors
+from elf.checkpoints.weight_sets import LAST, Parts, WeightSet, find_sets
 from elf.errors import CheckpointError, CheckpointMismatchError
 
 BIAS = "relative_attention_bias"
+
+TABLE = "shared/embedding"
+
+MARK = re.compile(r"(?:(.*)/)?block_0/layer_[01]/(SelfAttention|DenseReluDense|layer_norm)/.+")
+"""A weight of the first block, and what stands before it."""
+
+TABLES = ("shared", "encoder/embed_tokens", "embed_tokens", "encoder/shared", "decoder/embed_tokens", "lm_head")
+"""Names of the one table of embeddings. Of tensors that are the same, some programs keep a single one."""
 
 
 def read_t5_weights(path: Path) -> LazyWeights:
@@ -22,35 +31,58 @@ def read_t5_weights(path: Path) -> LazyWeights:
     Raises CheckpointError for what cannot be read or is no T5, CheckpointMismatchError for gated variants.
     """
     kind, tree = read_tree(path)
-    weights: dict[str, StoredTensor] = {}
-    for name, tensor in tensors(tree).items():
-        ours, stored = _flax(name, tensor)
-        # The embeddings' second name in some files is another reference to the same numbers.
-        if ours == "shared/embedding" or (ours.startswith("encoder/") and "embed_tokens" not in ours):
-            weights[ours] = stored
+    found = [each for each in find_sets(tensors(tree), _container, _official) if _with_table(each)]
+    found.sort(key=lambda each: (bool(LAST & set(each.container)), len(each.container), each.container))
+    if not found:
+        raise CheckpointError(
+            f"{path}, {kind}, holds no T5 encoder", "Give the official t5_small_encoder_jax.pkl, or a T5's weights."
+        )
+    weights = _with_table(found[0])
     gated = next((name for name in weights if re.search(r"DenseReluDense/wi_\d/", name)), None)
     if gated:
         raise CheckpointMismatchError(
             f"{path} is a gated T5 (v1.1, flan or mT5): it has {gated}",
             "Official ELFs read text with T5 v1.0, whose feed-forward is ReLU: give google-t5/t5-small or its like.",
         )
-    if "shared/embedding" not in weights or not any(name.startswith("encoder/block_0/") for name in weights):
-        raise CheckpointError(
-            f"{path}, {kind}, holds no T5 encoder", "Give the official t5_small_encoder_jax.pkl, or a T5's weights."
-        )
-    return LazyWeights(weights)
+    return WeightSet(found[0].container, weights).lazy
 
 
-def _flax(name: str, tensor: StoredTensor) -> tuple[str, StoredTensor]:
+def _with_table(found: WeightSet) -> dict[str, StoredTensor]:
+    """The encoder's weights, its table by one name; empty where it has none."""
+    table = next((found.weights[name] for name in TABLES if name in found.weights), None)
+    if table is None:
+        return {}
+    return {TABLE: table} | {name: value for name, value in found.weights.items() if name not in TABLES}
+
+
+def _container(parts: Parts) -> Parts | None:
+    match = MARK.fullmatch(_spelt(parts))
+    if not match:
+        return None
+    before = tuple((match[1] or "").split("/")) if match[1] else ()
+    if before[-1:] == ("decoder",):
+        return None
+    return before[:-1] if before[-1:] == ("encoder",) else before
+
+
+def _spelt(parts: Parts) -> str:
+    """A name in the pickle's spelling, but for matrices, which are all called kernel."""
+    name = re.sub(r"\b(block|layer)/(\d+)\b", r"\1_\2", "/".join(parts))
+    return re.sub(r"(SelfAttention/[qkvo]|DenseReluDense/w\w+)/weight$", r"\1/kernel", name)
+
+
+def _official(parts: Parts, tensor: StoredTensor) -> tuple[str, StoredTensor] | None:
     """A weight by its official name, matrices (in, out)."""
-    of_torch = "." in name
-    parts = name.replace(".", "/").removeprefix("params/")
-    *path, last = re.sub(r"\b(block|layer)/(\d+)\b", r"\1_\2", parts).split("/")
-    owner = path[-1] if path else ""
-    if owner == BIAS:
-        return "/".join([*path, "rel_embedding"]), tensor
-    if owner == "shared":
-        return "shared/embedding", tensor
-    if of_torch and last == "weight" and len(tensor.shape) == 2:
-        return "/".join([*path, "kernel"]), Transposed(tensor)
-    return "/".join([*path, last]), tensor
+    name = _spelt(parts)
+    owner, _, last = name.rpartition("/")
+    if owner in TABLES:
+        # A head in Flax is a layer: (D, V).
+        return owner, Transposed(tensor) if (owner, last) == ("lm_head", "kernel") else tensor
+    name = name if name.startswith("encoder/") else f"encoder/{name}"
+    owner = name.rpartition("/")[0]
+    if owner.startswith("encoder/block_") or owner == "encoder/final_layer_norm":
+        if owner.endswith(BIAS):
+            return f"{owner}/rel_embedding", tensor
+        transposed = last == "kernel" and parts[-1] == "weight" and len(tensor.shape) == 2
+        return name, Transposed(tensor) if transposed else tensor
+    return None

@@ -52,7 +52,7 @@ def open_official(checkpoint: Path, options: CheckpointOptions) -> TrainedModel:
     _check_lengths(elf)
     say(
         f"{file.name}: {found.format}, {elf.depth} blocks of width {elf.hidden_size}, {elf.heads} heads, "
-        f"{elf.vocabulary_size:,} tokens; taking {group} of {', '.join(sorted(found.groups))}"
+        f"{elf.vocabulary_size:,} tokens; {found.told(options.raw)}"
     )
     if not (official or options.task):
         say(f"nothing says what it was trained on, so it is taken for {task}: --task and --max-length say otherwise")

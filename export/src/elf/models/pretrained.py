@@ -23,6 +23,10 @@ TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "flax_model.msgpack", "t5_small_encoder_jax.pkl")
 """In the order of choice. The pickle is the official one; `google-t5/t5-small` has the others."""
 ENCODER_FILES = ("config.json", WEIGHTS[0], TOKENIZER)
+"""What people are told to fetch."""
+
+INDEX = ".index.json"
+"""Behind the name of weights that lie in several files: `model.safetensors.index.json`."""
 
 MAX_DISTANCE = 128
 """Beyond which T5's relative positions are all alike, where no config.json says otherwise."""
@@ -42,7 +46,13 @@ def load_encoder(name: str | Path) -> tuple[T5Config, FlatParams]:
     path = _path(name)
     if (path / "encoder.json").is_file():
         return _own_encoder(path)
-    file = path if path.is_file() else next((path / each for each in WEIGHTS if (path / each).is_file()), None)
+    file = path if path.is_file() else weights_in(path)
+    if file is None and not Path(name).exists() and path.is_dir():
+        # A repository that has its weights in another form.
+        for weights in WEIGHTS[1:]:
+            if file is None:
+                path = _path(name, encoder_patterns(weights))
+                file = weights_in(path)
     if file is None:
         raise CheckpointError(f"{name} holds no readable encoder: there is no {WEIGHTS[0]}", ADVICE)
     params = read_t5_weights(file)
@@ -50,6 +60,18 @@ def load_encoder(name: str | Path) -> tuple[T5Config, FlatParams]:
     config = t5_config(params, facts.get("relative_attention_max_distance", MAX_DISTANCE))
     _check_facts(file, facts, config)
     return config, dict(params)
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The file of weights in a folder, or the index of several, the first of WEIGHTS; None where there is none."""
+    files = (folder / f"{name}{end}" for name in WEIGHTS for end in ("", INDEX))
+    return next((file for file in files if file.is_file()), None)
+
+
+def encoder_patterns(weights: str) -> tuple[str, ...]:
+    """Which files of a repository make an encoder, its weights being called so, in one file or in several."""
+    stem, _, suffix = weights.rpartition(".")
+    return ("config.json", weights, f"{weights}{INDEX}", f"{stem}-*-of-*.{suffix}", TOKENIZER)
 
 
 def tokenizer_file(name: str | Path) -> Path:
@@ -127,7 +149,7 @@ def _check_facts(file: Path, facts: dict[str, Any], config: T5Config) -> None:
             )
 
 
-def _path(name: str | Path, files: tuple[str, ...] = ENCODER_FILES) -> Path:
+def _path(name: str | Path, files: tuple[str, ...] | None = None) -> Path:
     """A file or folder as it is; `owner/repository` fetched from the hub, unless something has that path."""
     text = str(name)
     if Path(name).exists() or text.count("/") != 1 or text.startswith((".", "/", "~")):
@@ -135,9 +157,10 @@ def _path(name: str | Path, files: tuple[str, ...] = ENCODER_FILES) -> Path:
     import huggingface_hub
 
     try:
-        return Path(huggingface_hub.snapshot_download(text, allow_patterns=list(files)))
+        patterns = list(files or encoder_patterns(WEIGHTS[0]))
+        return Path(huggingface_hub.snapshot_download(text, allow_patterns=patterns))
     except Exception as error:  # the library raises many kinds: no network, no such repository, no access
         raise HubError(
             f"there is no folder {text}, and the hub's {text} could not be fetched: {first_line(error)}",
-            f"Check the name, or fetch {', '.join(files)} on a connected machine and give their folder.",
+            f"Check the name, or fetch {', '.join(files or ENCODER_FILES)} on a connected machine and give the folder.",
         ) from error
