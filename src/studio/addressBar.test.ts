@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { type SharingWindow, shareAddress } from "./addressBar";
+import { type NotCopiedError, type SharingWindow, shareAddress } from "./addressBar";
 
 const denied = () => {
   throw new DOMException("Not allowed", "NotAllowedError");
@@ -55,7 +55,9 @@ describe("sharing an address", () => {
     [{ clipboard: "denied", framed: true }, "nowhere"],
   ])("goes as far as the browser lets it: %j", async (allowed, where) => {
     const { page, copied, field } = pageOf(allowed);
-    expect(await shareAddress("https://page/#run", page)).toBe(where);
+    const shared = await shareAddress("https://page/#run", page).catch((error: NotCopiedError) => error);
+    expect((shared as NotCopiedError | undefined)?.href).toBe(where === "copied" ? undefined : "https://page/#run");
+    expect((shared as NotCopiedError | undefined)?.isInBar).toBe(where === "copied" ? undefined : where === "in-bar");
     expect(copied).toEqual(where === "copied" ? ["https://page/#run"] : []);
     if (allowed.clipboard) expect(field.remove).toHaveBeenCalled();
     vi.unstubAllGlobals();

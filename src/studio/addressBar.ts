@@ -6,8 +6,16 @@ export interface SharingWindow {
   readonly top: unknown;
 }
 
-/** Where a link can be found now: on the clipboard, in the address bar, or nowhere, so that it has to be shown. */
-export type Shared = "copied" | "in-bar" | "nowhere";
+/** A link that the browser did not let be copied. */
+export class NotCopiedError extends Error {
+  constructor(
+    readonly href: string,
+    /** Whether it stands in the address bar, where a person can copy it. */
+    readonly isInBar: boolean,
+  ) {
+    super("The browser lets this page copy nothing.");
+  }
+}
 
 /** Puts an address into the address bar. False where the browser forbids it: in frames of other sites, and when asked too often. */
 export function showAddress(href: string, page: Pick<SharingWindow, "history"> = window): boolean {
@@ -19,12 +27,15 @@ export function showAddress(href: string, page: Pick<SharingWindow, "history"> =
   }
 }
 
-/** Puts an address into the address bar and onto the clipboard, as far as the browser lets it. Never rejects. */
-export async function shareAddress(href: string, page: SharingWindow = window): Promise<Shared> {
+/**
+ * Puts an address into the address bar and onto the clipboard.
+ * @throws {NotCopiedError} it is not on the clipboard.
+ */
+export async function shareAddress(href: string, page: SharingWindow = window): Promise<void> {
   const isShown = showAddress(href, page);
-  if (await copied(href, page)) return "copied";
-  // The address bar is the topmost page's; from a frame nobody can copy.
-  return isShown && page.top === page ? "in-bar" : "nowhere";
+  if (await copied(href, page)) return;
+  // The address bar is the topmost page's: from that of a frame nobody can copy.
+  throw new NotCopiedError(href, isShown && page.top === page);
 }
 
 /** By the clipboard where the page has one, else by the old command, which plain http and frames have as well. */

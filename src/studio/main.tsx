@@ -42,7 +42,7 @@ const studio = createStudio({
     const shared = new URL(location.href);
     if (model !== null) shared.searchParams.set("model", model);
     shared.hash = hash;
-    return { where: await shareAddress(shared.href), href: shared.href };
+    await shareAddress(shared.href);
   },
   // Not randomUUID: browsers leave it out on plain http.
   newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,

@@ -7,7 +7,6 @@ import { DTYPES, type Manifest } from "../model/manifest";
 import type { Machine } from "../model/memoryPlan";
 import type { RecordedRun } from "../model/trace";
 import type { Address } from "./address";
-import type { Shared } from "./addressBar";
 import { turnTo } from "./models/turnTo";
 import { countPrompts } from "./prompt/promptCount";
 import { runOfRecipe } from "./run/family";
@@ -69,9 +68,9 @@ export interface World {
   readonly drawSeed?: DrawSeed;
   /**
    * Puts the address of a run into the address bar and on the clipboard: its end, `#…`, and the model's name where that is
-   * enough to have the model. Says where it is now. Never rejects.
+   * enough to have the model. Rejects with `NotCopiedError` where the browser lets nothing be copied.
    */
-  readonly share: (hash: string, model: string | null) => Promise<{ readonly where: Shared; readonly href: string }>;
+  readonly share: (hash: string, model: string | null) => Promise<void>;
 }
 
 const MODEL_KEY = "elf.model";
@@ -169,7 +168,7 @@ export function createStudio(world: World): Studio {
   }
 
   async function save(run: Run): Promise<void> {
-    if (!(await archive.save(run))) lose("runs");
+    if ((await archive.save(run)) === false) lose("runs");
   }
 
   function openLinked(recipe: Recipe | null): void {

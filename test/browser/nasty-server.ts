@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { brotliCompressSync, constants, deflateSync, gzipSync } from "node:zlib";
 
 /** What the server does with one request. All of it optional; nothing given is good manners. */
 export interface Manners {
@@ -27,7 +28,36 @@ export interface Manners {
   readonly etag?: string;
   /** Milliseconds between pieces of 16 KiB. */
   readonly slow?: number;
+  /** Breaks the connection without an answer. */
+  readonly reset?: boolean;
+  /** Answers with this status and these bytes, whatever was asked for. */
+  readonly odd?: { readonly status: number; readonly headers?: Record<string, string>; readonly body?: Buffer };
+  /** Packs what it sends. */
+  readonly packed?: Packing;
+  /** Stores the file packed: it hands out ranges of the packed bytes. */
+  readonly storedPacked?: boolean;
+  /** Sends no length with the body. */
+  readonly chunked?: boolean;
+  /** The header Content-Range in place of the right one; none at all for null. */
+  readonly contentRange?: string | null;
+  /** Most bytes that it gives of a range. */
+  readonly mostOfRange?: number;
+  /** Begins a range so many bytes later than it says. */
+  readonly shift?: number;
+  /** Answers 200 to a range, with the bytes of the range. */
+  readonly rangeAs200?: boolean;
+  /** Sends a range as one of several parts. */
+  readonly multipart?: boolean;
 }
+
+export type Packing = "gzip" | "br" | "deflate";
+
+const PACKINGS: Readonly<Record<Packing, (bytes: Buffer) => Buffer>> = {
+  gzip: gzipSync,
+  // As quick as servers have it that pack on the way.
+  br: (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  deflate: deflateSync,
+};
 
 export interface Asked {
   readonly path: string;
@@ -71,6 +101,11 @@ export class NastyServer {
     const open = { "Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin" };
     const file = this.files.get(path);
     if (manners.redirectTo) return void response.writeHead(302, { ...open, Location: manners.redirectTo }).end();
+    if (manners.reset) return void response.socket?.destroy();
+    if (manners.odd) {
+      const { status, headers = {}, body } = manners.odd;
+      return void response.writeHead(status, { ...open, ...headers }).end(body);
+    }
     if (manners.html) {
       response.writeHead(200, { ...open, "Content-Type": "text/html; charset=utf-8" });
       return void response.end("<!doctype html><title>Sign in to this network</title>");
@@ -83,21 +118,41 @@ export class NastyServer {
     const changed = ifRange !== undefined && ifRange !== etag;
     const from = manners.ignoreRange || changed ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
     const partly = !manners.ignoreRange && !changed && range !== undefined;
-    if (partly && from >= file.length) {
-      return void response.writeHead(416, { ...open, "Content-Range": `bytes */${file.length}` }).end();
+    const { packed } = manners;
+    // A server that packs on the way gives ranges of the file as it is; one that stores it packed has no other.
+    const isPacked = packed !== undefined && (!partly || manners.storedPacked === true);
+    const source = isPacked && packed ? PACKINGS[packed](bodyOf(file, 0, manners)) : file;
+    if (partly && from >= source.length) {
+      return void response.writeHead(416, { ...open, "Content-Range": `bytes */${source.length}` }).end();
     }
-    await send(response, bodyOf(file, from, manners), manners, {
+    const whole = isPacked ? source.subarray(from) : bodyOf(source, from + (manners.shift ?? 0), manners);
+    const plain = partly ? whole.subarray(0, manners.mostOfRange) : whole;
+    const type = "application/octet-stream";
+    const contentRange = `bytes ${from}-${from + plain.length - 1}/${source.length + (manners.lieBy ?? 0)}`;
+    const body = partly && manners.multipart ? asOneOfParts(plain, type, contentRange) : plain;
+    const told = manners.contentRange === undefined ? contentRange : manners.contentRange;
+    const saysRange = partly && !manners.multipart && !manners.rangeAs200 && told !== null;
+    await send(response, body, manners, {
       ...open,
-      "Content-Type": "application/octet-stream",
-      ETag: etag,
-      ...(partly ? { "Content-Range": `bytes ${from}-${file.length - 1}/${file.length + (manners.lieBy ?? 0)}` } : {}),
+      "Content-Type": partly && manners.multipart ? "multipart/byteranges; boundary=PART" : type,
+      ETag: isPacked && !manners.storedPacked ? `W/${etag}` : etag,
+      ...(isPacked && packed ? { "Content-Encoding": packed } : {}),
+      ...(saysRange ? { "Content-Range": told } : {}),
       // Without a length the body is sent in chunks, and ends wherever the server says it ends.
-      ...(manners.endAfter !== undefined || manners.extraBytes !== undefined
+      ...(manners.endAfter !== undefined ||
+      manners.extraBytes !== undefined ||
+      manners.chunked ||
+      (isPacked && !manners.storedPacked)
         ? {}
-        : { "Content-Length": file.length - from + (manners.lieBy ?? 0) }),
-      status: partly ? 206 : 200,
+        : { "Content-Length": body.length + (manners.lieBy ?? 0) }),
+      status: partly && !manners.rangeAs200 ? 206 : 200,
     });
   }
+}
+
+function asOneOfParts(body: Buffer, type: string, contentRange: string): Buffer {
+  const head = `\r\n--PART\r\nContent-Type: ${type}\r\nContent-Range: ${contentRange}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), body, Buffer.from("\r\n--PART--\r\n")]);
 }
 
 function bodyOf(file: Buffer, from: number, { flipAt, extraBytes = 0 }: Manners): Buffer {

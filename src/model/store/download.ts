@@ -13,6 +13,8 @@ export interface DownloadProgress {
   readonly totalBytes: number;
   /** The wait before another try that began last; null while all is well. */
   readonly wait: Wait | null;
+  /** What was given up on the way, or turned out wrong, last; absent while nothing was. */
+  readonly note?: string | undefined;
 }
 
 export interface DownloadOptions extends Omit<TryOptions, "onWait"> {
@@ -57,6 +59,7 @@ export async function download(files: readonly ManifestFile[], options: Download
         foreign: isForeign(baseUrl),
         onBytes: (bytes) => progress.set(file, bytes),
         onWait: (wait) => progress.wait(wait),
+        onNote: (note) => progress.note(note),
       });
     } catch (error) {
       part.close();
@@ -105,6 +108,7 @@ class Tally {
   readonly #kept: number;
   #most = 0;
   #wait: Wait | null = null;
+  #note: string | undefined;
 
   constructor(
     wanted: readonly ManifestFile[],
@@ -125,13 +129,23 @@ class Tally {
     this.report();
   }
 
+  note(note: string): void {
+    this.#note = note;
+    this.report();
+  }
+
   report(): void {
     // A file begun anew counts from nothing again; the bar stands still until it has caught up.
     this.#most = Math.max(
       this.#most,
       [...this.#bytes.values()].reduce((all, bytes) => all + bytes, this.#kept),
     );
-    this.onProgress({ loadedBytes: this.#most, totalBytes: this.#total, wait: this.#wait });
+    this.onProgress({
+      loadedBytes: this.#most,
+      totalBytes: this.#total,
+      wait: this.#wait,
+      ...(this.#note ? { note: this.#note } : {}),
+    });
   }
 }
 

@@ -42,8 +42,8 @@ export interface PartFile {
    * @throws {NoSpaceError} there is no room for them; what was there stays.
    */
   append(bytes: Uint8Array): void;
-  /** Forgets the bytes. */
-  clear(): void;
+  /** Forgets the bytes from `size` on. */
+  truncate(size: number): void;
   /** Closes it for later. */
   close(): void;
   /** Closes it and makes it the whole file, at once or not at all. Its SHA-256 is the caller's to check, before. */

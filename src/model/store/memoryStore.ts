@@ -73,9 +73,14 @@ class MemoryPart implements PartFile {
     this.size += bytes.length;
   }
 
-  clear(): void {
-    this.#chunks = [];
-    this.size = 0;
+  truncate(size: number): void {
+    let start = 0;
+    this.#chunks = this.#chunks.flatMap((chunk) => {
+      const kept = chunk.subarray(0, Math.max(0, size - start));
+      start += chunk.length;
+      return kept.length > 0 ? [kept] : [];
+    });
+    this.size = Math.min(this.size, size);
   }
 
   close(): void {}

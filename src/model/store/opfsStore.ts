@@ -121,9 +121,9 @@ class OpfsPart implements PartFile {
     this.size += written;
   }
 
-  clear(): void {
-    this.handle.truncate(0);
-    this.size = 0;
+  truncate(size: number): void {
+    this.handle.truncate(size);
+    this.size = size;
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { CancelledError, ElfError } from "../../flow/errors";
+import { isPage } from "./answer";
 import { ForbiddenError, MissingFileError, UnreachableError } from "./errors";
-import { PassingFault, pause, pauseAfter, retryAfter } from "./retry";
+import { BusyFault, PassingFault, pause, pauseAfter, retryAfter } from "./retry";
 
 /** What of `RequestInit` is used. */
 export interface FetchInit {
@@ -24,35 +25,52 @@ export interface Wait {
 /** Seconds without a byte after which a connection counts as broken. */
 export const STALL_SECONDS = 20;
 
-/** Statuses that a server gives for a while only. */
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 529]);
+/** Statuses of a server that is busy. */
+const BUSY = new Set([408, 425, 429, 502, 503, 504, 520, 521, 522, 523, 524, 529]);
+/** Statuses of a server that is broken, for a while only or for what it was asked. */
+const BROKEN = new Set([500, 507]);
 
 /**
- * One request. `path` names the file to the person.
- * @returns an answer of status 2xx or 416 that is no web page.
- * @throws {PassingFault} worth another try. @throws {MissingFileError | ForbiddenError | UnreachableError} not worth one.
+ * Asks and waits for the headers of an answer, of whatever status. `path` names the file to the person.
+ * @throws {PassingFault} nobody answers. @throws whatever named error `fetchFile` has.
  */
-export async function request(url: string, path: string, fetchFile: FetchFile, init: FetchInit): Promise<Response> {
-  let response: Response;
+export async function send(url: string, path: string, fetchFile: FetchFile, init: FetchInit): Promise<Response> {
   try {
-    response = await fetchFile(url, init);
+    return await fetchFile(url, init);
   } catch (cause) {
     if (cause instanceof ElfError) throw cause;
     throw new PassingFault(`${path} could not be loaded: ${cause instanceof Error ? cause.message : cause}.`, null, {
       cause,
     });
   }
-  // Servers of single-page apps answer a missing file with their page and status 200; no file of a model is HTML.
-  const isPage = response.headers.get("content-type")?.startsWith("text/html") ?? false;
-  const { ok, status } = response;
-  if ((ok && !isPage) || status === 416) return response;
-  // The rest of the answer is of no use to anyone.
+}
+
+/** The fault of an answer that may be gone at the next try; null where it has none, or one that stays. */
+export function passingFaultOf({ status, headers }: Response, path: string): PassingFault | null {
+  const message = `${path} could not be loaded: the server answered ${status}.`;
+  if (BUSY.has(status)) return new BusyFault(message, retryAfter(headers.get("retry-after")));
+  return BROKEN.has(status) ? new PassingFault(message, retryAfter(headers.get("retry-after"))) : null;
+}
+
+/** Lets go of an answer whose body, or the rest of it, is of no use to anyone. */
+export async function letGo(response: Response): Promise<void> {
   await response.body?.cancel().catch(() => {});
-  if (PASSING.has(status)) {
-    const wait = retryAfter(response.headers.get("retry-after"));
-    throw new PassingFault(`${path} could not be loaded: the server answered ${status}.`, wait);
-  }
-  if (status === 404 || status === 410 || (ok && isPage)) {
+}
+
+/**
+ * One request for a whole file.
+ * @returns an answer of status 2xx that is no web page.
+ * @throws {PassingFault} worth another try. @throws {MissingFileError | ForbiddenError | UnreachableError} not worth one.
+ */
+export async function request(url: string, path: string, fetchFile: FetchFile, init: FetchInit): Promise<Response> {
+  const response = await send(url, path, fetchFile, init);
+  const { ok, status } = response;
+  // Servers of single-page apps answer a missing file with their page and status 200; no file of a model is HTML.
+  if (ok && !isPage(response)) return response;
+  await letGo(response);
+  const passing = passingFaultOf(response, path);
+  if (passing) throw passing;
+  if (ok || status === 404 || status === 410) {
     throw new MissingFileError(
       `There is no ${path} at ${folderOf(url, path)}.`,
       "Check the model's name and address, or export it again.",

@@ -10,6 +10,9 @@ export class PassingFault extends Error {
   }
 }
 
+/** The server gave no answer but that it is busy, which says nothing about what it was asked. */
+export class BusyFault extends PassingFault {}
+
 /** Tries in a row that bring nothing, before a download is given up. */
 export const MOST_TRIES = 6;
 

@@ -1,4 +1,5 @@
 import { recipeOf } from "../../flow/recipe";
+import { NotCopiedError } from "../addressBar";
 import { linkTo } from "../link";
 import { selectedRun } from "../stores/runs";
 import type { Action } from "./action";
@@ -16,13 +17,16 @@ export const copyLink: Action = {
     // A model from elsewhere has no address that means the same to somebody else.
     const shipped = choice.baseUrl.endsWith(`models/${name}/`);
     const more = shipped ? "" : " Whoever opens it has to add this model first.";
-    void share(linkTo(recipeOf(run.trajectory)), shipped ? name : null).then(({ where, href }) => {
-      const said = {
-        copied: `The link is copied. It tells how this run is written, and no more.${more}`,
-        "in-bar": "The link stands in the address bar, to be copied from there.",
-        nowhere: `This browser lets nothing be copied here. The link: ${href}`,
-      } as const;
-      view.getState().say(said[where]);
-    });
+    void share(linkTo(recipeOf(run.trajectory)), shipped ? name : null).then(
+      () => view.getState().say(`The link is copied. It tells how this run is written, and no more.${more}`),
+      (error) => view.getState().say(whereItIs(error)),
+    );
   },
 };
+
+function whereItIs(error: unknown): string {
+  if (!(error instanceof NotCopiedError) || error.isInBar) {
+    return "The link stands in the address bar, to be copied from there.";
+  }
+  return `This browser lets nothing be copied here. The link: ${error.href}`;
+}

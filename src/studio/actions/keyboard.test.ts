@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NotCopiedError } from "../addressBar";
 import { recipeIn } from "../link";
 import { settled } from "../testing/fakeEngine";
 import { PIECES, runOf } from "../testing/runs";
@@ -126,11 +127,11 @@ describe("actions", () => {
   });
 
   it.each([
-    ["copied", "The link is copied"],
-    ["in-bar", "stands in the address bar"],
-    ["nowhere", "The link: https://page.example/"],
-  ] as const)("say where a link is: %s", async (where, words) => {
-    const { studio } = testStudio({ share: async () => ({ where, href: "https://page.example/" }) });
+    [async () => {}, "The link is copied"],
+    [() => Promise.reject(new NotCopiedError("https://page.example/", true)), "stands in the address bar"],
+    [() => Promise.reject(new NotCopiedError("https://page.example/", false)), "The link: https://page.example/"],
+  ])("say where a link is: %#", async (share, words) => {
+    const { studio } = testStudio({ share });
     await studio.open();
     perform(ACTIONS.find(({ id }) => id === "copy-link") as Action, studio);
     await settled();
@@ -172,12 +173,7 @@ describe("actions", () => {
 
   it("adopt a run, show its parent, and share it", async () => {
     const shared: string[] = [];
-    const { studio } = testStudio({
-      share: async (hash) => {
-        shared.push(hash);
-        return { where: "copied", href: hash };
-      },
-    });
+    const { studio } = testStudio({ share: async (hash) => void shared.push(hash) });
     await studio.open();
     const parent = runOf(["▁the", "▁cat"], { id: "parent" });
     const { settings } = parent.trajectory;

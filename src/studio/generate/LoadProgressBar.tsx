@@ -12,6 +12,7 @@ export function LoadProgressBar() {
       label="Loading the model"
       phase={phaseName(progress, coming)}
       detail={coming ? downloadDetail(download) : ""}
+      note={progress?.note}
       share={coming ? download.loadedBytes / download.totalBytes : null}
     />
   );

@@ -28,6 +28,7 @@ export interface ShelfDownload {
   readonly dtype: Dtype;
   readonly progress: Download | null;
   readonly wait: Wait | null;
+  readonly note?: string | undefined;
 }
 
 /** The models that are shipped, stored, or were looked up on this visit. */
@@ -176,7 +177,7 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
           const title = model.manifest?.title ?? model.source.label;
           set({ download: { baseUrl, dtype, progress: null, wait: null }, news: "" });
           try {
-            await library.download({ baseUrl, files: model.files }, dtype, ({ loadedBytes, totalBytes, wait }) =>
+            await library.download({ baseUrl, files: model.files }, dtype, ({ loadedBytes, totalBytes, wait, note }) =>
               set(({ download }) => {
                 // News that was on its way when the download ended.
                 if (!download) return {};
@@ -184,7 +185,7 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
                 const progress = download.progress
                   ? trackDownload(download.progress, loadedBytes, totalBytes, seconds)
                   : beginDownload(loadedBytes, totalBytes, seconds);
-                return { download: { ...download, progress, wait } };
+                return { download: { ...download, progress, wait, note } };
               }),
             );
             set({ news: `${title} is stored on this device.` });

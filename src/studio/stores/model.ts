@@ -52,6 +52,8 @@ export interface Progress {
   readonly download: Download | null;
   /** The wait before another try, while the download is held up. */
   readonly wait: Wait | null;
+  /** What of the download was given up or turned out wrong, last. */
+  readonly note?: string | undefined;
 }
 
 export function createModel(name: string): StoreApi<ModelStore> {
@@ -87,11 +89,11 @@ export function createModel(name: string): StoreApi<ModelStore> {
             },
           };
         }
-        const { loadedBytes, totalBytes, wait } = news;
+        const { loadedBytes, totalBytes, wait, note } = news;
         const download = before
           ? trackDownload(before, loadedBytes, totalBytes, now)
           : beginDownload(loadedBytes, totalBytes, now);
-        return { progress: { phase: "download", graph: null, download, wait } };
+        return { progress: { phase: "download", graph: null, download, wait, note } };
       }),
     finish: (loaded) => set({ status: "ready", loaded, manifest: loaded.manifest, progress: null }),
     giveUp: (status) => set({ status, loaded: null, progress: null }),

@@ -69,7 +69,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     now: () => ticks++,
     newId: () => `run-${++ids}`,
     drawSeed: () => ++seeds,
-    share: async (hash) => ({ where: "copied", href: `https://page.example/${hash}` }),
+    share: async () => {},
     ...change,
   });
   return { studio, engine, archive, storage };

@@ -8,10 +8,12 @@ interface Props {
   detail: string;
   /** 0 … 1; null where the end cannot be told. */
   share: number | null;
+  /** What went otherwise than it should, and what is done about it. */
+  note?: string | undefined;
 }
 
 /** One bar, and beneath it in words what it stands for. */
-export function ProgressBar({ label, phase, detail, share }: Props) {
+export function ProgressBar({ label, phase, detail, share, note }: Props) {
   return (
     <div className="progress">
       <div
@@ -30,6 +32,11 @@ export function ProgressBar({ label, phase, detail, share }: Props) {
         <span>{phase}</span>
         <span>{detail}</span>
       </p>
+      {note && (
+        <p className="progress-given-up" role="status">
+          {note}
+        </p>
+      )}
     </div>
   );
 }
