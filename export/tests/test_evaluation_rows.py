@@ -45,6 +45,15 @@ def test_lines_are_numbered_from_0_unless_they_have_ids(tmp_path: Path, tokenize
         ('{"input": 3, "output": "a"}', CorpusFormatError, "line 1"),
         ('{"id": 1, "output": "a"}\n{"output": "b"}', CorpusFormatError, "id 1 twice"),
         ("\n", EmptyCorpusError, "no rows"),
+        ('null\n{"output": null}\n', EmptyCorpusError, "no rows: 2 are null"),
+        ('{"output": "a"}\n{"output": 5}', CorpusFormatError, r"line 2, output holds a number \(5\)"),
+        ('{"input": ["a"], "output": null}', CorpusFormatError, "line 1, input holds a list"),
+        ('{"output": "a", "output": "b"}', CorpusFormatError, "line 1 is not JSON: it has the field 'output' twice"),
+        ('{"output": "\\ud83d"}', CorpusFormatError, "line 1, output: a text holds half of a character"),
+        ('{"id": true, "output": "a"}', CorpusFormatError, r"line 1, id holds a truth value \(True\)"),
+        ('{"id": null, "output": "a"}', CorpusFormatError, "line 1, id holds NoneType"),
+        ('{"id": 1.0, "output": "a"}', CorpusFormatError, r"line 1, id holds a number \(1\.0\)"),
+        ('{"id": "\\ud83d", "output": "a"}', CorpusFormatError, "line 1, id: a text holds half"),
     ],
 )
 def test_broken_lines_are_named(tmp_path: Path, tokenizer: Tokenizer, text: str, error: type, words: str) -> None:
@@ -99,3 +108,48 @@ def test_beside_free_texts_stand_the_beginnings_alone(tmp_path: Path, tokenizer:
     # Pairs have no row without a source: all of their targets count.
     pairs = dataset_of(tmp_path / "pairs", tokenizer)
     assert real_texts(pairs, tokenizer, free=True) == ["Ben went home.", "Ada"]
+
+
+def test_lines_with_nulls_marks_and_rare_separators(
+    tmp_path: Path, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.ndjson"
+    lines = [
+        '{"input": "Mia", "output": null}',
+        "null",
+        '{"input": null, "output": "free\u2028text"}',
+        '{"output": "x"}',
+    ]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    rows = evaluation_rows(file, tokenizer, 8)
+    assert [(row.id, row.source_text, row.reference) for row in rows] == [
+        (2, None, "free\u2028text"),
+        (3, None, "x"),
+    ]
+    assert f"2 rows of {file} with null in place of a text: left out" in capsys.readouterr().err
+    file.write_bytes(b'{"output": "x"}\n'.decode().encode("utf-16"))
+    with pytest.raises(CorpusFormatError, match="not UTF-8 text but UTF-16LE"):
+        evaluation_rows(file, tokenizer, 8)
+
+
+def test_a_datasets_own_texts_with_nulls(
+    tmp_path: Path, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own: dict[str, Any] = {"input": ["Müller", None], "target": ["Ben!", "Ada"], "index": [17, 4]}
+    (row,) = evaluation_rows(dataset_of(tmp_path / "input", tokenizer, **own), tokenizer, 99)
+    assert (row.id, row.source_text, row.reference) == (17, "Müller", "Ben!")
+    own = {"input": ["Müller", "Tom"], "target": [None, "Ada"]}
+    (row,) = evaluation_rows(dataset_of(tmp_path / "target", tokenizer, **own), tokenizer, 99)
+    assert (row.id, row.source_text, row.reference) == (1, "Tom", "Ada")
+    assert capsys.readouterr().err.count("1 row of") == 2
+    for number, (own, words) in enumerate(
+        [
+            ({"target": [5, 6]}, r"column target of .*, row 1 holds a number \(5\), not a text"),
+            ({"input": [None, b"Tom"]}, "column input of .*, row 2 holds bytes"),
+            ({"target": [["a"], None]}, "column target of .*, row 1 holds a list"),
+            ({"index": [1.0, 2.0]}, r"column index of .*, row 1 holds a number \(1\.0\)"),
+            ({"index": [1, None]}, "column index of .*, row 2 holds NoneType"),
+        ]
+    ):
+        with pytest.raises(CorpusFormatError, match=words):
+            evaluation_rows(dataset_of(tmp_path / str(number), tokenizer, **own), tokenizer, 99)

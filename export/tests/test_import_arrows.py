@@ -13,7 +13,8 @@ ROOT = Path(elf.__file__).parent
 
 ORDER = (
     ("errors",),
-    ("config", "config_file", "devices", "disk", "progress", "sampler_settings", "text_file"),
+    ("text_file",),
+    ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
     ("processes",),
     ("data",),
     ("network",),

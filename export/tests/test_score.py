@@ -283,3 +283,60 @@ def test_kept_words_of_the_sources_by_name_only(tmp_path: Path, capsys: pytest.C
     no_input = rows(tmp_path / "no.jsonl", {"id": 7, "output": "x"})
     options = ("--reference", no_input, "--training", training, "--metrics", "kept")
     assert 'line 1 has no text as "input"' in refused(capsys, texts, *options)
+
+
+def test_references_that_are_null_are_left_out_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["the cat sat on the mat", "birds sing", "a dog barks"]
+    path = rows(tmp_path / "g.jsonl", *({"id": i, "generated": text} for i, text in enumerate(texts)))
+    some = rows(tmp_path / "some.jsonl", {"output": texts[0]}, {"output": None}, {"output": "a dog ran off"})
+    alone = rows(tmp_path / "alone.jsonl", *({"id": i, "generated": texts[i]} for i in (0, 2)))
+    whole = rows(tmp_path / "whole.jsonl", {"output": texts[0]}, {"output": "x"}, {"output": "a dog ran off"})
+    report = score(capsys, path, "--reference", some, "--details", tmp_path / "details.jsonl")
+    expected = score(capsys, alone, "--reference", whole)
+    assert report["left_out"] == 1 and report["references_unused"] == 0
+    del report["left_out"], report["references_unused"], expected["references_unused"]
+    assert report == expected
+    details = [json.loads(line) for line in (tmp_path / "details.jsonl").read_text().split("\n") if line]
+    assert [row["id"] for row in details] == ["0", "2"] and details[0]["rougeL"] == 100
+    # Without a reference that anybody asks for, every text counts.
+    assert score(capsys, path, "--reference", some, "--metrics", "distinct")["n"] == 3
+    none = rows(tmp_path / "none.jsonl", *[{"output": None}] * 3)
+    assert f"GenerationsError: {none} has null for every generation" in refused(capsys, path, "--reference", none)
+    training = rows(tmp_path / "training.jsonl", *["He saw Mia."] * 40)
+    sources = rows(tmp_path / "sources.jsonl", *({"input": text} for text in ("Mia sang", None, "a boat")))
+    report = score(capsys, path, "--reference", sources, "--training", training, "--metrics", "kept")
+    assert (report["n"], report["left_out"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('{"output": 5}', "line 1, output holds a number (5), not a text"),
+        ('{"output": ["a"]}', "line 1, output holds a list (['a']), not a text"),
+        ('{"output": true}', "line 1, output holds a truth value (True), not a text"),
+        ('{"output": "a", "output": "b"}', "line 1 is not JSON: it has the field 'output' twice"),
+    ],
+)
+def test_references_of_other_kinds(
+    content: str, complaint: str, generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("r.jsonl", "R.NDJSON"):
+        (tmp_path / name).write_text(content)
+        assert complaint in refused(capsys, generated, "--reference", tmp_path / name)
+
+
+def test_marks_and_line_ends_of_generations_and_references(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["a\rb c", "d\u2028e f", "g\x85h i"]
+    mark = b"\xef\xbb\xbf"
+    generated, lines = tmp_path / "g.jsonl", tmp_path / "r.txt"
+    rows_of_texts = "\r\n".join(
+        json.dumps({"id": i, "generated": text}, ensure_ascii=False) for i, text in enumerate(texts)
+    )
+    generated.write_bytes(mark + rows_of_texts.encode())
+    lines.write_bytes(mark + "\r\n".join(texts).encode())
+    report = score(capsys, generated, "--reference", lines)
+    assert report["n"] == 3 and report["references_unused"] == 0 and report["rougeL"] == pytest.approx(100)
+    lines.write_bytes("\n".join(texts).encode("utf-16"))
+    assert f"GenerationsError: {lines} is not UTF-8 text but UTF-16LE" in refused(
+        capsys, generated, "--reference", lines
+    )

@@ -5,8 +5,10 @@ import importlib
 import os
 import re
 import sys
+from pathlib import Path
 
-from elf.errors import ElfError
+from elf.errors import ElfError, UsageError
+from elf.text_file import describe_half, half_character
 
 # Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
 # Each has a frozen dataclass `Arguments`, read by tyro, and `main(arguments)`.
@@ -71,6 +73,10 @@ def main(argv: list[str] | None = None) -> int:
     overrides = tuple(word for word in rest if takes_overrides and OVERRIDE.match(word))
     rest = [word for word in rest if word not in overrides]
     try:
+        for word in rest:
+            # Bytes that are no UTF-8 arrive as halves of characters. Names of files may have them, texts may not.
+            if (at := half_character(word)) is not None and not Path(word).exists():
+                raise UsageError(describe_half(word, at), "Give the text as UTF-8.")
         arguments = tyro.cli(module.Arguments, args=rest, prog=f"elf {command}", description=module.__doc__)
         if overrides:
             arguments = dataclasses.replace(arguments, overrides=overrides)

@@ -4,6 +4,7 @@ Unknown fields, wrong types and impossible values are refused by name.
 """
 
 import dataclasses
+import json
 import types
 import typing
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import yaml
 
 from elf.errors import ConfigError
+from elf.text_file import describe_half, half_character, read_text
 
 T = TypeVar("T")
 
@@ -44,9 +46,14 @@ def read_fields(path: Path | None, overrides: tuple[str, ...] = ()) -> dict[str,
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds; an empty one holds no fields. Raises ConfigError."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        value = yaml.safe_load(read_text(path, ConfigError)) or {}
+    except yaml.YAMLError as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Give a YAML file of `field: value` lines.") from error
+    # Half of a character can stand there as an escape, "\ud83d".
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if (at := half_character(text)) is not None:
+        raise ConfigError(f"{path}: {describe_half(text, at)}", "Write the whole character there.")
+    return value
 
 
 def read_override(override: str) -> tuple[str, Any]:

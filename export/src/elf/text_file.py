@@ -38,7 +38,8 @@ def read_lines(path: Path, error: type[ElfError]) -> Iterator[tuple[int, str]]:
         with path.open("rb") as file:
             if encoding := foreign_encoding(file.peek(LOOKED_AT)[:LOOKED_AT]):
                 raise error(
-                    f"{path} is {encoding} text, not UTF-8", f"Convert it: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE"
+                    f"{path} is not UTF-8 text but {encoding}",
+                    f"Convert it: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE",
                 )
             for number, line in enumerate(file, 1):
                 end = -2 if line.endswith(b"\r\n") else -1 if line.endswith(b"\n") else None

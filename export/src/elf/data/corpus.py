@@ -1,21 +1,31 @@
 """Read a corpus row by row: one text (stories) or two (source and target). A corpus may be larger than the memory."""
 
-import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from elf.data.arrow_folder import load_arrow_folder
-from elf.data.hub import holds_parquet, is_hub_name, stream_files
+from elf.data.comma_separated import read_records
+from elf.data.hub import holds_parquet, is_hub_name, parquet_files, stream_files
+from elf.data.table_texts import AT_ONCE, Texts, arrow_texts, parquet_texts, record_texts, table_texts
+from elf.data.text_value import LeftOut, json_of, text_of
 from elf.errors import CorpusFormatError, EmptyCorpusError
+from elf.progress import say
+from elf.text_file import read_lines, read_text
 
 Row = tuple[str, ...]
+
+JSON_LINES = (".jsonl", ".ndjson")
+"""Two names of one kind of file."""
+
+ROW = 'Write "…", {"text": "…"} or {"input": "…", "output": "…"} on every line, or null for a text that is missing.'
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Where the texts are in a dataset that has columns: on the hub, or saved by `datasets`."""
+    """Where the texts are in a file or a dataset that has columns with names."""
 
     text_column: str = "text"
     """Column with the texts; for pairs, with the targets. `translation.en` is field `en` of column `translation`."""
@@ -28,121 +38,132 @@ class Columns:
     revision: str | None = None
     """Branch, tag or commit of a hub dataset."""
 
+    @property
+    def wanted(self) -> list[str]:
+        return [name for name in (self.source_column, self.text_column) if name]
+
 
 def read_corpus(path: Path) -> list[Row]:
-    """All rows of `stream_corpus`. Raises EmptyCorpusError when there are none."""
-    rows = list(stream_corpus(path))
+    """All rows of `stream_corpus`; says what it left out. Raises EmptyCorpusError when there are none."""
+    left_out = LeftOut()
+    rows = list(stream_corpus(path, left_out=left_out))
     if not rows:
-        raise EmptyCorpusError(f"{path} holds no text", "Give a file with at least one non-empty text.")
+        nulls = f": {left_out.null:,} rows are null" if left_out.null else ""
+        raise EmptyCorpusError(f"{path} holds no text{nulls}", "Give a file with at least one non-empty text.")
+    left_out.tell(path)
     return rows
 
 
-def stream_corpus(corpus: Path, columns: Columns = Columns()) -> Iterator[Row]:
-    """Rows of `corpus`, each (text,) or (source, target), in the same order every time. Empty rows are left out.
+def stream_corpus(corpus: Path, columns: Columns = Columns(), left_out: LeftOut | None = None) -> Iterator[Row]:
+    """Rows of `corpus`, each (text,) or (source, target), in the same order every time.
 
-    A file is read by its ending:
+    A row with null in place of a text is left out, and so is one with a blank text; `left_out` counts them.
+
+    A file is read by its ending, in small letters or capitals:
     - `.json`: a list of strings
-    - `.jsonl`: strings, `{"text": …}` or `{"input": …, "output": …}`, one a line
-    - `.tsv`: one or two columns
+    - `.jsonl`, `.ndjson`: strings, `{"text": …}` or `{"input": …, "output": …}`, one a line
+    - `.tsv`: one or two columns, without names
+    - `.csv`, `.parquet`, `.arrow`: columns with names
     - anything else: plain text, one text a line
 
     A folder holds a dataset that `datasets` saved, or Parquet files; what is neither is the name of one on the hub.
-    They are read by `columns`. Raises CorpusFormatError naming the line, or the columns there are, and DatasetError.
+    What has names is read by `columns`. Raises CorpusFormatError naming the line or row of what is no text, or the
+    columns there are, and DatasetError.
     """
-    for row in _rows(corpus, columns):
-        if all(text.strip() for text in row):
+    count = left_out or LeftOut()
+    for texts in _rows(corpus, columns, is_told=left_out is not None):
+        row = tuple(text for text in texts if text is not None)
+        if not texts or len(row) < len(texts):
+            count.null += 1
+        elif all(text.strip() for text in row):
             yield row
+        else:
+            count.blank += 1
 
 
-def _rows(corpus: Path, columns: Columns) -> Iterator[Row]:
+def _rows(corpus: Path, columns: Columns, is_told: bool) -> Iterator[Texts]:
+    """As `stream_corpus`, with None for null, and () for a row that is null as a whole."""
     if corpus.is_dir() and not holds_parquet(corpus):
-        return _column_rows(corpus, load_arrow_folder(corpus, columns.split), columns)
-    if corpus.is_dir() or (not corpus.exists() and is_hub_name(str(corpus))):
-        records = stream_files(str(corpus), columns.split, columns.subset, columns.revision)
-        return _column_rows(corpus, records, columns)
-    read = {".json": _json, ".jsonl": _jsonl, ".tsv": _tsv}.get(corpus.suffix, _lines)
-    return _file_rows(corpus, read)
+        dataset = load_arrow_folder(corpus, columns.split)
+        yield from table_texts(dataset.with_format("arrow").iter(AT_ONCE), columns.wanted, corpus)
+    elif corpus.is_dir():
+        for file in parquet_files(corpus, columns.split, columns.subset):
+            yield from parquet_texts(file, columns.wanted)
+    elif not corpus.exists() and is_hub_name(str(corpus)):
+        with closing(stream_files(str(corpus), columns.split, columns.subset, columns.revision)) as records:
+            for number, record in enumerate(records, 1):
+                yield record_texts(record, columns.wanted, corpus, f"row {number}")
+    else:
+        yield from _file_rows(corpus, columns, is_told)
 
 
-def _file_rows(path: Path, read: Callable[[Path, TextIO], Iterator[Row]]) -> Iterator[Row]:
-    try:
-        with path.open(encoding="utf-8") as content:
-            yield from read(path, content)
-    except OSError as error:
-        raise CorpusFormatError(f"{path} cannot be read: {error.strerror}", "Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise CorpusFormatError(f"{path} is not UTF-8 text: {error}", "Convert it to UTF-8.") from error
+def _file_rows(path: Path, columns: Columns, is_told: bool) -> Iterator[Texts]:
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        return parquet_texts(path, columns.wanted)
+    if kind == ".arrow":
+        return arrow_texts(path, columns.wanted)
+    if kind == ".csv":
+        return (record_texts(each, columns.wanted, path, f"line {number}") for number, each in read_records(path))
+    readers: dict[str, Callable[[Path], Iterator[Texts]]] = {".json": _json, ".tsv": _tsv, ".txt": _lines}
+    readers |= dict.fromkeys(JSON_LINES, _jsonl)
+    if kind not in readers and is_told:
+        say(f"{path} is taken for plain text, one text a line")
+    return readers.get(kind, _lines)(path)
 
 
-def _json(path: Path, content: TextIO) -> Iterator[Row]:
-    try:
-        texts = json.load(content)
-    except json.JSONDecodeError as error:
-        raise CorpusFormatError(f"{path} is not JSON: {error}", "Give a JSON list of strings.") from error
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise CorpusFormatError(f"{path} is not a list of strings", "Give a JSON list of strings.")
-    return ((text,) for text in texts)
+def _json(path: Path) -> Iterator[Texts]:
+    remedy = "Give a JSON list of strings. Where every line is a value of its own, name the file .jsonl."
+    texts = json_of(read_text(path, CorpusFormatError), str(path), CorpusFormatError, remedy)
+    if not isinstance(texts, list):
+        raise CorpusFormatError(f"{path} is not a list of strings", remedy)
+    remedy = "Give a JSON list of strings, with null for a text that is missing."
+    return (
+        (text_of(text, f"{path} is not a list of strings: item {number}", CorpusFormatError, remedy),)
+        for number, text in enumerate(texts, 1)
+    )
 
 
-def _jsonl(path: Path, content: TextIO) -> Iterator[Row]:
+def _jsonl(path: Path) -> Iterator[Texts]:
     width = 0
-    for number, line in enumerate(content, 1):
+    for number, line in read_lines(path, CorpusFormatError):
         if not line.strip():
             continue
-        try:
-            value = json.loads(line)
-            if isinstance(value, str):
-                row: Row = (value,)
-            elif "text" in value:
-                row = (str(value["text"]),)
-            else:
-                row = (str(value["input"]), str(value["output"]))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise CorpusFormatError(
-                f"{path}, line {number} is neither a string, a text, nor an input with an output",
-                'Write {"text": …} or {"input": …, "output": …} on every line.',
-            ) from error
-        width = _same_width(row, width, f"{path}, line {number}")
-        yield row
+        place = f"{path}, line {number}"
+        texts = _json_row(json_of(line, place, CorpusFormatError, ROW), place)
+        if texts:
+            width = _same_width(texts, width, place)
+        yield texts
 
 
-def _tsv(path: Path, content: TextIO) -> Iterator[Row]:
+def _json_row(value: Any, place: str) -> Texts:
+    """() for a row that is null, or has null in place of a text."""
+    if not isinstance(value, dict):
+        text = text_of(value, place, CorpusFormatError, ROW)
+        return () if text is None else (text,)
+    is_pair = "input" in value and "output" in value
+    # A table of both kinds has null in the columns that a row does not use.
+    names = ("input", "output") if is_pair and value.get("text") is None else ("text",)
+    if names[0] not in value:
+        raise CorpusFormatError(f"{place} is neither a string, a text, nor an input with an output", ROW)
+    texts = tuple(text_of(value[name], f"{place}, {name}", CorpusFormatError, ROW) for name in names)
+    return () if None in texts else texts
+
+
+def _tsv(path: Path) -> Iterator[Texts]:
     width = 0
-    for number, line in enumerate(content, 1):
+    for number, line in read_lines(path, CorpusFormatError):
         if line.strip():
-            row = tuple(line.removesuffix("\n").split("\t"))
+            row = tuple(line.split("\t"))
             width = _same_width(row, width, f"{path}, row {number}")
             yield row
 
 
-def _same_width(row: Row, width: int, place: str) -> int:
+def _same_width(row: Texts, width: int, place: str) -> int:
     if len(row) > 2 or width not in (0, len(row)):
         raise CorpusFormatError(f"{place} has {len(row)} columns", "Give one or two texts, the same in every row.")
     return len(row)
 
 
-def _lines(path: Path, content: TextIO) -> Iterator[Row]:
-    return ((line.removesuffix("\n"),) for line in content)
-
-
-def _column_rows(corpus: Path, records: Any, columns: Columns) -> Iterator[Row]:
-    """Rows of `records`, which are dicts by column."""
-    wanted = [name for name in (columns.source_column, columns.text_column) if name]
-    for record in records:
-        yield tuple(_field(corpus, record, name) for name in wanted)
-
-
-def _field(corpus: Path, record: dict[str, Any], name: str) -> str:
-    value: Any = record
-    for word in name.split("."):
-        if not isinstance(value, dict) or word not in value:
-            there = ", ".join(value) if isinstance(value, dict) else "nothing below it"
-            raise CorpusFormatError(
-                f"{corpus} has no column {name}, only {there}", "Name one by --text-column (and --source-column)."
-            )
-        value = value[word]
-    if not isinstance(value, str):
-        raise CorpusFormatError(
-            f"column {name} of {corpus} holds {type(value).__name__}, not text", "Name another by --text-column."
-        )
-    return value
+def _lines(path: Path) -> Iterator[Texts]:
+    return ((line,) for _, line in read_lines(path, CorpusFormatError))

@@ -1,6 +1,5 @@
 """What a model is evaluated on: a source, or none, and the text that a person would expect, with the row's id."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,15 @@ import numpy as np
 
 from elf.data.collation import check_ids
 from elf.data.dataset import open_arrow, token_dataset
+from elf.data.text_value import LeftOut, described, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CorpusFormatError, EmptyCorpusError
+from elf.text_file import read_lines
+
+FIELDS = ("input", "output")
+
+ROW = 'Write {"input": "text", "output": "text"} on every line; "id" may be a number or a text.'
+TEXT_COLUMNS = "Columns input and target are taken for texts: give them another name, or leave them out."
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,22 @@ def evaluation_rows(
 
     `input` may be missing from a line, for unconditional models, and `id` may be given. A dataset's own columns
     `input`, `target` and `index` are taken for the texts and the id, as the official ones have them; without them the
-    ids are decoded, and rows counted from 0. Its source ids stay as they are: the official ones end with eos.
+    ids are decoded, and rows counted from 0. Its source ids stay as they are: the official ones end with eos. Rows with
+    null in place of the text to write, or of a source that has ids, are left out, which is said.
 
     Raises CorpusFormatError naming the line, DatasetError, also for ids that the tokenizer does not know, and
     EmptyCorpusError.
     """
     if Path(name).is_file():
-        rows = _jsonl_rows(Path(name), tokenizer, max_input_length)
+        read = _jsonl_rows(Path(name), tokenizer, max_input_length)
     else:
-        rows = _dataset_rows(name, tokenizer, max_input_length, split, revision)
+        read = _dataset_rows(name, tokenizer, max_input_length, split, revision)
+    rows = [row for row in read if row is not None]
+    left_out = LeftOut(null=len(read) - len(rows))
     if not rows:
-        raise EmptyCorpusError(f"{name} has no rows", 'Write {"input": …, "output": …} on every line.')
+        nulls = f": {left_out.null:,} are null" if read else ""
+        raise EmptyCorpusError(f"{name} has no rows{nulls}", 'Write {"input": …, "output": …} on every line.')
+    left_out.tell(name)
     seen: set[int | str] = set()
     for row in rows:
         if row.id in seen:
@@ -55,53 +66,61 @@ def evaluation_rows(
     return rows
 
 
-def _jsonl_rows(path: Path, tokenizer: Tokenizer, max_input_length: int) -> list[EvaluationRow]:
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusFormatError(f"{path} cannot be read: {error}", "Give a JSONL file in UTF-8.") from error
+def _jsonl_rows(path: Path, tokenizer: Tokenizer, max_input_length: int) -> list[EvaluationRow | None]:
+    """None for a row without a text."""
     return [
-        _jsonl_row(path, number, line, tokenizer, max_input_length) for number, line in enumerate(lines) if line.strip()
+        _jsonl_row(line, f"{path}, line {number}", number - 1, tokenizer, max_input_length)
+        for number, line in read_lines(path, CorpusFormatError)
+        if line.strip()
     ]
 
 
-def _jsonl_row(path: Path, number: int, line: str, tokenizer: Tokenizer, max_input_length: int) -> EvaluationRow:
-    try:
-        value: Any = json.loads(line)
-        source, reference, own_id = value.get("input"), value["output"], value.get("id", number)
-    except (json.JSONDecodeError, KeyError, AttributeError) as error:
-        raise _line_error(path, number) from error
-    if not isinstance(reference, str) or not isinstance(source, str | None) or not isinstance(own_id, int | str):
-        raise _line_error(path, number)
+def _jsonl_row(line: str, place: str, number: int, tokenizer: Tokenizer, max_input_length: int) -> EvaluationRow | None:
+    value = json_of(line, place, CorpusFormatError, ROW)
+    if value is None:
+        return None
+    if not isinstance(value, dict) or "output" not in value:
+        raise CorpusFormatError(f"{place} is no input with an output", ROW)
+    source, reference = (text_of(value.get(name), f"{place}, {name}", CorpusFormatError, ROW) for name in FIELDS)
+    own_id = _id(value.get("id", number), f"{place}, id")
+    if reference is None:
+        return None
     ids = [] if source is None else tokenizer.encode(source, add_special_tokens=False).ids
     return EvaluationRow(own_id, source, np.asarray(ids[:max_input_length], np.int32), reference)
 
 
-def _line_error(path: Path, number: int) -> CorpusFormatError:
-    return CorpusFormatError(
-        f"{path}, line {number + 1} is no input with an output",
-        'Write {"input": "text", "output": "text"} on every line; "id" may be a number or a text.',
-    )
+def _id(value: Any, place: str) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise CorpusFormatError(
+            f"{place} holds {described(value)}", "Give a whole number or a text as id, or none at all."
+        )
+    if isinstance(value, str):
+        text_of(value, place, CorpusFormatError)
+    return value
 
 
 def _dataset_rows(
     name: str | Path, tokenizer: Tokenizer, max_input_length: int, split: str | None, revision: str | None
-) -> list[EvaluationRow]:
+) -> list[EvaluationRow | None]:
+    """None for a row with null in one of its own texts."""
     arrow = open_arrow(name, split, revision)
     dataset = token_dataset(arrow, name)
-    columns = {name: list(arrow[name]) for name in ("input", "target", "index") if name in arrow.column_names}
-    rows = []
+    own = {column: list(arrow[column]) for column in ("input", "target", "index") if column in arrow.column_names}
+    rows: list[EvaluationRow | None] = []
     for i in range(len(dataset)):
         source, text = dataset[i]
         for ids in (source, text):
             check_ids(ids, tokenizer.get_vocab_size())
-        source_text = columns["input"][i] if "input" in columns else tokenizer.decode(source.tolist())
-        rows.append(
-            EvaluationRow(
-                id=columns["index"][i] if "index" in columns else i,
-                source_text=source_text if len(source) else None,
-                source_ids=source[:max_input_length].astype(np.int32),
-                reference=columns["target"][i] if "target" in columns else tokenizer.decode(text.tolist()),
-            )
-        )
+        texts = {
+            column: text_of(own[column][i], f"column {column} of {name}, row {i + 1}", CorpusFormatError, TEXT_COLUMNS)
+            if column in own
+            else tokenizer.decode(ids.tolist())
+            for column, ids in (("input", source), ("target", text))
+        }
+        source_text, reference = texts["input"] if len(source) else None, texts["target"]
+        if reference is None or (source_text is None and len(source)):
+            rows.append(None)
+            continue
+        id = _id(own["index"][i], f"column index of {name}, row {i + 1}") if "index" in own else i
+        rows.append(EvaluationRow(id, source_text, source[:max_input_length].astype(np.int32), reference))
     return rows

@@ -6,7 +6,7 @@ files. The first kind cannot be read by `datasets.load_dataset`, which takes its
 
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,21 @@ def load_files(source: str, split: str | None = None, revision: str | None = Non
         raise _hub_error(source, revision, error) from error
 
 
+def parquet_files(folder: Path, split: str | None = None, subset: str | None = None) -> list[Path]:
+    """The Parquet files of one split in a folder, found by their names as `datasets` finds them. Raises as above."""
+    from datasets import load_dataset_builder
+
+    try:
+        files = load_dataset_builder(str(folder), subset).config.data_files or {}
+    except Exception as error:  # as above
+        raise _hub_error(str(folder), None, error) from error
+    split = choose_split(str(folder), split, set(map(str, files)))
+    return [Path(file) for file in files[split] if file.endswith(".parquet")]
+
+
 def stream_files(
     source: str, split: str | None = None, subset: str | None = None, revision: str | None = None
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any]]:
     """Records of hub dataset, or folder, `source` in their order there, as they come; nothing is kept. Raises as above.
 
     `subset` is the configuration of a dataset that has several.

@@ -17,6 +17,7 @@ from elf.data.corpus import Columns, Row, stream_corpus
 from elf.data.held_out import DROPPED, HELD_OUT, TRAIN, assign_rows
 from elf.data.packing import Concatenated, Continuations, Documents, Packing, Pairs, Windows
 from elf.data.row_writer import RowWriter
+from elf.data.text_value import LeftOut
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.errors import ConfigError, CorpusFormatError, EmptyCorpusError
 from elf.progress import say, ticker
@@ -28,7 +29,8 @@ AT_ONCE = 1000
 @dataclass(frozen=True)
 class Arguments(Columns):
     corpus: Path
-    """Corpus file (.json with a list of strings, .jsonl, .tsv or .txt), folder of a dataset with texts, or hub name."""
+    """Corpus file (.json with a list of strings, .jsonl, .tsv, .csv, .parquet, .arrow or .txt), folder of a dataset
+    with texts, or hub name. Rows with null in place of a text are left out and counted."""
     tokenizer: Path
     """A tokenizer.json."""
     out: Path
@@ -72,7 +74,9 @@ def main(arguments: Arguments) -> None:
     check(arguments)
     tokenizer = load_tokenizer(arguments.tokenizer)
     say(f"reading {arguments.corpus}")
-    fate = assign_rows(read_rows(arguments), arguments.held_out, arguments.seed)
+    left_out = LeftOut()
+    fate = assign_rows(read_rows(arguments, left_out), arguments.held_out, arguments.seed)
+    left_out.tell(arguments.corpus)
     rows = with_fate(read_rows(arguments), fate)
     first = next(rows)
     is_pair = len(first[0]) == 2
@@ -99,7 +103,7 @@ def main(arguments: Arguments) -> None:
                 )
         for writer in writers.values():
             writer.save()
-    report: dict[str, object] = {"rows": len(fate), "out": str(arguments.out)}
+    report: dict[str, object] = {"rows": len(fate), "out": str(arguments.out), "left_out": vars(left_out)}
     if is_pair:
         report["dropped"] = int((fate == DROPPED).sum())
         report["too_long"] = int((fate != DROPPED).sum()) - sum(writer.examples for writer in writers.values())
@@ -116,8 +120,8 @@ def check(arguments: Arguments) -> None:
         raise ConfigError("--max-length and --max-input-length are below 1", "Give numbers of tokens, such as 64.")
 
 
-def read_rows(arguments: Arguments) -> Iterator[Row]:
-    for row in stream_corpus(arguments.corpus, arguments):
+def read_rows(arguments: Arguments, left_out: LeftOut | None = None) -> Iterator[Row]:
+    for row in stream_corpus(arguments.corpus, arguments, left_out):
         yield row[::-1] if arguments.reverse else row
 
 

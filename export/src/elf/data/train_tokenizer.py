@@ -23,7 +23,7 @@ from elf.progress import say
 @dataclass(frozen=True)
 class Arguments:
     corpus: tuple[Path, ...]
-    """Files to learn from: .json (list of strings), .jsonl, .tsv (every column) or .txt (one text a line)."""
+    """Files to learn from, as `elf prepare` reads them; of pairs both texts count."""
     out: Path = field(default=Path("tokenizer.json"))
     """File to write."""
     vocabulary_size: int = 4096

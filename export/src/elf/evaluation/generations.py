@@ -4,11 +4,16 @@ Generations are the official `all_generated_*.jsonl`: `{"id": 0, "generated": "�
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
+from elf.data.corpus import JSON_LINES
+from elf.data.text_value import json_of, text_of
 from elf.errors import GenerationsError
+from elf.text_file import read_lines
+
+T = TypeVar("T")
 
 ROW = 'Write {"id": 0, "generated": "…"} on every line.'
 REFERENCE_ROW = 'Write {"output": "…"} on every line, with an "id" of its own where the line number is not the id.'
@@ -30,40 +35,40 @@ def read_generations(path: Path) -> dict[str, str]:
     """
     generations: dict[str, str] = {}
     for number, row in _json_rows(path, ROW):
-        text = row.get("generated")
-        if "id" not in row or not isinstance(text, str):
+        text = _text(row, "generated", path, number, ROW)
+        if "id" not in row or text is None:
             raise GenerationsError(f'{path}, line {number} has no "id" or no text as "generated"', ROW)
         _put(generations, _key(row["id"], path, number), text, path, number)
     return _not_empty(generations, path, ROW)
 
 
-def read_references(path: Path) -> dict[str, str]:
-    """Reference texts by id.
+def read_references(path: Path) -> dict[str, str | None]:
+    """Reference texts by id, None for null.
 
-    `.jsonl`: the `output` of each row, under the row's own `id` if it has one. Any other ending: one text a line.
-    Without an `id`, a row's id is its line number, counted from 0.
+    `.jsonl`, `.ndjson`: the `output` of each row, under the row's own `id` if it has one. Any other ending: one text a
+    line. Without an `id`, a row's id is its line number, counted from 0.
     Raises GenerationsError naming the line.
     """
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() in JSON_LINES:
         references = _texts_by_id(path, "output", REFERENCE_ROW)
     else:
-        references = {str(number): line for number, line in enumerate(_lines(path))}
+        references = {str(number - 1): line for number, line in read_lines(path, GenerationsError)}
     return _not_empty(references, path, "Give one reference a line, or JSONL rows with an output.")
 
 
-def read_sources(path: Path) -> dict[str, str]:
+def read_sources(path: Path) -> dict[str, str | None]:
     """The `input` of each row of a `.jsonl`, ids as in `read_references`. Raises GenerationsError naming the line."""
-    if path.suffix != ".jsonl":
+    if path.suffix.lower() not in JSON_LINES:
         raise GenerationsError(f"{path} holds no sources", SOURCE_ROW)
     return _not_empty(_texts_by_id(path, "input", SOURCE_ROW), path, SOURCE_ROW)
 
 
-def _texts_by_id(path: Path, name: str, remedy: str) -> dict[str, str]:
-    texts: dict[str, str] = {}
+def _texts_by_id(path: Path, name: str, remedy: str) -> dict[str, str | None]:
+    texts: dict[str, str | None] = {}
     for rows, (number, row) in enumerate(_json_rows(path, remedy)):
-        text = row.get(name)
-        if not isinstance(text, str):
+        if name not in row:
             raise GenerationsError(f'{path}, line {number} has no text as "{name}"', remedy)
+        text = _text(row, name, path, number, remedy)
         if "id" not in row and number - 1 != rows:
             # A reader of the same file as a dataset does not count blank lines: the ids would not mean the same.
             raise GenerationsError(
@@ -74,7 +79,11 @@ def _texts_by_id(path: Path, name: str, remedy: str) -> dict[str, str]:
     return texts
 
 
-def match_references(generations: Mapping[str, str], references: Mapping[str, str], path: Path) -> list[str]:
+def _text(row: dict[str, Any], name: str, path: Path, number: int, remedy: str) -> str | None:
+    return text_of(row.get(name), f"{path}, line {number}, {name}", GenerationsError, remedy)
+
+
+def match_references(generations: Mapping[str, str], references: Mapping[str, T], path: Path) -> list[T]:
     """The reference of each generation, in the order of the generations. `path` is the references' file, for errors.
 
     References without a generation are left out: an evaluation may have been stopped midway.
@@ -96,29 +105,12 @@ def _some(keys: Iterable[str]) -> str:
     return f"{first} to {rest[-1]}" if rest else first
 
 
-def _lines(path: Path) -> list[str]:
-    """Lines of a file; only the line feed ends one, as texts may hold the rarer separators of Unicode."""
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise GenerationsError(f"{path} cannot be read: {error.strerror}", "Check the path.") from error
-    except UnicodeDecodeError as error:
-        raise GenerationsError(f"{path} is not UTF-8 text: {error}", "Convert it to UTF-8.") from error
-    lines = [line.removesuffix("\r") for line in content.split("\n")]
-    return lines[:-1] if lines[-1] == "" else lines
-
-
-def _json_rows(path: Path, remedy: str) -> Iterable[tuple[int, dict[str, Any]]]:
+def _json_rows(path: Path, remedy: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number from 1 and object of every line that is not blank."""
-    lines = _lines(path)
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            cut = " It is the last line: if writing was interrupted, delete it." if number == len(lines) else ""
-            raise GenerationsError(f"{path}, line {number} is not JSON: {error}", remedy + cut) from error
+    lines = [(number, line) for number, line in read_lines(path, GenerationsError) if line.strip()]
+    for number, line in lines:
+        cut = " It is the last line: if writing was interrupted, delete it." if number == lines[-1][0] else ""
+        row = json_of(line, f"{path}, line {number}", GenerationsError, remedy + cut)
         if not isinstance(row, dict):
             raise GenerationsError(f"{path}, line {number} is no JSON object", remedy)
         yield number, row
@@ -127,10 +119,12 @@ def _json_rows(path: Path, remedy: str) -> Iterable[tuple[int, dict[str, Any]]]:
 def _key(id: Any, path: Path, number: int) -> str:
     if isinstance(id, bool) or not isinstance(id, int | str):
         raise GenerationsError(f"{path}, line {number} has the id {id!r}", "Give a whole number or a string as id.")
+    if isinstance(id, str):
+        text_of(id, f"{path}, line {number}, id", GenerationsError)
     return str(id)
 
 
-def _put(texts: dict[str, str], key: str, text: str, path: Path, number: int) -> None:
+def _put(texts: dict[str, T], key: str, text: T, path: Path, number: int) -> None:
     if key in texts:
         raise GenerationsError(
             f"{path}, line {number} has the id {key} for a second time", "Give one row for each id; delete the others."
@@ -138,7 +132,7 @@ def _put(texts: dict[str, str], key: str, text: str, path: Path, number: int) ->
     texts[key] = text
 
 
-def _not_empty(texts: dict[str, str], path: Path, remedy: str) -> dict[str, str]:
+def _not_empty(texts: dict[str, T], path: Path, remedy: str) -> dict[str, T]:
     if not texts:
         raise GenerationsError(f"{path} holds no rows", remedy)
     return texts

@@ -16,7 +16,7 @@ def read_metrics(path: Path) -> list[Row]:
     """The rows of an evaluation's metrics.jsonl, or of the one in the folder. Raises GenerationsError for others."""
     file = path / "metrics.jsonl" if path.is_dir() else path
     try:
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
         for row in rows:
             setting_of(row)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -46,7 +46,7 @@ class MetricsFile:
         self.rows: list[Row] = []
         if path.is_file():
             try:
-                self.rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+                self.rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
                 known = all(name in row for row in self.rows for name in KEY)
             except (OSError, ValueError, TypeError):
                 known = False

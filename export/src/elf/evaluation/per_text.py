@@ -57,7 +57,7 @@ def read_per_text(path: Path) -> PerText:
             raise GenerationsError(f"{path} holds {found}", "Name one of them." if files else AGAIN)
         path = files[0]
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
         ids = [row.pop("id") for row in rows]
         statistics = {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
         record = path.with_name(path.name.replace("per_text_", "settings_")).with_suffix(".json")

@@ -10,8 +10,9 @@ import tyro
 
 from elf.data.corpus import read_corpus
 from elf.data.evenly import take_evenly
+from elf.data.text_value import LeftOut
 from elf.data.tokenizer import load_tokenizer
-from elf.errors import UsageError
+from elf.errors import GenerationsError, UsageError
 from elf.evaluation.generations import match_references, read_generations, read_references, read_sources
 from elf.evaluation.kept_words import KeyWords
 from elf.evaluation.memorisation import copying
@@ -36,7 +37,8 @@ class Arguments:
     generations: Annotated[Path, tyro.conf.Positional]
     """Generated texts, JSONL: {"id": 0, "generated": "…"} on each line."""
     reference: Path | None = None
-    """References: .jsonl with "output" (and "id"), or one text a line (id = line number from 0)."""
+    """References: .jsonl with "output" (and "id"), or one text a line (id = line number from 0). A text whose reference
+    is null is left out, and counted."""
     metrics: str | None = None
     """Some of bleu,rouge,kept,entropy,distinct,repetition,memorisation, with commas between. Left out: all that the
     inputs allow, but `kept` only by name: how much of their sources, "input" in --reference, the texts take up."""
@@ -63,23 +65,30 @@ class Arguments:
 def main(arguments: Arguments) -> None:
     metrics = _metrics(arguments)
     texts = read_generations(arguments.generations)
+    beside: dict[str, dict[str, str | None]] = {}
+    if arguments.reference is not None:
+        if "bleu" in metrics or "rouge" in metrics:
+            beside["reference"] = read_references(arguments.reference)
+        if "kept" in metrics:
+            beside["source"] = read_sources(arguments.reference)
+    unused = len(beside["reference"]) - len(texts) if "reference" in beside else 0
+    texts, matched, left_out = _with_texts_beside(texts, beside, arguments)
     generated = [*texts.values()]
     scores = Scores({"n": len(generated), "empty": sum(not text.strip() for text in generated)})
+    if left_out.null:
+        scores.figures["left_out"] = left_out.null
 
     if "bleu" in metrics or "rouge" in metrics:
-        assert arguments.reference is not None  # _metrics has refused this
-        by_id = read_references(arguments.reference)
-        references = match_references(texts, by_id, arguments.reference)
-        scores.figures["references_unused"] = len(by_id) - len(references)
+        references = matched["reference"]
+        scores.figures["references_unused"] = unused
         if "bleu" in metrics:
             scores.add(bleu_scores(generated, references, arguments.confidence))
         if "rouge" in metrics:
             scores.add(rouge_scores(generated, references, arguments.confidence))
     if "kept" in metrics:
-        assert arguments.reference is not None and arguments.training is not None  # _metrics has refused this
-        sources = match_references(texts, read_sources(arguments.reference), arguments.reference)
+        assert arguments.training is not None  # _metrics has refused this
         key_words = KeyWords.of(_targets(arguments.training, arguments))
-        scores.add(kept_scores(key_words, sources, generated, arguments.confidence))
+        scores.add(kept_scores(key_words, matched["source"], generated, arguments.confidence))
     if {"entropy", "distinct", "repetition"} & {*metrics}:
         tokens = _tokens(generated, arguments.tokenizer)
         scores.figures["tokens"] = str(arguments.tokenizer or "words")
@@ -119,6 +128,29 @@ def _metrics(arguments: Arguments) -> list[str]:
                     f"{name} needs a --{option} file", f"Give --{option}, or leave {name} out of --metrics."
                 )
     return chosen
+
+
+def _with_texts_beside(
+    texts: dict[str, str], beside: dict[str, dict[str, str | None]], arguments: Arguments
+) -> tuple[dict[str, str], dict[str, list[str]], LeftOut]:
+    """The generations, and what belongs to each, without those that have null beside them.
+
+    Raises GenerationsError for one that has nothing there, and where none is left.
+    """
+    path = arguments.reference
+    if path is None or not beside:
+        return texts, {}, LeftOut()
+    found = {name: match_references(texts, by_id, path) for name, by_id in beside.items()}
+    whole = [row for row in range(len(texts)) if all(column[row] is not None for column in found.values())]
+    left_out = LeftOut(null=len(texts) - len(whole))
+    if not whole:
+        raise GenerationsError(f"{path} has null for every generation", "Give references that have a text.")
+    left_out.tell(path)
+    kept = [*texts.items()]
+    matched = {
+        name: [text for text in (column[row] for row in whole) if text is not None] for name, column in found.items()
+    }
+    return dict(kept[row] for row in whole), matched, left_out
 
 
 def _tokens(generated: list[str], tokenizer: Path | None) -> list[list[int]] | list[list[str]]:

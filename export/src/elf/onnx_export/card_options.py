@@ -14,6 +14,7 @@ from elf.errors import ConfigError
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.card_evaluation import evaluation_tables
 from elf.onnx_export.card_samples import SAMPLES_TO_SOURCES, Source
+from elf.text_file import read_text
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,4 @@ def _sources(name: str, model: TrainedModel) -> list[Source]:
 
 
 def _notes(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", "Give a Markdown file in UTF-8.") from error
+    return read_text(path, ConfigError).strip()

@@ -1,0 +1,133 @@
+"""Texts in columns: of Arrow and Parquet tables, of CSV files, of the records that the hub streams."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from elf.data.arrow_folder import COPY_AGAIN
+from elf.data.text_value import described, text_of
+from elf.errors import CorpusFormatError, DatasetError, first_line
+
+Texts = tuple[str | None, ...]
+"""One for each column asked for; None for null."""
+
+AT_ONCE = 1000
+"""Rows of a table that are in memory together."""
+
+NAME_ANOTHER = "Name another by --text-column (and --source-column)."
+
+
+def record_texts(record: Any, columns: Sequence[str], corpus: object, place: str) -> Texts:
+    """Of a record, which is a dict; `translation.en` is a field within a field. Raises CorpusFormatError, naming its
+    `place` in the corpus."""
+    return tuple(_field(record, name, corpus, place) for name in columns)
+
+
+def _field(record: Any, name: str, corpus: object, place: str) -> str | None:
+    value = record
+    # A column may have a dot in its own name.
+    for word in [name] if name in record else name.split("."):
+        if value is None:
+            return None
+        if not isinstance(value, dict) or word not in value:
+            raise _no_column(corpus, name, list(value) if isinstance(value, dict) else [])
+        value = value[word]
+    return text_of(value, f"column {name} of {corpus}, {place}", CorpusFormatError, NAME_ANOTHER)
+
+
+def _no_column(corpus: object, name: str, there: Sequence[str]) -> CorpusFormatError:
+    return CorpusFormatError(
+        f"{corpus} has no column {name}, only {', '.join(there) or 'nothing below it'}",
+        "Name one by --text-column (and --source-column).",
+    )
+
+
+def parquet_texts(file: Path, columns: Sequence[str]) -> Iterator[Texts]:
+    """Rows of a Parquet file. Raises CorpusFormatError naming the row, DatasetError for a broken file."""
+    try:
+        with pq.ParquetFile(file) as opened:
+            there = opened.schema_arrow.names
+            wanted = [name for name in there if any(name in (each, each.split(".")[0]) for each in columns)]
+            batches = (pa.Table.from_batches([batch]) for batch in opened.iter_batches(AT_ONCE, columns=wanted))
+            # Also for a file without rows, so that a column that is not there is named.
+            for column in columns:
+                _column(opened.schema_arrow.empty_table(), column, file)
+            yield from table_texts(batches, columns, file)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{file} cannot be read: {first_line(error)}", COPY_AGAIN) from error
+
+
+def arrow_texts(file: Path, columns: Sequence[str]) -> Iterator[Texts]:
+    """Rows of an Arrow file, in either of its two forms. Raises as above."""
+    try:
+        with pa.memory_map(str(file)) as content:
+            try:
+                table = pa.ipc.open_stream(content).read_all()
+            except pa.ArrowInvalid:
+                table = pa.ipc.open_file(content).read_all()
+            yield from table_texts(_slices(table), columns, file)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{file} cannot be read: {first_line(error)}", COPY_AGAIN) from error
+
+
+def _slices(table: pa.Table) -> Iterator[pa.Table]:
+    return (table.slice(start, AT_ONCE) for start in range(0, max(1, table.num_rows), AT_ONCE))
+
+
+def table_texts(tables: Iterable[pa.Table], columns: Sequence[str], corpus: object) -> Iterator[Texts]:
+    """Rows of tables that follow each other; they are counted from 1 through all. Raises CorpusFormatError."""
+    before = 0
+    for table in tables:
+        texts = [_texts(_column(table, name, corpus), name, corpus, before) for name in columns]
+        yield from zip(*texts, strict=True)
+        before += table.num_rows
+
+
+def _column(table: pa.Table, name: str, corpus: object) -> pa.ChunkedArray:
+    first, *rest = [name] if name in table.column_names else name.split(".")
+    if first not in table.column_names:
+        raise _no_column(corpus, name, table.column_names)
+    if table.column_names.count(first) > 1:
+        raise CorpusFormatError(f"{corpus} has several columns {first}", "Give each a name of its own.")
+    column = table.column(first)
+    for word in rest:
+        kind = column.type
+        if pa.types.is_null(kind):
+            break
+        fields = [field.name for field in kind] if pa.types.is_struct(kind) else []
+        if word not in fields:
+            raise _no_column(corpus, name, fields)
+        column = pc.struct_field(column, word)
+    return column
+
+
+def _texts(column: pa.ChunkedArray, name: str, corpus: object, before: int) -> list[str | None]:
+    if column.null_count == len(column):
+        # Whatever its kind: programs give a column without values any.
+        return [None] * len(column)
+    place = f"column {name} of {corpus}, row {{}}"
+    kind = column.type
+    if not _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+        row, value = next((row, value) for row, value in enumerate(column) if value.is_valid)
+        raise CorpusFormatError(
+            f"{place.format(before + row + 1)} holds {kind}, not a text: {described(value.as_py())}", NAME_ANOTHER
+        )
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:
+        for row, value in enumerate(column):
+            try:
+                value.as_py()
+            except UnicodeDecodeError as error:
+                raise CorpusFormatError(
+                    f"{place.format(before + row + 1)} is not UTF-8: {error}", "Write the column again as UTF-8 text."
+                ) from error
+        raise
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
