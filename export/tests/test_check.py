@@ -71,6 +71,12 @@ def test_a_sound_folder(folder, capsys):
     assert report["files"] == sum(1 for file in folder.rglob("*") if file.is_file())
 
 
+def test_a_folder_of_version_2_is_read_as_before(folder):
+    change(folder, "schemaVersion", 2)
+    change(folder, "selfCondStart", None)
+    assert check_folder(folder)["name"] == "tiny"
+
+
 @pytest.mark.parametrize("committed", COMMITTED, ids=lambda path: path.name)
 def test_the_committed_models_are_sound(committed):
     assert check_folder(committed)["name"] == committed.name
@@ -80,6 +86,9 @@ def test_the_committed_models_are_sound(committed):
     ("field", "value", "message"),
     [
         ("schemaVersion", 1, "schema version is 1"),
+        ("schemaVersion", 4, "schema version is 4 and not 2 or 3"),
+        ("selfCondStart", None, "selfCondStart is missing"),
+        ("selfCondStart", "noise", "selfCondStart is none of condition, zero"),
         ("architecture.depth", None, r"architecture\.depth is missing"),
         ("latent.tEps", True, r"latent\.tEps is true"),
         ("defaults", [], "defaults is no object"),

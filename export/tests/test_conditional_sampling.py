@@ -42,7 +42,7 @@ def a_condition():
     return Condition(latents, held[..., None])
 
 
-def spec_run(settings, condition, takes_self_cond_scale):
+def spec_run(settings, condition, takes_self_cond_scale, start):
     """Every state z and prediction, by the spec's words: guided velocities, 0 on the source, which is then restored."""
     s, N, w, omega = FLOW.noise_scale, settings.steps, settings.self_cond_scale, settings.cfg_scale
     source, cond = condition.held[..., 0], condition.latents.astype(np.float64)
@@ -60,8 +60,9 @@ def spec_run(settings, condition, takes_self_cond_scale):
             x = toy(z, x_hat_prev, *numbers)
             return (x - z) / rest, x
         without = np.zeros_like(z)
-        # What is held is part of x̂_prev in both passes, unless the condition is dropped, which zeroes it in z too.
-        if z[source].any():
+        # What is held is part of x̂_prev in both passes, unless the condition is dropped, which zeroes it in z too, or
+        # the model was trained without.
+        if z[source].any() and start == "condition":
             without[source] = cond[source]
         x0, x1 = (toy_without_scale(z, x_prev, *numbers) for x_prev in (without, x_hat_prev))
         v0, v1 = (x0 - z) / rest, (x1 - z) / rest
@@ -77,7 +78,9 @@ def spec_run(settings, condition, takes_self_cond_scale):
         array[source] = 0
         return array
 
-    z, x_hat = restored(s * draw(device)), restored(np.zeros((B, L, D)))
+    z, x_hat = restored(s * draw(device)), np.zeros((B, L, D))
+    if start == "condition":
+        x_hat = restored(x_hat)
     states = [(z, x_hat)]
     for k in range(N):
         t, after = times[k], times[k + 1]
@@ -95,16 +98,18 @@ def spec_run(settings, condition, takes_self_cond_scale):
     return states
 
 
+@pytest.mark.parametrize("start", ["condition", "zero"])
 @pytest.mark.parametrize("takes_self_cond_scale", [True, False])
 @pytest.mark.parametrize("omega", [0.0, 1.0, 2.5])
 @pytest.mark.parametrize("method", ["ode", "sde"])
-def test_condition_and_both_guidances_are_those_of_the_spec(method, omega, takes_self_cond_scale):
+def test_condition_and_both_guidances_are_those_of_the_spec(method, omega, takes_self_cond_scale, start):
     settings = SamplerSettings(5, method, 1.2, 2.0, "uniform", "partitionable", seed=9, cfg_scale=omega, solver="euler")
     denoise = toy if takes_self_cond_scale else toy_without_scale
     condition = a_condition()
     with jax.threefry_partitionable(True):
-        wanted = spec_run(settings, condition, takes_self_cond_scale)
-    run = [*run_flow(denoise, settings, FLOW, (B, L, D), condition, takes_self_cond_scale=takes_self_cond_scale)]
+        wanted = spec_run(settings, condition, takes_self_cond_scale, start)
+    flow = replace(FLOW, self_cond_start=start)
+    run = [*run_flow(denoise, settings, flow, (B, L, D), condition, takes_self_cond_scale=takes_self_cond_scale)]
     assert len(run) == 6
     for state, (z, x_hat) in zip(run, wanted, strict=True):
         np.testing.assert_allclose(state.z, z, rtol=1e-4, atol=1e-4)
@@ -130,6 +135,35 @@ def test_the_condition_is_held_to_the_bit_in_every_pass_and_state(solver):
             np.testing.assert_array_equal(ours[held], condition.latents[held])
             assert not other[held].any()
             np.testing.assert_array_equal(ours[~held], other[~held])
+
+
+@pytest.mark.parametrize("solver", ["euler", "multistep"])
+def test_a_start_at_zero_is_the_first_pass_and_no_other(solver):
+    condition, seen = a_condition(), []
+
+    def denoise(z, x_hat_prev, t, scale):
+        seen.append(x_hat_prev)
+        return toy(z, x_hat_prev, t, scale)
+
+    settings = SamplerSettings(4, "ode", solver=solver, schedule="quantile")
+    states = [*run_flow(denoise, settings, replace(FLOW, self_cond_start="zero"), (B, L, D), condition)]
+    held = condition.held[..., 0]
+    assert not seen[0].any() and not states[0].x_hat.any()
+    for array in [*seen[1:], *(state.x_hat for state in states[1:])]:
+        np.testing.assert_array_equal(array[held], condition.latents[held])
+    for state in states:
+        np.testing.assert_array_equal(state.z[held], condition.latents[held])
+
+
+def test_without_a_source_the_start_changes_nothing():
+    settings = SamplerSettings(4, "sde", self_cond_scale=2.0)
+    for takes in (True, False):
+        ends = []
+        for start in ("condition", "zero"):
+            flow = replace(FLOW, self_cond_start=start)
+            *_, end = run_flow(toy, settings, flow, (B, L, D), takes_self_cond_scale=takes)
+            ends.append(end)
+        np.testing.assert_array_equal(ends[0].z, ends[1].z)
 
 
 def test_guidance_of_one_is_no_second_pass():
@@ -171,10 +205,16 @@ def test_what_was_written_starts_behind_the_source_and_is_cut():
     assert written(tokens, SMALL, condition) == [[1, 2, 3, 4, 5, 6], [13, 14, 15, 16, 17, 18]]
 
 
-@pytest.mark.parametrize("self_cond_cfg_tokens", [4, 0])
-@pytest.mark.parametrize("method", ["ode", "sde"])
-def test_the_compiled_sampler_writes_the_same(method, self_cond_cfg_tokens):
-    model = random_model(replace(SMALL, self_cond_cfg_tokens=self_cond_cfg_tokens))
+@pytest.mark.parametrize(
+    ("method", "self_cond_cfg_tokens", "start"),
+    [
+        *((method, tokens, "condition") for method in ("ode", "sde") for tokens in (4, 0)),
+        ("sde", 4, "zero"),
+        ("ode", 0, "zero"),
+    ],
+)
+def test_the_compiled_sampler_writes_the_same(method, self_cond_cfg_tokens, start):
+    model = random_model(replace(SMALL, self_cond_cfg_tokens=self_cond_cfg_tokens), self_cond_start=start)
     settings = SamplerSettings(4, method, 1.0, 2.0, "quantile", seed=2, cfg_scale=1.5)
     condition = encode_sources(JaxEncoder(model), SOURCES, 10)
     reference = sample(JaxNetwork(model), settings, model.flow, (3, 10, 16), condition)

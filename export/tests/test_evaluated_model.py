@@ -11,6 +11,7 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
+from elf.config import FlowConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.models.fingerprint import fingerprint
 from elf.models.make_random import TINY, random_model
@@ -79,8 +80,14 @@ def test_a_training_without_a_model_yet_is_known_by_its_configuration(
         "elf": asdict(SMALL),
         "latent_normalisation": "official",
     }
-    (tmp_path / "config.yml").write_text(yaml.safe_dump(config))
+    (tmp_path / "given.yml").write_text(yaml.safe_dump(config))
+    # What a person leaves out is the default; a training leaves out what there was not yet.
+    assert open_evaluated(tmp_path, tmp_path / "given.yml").flow.self_cond_start == "condition"
+    (tmp_path / "config.yml").write_text(yaml.safe_dump({**config, "flow": {"noise_scale": 1.5}}))
+    assert open_evaluated(tmp_path).flow == FlowConfig(noise_scale=1.5, self_cond_start="zero")
+    (tmp_path / "config.yml").write_text(yaml.safe_dump({**config, "flow": {"self_cond_start": "condition"}}))
     opened = open_evaluated(tmp_path)
+    assert opened.flow.self_cond_start == "condition"
     assert (opened.name, opened.elf, opened.latent_std, opened.training["steps"]) == ("test", SMALL, 0.2, 50)
     np.testing.assert_array_equal(opened.params["proj_kernel"], 2 * model.params["proj_kernel"])
     np.testing.assert_array_equal(opened.encoder_params["shared/embedding"], model.encoder_params["shared/embedding"])

@@ -87,7 +87,7 @@ def check_hashes(folder):
 def test_manifest_says_what_the_page_needs(folder, model):
     manifest, measured = read(folder / "manifest.json"), read(folder / "parity.json")["dtypes"]["f16"]
     assert manifest | {"files": []} == {
-        "schemaVersion": 2,
+        "schemaVersion": 3,
         "name": "small-model",
         "title": "Small",
         "description": "An Embedded Language Flow.",
@@ -113,6 +113,7 @@ def test_manifest_says_what_the_page_needs(folder, model):
             "std": model.latent_std.tolist(),
         },
         "schedule": {"pMean": -1.5, "pStd": 0.8},
+        "selfCondStart": "condition",
         "tokens": {"pad": 0, "eos": 1, "unk": 2},
         "decoder": {"topK": 5, "logits": True},
         "defaults": {

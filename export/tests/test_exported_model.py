@@ -10,6 +10,7 @@ import pytest
 from elf.checkpoints.source_record import SourceRecord
 from elf.cli import main
 from elf.errors import CheckpointError, UsageError
+from elf.models.exported.folder import describe_model, read_manifest
 from elf.models.make_random import TINY_CONDITIONAL
 from elf.network.parameters import parameter_shapes
 from elf.sampling.exported_graphs import open_exported
@@ -80,6 +81,23 @@ def test_where_the_weights_came_from_is_kept(exported) -> None:
     assert f"embedded-language-flows/ELF-B-de-en-torch, commit {COMMIT}" in card and "ema\\_params1" in card
 
 
+def test_what_x_hat_starts_with_is_said_and_known_of_older_folders(exported, tmp_path: Path) -> None:
+    manifest = json.loads((exported / "manifest.json").read_text())
+    assert (manifest["schemaVersion"], manifest["selfCondStart"]) == (3, "condition")
+    older = {name: value for name, value in manifest.items() if name != "selfCondStart"} | {"schemaVersion": 2}
+    own = {name: value for name, value in older.items() if name != "source"}
+    measured = own | {"latent": own["latent"] | {"mean": [0.5] * 16}}
+    for said, start in (
+        (manifest | {"selfCondStart": "zero"}, "zero"),
+        (older, "condition"),
+        (own, "condition"),
+        (measured, "zero"),
+        (measured | {"source": manifest["source"]}, "condition"),
+    ):
+        (tmp_path / "manifest.json").write_text(json.dumps(said))
+        assert describe_model(tmp_path, read_manifest(tmp_path)).flow.self_cond_start == start
+
+
 def test_the_runs_compared_may_be_shorter(exported) -> None:
     assert json.loads((exported / "parity.json").read_text())["runs"]["length"] == 10
     assert json.loads((exported / "manifest.json").read_text())["defaults"]["length"] == 12
@@ -110,6 +128,7 @@ def test_a_broken_folder_is_named(tmp_path: Path, exported: Path) -> None:
         ("{", "cannot be read"),
         (json.dumps({"schemaVersion": 1}), "is of version 1"),
         (json.dumps(manifest | {"latent": {}}), "does not describe a model"),
+        (json.dumps(manifest | {"selfCondStart": "noise"}), "self_cond_start is 'noise'"),
         (json.dumps(manifest), "cannot be opened|cannot be read"),
     ):
         (tmp_path / "manifest.json").write_text(contents)

@@ -162,7 +162,7 @@ def test_elf_export_writes_them_and_refuses_settings_the_page_does_not_take(tmp_
     words = ["export", str(tmp_path / "model"), "--out", str(out), "--steps", "1", "--parity-seeds", "16"]
     assert cli.main([*words, "--presets", str(presets)]) == 0
     written = json.loads((out / "manifest.json").read_text())
-    assert written["schemaVersion"] == 2
+    assert written["schemaVersion"] == 3
     assert written["presets"] == [{"name": "Careful", "note": "Twice as long.", "settings": {"steps": 2, "gamma": 1.0}}]
     assert cli.main(["check", str(out)]) == 0
 

@@ -1,5 +1,6 @@
 """A model at rest: what is written is read back, and a write that breaks off leaves the model before it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,16 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.latent_mean, np.arange(4))
     for name, value in model(1).params.items():
         np.testing.assert_array_equal(back.params[name], value)
+
+
+def test_what_x_hat_starts_with_is_kept_and_was_zero_before_it_was(tmp_path: Path) -> None:
+    save_trained_model(model(1), tmp_path)
+    assert load_trained_model(tmp_path).flow.self_cond_start == "condition"
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    del config["flow"]["self_cond_start"]
+    path.write_text(json.dumps(config))
+    assert load_trained_model(tmp_path).flow == FlowConfig(noise_scale=1.5, self_cond_start="zero")
 
 
 def test_a_write_that_breaks_off_leaves_the_model_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import type { SamplerSettings } from "../flow/settings";
 import { readFrame } from "../flow/trajectory";
 import { followGpuFlow, gpuFlow } from "../model/gpu/loop";
 import { GpuNetwork } from "../model/gpu/network";
-import type { Manifest } from "../model/manifest";
+import { flowConstants, type Manifest } from "../model/manifest";
 import type { Runtime } from "../model/runtime";
 import type { OrtNetwork } from "../model/session";
 import { countTraffic, type Traffic } from "./traffic";
@@ -186,7 +186,7 @@ async function counted(
   return counts;
 }
 
-const constantsOf = ({ manifest }: OpenModel) => ({ ...manifest.latent, ...manifest.schedule });
+const constantsOf = ({ manifest }: OpenModel) => flowConstants(manifest);
 const settingsOf = ({ manifest }: OpenModel, steps: number): SamplerSettings => ({ ...manifest.defaults, steps });
 
 function median(values: readonly number[]): number {

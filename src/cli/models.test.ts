@@ -7,6 +7,7 @@ import type { SamplerSettings } from "../flow/settings";
 import { targetOf } from "../flow/tokens";
 import { readFrame } from "../flow/trajectory";
 import { type LoadProgress, loadModel, type Model } from "../model/load";
+import { flowConstants } from "../model/manifest";
 import { NETWORK_GRAPHS, networkParts } from "../model/networkParts";
 import { startWasm } from "../model/runtime";
 import { openNetwork, SessionError } from "../model/session";
@@ -26,7 +27,7 @@ function load(folder: string, onProgress: (progress: LoadProgress) => void = () 
 }
 
 async function lastState(model: Model, settings: SamplerSettings): Promise<{ z: Float32Array; tokens: number[] }> {
-  const constants = { ...model.manifest.latent, ...model.manifest.schedule };
+  const constants = flowConstants(model.manifest);
   let z = new Float32Array();
   for await (const state of flow(model.network, settings, constants)) z = new Float32Array(state.z);
   const [reading] = await model.network.decode([z], settings.selfCondScale);
@@ -70,7 +71,7 @@ describe("the tiny model", () => {
     const model = await load(TINY);
     const { manifest, network } = model;
     const states = [];
-    for await (const state of flow(network, manifest.defaults, { ...manifest.latent, ...manifest.schedule })) {
+    for await (const state of flow(network, manifest.defaults, flowConstants(manifest))) {
       states.push(state);
     }
     const state = states[9];

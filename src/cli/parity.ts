@@ -9,6 +9,7 @@ import { encodeCondition } from "../flow/condition";
 import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { loadModel } from "../model/load";
+import { flowConstants } from "../model/manifest";
 import { startWasm } from "../model/runtime";
 import { fetchFromFolder, modelAddress } from "./folder";
 
@@ -46,7 +47,7 @@ for (const [number, { settings, promptIds, tokens, close }] of reference.runs.en
   let z = new Float32Array();
   const shape = { batch: 1, length: settings.length, latentSize: network.latentSize };
   const condition = await encodeCondition(network, promptIds ? [promptIds] : [], shape);
-  for await (const state of flow(network, settings, { ...manifest.latent, ...manifest.schedule }, { condition })) {
+  for await (const state of flow(network, settings, flowConstants(manifest), { condition })) {
     z = new Float32Array(state.z);
   }
   const [reading] = await network.decode([z], settings.selfCondScale);

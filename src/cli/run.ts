@@ -5,6 +5,7 @@ import { type FlowState, flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { type Frame, readFrame } from "../flow/trajectory";
 import type { Model } from "../model/load";
+import { flowConstants } from "../model/manifest";
 
 export interface FinishedRun {
   readonly start: FlowState;
@@ -31,7 +32,7 @@ export async function runFlow(
   sources: readonly Source[],
   { keepFrames, onFrame }: Wishes,
 ): Promise<FinishedRun> {
-  const constants = { ...manifest.latent, ...manifest.schedule };
+  const constants = flowConstants(manifest);
   const { latentSize } = network;
   const condition = await encodeCondition(network, sources, { batch, length: settings.length, latentSize });
   const passes = { denoise: 0, decode: 0 };

@@ -5,6 +5,7 @@ import type { SamplerSettings } from "../flow/settings";
 import { type Frame, readFrame } from "../flow/trajectory";
 import { followGpuFlow, gpuFlow } from "../model/gpu/loop";
 import type { Model } from "../model/load";
+import { flowConstants } from "../model/manifest";
 
 /** A run of one sample after one of its steps. It can be looked at until the next is asked for. */
 export interface LoopState {
@@ -23,7 +24,7 @@ export interface Loop {
 
 /** The loop of a model: on the GPU where the model runs on one. */
 export function loopOf({ network, gpu, manifest }: Model): Loop {
-  const constants = { ...manifest.latent, ...manifest.schedule };
+  const constants = flowConstants(manifest);
   if (gpu) {
     return {
       statesAreHere: false,

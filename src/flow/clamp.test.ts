@@ -10,7 +10,7 @@ import type { SamplerSettings } from "./settings";
 import { RUN_SETTINGS } from "./testing/settings";
 import { ToyNetwork } from "./testing/toyNetwork";
 
-const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
+const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" } as const;
 const settings: SamplerSettings = {
   ...RUN_SETTINGS,
   steps: 6,

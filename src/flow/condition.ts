@@ -14,6 +14,12 @@ export interface Condition {
   readonly latentSize: number;
 }
 
+/**
+ * What x̂ holds at the condition's places where there is none yet, as the model was trained: the condition, as the official
+ * code has it, or zero.
+ */
+export type SelfCondStart = "condition" | "zero";
+
 /** What a model can be told before it writes. */
 export interface SourceLimits {
   /** Most tokens of a prompt; 0 for a model that takes none. */
@@ -97,6 +103,12 @@ export function hold(array: Float32Array, condition: Condition | undefined): Flo
   const held = new Float32Array(array);
   for (const [from, to] of fronts(condition)) held.set(condition.latents.subarray(from, to), from);
   return held;
+}
+
+/** What stands for x̂ (B, L, D), `count` numbers, where there is none: at the start of a run, and in passes without it. */
+export function noPrediction(count: number, condition: Condition | undefined, start: SelfCondStart): Float32Array {
+  const nothing = new Float32Array(count);
+  return start === "condition" ? hold(nothing, condition) : nothing;
 }
 
 /** `array` (B, L, D) with 0 at the held positions; itself where there is no condition. */

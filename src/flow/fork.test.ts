@@ -7,7 +7,7 @@ import { StateStore } from "./stateStore";
 import { RUN_SETTINGS as settings } from "./testing/settings";
 import { ToyNetwork } from "./testing/toyNetwork";
 
-const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
+const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" } as const;
 
 async function all(states: AsyncIterable<FlowState>): Promise<FlowState[]> {
   const list: FlowState[] = [];

@@ -13,7 +13,7 @@ const MODELS = [
   { maxLength: 5, maxInputLength: 3, sourceOptional: true, vocabularySize: 20 },
 ] as const;
 
-const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
+const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" } as const;
 
 /** Bounded, like a trained network: what it predicts is a text's latent. Its encoder gives each token its number. */
 const toy = (takesSelfCondScale: boolean): Network & Encoder => ({

@@ -3,20 +3,21 @@
  * without the prompt, self-conditioning guidance away from what it would say without its last prediction. At one z the
  * velocity is linear in x̂, so guiding x̂ guides both. All passes of a prediction run as one batch.
  */
-import { type Condition, hide, hold } from "./condition";
+import { type Condition, hide, hold, noPrediction, type SelfCondStart } from "./condition";
 import type { Network } from "./network";
 import { joined, rowOf } from "./rows";
 import type { SamplerSettings } from "./settings";
 
-/** Predicts x̂ at time t, from z and the last x̂; all (B, L, D). All three hold the condition. */
+/** Predicts x̂ at time t, from z and the last x̂; all (B, L, D). All three hold the condition, but for an x̂ that is none yet. */
 export type Predict = (z: Float32Array, previous: Float32Array, t: number) => Promise<Float32Array>;
 
-/** The predictor of a run of `batch` rows. */
+/** The predictor of a run of `batch` rows, of a model whose x̂ starts as `start` says. */
 export function guidedPredictor(
   network: Network,
   { cfgScale, selfCondScale }: Pick<SamplerSettings, "cfgScale" | "selfCondScale">,
   batch: number,
   condition: Condition | undefined,
+  start: SelfCondStart,
 ): Predict {
   const prompted = condition !== undefined && cfgScale !== 1;
   const twoPass = !network.takesSelfCondScale && selfCondScale !== 1;
@@ -24,9 +25,9 @@ export function guidedPredictor(
   return async (z, previous, t) => {
     const views: View[] = [{ z, previous }];
     if (prompted) views.push({ z: hide(z, condition), previous: hide(previous, condition) });
-    const nothing = new Float32Array(z.length);
+    const nothing = noPrediction(z.length, condition, start);
     // The view without the prompt has none in its last prediction either, were it only nothing.
-    const unaware = views.map((view, i) => ({ z: view.z, previous: i === 0 ? hold(nothing, condition) : nothing }));
+    const unaware = views.map((view, i) => ({ z: view.z, previous: i === 0 ? nothing : hide(nothing, condition) }));
 
     const passes = twoPass ? [...views, ...unaware] : views;
     const answers = await denoiseAll(network, passes, batch, t, selfCondScale);

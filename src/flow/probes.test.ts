@@ -99,7 +99,7 @@ describe("a latent basis", () => {
   it("is the same for a model whenever it is asked for", async () => {
     const defaults = { method: "sde", gamma: 1, selfCondScale: 1, cfgScale: 1, schedule: "uniform" } as const;
     const settings = { ...defaults, steps: 32, solver: "euler", rng: "original", seed: 5, length: 3 } as const;
-    const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
+    const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" } as const;
     const basis = await modelBasis(new ToyNetwork(), settings, constants);
     expect(basis.directions).toHaveLength(3);
     expect(await modelBasis(new ToyNetwork(), { ...settings, seed: 6, steps: 4 }, constants)).toEqual(basis);

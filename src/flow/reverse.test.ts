@@ -4,7 +4,7 @@ import { reverse } from "./reverse";
 import type { SamplerSettings } from "./settings";
 import { RUN_SETTINGS } from "./testing/settings";
 
-const constants = { noiseScale: 1, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
+const constants = { noiseScale: 1, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" } as const;
 const settings: SamplerSettings = {
   ...RUN_SETTINGS,
   steps: 64,
@@ -59,6 +59,16 @@ describe("reverse", () => {
     const { error } = await reverse(constant, Float32Array.of(1, 1), settings, constants);
     // It lands on 3, and ‖3 − 1‖ / ‖1‖ = 2.
     expect(error).toBeCloseTo(2, 5);
+  });
+
+  it("goes forward with the prediction that the model starts with", async () => {
+    const condition = { latents: Float32Array.of(1, 0), lengths: [1], latentSize: 1 };
+    const starts = async (selfCondStart: "condition" | "zero") =>
+      Array.from(
+        (await reverse(twoTexts, clean, settings, { ...constants, selfCondStart }, { condition })).start.prediction,
+      );
+    expect(await starts("condition")).toEqual([1, 0]);
+    expect(await starts("zero")).toEqual([0, 0]);
   });
 
   it("stops when aborted", async () => {

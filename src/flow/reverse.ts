@@ -1,5 +1,5 @@
 /** The ODE backwards: from a text's latents to the noise that it would have come from, and forward again. */
-import { hold } from "./condition";
+import { hold, noPrediction } from "./condition";
 import { CancelledError } from "./errors";
 import { guidedPredictor } from "./guidance";
 import type { Network } from "./network";
@@ -41,7 +41,7 @@ export async function reverse(
   const ode: SamplerSettings = { schedule: "quantile", ...settings, method: "ode" };
   const { batch = 1, condition, signal } = options;
   const times = scheduleTimes(ode, constants);
-  const predict = guidedPredictor(network, ode, batch, condition);
+  const predict = guidedPredictor(network, ode, batch, condition, constants.selfCondStart);
 
   let z = hold(clean, condition);
   let prediction = z;
@@ -52,7 +52,7 @@ export async function reverse(
     z = hold(eulerStep(z, prediction, t, times[k - 1] as number, constants.tEps), condition);
   }
 
-  const nothing = hold(new Float32Array(clean.length), condition);
+  const nothing = noPrediction(clean.length, condition, constants.selfCondStart);
   const start: FlowState = { step: 0, batch, t: 0, z, prediction: nothing, predictedAt: 0 };
   let end = start;
   // A clamp holds to another run's noise.

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { Condition } from "./condition";
+import type { Condition, SelfCondStart } from "./condition";
 import { CancelledError } from "./errors";
 import type { DenoiseInput, Network } from "./network";
 import { type FlowState, flow } from "./sampler";
@@ -9,7 +9,7 @@ import { RUN_SETTINGS as settings } from "./testing/settings";
 import { ToyNetwork } from "./testing/toyNetwork";
 import { readFrame } from "./trajectory";
 
-const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
+const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" } as const;
 
 async function statesOf(changes: Partial<SamplerSettings> = {}, network = new ToyNetwork()): Promise<FlowState[]> {
   const states: FlowState[] = [];
@@ -99,7 +99,13 @@ const fixture = JSON.parse(readFileSync("test/fixtures/flow.json", "utf8")) as {
     length: number;
     width: number;
     condition: { lengths: number[]; latents: number[][] };
-    runs: (ExpectedRun & { batch: number; conditional: boolean; takesSelfCondScale: boolean; calls: number })[];
+    runs: (ExpectedRun & {
+      batch: number;
+      conditional: boolean;
+      takesSelfCondScale: boolean;
+      selfCondStart: SelfCondStart;
+      calls: number;
+    })[];
   };
 };
 
@@ -118,7 +124,9 @@ describe("flow, beside the reference sampler", () => {
 
   it.each(fixture.runs)("takes the same way: $settings", async (expected) => {
     const states: FlowState[] = [];
-    for await (const state of flow(network, expected.settings, fixture.flow)) states.push(state);
+    for await (const state of flow(network, expected.settings, { ...fixture.flow, selfCondStart: "condition" })) {
+      states.push(state);
+    }
     expectStates(states.slice(1), { ...expected, t: expected.t.slice(1), z: expected.z.slice(1) });
     expectClose(states[0]?.z as Float32Array, expected.z[0] as number[]);
   });
@@ -151,8 +159,9 @@ describe("flow of a batch, beside the reference sampler", () => {
     }
   }
 
-  it.each(runs)("takes the same way: $batch, $conditional, $takesSelfCondScale, $settings", async (expected) => {
-    const { batch, conditional, takesSelfCondScale, calls } = expected;
+  const title = "takes the same way: $batch, $conditional, $takesSelfCondScale, $selfCondStart, $settings";
+  it.each(runs)(title, async (expected) => {
+    const { batch, conditional, takesSelfCondScale, selfCondStart, calls } = expected;
     const condition: Condition = {
       latents: Float32Array.from(given.latents.slice(0, batch).flat()),
       lengths: given.lengths.slice(0, batch),
@@ -161,7 +170,9 @@ describe("flow of a batch, beside the reference sampler", () => {
     const network = new NeighbourNetwork(takesSelfCondScale);
     const options = { batch, ...(conditional ? { condition } : {}) };
     const states: FlowState[] = [];
-    for await (const state of flow(network, expected.settings, fixture.flow, options)) states.push(state);
+    for await (const state of flow(network, expected.settings, { ...fixture.flow, selfCondStart }, options)) {
+      states.push(state);
+    }
     expectStates(states, expected);
     expect(network.passes).toBe(calls * batch);
   });

@@ -3,7 +3,7 @@
  * that of 32-bit floats, operation by operation, so that a seed means the same run here as in `elf sample`.
  */
 import { type Clamp, clampTo } from "./clamp";
-import { type Condition, hold } from "./condition";
+import { type Condition, hold, noPrediction, type SelfCondStart } from "./condition";
 import { CancelledError } from "./errors";
 import { guidedPredictor } from "./guidance";
 import type { Network } from "./network";
@@ -18,6 +18,8 @@ export interface FlowConstants extends LogitNormal {
   readonly noiseScale: number;
   /** Least divisor 1 − t of the velocity. */
   readonly tEps: number;
+  /** What x̂ starts with at the places of a prompt. */
+  readonly selfCondStart: SelfCondStart;
 }
 
 /** A run after one of its steps. The arrays are never written again. */
@@ -56,7 +58,7 @@ export async function* flow(
     batch,
     t: 0,
     z: clampTo(hold(runNoise(settings, constants.noiseScale, count).start(), condition), clamp, 0),
-    prediction: hold(new Float32Array(count), condition),
+    prediction: noPrediction(count, condition, constants.selfCondStart),
     predictedAt: 0,
   };
   yield start;
@@ -81,7 +83,7 @@ export async function* followFlow(
   const times = scheduleTimes(settings, constants);
   const noise = runNoise(settings, constants.noiseScale, from.z.length);
   const parts: StepParts = {
-    predict: guidedPredictor(network, settings, batch, condition),
+    predict: guidedPredictor(network, settings, batch, condition, constants.selfCondStart),
     restore: (z, t) => clampTo(hold(z, condition), clamp, t),
     tEps: constants.tEps,
   };

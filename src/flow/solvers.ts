@@ -11,7 +11,7 @@ export interface Place {
   readonly t: number;
   /** The state z_t; (B, L, D). */
   readonly z: Float32Array;
-  /** The prediction x̂ that led here, of z's shape; zeros at the start but for the condition. */
+  /** The prediction x̂ that led here, of z's shape; at the start zeros, but for the condition where x̂ starts with it. */
   readonly prediction: Float32Array;
   /** The time at which x̂ was predicted; 0 at the start. */
   readonly predictedAt: number;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ManifestError, ManifestVersionError, parseManifest } from "./manifest";
+import { flowConstants, ManifestError, ManifestVersionError, parseManifest } from "./manifest";
 
 const text = readFileSync("test/fixtures/tiny-model/manifest.json", "utf8");
 
@@ -25,7 +25,31 @@ describe("parseManifest", () => {
     expect(manifest.defaults.steps).toBe(16);
   });
 
-  it("reads what older versions wrote, which knew no prompts, guidance or solvers", () => {
+  it.each(["condition", "zero"])("reads what x̂ starts with: %s", (selfCondStart) => {
+    const told = changed((manifest: object) => Object.assign(manifest, { selfCondStart }));
+    expect(flowConstants(parseManifest(told))).toEqual({
+      noiseScale: 1,
+      tEps: 0.05,
+      pMean: -1.5,
+      pStd: 0.8,
+      selfCondStart,
+    });
+  });
+
+  it.each<[string, object, object, string]>([
+    ["a training of this project", {}, {}, "zero"],
+    ["an official checkpoint", { source: { repository: "a/b", revision: "c" } }, {}, "condition"],
+    ["an official checkpoint without a record", {}, { mean: 0, std: 0.2 }, "condition"],
+  ])("knows what x̂ started with in %s where version 2 does not say", (_, fields, latent, start) => {
+    const older = changed((manifest: Record<string, object>) => {
+      Object.assign(manifest, { schemaVersion: 2, ...fields });
+      Object.assign(manifest.latent ?? {}, latent);
+      delete manifest.selfCondStart;
+    });
+    expect(parseManifest(older).selfCondStart).toBe(start);
+  });
+
+  it("reads what older files were silent of: prompts, guidance and solvers", () => {
     const older = changed((manifest: Record<string, Record<string, unknown>>) => {
       for (const field of ["maxInputLength", "selfCondCfgTokens"]) delete manifest.architecture?.[field];
       for (const field of ["cfgScale", "solver"]) delete manifest.defaults?.[field];
@@ -77,6 +101,8 @@ describe("parseManifest", () => {
 
   it.each<[string, (manifest: Record<string, Record<string, unknown>>) => void]>([
     ["schemaVersion", (manifest) => delete manifest.schemaVersion],
+    ["selfCondStart", (manifest) => delete manifest.selfCondStart],
+    ["selfCondStart", (manifest) => Object.assign(manifest, { selfCondStart: "noise" })],
     ["architecture.latentSize", (manifest) => Object.assign(manifest.architecture ?? {}, { latentSize: 0 })],
     ["latent.noiseScale", (manifest) => delete manifest.latent?.noiseScale],
     ["latent.std", (manifest) => Object.assign(manifest.latent ?? {}, { std: [1, 2] })],

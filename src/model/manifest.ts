@@ -1,10 +1,12 @@
 import { z } from "zod";
+import type { SelfCondStart } from "../flow/condition";
 import { ElfError } from "../flow/errors";
+import type { FlowConstants } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { presetSchema, settingsSchema } from "./settingsSchema";
 
-/** The version of `manifest.json` that this code reads (export/FORMAT.md). */
-export const MANIFEST_SCHEMA_VERSION = 2;
+/** The versions of `manifest.json` that this code reads (export/FORMAT.md). The first does not say `selfCondStart`. */
+const READ_VERSIONS = [2, 3] as const;
 
 /** A `manifest.json` that is not what the format says. */
 export class ManifestError extends ElfError {
@@ -53,7 +55,7 @@ const storedWeights = z.object({
 
 const schema = z
   .object({
-    schemaVersion: z.literal(MANIFEST_SCHEMA_VERSION),
+    schemaVersion: z.literal(READ_VERSIONS),
     name: z.string().min(1),
     title: z.string().min(1),
     description: z.string(),
@@ -85,6 +87,8 @@ const schema = z
       std: z.union([z.number().positive(), z.array(z.number().positive())]),
     }),
     schedule: z.object({ pMean: z.number(), pStd: z.number().positive() }),
+    /** What x̂ starts with at the places of a prompt, as in training. */
+    selfCondStart: z.enum(["condition", "zero"]).optional(),
     tokens: z.object({ pad: z.int().min(0), eos: z.int().min(0), unk: z.int().min(0) }),
     /** `logits`: whether the decoder gives them all; of a large vocabulary they would be hundreds of megabytes. */
     decoder: z.object({ topK: count, logits: z.boolean() }),
@@ -106,6 +110,9 @@ const schema = z
     ),
   })
   .superRefine((manifest, context) => {
+    if (manifest.schemaVersion > 2 && !manifest.selfCondStart) {
+      context.addIssue({ code: "custom", path: ["selfCondStart"], message: "must be condition or zero" });
+    }
     const D = manifest.architecture.latentSize;
     for (const field of ["mean", "std"] as const) {
       const value = manifest.latent[field];
@@ -154,7 +161,24 @@ const schema = z
         context.addIssue({ code: "custom", path: ["dtypes", name, "bytes"], message: "must be that of its shards" });
       }
     }
-  });
+  })
+  .transform((manifest) => ({ ...manifest, selfCondStart: startOf(manifest) }));
+
+/**
+ * What x̂ starts with. Where a manifest of version 2 is silent, only trainings by the official code started with the
+ * condition. Their models are known by their source, which only official checkpoints brought with them, or else by the
+ * latents of T5-small, which no published training of this project had.
+ */
+function startOf(manifest: {
+  readonly schemaVersion: number;
+  readonly selfCondStart?: SelfCondStart | undefined;
+  readonly latent: { readonly mean: unknown; readonly std: unknown };
+  readonly source?: unknown;
+}): SelfCondStart {
+  const { schemaVersion, selfCondStart, latent, source } = manifest;
+  if (schemaVersion > 2 && selfCondStart) return selfCondStart;
+  return source !== undefined || (latent.mean === 0 && latent.std === 0.2) ? "condition" : "zero";
+}
 
 /** The fields by which a manifest speaks of prompts. */
 function promptWords({
@@ -177,6 +201,11 @@ function promptWords({
 /** `manifest.json` of an exported model: shapes, constants of its flow, defaults, and every file with its SHA-256. */
 export type Manifest = Readonly<z.infer<typeof schema>> & { readonly defaults: SamplerSettings };
 
+/** What the flow of a model needs to know of it. */
+export function flowConstants({ latent, schedule, selfCondStart }: Manifest): FlowConstants {
+  return { noiseScale: latent.noiseScale, tEps: latent.tEps, ...schedule, selfCondStart };
+}
+
 /** One way in which an exported model's weights are stored. */
 export type StoredDtype = NonNullable<Manifest["dtypes"][Dtype]>;
 
@@ -197,10 +226,10 @@ export function parseManifest(text: string): Manifest {
   }
   const version = (json as { schemaVersion?: unknown } | null)?.schemaVersion;
   // Version first: a newer file fails on its fields too, and that would name the wrong cause.
-  if (typeof version === "number" && version !== MANIFEST_SCHEMA_VERSION) {
+  if (typeof version === "number" && !READ_VERSIONS.some((known) => known === version)) {
     throw new ManifestVersionError(
-      `manifest.json has schema version ${version}; this page reads version ${MANIFEST_SCHEMA_VERSION}.`,
-      version > MANIFEST_SCHEMA_VERSION
+      `manifest.json has schema version ${version}; this page reads versions ${READ_VERSIONS.join(" and ")}.`,
+      version > Math.max(...READ_VERSIONS)
         ? "Reload the page to get its newest version, or export the model again with this repository's `elf export`."
         : "Export the model again with this repository's `elf export`.",
     );

@@ -1,7 +1,7 @@
 """The shapes of a model and the constants of its flow. Presets are those of the paper (spec section 2)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from elf.errors import ConfigError
 
@@ -100,6 +100,10 @@ class T5Config:
                 raise ConfigError(f"{field} is {value!r}", "Give an integer of at least 1.")
 
 
+SelfCondStart = Literal["condition", "zero"]
+"""What the x̂ half of the input holds at the source's places where there is no x̂ yet."""
+
+
 @dataclass(frozen=True)
 class FlowConfig:
     """Constants of the path from noise to text and of its training (spec sections 1, 3 and 4)."""
@@ -118,10 +122,9 @@ class FlowConfig:
     """The source in the decode branch: `noised` like the text, as official runs have it, or `clean`, as it is when
     texts are sampled; then a text that noise has made unreadable is learnt from its source."""
     self_cond_prob: float = 0.5
-    self_cond_start: Literal["condition", "zero"] = "condition"
-    """What the x̂ half of the input holds at the source's places where there is no x̂ yet: the `condition`, as official
-    runs have it in every denoise row and as their sampler starts, or `zero`, as this project's models had it up to
-    schema version 2 of their manifests. Sampling starts as the model was trained."""
+    self_cond_start: SelfCondStart = "condition"
+    """The `condition`, as official runs have it in every denoise row and as their sampler starts, or `zero`, as this
+    project's models had it up to schema version 2 of their manifests. Sampling starts as the model was trained."""
     self_cond_cfg_min: float = 0.5
     self_cond_cfg_max: float = 5.0
 
@@ -135,7 +138,7 @@ class FlowConfig:
                 raise ConfigError(f"{field} is {getattr(self, field)!r}", "Give a probability from 0 to 1.")
         if self.decoder_condition not in ("noised", "clean"):
             raise ConfigError(f"decoder_condition is {self.decoder_condition!r}", "Choose noised or clean.")
-        if self.self_cond_start not in ("condition", "zero"):
+        if self.self_cond_start not in get_args(SelfCondStart):
             raise ConfigError(f"self_cond_start is {self.self_cond_start!r}", "Choose condition or zero.")
         if self.self_cond_cfg_max < self.self_cond_cfg_min:
             raise ConfigError("self_cond_cfg_max is below self_cond_cfg_min", "Swap the two.")

@@ -4,7 +4,7 @@ import { RUN_SETTINGS } from "../../flow/testing/settings";
 import { passesOf, planRun } from "./plan";
 
 const settings: SamplerSettings = { ...RUN_SETTINGS, steps: 4, method: "ode", gamma: 2, schedule: "uniform" };
-const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 };
+const constants = { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" } as const;
 const shape = { count: 40, latentSize: 8, passes: 1, views: 1 } as const;
 const plan = (changes: Partial<SamplerSettings> = {}, entry?: Parameters<typeof planRun>[3]) =>
   planRun({ ...settings, ...changes }, constants, shape, entry);

@@ -128,6 +128,7 @@ interface StepNumbers extends RunShape {
   readonly cfgScale: number;
   readonly selfCondScale: number;
   readonly noiseScale: number;
+  readonly selfCondStart: FlowConstants["selfCondStart"];
 }
 
 /** Bytes of one `Step`, which ends on a multiple of its alignment. */
@@ -144,5 +145,6 @@ function packStep(numbers: Partial<StepNumbers> & RunShape): ArrayBuffer {
   new Uint32Array(bytes, 64, 4).set([count, latentSize, passes, views]);
   const { cfgScale = 1, selfCondScale = 1, noiseScale = 1 } = numbers;
   new Float32Array(bytes, 80, 3).set([cfgScale, selfCondScale, noiseScale]);
+  new Uint32Array(bytes, 92, 1).set([numbers.selfCondStart === "condition" ? 1 : 0]);
   return bytes;
 }

@@ -50,6 +50,8 @@ struct Step {
   cfgScale: f32,
   selfCondScale: f32,
   noiseScale: f32,
+  // 1 where x̂ starts with the prompt, 0 where it starts at zero everywhere.
+  startsHeld: u32,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -90,6 +92,14 @@ fn held(x: f32, i: u32) -> f32 {
   return anchor(prompt - 1u, i);
 }
 
+// What stands for x̂ where there is none.
+fn nothing(i: u32) -> f32 {
+  if (step.startsHeld == 0u) {
+    return 0.0;
+  }
+  return held(0.0, i);
+}
+
 // A state of time t that holds the prompt, and every clamp on its path.
 fn restored(z: f32, i: u32, t: f32) -> f32 {
   let fixed = holds[i / step.latentSize].y;
@@ -128,7 +138,7 @@ fn advance(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
   switch step.action {
     case ${ACTIONS.start}u: {
       z = restored(noise(step.startKey, i), i, 0.0);
-      x = held(0.0, i);
+      x = nothing(i);
     }
     case ${ACTIONS.enter}u: {}
     default: {
@@ -155,7 +165,7 @@ fn advance(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups
     let hidden = prompted && p % step.views == 1u;
     let unaware = p >= step.views;
     input[at] = select(seen, 0.0, hidden);
-    previous[at] = select(select(fed, held(0.0, i), unaware), 0.0, hidden);
+    previous[at] = select(select(fed, nothing(i), unaware), 0.0, hidden);
   }
 }
 `;

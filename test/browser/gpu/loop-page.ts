@@ -10,6 +10,7 @@ import { type Frame, readFrame } from "../../../src/flow/trajectory";
 import { makeBuffers } from "../../../src/model/gpu/buffers";
 import { followGpuFlow, gpuFlow } from "../../../src/model/gpu/loop";
 import { passesOf, planRun } from "../../../src/model/gpu/plan";
+import { flowConstants } from "../../../src/model/manifest";
 
 /** A run of a model of the fixtures. */
 export interface ModelRun {
@@ -36,7 +37,7 @@ function model(name: string, backend: "webgpu" | "wasm"): Promise<OpenModel> {
   return opening;
 }
 
-const constantsOf = ({ manifest }: OpenModel) => ({ ...manifest.latent, ...manifest.schedule });
+const constantsOf = ({ manifest }: OpenModel) => flowConstants(manifest);
 
 async function optionsOf(opened: OpenModel, { settings, sources = [], batch = 1 }: ModelRun): Promise<FlowOptions> {
   const { latentSize } = opened.network;

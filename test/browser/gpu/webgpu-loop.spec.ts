@@ -77,6 +77,12 @@ test("writes the tokens of wasm: a network without self-cond CFG tokens", async 
   expect(all).toBeGreaterThanOrEqual(0.99);
 });
 
+test("writes the tokens of wasm: a prompt that x̂ starts without, in four passes each", async () => {
+  const run = { model: "tiny-two-pass", settings: { ...settings, cfgScale: 2, steps: 4 }, batch: 2 };
+  const { all } = await compare([{ ...run, sources: [[5, 6, 7], [9]] }]);
+  expect(all).toBeGreaterThanOrEqual(0.99);
+});
+
 test("a fork without a change ends as its parent does, bit for bit, and nothing is left on the device", async () => {
   const kinds = [{ method: "sde" }, { method: "ode" }, { method: "ode", solver: "multistep" }] as const;
   for (const kind of kinds) {

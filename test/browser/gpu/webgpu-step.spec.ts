@@ -62,7 +62,7 @@ test("makes the rarest normals too, where 1 − u² hangs on the rounding of u²
 const settings: SamplerSettings = { ...RUN_SETTINGS, steps: 6 };
 const base = {
   settings,
-  constants: { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8 },
+  constants: { noiseScale: 2, tEps: 0.05, pMean: -1.5, pStd: 0.8, selfCondStart: "condition" },
   batch: 1,
   latentSize: 8,
   takesSelfCondScale: true,
@@ -137,6 +137,13 @@ const runs: Record<string, Partial<Omit<ToyRun, "settings">> & { settings?: Part
   "a prompt": { batch: 3, condition },
   "a prompt and CFG": { batch: 3, condition, settings: { cfgScale: 2 } },
   "a prompt, CFG and two passes each": { batch: 3, condition, settings: { cfgScale: 2 }, takesSelfCondScale: false },
+  "a prompt that x̂ starts without": {
+    batch: 3,
+    condition,
+    constants: { ...base.constants, selfCondStart: "zero" },
+    settings: { cfgScale: 2 },
+    takesSelfCondScale: false,
+  },
   "multistep with a prompt and CFG": {
     batch: 3,
     condition,

@@ -11,7 +11,7 @@ import numpy as np
 
 from elf.checkpoints.random_checkpoint import ElfFormat, T5Format, write_elf_checkpoint, write_t5
 from elf.checkpoints.random_weights import RandomWeights
-from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
+from elf.config import PRESETS, ElfConfig, FlowConfig, SelfCondStart, T5Config
 from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import UsageError
 from elf.models.trained_model import FlatParams, TrainedModel, save_trained_model
@@ -72,6 +72,8 @@ class Arguments:
     """The model may be left without a source."""
     self_cond_cfg_tokens: int | None = None
     """Prefix tokens of the self-conditioning scale, 0 for a network without; the preset's unless given."""
+    self_cond_start: SelfCondStart = "condition"
+    """What x̂ starts with on a source, for models in this project's form."""
 
 
 def random_params(shapes: Shapes, seed: int) -> FlatParams:
@@ -80,7 +82,12 @@ def random_params(shapes: Shapes, seed: int) -> FlatParams:
 
 
 def random_model(
-    config: ElfConfig, name: str = "tiny-model", seed: int = 0, encoder: bool = True, tokenizer: Path | None = None
+    config: ElfConfig,
+    name: str = "tiny-model",
+    seed: int = 0,
+    encoder: bool = True,
+    tokenizer: Path | None = None,
+    self_cond_start: SelfCondStart = "condition",
 ) -> TrainedModel:
     """A whole random model. Its flow starts from noise of scale 1, and its latents have mean 0 and deviation 1."""
     t5 = small_t5(config) if encoder else None
@@ -89,7 +96,7 @@ def random_model(
     return TrainedModel(
         name=name,
         elf=config,
-        flow=FlowConfig(noise_scale=1.0),
+        flow=FlowConfig(noise_scale=1.0, self_cond_start=self_cond_start),
         params=random_params(parameter_shapes(config), seed),
         encoder=t5,
         encoder_params=random_params(encoder_parameter_shapes(t5), seed + 2) if t5 else {},
@@ -138,7 +145,8 @@ def write_model(arguments: Arguments, config: ElfConfig) -> int:
             tokenizer = Path(folder) / "tokenizer.json"
             train_tokenizer(PLAIN_TEXT, config.vocabulary_size, sentinels=1).save(str(tokenizer))
         name = arguments.name or arguments.out.name
-        model = random_model(config, name, arguments.seed, arguments.encoder, tokenizer)
+        start = arguments.self_cond_start
+        model = random_model(config, name, arguments.seed, arguments.encoder, tokenizer, start)
         save_trained_model(model, arguments.out)
     return count(parameter_shapes(config))
 

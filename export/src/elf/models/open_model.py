@@ -93,7 +93,7 @@ def _without_weights(run: Path, config_file: Path | None) -> TrainedModel:
         raise CheckpointError(
             f"{run} has a checkpoint, but neither a model folder nor a config.yml", "Give the training's --config."
         )
-    settings = read_run_settings(config_file or remembered)
+    settings = read_run_settings(config_file or remembered, remembered=config_file is None)
     encoder, encoder_params = load_encoder(settings.encoder)
     check_parameters(encoder_params, encoder_parameter_shapes(encoder), "the encoder")
     mean, std = _statistics(settings, encoder, encoder_params)

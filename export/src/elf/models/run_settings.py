@@ -7,6 +7,7 @@ from typing import Literal
 from elf.config import ElfConfig, FlowConfig
 from elf.config_file import build_config, read_fields
 from elf.models.latent_statistics import Normalisation
+from elf.models.trained_model import BEFORE_SELF_COND_START
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,15 @@ class RunSettings:
     latent_normalisation: Normalisation = "measured"
 
 
-def read_run_settings(path: Path) -> RunSettings:
-    """Those of a training's YAML. Raises ConfigError naming the field."""
+def read_run_settings(path: Path, *, remembered: bool) -> RunSettings:
+    """Those of a training's YAML. Raises ConfigError naming the field.
+
+    `remembered` is whether the training wrote it: then it names every field that there was at the time. In one that a
+    person wrote what is left out is the default.
+    """
     ours = {each.name for each in fields(RunSettings)}
-    return build_config(RunSettings, {name: value for name, value in read_fields(path).items() if name in ours})
+    given = {name: value for name, value in read_fields(path).items() if name in ours}
+    flow = given.get("flow", {})
+    if remembered and isinstance(flow, dict):
+        given["flow"] = {"self_cond_start": BEFORE_SELF_COND_START, **flow}
+    return build_config(RunSettings, given)

@@ -11,10 +11,14 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from elf.config import ElfConfig, FlowConfig, T5Config
+from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
 from elf.disk import written_whole
 from elf.errors import CheckpointError
 from elf.sampler_settings import SamplerSettings
+
+BEFORE_SELF_COND_START: SelfCondStart = "zero"
+"""`FlowConfig.self_cond_start` of a model or a training of this project that says nothing of it: then there was no
+choice."""
 
 FlatParams = dict[str, np.ndarray]
 """Weights by path, the path's parts joined by '/', kernels laid out (in, out) (spec section 2)."""
@@ -93,7 +97,7 @@ def load_trained_model(directory: Path) -> TrainedModel:
         return TrainedModel(
             name=config["name"],
             elf=ElfConfig(**config["elf"]),
-            flow=FlowConfig(**config["flow"]),
+            flow=FlowConfig(**{"self_cond_start": BEFORE_SELF_COND_START, **config["flow"]}),
             params=params,
             encoder=encoder,
             encoder_params=encoder_params,

@@ -29,6 +29,7 @@ def hub_config(model: TrainedModel) -> dict[str, Any]:
         "num_mode_tokens": config.mode_tokens,
         "noise_scale": flow.noise_scale,
         "t_eps": flow.t_eps,
+        "self_cond_start": flow.self_cond_start,
         "schedule_mean": flow.p_mean,
         "schedule_std": flow.p_std,
         "latent_mean": plain_statistic(model.latent_mean),

@@ -66,6 +66,7 @@ def describe(
             "std": plain_statistic(model.latent_std),
         },
         "schedule": {"pMean": flow.p_mean, "pStd": flow.p_std},
+        "selfCondStart": flow.self_cond_start,
         "tokens": {"pad": PAD, "eos": EOS, "unk": UNK},
         "decoder": {"topK": min(TOP_K, config.vocabulary_size), "logits": has_logits(config)},
         "defaults": named_settings(settings, length),

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
+from elf.config import SelfCondStart
 from elf.errors import ElfError, ExportedModelError
 from elf.models.exported.encodings import DTYPES
-from elf.models.exported.folder import SCHEMA_VERSION
+from elf.models.exported.folder import READ_VERSIONS
 from elf.onnx_export.examples import MOST_EXAMPLES
 from elf.onnx_export.presets import MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
 from elf.sampler_settings import settings_of
@@ -78,9 +79,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise wrong(f"it cannot be read: {error}") from error
     version = manifest.get("schemaVersion") if isinstance(manifest, dict) else None
-    if version != SCHEMA_VERSION:
-        raise wrong(f"its schema version is {version} and not {SCHEMA_VERSION}")
+    if version not in READ_VERSIONS:
+        raise wrong(f"its schema version is {version} and not {' or '.join(map(str, READ_VERSIONS))}")
     check_fields(manifest, FIELDS, "")
+    check_start(manifest)
     check_prompts(manifest)
     check_presets(manifest)
     for dtype, entry in manifest["dtypes"].items():
@@ -95,6 +97,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if inside.is_absolute() or ".." in inside.parts or "\\" in entry["path"]:
             raise wrong(f"files.{number}.path leads out of the folder")
     return manifest
+
+
+def check_start(manifest: Mapping[str, Any]) -> None:
+    """Raises ExportedModelError where `selfCondStart`, unknown to version 2, is missing or none that there is."""
+    if manifest["schemaVersion"] > 2:
+        check_fields(manifest, {"selfCondStart": str}, "")
+        if manifest["selfCondStart"] not in get_args(SelfCondStart):
+            raise wrong(f"selfCondStart is none of {', '.join(get_args(SelfCondStart))}")
 
 
 def check_prompts(manifest: Mapping[str, Any]) -> None:

@@ -8,11 +8,12 @@ and a toy that does not take the scale w has 0 for it.
 """
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SelfCondStart
 from elf.sampler_settings import SamplerSettings, named_settings
 from elf.sampling.condition import Condition
 from elf.sampling.guidance import Denoise
@@ -54,15 +55,18 @@ def toy_condition(batch: int) -> Condition:
 
 
 def toy_runs(flow: FlowConfig) -> dict[str, Any]:
-    """Runs with a condition and without, each way of WAYS with every guidance; schedules and bit layouts in turn."""
+    """Runs with a condition, with either start, and without, each way of WAYS with every guidance; schedules and bit
+    layouts in turn."""
     schedules = itertools.cycle(("logit_normal", "quantile", "uniform"))
     layouts = itertools.cycle(("original", "partitionable"))
     seeds = itertools.count(20)
+    # A start at zero is another run only where there is a condition. These come last: seeds are taken in turn.
+    starts: tuple[SelfCondStart, ...] = ("condition", "zero")
     runs = []
-    for takes, batch, way in itertools.product((True, False), (3, 1), WAYS):
+    for start, takes, batch, way in itertools.product(starts, (True, False), (3, 1), WAYS):
         for cfg_scale in (None, 1.0, 2.0):
             conditional = cfg_scale is not None
-            if batch == 1 and cfg_scale == 1:
+            if (batch == 1 and cfg_scale == 1) or (start == "zero" and not conditional):
                 continue
             # With w = 1 a network that does not take it needs one pass only.
             scale = 1.0 if not takes and cfg_scale == 1 and way["method"] == "sde" else 2.5
@@ -75,7 +79,7 @@ def toy_runs(flow: FlowConfig) -> dict[str, Any]:
                 cfg_scale=cfg_scale if cfg_scale is not None else 1.0,
                 **way,
             )
-            runs.append(toy_run(settings, flow, batch, conditional, takes))
+            runs.append(toy_run(settings, replace(flow, self_cond_start=start), batch, conditional, takes))
     latents = toy_condition(len(SOURCE_LENGTHS)).latents
     return {
         "network": NETWORK,
@@ -105,6 +109,7 @@ def toy_run(
         "batch": batch,
         "conditional": conditional,
         "takesSelfCondScale": takes_self_cond_scale,
+        "selfCondStart": flow.self_cond_start,
         "calls": calls,
         "t": numbers(np.asarray([state.t for state in states])),
         "z": [numbers(state.z) for state in states],

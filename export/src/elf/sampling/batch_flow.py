@@ -86,23 +86,27 @@ def follow_flow(
     def hold(array: jax.Array) -> jax.Array:
         return condition.hold(array) if condition else array
 
+    def nothing() -> jax.Array:
+        # What stands for x̂_prev where there is none.
+        zeros = jnp.zeros(shape)
+        return hold(zeros) if flow.self_cond_start == "condition" else zeros
+
     def noise(keys: jax.Array) -> jax.Array:
         drawn = jax.vmap(lambda key: jax.random.normal(key, (rows, *shape[1:])))(keys)
         return flow.noise_scale * place(drawn.reshape(shape))
 
-    def self_guided(z: jax.Array, x_hat_prev: jax.Array, nothing: jax.Array, t: jax.Array) -> jax.Array:
+    def self_guided(z: jax.Array, x_hat_prev: jax.Array, no_x_hat: jax.Array, t: jax.Array) -> jax.Array:
         x_hat = denoise(z, x_hat_prev, t, self_cond_scale)
         if not two_pass:
             return x_hat
-        without = denoise(z, nothing, t, self_cond_scale)
+        without = denoise(z, no_x_hat, t, self_cond_scale)
         return without + scales.self_cond_scale * (x_hat - without)
 
     def predict(z: jax.Array, x_hat_prev: jax.Array, t: jax.Array) -> jax.Array:
-        nothing = jnp.zeros(shape)
-        x_hat = self_guided(z, x_hat_prev, hold(nothing), t)
+        x_hat = self_guided(z, x_hat_prev, nothing(), t)
         if guided and condition:
             # Where a velocity counts both passes have the same z, so guiding x̂ guides v by the same formula.
-            without = self_guided(condition.hide(z), condition.hide(x_hat_prev), nothing, t)
+            without = self_guided(condition.hide(z), condition.hide(x_hat_prev), jnp.zeros(shape), t)
             x_hat = without + scales.cfg * (x_hat - without)
         return hold(x_hat)
 
@@ -132,7 +136,7 @@ def follow_flow(
         velocity = (aim - z) / jnp.maximum(1 - t, flow.t_eps)
         return State(z + (t_next - t) * velocity, x_hat, None if older is None else x_hat_prev)
 
-    start = hold(jnp.zeros(shape))
+    start = nothing()
     return jax.lax.fori_loop(0, steps, step, State(hold(noise(keys)), start, start if multistep else None)).z
 
 

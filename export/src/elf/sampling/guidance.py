@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from elf.config import SelfCondStart
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition
 
@@ -26,14 +27,21 @@ class Guided:
     condition: Condition | None = None
     takes_self_cond_scale: bool = True
     """Whether w is an input of the network. If not, it weighs a pass with x̂_prev against one without."""
+    self_cond_start: SelfCondStart = "condition"
+    """What a pass without x̂_prev is given in its place on the positions of the source, as in training."""
 
     def hold(self, array: Array) -> Array:
         """`array` (B, L, D) with the condition at the positions of the source."""
         return self.condition.hold(array) if self.condition else array
 
+    def nothing(self, shape: tuple[int, ...]) -> Array:
+        """What stands for x̂_prev (B, L, D) where there is none: at the start of a run, and in passes without it."""
+        zeros = np.zeros(shape, np.float32)
+        return self.hold(zeros) if self.self_cond_start == "condition" else zeros
+
     def predict(self, z: Array, x_hat_prev: Array, t: np.float32) -> Array:
-        """x̂ (B, L, D) at time `t`, from z and x̂_prev that hold the condition; so does x̂."""
-        nothing = self.hold(np.zeros_like(z))
+        """x̂ (B, L, D) at time `t`, which holds the condition, as z does; x̂_prev is the last x̂, or `nothing`."""
+        nothing = self.nothing(z.shape)
         x_hat = self._self_guided(z, x_hat_prev, nothing, t)
         if self.condition and self.settings.cfg_scale != 1:
             hide = self.condition.hide

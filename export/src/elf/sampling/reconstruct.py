@@ -55,7 +55,7 @@ def reverse(
     enough (experiments.md). N − 1 predictions back, N forward.
     """
     times = time_schedule(settings, flow, run_keys(settings.seed, settings.rng).times)
-    network = Guided(denoise, settings, condition, takes_self_cond_scale)
+    network = Guided(denoise, settings, condition, takes_self_cond_scale, flow.self_cond_start)
     z = x_hat = network.hold(clean)
     for t, earlier in zip(times[-2:0:-1], times[-3::-1], strict=True):
         x_hat = network.predict(z, x_hat, t)

@@ -42,7 +42,8 @@ class State(NamedTuple):
     z: Array
     """(B, L, D)"""
     x_hat: Array
-    """(B, L, D), the prediction that led here; zeros at the start, but for the condition."""
+    """(B, L, D), the prediction that led here; at the start zeros, but for the condition unless the model's x̂ starts
+    without it (`FlowConfig.self_cond_start`)."""
 
 
 def run_flow(
@@ -66,9 +67,9 @@ def run_flow(
     keys = run_keys(settings.seed, settings.rng)
     times = time_schedule(settings, flow, keys.times)
     noise_scale = np.float32(flow.noise_scale)
-    network = Guided(denoise, settings, condition, takes_self_cond_scale)
+    network = Guided(denoise, settings, condition, takes_self_cond_scale, flow.self_cond_start)
     z = network.hold(noise_scale * normal(keys.noise, shape, settings.rng) if start is None else start)
-    x_hat = network.hold(np.zeros(shape, np.float32))
+    x_hat = network.nothing(shape)
     history: list[Prediction] = []
     yield State(float(times[0]), z, x_hat)
     for k in range(settings.steps):

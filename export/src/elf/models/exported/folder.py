@@ -1,19 +1,23 @@
 """What the manifest of an exported folder tells of its model (export/FORMAT.md)."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from elf.config import ElfConfig, FlowConfig
+from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
+from elf.config import ElfConfig, FlowConfig, SelfCondStart
 from elf.errors import CheckpointError
-from elf.models.trained_model import TrainedModel
+from elf.models.trained_model import BEFORE_SELF_COND_START, TrainedModel
 from elf.sampler_settings import settings_of
 
 MANIFEST = "manifest.json"
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+READ_VERSIONS = (2, 3)
+"""Version 2 does not say `selfCondStart`; the rest is the same."""
 
 EXPORT_AGAIN = "Run `elf export` again on the checkpoint, or copy the folder again; `elf check` says what is wrong."
 
@@ -30,8 +34,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         version = manifest["schemaVersion"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}", EXPORT_AGAIN) from error
-    if version != SCHEMA_VERSION:
-        raise CheckpointError(f"{file} is of version {version!r}, {SCHEMA_VERSION} is read", EXPORT_AGAIN)
+    if version not in READ_VERSIONS:
+        known = " and ".join(map(str, READ_VERSIONS))
+        raise CheckpointError(f"{file} is of version {version!r}, {known} are read", EXPORT_AGAIN)
     return manifest
 
 
@@ -58,6 +63,7 @@ def describe_model(folder: Path, manifest: dict[str, Any]) -> TrainedModel:
             t_eps=latent["tEps"],
             p_mean=schedule["pMean"],
             p_std=schedule["pStd"],
+            self_cond_start=self_cond_start(manifest),
         ),
         params={},
         latent_mean=np.asarray(latent["mean"], np.float32),
@@ -66,3 +72,14 @@ def describe_model(folder: Path, manifest: dict[str, Any]) -> TrainedModel:
         sampling=settings_of(manifest["defaults"]),
         source=manifest.get("source", {}),
     )
+
+
+def self_cond_start(manifest: Mapping[str, Any]) -> SelfCondStart:
+    """What the model's x̂ starts with on the source. A manifest of version 2 does not say it; there only trainings by
+    the official code started with the condition, and their models are known by their `source`, which only official
+    checkpoints brought with them, or else by T5-small's latents, which no published training of this project had."""
+    if manifest["schemaVersion"] > 2:
+        return manifest["selfCondStart"]
+    latent = manifest["latent"]
+    official = "source" in manifest or (latent["mean"], latent["std"]) == (LATENT_MEAN, LATENT_STD)
+    return "condition" if official else BEFORE_SELF_COND_START
