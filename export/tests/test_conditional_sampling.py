@@ -206,16 +206,17 @@ def test_what_was_written_starts_behind_the_source_and_is_cut():
 
 
 @pytest.mark.parametrize(
-    ("method", "self_cond_cfg_tokens", "start"),
+    ("method", "self_cond_cfg_tokens", "start", "solver"),
     [
-        *((method, tokens, "condition") for method in ("ode", "sde") for tokens in (4, 0)),
-        ("sde", 4, "zero"),
-        ("ode", 0, "zero"),
+        *((method, tokens, "condition", "euler") for method in ("ode", "sde") for tokens in (4, 0)),
+        ("sde", 4, "zero", "euler"),
+        ("ode", 0, "zero", "euler"),
+        ("ode", 4, "zero", "multistep"),
     ],
 )
-def test_the_compiled_sampler_writes_the_same(method, self_cond_cfg_tokens, start):
+def test_the_compiled_sampler_writes_the_same(method, self_cond_cfg_tokens, start, solver):
     model = random_model(replace(SMALL, self_cond_cfg_tokens=self_cond_cfg_tokens), self_cond_start=start)
-    settings = SamplerSettings(4, method, 1.0, 2.0, "quantile", seed=2, cfg_scale=1.5)
+    settings = SamplerSettings(4, method, 1.0, 2.0, "quantile", seed=2, cfg_scale=1.5, solver=solver)
     condition = encode_sources(JaxEncoder(model), SOURCES, 10)
     reference = sample(JaxNetwork(model), settings, model.flow, (3, 10, 16), condition)
     tokens = BatchSampler(model, make_mesh(), 3, 6).write(settings, sources=SOURCES)
