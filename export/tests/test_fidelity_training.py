@@ -113,11 +113,13 @@ def denoise_target(w64: numpy_elf.Weights, case: Case) -> tuple[np.ndarray, ...]
     t3 = t[:, None, None]
     z = np.where(held[..., None], x, t3 * x + (1 - t3) * 1.7 * drawn["noise"])
     chosen = drawn["coin"] < 0.5 if case.objective == "literal" else np.arange(B) % 2 == 0
-    first = np.where(held[..., None], x, numpy_elf.denoise(w64, ELF.heads, z, np.zeros_like(z), t, w))
+    # Where there is no x̂ yet, the source's places hold the source, as they do when sampling starts.
+    empty = np.where(held[..., None], x, 0)
+    first = np.where(held[..., None], x, numpy_elf.denoise(w64, ELF.heads, z, empty, t, w))
     v0 = velocity(first, z, t)
     v1 = velocity(numpy_elf.denoise(w64, ELF.heads, z, first, t, w), z, t)
     target = velocity(x, z, t) + np.where(chosen[:, None, None], (1 - 1 / w)[:, None, None] * (v1 - v0), 0)
-    return z, np.where(chosen[:, None, None], first, 0), t, w, target
+    return z, np.where(chosen[:, None, None], first, empty), t, w, target
 
 
 def loss_with(w64: numpy_elf.Weights, case: Case, target: tuple[np.ndarray, ...]) -> float:

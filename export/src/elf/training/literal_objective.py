@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from elf.config import FlowConfig
 from elf.network.model import ELF
-from elf.training.objective import DenoiseDraws, noised, velocity
+from elf.training.objective import DenoiseDraws, before_any_guess, noised, velocity
 
 
 def literal_denoise_errors(
@@ -20,19 +20,19 @@ def literal_denoise_errors(
     """Squared velocity error at every position, the mean over D: (B, L). Arguments as of `objective.denoise_errors`."""
     z = noised(x, held, draws, flow)
     t, w = draws.t, draws.w
-    nothing = jnp.zeros_like(z)
+    empty = before_any_guess(x, held, flow)
 
     def passed(x_hat_prev: jax.Array) -> jax.Array:
         """x̂ (B, L, D) without a gradient; the condition's positions hold the condition."""
         return jax.lax.stop_gradient(jnp.where(held[..., None], x, network.denoise(z, x_hat_prev, t, w)))
 
     self_conditions = (draws.coin < flow.self_cond_prob)[:, None, None]
-    first = passed(nothing)
-    v0 = velocity(passed(nothing), z, t, flow)
+    first = passed(empty)
+    v0 = velocity(passed(empty), z, t, flow)
     v1 = velocity(passed(first), z, t, flow)
     guidance = (1 - 1 / w)[:, None, None] * (v1 - v0)
     target = velocity(x, z, t, flow) + jnp.where(self_conditions, guidance, 0.0)
 
-    x_hat_prev = jnp.where(self_conditions, first, 0.0)
+    x_hat_prev = jnp.where(self_conditions, first, empty)
     v = velocity(network.denoise(z, x_hat_prev, t, w), z, t, flow)
     return jnp.mean((v - target) ** 2, axis=-1)

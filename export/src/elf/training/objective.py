@@ -72,6 +72,13 @@ def noised(x: jax.Array, held: jax.Array, draws: DenoiseDraws, flow: FlowConfig)
     return jnp.where(held[..., None], x, t * x + (1 - t) * flow.noise_scale * draws.noise)
 
 
+def before_any_guess(x: jax.Array, held: jax.Array, flow: FlowConfig) -> jax.Array:
+    """What the x̂ half holds where there is no x̂ yet, (B, L, D): zeros, but at the source's places what
+    `flow.self_cond_start` says. Sampling starts in the same way."""
+    nothing = jnp.zeros_like(x)
+    return jnp.where(held[..., None], x, nothing) if flow.self_cond_start == "condition" else nothing
+
+
 def self_cond_rows(probability: float, batch_size: int) -> tuple[int, int]:
     """(a, b): of every b consecutive rows the first a self-condition, a / b = `probability` as nearly as b ≤ 16 can.
 
@@ -103,14 +110,15 @@ def denoise_errors(network: ELF, x: jax.Array, held: jax.Array, draws: DenoiseDr
     z = noised(x, held, draws, flow)
     t, w = draws.t, draws.w
     target = velocity(x, z, t, flow)
+    empty = before_any_guess(x, held, flow)
     a, b = self_cond_rows(flow.self_cond_prob, len(x))
     if a == 0:
-        return jnp.mean((velocity(network.denoise(z, jnp.zeros_like(z), t, w), z, t, flow) - target) ** 2, axis=-1)
+        return jnp.mean((velocity(network.denoise(z, empty, t, w), z, t, flow) - target) ** 2, axis=-1)
 
-    z_a, t_a, w_a = (take_rows(rows, a, b) for rows in (z, t, w))
-    first = network.denoise(z_a, jnp.zeros_like(z_a), t_a, w_a)
+    z_a, t_a, w_a, empty_a = (take_rows(rows, a, b) for rows in (z, t, w, empty))
+    first = network.denoise(z_a, empty_a, t_a, w_a)
     first = jax.lax.stop_gradient(jnp.where(take_rows(held, a, b)[..., None], take_rows(x, a, b), first))
-    v = velocity(network.denoise(z, put_rows(first, a, b), t, w), z, t, flow)
+    v = velocity(network.denoise(z, empty + put_rows(first - empty_a, a, b), t, w), z, t, flow)
     v0 = velocity(first, z_a, t_a, flow)
     v1 = jax.lax.stop_gradient(take_rows(v, a, b))
     guided = (1 - 1 / w_a)[:, None, None] * (v1 - v0)
