@@ -27,6 +27,7 @@ def test_published_experiments_have_the_published_values(name: str) -> None:
     assert (config.batch_size, config.optimizer.blr, config.ema_decay) == (512, 0.001, 0.9999)
     assert config.optimizer.warmup_epochs == warmup and (warmup or config.optimizer.warmup_steps == 5000)
     assert config.latent_normalisation == "official" and config.checkpoints.keep == 10
+    assert config.recipe == "official" and config.deviations == []
     preset = PRESETS[name.upper().removeprefix("OWT-") if name.startswith("owt") else "ELF-B"]
     shape = ("depth", "hidden_size", "heads", "latent_size", "bottleneck_size", "vocabulary_size")
     assert all(getattr(config.elf, field) == getattr(preset, field) for field in shape)

@@ -123,8 +123,10 @@ def test_student_and_teacher_start_from_the_same_half_and_only_its_rows_pay_for_
 
     t_s = times[:, :1, None]
     z_s = np.where(held[..., None], x, t_s * x + (1 - t_s) * 1.3 * noise)
-    half = np.where(held[..., None], x, teacher.denoise(z_s, 0 * z_s, times[:, 0], w))
-    half[np.arange(rows) % 4 >= 2] = 0
+    # Where there is no x̂ yet, the source's places hold the source.
+    empty = np.where(held[..., None], x, 0)
+    half = np.where(held[..., None], x, teacher.denoise(z_s, empty, times[:, 0], w))
+    half = np.where((np.arange(rows) % 4 >= 2)[:, None, None], empty, half)
     target = numpy_target(teacher.denoise, x, held, z_s, half, times, w)
     errors = (student.denoise(z_s, half, times[:, 0], w) - target) ** 2
     np.testing.assert_allclose(found, errors.mean(-1), rtol=2e-3, atol=1e-4)
@@ -188,16 +190,17 @@ def test_the_loss_of_a_batch_is_that_of_the_specification() -> None:
     found, means = loss(np.float32(x), held, ids, draws, weight)
 
     w64 = [{name: value.astype(np.float64) for name, value in params.items()} for params in (teacher, student)]
-    start, times, clean = jax.tree.map(lambda array: np.asarray(array, np.float64), draws)
+    start, times, clean, *_ = jax.tree.map(lambda array: np.asarray(array, np.float64), draws)
     t, w = start.t, start.w
 
     def predict(params, z, prev, t, w):
         return numpy_elf.denoise(params, ELF.heads, z, prev, t, w)
 
     z_s = np.where(held[..., None], x, t[:, None, None] * x + (1 - t)[:, None, None] * 1.3 * start.noise)
-    half = np.where(held[..., None], x, predict(w64[0], z_s, 0 * z_s, t, w))
+    empty = np.where(held[..., None], x, 0)
+    half = np.where(held[..., None], x, predict(w64[0], z_s, empty, t, w))
     kind = np.array([0, 0, 0, 1, 1, 1, 2, 2])  # of 8 rows 3 self-condition, 3 do not, 2 decode
-    half[kind != 0] = 0
+    half = np.where((kind != 0)[:, None, None], empty, half)
     target = numpy_target(lambda *inputs: predict(w64[0], *inputs), x, held, z_s, half, times, w)
     errors = ((predict(w64[1], z_s, half, t, w) - target) ** 2).mean(-1)
     mixed = clean[..., None] * x + (1 - clean)[..., None] * 2.2 * start.noise

@@ -56,6 +56,7 @@ class Case:
             flow=FlowConfig(noise_scale=1.7, decoder_noise_scale=2.2, decoder_prob=float(self.decode)),
             optimizer=OptimizerConfig(optimizer="adamw", blr=0.1, warmup_steps=0), pad_token=self.pad_token,
             label_drop=0.5, compute_dtype="float32", seed=3, objective=self.objective, ema_decay=0.99,
+            self_conditioned_rows="coin" if self.objective == "literal" else "share",
         )  # fmt: skip
 
 

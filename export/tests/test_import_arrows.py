@@ -24,7 +24,7 @@ ORDER = (
     ("evaluation",),
     ("training",),
     ("yardstick", "onnx_export"),
-    ("bench",),
+    ("bench", "golden"),
     ("cli",),
 )
 """From the bottom up; what stands on one level does not know each other."""

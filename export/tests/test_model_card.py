@@ -95,6 +95,14 @@ def test_how_the_model_was_trained() -> None:
     assert r"- seed 3: a \*b\* \<c\>" in card
 
 
+def test_deviations_from_the_official_recipe_are_listed_with_their_reasons() -> None:
+    deviation = {"field": "ema_decay", "value": 0.998, "official": 0.9999, "why": "few | updates"}
+    card = card_of(CardSamples(of_parity=[]), {"steps": 1, "recipe": "own", "deviations": [deviation]})
+    assert "| recipe | own |" in card and r"| ema\_decay | 0.998 | 0.9999 | few \| updates |" in card
+    card = card_of(CardSamples(of_parity=[]), {"steps": 1, "recipe": "official", "deviations": []})
+    assert "by the official recipe, without deviations" in card
+
+
 def test_each_kind_of_sample_says_how_it_was_written() -> None:
     proven = card_of(CardSamples(of_parity=[Sample(0, "x")]))
     assert "each to a prompt of random tokens, with the default settings: SDE, 3 steps, γ 0.5" in proven

@@ -11,7 +11,6 @@ from flax import nnx
 from elf.config import ElfConfig, FlowConfig
 from elf.network.model import ELF
 from elf.network.modules import bind, split
-from elf.training.literal_objective import literal_denoise_errors
 from elf.training.objective import (
     DenoiseDraws,
     decode_errors,
@@ -19,14 +18,24 @@ from elf.training.objective import (
     draw_decode,
     draw_denoise,
     draw_self_cond_scale,
+    literal_denoising,
     noised,
     put_rows,
     self_cond_rows,
+    shared_denoising,
     take_rows,
 )
 
 CONFIG = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 FLOW = FlowConfig(noise_scale=1.3)
+
+
+def shared_errors(network: ELF, *arguments) -> jax.Array:
+    return denoise_errors(shared_denoising(network, *arguments), network)
+
+
+def literal_errors(network: ELF, *arguments) -> jax.Array:
+    return denoise_errors(literal_denoising(network, *arguments), network)
 
 
 def network() -> ELF:
@@ -54,18 +63,47 @@ def test_free_velocities_equal_the_separate_passes_of_the_literal_formulation() 
     def loss(errors):
         return lambda params, d: (errors(bind(graphdef, params), x, held, d, FLOW) * mask).mean()
 
-    ours, gradient = jax.jit(jax.value_and_grad(loss(denoise_errors)))(params, draws())
-    expected, literal = jax.jit(jax.value_and_grad(loss(literal_denoise_errors)))(params, even_rows(draws()))
+    ours, gradient = jax.jit(jax.value_and_grad(loss(shared_errors)))(params, draws())
+    expected, literal = jax.jit(jax.value_and_grad(loss(literal_errors)))(params, even_rows(draws()))
     assert float(ours) == pytest.approx(float(expected), rel=1e-5)
     for name in params:
         np.testing.assert_allclose(gradient[name], literal[name], rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+def test_with_coins_both_formulations_are_the_same_numbers() -> None:
+    graphdef, params = split(network())
+    x = jax.random.normal(jax.random.key(2), (4, 5, 6))
+    held = jnp.zeros((4, 5), bool).at[:, :2].set(True)
+    coins = draws()._replace(coin=jnp.array([0.1, 0.9, 0.2, 0.3]))
+
+    def loss(denoising):
+        return lambda params: denoise_errors(
+            denoising(bind(graphdef, params), x, held, coins, FLOW, "coin"), bind(graphdef, params)
+        ).mean()
+
+    ours, gradient = jax.jit(jax.value_and_grad(loss(shared_denoising)))(params)
+    expected, literal = jax.jit(jax.value_and_grad(loss(literal_denoising)))(params)
+    assert float(ours) == pytest.approx(float(expected), rel=1e-5)
+    for name in params:
+        np.testing.assert_allclose(gradient[name], literal[name], rtol=2e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("denoising", [literal_denoising, shared_denoising])
+def test_the_half_without_a_guess_holds_the_source(denoising) -> None:
+    x, held = jax.random.normal(jax.random.key(2), (4, 5, 6)), jnp.zeros((4, 5), bool).at[:, :2].set(True)
+    never = draws()._replace(coin=jnp.ones(4))
+    for start, expected in (("condition", x[:, :2]), ("zero", jnp.zeros((4, 2, 6)))):
+        flow = dataclasses.replace(FLOW, self_cond_start=start)
+        half = denoising(network(), x, held, never, flow, "coin").inputs[1]
+        np.testing.assert_array_equal(half[:, :2], expected)
+        np.testing.assert_array_equal(half[:, 2:], 0)
 
 
 def test_the_literal_formulation_throws_a_coin_for_every_example() -> None:
     graphdef, params = split(network())
     x = jax.random.normal(jax.random.key(2), (4, 5, 6))
     errors = jax.jit(
-        lambda coin: literal_denoise_errors(
+        lambda coin: literal_errors(
             bind(graphdef, params), x, jnp.zeros((4, 5), bool), draws()._replace(coin=coin), FLOW
         )
     )
@@ -88,8 +126,8 @@ def test_without_self_conditioning_there_is_one_pass() -> None:
     flow = FlowConfig(noise_scale=1.3, self_cond_prob=0.0)
     graphdef, params = split(network())
     x, held = jax.random.normal(jax.random.key(2), (4, 5, 6)), jnp.zeros((4, 5), bool)
-    ours = jax.jit(lambda p: denoise_errors(bind(graphdef, p), x, held, draws(), flow))(params)
-    literal = jax.jit(lambda p: literal_denoise_errors(bind(graphdef, p), x, held, draws(), flow))(params)
+    ours = jax.jit(lambda p: shared_errors(bind(graphdef, p), x, held, draws(), flow))(params)
+    literal = jax.jit(lambda p: literal_errors(bind(graphdef, p), x, held, draws(), flow))(params)
     np.testing.assert_allclose(ours, literal, rtol=1e-5)
 
 
@@ -98,7 +136,7 @@ def test_held_positions_stay_clean_and_are_heard() -> None:
     x = jax.random.normal(jax.random.key(2), (4, 5, 6))
     held = jnp.zeros((4, 5), bool).at[:, :2].set(True)
     np.testing.assert_array_equal(noised(x, held, draws(), FLOW)[:, :2], x[:, :2])
-    errors = jax.jit(lambda x: denoise_errors(bind(graphdef, params), x, held, draws(), FLOW)[:, 2:])
+    errors = jax.jit(lambda x: shared_errors(bind(graphdef, params), x, held, draws(), FLOW)[:, 2:])
     assert np.abs(errors(x.at[:, 0].add(1.0)) - errors(x)).max() > 1e-4
 
 

@@ -205,6 +205,9 @@ def test_learning_rate_and_ema() -> None:
     assert float(ema_decay(0, 0.999)) == pytest.approx(0.1) and float(ema_decay(10**6, 0.999)) == pytest.approx(0.999)
 
 
-def test_muon_takes_hidden_matrices_only() -> None:
-    assert takes_muon("blocks_0/attn/qkv/kernel") and takes_muon("text_proj/proj1/kernel")
-    assert not any(map(takes_muon, ("unembed_kernel", "proj_kernel", "shared/embedding", "t_emb_tokens", "proj_bias")))
+def test_what_muon_takes() -> None:
+    kernels, matrices = ("blocks_0/attn/qkv/kernel", "text_proj/proj1/kernel"), ("unembed_kernel", "proj_kernel")
+    assert all(takes_muon(name, 2) for name in kernels) and not any(takes_muon(name, 2) for name in matrices)
+    # As official runs have it, whatever has two dimensions.
+    assert all(takes_muon(name, 2, "matrices") for name in (*kernels, *matrices))
+    assert not takes_muon("t_emb_tokens", 3, "matrices") and not takes_muon("proj_bias", 1, "matrices")

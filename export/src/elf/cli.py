@@ -19,6 +19,7 @@ COMMANDS = {
     "teach-encoder": ("elf.yardstick.teach_encoder", "go on with an encoder by supervised translation"),
     "train": ("elf.training.train", "train an ELF"),
     "distill": ("elf.training.distill", "distil an ELF into students of few steps"),
+    "golden": ("elf.golden.golden", "hold the training step to numbers that the official code computed"),
     "plan": ("elf.training.plan", "check on paper that a training fits its devices"),
     "sample": ("elf.sampling.sample", "write text with the reference sampler"),
     "reconstruct": ("elf.sampling.reconstruct", "take a text back to noise by the ODE, and forward again"),

@@ -115,6 +115,8 @@ class FlowConfig:
     t_eps: float = 0.05
     p_mean: float = -1.5
     p_std: float = 0.8
+    time_schedule: Literal["logit_normal", "uniform"] = "logit_normal"
+    """How training draws its times; sampling has a schedule of its own."""
     decoder_p_mean: float = 0.8
     decoder_p_std: float = 0.8
     decoder_prob: float = 0.2
@@ -138,6 +140,8 @@ class FlowConfig:
                 raise ConfigError(f"{field} is {getattr(self, field)!r}", "Give a probability from 0 to 1.")
         if self.decoder_condition not in ("noised", "clean"):
             raise ConfigError(f"decoder_condition is {self.decoder_condition!r}", "Choose noised or clean.")
+        if self.time_schedule not in ("logit_normal", "uniform"):
+            raise ConfigError(f"time_schedule is {self.time_schedule!r}", "Choose logit_normal or uniform.")
         if self.self_cond_start not in get_args(SelfCondStart):
             raise ConfigError(f"self_cond_start is {self.self_cond_start!r}", "Choose condition or zero.")
         if self.self_cond_cfg_max < self.self_cond_cfg_min:

@@ -61,6 +61,10 @@ class DivergedError(ElfError):
     """A training run whose loss is no longer a number."""
 
 
+class GoldenError(ElfError):
+    """A folder of golden numbers that is missing, broken or incomplete."""
+
+
 class ParityError(ElfError):
     """ONNX graphs that do not compute what the trained model computes."""
 

@@ -16,16 +16,15 @@ from elf.network.model import abstract_elf
 from elf.network.modules import Params, bind
 from elf.network.parameters import encoder_parameter_shapes
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.literal_objective import literal_denoise_errors
 from elf.training.memory_estimate import planned_step
-from elf.training.objective import denoise_errors, draw_denoise
+from elf.training.objective import DENOISING, denoise_errors, draw_denoise
 from elf.training.optimizer import OptimizerConfig
+from elf.training.recipe import RowsBy
 from elf.training.step import Rows, TrainState
 from elf.training.train_config import TrainConfig
 
 Formulation = Literal["literal", "shared"]
 FORMULATIONS: tuple[Formulation, ...] = ("literal", "shared")
-ERRORS = {"literal": literal_denoise_errors, "shared": denoise_errors}
 
 STORIES_MINI = ElfConfig(
     depth=6, hidden_size=256, heads=4, latent_size=128, bottleneck_size=64, vocabulary_size=4096, max_length=64
@@ -113,7 +112,9 @@ def compile_gradient(config: TrainConfig, formulation: Formulation) -> Compiled:
     def loss(params: Params, x: jax.Array, key: jax.Array) -> jax.Array:
         draws = draw_denoise(key, shape, config.flow)
         held = jnp.zeros(shape[:2], bool)
-        return ERRORS[formulation](bind(graphdef, params), x, held, draws, config.flow).mean()
+        network = bind(graphdef, params)
+        rows: RowsBy = "coin" if formulation == "literal" else "share"
+        return denoise_errors(DENOISING[formulation](network, x, held, draws, config.flow, rows), network).mean()
 
     x = jax.ShapeDtypeStruct(shape, jnp.float32)
     return Compiled.of(jax.jit(jax.value_and_grad(loss)).lower(params, x, jax.random.key(0)))

@@ -5,6 +5,7 @@ own, which sees a loop's body once however often it runs, and they are what a ma
 """
 
 import math
+from typing import Literal
 
 from elf.config import ElfConfig, T5Config
 from elf.network.parameters import TIMESTEP_FEATURES, parameter_shapes
@@ -49,11 +50,13 @@ def encoder_flops(config: T5Config, batch: int, length: int) -> int:
     return batch * config.layers * (attention + 2 * product(length, D, config.d_ff))
 
 
-def muon_flops(config: ElfConfig) -> int:
-    """Newton–Schulz of one update: five times A = XXᵀ, A², and their product with X. Independent of the batch."""
+def muon_flops(config: ElfConfig, matrices: Literal["matrices", "kernels"] = "matrices") -> int:
+    """Newton–Schulz of one update: five times A = XXᵀ, A², and their product with X. Independent of the batch.
+
+    matrices: what Muon takes, as in OptimizerConfig."""
     total = 0
     for name, shape in parameter_shapes(config).items():
-        if takes_muon(name):
+        if takes_muon(name, len(shape), matrices):
             short, long = sorted(shape)
             total += NEWTON_SCHULZ_STEPS * (2 * product(short, long, short) + product(short, short, short))
     return total

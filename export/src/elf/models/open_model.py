@@ -121,7 +121,7 @@ def _statistics(settings: RunSettings, encoder: T5Config, params: FlatParams) ->
         open_dataset(settings.data, settings.split, settings.revision),
         settings.elf.max_length,
         settings.elf.max_input_length or None,
-        see_padding=settings.pad_token == "eos",
+        see_padding=settings.sees_filling,
     )
 
 

@@ -24,7 +24,14 @@ class RunSettings:
     elf: ElfConfig = field(default_factory=ElfConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
     pad_token: Literal["pad", "eos"] = "pad"
+    recipe: Literal["official", "own"] = "own"
+    filling: Literal["unseen", "seen"] | None = None
     latent_normalisation: Normalisation = "measured"
+
+    @property
+    def sees_filling(self) -> bool:
+        """Whether the encoder sees the end tokens that fill a row, as the training decided or its recipe did."""
+        return self.pad_token == "eos" and (self.filling or ("seen" if self.recipe == "own" else "unseen")) == "seen"
 
 
 def read_run_settings(path: Path, *, remembered: bool) -> RunSettings:

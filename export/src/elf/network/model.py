@@ -152,15 +152,18 @@ class ELF(nnx.Module):
         self.unembed_bias = nnx.Param(jnp.zeros(V))
 
     def trunk(
-        self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array, mode: float
+        self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array, mode: float | jax.Array
     ) -> jax.Array:
-        """z, x_hat_prev (B, L, D), t and self_cond_scale (B,), mode 1 to decode and 0 to denoise → h (B, L, H)."""
+        """z, x_hat_prev (B, L, D), t and self_cond_scale (B,), mode 1 to decode and 0 to denoise, for all rows or for
+        each (B,) → h (B, L, H)."""
         B, L, _ = z.shape
         text = self.text_proj(self.self_cond_proj(jnp.concatenate([z, x_hat_prev], axis=-1)))
         prefix = [self.t_emb_tokens[...] + self.t_embedder(t)[:, None]]
         if self.config.self_cond_cfg_tokens:
             prefix.append(self.self_cond_cfg_tokens[...] + self.self_cond_cfg_embedder(self_cond_scale)[:, None])
-        prefix.append(jnp.broadcast_to(self.mode_tokens[...] * mode, (B, *self.mode_tokens.shape[1:])))
+        prefix.append(
+            jnp.broadcast_to(self.mode_tokens[...] * jnp.reshape(mode, (-1, 1, 1)), (B, *self.mode_tokens.shape[1:]))
+        )
         x = jnp.concatenate([*prefix, text], axis=1)
         cos, sin = rotary_tables(self.config.prefix_length, L, self.config.head_dim)
 
@@ -180,7 +183,10 @@ class ELF(nnx.Module):
 
     def decode(self, latent: jax.Array, self_cond_scale: jax.Array) -> jax.Array:
         """Token logits (B, L, V) of embeddings (B, L, D): one pass at t = 1 on `[latent, 0]` in decode mode."""
-        h = self.trunk(latent, jnp.zeros_like(latent), jnp.ones(latent.shape[0]), self_cond_scale, 1.0)
+        return self.logits(self.trunk(latent, jnp.zeros_like(latent), jnp.ones(latent.shape[0]), self_cond_scale, 1.0))
+
+    def logits(self, h: jax.Array) -> jax.Array:
+        """The decode head: h (B, L, H) → (B, L, V)."""
         h = matmul(h, self.proj_kernel[...], self.compute_dtype) + self.proj_bias[...]
         h = jax.nn.gelu(h, approximate=True)
         return matmul(h, self.unembed_kernel[...], self.compute_dtype) + self.unembed_bias[...]

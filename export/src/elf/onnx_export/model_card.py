@@ -166,7 +166,7 @@ def _training(training: dict[str, Any]) -> str:
     config = training.get("config")
     rows = {}
     for name, value in training.items():
-        if name == "config":
+        if name in ("config", "deviations"):
             continue
         if name == "seconds":
             name, value = "time", _duration(value)
@@ -176,10 +176,24 @@ def _training(training: dict[str, Any]) -> str:
             value = f"{value:,}"
         rows[name.replace("_", " ")] = _escape(str(value))
     table = f"| | |\n|---|---|\n{_table(rows)}"
+    if "deviations" in training:
+        table += f"\n\n{_deviations(training['deviations'])}"
     if not config:
         return table
     details = json.dumps(config, indent=2, ensure_ascii=False)
     return f"{table}\n\n<details><summary>Configuration</summary>\n\n```json\n{details}\n```\n\n</details>"
+
+
+def _deviations(deviations: list[dict[str, Any]]) -> str:
+    """What of the training is not the official step's, and why."""
+    if not deviations:
+        return "Trained by the official recipe, without deviations."
+    rows = [
+        f"| {' | '.join(_escape(str(deviation[name])) for name in ('field', 'value', 'official', 'why'))} |"
+        for deviation in deviations
+    ]
+    head = "Where this training is not the official step:\n\n| setting | here | official | why |\n|---|---|---|---|"
+    return "\n".join([head, *rows])
 
 
 def _duration(seconds: float) -> str:

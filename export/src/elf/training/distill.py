@@ -24,19 +24,23 @@ from elf.progress import say
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distillation import (
     DistillDraws,
+    UniformTimes,
     decode_part,
     denoise_part,
     draw_distill,
     kind_weights,
+    mean_over_rows,
+    mixed_student_errors,
     row_kinds,
     student_errors,
 )
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.hub_upload import HubUpload
+from elf.training.metrics import Metrics
 from elf.training.objective import DecodeDraws, decode_errors
 from elf.training.run import Run, RunArguments, check_vocabularies, make_upload
 from elf.training.run_facts import command_line, remember_settings, training_facts
-from elf.training.step import Metrics, Objective, make_train_step
+from elf.training.step import Objective, branch_shares, make_train_step
 from elf.training.train_config import resolve
 
 Arguments = RunArguments
@@ -109,13 +113,27 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
     flow, elf, dtype = config.flow, config.elf, jnp.dtype(config.compute_dtype)
     student_graph, _ = abstract_elf(elf, dtype, config.remat)
     teacher_graph, _ = abstract_elf(elf, dtype)
+    evenly = UniformTimes(config.student_times == "uniform", config.teacher_times == "uniform")
+
+    def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> DistillDraws:
+        return draw_distill(key, shape, 1 / turn.student_steps, turn.sub_steps, flow, evenly)
+
+    def loss_of_coins(params: Params, frozen: Params, x, held, ids, draws: DistillDraws, weight, decode: bool | None):
+        student, teacher = bind(student_graph, params), bind(teacher_graph, frozen)
+        assert config.decode_half is not None  # the recipe has seen to it
+        errors = mixed_student_errors(student, teacher, x, held, ids, draws, flow, config.decode_half) * weight
+        decoding, counted = draws.decodes[:, None] * errors, draws.decodes[:, None] * weight
+        shares = branch_shares((errors - decoding).sum(), decoding.sum(), (weight - counted).sum(), counted.sum())
+        return errors.sum(), shares
+
+    if config.coin == "example":
+        # Rows of all kinds are everywhere, so a batch may be taken in parts anyhow.
+        return Objective(draw, loss_of_coins, mean_over_rows, 1, None, frozen=teacher_params)
+
     kinds = row_kinds(flow, config.batch_size // config.accumulation)
 
-    def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool) -> DistillDraws:
-        return draw_distill(key, shape, 1 / turn.student_steps, turn.sub_steps, flow)
-
     def loss(
-        params: Params, frozen: Params, x, held, ids, draws: DistillDraws, weight, decode: bool
+        params: Params, frozen: Params, x, held, ids, draws: DistillDraws, weight, decode: bool | None
     ) -> tuple[jax.Array, Metrics]:
         student, teacher = bind(student_graph, params), bind(teacher_graph, frozen)
         own_x, own_held, own_weight, start, times = jax.tree.map(

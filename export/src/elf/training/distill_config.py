@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel, load_trained_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.training.recipe import DISTILL_CHOICES, Choice
 from elf.training.train_config import TrainConfig
 
 GROUPS = ("elf", "flow")
@@ -50,6 +51,15 @@ class DistillConfig(TrainConfig):
     sub_steps: tuple[int, ...] | None = None
     """Passes of the teacher for one step of the student, of each round; unless given, as many as make 64 in all."""
 
+    student_times: Literal["logit_normal", "uniform"] = "logit_normal"
+    """How t_s is drawn, where a student's step begins."""
+    teacher_times: Literal["logit_normal", "uniform"] = "logit_normal"
+    """How the times between the teacher's sub-steps are drawn."""
+    decode_half: Literal["source", "zero"] | None = None
+    """What the x̂ half of decode rows holds at the source's places; zero where rows go by their place."""
+
+    CHOICES: ClassVar[tuple[Choice, ...]] = DISTILL_CHOICES
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, values in (("rounds", self.rounds), ("sub_steps", self.sub_steps)):
@@ -59,10 +69,23 @@ class DistillConfig(TrainConfig):
             raise ConfigError(
                 f"there are {len(self.rounds)} rounds and {len(self.sub_steps)} sub_steps", "Give one for each round."
             )
-        if self.objective != "shared":
+        if self.objective is not None:
             raise ConfigError(f"objective is {self.objective!r}", "Leave it out: distillation has one of its own.")
         if self.flow.decoder_prob == 1:
             raise ConfigError("flow.decoder_prob is 1", "Give less, so that something is distilled.")
+
+    def check_choices(self) -> None:
+        pairs = (("example", "row", "coin"), ("share", "batch", "share"))
+        chosen = (self.coin, self.loss_mean, self.self_conditioned_rows)
+        if chosen not in pairs or (self.coin == "share" and self.decode_half != "zero"):
+            raise ConfigError(
+                f"coin, loss_mean and self_conditioned_rows are {', '.join(map(str, chosen))}, decode_half "
+                f"{self.decode_half}: that does not go together",
+                "Rows throw coins (example, row, coin; decode_half source or zero) or go by their place (share, batch, "
+                "share; decode_half zero). Leave them out, and set recipe=official or own.",
+            )
+        if self.device_groups is not None:
+            raise ConfigError("device_groups is set", "Leave it out: a distillation's mean is over rows.")
 
     def plan(self) -> list[Round]:
         sub_steps = self.sub_steps or tuple(max(1, round(FINEST_STEPS / steps)) for steps in self.rounds)
@@ -97,7 +120,10 @@ def taught(teacher: TrainedModel) -> dict[str, Any]:
     official = not isinstance(teacher.latent_mean, np.ndarray)
     decided = {"latent_normalisation": "official" if official else "measured"}
     settings = teacher.training.get("config", {})
-    return decided | ({"pad_token": settings["pad_token"]} if "pad_token" in settings else {})
+    if "pad_token" in settings:
+        # What encoded the teacher's latents encodes the student's; without a word of it, filling was seen.
+        decided |= {"pad_token": settings["pad_token"], "filling": settings.get("filling") or "seen"}
+    return decided
 
 
 def completed(values: dict[str, Any], teacher: TrainedModel, folder: Path) -> dict[str, Any]:

@@ -4,14 +4,15 @@ A student of N steps learns to cross a span Δ = 1/N of time in one pass, where 
 teacher's small Euler steps from z_s at t_s to t_e = t_s + Δ end is where one large step must end, and x̃ is the
 prediction that makes it do so.
 
-Which rows of a batch do what is not thrown by coins but fixed by their place, as in objective.py: the decode branch
-needs no teacher, and the pass for the self-conditioning half is made only for rows that have one. As the numbers of
-rows only come near the probabilities, each kind of row is weighted with its own: the expected loss is that of coins.
+Officially every row throws coins (`mixed_student_errors`), and all rows pay for all passes. This project's own recipe
+fixes by their place which rows of a batch do what (`student_errors`): the decode branch needs no teacher, and the pass
+for the self-conditioning half is made only for rows that have one. As the numbers of rows only come near the
+probabilities, each kind of row is weighted with its own: the expected loss is that of coins.
 
 Random draws are made apart from the errors, for the whole batch at once.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +20,28 @@ import numpy as np
 
 from elf.config import FlowConfig
 from elf.errors import ConfigError
-from elf.training.objective import DenoiseDraws, draw_denoise, noised, put_rows, take_rows, velocity
+from elf.network.model import ELF
+from elf.training.objective import (
+    DecodeDraws,
+    DenoiseDraws,
+    Denoising,
+    before_any_guess,
+    draw_decode,
+    draw_denoise,
+    draw_times,
+    mixed_errors,
+    noised,
+    noised_for_decoding,
+    put_rows,
+    self_conditioned,
+    take_rows,
+    velocity,
+)
 
 LARGEST_GROUP = 16
 """Rows over which the kinds are dealt out: few, so that every device finds all kinds among its own rows."""
 
-VANISHING = 1e-6
+VANISHING = 1e-3
 """Spans of time below this have no slope that float32 could tell."""
 
 
@@ -99,6 +116,16 @@ def kind_weights(counts: jax.Array, kinds: Kinds, flow: FlowConfig) -> jax.Array
     return counts * each[kind][:, None]
 
 
+class UniformTimes(NamedTuple):
+    """Which times are drawn evenly instead of by the flow's logit-normal."""
+
+    student: bool = False
+    teacher: bool = False
+
+
+BY_THE_FLOW = UniformTimes()
+
+
 class DistillDraws(NamedTuple):
     start: DenoiseDraws
     """As in training, but `t` is t_s."""
@@ -106,20 +133,42 @@ class DistillDraws(NamedTuple):
     """(B, S + 1), rising from t_s to t_e: where the teacher's S sub-steps begin and end."""
     clean: jax.Array
     """(B, L), λ of the decode rows."""
+    decoder_noise: jax.Array
+    """(B, L, D), theirs."""
+    decodes: jax.Array
+    """(B,) bool, each row's coin. Unread where rows go by their place."""
 
 
 def draw_distill(
-    key: jax.Array, shape: tuple[int, int, int], span: float, sub_steps: int, flow: FlowConfig
+    key: jax.Array,
+    shape: tuple[int, int, int],
+    span: float,
+    sub_steps: int,
+    flow: FlowConfig,
+    uniform: UniformTimes = BY_THE_FLOW,
 ) -> DistillDraws:
     """The draws of a step for latents of `shape` (B, L, D), a student of span Δ and a teacher of S `sub_steps`."""
-    start_key, times_key, mix_key = jax.random.split(key, 3)
+    start_key, times_key, mix_key, coin_key, student_key = jax.random.split(key, 5)
     start = draw_denoise(start_key, shape, flow)
-    t_s = start.t * (1 - span)
-    between = jax.nn.sigmoid(flow.p_mean + flow.p_std * jax.random.normal(times_key, (shape[0], sub_steps - 1)))
+    t_s = draw_times(student_key, shape[:1], flow, uniform=uniform.student) * (1 - span)
+    between = draw_times(times_key, (shape[0], sub_steps - 1), flow, uniform=uniform.teacher)
     fractions = jnp.pad(jnp.sort(between, axis=1), [(0, 0), (1, 0)])
     fractions = jnp.pad(fractions, [(0, 0), (0, 1)], constant_values=1.0)
-    clean = jax.nn.sigmoid(flow.decoder_p_mean + flow.decoder_p_std * jax.random.normal(mix_key, shape[:2]))
-    return DistillDraws(start._replace(t=t_s), t_s[:, None] + span * fractions, clean)
+    mix = draw_decode(mix_key, shape, flow)
+    return DistillDraws(
+        start._replace(t=t_s),
+        t_s[:, None] + span * fractions,
+        mix.clean,
+        mix.noise,
+        jax.random.uniform(coin_key, shape[:1]) < flow.decoder_prob,
+    )
+
+
+def at_the_end(draws: DistillDraws) -> DistillDraws:
+    """With the times of decode rows, which are all 1, in place of those that they would have as denoise rows."""
+    t = jnp.where(draws.decodes, 1.0, draws.start.t)
+    times = jnp.where(draws.decodes[:, None], 1.0, draws.times)
+    return draws._replace(start=draws.start._replace(t=t), times=times)
 
 
 def teacher_target(
@@ -168,14 +217,69 @@ def student_errors(
     x (B, L, D): clean latents. held (B, L): positions of the condition. start (B, …), times (B, S + 1): the draws.
     """
     z_s = noised(x, held, start, flow)
-    x_hat_prev = jnp.zeros_like(z_s)
+    x_hat_prev = before_any_guess(x, held, flow)
     a, b = kinds.self_conditioned, kinds.denoise
     if a:
-        z, t, w, x_a, held_a = (take_rows(rows, a, b) for rows in (z_s, start.t, start.w, x, held))
-        first = jnp.where(held_a[..., None], x_a, teacher.denoise(z, jnp.zeros_like(z), t, w))
-        x_hat_prev = put_rows(jax.lax.stop_gradient(first), a, b)
+        z, t, w, x_a, held_a, empty = (take_rows(of, a, b) for of in (z_s, start.t, start.w, x, held, x_hat_prev))
+        first = jnp.where(held_a[..., None], x_a, teacher.denoise(z, empty, t, w))
+        x_hat_prev = x_hat_prev + put_rows(jax.lax.stop_gradient(first) - empty, a, b)
     target = teacher_target(teacher, x, held, z_s, x_hat_prev, times, start.w, flow)
     return jnp.mean((student.denoise(z_s, x_hat_prev, start.t, start.w) - target) ** 2, axis=-1)
+
+
+def mixed_student_errors(
+    student: ELF,
+    teacher: Denoiser,
+    x: jax.Array,
+    held: jax.Array,
+    ids: jax.Array,
+    draws: DistillDraws,
+    flow: FlowConfig,
+    decode_half: Literal["source", "zero"],
+) -> jax.Array:
+    """Errors (B, L) where every row throws its coins: of x̂ against x̃, or the cross-entropy of its tokens.
+
+    x (B, L, D), held, ids (B, L). decode_half: what the x̂ half of decode rows holds at the source's places.
+    """
+    draws = at_the_end(draws)
+    target = mixed_target(teacher, x, held, draws, flow)
+    t, w = draws.start.t, draws.start.w
+    denoising = Denoising(
+        (target.z_s, target.half, t, w), lambda x_hat: jnp.mean((x_hat - target.x_tilde) ** 2, axis=-1)
+    )
+    latent = noised_for_decoding(x, held, DecodeDraws(draws.clean, w, draws.decoder_noise), flow)
+    half = target.half if decode_half == "source" else jnp.zeros_like(x)
+    return mixed_errors(student, denoising, latent, half, draws.decodes, ids)
+
+
+class MixedTarget(NamedTuple):
+    """What the teacher makes of a batch whose rows throw coins, each (B, L, D)."""
+
+    z_s: jax.Array
+    first: jax.Array
+    """Its x̂ at (z_s, t_s) before there is a guess; the source's places hold the source."""
+    half: jax.Array
+    """The x̂ half of student and first sub-step: that guess where the row self-conditions."""
+    x_tilde: jax.Array
+
+
+def mixed_target(
+    teacher: Denoiser, x: jax.Array, held: jax.Array, draws: DistillDraws, flow: FlowConfig
+) -> MixedTarget:
+    """For draws that are `at_the_end`."""
+    t, w = draws.start.t, draws.start.w
+    z_s, empty = noised(x, held, draws.start, flow), before_any_guess(x, held, flow)
+    first, half = empty, empty
+    if flow.self_cond_prob:
+        first = jax.lax.stop_gradient(jnp.where(held[..., None], x, teacher.denoise(z_s, empty, t, w)))
+        chosen = self_conditioned(draws.start, flow, "coin") & ~draws.decodes
+        half = jnp.where(chosen[:, None, None], first, empty)
+    return MixedTarget(z_s, first, half, teacher_target(teacher, x, held, z_s, half, draws.times, w, flow))
+
+
+def mean_over_rows(counts: jax.Array) -> jax.Array:
+    """Weights (B, L): each row's positions that count share a B-th."""
+    return counts / jnp.maximum(counts.sum(axis=1, keepdims=True), 1.0) / len(counts)
 
 
 def denoise_part(rows: jax.Array, kinds: Kinds) -> jax.Array:

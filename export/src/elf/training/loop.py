@@ -18,6 +18,7 @@ import numpy as np
 
 from elf.errors import DivergedError
 from elf.training.checkpoint import Checkpoints
+from elf.training.metrics import Metrics, means, not_finite
 from elf.training.run_log import RunLog
 
 S = TypeVar("S")
@@ -46,7 +47,7 @@ def run_loop(
     out: Path,
     state: S,
     batches: Callable[[int], Iterator[B]],
-    update: Callable[[S, B, int], tuple[S, dict[str, jax.Array]]],
+    update: Callable[[S, B, int], tuple[S, Metrics]],
     tokens_per_step: int,
     on_checkpoint: Callable[[S, int, float], None] = lambda state, step, seconds: None,
 ) -> tuple[S, float]:
@@ -63,7 +64,7 @@ def run_loop(
             saved = checkpoints.restore({"state": state, "seconds": np.zeros(())})
             state, spent = saved["state"], float(saved["seconds"])
         begin = last_save = last_log = time.monotonic()
-        window: list[dict[str, jax.Array]] = []
+        window: list[Metrics] = []
         main = jax.process_index() == 0
         log = RunLog(out, first, config.steps, **config.wandb, settings=config.settings, main=main)
         with log:
@@ -97,7 +98,7 @@ def run_loop(
                     times = {"tokens_per_second": round(rate), "seconds": round(spent + now - begin, 1)}
                     if config.steps_per_epoch:
                         times["epoch"] = round(done / config.steps_per_epoch, 4)
-                    log.write(done, _means(window) | times, (now - begin) / (done - first) * (config.steps - done))
+                    log.write(done, means(window) | times, (now - begin) / (done - first) * (config.steps - done))
                     window, last_log = [], now
                 if stopping:
                     checkpoints.wait()
@@ -109,10 +110,10 @@ def run_loop(
             return state, spent + time.monotonic() - begin
 
 
-def _check_finite(window: list[dict[str, jax.Array]], done: int) -> None:
+def _check_finite(window: list[Metrics], done: int) -> None:
     """Raises DivergedError naming the first step of the window, which ends at `done`, that measured no number."""
     for at, metrics in enumerate(window, done - len(window) + 1):
-        wrong = {name: float(value) for name, value in metrics.items() if not np.isfinite(value)}
+        wrong = not_finite(metrics)
         if wrong:
             raise DivergedError(
                 f"the training has left the finite numbers at step {at}: {wrong}",
@@ -155,12 +156,3 @@ class _StopSignal:
 
     def _note(self, *_: object) -> None:
         self.noted = True
-
-
-def _means(window: list[dict[str, jax.Array]]) -> dict[str, float]:
-    """Mean of each metric over the steps that measured it."""
-    measured: dict[str, list[float]] = {}
-    for metrics in window:
-        for name, value in metrics.items():
-            measured.setdefault(name, []).append(float(value))
-    return {name: float(f"{np.mean(values):.6g}") for name, values in measured.items()}

@@ -27,6 +27,14 @@ class OptimizerConfig:
     clip: float = 1.0
     """Largest global norm of the gradient."""
     weight_decay: float = 0.0
+    b1: float = 0.9
+    b2: float = 0.95
+    """Of AdamW, where it takes all weights."""
+    muon: Literal["matrices", "kernels"] | None = None
+    """What Muon takes: every weight of two dimensions, as official runs have it, or the kernels of Dense layers only,
+    as it is unless given."""
+    muon_adam_b2: float | None = None
+    """b2 of the Adam beside Muon: official 0.999, unless given 0.95."""
 
     def __post_init__(self) -> None:
         if self.optimizer not in ("muon", "adamw"):
@@ -35,6 +43,10 @@ class OptimizerConfig:
             raise ConfigError(f"schedule is {self.schedule!r}", "Choose constant or cosine.")
         if not self.blr > 0 or not self.clip > 0 or self.warmup_steps < 0 or (self.warmup_epochs or 0) < 0:
             raise ConfigError("blr and clip must be above 0 and the warm-up at least 0", "Correct the value.")
+        for name in ("b1", "b2", "muon_adam_b2"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise ConfigError(f"optimizer.{name} is {value}", "Give a number from 0 to below 1.")
         if self.weight_decay < 0 or not 0 <= self.final_fraction <= 1:
             raise ConfigError("weight_decay must be at least 0 and final_fraction in [0, 1]", "Correct the value.")
 
@@ -53,32 +65,38 @@ def learning_rate(config: OptimizerConfig, batch_size: int, steps: int, warmup_s
     return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), optax.constant_schedule(peak)], [warmup])
 
 
-def takes_muon(name: str) -> bool:
-    """Muon takes the kernels of Dense layers only: no embedding or bias table, no learned token, no vocabulary head."""
-    return name.endswith("/kernel")
+def takes_muon(name: str, dimensions: int, matrices: Literal["matrices", "kernels"] = "kernels") -> bool:
+    """Whether Muon takes the weight `name` of so many dimensions."""
+    return dimensions == 2 if matrices == "matrices" else name.endswith("/kernel")
 
 
 def make_optimizer(
     config: OptimizerConfig, batch_size: int, steps: int, warmup_steps: int | None = None
 ) -> optax.GradientTransformation:
-    """The gradient transformation for flat params; parameters outside `takes_muon` get AdamW(0.9, 0.95) either way."""
+    """The gradient transformation for flat params. With Muon, whatever it does not take goes to an Adam with Nesterov
+    momentum, at the same rate; AdamW has none."""
     rate = learning_rate(config, batch_size, steps, warmup_steps)
+    matrices = config.muon or "kernels"
 
     def dimensions(params: Params) -> dict[str, MuonDimensionNumbers | None]:
-        return {name: MuonDimensionNumbers() if takes_muon(name) else None for name in params}
+        return {
+            # Where only Adam's weights are asked about, the others are no arrays.
+            name: MuonDimensionNumbers() if takes_muon(name, getattr(value, "ndim", 0), matrices) else None
+            for name, value in params.items()
+        }
 
     if config.optimizer == "muon":
         rule = muon(
             rate,
             weight_decay=config.weight_decay,
-            adam_b2=0.95,
+            adam_b2=0.95 if config.muon_adam_b2 is None else config.muon_adam_b2,
             muon_weight_dimension_numbers=dimensions,
         )
     else:
-        rule = optax.adamw(rate, b1=0.9, b2=0.95, weight_decay=config.weight_decay)
+        rule = optax.adamw(rate, b1=config.b1, b2=config.b2, weight_decay=config.weight_decay)
     return optax.chain(optax.clip_by_global_norm(config.clip), rule)
 
 
 def ema_decay(step, longest: float):
-    """EMA decay at update `step` (from 0): min(longest, (1 + step) / (10 + step)); short runs forget their start."""
+    """EMA decay at update `step` (from 0) under `ema_warm_up`: min(longest, (1 + step) / (10 + step))."""
     return jnp.minimum(longest, (1.0 + step) / (10.0 + step))

@@ -50,6 +50,8 @@ def training_facts(
         "seconds": round(seconds),
         "losses": last_losses(config.out / "metrics.jsonl"),
         "encoder": encoder,
+        "recipe": config.recipe,
+        "deviations": [deviation._asdict() for deviation in config.deviations],
         "config": without_places(plain(config)),
     }
 

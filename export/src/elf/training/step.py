@@ -1,6 +1,12 @@
 """One training step on a mesh of devices: latents, loss, gradient, optimizer, EMA; spec section 4.
 
-What the loss is, is an `Objective`: that of `elf train` is here, that of `elf distill` in distill.py.
+What the loss is, is an `Objective`: that of `elf train` is here, that of `elf distill` in distill.py. How its mean is
+taken is one of two ways:
+
+- over the whole batch: written for the global arrays, and XLA inserts the communication;
+- over each group of rows by itself, then over the groups, as the official code does with its devices (`loss_mean:
+  device`). Groups throw coins of their own, so devices run different branches at once; that is written for one device,
+  and the only communication is the mean of the gradients.
 """
 
 import functools
@@ -13,21 +19,30 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 
 from elf.data.collation import Batch
-from elf.devices import batch_sharding, check_batch, global_rows, replicated, state_shardings
-from elf.errors import CheckpointMismatchError
+from elf.devices import AXES, batch_sharding, check_batch, global_rows, replicated, state_shardings
+from elf.errors import CheckpointMismatchError, ConfigError
 from elf.models.trained_model import FlatParams
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import Params, bind, split
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.literal_objective import literal_denoise_errors
-from elf.training.objective import decode_errors, denoise_errors, draw_decode, draw_denoise, self_cond_rows
+from elf.training.metrics import Metrics, Share
+from elf.training.objective import (
+    DENOISING,
+    StepDraws,
+    decode_errors,
+    denoise_errors,
+    draw_coins,
+    draw_decode,
+    draw_denoise,
+    mixed_errors,
+    noised_for_decoding,
+    self_cond_rows,
+)
 from elf.training.optimizer import ema_decay, learning_rate, make_optimizer
 from elf.training.train_config import Resolved, TrainConfig
-
-Metrics = dict[str, jax.Array]
 
 
 class TrainState(NamedTuple):
@@ -50,45 +65,108 @@ class Rows(NamedTuple):
     """(B,) int32"""
 
 
+class Examples(NamedTuple):
+    """What the loss reads of a batch, or of some of its rows."""
+
+    x: jax.Array
+    """(B, L, D), the clean latents."""
+    held: jax.Array
+    """(B, L) bool, the condition's positions."""
+    ids: jax.Array
+    """(B, L)"""
+    counts: jax.Array
+    """(B, L), 1 where a position counts in the loss, else 0."""
+    draws: Any
+
+
 @dataclass(frozen=True)
 class Objective:
     """What a step minimises, once the latents are there."""
 
-    draw: Callable[[jax.Array, tuple[int, int, int], bool], Any]
+    draw: Callable[[jax.Array, tuple[int, int, int], bool | None], Any]
     """(key, shape (B, L, D), decode) → the random draws for a whole batch, each array with its rows first."""
     loss: Callable[..., tuple[jax.Array, Metrics]]
     """(params, frozen, x (B, L, D), held (B, L), ids (B, L), draws, weight (B, L), decode) → what is minimised, and
-    what is logged. Both are sums over rows, so that the parts of a batch add up to the whole."""
+    what is logged: sums over rows, so that the parts of a batch add up to the whole. `decode` is None where the draws
+    tell every row's branch."""
     weigh: Callable[[jax.Array], jax.Array]
-    """Positions that count, 1 or 0 (B, L) → their weights in the loss of the whole batch, which add up to 1."""
+    """Positions that count, 1 or 0 (B, L) → their weights in the loss of rows that are one mean."""
     group: int
     """So many consecutive rows stay together when a batch is taken in parts."""
-    decode_prob: float = 0.0
-    """Share of steps that are given decode = True."""
+    decode_prob: float | None = 0.0
+    """Share of steps that are given decode = True; None where the draws tell the branch."""
     frozen: FlatParams | None = None
     """Further weights that the loss reads: a teacher's."""
 
 
-def flow_objective(config: TrainConfig) -> Objective:
-    """That of spec section 4: per step the denoise or the decode branch."""
-    flow = config.flow
+def mean_over_positions(counts: jax.Array) -> jax.Array:
+    """Weights (B, L) of positions that count alike, 1 in all."""
+    return counts / jnp.maximum(counts.sum(), 1.0)
+
+
+def flow_objective(config: TrainConfig, groups: int = 1) -> Objective:
+    """That of spec section 4. `groups`: of rows with a coin of their own, where `coin` is `device`."""
+    flow, choices = config.flow, config.choices
     graphdef, _ = abstract_elf(config.elf, jnp.dtype(config.compute_dtype), config.remat)
-    denoise = literal_denoise_errors if config.objective == "literal" else denoise_errors
+    assert choices.objective is not None  # only distillation, which does not come here, has none
+    denoising = DENOISING[choices.objective]
 
-    def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool) -> Any:
-        return (draw_decode if decode else draw_denoise)(key, shape, flow)
+    def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> Any:
+        if decode is not None:
+            return (draw_decode if decode else draw_denoise)(key, shape, flow)
+        coin_key, denoise_key, decode_key = jax.random.split(key, 3)
+        coins = draw_coins(coin_key, shape[0], flow, choices.coin, groups, config.accumulation)
+        return StepDraws(coins, draw_denoise(denoise_key, shape, flow), draw_decode(decode_key, shape, flow))
 
-    def loss(params: Params, frozen: None, x, held, ids, draws, weight, decode: bool) -> tuple[jax.Array, Metrics]:
+    def loss(params: Params, frozen: None, x, held, ids, draws, weight, decode: bool | None) -> Any:
         network = bind(graphdef, params)
-        errors = decode_errors(network, x, held, ids, draws, flow) if decode else denoise(network, x, held, draws, flow)
-        value = (errors * weight).sum()
-        return value, {"decode_loss" if decode else "loss": value}
 
-    def weigh(counts: jax.Array) -> jax.Array:
-        return counts / jnp.maximum(counts.sum(), 1.0)
+        def of_branch(decodes: bool, draws) -> tuple[jax.Array, Metrics]:
+            if decodes:
+                errors = decode_errors(network, x, held, ids, draws, flow)
+            else:
+                errors = denoise_errors(
+                    denoising(network, x, held, draws, flow, choices.self_conditioned_rows), network
+                )
+            value = (errors * weight).sum()
+            return value, {"decode_loss" if decodes else "loss": value}
+
+        if decode is not None:
+            return of_branch(decode, draws)
+        if choices.coin == "example":
+            return loss_of_mixed_rows(network, x, held, ids, draws, weight)
+
+        def shared_metrics(decodes: bool, draws) -> tuple[jax.Array, Metrics]:
+            """With both names, so that the branches give the same tree."""
+            value, _ = of_branch(decodes, draws)
+            return value, branch_shares(value * (not decodes), value * decodes, 1.0 - decodes, float(decodes))
+
+        return jax.lax.cond(
+            draws.decodes[0],
+            lambda draws: shared_metrics(True, draws.decode),
+            lambda draws: shared_metrics(False, draws.denoise),
+            draws,
+        )
+
+    def loss_of_mixed_rows(network: ELF, x, held, ids, draws: StepDraws, weight) -> tuple[jax.Array, Metrics]:
+        latent = noised_for_decoding(x, held, draws.decode, flow)
+        parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
+        errors = mixed_errors(network, parts, latent, jnp.zeros_like(latent), draws.decodes, ids) * weight
+        decoding, counted = draws.decodes[:, None] * errors, draws.decodes[:, None] * weight
+        metrics = branch_shares((errors - decoding).sum(), decoding.sum(), (weight - counted).sum(), counted.sum())
+        return errors.sum(), metrics
 
     _, group = self_cond_rows(flow.self_cond_prob, config.batch_size // config.accumulation)
-    return Objective(draw, loss, weigh, group, flow.decoder_prob)
+    static = choices.coin == "batch" and choices.loss_mean == "batch"
+    return Objective(draw, loss, mean_over_positions, group, flow.decoder_prob if static else None)
+
+
+def branch_shares(loss, decode_loss, loss_weight, decode_weight) -> Metrics:
+    as_array = functools.partial(jnp.asarray, dtype=jnp.float32)
+    return {
+        "loss": Share(as_array(loss), as_array(loss_weight)),
+        "decode_loss": Share(as_array(decode_loss), as_array(decode_weight)),
+    }
 
 
 @dataclass(frozen=True)
@@ -105,6 +183,13 @@ class TrainStep:
     jitted: Any
     """The function that `update` calls, for ahead-of-time compilation: (state, encoder_params, rows, step, decode), and
     `frozen` where the objective has such weights."""
+    latents: Callable[..., Examples]
+    """(encoder_params, rows, dropped (B,) bool or None, draws) → what the loss reads; not compiled."""
+    measure: Callable[..., tuple[jax.Array, Params]]
+    """(params, frozen, examples of one mean, decode) → their loss and its gradient; not compiled."""
+    learn: Callable[..., tuple[TrainState, Metrics]]
+    """(state, examples, step, decode, frozen) → the state after the update; not compiled. `update` is `learn` of the
+    latents with draws of its own: a test may give others."""
 
 
 def make_train_step(
@@ -119,8 +204,9 @@ def make_train_step(
 
     Raises CheckpointMismatchError for an encoder of another width, ConfigError for a batch that does not split.
     """
-    elf = config.elf
-    objective = flow_objective(config) if objective is None else objective
+    elf, choices = config.elf, config.choices
+    groups = device_groups(config, mesh)
+    objective = flow_objective(config, groups) if objective is None else objective
     if encoder.config.d_model != elf.latent_size:
         raise CheckpointMismatchError(
             f"the encoder is {encoder.config.d_model} wide, elf.latent_size is {elf.latent_size}",
@@ -140,50 +226,103 @@ def make_train_step(
     def random_state() -> TrainState:
         return first_state(split(ELF(elf, rngs=nnx.Rngs(config.seed)))[1])
 
-    def latents(encoder_params: Params, rows: Rows, drop_key: jax.Array):
-        """x (B, L, D), the positions held (B, L), and 1 where a position counts in the loss, else 0 (B, L)."""
-        dropped = None
-        if resolved.conditional:
-            dropped = jax.random.uniform(drop_key, rows.ids.shape[:1]) < config.label_drop
+    def latents(encoder_params: Params, rows: Rows, dropped: jax.Array | None, draws: Any) -> Examples:
         x, held = encoder.latents(
             encoder_params,
             rows.ids,
             rows.real,
             rows.source_length if resolved.conditional else None,
             dropped,
-            see_padding=config.pad_token == "eos",
+            see_padding=config.sees_filling,
             compute_dtype=dtype,
         )
         counts = rows.real if config.pad_token == "pad" else jnp.ones_like(rows.real)
-        return jax.lax.stop_gradient(x), held, (counts & ~held).astype(jnp.float32)
+        return Examples(jax.lax.stop_gradient(x), held, rows.ids, (counts & ~held).astype(jnp.float32), draws)
 
-    def gradient(params: Params, encoder_params: Params, rows: Rows, step: jax.Array, decode: bool, frozen):
-        """What the objective logs, and its gradient, over the batch in `accumulation` parts."""
-        drop_key, draw_key = jax.random.split(jax.random.fold_in(key, step))
-        x, held, counts = latents(encoder_params, rows, drop_key)
-        draws = jax.lax.with_sharding_constraint(objective.draw(draw_key, x.shape, decode), batch_sharding(mesh))
-        inputs = (x, held, rows.ids, draws, objective.weigh(counts))
+    def measure(params: Params, frozen, examples: Examples, decode: bool | None) -> tuple[jax.Array, Params]:
+        x, held, ids, counts, draws = examples
+        (value, _), gradients = jax.value_and_grad(objective.loss, has_aux=True)(
+            params, frozen, x, held, ids, draws, objective.weigh(counts), decode
+        )
+        return value, gradients
 
-        def of_part(part):
-            (_, metrics), gradients = jax.value_and_grad(objective.loss, has_aux=True)(params, frozen, *part, decode)
-            return metrics, gradients
+    def value_and_gradient(params: Params, frozen, examples: Examples, weight: jax.Array, decode: bool | None):
+        x, held, ids, _, draws = examples
+        (_, metrics), gradients = jax.value_and_grad(objective.loss, has_aux=True)(
+            params, frozen, x, held, ids, draws, weight, decode
+        )
+        return metrics, gradients
 
-        if config.accumulation == 1:
-            return of_part(inputs)
+    def gradient_of_batch(params: Params, frozen, examples: Examples, decode: bool | None):
+        """What the objective logs, and its gradient, over the batch in `accumulation` parts: of one mean or, where each
+        is clipped by itself, means of their own."""
+        parts = config.accumulation
+        if parts == 1:
+            return value_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
+        weights = None if choices.clip_each_part else objective.weigh(examples.counts)
+        split_up = jax.tree.map(lambda array: split_rows(array, parts, objective.group), (examples, weights))
 
-        parts = jax.tree.map(lambda array: split_rows(array, config.accumulation, objective.group), inputs)
-        first = jax.tree.map(lambda array: array[0], parts)
-        nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_part, first))
-        return jax.lax.scan(lambda total, part: (jax.tree.map(jnp.add, total, of_part(part)), None), nothing, parts)[0]
+        def of_part(part) -> tuple[Metrics, Params]:
+            examples, weight = part
+            if weight is not None:
+                return value_and_gradient(params, frozen, examples, weight, decode)
+            metrics, gradients = value_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
+            return averaged(metrics, parts), jax.tree.map(lambda leaf: leaf / parts, clipped(gradients))
 
-    def update(state: TrainState, encoder_params: Params, rows: Rows, step: jax.Array, decode: bool, frozen=None):
-        measured, gradients = gradient(state.params, encoder_params, rows, step, decode, frozen)
+        return add_up(of_part, split_up)
+
+    def gradient_of_groups(params: Params, frozen, examples: Examples, decode: bool | None):
+        """The same where every group of rows is a mean of its own: on each device for its own groups."""
+        parts, here = config.accumulation, groups // mesh.size
+
+        def on_device(params: Params, frozen, examples: Examples):
+            # (rows, …) → (parts, groups, rows of one group in one part, …)
+            split_up = jax.tree.map(
+                lambda array: jnp.swapaxes(array.reshape(here, parts, -1, *array.shape[1:]), 0, 1), examples
+            )
+
+            def of_group(examples: Examples) -> tuple[Metrics, Params]:
+                return value_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
+
+            def of_part(examples: Examples) -> tuple[Metrics, Params]:
+                metrics, gradients = jax.lax.psum(add_up(of_group, examples), AXES)
+                gradients = jax.tree.map(lambda leaf: leaf / groups, gradients)
+                if choices.clip_each_part and parts > 1:
+                    gradients = clipped(gradients)
+                return averaged(metrics, groups * parts), jax.tree.map(lambda leaf: leaf / parts, gradients)
+
+            return add_up(of_part, split_up)
+
+        rows, whole = PartitionSpec(AXES), PartitionSpec()
+        return jax.shard_map(
+            on_device, mesh=mesh, in_specs=(whole, whole, rows), out_specs=whole, check_vma=False
+        )(params, frozen, examples)  # fmt: skip
+
+    def clipped(gradients: Params) -> Params:
+        return optax.clip_by_global_norm(config.optimizer.clip).update(gradients, optax.EmptyState())[0]
+
+    def learn(state: TrainState, examples: Examples, step: jax.Array, decode: bool | None, frozen=None):
+        gradient = gradient_of_groups if choices.loss_mean == "device" else gradient_of_batch
+        measured, gradients = gradient(state.params, frozen, examples, decode)
         changes, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, changes)
-        decay = ema_decay(step, config.ema_decay)
+        decay = ema_decay(step, config.ema_decay) if choices.ema_warm_up else config.ema_decay
         ema = jax.tree.map(lambda average, new: decay * average + (1 - decay) * new, state.ema_params1, params)
         metrics = {"gradient_norm": optax.tree.norm(gradients), "learning_rate": rate(step)}
-        return TrainState(params, ema, opt_state), measured | metrics
+        return TrainState(params, ema, opt_state), {**measured, **metrics}
+
+    def update(
+        state: TrainState, encoder_params: Params, rows: Rows, step: jax.Array, decode: bool | None, frozen=None
+    ):
+        drop_key, draw_key = jax.random.split(jax.random.fold_in(key, step))
+        dropped = None
+        if resolved.conditional and choices.label_drop:
+            dropped = jax.random.uniform(drop_key, rows.ids.shape[:1]) < choices.label_drop
+        B, L = rows.ids.shape
+        draws = jax.lax.with_sharding_constraint(
+            objective.draw(draw_key, (B, L, elf.latent_size), decode), batch_sharding(mesh)
+        )
+        return learn(state, latents(encoder_params, rows, dropped, draws), step, decode, frozen)
 
     shapes = jax.eval_shape(random_state)
     shardings = state_shardings(mesh, shapes)
@@ -204,13 +343,41 @@ def make_train_step(
     def run(state: TrainState, batch: Batch, step: int) -> tuple[TrainState, Metrics]:
         encoder_params, frozen = placed()
         rows = Rows(*global_rows(mesh, (batch.ids, batch.real, batch.source_length)))
-        decode = is_decode_step(config.seed, step, objective.decode_prob)
+        decode = None if objective.decode_prob is None else is_decode_step(config.seed, step, objective.decode_prob)
         return jitted(state, encoder_params, rows, np.int32(step), decode=decode, frozen=frozen)
 
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes, shardings
     )
-    return TrainStep(mesh, init, abstract, run, jitted)
+    return TrainStep(mesh, init, abstract, run, jitted, latents, measure, learn)
+
+
+def device_groups(config: TrainConfig, mesh: Mesh) -> int:
+    """Groups of rows that are a mean of their own. Raises ConfigError where they do not split over the devices."""
+    if config.choices.loss_mean != "device":
+        return 1
+    groups = config.device_groups or mesh.size
+    if groups % mesh.size or config.batch_size % (groups * config.accumulation):
+        raise ConfigError(
+            f"{groups} device groups of a batch of {config.batch_size} rows in {config.accumulation} part(s) do not "
+            f"split over {mesh.size} device(s)",
+            f"Give device_groups a multiple of {mesh.size}, and batch_size one of device_groups × accumulation.",
+        )
+    return groups
+
+
+def averaged(metrics: Metrics, count: int) -> Metrics:
+    """Of `count` means that will be added up. Shares carry their weights with them."""
+    return {name: value if isinstance(value, Share) else value / count for name, value in metrics.items()}
+
+
+def add_up(of_part: Callable[[Any], Any], parts: Any) -> Any:
+    """The sum of `of_part` over the first axis of a tree of arrays, one part after another."""
+    first = jax.tree.map(lambda array: array[0], parts)
+    if jax.tree.leaves(parts)[0].shape[0] == 1:
+        return of_part(first)
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_part, first))
+    return jax.lax.scan(lambda total, part: (jax.tree.map(jnp.add, total, of_part(part)), None), nothing, parts)[0]
 
 
 def is_decode_step(seed: int, step: int, decoder_prob: float) -> bool:

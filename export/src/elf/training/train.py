@@ -39,7 +39,7 @@ def main(arguments: Arguments) -> None:
         dataset,
         config.elf.max_length,
         config.elf.max_input_length or None,
-        see_padding=config.pad_token == "eos",
+        see_padding=config.sees_filling,
     )
     resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
     start = None if config.start is None else start_weights(config.start, config.elf, config.seed)

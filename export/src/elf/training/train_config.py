@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import ConfigError
@@ -10,6 +10,20 @@ from elf.models.latent_statistics import Normalisation
 from elf.network.modules import Remat
 from elf.training.evaluation_config import EvaluationConfig
 from elf.training.optimizer import OptimizerConfig
+from elf.training.recipe import (
+    CHOICES,
+    Choice,
+    Choices,
+    Coin,
+    Deviation,
+    Filling,
+    LossMean,
+    Objective,
+    Recipe,
+    RowsBy,
+    completed,
+    deviations,
+)
 
 
 @dataclass(frozen=True)
@@ -61,16 +75,34 @@ class TrainConfig:
     """Parts the batch is taken in, one after the other, to save memory. The update, and with it the EMA, comes once."""
     elf: ElfConfig = field(default_factory=ElfConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
-    objective: Literal["shared", "literal"] = "shared"
-    """`shared`: passes that the loss needs twice are made once; `literal`: every one of spec section 4, 1.4 times the
-    cost."""
+    recipe: Recipe = "own"
+    """Makes the choices below that are left out: as the `official` step makes them, or this project's `own`. What
+    differs from the official step is told on the model's card, each with its reason (training/recipe.py)."""
+    coin: Coin | None = None
+    """Who throws the coin that decides between denoising and decoding: each `device` for its rows, each `example`, or
+    one for the whole `batch`."""
+    loss_mean: LossMean | None = None
+    """Over the positions of each `device`'s rows, then over devices; or over those of the whole `batch`."""
+    device_groups: int | None = None
+    """With loss_mean `device`: so many groups of rows take the part of devices, whatever devices there are; as many as
+    devices unless given."""
+    objective: Objective | None = None
+    """`literal`: every network pass of spec section 4; `shared`: passes that the loss needs twice are made once."""
+    self_conditioned_rows: RowsBy | None = None
+    """Rows self-condition by a `coin` each, or a fixed `share` of them by their place."""
+    filling: Filling | None = None
+    """Whether tokens see end tokens that fill a row behind its text; padding is never seen."""
+    ema_warm_up: bool | None = None
+    """Whether early updates average by (1 + i) / (10 + i), so that the first weights are forgotten."""
+    clip_each_part: bool | None = None
+    """With accumulation: whether each part's gradient is clipped, or that of the whole."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema_decay: float = 0.9999
-    """Longest memory of the averaged weights; early updates use (1 + i) / (10 + i)."""
+    """Memory of the averaged weights."""
     pad_token: Literal["pad", "eos"] = "pad"
     """`pad`: filling is unseen and does not count. `eos`: rows are filled with the end token and all positions count,
     so the model learns to end."""
-    label_drop: float = 0.1
+    label_drop: float | None = None
     """Conditional data: share of examples whose source is hidden, so that CFG has something to guide from."""
     latent_normalisation: Normalisation = "measured"
     """`measured`: per-dimension mean and common std of this encoder; `official`: 0.0 and 0.2, T5-small's."""
@@ -99,7 +131,12 @@ class TrainConfig:
     """For the model card: what the data are."""
     licence: str = ""
 
+    CHOICES: ClassVar[tuple[Choice, ...]] = CHOICES
+    """Those that a recipe makes for this kind of training."""
+
     def __post_init__(self) -> None:
+        for name, value in completed(self, self.CHOICES).items():
+            object.__setattr__(self, name, value)
         if (self.steps is None) == (self.epochs is None):
             raise ConfigError("either steps or epochs must be set, and not both", "Set one, and the other to null.")
         for name, least in (("steps", 1), ("batch_size", 2), ("accumulation", 1), ("fsdp", 1), ("log_every", 1)):
@@ -108,11 +145,44 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be at least {least}, not {value}", "Raise it.")
         if self.epochs is not None and not self.epochs > 0:
             raise ConfigError(f"epochs must be above 0, not {self.epochs}", "Raise it.")
-        if not 0 <= self.ema_decay < 1 or not 0 <= self.label_drop <= 1:
+        if not 0 <= self.ema_decay < 1 or not 0 <= self.choices.label_drop <= 1:
             raise ConfigError("ema_decay must lie in [0, 1) and label_drop in [0, 1]", "Correct the value.")
         for name in ("wandb_entity", "wandb_run_name", "wandb_tags"):
             if getattr(self, name) and not self.wandb_project:
                 raise ConfigError(f"{name} is set, but no wandb_project", "Set wandb_project too, or leave it out.")
+        if self.device_groups is not None and self.device_groups < 1:
+            raise ConfigError(f"device_groups is {self.device_groups}", "Give at least 1, or leave it out.")
+        self.check_choices()
+
+    def check_choices(self) -> None:
+        """Raises ConfigError for choices that do not go together."""
+        coins, means = ("device", "example", "batch"), ("device", "batch")
+        if self.coin not in coins or self.loss_mean not in means:
+            raise ConfigError(
+                f"coin is {self.coin}, loss_mean {self.loss_mean}: that is a distillation's",
+                f"Choose one of {', '.join(coins)}, and one of {', '.join(means)}.",
+            )
+        if self.coin == "device" and self.loss_mean == "batch":
+            raise ConfigError(
+                "coin is device and loss_mean batch", "A device's branch has a mean of its own: set loss_mean=device."
+            )
+        if self.device_groups is not None and self.loss_mean != "device":
+            raise ConfigError("device_groups is set, but loss_mean is batch", "Set loss_mean=device, or leave it out.")
+
+    @property
+    def choices(self) -> Choices:
+        """Those of the recipe where none were given."""
+        return Choices(*(cast(Any, getattr(self, name)) for name in Choices._fields))
+
+    @property
+    def deviations(self) -> list[Deviation]:
+        """From the official step."""
+        return deviations(self, self.CHOICES)
+
+    @property
+    def sees_filling(self) -> bool:
+        """Whether the encoder sees what fills a row; unlike the end tokens, padding is never seen."""
+        return self.pad_token == "eos" and self.filling == "seen"
 
 
 class Resolved(NamedTuple):

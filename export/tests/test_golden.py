@@ -1,0 +1,138 @@
+"""The training step held to numbers that the official code computed, and `elf golden` itself.
+
+The numbers are not shipped: they lie in ../shared/golden. Where ../shared is but they are not, that is a failure.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import elf.golden.golden
+from elf.config import T5Config
+from elf.errors import GoldenError
+from elf.golden.distill_case import distill_deviations
+from elf.golden.folder import Case, GoldenFolder, open_golden
+from elf.golden.golden import LARGEST, Arguments, main
+from elf.golden.training_case import training_deviations
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+GOLDEN = SHARED / "golden"
+needs_golden = pytest.mark.skipif(not SHARED.is_dir(), reason="golden numbers are not shipped; put them in ../shared")
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
+TIGHT = 1e-5
+LOOSE = {
+    "cond-adamw-accum2": {"params_step2", "params_step4"},
+    "distill-cond": {"gradients", "params_step1", "params_step2"},
+}
+"""Quantities that get three times as much: AdamW divides gradients by their own size, nearly 0 or not; the official
+distillation is torch's, whose sums run in another order."""
+
+
+def check(case: Case, deviations: dict[str, float], quantities: set[str]) -> None:
+    assert deviations.keys() == quantities
+    for quantity, deviation in deviations.items():
+        allowed = 3 * TIGHT if quantity in LOOSE.get(case.name, ()) else TIGHT
+        assert deviation <= allowed, (case.name, quantity)
+
+
+STEP = {"latents", "loss", "gradient_norm", "gradients", "ema"}
+
+
+@needs_golden
+@pytest.mark.parametrize("name", ["uncond-muon", "cond-adamw-accum2"])
+def test_a_training_step_is_the_official_one(name: str) -> None:
+    folder = open_golden(GOLDEN)
+    (case,) = (each for each in folder.cases if each.name == name)
+    steps = {f"params_step{done}" for done in (2 if case.config["grad_accum_steps"] == 2 else 1, 4)}
+    check(case, training_deviations(folder, case), STEP | {"losses_per_device"} | steps)
+
+
+@needs_golden
+@pytest.mark.parametrize("name", ["distill-uncond", "distill-cond"])
+def test_a_distillation_step_is_the_official_one(name: str) -> None:
+    folder = open_golden(GOLDEN)
+    (case,) = (each for each in folder.cases if each.name == name)
+    quantities = STEP | {"distill_first", "distill_target", "params_step1", "params_step2"}
+    check(case, distill_deviations(folder, case), quantities)
+
+
+@needs_golden
+def test_two_devices_take_the_official_step() -> None:
+    """The coins differ between them, so each runs a branch of its own."""
+    program = (
+        "import json, sys, jax\n"
+        "from pathlib import Path\n"
+        "from elf.devices import make_mesh\n"
+        "from elf.golden.folder import open_golden\n"
+        "from elf.golden.training_case import training_deviations\n"
+        "jax.config.update('jax_disable_most_optimizations', True)\n"
+        "folder = open_golden(Path(sys.argv[1]))\n"
+        "case, = (each for each in folder.cases if each.name == 'cond-muon')\n"
+        "print(json.dumps(training_deviations(folder, case, make_mesh(devices=jax.devices()))))\n"
+    )
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(GOLDEN)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    deviations = json.loads(done.stdout.splitlines()[-1])
+    (case,) = (each for each in open_golden(GOLDEN).cases if each.name == "cond-muon")
+    check(case, deviations, STEP | {"losses_per_device", "params_step1", "params_step4"})
+
+
+@pytest.mark.parametrize(
+    ("files", "words"), [((), "parameters.json cannot be read"), (("parameters",), "holds no case")]
+)
+def test_an_incomplete_folder_is_named(tmp_path: Path, files: tuple[str, ...], words: str) -> None:
+    for name in files:
+        (tmp_path / f"{name}.json").write_text("{}")
+    with pytest.raises(GoldenError, match=words):
+        open_golden(tmp_path)
+    with pytest.raises(GoldenError, match="there is no folder"):
+        open_golden(tmp_path / "nowhere")
+
+
+def test_an_array_that_a_case_lacks_is_named() -> None:
+    with pytest.raises(GoldenError, match="part has no array loss"):
+        Case("part", {"micro_steps": 1}, {}, {})["loss"]
+
+
+def test_a_tree_is_compared_by_its_elements_and_by_the_whole() -> None:
+    whole = np.linspace(-1, 2, 12, dtype=np.float32).reshape(3, 4)
+    arrays = {
+        "names": np.array(["a"]),
+        "tree.norm": np.array([np.linalg.norm(whole)]),
+        "tree.dot": np.array([(whole.reshape(-1) * np.cos(np.arange(12) + 1.0)).sum()]),
+        "tree/a": whole.reshape(-1)[::5],
+    }
+    case = Case("part", {"micro_steps": 1}, arrays, {"a": 5})
+    assert case.tree_deviation("tree", {"a": whole}) < 1e-7
+    seen, unseen = whole.copy(), whole.copy()
+    seen[1, 1] += 0.01  # element 5, which the sample holds
+    unseen[0, 1] += 0.01  # element 1, which it does not
+    assert case.tree_deviation("tree", {"a": seen}) > 1e-3 and case.tree_deviation("tree", {"a": unseen}) > 1e-4
+
+
+@pytest.mark.parametrize(("deviation", "fails"), [(0.5 * LARGEST, False), (2 * LARGEST, True), (float("nan"), True)])
+def test_the_command_fails_above_what_is_allowed(deviation: float, fails: bool, monkeypatch, capsys) -> None:
+    cases = (Case("one", {"micro_steps": 1}, {}, {}), Case("two", {}, {}, {}))
+    folder = GoldenFolder(Path(), cases, {}, None, T5Config(), {})
+    monkeypatch.setattr(elf.golden.golden, "open_golden", lambda path: folder)
+    monkeypatch.setattr(elf.golden.golden, "training_deviations", lambda folder, case: {"loss": deviation})
+    monkeypatch.setattr(elf.golden.golden, "distill_deviations", lambda folder, case: {"loss": 0.0})
+    if fails:
+        with pytest.raises(SystemExit) as stopped:
+            main(Arguments(Path(), json=True))
+        assert stopped.value.code == 1
+    else:
+        main(Arguments(Path(), json=True))
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["cases"]) == ["one", "two"] and told["largest_allowed"] == LARGEST
+    assert told["worst"] == pytest.approx(deviation, nan_ok=True)
