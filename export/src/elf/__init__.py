@@ -2,6 +2,7 @@
 
 cli               the command `elf`
 bench             costs, measured and on paper
+golden            the training step held to numbers of the official code
 yardstick         the encoder-decoder Transformer that translations are held to, and encoders taught by it
 onnx_export       graphs, parity, model card
 training          objective, optimizer, step, loop, checkpoints; train, distill, plan, pretrain-encoder, train-judge
