@@ -6,6 +6,7 @@ import pytest
 
 from elf.config import PRESETS
 from elf.config_file import load_config
+from elf.evaluation.sampling_grid import load_samplings
 from elf.training.train_config import TrainConfig, resolve
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -31,6 +32,13 @@ def test_published_experiments_have_the_published_values(name: str) -> None:
     preset = PRESETS[name.upper().removeprefix("OWT-") if name.startswith("owt") else "ELF-B"]
     shape = ("depth", "hidden_size", "heads", "latent_size", "bottleneck_size", "vocabulary_size")
     assert all(getattr(config.elf, field) == getattr(preset, field) for field in shape)
+
+
+@pytest.mark.parametrize("name", ["owt", "de-en", "xsum", "few-step"])
+def test_published_ways_to_sample_begin_at_the_official_seed(name: str) -> None:
+    samplings = load_samplings(CONFIGS / f"sampling/{name}.yml")
+    assert samplings and {sampling.seed for sampling in samplings} == {42}
+    assert {(sampling.schedule, sampling.rng) for sampling in samplings} == {("logit_normal", "original")}
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yml")), ids=lambda path: path.stem)

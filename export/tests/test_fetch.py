@@ -154,7 +154,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     stand_in = StandIn()
     stand_in.put(ELF, checkpoint_900=b"old" * 500, checkpoint_1000=bytes(range(256)) * 40, README_dot_md=b"card")
     stand_in.put(ENCODER_REPOSITORY, "dataset", t5_small_encoder_jax_dot_pkl=b"t5" * 800)
-    stand_in.put(TOKENIZER_REPOSITORY, tokenizer_dot_json=b"{}", spiece_dot_model=b"x")
+    stand_in.put(TOKENIZER_REPOSITORY, tokenizer_dot_json=b"{}", spiece_dot_model=b"x", tokenizer_config_dot_json=b"{}")
     with served(stand_in) as address:
         ask(monkeypatch, address)
         yield stand_in
@@ -170,7 +170,10 @@ def test_an_official_model_comes_with_what_belongs_to_it(hub: StandIn, tmp_path:
     assert main(["fetch", "ELF-B-owt", "--out", str(out)]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["repository"], report["revision"], report["checkpoint"]) == (ELF, COMMIT, "checkpoint_1000")
-    assert files(out) == {"checkpoint_1000", "encoder/t5_small_encoder_jax.pkl", "tokenizer.json", "source.json"}
+    assert files(out) == {
+        *("checkpoint_1000", "encoder/t5_small_encoder_jax.pkl", "source.json"),
+        *("tokenizer.json", "tokenizer_config.json"),
+    }
     assert (out / "checkpoint_1000").read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
     record = read_source(out)
     assert record.encoder == "encoder/t5_small_encoder_jax.pkl" and record.tokenizer == "tokenizer.json"

@@ -151,7 +151,7 @@ describe("a prompt", () => {
       const run: Recipe = { settings: wanted, prompt: { ids: promptIds[0] as number[] } };
       const parent = await write(engine, run);
       expect(lastTokens(parent)).toEqual(written[0]);
-      expect(parent.text).toBe(text[0]?.trim());
+      expect(parent.text).toBe(text[0]);
       const again = { settings: wanted, from: { run, step: 2 } };
       expect((await write(engine, again)).frames).toEqual(parent.frames.slice(2));
       expect((await write(await engineWith(conditional), again)).frames).toEqual(parent.frames.slice(2));
@@ -208,7 +208,7 @@ describe("a prompt that may be left out", () => {
       const parent = await write(engine, run);
       expect(lastTokens(parent)).toEqual(written[0]);
       expect(lastTokens(parent)).toHaveLength(16);
-      expect(parent.text).toBe(text[0]?.trim());
+      expect(parent.text).toBe(text[0]);
       const again = { settings: wanted, from: { run, step: 2 } };
       expect((await write(await engineWith(optional), again)).frames).toEqual(parent.frames.slice(2));
     }

@@ -21,6 +21,8 @@ export interface DeliveryOptions {
 
 /** The file of the tokenizer; a model without it works on bare ids. */
 export const TOKENIZER = "tokenizer.json";
+/** How the tokenizer's text is cleaned up. */
+export const TOKENIZER_CONFIG = "tokenizer_config.json";
 
 /** Every file that a model needs to run in one dtype, with a prompt or without, on any backend. */
 export function filesOf(manifest: Manifest, dtype: Dtype): ManifestFile[] {
@@ -29,7 +31,7 @@ export function filesOf(manifest: Manifest, dtype: Dtype): ManifestFile[] {
     const packed = dtype === "q8" || dtype === "q4" ? graph?.packed?.[dtype] : undefined;
     return graph ? [graph.file, graph.fused, packed] : [];
   });
-  const wanted = new Set([TOKENIZER, ...graphs, index, ...shards, selfTest]);
+  const wanted = new Set([TOKENIZER, TOKENIZER_CONFIG, ...graphs, index, ...shards, selfTest]);
   return manifest.files.filter(({ path }) => wanted.has(path));
 }
 

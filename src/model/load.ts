@@ -1,6 +1,6 @@
 import { CancelledError } from "../flow/errors";
 import { type ChosenBackend, chooseBackend, type OpenNetwork, type Platform } from "./backend";
-import { Delivery, TOKENIZER } from "./delivery";
+import { Delivery, TOKENIZER, TOKENIZER_CONFIG } from "./delivery";
 import { GpuNetwork } from "./gpu/network";
 import type { Dtype, Manifest } from "./manifest";
 import { deviceBytes, planMemory, requireMemory, usualRun } from "./memoryPlan";
@@ -74,8 +74,14 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
 
   const read = (path: string) => delivery.read(path, signal);
   const { vocabularySize } = manifest.architecture;
-  const tokenizer = manifest.files.some(({ path }) => path === TOKENIZER)
-    ? await createTokenizer(new TextDecoder().decode(await read(TOKENIZER)), vocabularySize)
+  const has = (path: string) => manifest.files.some((file) => file.path === path);
+  const textOf = async (path: string) => new TextDecoder().decode(await read(path));
+  const tokenizer = has(TOKENIZER)
+    ? await createTokenizer(
+        await textOf(TOKENIZER),
+        vocabularySize,
+        has(TOKENIZER_CONFIG) ? await textOf(TOKENIZER_CONFIG) : undefined,
+      )
     : numberTokenizer(vocabularySize);
 
   let parts: NetworkParts | undefined;

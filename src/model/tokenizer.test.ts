@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createTokenizer, numberTokenizer, TokenizerError } from "./tokenizer";
 
@@ -27,6 +27,53 @@ describe("createTokenizer", () => {
 
   it.each(["", "{}", '{"model":{"type":"Unheard"}}'])("names a file it cannot read: %j", async (broken) => {
     await expect(createTokenizer(broken, 128)).rejects.toThrow(TokenizerError);
+  });
+});
+
+/** Shared with the Python tests. */
+const FIXTURE = "test/fixtures/clean-up";
+const GOLDEN = "../shared/golden/text.json";
+
+describe("decode", () => {
+  const spaced = readFileSync(`${FIXTURE}/tokenizer.json`, "utf8");
+  const rows: { ids: number[]; text: string; text_without_clean_up: string }[] = JSON.parse(
+    readFileSync(`${FIXTURE}/rows.json`, "utf8"),
+  );
+  const textsOf = async (config: string | undefined) => {
+    const { decode } = await createTokenizer(spaced, 23, config);
+    return rows.map(({ ids }) => decode(ids));
+  };
+
+  it("takes spaces before punctuation out where the configuration says so, or nothing", async () => {
+    const cleaned = rows.map(({ text }) => text);
+    expect(await textsOf('{"clean_up_tokenization_spaces": true}')).toEqual(cleaned);
+    expect(await textsOf('{"tokenizer_class": "T5Tokenizer"}')).toEqual(cleaned);
+    expect(await textsOf(undefined)).toEqual(cleaned);
+  });
+
+  it("leaves them where it says that they belong there", async () => {
+    const whole = rows.map(({ text_without_clean_up }) => text_without_clean_up);
+    expect(await textsOf('{"clean_up_tokenization_spaces": false}')).toEqual(whole);
+  });
+
+  it.each([
+    "{",
+    "null",
+    '{"clean_up_tokenization_spaces": null}',
+    '{"clean_up_tokenization_spaces": "yes"}',
+  ])("names a configuration that means nothing: %s", async (broken) => {
+    await expect(createTokenizer(spaced, 23, broken)).rejects.toThrow(/tokenizer_config\.json cannot be read/);
+  });
+
+  // Official texts are not shipped: put them in ../shared/golden.
+  it.skipIf(!existsSync(GOLDEN))("writes what the official evaluation writes", async () => {
+    const t5 = (file: string) => readFileSync(`../shared/tokenizers/t5/${file}`, "utf8");
+    const { decode } = await createTokenizer(t5("tokenizer.json"), 32100, t5("tokenizer_config.json"));
+    const golden: { ids_after_cut: number[]; text: string; what: string }[] = JSON.parse(
+      readFileSync(GOLDEN, "utf8"),
+    ).rows;
+    expect(golden.length).toBeGreaterThanOrEqual(12);
+    for (const row of golden) expect(decode(row.ids_after_cut), row.what).toBe(row.text);
   });
 });
 

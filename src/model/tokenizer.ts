@@ -1,6 +1,6 @@
 import { ElfError } from "../flow/errors";
 
-/** A `tokenizer.json` that the tokenizers library cannot read. */
+/** A `tokenizer.json` that the tokenizers library cannot read, or a `tokenizer_config.json` that means nothing. */
 export class TokenizerError extends ElfError {
   readonly code = "tokenizer";
 }
@@ -14,20 +14,23 @@ export interface Tokenizer {
    * @throws {TokenizerError} the model has no tokenizer.
    */
   encode(text: string): number[];
-  /** The text of the tokens, without the special ones (pad, eos, …). */
+  /** The text of the tokens, without the special ones (pad, eos, …); its spaces cleaned up where the model wants that. */
   decode(tokens: Iterable<number>): string;
 }
 
 /**
  * Builds a tokenizer from the text of a `tokenizer.json`, for a model of `vocabularySize` tokens. Asks no hub.
- * @throws {TokenizerError} the text is not a tokenizer.
+ * `config` is the text of the `tokenizer_config.json` beside it, undefined where there is none.
+ * @throws {TokenizerError} the text is not a tokenizer, or the other no configuration.
  */
-export async function createTokenizer(json: string, vocabularySize: number): Promise<Tokenizer> {
+export async function createTokenizer(json: string, vocabularySize: number, config?: string): Promise<Tokenizer> {
+  const cleansUp = cleansUpSpaces(config);
   // Loaded late: the library is large, and the page plays its recorded run without it.
   const { PreTrainedTokenizer } = await import("@huggingface/transformers");
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>;
   try {
-    tokenizer = new PreTrainedTokenizer(JSON.parse(json), {});
+    // Of the configuration the library gets this alone: whatever else it says is for other programs.
+    tokenizer = new PreTrainedTokenizer(JSON.parse(json), { clean_up_tokenization_spaces: cleansUp });
   } catch (cause) {
     throw new TokenizerError(
       `tokenizer.json cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
@@ -44,9 +47,28 @@ export async function createTokenizer(json: string, vocabularySize: number): Pro
       const ids = [...tokens];
       // The library refuses to read nothing.
       if (ids.length === 0) return "";
-      return tokenizer.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false }).trim();
+      return tokenizer.decode(ids, { skip_special_tokens: true });
     },
   };
+}
+
+/**
+ * Whether spaces before punctuation and contractions are taken out of text. Where nothing says so they are, as by
+ * transformers up to 4.44 and in Python (`clean_up.py`).
+ */
+function cleansUpSpaces(config: string | undefined): boolean {
+  if (config === undefined) return true;
+  try {
+    const { clean_up_tokenization_spaces: value = true }: Record<string, unknown> = JSON.parse(config);
+    if (typeof value !== "boolean") throw new TypeError(`clean_up_tokenization_spaces is ${JSON.stringify(value)}`);
+    return value;
+  } catch (cause) {
+    throw new TokenizerError(
+      `tokenizer_config.json cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      "Export the model again with `elf export`.",
+      { cause },
+    );
+  }
 }
 
 /** Stands in where a model has no tokenizer: writes each token as its number. */

@@ -12,9 +12,12 @@ export function announcementOf(
   if (phase === "loading") return "Loading the model.";
   const shown = run && readingAt(run, index, reading);
   if (!shown) return "";
-  const text = joinText(shown.tokens, run.pieces, run.eos) || "no text";
   const { frames } = run.trajectory;
   if (run.status === "running") return "Writing.";
-  if (index === frames.length - 1 && run.status === "done") return `Finished: ${text}`;
+  const isEnd = index === frames.length - 1 && run.status === "done";
+  // The finished text as the tokenizer writes it: what single pieces make may have spaces before its punctuation.
+  const written = isEnd && reading === "holds" ? run.text.trim() : "";
+  const text = written || joinText(shown.tokens, run.pieces, run.eos) || "no text";
+  if (isEnd) return `Finished: ${text}`;
   return `Step ${frames[index]?.step ?? 0} of ${stepsOf(run)}: ${text}`;
 }

@@ -21,7 +21,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
     if (!seen) list.scrollTo({ left: offsetLeft - (list.clientWidth - offsetWidth) / 2 });
   }, [selected]);
   const last = lastFrame(run);
-  const text = run.text || (last ? joinText(last.holds.tokens, run.pieces, run.eos) : "");
+  const text = run.text.trim() || (last ? joinText(last.holds.tokens, run.pieces, run.eos) : "");
   return (
     <li className="run-card" ref={card} data-status={run.status}>
       <button

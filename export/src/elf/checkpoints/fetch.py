@@ -23,6 +23,7 @@ from elf.checkpoints.official import (
     model_name,
 )
 from elf.checkpoints.source_record import FetchedFile, SourceRecord
+from elf.data.clean_up import CONFIG as TOKENIZER_CONFIG
 from elf.disk import named_when_full, sha256
 from elf.errors import DiskFullError, HubError
 from elf.progress import say
@@ -121,6 +122,8 @@ def _companions(out: Path) -> list[Wanted]:
     return [
         *(Wanted(encoder, file, out / ENCODER_FOLDER) for file in encoder.below(named[ENCODER_FILE].path)),
         *(Wanted(tokenizer, file, out) for file in tokenizer.below(TOKENIZER_FILE)),
+        # How its text is cleaned up. Without this file it is, so that nothing is lost where a repository has none.
+        *(Wanted(tokenizer, file, out) for file in tokenizer.files if file.path == TOKENIZER_CONFIG),
     ]
 
 

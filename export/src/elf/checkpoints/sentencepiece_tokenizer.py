@@ -2,12 +2,14 @@
 
 import atexit
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 
 import tokenizers
 from tokenizers import processors
 
+from elf.data.clean_up import CONFIG
 from elf.data.sentencepiece_form import EOS, tokenizer_of_model
 from elf.errors import CheckpointError
 
@@ -43,9 +45,11 @@ def convert_sentencepiece(path: Path) -> tokenizers.Tokenizer:
 
 @functools.cache
 def converted_file(path: Path) -> Path:
-    """A tokenizer.json made of `path`; it lasts as long as the process. Raises as above."""
+    """A tokenizer.json made of `path`, with its configuration; both last as long as the process. Raises as above."""
     folder = tempfile.TemporaryDirectory(prefix="elf-tokenizer-")
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "tokenizer.json"
     convert_sentencepiece(path).save(str(file))
+    if (path.parent / CONFIG).is_file():
+        shutil.copyfile(path.parent / CONFIG, file.parent / CONFIG)
     return file

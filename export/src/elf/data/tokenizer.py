@@ -15,6 +15,7 @@ import sentencepiece
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
+from elf.data.clean_up import cleaning, cleans_up
 from elf.data.sentencepiece_form import EOS, PAD, UNK, WORD_START, Facts, model_of_tokenizer
 from elf.errors import CheckpointError, ConfigError
 from elf.text_file import WHITE_SPACE, check_characters, read_text
@@ -80,8 +81,13 @@ class Tokenizer:
         return self._library.id_to_token(id)
 
     def content(self) -> str:
-        """What its tokenizer.json says, without what was cleared: two that say the same make the same ids."""
-        return self._library.to_str()
+        """What its tokenizer.json says, without what was cleared: two that say the same make the same ids.
+
+        How ids become text is not part of it: that may be cleaned up or not.
+        """
+        facts = json.loads(self._library.to_str())
+        del facts["decoder"]
+        return json.dumps(facts)
 
     def get_vocab(self) -> dict[str, int]:
         """Ids by pieces, special tokens among them."""
@@ -188,7 +194,8 @@ class _Pieces:
 def load_tokenizer(path: Path) -> Tokenizer:
     """Reads a `tokenizer.json`; it gives all of a text's ids and nothing but them, the same every time.
 
-    Raises CheckpointError when it is missing or broken.
+    It decodes as the tokenizer_config.json beside it says (`clean_up.py`). Raises CheckpointError when it is missing or
+    either is broken.
     """
     content = read_text(path, CheckpointError)
     try:
@@ -199,9 +206,12 @@ def load_tokenizer(path: Path) -> Tokenizer:
         ) from error
     try:
         # As the library writes it: what other versions of it have written says the same in other words.
-        return SentencePieceTokenizer(library, json.loads(library.to_str()))
+        tokenizer: Tokenizer = SentencePieceTokenizer(library, json.loads(library.to_str()))
     except ValueError:
-        return Tokenizer(library)
+        tokenizer = Tokenizer(library)
+    if cleans_up(path):
+        library.decoder = cleaning(library.decoder)
+    return tokenizer
 
 
 def load_byte_level_bpe(vocabulary: Path, merges: Path, special: Sequence[str] = ()) -> Tokenizer:

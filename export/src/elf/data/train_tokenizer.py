@@ -1,6 +1,6 @@
 """Train a T5-style tokenizer: SentencePiece unigram, pad 0, eos 1, unk 2, sentinels `<extra_id_i>` at the end.
 
-Written as one `tokenizer.json` that the `tokenizers` library and transformers.js both load.
+Written as a `tokenizer.json` that the `tokenizers` library and transformers.js both load, and a tokenizer_config.json.
 """
 
 import json
@@ -13,6 +13,7 @@ import sentencepiece
 import tokenizers
 from sentencepiece import sentencepiece_model_pb2
 
+from elf.data.clean_up import CONFIG, FIELD
 from elf.data.corpus import read_corpus
 from elf.data.sentencepiece_form import EOS, PAD, SPECIAL, UNK, tokenizer_of_model
 from elf.data.tokenizer import load_tokenizer
@@ -25,7 +26,7 @@ class Arguments:
     corpus: tuple[Path, ...]
     """Files to learn from, as `elf prepare` reads them; of pairs both texts count."""
     out: Path = field(default=Path("tokenizer.json"))
-    """File to write."""
+    """File to write; a tokenizer_config.json goes beside it."""
     vocabulary_size: int = 4096
     """Number of ids, special tokens and sentinels included."""
     sentinels: int = 4
@@ -76,12 +77,20 @@ def learn_pieces(texts: list[str], size: int) -> Any:
     return model
 
 
+def save_tokenizer(tokenizer: tokenizers.Tokenizer, path: Path) -> None:
+    """Writes it, with the tokenizer_config.json beside it that says how its ids are read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(path))
+    # Its pieces come from text as it is, not from text whose punctuation was set apart: there is nothing to clean up.
+    config = {"tokenizer_class": "T5Tokenizer", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (path.parent / CONFIG).write_text(json.dumps(config | {FIELD: False}, indent=2) + "\n", encoding="utf-8")
+
+
 def main(arguments: Arguments) -> None:
     texts = [text for path in arguments.corpus for row in read_corpus(path) for text in row]
     say(f"learning {arguments.vocabulary_size:,} pieces from {len(texts):,} texts")
     tokenizer = train_tokenizer(texts, arguments.vocabulary_size, arguments.sentinels)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(arguments.out))
+    save_tokenizer(tokenizer, arguments.out)
     sample = texts[0][:60]
     report: dict[str, Any] = {
         "texts": len(texts),

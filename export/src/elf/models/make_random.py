@@ -12,7 +12,7 @@ import numpy as np
 from elf.checkpoints.random_checkpoint import ElfFormat, T5Format, write_elf_checkpoint, write_t5
 from elf.checkpoints.random_weights import RandomWeights
 from elf.config import PRESETS, ElfConfig, FlowConfig, SelfCondStart, T5Config
-from elf.data.train_tokenizer import train_tokenizer
+from elf.data.train_tokenizer import save_tokenizer, train_tokenizer
 from elf.errors import UsageError
 from elf.models.trained_model import FlatParams, TrainedModel, save_trained_model
 from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
@@ -143,7 +143,7 @@ def write_model(arguments: Arguments, config: ElfConfig) -> int:
         # These few sentences hold no more pieces; a larger vocabulary works on bare ids.
         if config.vocabulary_size == TINY.vocabulary_size:
             tokenizer = Path(folder) / "tokenizer.json"
-            train_tokenizer(PLAIN_TEXT, config.vocabulary_size, sentinels=1).save(str(tokenizer))
+            save_tokenizer(train_tokenizer(PLAIN_TEXT, config.vocabulary_size, sentinels=1), tokenizer)
         name = arguments.name or arguments.out.name
         start = arguments.self_cond_start
         model = random_model(config, name, arguments.seed, arguments.encoder, tokenizer, start)

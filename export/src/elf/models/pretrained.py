@@ -15,6 +15,7 @@ from elf.checkpoints.architecture import WHOLE_T5, t5_config
 from elf.checkpoints.sentencepiece_tokenizer import converted_file
 from elf.checkpoints.t5_weights import read_t5_weights
 from elf.config import T5Config
+from elf.data.clean_up import CONFIG
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
 from elf.models.trained_model import FlatParams
@@ -80,7 +81,7 @@ def tokenizer_file(name: str | Path) -> Path:
 
     Raises CheckpointError when there is none, HubError when it cannot be fetched.
     """
-    path = _path(name, (TOKENIZER, SENTENCEPIECE))
+    path = _path(name, (TOKENIZER, SENTENCEPIECE, CONFIG))
     if path.is_file():
         return path if _is_json(path) else converted_file(path.absolute())
     if (path / TOKENIZER).is_file():

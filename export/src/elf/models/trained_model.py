@@ -1,7 +1,6 @@
 """A trained model at rest: configuration, weights under their official names, and what it takes to read its text."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
+from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError
 from elf.sampler_settings import SamplerSettings
@@ -49,7 +49,7 @@ class TrainedModel:
 
 
 def save_trained_model(model: TrainedModel, directory: Path) -> None:
-    """Writes `config.json`, `model.safetensors`, `encoder.safetensors` and `tokenizer.json` into `directory`.
+    """Writes `config.json`, `model.safetensors`, `encoder.safetensors` and the tokenizer into `directory`.
 
     Each file is there whole, or as it was before: a run writes its model again and again, and may be killed meanwhile.
     """
@@ -69,9 +69,8 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
     if model.encoder:
         with written_whole(directory / "encoder.safetensors") as file:
             save_file(model.encoder_params, file)
-    if model.tokenizer and model.tokenizer.resolve() != (directory / "tokenizer.json").resolve():
-        with written_whole(directory / "tokenizer.json") as file:
-            shutil.copyfile(model.tokenizer, file)
+    if model.tokenizer:
+        copy_tokenizer(model.tokenizer, directory)
     # Written last: a folder with a config.json is a whole model.
     with written_whole(directory / "config.json") as file:
         file.write_text(json.dumps(config, indent=2) + "\n")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from elf.data.clean_up import FIELD, cleans_up
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.models.trained_model import TrainedModel, plain_statistic
 from elf.sampler_settings import SamplerSettings
@@ -46,12 +47,13 @@ def hub_generation_config(settings: SamplerSettings, length: int) -> dict[str, A
 
 
 def hub_tokenizer_config(model: TrainedModel) -> dict[str, Any]:
-    """`tokenizer_config.json`: what transformers.js needs to pick its class, and to decode as `tokenizers` does."""
+    """`tokenizer_config.json`: what transformers.js needs to pick its class, and to decode as the model's own says."""
+    assert model.tokenizer is not None  # export writes this beside a tokenizer.json
     return {
         "tokenizer_class": "T5Tokenizer",
         "pad_token": "<pad>",
         "eos_token": "</s>",
         "unk_token": "<unk>",
         "model_max_length": model.elf.max_length,
-        "clean_up_tokenization_spaces": False,
+        FIELD: cleans_up(model.tokenizer),
     }

@@ -1,7 +1,6 @@
 """A yardstick at rest: `config.json`, `model.safetensors` and `tokenizer.json` in one folder."""
 
 import json
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError
 from elf.network.parameters import check_parameters
@@ -34,9 +34,7 @@ def save_translator(model: StoredTranslator, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with written_whole(folder / "model.safetensors") as file:
         save_file(model.params, file)
-    if model.tokenizer.resolve() != (folder / "tokenizer.json").resolve():
-        with written_whole(folder / "tokenizer.json") as file:
-            shutil.copyfile(model.tokenizer, file)
+    copy_tokenizer(model.tokenizer, folder)
     # Written last: a folder with a config.json is a whole model.
     facts = {"kind": KIND, "network": asdict(model.config), "training": model.training}
     with written_whole(folder / "config.json") as file:
