@@ -2,6 +2,7 @@ import { Tooltip } from "radix-ui";
 import "./App.css";
 import { Announcer } from "./alerts/Announcer";
 import { Notice } from "./alerts/Notice";
+import { Part } from "./alerts/Part";
 import { Controls } from "./controls/Controls";
 import { GeneratePanel } from "./generate/GeneratePanel";
 import { Header } from "./header/Header";
@@ -9,33 +10,63 @@ import { ShortcutsDialog } from "./help/ShortcutsDialog";
 import { DropTarget } from "./models/DropTarget";
 import { ModelShelf } from "./models/ModelShelf";
 import { PromptBox } from "./prompt/PromptBox";
+import { useStudioStore } from "./StudioContext";
 import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
 import { Stage } from "./stage/Stage";
 import { Transport } from "./transport/Transport";
 
+/** All parts of the page, each on its own: one that fails takes no other with it. */
 export function App() {
+  const selected = useStudioStore("runs", ({ selectedId }) => selectedId);
+  const model = useStudioStore("model", ({ name }) => name);
   return (
     <Tooltip.Provider delayDuration={400}>
       <div className="app">
-        <Header />
+        <Part name="The head of the page">
+          <Header />
+        </Part>
         <main className="app-main">
-          <PromptBox />
+          <Part name="The box for the prompt" of={model}>
+            <PromptBox />
+          </Part>
           <section className="app-centre" aria-label="The text and its time">
-            <Stage />
-            <Transport />
+            <Part name="The text" of={selected}>
+              <Stage />
+            </Part>
+            <Part name="The control of time" of={selected}>
+              <Transport />
+            </Part>
           </section>
-          <GeneratePanel />
-          <Controls />
+          <Part name="The panel that generates">
+            <GeneratePanel />
+          </Part>
+          <Part name="The settings" of={model}>
+            <Controls />
+          </Part>
         </main>
-        <Shelf />
-        <KeepingNote />
+        <Part name="The list of runs">
+          <Shelf />
+        </Part>
+        <Part name="The note on what is kept">
+          <KeepingNote />
+        </Part>
       </div>
-      <Announcer />
-      <ModelShelf />
-      <DropTarget />
-      <Notice />
-      <ShortcutsDialog />
+      <Part name="What is read aloud" of={selected}>
+        <Announcer />
+      </Part>
+      <Part name="The shelf of models">
+        <ModelShelf />
+      </Part>
+      <Part name="The place for dropped files">
+        <DropTarget />
+      </Part>
+      <Part name="The notice">
+        <Notice />
+      </Part>
+      <Part name="The list of shortcuts">
+        <ShortcutsDialog />
+      </Part>
     </Tooltip.Provider>
   );
 }

@@ -1,78 +1,43 @@
-import { StrictMode } from "react";
+import { type ReactNode, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "@fontsource-variable/inter/wght.css";
 import "@fontsource-variable/source-serif-4/wght.css";
 import "@fontsource-variable/source-serif-4/wght-italic.css";
 import "./tokens.css";
 import "./base.css";
-import { createEngine } from "../engine/client";
-import { createLibrary } from "../engine/library";
-import { fetchManifest } from "../model/delivery";
-import { findMachine } from "../model/machine";
-import { fetchShippedNames } from "../model/shipped";
-import { shippedSource } from "../model/sources";
-import { persist } from "../model/store/space";
 import { App } from "./App";
-import { listenToKeyboard } from "./actions/keyboard";
-import { addressWithoutModel, readAddress } from "./address";
-import { shareAddress, showAddress } from "./addressBar";
-import { startPlayer } from "./player";
-import { fetchRecording } from "./recording";
+import { Part } from "./alerts/Part";
 import { StudioProvider } from "./StudioContext";
-import { browserArchive } from "./stores/archive";
-import { browserStorage } from "./stores/persisted";
-import { createStudio } from "./studio";
-import { applyTheme } from "./theme";
-
-const address = readAddress(location.search, location.hash);
-const studio = createStudio({
-  address,
-  engine: createEngine(),
-  library: createLibrary(),
-  pageUrl: document.baseURI,
-  fetchShippedNames: () => fetchShippedNames(document.baseURI),
-  findMachine: () => findMachine(address.backend),
-  persist,
-  storage: browserStorage(),
-  archive: browserArchive(),
-  fetchRecording: (model) => fetchRecording(model),
-  fetchManifest: (model) => fetchManifest(shippedSource(model, document.baseURI).baseUrl),
-  now: Date.now,
-  share: async (hash, model) => {
-    const shared = new URL(location.href);
-    if (model !== null) shared.searchParams.set("model", model);
-    shared.hash = hash;
-    await shareAddress(shared.href);
-  },
-  // Not randomUUID: browsers leave it out on plain http.
-  newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
-});
-
-studio.model.subscribe((now, before) => {
-  if (now.choice !== before.choice) showAddress(addressWithoutModel(location.href));
-});
-
-const motion = matchMedia("(prefers-reduced-motion: reduce)");
-studio.playback.getState().showStills(motion.matches);
-motion.addEventListener("change", ({ matches }) => studio.playback.getState().showStills(matches));
-
-applyTheme(studio.preferences);
-startPlayer(studio.playback, studio.preferences, document);
-listenToKeyboard(studio);
-void studio.open();
-// A link pasted over this page's own address does not load the page anew.
-addEventListener("hashchange", () => {
-  const { recipe, problem } = readAddress(location.search, location.hash);
-  if (problem) studio.generation.getState().raise(problem);
-  studio.openLinked(recipe);
-});
+import { startStudio } from "./start";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root.");
+const reload = (
+  <button type="button" onClick={() => location.reload()}>
+    Reload the page
+  </button>
+);
 createRoot(root).render(
   <StrictMode>
-    <StudioProvider value={studio}>
-      <App />
-    </StudioProvider>
+    <Part name="This page" remedy={reload}>
+      {page()}
+    </Part>
   </StrictMode>,
 );
+
+function page(): ReactNode {
+  try {
+    return (
+      <StudioProvider value={startStudio()}>
+        <App />
+      </StudioProvider>
+    );
+  } catch (error) {
+    return <NotStarted error={error} />;
+  }
+}
+
+/** Fails where a part can say so: a page that stays empty tells nobody why. */
+function NotStarted({ error }: { error: unknown }): never {
+  throw error;
+}

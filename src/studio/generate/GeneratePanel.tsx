@@ -35,7 +35,7 @@ export function GeneratePanel() {
           aria-describedby={why === null ? undefined : "generate-why"}
           onClick={() => perform(generate, studio)}
         >
-          {GO[phase]}
+          <span>{GO[phase]}</span>
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
         </button>
         {busy && (
@@ -70,7 +70,7 @@ function DownloadNote() {
   if (status === "ready" || !manifest) return null;
   return (
     <p className="generate-note">
-      Loads {formatBytes(downloadBytes(manifest, choice.dtype))} once, then writes on this device.
+      {`Loads ${formatBytes(downloadBytes(manifest, choice.dtype))} once, then writes on this device.`}
     </p>
   );
 }

@@ -13,10 +13,13 @@ export function LinkedRun() {
   return (
     <section className="linked" aria-label="Run of this link" data-testid="linked">
       <p>
-        <b>This link tells of a run.</b> {describeSettings(linked.settings)}
-        {describeChain(linked)}
+        <b>This link tells of a run.</b> <span>{`${describeSettings(linked.settings)}${describeChain(linked)}`}</span>
       </p>
-      {prompt && <p className="linked-prompt">{"text" in prompt ? prompt.text : prompt.ids.join(", ")}</p>}
+      {prompt && (
+        <p className="linked-prompt" translate="no">
+          {"text" in prompt ? prompt.text : prompt.ids.join(", ")}
+        </p>
+      )}
       <div className="linked-buttons">
         <button
           type="button"

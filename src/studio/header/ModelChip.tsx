@@ -33,7 +33,7 @@ export function ModelChip() {
       <i className="model-dot" aria-hidden="true" />
       <span className="model-title">{title}</span>
       <span className="model-state">
-        {shortState(model, recordedTitle !== undefined)}
+        <span>{shortState(model, recordedTitle !== undefined)}</span>
         {model.loaded && model.manifest && (
           <span className="model-size">
             {[

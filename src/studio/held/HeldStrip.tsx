@@ -36,7 +36,7 @@ function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (pos
               onClick={() => onLetGo(position)}
             >
               <small>{position + 1}</small>
-              <span>{word}</span>
+              <span translate="no">{word}</span>
               <Icon name="close" size={13} />
             </button>
           </li>

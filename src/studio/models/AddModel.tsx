@@ -62,7 +62,7 @@ export function AddModel() {
       </div>
       {looking !== null && (
         <p className="models-note" role="status">
-          Looking at {looking}…{" "}
+          <span>{`Looking at ${looking}…`}</span>{" "}
           <button type="button" className="models-link" onClick={() => void library.getState().cancel()}>
             Cancel
           </button>

@@ -96,21 +96,18 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
       )}
       <ul className="model-entry-facts">
         <li>
-          {offered.length > 1 ? "" : `${PRECISION[dtype]} weights, `}
-          {storedSentence(bytesOf(filesOf(manifest, dtype)), share)}
+          {`${offered.length > 1 ? "" : `${PRECISION[dtype]} weights, `}${storedSentence(bytesOf(filesOf(manifest, dtype)), share)}`}
         </li>
         {measured && <li>{agreementSentence(dtype, measured)}</li>}
         {plan && !plan.refusal && <li>{memorySentence(plan)}</li>}
         {plan?.doubt && !plan.refusal && <li>{plan.doubt}</li>}
         {isLoaded && current.loaded && (
-          <li>
-            Runs on: {current.loaded.backendLabel}. {current.loaded.backendReason}
-          </li>
+          <li>{`Runs on: ${current.loaded.backendLabel}. ${current.loaded.backendReason}`}</li>
         )}
       </ul>
       {plan?.refusal && machine && (
         <p className="model-entry-refusal">
-          It does not fit here. {plan.refusal} {nearestSentence(manifest, plan, machine)}
+          {`It does not fit here. ${plan.refusal} ${nearestSentence(manifest, plan, machine)}`}
         </p>
       )}
       {isLoading && <LoadProgressBar />}
@@ -176,7 +173,7 @@ function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
           void library.getState().remove(model);
         }}
       >
-        Delete {formatBytes(bytes)}
+        {`Delete ${formatBytes(bytes)}`}
       </button>
       <button type="button" onClick={() => setAsked(false)}>
         Keep it

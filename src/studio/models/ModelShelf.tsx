@@ -1,5 +1,6 @@
 import { Dialog } from "radix-ui";
 import { useRef } from "react";
+import { Part } from "../alerts/Part";
 import { Problem } from "../alerts/Problem";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Icon } from "../ui/Icon";
@@ -51,7 +52,9 @@ export function ModelShelf() {
           )}
           <ul className="models-list">
             {[...shipped, ...others].map((model) => (
-              <ModelCard key={model.source.baseUrl} model={model} />
+              <Part key={model.source.baseUrl} isItem name={`The model ${model.source.label}`} of={model}>
+                <ModelCard model={model} />
+              </Part>
             ))}
           </ul>
           <AddModel />
@@ -80,9 +83,11 @@ function Room() {
       <p className="models-note">{spaceSentence(storedBytes, space, lasting)}</p>
       {lasting && space && (
         <p className="models-note">
-          {space.persisted
-            ? "The browser keeps them until you delete them."
-            : "The browser may clear them when the device runs short of space."}{" "}
+          <span>
+            {space.persisted
+              ? "The browser keeps them until you delete them."
+              : "The browser may clear them when the device runs short of space."}
+          </span>{" "}
           {!space.persisted && (
             <button type="button" className="models-link" onClick={() => void library.getState().persist()}>
               Keep them for good

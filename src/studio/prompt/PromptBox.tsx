@@ -22,10 +22,7 @@ export function PromptBox() {
       <div className="prompt-head">
         <label htmlFor={id}>{title}</label>
         <span className="prompt-count" data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
-          {writesFreely(manifest, prompt) && "optional, "}
-          {promptTokens === null || writesFreely(manifest, prompt)
-            ? `at most ${most} tokens`
-            : `${promptTokens} of ${most} tokens`}
+          {countSentence(promptTokens, most, writesFreely(manifest, prompt))}
         </span>
       </div>
       <textarea
@@ -47,4 +44,10 @@ export function PromptBox() {
       </p>
     </section>
   );
+}
+
+/** In one piece: a browser that translates takes pieces beside one another for its own. */
+function countSentence(tokens: number | null, most: number, free: boolean): string {
+  if (free) return `optional, at most ${most} tokens`;
+  return tokens === null ? `at most ${most} tokens` : `${tokens} of ${most} tokens`;
 }

@@ -31,12 +31,14 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
         onClick={() => runs.getState().select(run.id)}
       >
         <span className="run-card-origin">
-          {describeOrigin(run)}
+          <span>{describeOrigin(run)}</span>
           <SettlingCurve run={run} />
         </span>
         <span className="run-card-settings">{describeSettings(run.trajectory.settings)}</span>
         <Family run={run} />
-        <span className="run-card-text">{text || "No words yet."}</span>
+        <span className="run-card-text" translate="no">
+          {text || "No words yet."}
+        </span>
       </button>
       {run.origin === "generated" && run.status !== "running" && (
         <button
@@ -65,7 +67,7 @@ function Family({ run }: { run: Run }) {
   if (facts.length === 0) return null;
   return (
     <span className="run-card-family" data-testid="family">
-      <Icon name="fork" size={13} /> {facts.join(" · ")}
+      <Icon name="fork" size={13} /> <span>{facts.join(" · ")}</span>
     </span>
   );
 }

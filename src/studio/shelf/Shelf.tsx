@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { Part } from "../alerts/Part";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { RunCard } from "./RunCard";
 import "./Shelf.css";
@@ -22,7 +23,19 @@ export function Shelf() {
     <section className="shelf" aria-label="Runs">
       <ul>
         {runs.map((run) => (
-          <RunCard key={run.id} run={run} selected={run.id === selectedId} />
+          <Part
+            key={run.id}
+            isItem
+            name="A run of this list"
+            of={run}
+            remedy={
+              <button type="button" onClick={() => store.getState().remove(run.id)}>
+                Delete it
+              </button>
+            }
+          >
+            <RunCard run={run} selected={run.id === selectedId} />
+          </Part>
         ))}
       </ul>
       {deleted && (

@@ -14,12 +14,12 @@ export function EmptyStage() {
     <div className="stage-empty" data-testid="stage-empty">
       <p className="stage-empty-title">Nothing is written yet.</p>
       {phase === "idle" ? (
-        <p>
+        <p key="idle">
           There is no recorded run of this model to show. Press <em>Generate</em>{" "}
-          <Shortcuts shortcuts={generate.shortcuts.slice(0, 1)} /> and it writes one here{cost}.
+          <Shortcuts shortcuts={generate.shortcuts.slice(0, 1)} /> <span>{`and it writes one here${cost}.`}</span>
         </p>
       ) : (
-        <p>The first words come as soon as the model is ready.</p>
+        <p key="busy">The first words come as soon as the model is ready.</p>
       )}
     </div>
   );

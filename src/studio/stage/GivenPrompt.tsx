@@ -9,7 +9,10 @@ export function GivenPrompt({ run }: { run: Run }) {
   if (!prompt) return null;
   return (
     <p className="given" data-testid="given">
-      <span className="given-label">Given</span> <span className="given-text">{textOf(prompt, run)}</span>
+      <span className="given-label">Given</span>{" "}
+      <span className="given-text" translate="no">
+        {textOf(prompt, run)}
+      </span>
     </p>
   );
 }

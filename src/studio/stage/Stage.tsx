@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { Part } from "../alerts/Part";
 import { HeldStrip } from "../held/HeldStrip";
 import { readingAt } from "../run/run";
 import { useSelectedRun, useStudio, useStudioStore } from "../StudioContext";
@@ -55,7 +56,10 @@ export function Stage() {
           options={READINGS}
           onChange={(value) => preferences.getState().set({ reading: value })}
         />
-        <p className="stage-hint">{EXPLANATIONS[reading]}</p>
+        {/* Another element for each: a browser that translates has put the text of one into elements of its own. */}
+        <p className="stage-hint" key={reading}>
+          {EXPLANATIONS[reading]}
+        </p>
         {run && <Progress run={run} index={index} reading={reading} />}
       </div>
       <HeldStrip />
@@ -63,14 +67,18 @@ export function Stage() {
         {run && shown && <GivenPrompt run={run} />}
         {shown || recording === "coming" ? (
           <div className="stage-sheet">
-            <p className="stage-sizer" aria-hidden="true">
+            <p className="stage-sizer" aria-hidden="true" translate="no">
               {longest}
             </p>
-            <p className="stage-sizer" aria-hidden="true">
+            <p className="stage-sizer" aria-hidden="true" translate="no">
               {ordinary}
             </p>
             {run && shown && <TokenFlow run={run} index={index} reading={reading} />}
-            {run && <TokenCard run={run} index={index} reading={reading} />}
+            {run && (
+              <Part name="What else could stand there" of={run.trajectory.frames[index]}>
+                <TokenCard run={run} index={index} reading={reading} />
+              </Part>
+            )}
           </div>
         ) : (
           <EmptyStage />

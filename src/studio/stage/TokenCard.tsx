@@ -1,6 +1,7 @@
 import { Popover } from "radix-ui";
 import { useEffect, useRef } from "react";
 import type { Reading } from "../../flow/network";
+import type { Frame } from "../../flow/trajectory";
 import { describeEntropy } from "../run/certainty";
 import { tokenName } from "../run/pieces";
 import type { ReadingName, Run } from "../run/run";
@@ -61,13 +62,15 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
           }}
         >
           <h2>
-            {tokenName(shown.tokens[position] as number, run.pieces, run.eos)}
-            <small>position {position + 1}</small>
+            <span translate="no">{tokenName(shown.tokens[position] as number, run.pieces, run.eos)}</span>
+            <small>{`position ${position + 1}`}</small>
           </h2>
           <ul>
             {alternatives(shown, position, run).map(({ token, word, probability }) => (
               <li key={token}>
-                <span className="token-card-name">{word}</span>
+                <span className="token-card-name" translate="no">
+                  {word}
+                </span>
                 <span className="token-card-bar" aria-hidden="true">
                   <i style={{ width: `${100 * probability}%` }} />
                 </span>
@@ -87,16 +90,19 @@ export function TokenCard({ run, index, reading }: { run: Run; index: number; re
             ))}
           </ul>
           <p>
-            <b>{entropy.toFixed(2)} nats</b>, {describeEntropy(entropy)}.{" "}
-            {changed
-              ? `Last changed at t = ${changed.t.toFixed(2)}, step ${changed.step}.`
-              : "It has not changed since noise."}
+            <b>{`${entropy.toFixed(2)} nats`}</b>
+            <span>{`, ${describeEntropy(entropy)}. ${changeSentence(changed)}`}</span>
           </p>
           {pinned && <TokenChoices key={position} run={run} position={position} />}
         </Popover.Content>
       </Popover.Portal>
     </Popover.Root>
   );
+}
+
+function changeSentence(changed: Frame | null): string {
+  if (!changed) return "It has not changed since noise.";
+  return `Last changed at t = ${changed.t.toFixed(2)}, step ${changed.step}.`;
 }
 
 function tokenElement(position: number | null): HTMLElement | null {

@@ -38,7 +38,7 @@ export function TokenChoices({ run, position }: { run: Run; position: number }) 
         data-testid="hold"
         onClick={() => perform(holdToken, studio)}
       >
-        {held ? "Let go" : "Hold this word"}
+        <span>{held ? "Let go" : "Hold this word"}</span>
         <Shortcuts shortcuts={holdToken.shortcuts} />
       </button>
       <form className="token-word" onSubmit={onSubmit}>

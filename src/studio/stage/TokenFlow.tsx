@@ -44,6 +44,8 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
       aria-label="Tokens of the text"
       aria-orientation="horizontal"
       tabIndex={-1}
+      // What the model wrote, word by word; a browser that translates is to leave it alone.
+      translate="no"
       data-frame={index % 2 ? "odd" : "even"}
       data-testid="stage-text"
       onKeyDown={onKeyDown}
@@ -57,7 +59,7 @@ export function TokenFlow({ run, index, reading }: { run: Run; index: number; re
         const wish = wishes.get(position);
         return (
           <Fragment key={position}>
-            {text.spaceBefore && " "}
+            {text.spaceBefore && <span role="none"> </span>}
             <span
               role="option"
               tabIndex={position === reached ? 0 : -1}

@@ -47,10 +47,8 @@ export function Transport() {
       </div>
       <Track run={run} settling={settlingOf(run, reading)} axis={axis} index={index} />
       <p className="transport-readout" data-testid="readout">
-        <b>t = {(run.trajectory.times[index] ?? 0).toFixed(2)}</b>
-        <span>
-          step {index} of {total}
-        </span>
+        <b>{`t = ${(run.trajectory.times[index] ?? 0).toFixed(2)}`}</b>
+        <span>{`step ${index} of ${total}`}</span>
       </p>
       <div className="transport-more">
         <Choice

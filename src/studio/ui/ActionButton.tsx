@@ -36,7 +36,7 @@ export function ActionButton({ action, label, className = "", pressed, disabled 
       </Tooltip.Trigger>
       <Tooltip.Portal>
         <Tooltip.Content className="tooltip" sideOffset={6} collisionPadding={8}>
-          {label} <Shortcuts shortcuts={action.shortcuts.slice(0, 1)} />
+          <span>{label}</span> <Shortcuts shortcuts={action.shortcuts.slice(0, 1)} />
         </Tooltip.Content>
       </Tooltip.Portal>
     </Tooltip.Root>

@@ -6,7 +6,9 @@ export function Shortcuts({ shortcuts, spoken = false }: { shortcuts: readonly S
   return (
     <span className="shortcuts" aria-hidden={!spoken}>
       {shortcuts.map((shortcut) => (
-        <kbd key={shortcutKeys(shortcut).join("+")}>{shortcutKeys(shortcut).join(" ")}</kbd>
+        <kbd translate="no" key={shortcutKeys(shortcut).join("+")}>
+          {shortcutKeys(shortcut).join(" ")}
+        </kbd>
       ))}
     </span>
   );

@@ -1,0 +1,63 @@
+import { createEngine } from "../engine/client";
+import { createLibrary } from "../engine/library";
+import { fetchManifest } from "../model/delivery";
+import { findMachine } from "../model/machine";
+import { fetchShippedNames } from "../model/shipped";
+import { shippedSource } from "../model/sources";
+import { persist } from "../model/store/space";
+import { listenToKeyboard } from "./actions/keyboard";
+import { addressWithoutModel, readAddress } from "./address";
+import { shareAddress, showAddress } from "./addressBar";
+import { startPlayer } from "./player";
+import { fetchRecording } from "./recording";
+import { browserArchive } from "./stores/archive";
+import { browserStorage } from "./stores/persisted";
+import { createStudio, type Studio } from "./studio";
+import { applyTheme } from "./theme";
+
+/** Puts the studio into this browser and opens it. */
+export function startStudio(): Studio {
+  const address = readAddress(location.search, location.hash);
+  const studio = createStudio({
+    address,
+    engine: createEngine(),
+    library: createLibrary(),
+    pageUrl: document.baseURI,
+    fetchShippedNames: () => fetchShippedNames(document.baseURI),
+    findMachine: () => findMachine(address.backend),
+    persist,
+    storage: browserStorage(),
+    archive: browserArchive(),
+    fetchRecording: (model) => fetchRecording(model),
+    fetchManifest: (model) => fetchManifest(shippedSource(model, document.baseURI).baseUrl),
+    now: Date.now,
+    share: async (hash, model) => {
+      const shared = new URL(location.href);
+      if (model !== null) shared.searchParams.set("model", model);
+      shared.hash = hash;
+      await shareAddress(shared.href);
+    },
+    // Not randomUUID: browsers leave it out on plain http.
+    newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
+  });
+
+  studio.model.subscribe((now, before) => {
+    if (now.choice !== before.choice) showAddress(addressWithoutModel(location.href));
+  });
+
+  const motion = matchMedia("(prefers-reduced-motion: reduce)");
+  studio.playback.getState().showStills(motion.matches);
+  motion.addEventListener("change", ({ matches }) => studio.playback.getState().showStills(matches));
+
+  applyTheme(studio.preferences);
+  startPlayer(studio.playback, studio.preferences, document);
+  listenToKeyboard(studio);
+  void studio.open();
+  // A link pasted over this page's own address does not load the page anew.
+  addEventListener("hashchange", () => {
+    const { recipe, problem } = readAddress(location.search, location.hash);
+    if (problem) studio.generation.getState().raise(problem);
+    studio.openLinked(recipe);
+  });
+  return studio;
+}
