@@ -15,6 +15,10 @@ def check_heads(hidden_size: int, heads: int) -> None:
         )
 
 
+SWITCHES = ("source_optional", "self_conditioning")
+"""Fields of an architecture that are true or false."""
+
+
 @dataclass(frozen=True)
 class ElfConfig:
     """Architecture of the ELF network."""
@@ -32,20 +36,23 @@ class ElfConfig:
     """Most tokens of the condition; 0 for an unconditional model."""
     source_optional: bool = False
     """Whether a conditional model also writes without a condition, as some of the rows it was trained on had none."""
+    self_conditioning: bool = True
+    """Whether the network reads an x̂ beside z. Official ones trained with self_cond_prob 0 have no self_cond_proj."""
     time_tokens: int = 4
     self_cond_cfg_tokens: int = 4
     mode_tokens: int = 4
 
     def __post_init__(self) -> None:
-        if not isinstance(self.source_optional, bool):
-            raise ConfigError(f"source_optional is {self.source_optional!r}", "Give true or false.")
+        for field in SWITCHES:
+            if not isinstance(getattr(self, field), bool):
+                raise ConfigError(f"{field} is {getattr(self, field)!r}", "Give true or false.")
         if self.source_optional and not self.max_input_length:
             raise ConfigError(
                 "source_optional is true, but max_input_length is 0",
                 "Leave source_optional out: a model that takes no source always writes without one.",
             )
         for field, value in vars(self).items():
-            if field == "source_optional":
+            if field in SWITCHES:
                 continue
             least = 0 if field in ("max_input_length", "self_cond_cfg_tokens") else 1
             if not isinstance(value, int) or value < least:

@@ -22,9 +22,8 @@ def product(rows: int, inner: int, columns: int) -> int:
 def trunk_flops(config: ElfConfig, batch: int, length: int) -> int:
     """Everything but the heads, for `batch` rows of `length` text tokens; the prefix tokens come on top."""
     D, H, S = config.latent_size, config.hidden_size, length + config.prefix_length
-    text = length * (
-        product(1, 2 * D, D) + product(1, D, config.bottleneck_size) + product(1, config.bottleneck_size, H)
-    )
+    halves = product(1, 2 * D, D) if config.self_conditioning else 0
+    text = length * (halves + product(1, D, config.bottleneck_size) + product(1, config.bottleneck_size, H))
     embedders = 1 + bool(config.self_cond_cfg_tokens)
     numbers = embedders * (product(1, TIMESTEP_FEATURES, H) + product(1, H, H))
     attention = product(S, H, 3 * H) + 2 * product(S, H, S) + product(S, H, H)

@@ -38,6 +38,7 @@ def elf_config(params: Mapping[str, np.ndarray], max_length: int, max_input_leng
         vocabulary_size=sizes.of("unembed_kernel", 2)[1],
         max_length=max_length,
         max_input_length=max_input_length,
+        self_conditioning="self_cond_proj/kernel" in sizes.shapes,
         time_tokens=sizes.of("t_emb_tokens", 3)[1],
         self_cond_cfg_tokens=sizes.of(self_cond, 3)[1] if self_cond in sizes.shapes else 0,
         mode_tokens=sizes.of("mode_tokens", 3)[1],

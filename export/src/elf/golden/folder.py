@@ -56,6 +56,7 @@ class Case:
             vocabulary_size=network["V"],
             max_length=network["L"],
             max_input_length=int(config.get("max_input_length") or 0) if self.conditional else 0,
+            self_conditioning="self_cond_proj/kernel" in self["names"],
             time_tokens=config["num_time_tokens"],
             self_cond_cfg_tokens=config["num_self_cond_cfg_tokens"],
             mode_tokens=config["num_model_mode_tokens"],

@@ -9,6 +9,7 @@ import numpy as np
 from flax import nnx
 
 from elf.config import ElfConfig
+from elf.network.dropout import Dropout
 from elf.network.modules import Dense, Params, Remat, RMSNorm, matmul
 from elf.network.parameters import TIMESTEP_FEATURES
 
@@ -73,7 +74,7 @@ class Attention(nnx.Module):
         self.k_norm = RMSNorm(config.head_dim)
         self.proj = Dense(H, H, rngs=rngs, compute_dtype=compute_dtype)
 
-    def __call__(self, x: jax.Array, cos: np.ndarray, sin: np.ndarray) -> jax.Array:
+    def __call__(self, x: jax.Array, cos: np.ndarray, sin: np.ndarray, dropout: Dropout | None = None) -> jax.Array:
         B, S, H = x.shape
         q, k, v = jnp.moveaxis(self.qkv(x).reshape(B, S, 3, self.heads, self.head_dim), 2, 0)
         q, k = rotate(self.q_norm(q), cos, sin), rotate(self.k_norm(k), cos, sin)
@@ -81,8 +82,10 @@ class Attention(nnx.Module):
         q, k, v = (a.astype(dtype) for a in (q, k, v))
         scores = jnp.einsum("bshd,bthd->bhst", q, k, preferred_element_type=jnp.float32)
         weights = jax.nn.softmax(scores / np.sqrt(self.head_dim).astype(np.float32), axis=-1)
+        weights = dropout.of(0, weights, dropout.attention) if dropout else weights
         mixed = jnp.einsum("bhst,bthd->bshd", weights.astype(dtype), v, preferred_element_type=jnp.float32)
-        return self.proj(mixed.reshape(B, S, H))
+        projected = self.proj(mixed.reshape(B, S, H))
+        return dropout.of(1, projected, dropout.projection) if dropout else projected
 
 
 class SwiGLU(nnx.Module):
@@ -90,9 +93,10 @@ class SwiGLU(nnx.Module):
         self.w12 = Dense(config.hidden_size, 2 * config.swiglu_size, rngs=rngs, compute_dtype=compute_dtype)
         self.w3 = Dense(config.swiglu_size, config.hidden_size, rngs=rngs, compute_dtype=compute_dtype)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, dropout: Dropout | None = None) -> jax.Array:
         a, b = jnp.split(self.w12(x), 2, axis=-1)
-        return self.w3(jax.nn.silu(a) * b)
+        hidden = jax.nn.silu(a) * b
+        return self.w3(dropout.of(2, hidden, dropout.projection) if dropout else hidden)
 
 
 class Block(nnx.Module):
@@ -102,9 +106,9 @@ class Block(nnx.Module):
         self.norm2 = RMSNorm(config.hidden_size)
         self.mlp = SwiGLU(config, compute_dtype, rngs)
 
-    def __call__(self, x: jax.Array, cos: np.ndarray, sin: np.ndarray) -> jax.Array:
-        x = x + self.attn(self.norm1(x), cos, sin)
-        return x + self.mlp(self.norm2(x))
+    def __call__(self, x: jax.Array, cos: np.ndarray, sin: np.ndarray, dropout: Dropout | None = None) -> jax.Array:
+        x = x + self.attn(self.norm1(x), cos, sin, dropout)
+        return x + self.mlp(self.norm2(x), dropout)
 
 
 class FinalLayer(nnx.Module):
@@ -134,7 +138,8 @@ class ELF(nnx.Module):
         self.remat = remat
         self.compute_dtype = compute_dtype
         D, H, V = config.latent_size, config.hidden_size, config.vocabulary_size
-        self.self_cond_proj = Dense(2 * D, D, rngs=rngs, compute_dtype=compute_dtype)
+        if config.self_conditioning:
+            self.self_cond_proj = Dense(2 * D, D, rngs=rngs, compute_dtype=compute_dtype)
         self.text_proj = TextProjection(config, compute_dtype, rngs)
         self.t_embedder = TimestepEmbedder(config, rngs)
         self.t_emb_tokens = nnx.Param(learned(rngs.params(), (1, config.time_tokens, H)))
@@ -152,12 +157,19 @@ class ELF(nnx.Module):
         self.unembed_bias = nnx.Param(jnp.zeros(V))
 
     def trunk(
-        self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array, mode: float | jax.Array
+        self,
+        z: jax.Array,
+        x_hat_prev: jax.Array,
+        t: jax.Array,
+        self_cond_scale: jax.Array,
+        mode: float | jax.Array,
+        dropout: Dropout | None = None,
     ) -> jax.Array:
         """z, x_hat_prev (B, L, D), t and self_cond_scale (B,), mode 1 to decode and 0 to denoise, for all rows or for
-        each (B,) → h (B, L, H)."""
+        each (B,) → h (B, L, H). `dropout` is for a training pass."""
         B, L, _ = z.shape
-        text = self.text_proj(self.self_cond_proj(jnp.concatenate([z, x_hat_prev], axis=-1)))
+        read = self.self_cond_proj(jnp.concatenate([z, x_hat_prev], axis=-1)) if self.config.self_conditioning else z
+        text = self.text_proj(read)
         prefix = [self.t_emb_tokens[...] + self.t_embedder(t)[:, None]]
         if self.config.self_cond_cfg_tokens:
             prefix.append(self.self_cond_cfg_tokens[...] + self.self_cond_cfg_embedder(self_cond_scale)[:, None])
@@ -167,23 +179,32 @@ class ELF(nnx.Module):
         x = jnp.concatenate([*prefix, text], axis=1)
         cos, sin = rotary_tables(self.config.prefix_length, L, self.config.head_dim)
 
-        def apply(block: Block, x: jax.Array) -> jax.Array:
-            return block(x, cos, sin)
+        def apply(block: Block, x: jax.Array, dropout: Dropout | None) -> jax.Array:
+            return block(x, cos, sin, dropout)
 
         if self.remat != "none":
             kept = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if self.remat == "dots" else None
             apply = nnx.remat(apply, policy=kept)
         for i in range(self.config.depth):
-            x = apply(getattr(self, f"blocks_{i}"), x)
+            left_out = dropout.of_block(i, self.config.depth) if dropout else None
+            x = apply(getattr(self, f"blocks_{i}"), x, left_out)
         return x[:, self.config.prefix_length :]
 
-    def denoise(self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array) -> jax.Array:
+    def denoise(
+        self,
+        z: jax.Array,
+        x_hat_prev: jax.Array,
+        t: jax.Array,
+        self_cond_scale: jax.Array,
+        dropout: Dropout | None = None,
+    ) -> jax.Array:
         """The predicted clean embeddings x̂ (B, L, D) of the state z (B, L, D) at time t (B,)."""
-        return self.final_layer(self.trunk(z, x_hat_prev, t, self_cond_scale, 0.0))
+        return self.final_layer(self.trunk(z, x_hat_prev, t, self_cond_scale, 0.0, dropout))
 
-    def decode(self, latent: jax.Array, self_cond_scale: jax.Array) -> jax.Array:
+    def decode(self, latent: jax.Array, self_cond_scale: jax.Array, dropout: Dropout | None = None) -> jax.Array:
         """Token logits (B, L, V) of embeddings (B, L, D): one pass at t = 1 on `[latent, 0]` in decode mode."""
-        return self.logits(self.trunk(latent, jnp.zeros_like(latent), jnp.ones(latent.shape[0]), self_cond_scale, 1.0))
+        nothing, end = jnp.zeros_like(latent), jnp.ones(latent.shape[0])
+        return self.logits(self.trunk(latent, nothing, end, self_cond_scale, 1.0, dropout))
 
     def logits(self, h: jax.Array) -> jax.Array:
         """The decode head: h (B, L, H) → (B, L, V)."""

@@ -23,7 +23,8 @@ def parameter_shapes(config: ElfConfig) -> Shapes:
         if bias:
             shapes[f"{name}/bias"] = (outputs,)
 
-    dense("self_cond_proj", 2 * D, D)
+    if config.self_conditioning:
+        dense("self_cond_proj", 2 * D, D)
     dense("text_proj/proj1", D, config.bottleneck_size, bias=False)
     dense("text_proj/proj2", config.bottleneck_size, H)
 

@@ -28,13 +28,13 @@ MOST_COPIED = 2**30
 # Compiled once per structure and input shape, whichever model asks. Weights go in as arguments: closed over, they would
 # be copied into the compiled program.
 @partial(jax.jit, static_argnums=0)
-def _denoise(graphdef: nnx.GraphDef[ELF], params: Params, *inputs: jax.Array) -> jax.Array:
-    return bind(graphdef, params).denoise(*inputs)
+def _denoise(graphdef: nnx.GraphDef[ELF], params: Params, z, x_hat_prev, t, self_cond_scale) -> jax.Array:
+    return bind(graphdef, params).denoise(z, x_hat_prev, t, self_cond_scale)
 
 
 @partial(jax.jit, static_argnums=0)
-def _decode(graphdef: nnx.GraphDef[ELF], params: Params, *inputs: jax.Array) -> jax.Array:
-    return bind(graphdef, params).decode(*inputs)
+def _decode(graphdef: nnx.GraphDef[ELF], params: Params, latent, self_cond_scale) -> jax.Array:
+    return bind(graphdef, params).decode(latent, self_cond_scale)
 
 
 @partial(jax.jit, static_argnums=0)

@@ -69,6 +69,8 @@ class DistillConfig(TrainConfig):
             raise ConfigError(
                 f"there are {len(self.rounds)} rounds and {len(self.sub_steps)} sub_steps", "Give one for each round."
             )
+        if self.attention_dropout or self.projection_dropout:
+            raise ConfigError("dropout is set", "Leave it out: a distillation has none.")
         if self.objective is not None:
             raise ConfigError(f"objective is {self.objective!r}", "Leave it out: distillation has one of its own.")
         if self.flow.decoder_prob == 1:

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import optax
 
 from elf.config import FlowConfig
+from elf.network.dropout import Dropout
 from elf.network.model import ELF
 from elf.training.recipe import Coin, RowsBy
 
@@ -44,12 +45,14 @@ class DecodeDraws(NamedTuple):
 
 
 class StepDraws(NamedTuple):
-    """Both branches' draws, used or not, and which of them every row takes."""
+    """The draws of one branch, or of both, used or not, and then which of them every row takes."""
 
-    decodes: jax.Array
+    decodes: jax.Array | None = None
     """(B,) bool"""
-    denoise: DenoiseDraws
-    decode: DecodeDraws
+    denoise: DenoiseDraws | None = None
+    decode: DecodeDraws | None = None
+    dropout: jax.Array | None = None
+    """(B, 2) uint32, a key's data for each row: rows that are one mean leave out by the key of their first."""
 
 
 def draw_self_cond_scale(key: jax.Array, batch_size: int, flow: FlowConfig) -> jax.Array:
@@ -213,20 +216,26 @@ def self_conditioned(draws: DenoiseDraws, flow: FlowConfig, rows: RowsBy) -> jax
     return jnp.arange(len(draws.t)) % b < a
 
 
-def denoise_errors(denoising: Denoising, network: ELF) -> jax.Array:
+def denoise_errors(denoising: Denoising, network: ELF, dropout: Dropout | None = None) -> jax.Array:
     """Squared velocity error at every position, the mean over D: (B, L)."""
-    return denoising.errors(network.denoise(*denoising.inputs))
+    return denoising.errors(network.denoise(*denoising.inputs, dropout))
 
 
 def decode_errors(
-    network: ELF, x: jax.Array, held: jax.Array, ids: jax.Array, draws: DecodeDraws, flow: FlowConfig
+    network: ELF,
+    x: jax.Array,
+    held: jax.Array,
+    ids: jax.Array,
+    draws: DecodeDraws,
+    flow: FlowConfig,
+    dropout: Dropout | None = None,
 ) -> jax.Array:
     """Cross-entropy (B, L) of the tokens `ids` (B, L), read from latents with a noise strength of its own per token.
 
     x, held: as in `shared_denoising`.
     """
     latent = noised_for_decoding(x, held, draws, flow)
-    return optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, draws.w), ids)
+    return optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, draws.w, dropout), ids)
 
 
 def mixed_errors(
@@ -236,6 +245,7 @@ def mixed_errors(
     half: jax.Array,
     decodes: jax.Array,
     ids: jax.Array,
+    dropout: Dropout | None = None,
 ) -> jax.Array:
     """Errors (B, L) where every row takes a branch of its own: one training pass, read by both heads.
 
@@ -249,6 +259,7 @@ def mixed_errors(
         jnp.where(decodes, 1.0, t),
         w,
         decodes.astype(jnp.float32),
+        dropout,
     )
     nll = optax.softmax_cross_entropy_with_integer_labels(network.logits(h), ids)
     return jnp.where(decodes[:, None], nll, denoising.errors(network.final_layer(h)))

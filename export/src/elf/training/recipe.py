@@ -96,6 +96,8 @@ NAMED = (
     Choice("latent_normalisation", "official", "official", {
         "measured": "mean and std of the encoder that is used; 0.0 and 0.2 are T5-small's",
     }),
+    Choice("attention_dropout", 0.0, 0.0, {None: "against learning a small corpus by heart"}),
+    Choice("projection_dropout", 0.0, 0.0, {None: "against learning a small corpus by heart"}),
     Choice("ema_decay", 0.9999, 0.9999, {None: "a run of few updates averages over fewer"}),
     Choice("optimizer.schedule", "constant", "constant", {"cosine": "a run of few updates ends at a low rate"}),
 )  # fmt: skip

@@ -25,6 +25,7 @@ from elf.data.collation import Batch
 from elf.devices import AXES, batch_sharding, check_batch, global_rows, replicated, state_shardings
 from elf.errors import CheckpointMismatchError, ConfigError
 from elf.models.trained_model import FlatParams
+from elf.network.dropout import Dropout
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import Params, bind, split
 from elf.training.frozen_encoder import FrozenEncoder
@@ -99,6 +100,11 @@ class Objective:
     """Further weights that the loss reads: a teacher's."""
 
 
+def row_keys(key: jax.Array, rows: int) -> jax.Array:
+    """(rows, 2) uint32, the data of a key for each row."""
+    return jax.random.key_data(jax.random.split(key, rows))
+
+
 def mean_over_positions(counts: jax.Array) -> jax.Array:
     """Weights (B, L) of positions that count alike, 1 in all."""
     return counts / jnp.maximum(counts.sum(), 1.0)
@@ -110,24 +116,35 @@ def flow_objective(config: TrainConfig, groups: int = 1) -> Objective:
     graphdef, _ = abstract_elf(config.elf, jnp.dtype(config.compute_dtype), config.remat)
     assert choices.objective is not None  # only distillation, which does not come here, has none
     denoising = DENOISING[choices.objective]
+    drops = config.attention_dropout or config.projection_dropout
 
     def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> Any:
+        dropout = row_keys(jax.random.fold_in(key, 1), shape[0]) if drops else None
         if decode is not None:
-            return (draw_decode if decode else draw_denoise)(key, shape, flow)
+            if decode:
+                return StepDraws(decode=draw_decode(key, shape, flow), dropout=dropout)
+            return StepDraws(denoise=draw_denoise(key, shape, flow), dropout=dropout)
         coin_key, denoise_key, decode_key = jax.random.split(key, 3)
         coins = draw_coins(coin_key, shape[0], flow, choices.coin, groups, config.accumulation)
-        return StepDraws(coins, draw_denoise(denoise_key, shape, flow), draw_decode(decode_key, shape, flow))
+        return StepDraws(coins, draw_denoise(denoise_key, shape, flow), draw_decode(decode_key, shape, flow), dropout)
+
+    def left_out(draws: StepDraws) -> Dropout | None:
+        if draws.dropout is None:
+            return None
+        key = jax.random.wrap_key_data(draws.dropout[0])
+        return Dropout(key, config.attention_dropout, config.projection_dropout)
 
     def loss(params: Params, frozen: None, x, held, ids, draws, weight, decode: bool | None) -> Any:
         network = bind(graphdef, params)
 
-        def of_branch(decodes: bool, draws) -> tuple[jax.Array, Metrics]:
+        def of_branch(decodes: bool, draws: StepDraws) -> tuple[jax.Array, Metrics]:
             if decodes:
-                errors = decode_errors(network, x, held, ids, draws, flow)
+                assert draws.decode is not None
+                errors = decode_errors(network, x, held, ids, draws.decode, flow, left_out(draws))
             else:
-                errors = denoise_errors(
-                    denoising(network, x, held, draws, flow, choices.self_conditioned_rows), network
-                )
+                assert draws.denoise is not None
+                parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
+                errors = denoise_errors(parts, network, left_out(draws))
             value = (errors * weight).sum()
             return value, {"decode_loss" if decodes else "loss": value}
 
@@ -136,22 +153,24 @@ def flow_objective(config: TrainConfig, groups: int = 1) -> Objective:
         if choices.coin == "example":
             return loss_of_mixed_rows(network, x, held, ids, draws, weight)
 
-        def shared_metrics(decodes: bool, draws) -> tuple[jax.Array, Metrics]:
+        def shared_metrics(decodes: bool, draws: StepDraws) -> tuple[jax.Array, Metrics]:
             """With both names, so that the branches give the same tree."""
             value, _ = of_branch(decodes, draws)
             return value, branch_shares(value * (not decodes), value * decodes, 1.0 - decodes, float(decodes))
 
         return jax.lax.cond(
             draws.decodes[0],
-            lambda draws: shared_metrics(True, draws.decode),
-            lambda draws: shared_metrics(False, draws.denoise),
+            lambda draws: shared_metrics(True, draws),
+            lambda draws: shared_metrics(False, draws),
             draws,
         )
 
     def loss_of_mixed_rows(network: ELF, x, held, ids, draws: StepDraws, weight) -> tuple[jax.Array, Metrics]:
+        assert draws.decodes is not None and draws.denoise is not None and draws.decode is not None
         latent = noised_for_decoding(x, held, draws.decode, flow)
         parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
-        errors = mixed_errors(network, parts, latent, jnp.zeros_like(latent), draws.decodes, ids) * weight
+        nothing = jnp.zeros_like(latent)
+        errors = mixed_errors(network, parts, latent, nothing, draws.decodes, ids, left_out(draws)) * weight
         decoding, counted = draws.decodes[:, None] * errors, draws.decodes[:, None] * weight
         metrics = branch_shares((errors - decoding).sum(), decoding.sum(), (weight - counted).sum(), counted.sum())
         return errors.sum(), metrics

@@ -96,6 +96,10 @@ class TrainConfig:
     """Whether early updates average by (1 + i) / (10 + i), so that the first weights are forgotten."""
     clip_each_part: bool | None = None
     """With accumulation: whether each part's gradient is clipped, or that of the whole."""
+    attention_dropout: float = 0.0
+    """Of attention weights, in the training pass of the middle half of the blocks, as in the official code."""
+    projection_dropout: float = 0.0
+    """The same of what attention projects and of SwiGLU's hidden values."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema_decay: float = 0.9999
     """Memory of the averaged weights."""
@@ -150,8 +154,16 @@ class TrainConfig:
         for name in ("wandb_entity", "wandb_run_name", "wandb_tags"):
             if getattr(self, name) and not self.wandb_project:
                 raise ConfigError(f"{name} is set, but no wandb_project", "Set wandb_project too, or leave it out.")
+        for name in ("attention_dropout", "projection_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}", "Give a share from 0 to below 1.")
         if self.device_groups is not None and self.device_groups < 1:
             raise ConfigError(f"device_groups is {self.device_groups}", "Give at least 1, or leave it out.")
+        if self.flow.self_cond_prob and not self.elf.self_conditioning:
+            raise ConfigError(
+                f"flow.self_cond_prob is {self.flow.self_cond_prob}, but elf.self_conditioning is false",
+                "Set flow.self_cond_prob=0, or leave elf.self_conditioning out.",
+            )
         self.check_choices()
 
     def check_choices(self) -> None:

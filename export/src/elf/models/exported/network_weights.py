@@ -148,10 +148,15 @@ def network_weights(config: ElfConfig, params: Mapping[str, np.ndarray]) -> Lazy
     moved = rearrangements(config)
 
     def folded(rows: slice) -> np.ndarray:
+        if not config.self_conditioning:
+            # z goes straight to proj1, and x̂_prev nowhere: the graphs are those of all other networks.
+            return params[FOLDED[2]] if rows.start == 0 else np.zeros((D, bottleneck), np.float32)
         kernel, proj1 = (params[name].astype(np.float64) for name in (FOLDED[0], FOLDED[2]))
         return (kernel[rows] @ proj1).astype(np.float32)
 
     def folded_bias() -> np.ndarray:
+        if not config.self_conditioning:
+            return np.zeros(bottleneck, np.float32)
         return (params[FOLDED[1]].astype(np.float64) @ params[FOLDED[2]].astype(np.float64)).astype(np.float32)
 
     # Apart for z and x̂_prev: no Concat in the denoiser, half the work in the decoder, whose x̂_prev is zero.
@@ -203,6 +208,8 @@ def official_params(config: ElfConfig, weights: Mapping[str, np.ndarray]) -> Fla
         "self_cond_proj/bias": np.pad(weights["text_proj/bias"], narrow[1:]),
         "text_proj/proj1/kernel": np.eye(D, bottleneck, dtype=np.float32),
     }
+    if not config.self_conditioning:
+        params = {"text_proj/proj1/kernel": weights["text_proj/z/kernel"]}
     moved = rearrangements(config)
     for name in parameter_shapes(config):
         change = moved.get(name.partition("/")[2])
