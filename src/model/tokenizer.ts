@@ -1,4 +1,5 @@
 import { ElfError } from "../flow/errors";
+import { type Reader, readerOf } from "./tokenizer/reader";
 
 /** A `tokenizer.json` that the tokenizers library cannot read, or a `tokenizer_config.json` that means nothing. */
 export class TokenizerError extends ElfError {
@@ -28,9 +29,12 @@ export async function createTokenizer(json: string, vocabularySize: number, conf
   // Loaded late: the library is large, and the page plays its recorded run without it.
   const { PreTrainedTokenizer } = await import("@huggingface/transformers");
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>;
+  let reader: Reader | undefined;
   try {
+    const file = JSON.parse(json);
     // Of the configuration the library gets this alone: whatever else it says is for other programs.
-    tokenizer = new PreTrainedTokenizer(JSON.parse(json), { clean_up_tokenization_spaces: cleansUp });
+    tokenizer = new PreTrainedTokenizer(file, { clean_up_tokenization_spaces: cleansUp });
+    reader = readerOf(file);
   } catch (cause) {
     throw new TokenizerError(
       `tokenizer.json cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
@@ -42,7 +46,8 @@ export async function createTokenizer(json: string, vocabularySize: number, conf
   for (const [piece, id] of tokenizer.get_vocab()) if (id < vocabularySize) pieces[id] = piece;
   return {
     pieces,
-    encode: (text) => tokenizer.encode(text, { add_special_tokens: false }),
+    // The library's own way is for tokenizers that `elf export` refuses, in folders that it did not write.
+    encode: reader ?? ((text) => tokenizer.encode(text, { add_special_tokens: false })),
     decode: (tokens) => {
       const ids = [...tokens];
       // The library refuses to read nothing.

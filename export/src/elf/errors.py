@@ -25,6 +25,10 @@ class TextError(ElfError):
     """A text with half of a character in it, a lone surrogate, which nothing can be made of."""
 
 
+class TokenizerFormError(ElfError):
+    """A tokenizer that the page is not known to read as Python does."""
+
+
 class DatasetError(ElfError):
     """A prepared dataset that is missing, unreadable, or made with another tokenizer."""
 

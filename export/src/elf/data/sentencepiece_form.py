@@ -67,7 +67,7 @@ def model_of_tokenizer(facts: Facts) -> Any:
 
     Raises ValueError, saying why, for a file of another form.
     """
-    vocabulary = _vocabulary(facts)
+    vocabulary = vocabulary_of(facts)
     charsmap = _charsmap(facts)
     _check_spaces(facts)
     model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
@@ -87,7 +87,9 @@ def model_of_tokenizer(facts: Facts) -> Any:
     return model
 
 
-def _vocabulary(facts: Facts) -> list[tuple[str, float]]:
+def vocabulary_of(facts: Facts) -> list[tuple[str, float]]:
+    """Pieces and scores of a tokenizer.json. Raises ValueError, saying why, for another model than a plain Unigram, and
+    for added tokens that are not special."""
     model = facts["model"]
     if model.get("type") != "Unigram" or model.get("byte_fallback") or not isinstance(model.get("unk_id"), int):
         raise ValueError(f"its model is {model.get('type')}, not a Unigram with an unknown token and without bytes")

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from elf.data.tokenizer_forms import check_read_alike
 from elf.errors import ConfigError, OutputExistsError
 from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
@@ -93,8 +94,9 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     """Writes the folder; returns its size in bytes and the figures of the checks.
 
     Raises CheckpointMismatchError where weights do not fit their configuration, ParityError where graphs do not
-    compute the model or every dtype changes its text, OutputExistsError where `out` is something else, ConfigError for
-    impossible options, UsageError for settings that the page does not take.
+    compute the model or every dtype changes its text, TokenizerFormError where the page might read prompts otherwise,
+    OutputExistsError where `out` is something else, ConfigError for impossible options, UsageError for settings that
+    the page does not take.
     """
     if arguments.source_optional:
         model = replace(model, elf=replace(model.elf, source_optional=True))
@@ -115,6 +117,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             "the model writes to a source but has no encoder to read it with", "Give one with an encoder."
         )
 
+    if model.tokenizer and model.elf.max_input_length:
+        check_read_alike(model.tokenizer)
     names, parts = names_of(model, settings, arguments), arguments.read_card_parts(model)
 
     say(f"building the graphs of {model.name}")

@@ -1,0 +1,44 @@
+"""Which tokenizers the page reads as Python does: those that it has code of its own for, held to one table of texts.
+
+The page's library goes by JavaScript's white space and normal forms where Python's goes by Rust's: a prompt would be
+other ids there than in training. src/model/tokenizer/reader.ts must know the same forms.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from elf.data.sentencepiece_form import model_of_tokenizer, vocabulary_of
+from elf.errors import CheckpointError, TokenizerFormError
+from elf.text_file import read_text
+
+METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+
+SQUEEZED_NFKC: dict[str, Any] = {
+    "normalizer": {
+        "type": "Sequence",
+        "normalizers": [
+            {"type": "NFKC"},
+            {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
+            {"type": "Strip", "strip_left": True, "strip_right": True},
+        ],
+    },
+    "pre_tokenizer": METASPACE,
+}
+"""What this project's tokenizers were before they had SentencePiece's form; the shipped models' still are."""
+
+
+def check_read_alike(path: Path) -> None:
+    """Raises TokenizerFormError, naming the difference, for a tokenizer.json that the page may read otherwise."""
+    facts = json.loads(tokenizers.Tokenizer.from_str(read_text(path, CheckpointError)).to_str())
+    try:
+        vocabulary_of(facts)
+        if any(facts[part] != expected for part, expected in SQUEEZED_NFKC.items()):
+            model_of_tokenizer(facts)
+    except ValueError as error:
+        raise TokenizerFormError(
+            f"{path}: {error}, and the page is not known to read prompts by that as Python does",
+            "Train with a tokenizer of T5's form, such as `elf tokenizer train` writes.",
+        ) from error
