@@ -2,13 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 # Tests compile the same small graphs again and again: one cache for all, subprocesses too. Set before JAX loads.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="elf-jax-cache-")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Most programs here run a few times on a handful of numbers: making them fast takes longer than all their runs.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 import pytest
 from tiny_training import write_experiment
@@ -85,13 +86,3 @@ def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_
 def experiment(tmp_path: Path, prepared: Path, tokenizer_file: Path, encoder: Path) -> Path:
     """A training configuration; its output folder is `tmp_path / "out"`."""
     return write_experiment(tmp_path / "test.yml", prepared, tokenizer_file, encoder)
-
-
-@pytest.fixture
-def quick_compiler() -> Iterator[None]:
-    """For programs that run once, on a handful of numbers: making them fast would take most of a test's time."""
-    import jax
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)

@@ -31,8 +31,6 @@ from elf.config import PRESETS, ElfConfig, T5Config
 from elf.errors import ConfigError, UsageError
 from elf.training.optimizer import OptimizerConfig
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 # Wide for its depth and length, so that matrix products outweigh what the counts leave out.
 SMALL = ElfConfig(
     depth=2, hidden_size=96, heads=2, latent_size=32, bottleneck_size=16, vocabulary_size=50, max_length=24

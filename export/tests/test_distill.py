@@ -4,7 +4,7 @@ import dataclasses
 import json
 import operator
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -33,14 +33,6 @@ FLOW = FlowConfig(noise_scale=1.3, decoder_noise_scale=2.2)
 B, L, D = 8, 5, 6
 ELF = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=D, bottleneck_size=4, vocabulary_size=11, max_length=L)
 T5 = T5Config(vocabulary_size=11, d_model=D, d_kv=4, d_ff=9, layers=1, heads=2)
-
-
-@pytest.fixture(autouse=True)
-def quick_compiler() -> Iterator[None]:
-    """Each program here runs a few times on a handful of numbers: making it fast would take most of the test's time."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 class Toy:

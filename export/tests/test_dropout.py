@@ -14,8 +14,6 @@ from elf.network.model import ELF, abstract_elf
 from elf.network.modules import bind, split
 from elf.network.parameters import parameter_shapes
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 SHAPE = {"hidden_size": 16, "heads": 2, "latent_size": 6, "bottleneck_size": 4, "vocabulary_size": 11, "max_length": 5}
 
 

@@ -24,8 +24,6 @@ from elf.training.optimizer import OptimizerConfig
 from elf.training.step import flow_objective, make_train_step
 from elf.training.train_config import Resolved, TrainConfig
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 B, L, D = 4, 7, 6
 ELF = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=D, bottleneck_size=4, vocabulary_size=11, max_length=L)
 T5 = T5Config(vocabulary_size=11, d_model=D, d_kv=4, d_ff=9, layers=1, heads=2)

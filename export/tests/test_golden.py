@@ -24,8 +24,6 @@ SHARED = Path(__file__).parents[2].parent / "shared"
 GOLDEN = SHARED / "golden"
 needs_golden = pytest.mark.skipif(not SHARED.is_dir(), reason="golden numbers are not shipped; put them in ../shared")
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 TIGHT = 1e-5
 LOOSE = {
     "cond-adamw-accum2": {"params_step2", "params_step4"},

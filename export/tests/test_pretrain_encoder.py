@@ -93,7 +93,6 @@ def test_tokens_are_hidden_where_they_are_real_and_nowhere_else() -> None:
     assert abs((hidden == np.asarray(ids))[chosen].mean() - 0.15) < 0.04
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_a_sentence_is_the_mean_of_its_own_tokens() -> None:
     config = T5Config(vocabulary_size=50, d_model=16, d_kv=8, d_ff=32, layers=1, heads=2)
     params = random_params(encoder_parameter_shapes(config), seed=0)
@@ -111,7 +110,6 @@ def test_own_translations_are_counted() -> None:
     assert nearest_is_own(sources, sources[[1, 0, 2]]) == pytest.approx(1 / 3)
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_texts_and_pairs_train_one_encoder(
     prepared: Path, tokenizer_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

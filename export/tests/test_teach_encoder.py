@@ -72,7 +72,6 @@ def embeddings(folder: Path, batch: Batch) -> np.ndarray:
     return np.asarray(jax.jit(lambda ids, visible: network(ids, visible))(batch.ids, visible))
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_it_learns_to_translate_and_holds_targets(
     pairs: Path, encoder: Path, teach: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:

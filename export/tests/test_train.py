@@ -62,7 +62,6 @@ def test_a_training_starts_from_another_model(experiment: Path, tmp_path: Path) 
         main(Arguments(experiment, ("start=nowhere", f"out={tmp_path / 'third'}")))
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(experiment: Path, tmp_path: Path) -> None:
     main(Arguments(experiment, ("steps=4",)))
     narrow = load_trained_model(tmp_path / "out/model")

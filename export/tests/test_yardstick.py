@@ -1,8 +1,6 @@
 """The yardstick of translation: its network against what it must not see, its training, and its command lines."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -96,19 +94,8 @@ def experiment(tmp_path_factory: pytest.TempPathFactory, pairs: Path, tokenizer_
 
 @pytest.fixture(scope="module")
 def trained(experiment: Path) -> Path:
-    # As `quick_compiler`, which is of one test alone.
-    with jax_setting("jax_disable_most_optimizations", True):
-        assert cli(["yardstick", "train", "--config", str(experiment)]) == 0
+    assert cli(["yardstick", "train", "--config", str(experiment)]) == 0
     return experiment.parent / "out"
-
-
-@contextmanager
-def jax_setting(name: str, value: bool) -> Iterator[None]:
-    jax.config.update(name, value)
-    try:
-        yield
-    finally:
-        jax.config.update(name, not value)
 
 
 def rows_of(out: Path) -> list[dict[str, float]]:
@@ -128,7 +115,6 @@ def logits_of(translator: Translator, source: np.ndarray, real: np.ndarray, targ
     return np.asarray(compiled_logits(*split(translator), source, real, target))
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_a_token_depends_on_those_before_it_and_on_the_whole_source(tiny: Translator) -> None:
     rng = np.random.default_rng(0)
     source, target = rng.integers(3, 60, (1, 6)), rng.integers(3, 60, (1, 8))
@@ -145,7 +131,6 @@ def test_a_token_depends_on_those_before_it_and_on_the_whole_source(tiny: Transl
         assert (np.abs(logits_of(tiny, other, real, target) - base)[0].max(axis=-1) > 1e-4).all()
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_filling_of_the_source_is_invisible(tiny: Translator) -> None:
     rng = np.random.default_rng(1)
     source, target = rng.integers(3, 60, (1, 6)), rng.integers(3, 60, (1, 8))
@@ -157,7 +142,6 @@ def test_filling_of_the_source_is_invisible(tiny: Translator) -> None:
     assert np.isfinite(nothing).all() and np.abs(nothing - alone).max() > 1e-3
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_word_order_of_both_sides_matters(tiny: Translator) -> None:
     source, target, real = np.arange(5, 11)[None], np.arange(20, 28)[None], np.ones((1, 6), bool)
     base = logits_of(tiny, source, real, target)[0, -1]
@@ -166,7 +150,6 @@ def test_word_order_of_both_sides_matters(tiny: Translator) -> None:
     assert np.abs(logits_of(tiny, source, real, swapped)[0, -1] - base).max() > 1e-3
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_greedy_writes_the_likeliest_token_after_its_own(tiny: Translator) -> None:
     sources = sample(np.random.default_rng(2), 10, 3, 7, 1, 5, 9)
     batch = collate_pairs([(ids, ids[:0]) for ids in sources], TINY, filled_to=8)
@@ -241,7 +224,6 @@ def test_ids_beyond_the_vocabulary_are_named() -> None:
         collate_pairs([(np.array([5]), np.array([60]))], TINY)
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_it_learns_a_handful_of_pairs_by_heart(trained: Path, pairs: Path, capsys, tmp_path: Path) -> None:
     first, last = rows_of(trained)[0], rows_of(trained)[-1]
     assert first["loss"] > 2 and last["loss"] < 0.5 and "bleu" not in first
@@ -265,7 +247,6 @@ def test_it_learns_a_handful_of_pairs_by_heart(trained: Path, pairs: Path, capsy
     assert report["steps"] == 200 and "case:lc" in report["bleu_signature"]
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_bleu_and_loss_are_those_of_other_pairs_too(trained: Path, tmp_path: Path, capsys) -> None:
     """Against sacreBLEU and the definition, on references that the model does not know."""
     sources = list(PAIRS)
@@ -294,7 +275,6 @@ def test_bleu_and_loss_are_those_of_other_pairs_too(trained: Path, tmp_path: Pat
     assert report["held_out_loss"] == pytest.approx(np.mean(nll), rel=1e-4)
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_a_stopped_run_goes_on_to_the_same_weights(experiment: Path, tmp_path: Path) -> None:
     for name, stops in (("whole", (9,)), ("parts", (5, 9))):
         for steps in stops:
@@ -308,7 +288,6 @@ def test_a_stopped_run_goes_on_to_the_same_weights(experiment: Path, tmp_path: P
     assert parts.training["update_seconds"] > 0 and parts.training["steps"] == 9
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_the_saved_weights_are_the_averaged_ones(experiment: Path) -> None:
     config = load_config(YardstickConfig, experiment, ("steps=3",))
     dataset = open_dataset(config.data)
@@ -377,7 +356,6 @@ def test_a_folder_without_a_yardstick_is_named(trained: Path, tmp_path: Path) ->
     assert cli(["yardstick", "evaluate", str(trained), "--data", "x", "--samples", "0"]) == 2
 
 
-@pytest.mark.usefixtures("quick_compiler")
 def test_its_translations_become_the_targets_of_a_dataset(trained: Path, pairs: Path, tmp_path: Path, capsys) -> None:
     """It has learnt its pairs by heart, so a corpus with other targets gets the learnt ones back."""
     learnt = open_dataset(pairs / "train")
