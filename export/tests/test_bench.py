@@ -52,7 +52,13 @@ def test_flops_by_hand() -> None:
     # Muon: both embedders' (256, 4) and (4, 4), the projections, the block's four kernels and the head's; of each the
     # short side m and the long side n: five times A = XXᵀ, A², and their product with X.
     sides = [(4, 256), (4, 4)] * 2 + [(2, 4), (2, 3), (3, 4), (4, 12), (4, 4), (4, 20), (4, 10), (2, 4)]
-    assert muon_flops(tiny) == sum(5 * (2 * m * n * m + 2 * m * m * m + 2 * m * m * n) for m, n in sides)
+
+    def turning(sides: list[tuple[int, int]]) -> int:
+        return sum(5 * (2 * m * n * m + 2 * m * m * m + 2 * m * m * n) for m, n in sides)
+
+    assert muon_flops(tiny, "kernels") == turning(sides)
+    # Officially the two matrices of the vocabulary head too.
+    assert muon_flops(tiny) == turning([*sides, (2, 4), (2, 7)])
 
 
 def test_xla_counts_what_is_counted_by_hand() -> None:
