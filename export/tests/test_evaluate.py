@@ -254,6 +254,68 @@ def test_a_judge_and_held_out_text_beside(plain: Path, whole: Path, tmp_path: Pa
     assert row["held_out_nearest_overlap"] > 0.2 > row["nearest_overlap"]
 
 
+def blanked(out: Path, rows: dict[int, str]) -> list[str]:
+    """Texts of an evaluation, some of them replaced in its file, which is measured anew."""
+    texts = rows_of(texts_of(out))
+    for number, text in rows.items():
+        texts[number]["generated"] = text
+    texts_of(out).write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in texts), encoding="utf-8")
+    (out / "metrics.jsonl").unlink()
+    return [row["generated"] for row in texts]
+
+
+def test_blank_texts_are_counted_and_in_no_perplexity(
+    plain: Path, tmp_path: Path, tokenizer_file: Path, capsys
+) -> None:
+    judge = make_judge(tokenizer_file)
+    save_judge(tmp_path / "judge", judge, tokenizer_file)
+    out = tmp_path / "out"
+    command = ["evaluate", str(plain), *FEW, "--judge", str(tmp_path / "judge"), "--out", str(out)]
+    assert main(command) == 0
+    texts = blanked(out, {2: "", 5: "    ", 9: "\n"})
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "3 of 10 texts are blank, and in no perplexity or entropy" in capsys.readouterr().err
+    [row] = rows_of(out / "metrics.jsonl")
+    expected = gen_perplexity(judge, [text for text in texts if text.strip()])
+    assert row["blank"] == 3 and row["n"] == 10
+    assert row["gen_ppl"] == pytest.approx(expected.perplexity, rel=1e-6)
+    assert row["entropy"] == pytest.approx(expected.entropy) and row["gen_ppl_tokens"] == expected.tokens
+    # What each text adds to a figure: the blank ones nothing.
+    per_text = rows_of(out / NAME / "per_text_2_40.jsonl")
+    assert [each["entropy"] == [0, 0] and each["gen_ppl"] == [0, 0] for each in per_text] == [
+        number in (2, 5, 9) for number in range(10)
+    ]
+    # `elf score` says the same of the same file, to the last digit.
+    assert main(["score", str(texts_of(out)), "--judge", str(tmp_path / "judge"), "--confidence", "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out)
+    for name in ("gen_ppl", "gen_ppl_ci", "gen_ppl_tokens", "bits_per_byte", "entropy", "entropy_ci", "blank", "n"):
+        assert scored[name] == row[name], name
+    # Nothing but blank texts has no figures, and compares with nothing.
+    blanked(out, dict.fromkeys(range(10), " "))
+    assert main(command) == 0
+    [row] = rows_of(out / "metrics.jsonl")
+    assert (row["blank"], row["gen_ppl"], row["entropy"]) == (10, None, None)
+    assert "gen_ppl" not in rows_of(out / NAME / "per_text_2_40.jsonl")[0]
+
+
+def test_a_blank_answer_is_an_answer(conditional: Path, tmp_path: Path, tokenizer_file: Path, capsys) -> None:
+    judge = make_judge(tokenizer_file)
+    save_judge(tmp_path / "judge", judge, tokenizer_file)
+    data, out = tmp_path / "data.jsonl", tmp_path / "out"
+    data.write_text("".join(json.dumps({"input": text, "output": text}) + "\n" for text in stories()[:4]))
+    command = ["evaluate", str(conditional), "--data", str(data), "--batch-size", "4", "--out", str(out)]
+    command += ["--judge", str(tmp_path / "judge"), "steps=2", "seed=3"]
+    assert main(command) == 0
+    texts = blanked(out, {1: "", 3: " "})
+    assert main(command) == 0
+    assert "2 of 4 texts are blank\n" in capsys.readouterr().err
+    [row] = rows_of(out / "metrics.jsonl")
+    expected = gen_perplexity(judge, texts)
+    assert row["gen_ppl"] == pytest.approx(expected.perplexity, rel=1e-6) and row["blank"] == 2
+    assert row["entropy"] == pytest.approx(expected.entropy)
+
+
 def test_the_metrics_of_a_training_are_not_touched(tmp_path: Path, plain: Path, capsys) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"step": 20, "loss": 0.5}\n')
     assert main(["evaluate", str(plain), *FEW, "--out", str(tmp_path)]) == 2

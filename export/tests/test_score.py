@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_perplexity import make_judge
 
 from elf.cli import main
 from elf.evaluation.generations import read_generations, write_generation
+from elf.evaluation.judge import save_judge
+from elf.evaluation.perplexity import gen_perplexity
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 
@@ -50,15 +53,18 @@ def test_without_metrics_all_that_the_inputs_allow(
     generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = score(capsys, generated)
-    assert alone["n"] == 3 and alone["empty"] == 1 and alone["tokens"] == "words" and alone["tokens_mean"] == 10 / 3
+    assert alone["n"] == 3 and alone["blank"] == 1 and alone["tokens"] == "words" and alone["tokens_mean"] == 10 / 3
     assert not {"bleu", "rouge1", "memorised_8grams"} & {*alone}
-    # ln 6 with "the" twice of six: 2/6·ln 3 + 4/6·ln 6; ln 2 for "a dog a dog"; 0 for nothing.
-    assert alone["entropy"] == pytest.approx((math.log(3) / 3 + math.log(6) * 2 / 3 + math.log(2)) / 3)
+    # ln 6 with "the" twice of six: 2/6·ln 3 + 4/6·ln 6; ln 2 for "a dog a dog". The third text is blank, so it is none.
+    sum_of_two = math.log(3) / 3 + math.log(6) * 2 / 3 + math.log(2)
+    assert alone["entropy"] == pytest.approx(sum_of_two / 2)
     assert (alone["distinct1"], alone["distinct2"]) == (7 / 10, 7 / 8)
     assert alone["repetition_adjacent"] == 0
 
     both = score(capsys, generated, "--reference", reference)
-    assert {**both, **alone} == both and both["references_unused"] == 0
+    # Beside references it is an answer, of entropy 0.
+    assert both["entropy"] == pytest.approx(sum_of_two / 3)
+    assert {**both, **alone, "entropy": both["entropy"]} == both and both["references_unused"] == 0
     # n-grams: 1: 6 + 2 of 6 + 4 (each word of the reference once), 2: 5 + 1 of 5 + 3, 3: 4 of 4 + 2, 4: 3 of 3 + 1.
     brevity = math.exp(1 - 11 / 10)
     assert both["bleu"] == pytest.approx(100 * brevity * (8 / 10 * 6 / 8 * 4 / 6 * 3 / 4) ** (1 / 4))
@@ -71,7 +77,7 @@ def test_without_metrics_all_that_the_inputs_allow(
 def test_chosen_metrics_only(generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = score(capsys, generated, "--reference", reference, "--metrics", "bleu,entropy")
     assert {*report} == {
-        *("n", "empty", "references_unused", "bleu", "bleu_signature", "tokens", "tokens_mean", "entropy")
+        *("n", "blank", "references_unused", "bleu", "bleu_signature", "tokens", "tokens_mean", "entropy")
     }
 
 
@@ -193,6 +199,50 @@ def test_references_that_do_not_fit(
     assert f"GenerationsError: {path}" in error and complaint in error
 
 
+BLANK_AMONG = ["Mia found a kite.", "", "Ben sang a quiet song, and Tom laughed.", " \t ", "Ada"]
+
+
+def test_perplexity_under_a_judge_of_any_texts(
+    tmp_path: Path, tokenizer_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge = make_judge(tokenizer_file)
+    save_judge(tmp_path / "judge", judge, tokenizer_file)
+    file = rows(tmp_path / "g.jsonl", *({"id": f"r{i}", "generated": text} for i, text in enumerate(BLANK_AMONG)))
+    command = [file, "--judge", tmp_path / "judge"]
+
+    free = score(capsys, *command, "--confidence")
+    texts = [text for text in BLANK_AMONG if text.strip()]
+    expected = gen_perplexity(judge, texts)
+    assert (free["n"], free["blank"], free["gen_ppl_tokens"]) == (5, 2, expected.tokens)
+    assert free["gen_ppl"] == pytest.approx(expected.perplexity) and free["gen_ppl_ci"][0] < free["gen_ppl"]
+    assert free["entropy"] == pytest.approx(expected.entropy) and free["entropy_tokens"] == "judge"
+    # Where each text answers something, a blank answer is one too: the spaces of " \t " count.
+    reference = rows(tmp_path / "r.jsonl", *({"id": f"r{i}", "input": "Mia", "output": "x"} for i in range(5)))
+    answers = score(capsys, *command, "--reference", reference)
+    expected = gen_perplexity(judge, BLANK_AMONG)
+    assert answers["blank"] == 2 and answers["gen_ppl"] == pytest.approx(expected.perplexity)
+    assert answers["entropy"] == pytest.approx(expected.entropy) and answers["entropy"] < free["entropy"]
+    # After their sources.
+    after = score(capsys, *command, "--reference", reference, "--continuation", "--metrics", "gen_ppl")
+    expected = gen_perplexity(judge, BLANK_AMONG, sources=["Mia"] * 5)
+    assert after["gen_ppl"] == pytest.approx(expected.perplexity) and "entropy" not in after
+
+    assert main(["score", *map(str, command), "--details", str(tmp_path / "d.jsonl")]) == 0
+    printed = capsys.readouterr()
+    assert "g.jsonl: 2 of 5 texts are blank, and in no perplexity or entropy" in printed.err
+    details = [json.loads(line) for line in (tmp_path / "d.jsonl").read_text().splitlines()]
+    assert [row["gen_ppl"] is None for row in details] == [False, True, False, True, False]
+    assert [row["entropy"] is None for row in details] == [False, True, False, True, False]
+
+
+def test_nothing_but_blank_texts_has_no_perplexity(tmp_path: Path, tokenizer_file: Path, capsys) -> None:
+    save_judge(tmp_path / "judge", make_judge(tokenizer_file), tokenizer_file)
+    file = rows(tmp_path / "g.jsonl", {"id": 0, "generated": ""}, {"id": 1, "generated": "  "})
+    report = score(capsys, file, "--judge", tmp_path / "judge", "--confidence")
+    assert (report["blank"], report["gen_ppl"], report["entropy"], report["gen_ppl_ci"]) == (2, None, None, None)
+    assert score(capsys, file)["entropy"] is None
+
+
 def test_files_that_are_missing_or_no_text(generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = tmp_path / "missing"
     assert f"GenerationsError: {missing} cannot be read" in refused(capsys, missing)
@@ -211,6 +261,9 @@ def test_files_that_are_missing_or_no_text(generated: Path, tmp_path: Path, caps
         (["--metrics", "bleu"], "bleu needs a --reference file"),
         (["--metrics", "rouge"], "rouge needs a --reference file"),
         (["--metrics", "memorisation"], "memorisation needs a --training file"),
+        (["--metrics", "gen_ppl"], "gen_ppl needs a --judge"),
+        (["--continuation"], "--continuation needs a --judge"),
+        (["--judge", "some", "--continuation", "--metrics", "gen_ppl"], "gen_ppl needs a --reference file"),
         (["--held-out", "some.txt"], "--held-out needs a --training file"),
         (["--ngram", "0"], "--ngram is 0"),
     ],

@@ -19,7 +19,7 @@ from elf.errors import UsageError
 from elf.evaluation.first_process import from_first_process
 from elf.evaluation.generate import Generator, checkpoint_of
 from elf.evaluation.judge import load_judge
-from elf.evaluation.measure import Measures, choose_metrics
+from elf.evaluation.measure import Measures, choose_metrics, tell_blank
 from elf.evaluation.metrics_file import MetricsFile, Row
 from elf.evaluation.options import EvaluationOptions
 from elf.evaluation.per_text import per_text_file, write_per_text
@@ -106,7 +106,9 @@ class Evaluation:
                 say(f"{name}: already done")
             return row
         references = [row.reference for row in self.generator.rows[: self.samples]] or None
-        measured = self.measures.of(texts, references, self.sources)
+        # Each row of --data has an answer, also where it is blank.
+        measured = self.measures.of(texts, references, self.sources, keep_blank=bool(references))
+        tell_blank(name, measured.figures["blank"], len(texts), keep_blank=bool(references))
         beside = {f"held_out_{figure}": value for figure, value in self._held_out(settings["length"]).items()}
         if self.measures.judge and (real := self.measures.judge.facts.get("held_out")):
             # Of real text of the corpus that the judge was trained on, as `elf train-judge` measured it.
@@ -147,7 +149,8 @@ class Evaluation:
             if self.sources is not None:
                 texts = [row.reference for row in self.generator.rows[: self.samples]]
             texts = cut_texts(texts, self.tokenizer, length)
-            figures = self.measures.of(texts, sources=self.sources).figures if texts else {}
+            keep_blank = bool(self.generator.rows)
+            figures = self.measures.of(texts, sources=self.sources, keep_blank=keep_blank).figures if texts else {}
             self.held_out_figures[length] = {"n": len(texts), **figures} if texts else {}
         return self.held_out_figures[length]
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import jax
 import numpy as np
 
 from elf.errors import UsageError
@@ -11,9 +12,10 @@ from elf.evaluation.diversity import Tokens
 from elf.evaluation.judge import Judge
 from elf.evaluation.kept_words import KeyWords
 from elf.evaluation.memorisation import copying
-from elf.evaluation.perplexity import gen_perplexity
+from elf.evaluation.perplexity import gen_perplexity, perplexity
 from elf.evaluation.text_scores import (
     Scores,
+    blank,
     bleu_scores,
     distinct_scores,
     entropy_scores,
@@ -22,7 +24,7 @@ from elf.evaluation.text_scores import (
     repetition_scores,
     rouge_scores,
 )
-from elf.progress import ticker
+from elf.progress import say, ticker
 
 METRICS = ("gen_ppl", "bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
 
@@ -52,6 +54,63 @@ def choose_metrics(asked: str | None, possible: set[str]) -> list[str]:
     return chosen
 
 
+def counted_texts(texts: Sequence[str], keep_blank: bool) -> np.ndarray:
+    """Which texts perplexity and entropy are of, (n,) bool: all but the blank ones, unless those are kept.
+
+    As the official evaluation has it (spec section 6): where texts are written freely, a blank one is no text; where
+    each answers a source, it is a bad answer.
+    """
+    return np.ones(len(texts), bool) if keep_blank else ~blank(texts)
+
+
+def tell_blank(name: str, count: int, texts: int, keep_blank: bool) -> None:
+    """Says how many of the texts of `name` are blank, if any are."""
+    if count and jax.process_index() == 0:
+        say(f"{name}: {count} of {texts} texts are blank" + ("" if keep_blank else ", and in no perplexity or entropy"))
+
+
+def judge_scores(
+    judge: Judge,
+    texts: Sequence[str],
+    sources: Sequence[str] | None = None,
+    *,
+    keep_blank: bool,
+    with_entropy: bool = True,
+    confidence: bool = True,
+) -> Scores:
+    """`gen_ppl`, with `gen_ppl_tokens` and `bits_per_byte`, and `entropy` of the judge's tokens, as it is published.
+
+    `sources` are what the texts go on from: the judge reads them first. Every process must call this alike.
+    """
+    counted = counted_texts(texts, keep_blank)
+    kept = np.flatnonzero(counted).tolist()
+    judged = gen_perplexity(
+        judge,
+        [texts[i] for i in kept],
+        on_progress=ticker("judging texts", len(kept)),
+        sources=[sources[i] for i in kept] if sources is not None else None,
+    )
+
+    def spread(values: Sequence[float]) -> np.ndarray:
+        """A number of each text that was judged as one of every text, 0 for the others."""
+        whole = np.zeros(len(texts))
+        whole[kept] = values
+        return whole
+
+    scores = Scores({"gen_ppl": judged.perplexity})
+    if confidence:
+        scores.figures["gen_ppl_ci"] = judged.interval
+    scores.figures |= {"gen_ppl_tokens": judged.tokens, "bits_per_byte": judged.bits_per_byte}
+    nll, tokens = spread(judged.per_sample_nll), spread(judged.per_sample_tokens)
+    scores.samples["gen_ppl"] = [perplexity(*each) for each in zip(nll.tolist(), tokens.tolist(), strict=True)]
+    if judged.tokens:
+        scores.statistics["gen_ppl"] = np.stack([nll, tokens], axis=1)
+    if with_entropy:
+        scores.add_mean("entropy", spread(judged.per_sample_entropy), confidence, counted)
+        scores.figures["entropy_tokens"] = "judge"
+    return scores
+
+
 @dataclass(frozen=True)
 class Measures:
     """What to measure, and what with."""
@@ -66,28 +125,24 @@ class Measures:
     def key_words(self) -> KeyWords:
         return KeyWords.of(self.training)
 
-    def of(self, texts: list[str], references: list[str] | None = None, sources: Sequence[str] | None = None) -> Scores:
+    def of(
+        self,
+        texts: list[str],
+        references: list[str] | None = None,
+        sources: Sequence[str] | None = None,
+        *,
+        keep_blank: bool = False,
+    ) -> Scores:
         """The figures, each with `NAME_ci` for its 95 % confidence interval. Every process must call this alike.
 
-        `gen_ppl` and, under a judge, `entropy` are of its tokens, as published figures are (spec section 6). Without
-        references there is no BLEU and no ROUGE. `sources` are what the texts go on from: the judge reads them first,
-        and `kept` needs them.
+        `gen_ppl` and, under a judge, `entropy` are of its tokens, and of blank texts only if they are kept
+        (`counted_texts`); `blank` counts them. Without references there is no BLEU and no ROUGE. `sources` are what the
+        texts go on from: the judge reads them first, and `kept` needs them.
         """
-        scores = Scores({"empty": sum(not text.strip() for text in texts)})
+        scores = Scores({"blank": int(blank(texts).sum())})
         if "gen_ppl" in self.metrics and self.judge:
-            tick = ticker("judging texts", len(texts))
-            judged = gen_perplexity(self.judge, texts, on_progress=tick, sources=sources)
-            scores.statistics["gen_ppl"] = np.stack([judged.per_sample_nll, judged.per_sample_tokens], axis=1)
-            scores.figures |= {
-                "gen_ppl": judged.perplexity,
-                "gen_ppl_ci": judged.interval,
-                "gen_ppl_tokens": judged.tokens,
-                "bits_per_byte": judged.bits_per_byte,
-            }
-            if "entropy" in self.metrics:
-                entropy = {"entropy": judged.entropy, "entropy_ci": judged.entropy_interval}
-                scores.figures |= {**entropy, "entropy_tokens": "judge"}
-                scores.statistics["entropy"] = np.array([(value, 1) for value in judged.per_sample_entropy])
+            with_entropy = "entropy" in self.metrics
+            scores.add(judge_scores(self.judge, texts, sources, keep_blank=keep_blank, with_entropy=with_entropy))
         if references is not None and "bleu" in self.metrics:
             scores.add(bleu_scores(texts, references, confidence=True))
         if references is not None and "rouge" in self.metrics:
@@ -97,7 +152,7 @@ class Measures:
         tokens = self.tokens(texts)
         scores.figures["tokens_mean"] = sum(map(len, tokens)) / len(tokens)
         if "entropy" in self.metrics and "entropy" not in scores.figures:
-            scores.add(entropy_scores(tokens, confidence=True))
+            scores.add(entropy_scores(tokens, confidence=True, counted=counted_texts(texts, keep_blank)))
             scores.figures["entropy_tokens"] = "model"
         if "distinct" in self.metrics:
             scores.add(distinct_scores(tokens))

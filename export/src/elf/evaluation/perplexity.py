@@ -6,7 +6,8 @@ The official rules (spec section 6), made exact:
   judge takes. A text of fewer tokens is followed by one end-of-text token, whose prediction counts; nothing after it
   does.
 - The first token is given, not predicted. Every other token counts once, except that of end-of-text tokens within a
-  text only the first counts. An empty text thus counts nothing, and its entropy is 0.
+  text only the first counts. An empty text thus counts nothing, and its entropy is 0: who measures texts that were
+  written freely leaves blank ones out before (`measure.counted_texts`).
 - A text may be judged after its source, which it goes on from: then the source and a space come before it, its first
   token is predicted too, and nothing of the source counts. Where both are longer than W, the source loses its
   beginning. An empty text after a source counts its end.
@@ -71,6 +72,11 @@ class Perplexity:
     def summary(self) -> dict[str, Any]:
         """All but the lists."""
         return {name: value for name, value in asdict(self).items() if not name.startswith("per_sample")}
+
+
+def perplexity(nll: float, tokens: float) -> float | None:
+    """Of summed nats over so many tokens, if that is a number."""
+    return math.exp(nll / tokens) if tokens and nll / tokens < MOST_NATS else None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""Score generated texts without a model: likeness to references, diversity, and copying from the training text."""
+"""Score generated texts without the model that wrote them.
+
+Perplexity under a judge, likeness to references, diversity, and copying from the training text.
+"""
 
 import json
 import textwrap
@@ -14,10 +17,13 @@ from elf.data.text_value import LeftOut
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import GenerationsError, UsageError
 from elf.evaluation.generations import match_references, read_generations, read_references, read_sources
+from elf.evaluation.judge import load_judge
 from elf.evaluation.kept_words import KeyWords
+from elf.evaluation.measure import counted_texts, judge_scores, tell_blank
 from elf.evaluation.memorisation import copying
 from elf.evaluation.text_scores import (
     Scores,
+    blank,
     bleu_scores,
     distinct_scores,
     entropy_scores,
@@ -27,7 +33,7 @@ from elf.evaluation.text_scores import (
     rouge_scores,
 )
 
-METRICS = ("bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
+METRICS = ("gen_ppl", "bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
 ASKED_FOR = {"kept"}
 """Metrics that the inputs alone do not call for: a text to a source need not go on from it."""
 
@@ -38,10 +44,16 @@ class Arguments:
     """Generated texts, JSONL: {"id": 0, "generated": "…"} on each line."""
     reference: Path | None = None
     """References: .jsonl with "output" (and "id"), or one text a line (id = line number from 0). A text whose reference
-    is null is left out, and counted."""
+    is null is left out, and counted. The texts are then answers, and blank ones stay in perplexity and entropy; without
+    references they are left out of both."""
     metrics: str | None = None
-    """Some of bleu,rouge,kept,entropy,distinct,repetition,memorisation, with commas between. Left out: all that the
-    inputs allow, but `kept` only by name: how much of their sources, "input" in --reference, the texts take up."""
+    """Some of gen_ppl,bleu,rouge,kept,entropy,distinct,repetition,memorisation, with commas between. Left out: all that
+    the inputs allow, but `kept` only by name: how much of their sources, "input" in --reference, the texts take up."""
+    judge: str | None = None
+    """The language model for gen_ppl: a folder of `elf train-judge`, or a GPT-2 on disk or the hub. Entropy is of its
+    tokens then, as in `elf evaluate`."""
+    continuation: bool = False
+    """The texts go on from their sources, "input" in --reference, which the judge reads first, whole."""
     training: Path | None = None
     """Training text for memorisation and `kept`: any corpus file (.json, .jsonl, .tsv or .txt). Of pairs the target
     counts."""
@@ -69,15 +81,23 @@ def main(arguments: Arguments) -> None:
     if arguments.reference is not None:
         if "bleu" in metrics or "rouge" in metrics:
             beside["reference"] = read_references(arguments.reference)
-        if "kept" in metrics:
+        if "kept" in metrics or ("gen_ppl" in metrics and arguments.continuation):
             beside["source"] = read_sources(arguments.reference)
     unused = len(beside["reference"]) - len(texts) if "reference" in beside else 0
     texts, matched, left_out = _with_texts_beside(texts, beside, arguments)
     generated = [*texts.values()]
-    scores = Scores({"n": len(generated), "empty": sum(not text.strip() for text in generated)})
+    scores = Scores({"n": len(generated), "blank": int(blank(generated).sum())})
+    keep_blank = arguments.reference is not None
+    tell_blank(arguments.generations.name, scores.figures["blank"], len(generated), keep_blank)
     if left_out.null:
         scores.figures["left_out"] = left_out.null
 
+    if "gen_ppl" in metrics:
+        assert arguments.judge is not None  # _metrics has refused this
+        sources = matched["source"] if arguments.continuation else None
+        with_entropy, confidence = "entropy" in metrics, arguments.confidence
+        options = {"keep_blank": keep_blank, "with_entropy": with_entropy, "confidence": confidence}
+        scores.add(judge_scores(load_judge(arguments.judge), generated, sources, **options))
     if "bleu" in metrics or "rouge" in metrics:
         references = matched["reference"]
         scores.figures["references_unused"] = unused
@@ -93,8 +113,8 @@ def main(arguments: Arguments) -> None:
         tokens = _tokens(generated, arguments.tokenizer)
         scores.figures["tokens"] = str(arguments.tokenizer or "words")
         scores.figures["tokens_mean"] = sum(map(len, tokens)) / len(tokens)
-        if "entropy" in metrics:
-            scores.add(entropy_scores(tokens, arguments.confidence))
+        if "entropy" in metrics and "entropy" not in scores.figures:
+            scores.add(entropy_scores(tokens, arguments.confidence, counted_texts(generated, keep_blank)))
         if "distinct" in metrics:
             scores.add(distinct_scores(tokens))
         if "repetition" in metrics:
@@ -110,7 +130,15 @@ def main(arguments: Arguments) -> None:
 def _metrics(arguments: Arguments) -> list[str]:
     """The metrics to take. Raises UsageError for one that does not exist or lacks its input."""
     reference, training = ("reference", arguments.reference), ("training", arguments.training)
-    inputs = {"bleu": [reference], "rouge": [reference], "kept": [reference, training], "memorisation": [training]}
+    inputs: dict[str, list[tuple[str, object]]] = {
+        "bleu": [reference],
+        "rouge": [reference],
+        "kept": [reference, training],
+        "memorisation": [training],
+    }
+    inputs["gen_ppl"] = [("judge", arguments.judge), *([reference] if arguments.continuation else [])]
+    if arguments.continuation and not arguments.judge:
+        raise UsageError("--continuation needs a --judge to read the sources", "Give --judge too.")
     if arguments.held_out and not arguments.training:
         raise UsageError("--held-out needs a --training file to compare with", "Give --training too.")
     if arguments.ngram < 1:
@@ -125,7 +153,8 @@ def _metrics(arguments: Arguments) -> list[str]:
         for option, given in inputs.get(name, []):
             if not given:
                 raise UsageError(
-                    f"{name} needs a --{option} file", f"Give --{option}, or leave {name} out of --metrics."
+                    f"{name} needs a --{option}" + (" file" if option != "judge" else ""),
+                    f"Give --{option}, or leave {name} out of --metrics.",
                 )
     return chosen
 

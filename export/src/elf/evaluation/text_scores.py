@@ -30,12 +30,16 @@ class Scores:
         self.samples |= other.samples
         self.statistics |= other.statistics
 
-    def add_mean(self, name: str, values: np.ndarray, confidence: bool) -> None:
-        self.figures[name] = float(values.mean())
+    def add_mean(self, name: str, values: np.ndarray, confidence: bool, counted: np.ndarray | None = None) -> None:
+        """`counted` (n,) bool: which samples the mean is of; all unless given. A mean of none is None."""
+        counted = np.ones(len(values), bool) if counted is None else counted
+        within = values[counted]
+        self.figures[name] = float(within.mean()) if len(within) else None
         if confidence:
-            self.figures[f"{name}_ci"] = [*mean_interval(values)]
-        self.samples[name] = values.tolist()
-        self.statistics[name] = np.stack([values, np.ones(len(values))], axis=1)
+            self.figures[f"{name}_ci"] = [*mean_interval(within)] if len(within) else None
+        self.samples[name] = [value if counts else None for value, counts in zip(values.tolist(), counted, strict=True)]
+        if len(within):
+            self.statistics[name] = np.stack([values, np.ones(len(values))], axis=1) * counted[:, None]
 
 
 def score_of_sums(name: str) -> Callable[[np.ndarray], float]:
@@ -61,10 +65,15 @@ def rouge_scores(generated: Sequence[str], references: Sequence[str], confidence
     return scores
 
 
-def entropy_scores(samples: Sequence[Tokens], confidence: bool = False) -> Scores:
-    """`entropy`: mean unigram entropy of a sample in nats."""
+def blank(texts: Sequence[str]) -> np.ndarray:
+    """Which texts are nothing but white space, (n,) bool."""
+    return np.array([not text.strip() for text in texts], bool)
+
+
+def entropy_scores(samples: Sequence[Tokens], confidence: bool = False, counted: np.ndarray | None = None) -> Scores:
+    """`entropy`: mean unigram entropy of a sample in nats, of those that are `counted`; of all unless given."""
     scores = Scores()
-    scores.add_mean("entropy", entropies(samples), confidence)
+    scores.add_mean("entropy", entropies(samples), confidence, counted)
     return scores
 
 
