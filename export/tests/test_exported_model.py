@@ -5,15 +5,22 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from elf.checkpoints.source_record import SourceRecord
 from elf.cli import main
 from elf.errors import CheckpointError, UsageError
+from elf.models.exported.encoder_weights import T5_BIAS
 from elf.models.exported.folder import describe_model, read_manifest
+from elf.models.exported.network_weights import FOLDED
 from elf.models.make_random import TINY_CONDITIONAL
+from elf.models.open_model import open_model
+from elf.models.options import CheckpointOptions
 from elf.network.parameters import parameter_shapes
-from elf.sampling.exported_graphs import open_exported
+from elf.sampling.exported_graphs import open_graphs
+from elf.sampling.networks import JaxEncoder, JaxNetwork
+from elf.training.start_weights import start_weights
 
 COMMIT = "c0ffee" + "0" * 34
 LENGTHS = ["--max-length", "16", "--max-input-length", "6"]
@@ -111,14 +118,45 @@ def test_its_settings_and_its_weights_can_be_chosen(exported, capsys) -> None:
     assert "has no weights in q4" in capsys.readouterr().err
 
 
+def test_it_opens_like_any_other_model(exported, checkpoint, capsys, tmp_path: Path) -> None:
+    options = CheckpointOptions(max_length=16, max_input_length=6)
+    of_checkpoint, opened = open_model(checkpoint, options=options), open_model(exported)
+    assert opened.elf == of_checkpoint.elf and opened.encoder == of_checkpoint.encoder
+    assert (opened.latent_mean, opened.latent_std, opened.flow.noise_scale) == (0.0, 0.2, 2.0)
+    assert opened.training["format"] == "exported folder, f32" and opened.source == of_checkpoint.source
+    # All weights but those that were folded into one are the checkpoint's, and so is what they compute.
+    for name, value in of_checkpoint.params.items():
+        if name not in FOLDED:
+            np.testing.assert_allclose(opened.params[name], value, rtol=1e-6)
+    for name, value in of_checkpoint.encoder_params.items():
+        if name != T5_BIAS:
+            np.testing.assert_array_equal(opened.encoder_params[name], value)
+    inputs = [np.random.default_rng(i).standard_normal((2, 9, 16), np.float32) for i in range(2)]
+    scales = [np.array([0.3, 0.7], np.float32), np.array([1, 3], np.float32)]
+    x_hats = [JaxNetwork(model).denoise(*inputs, *scales) for model in (of_checkpoint, opened)]
+    np.testing.assert_allclose(*x_hats, rtol=1e-4, atol=1e-5)
+    ids, seen = np.array([[9, 8, 7, 0]]), np.array([[1, 1, 1, 0]])
+    latents = [JaxEncoder(model).encode(ids, seen) for model in (of_checkpoint, opened)]
+    np.testing.assert_allclose(*latents, rtol=1e-5, atol=1e-6)
+    # In less precision the weights are those that the graphs then compute with.
+    rounded, name = open_model(exported, dtype="f16"), "blocks_0/mlp/w12/bias"
+    np.testing.assert_array_equal(rounded.params[name], opened.params[name].astype(np.float16).astype(np.float32))
+    # So it starts trainings, is evaluated and exported again.
+    assert start_weights(str(exported), opened.elf).keys() == parameter_shapes(opened.elf).keys()
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"input_ids": [5, 6], "condition_input_ids": [9, 8, 7]}\n')
+    command = ["export", str(exported), "--out", str(tmp_path / "again"), "--parity-seeds", "16", "--steps", "2"]
+    assert main([*command, "--parity-length", "8"]) == 0
+    again = open_model(tmp_path / "again")
+    np.testing.assert_allclose(again.params["proj_kernel"], opened.params["proj_kernel"], rtol=1e-6)
+
+
 def test_what_an_exported_model_has_itself_is_not_taken(exported, checkpoint, capsys) -> None:
     for options in (["--task", "owt"], ["--raw"], ["--config", "x.yml"]):
         assert main(["sample", str(exported), *options]) == 2
         assert "has its own" in capsys.readouterr().err
     assert main(["sample", str(checkpoint), "--dtype", "f16"]) == 2
     assert "--dtype" in capsys.readouterr().err
-    assert main(["evaluate", str(exported)]) == 2
-    assert "exported model" in capsys.readouterr().err
 
 
 def test_a_broken_folder_is_named(tmp_path: Path, exported: Path) -> None:
@@ -133,7 +171,7 @@ def test_a_broken_folder_is_named(tmp_path: Path, exported: Path) -> None:
     ):
         (tmp_path / "manifest.json").write_text(contents)
         with pytest.raises(Exception, match=message) as caught:
-            open_exported(tmp_path)
+            open_graphs(open_model(tmp_path))
         assert isinstance(caught.value, CheckpointError) or hasattr(caught.value, "action")
     with pytest.raises(UsageError, match="no weights in f64"):
-        open_exported(exported, "f64")
+        open_model(exported, dtype="f64")

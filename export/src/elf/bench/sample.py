@@ -19,7 +19,8 @@ from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops
 from elf.devices import make_mesh
 from elf.errors import UsageError
 from elf.models.make_random import random_model
-from elf.models.trained_model import TrainedModel, load_trained_model
+from elf.models.open_model import open_model
+from elf.models.trained_model import TrainedModel
 from elf.progress import say, ticker
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import SamplerOptions
@@ -76,7 +77,7 @@ class Bench:
 def prepared(arguments: Arguments) -> Bench:
     """Raises UsageError for what cannot be measured."""
     if arguments.checkpoint:
-        model = load_trained_model(arguments.checkpoint)
+        model = open_model(arguments.checkpoint).in_memory()
     elif arguments.preset in MEASURABLE:
         model = random_model(MEASURABLE[arguments.preset], arguments.preset, encoder=False)
     else:

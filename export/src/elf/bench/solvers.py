@@ -15,7 +15,7 @@ import numpy as np
 import tyro
 
 from elf.errors import UsageError
-from elf.models.open_model import open_evaluated
+from elf.models.open_model import open_model
 from elf.progress import told
 from elf.sampler_settings import SamplerSettings, Schedule, Solver
 from elf.sampling.networks import JaxNetwork
@@ -37,7 +37,7 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
-    model = open_evaluated(arguments.checkpoint)
+    model = open_model(arguments.checkpoint).in_memory()
     if model.elf.needs_source:
         raise UsageError("the model writes to a source", "Give one that writes without: from a seed alone.")
     network = JaxNetwork(model)

@@ -26,7 +26,7 @@ from elf.evaluation.per_text import per_text_file, write_per_text
 from elf.evaluation.real_texts import cut_texts, real_texts
 from elf.evaluation.sampling_grid import Sampling, load_samplings
 from elf.evaluation.sources import sources_for
-from elf.models.open_model import CHECKPOINT, open_evaluated
+from elf.models.open_model import CHECKPOINT, open_model
 from elf.models.options import CheckpointOptions
 from elf.processes import ProcessArguments
 from elf.progress import say
@@ -69,7 +69,7 @@ class Evaluation:
 
     def __init__(self, arguments: Arguments):
         self.arguments = arguments
-        model = open_evaluated(arguments.checkpoint, arguments.config, arguments)
+        model = open_model(arguments.checkpoint, arguments.config, arguments).in_memory()
         tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
         mesh = make_mesh(arguments.fsdp)
         self.generator = Generator(

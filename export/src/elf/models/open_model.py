@@ -1,4 +1,4 @@
-"""The model of a checkpoint: a folder of its own, what a training's output folder holds by now, or an official one."""
+"""The one way to open a model, wherever it comes from."""
 
 import dataclasses
 import re
@@ -10,6 +10,8 @@ from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.config import ElfConfig, T5Config
 from elf.data.dataset import open_dataset
 from elf.errors import CheckpointError, UsageError
+from elf.models.exported.folder import is_exported, open_folder
+from elf.models.hub_models import fetched, hub_name
 from elf.models.latent_statistics import latent_statistics
 from elf.models.open_official import is_official, open_official
 from elf.models.options import CheckpointOptions
@@ -22,34 +24,45 @@ CHECKPOINT = re.compile(r"checkpoint_(\d+)")
 """A finished one: what is still being written has a longer name."""
 
 
-def open_evaluated(
-    checkpoint: Path, config: Path | None = None, options: CheckpointOptions | None = None
+def open_model(
+    checkpoint: str | Path,
+    config: Path | None = None,
+    options: CheckpointOptions | None = None,
+    dtype: str | None = None,
+    weights_only: bool = False,
 ) -> TrainedModel:
-    """The model that `open_model` opens, its weights in memory."""
-    model = open_model(checkpoint, config, options)
-    return dataclasses.replace(model, params=dict(model.params))
+    """The model at a path, or of a name on the hub, whatever wrote it:
 
+    - a `model` folder, of a training or of `elf make-random`;
+    - a training's output folder, also while it runs, or one of its `checkpoints/checkpoint_N`. A checkpoint that is
+      newer than the training's `model` folder, or another than its, is read itself, its averaged weights. `config` is
+      the training's YAML, for one that lies beside neither a `model` nor a `config.yml`;
+    - a folder that `elf export` wrote, with its weights in `dtype`, its own choice unless given;
+    - a checkpoint of any other code, as file, as folder, or as `elf fetch` left it, with what `options` say of it.
 
-def open_model(checkpoint: Path, config: Path | None = None, options: CheckpointOptions | None = None) -> TrainedModel:
-    """The model of a folder, of a training's output folder (also while it runs), of `…/checkpoints/checkpoint_N`, or of
-    an official checkpoint, with what `options` say of it.
-
-    A checkpoint that is newer than the training's `model` folder, or another than its, is read itself, its averaged
-    weights. `config` is the training's YAML, for a checkpoint that lies beside neither a `model` nor a `config.yml`.
-    Raises CheckpointError for what is missing or unreadable, CheckpointMismatchError for weights of another shape,
-    UsageError for options that a model of this project leaves no choice about.
+    `weights_only` is for whoever has lengths, encoder and tokenizer elsewhere: a checkpoint that lacks them is opened
+    without. Weights may stay in their files, see `TrainedModel.in_memory`. Raises CheckpointError for what is missing
+    or unreadable, CheckpointMismatchError for weights of another shape, HubError for what cannot be fetched, UsageError
+    for options that the model leaves no choice about.
     """
     options = options or CheckpointOptions()
-    if (checkpoint / "manifest.json").is_file():
-        raise CheckpointError(
-            f"{checkpoint} is an exported model", "Give the checkpoint it was made of; `elf sample` alone runs graphs."
-        )
+    name = hub_name(str(checkpoint))
+    if name is not None:
+        model = open_model(fetched(name), config, options, dtype, weights_only)
+        return dataclasses.replace(model, source=model.source or {"repository": name["repository"]})
+    checkpoint = Path(checkpoint)
+    given = options.given_for_official()
+    if is_exported(checkpoint):
+        given += ["--raw"] * options.raw + ["--config"] * (config is not None)
+        if given:
+            raise UsageError(f"{', '.join(given)}: an exported model has its own", "Leave it out.")
+        return open_folder(checkpoint, dtype)
+    if dtype:
+        raise UsageError("--dtype is given for a checkpoint", "It chooses the weights of an exported folder.")
     if not (config or _of_a_training(checkpoint)) and is_official(checkpoint):
-        return open_official(checkpoint, options)
-    if options.given_for_official():
-        raise UsageError(
-            f"{', '.join(options.given_for_official())}: a model of this project brings its own", "Leave it out."
-        )
+        return open_official(checkpoint, options, weights_only)
+    if given:
+        raise UsageError(f"{', '.join(given)}: a model of this project brings its own", "Leave it out.")
     return _own_model(checkpoint, config, options.raw)
 
 

@@ -1,5 +1,6 @@
 """An official checkpoint and what belongs to it, as a model that is sampled, evaluated and exported like any other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from elf.checkpoints.architecture import elf_config
@@ -25,12 +26,13 @@ def is_official(checkpoint: Path) -> bool:
     return any(STEP.match(name) or WEIGHTS.search(name) for name in names)
 
 
-def open_official(checkpoint: Path, options: CheckpointOptions) -> TrainedModel:
+def open_official(checkpoint: Path, options: CheckpointOptions, weights_only: bool = False) -> TrainedModel:
     """The model of an official checkpoint; its weights stay in the file until they are asked for.
 
     What no weight tells comes from `options`, else from the record of `elf fetch`, else it is that of the task, by
-    default OpenWebText. Raises CheckpointError for files that cannot be read, CheckpointMismatchError for weights,
-    encoder and tokenizer that do not fit together, ConfigError for impossible lengths.
+    default OpenWebText. With `weights_only` no encoder and no tokenizer are looked for. Raises CheckpointError for
+    files that cannot be read, CheckpointMismatchError for weights, encoder and tokenizer that do not fit together,
+    ConfigError for impossible lengths.
     """
     # A single file may be one of a fetched folder, too.
     folder = checkpoint if checkpoint.is_dir() and orbax_item(checkpoint) is None else checkpoint.parent
@@ -49,15 +51,17 @@ def open_official(checkpoint: Path, options: CheckpointOptions) -> TrainedModel:
         facts.max_length if options.max_length is None else options.max_length,
         facts.max_input_length if options.max_input_length is None else options.max_input_length,
     )
+    if weights_only:
+        elf = replace(elf, max_input_length=0)
     _check_lengths(elf)
     say(
         f"{file.name}: {found.format}, {elf.depth} blocks of width {elf.hidden_size}, {elf.heads} heads, "
         f"{elf.vocabulary_size:,} tokens; {found.told(options.raw)}"
     )
-    if not (official or options.task):
+    if not (official or options.task or weights_only):
         say(f"nothing says what it was trained on, so it is taken for {task}: --task and --max-length say otherwise")
 
-    encoder, encoder_params = _encoder(options, source, folder, elf)
+    encoder, encoder_params = (None, {}) if weights_only else _encoder(options, source, folder, elf)
     mean = LATENT_MEAN if options.latent_mean is None else options.latent_mean
     std = LATENT_STD if options.latent_std is None else options.latent_std
     if not std > 0:
@@ -75,7 +79,7 @@ def open_official(checkpoint: Path, options: CheckpointOptions) -> TrainedModel:
         encoder_params=encoder_params,
         latent_mean=mean,
         latent_std=std,
-        tokenizer=_tokenizer(options, source, folder, elf),
+        tokenizer=None if weights_only else _tokenizer(options, source, folder, elf),
         training=training,
         sampling=sampling_of(official, task),
         source={"repository": source.repository, "revision": source.revision} if source else {},

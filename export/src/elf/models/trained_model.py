@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,17 @@ FlatParams = dict[str, np.ndarray]
 """Weights by path, the path's parts joined by '/', kernels laid out (in, out) (spec section 2)."""
 
 
+@dataclass(frozen=True)
+class ExportedGraphs:
+    """That a model is also there as graphs: the folder that `elf export` wrote."""
+
+    folder: Path
+    dtype: str
+    """Which of its weights."""
+    length: int
+    """Positions of a run unless asked otherwise."""
+
+
 @dataclass
 class TrainedModel:
     """Everything that defines a model. `params` are the weights to sample with (the EMA of a run, usually)."""
@@ -34,7 +45,7 @@ class TrainedModel:
     params: Mapping[str, np.ndarray]
     """May be LazyWeights, which are read from a checkpoint's file at every access."""
     encoder: T5Config | None = None
-    encoder_params: FlatParams = field(default_factory=dict)
+    encoder_params: Mapping[str, np.ndarray] = field(default_factory=dict)
     latent_mean: float | np.ndarray = 0.0
     """Subtracted from the encoder's output: a number, or (D,)."""
     latent_std: float | np.ndarray = 0.2
@@ -46,6 +57,11 @@ class TrainedModel:
     """How it is sampled unless asked otherwise."""
     source: dict[str, str] = field(default_factory=dict)
     """`repository` and `revision` of weights that came from a hub."""
+    exported: ExportedGraphs | None = None
+
+    def in_memory(self) -> "TrainedModel":
+        """The same, its weights held: what is read many times, or as a whole."""
+        return replace(self, params=dict(self.params), encoder_params=dict(self.encoder_params))
 
 
 def save_trained_model(model: TrainedModel, directory: Path) -> None:
@@ -68,7 +84,7 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
         save_file(dict(model.params), file)
     if model.encoder:
         with written_whole(directory / "encoder.safetensors") as file:
-            save_file(model.encoder_params, file)
+            save_file(dict(model.encoder_params), file)
     if model.tokenizer:
         copy_tokenizer(model.tokenizer, directory)
     # Written last: a folder with a config.json is a whole model.
@@ -100,8 +116,8 @@ def load_trained_model(directory: Path) -> TrainedModel:
             params=params,
             encoder=encoder,
             encoder_params=encoder_params,
-            latent_mean=_array(config["latent_mean"]),
-            latent_std=_array(config["latent_std"]),
+            latent_mean=read_statistic(config["latent_mean"]),
+            latent_std=read_statistic(config["latent_std"]),
             tokenizer=tokenizer if tokenizer.is_file() else None,
             training=config["training"],
         )
@@ -116,5 +132,6 @@ def plain_statistic(value: float | np.ndarray) -> float | list[float]:
     return value.tolist() if isinstance(value, np.ndarray) else float(value)
 
 
-def _array(value: float | list[float]) -> float | np.ndarray:
+def read_statistic(value: float | list[float]) -> float | np.ndarray:
+    """The way back."""
     return np.asarray(value, np.float32) if isinstance(value, list) else value

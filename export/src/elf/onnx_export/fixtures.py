@@ -18,7 +18,8 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.models.exported.stored_weights import stored_model
-from elf.models.trained_model import TrainedModel, load_trained_model
+from elf.models.open_model import open_model
+from elf.models.trained_model import TrainedModel
 from elf.onnx_export.toy_runs import numbers, toy_runs
 from elf.sampler_settings import SamplerSettings, named_settings
 from elf.sampling.condition import encode_sources, spread_sources
@@ -178,5 +179,5 @@ def main(arguments: Arguments) -> None:
         raise UsageError("--checkpoint and --checkpoint-out belong together", "Give both or neither.")
     write_fixture(arguments.out, flow_fixture())
     if arguments.checkpoint and arguments.checkpoint_out:
-        model = stored_model(load_trained_model(arguments.checkpoint), "f16" if arguments.rounded else "f32")
+        model = stored_model(open_model(arguments.checkpoint).in_memory(), "f16" if arguments.rounded else "f32")
         write_fixture(arguments.checkpoint_out, model_fixture(model))

@@ -16,7 +16,7 @@ import tyro
 
 from elf.errors import UsageError
 from elf.models.exported.stored_weights import stored_model
-from elf.models.trained_model import load_trained_model
+from elf.models.open_model import open_model
 from elf.onnx_export.comparison import Writer, compared_run
 from elf.progress import ticker
 from elf.sampler_settings import Method, named_settings
@@ -56,7 +56,7 @@ class LastLogits:
 
 
 def main(arguments: Arguments) -> None:
-    model = stored_model(load_trained_model(arguments.checkpoint), arguments.dtype)
+    model = stored_model(open_model(arguments.checkpoint).in_memory(), arguments.dtype)
     length = arguments.positions_for(model, UsageError)
     kinds = [*itertools.product(METHODS, STEPS, range(arguments.seeds))]
     network, runs = LastLogits(JaxNetwork(model)), []

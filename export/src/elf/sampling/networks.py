@@ -75,7 +75,7 @@ class JaxEncoder:
         assert model.encoder is not None
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
         self.graphdef, _ = abstract_encoder(model.encoder)
-        self.params = jax.device_put(model.encoder_params)
+        self.params = {name: jax.device_put(value) for name, value in model.encoder_params.items()}
         self.mean, self.std = np.asarray(model.latent_mean, np.float32), np.asarray(model.latent_std, np.float32)
 
     def encode(self, ids: Array, mask: Array) -> Array:

@@ -10,7 +10,7 @@ import tyro
 
 from elf.config import FlowConfig
 from elf.errors import UsageError
-from elf.models.open_model import open_evaluated
+from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
 from elf.sampler_settings import Method, SamplerSettings, Schedule
 from elf.sampling.condition import Condition
@@ -84,7 +84,7 @@ def main(arguments: Arguments) -> None:
     settings = arguments.settings()
     if settings.method != "ode":
         raise UsageError("the method is sde", "Only the ODE can be run backwards.")
-    model = open_evaluated(arguments.checkpoint, options=arguments)
+    model = open_model(arguments.checkpoint, options=arguments).in_memory()
     if model.elf.needs_source or model.encoder is None:
         raise UsageError("this model writes to a source, or has no encoder", "Give one that writes without and has.")
     rows = read_prompts(model, arguments.text, arguments.ids)

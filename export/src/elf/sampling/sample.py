@@ -13,13 +13,12 @@ import tyro
 
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointMismatchError, UsageError
-from elf.models.exported.folder import is_exported
-from elf.models.open_model import open_evaluated
+from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
 from elf.models.trained_model import TrainedModel
 from elf.progress import ticker
 from elf.sampling.condition import Condition, Encoder, check_sources, encode_sources, spread_sources
-from elf.sampling.exported_graphs import open_exported
+from elf.sampling.exported_graphs import open_graphs
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.sampler import Network, sample, written
@@ -97,17 +96,12 @@ class Opened(NamedTuple):
 
 def open_to_sample(arguments: Arguments) -> Opened:
     """A checkpoint in JAX, or an exported folder in ONNX Runtime. Raises what opening either does."""
-    if not is_exported(arguments.checkpoint):
-        if arguments.dtype:
-            raise UsageError("--dtype is given for a checkpoint", "It chooses the weights of an exported folder.")
-        model = open_evaluated(arguments.checkpoint, arguments.config, arguments)
+    model = open_model(arguments.checkpoint, arguments.config, arguments, arguments.dtype)
+    if model.exported is None:
+        model = model.in_memory()
         return Opened(model, partial(JaxNetwork, model), partial(JaxEncoder, model) if model.encoder else None)
-    given = [*arguments.given_for_official(), *(["--raw"] if arguments.raw else [])]
-    if given or arguments.config:
-        raise UsageError(f"{', '.join(given) or '--config'}: an exported model has its own", "Leave it out.")
-    exported = open_exported(arguments.checkpoint, arguments.dtype)
-    encoder = exported.encoder
-    return Opened(exported.model, lambda: exported.network, (lambda: encoder) if encoder else None, exported.length)
+    network, encoder = open_graphs(model)
+    return Opened(model, lambda: network, (lambda: encoder) if encoder else None, model.exported.length)
 
 
 def read_prompts(model: TrainedModel, texts: Sequence[str], ids: Sequence[str]) -> list[list[int]]:

@@ -96,7 +96,7 @@ def distil(
             f"{turn.sub_steps} steps of the teacher for one of the student, on {mesh.size} device(s)"
         )
     assert teacher.encoder is not None
-    encoder = FrozenEncoder(teacher.encoder, teacher.encoder_params, teacher.latent_mean, teacher.latent_std)
+    encoder = FrozenEncoder(teacher.encoder, dict(teacher.encoder_params), teacher.latent_mean, teacher.latent_std)
     step = make_train_step(
         config, resolved, encoder, mesh, distill_objective(config, turn, dict(teacher.params)), start
     )

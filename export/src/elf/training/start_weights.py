@@ -1,11 +1,10 @@
 """The weights that a training goes on from: another model's, a narrower bottleneck widened to this one's."""
 
-from pathlib import Path
-
 import numpy as np
 
 from elf.config import ElfConfig
-from elf.models.trained_model import FlatParams, load_trained_model
+from elf.models.open_model import open_model
+from elf.models.trained_model import FlatParams
 from elf.network.parameters import check_parameters, parameter_shapes
 
 PROJECTION = "text_proj"
@@ -17,12 +16,11 @@ def start_weights(name: str, elf: ElfConfig, seed: int = 0) -> FlatParams:
     Raises CheckpointError where there is no model, and CheckpointMismatchError where its shapes are not those of `elf`;
     a bottleneck narrower than `elf`'s is no mismatch.
     """
-    folder = Path(name) / "model" if (Path(name) / "model").is_dir() else Path(name)
-    model = load_trained_model(folder)
+    model = open_model(name, weights_only=True)
     params = dict(model.params)
     if model.elf.bottleneck_size < elf.bottleneck_size and params.keys() == parameter_shapes(elf).keys():
         params = widened(params, elf.bottleneck_size, seed)
-    action = f"Give elf the shapes that {folder / 'config.json'} tells, or start from another model."
+    action = f"Give elf the shapes of {name}, or start from another model."
     check_parameters(params, parameter_shapes(elf), "this training", action)
     return params
 

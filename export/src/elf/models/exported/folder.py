@@ -1,16 +1,19 @@
-"""What the manifest of an exported folder tells of its model (export/FORMAT.md)."""
+"""The model of an exported folder: what its manifest tells, and its weights, taken back (export/FORMAT.md)."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.config import ElfConfig, FlowConfig, SelfCondStart
-from elf.errors import CheckpointError
-from elf.models.trained_model import BEFORE_SELF_COND_START, TrainedModel
+from elf.errors import CheckpointError, ConfigError, StoredWeightsError, UsageError, first_line
+from elf.models.exported.encoder_weights import encoder_config, official_encoder_params
+from elf.models.exported.encodings import DTYPES, Dtype
+from elf.models.exported.network_weights import official_params
+from elf.models.exported.stored_weights import StoredWeights
+from elf.models.trained_model import BEFORE_SELF_COND_START, ExportedGraphs, TrainedModel, read_statistic
 from elf.sampler_settings import settings_of
 
 MANIFEST = "manifest.json"
@@ -66,8 +69,8 @@ def describe_model(folder: Path, manifest: dict[str, Any]) -> TrainedModel:
             self_cond_start=self_cond_start(manifest),
         ),
         params={},
-        latent_mean=np.asarray(latent["mean"], np.float32),
-        latent_std=np.asarray(latent["std"], np.float32),
+        latent_mean=read_statistic(latent["mean"]),
+        latent_std=read_statistic(latent["std"]),
         tokenizer=tokenizer if tokenizer.is_file() else None,
         sampling=settings_of(manifest["defaults"]),
         source=manifest.get("source", {}),
@@ -83,3 +86,44 @@ def self_cond_start(manifest: Mapping[str, Any]) -> SelfCondStart:
     latent = manifest["latent"]
     official = "source" in manifest or (latent["mean"], latent["std"]) == (LATENT_MEAN, LATENT_STD)
     return "condition" if official else BEFORE_SELF_COND_START
+
+
+def open_folder(folder: Path, dtype: str | None = None) -> TrainedModel:
+    """The model of a folder with its weights in one of its dtypes, the manifest's choice unless given; they are read
+    when they are asked for, and are those that the graphs compute with, rounded as they may be.
+
+    Raises CheckpointError for a folder that is broken or of another version of the format, UsageError for a dtype that
+    it does not have.
+    """
+    manifest = read_manifest(folder)
+    try:
+        known: dict[str, Dtype] = {name: name for name in DTYPES if name in manifest["dtypes"]}
+        chosen = known.get(dtype or manifest["defaultDtype"])
+        model, length = describe_model(folder, manifest), int(manifest["defaults"]["length"])
+        has_encoder = "encoder" in manifest["graphs"]
+    except (KeyError, TypeError, ValueError, ConfigError, UsageError) as error:
+        raise CheckpointError(f"{folder / MANIFEST} does not describe a model: {error}", EXPORT_AGAIN) from error
+    if chosen is None:
+        raise UsageError(f"{folder} has no weights in {dtype}", f"Choose one of {', '.join(known)}.")
+    try:
+        weights = StoredWeights(folder / "onnx", chosen)
+        shapes = {tensor.name: tensor.shape for tensor in weights.index.tensors}
+        encoder = encoder_config(weights, shapes) if has_encoder else None
+        elf = replace(
+            model.elf,
+            time_tokens=shapes["t_emb_tokens"][1],
+            mode_tokens=shapes["mode_tokens"][1],
+            # A network that takes no x̂ has zeros there in its graphs.
+            self_conditioning=bool(weights["text_proj/x_hat_prev/kernel"].any()),
+        )
+    except (StoredWeightsError, KeyError, ValueError) as error:
+        raise CheckpointError(f"the weights of {folder} cannot be opened: {first_line(error)}", EXPORT_AGAIN) from error
+    return replace(
+        model,
+        elf=elf,
+        params=official_params(elf, weights),
+        encoder=encoder,
+        encoder_params=official_encoder_params(encoder, weights) if encoder else {},
+        training={"checkpoint": folder.absolute().name, "format": f"exported folder, {chosen}"},
+        exported=ExportedGraphs(folder, chosen, length),
+    )

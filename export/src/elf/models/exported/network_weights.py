@@ -10,7 +10,7 @@
 - The vocabulary's kernel is cut into parts whose logits stay within any WebGPU device's largest binding.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -195,33 +195,43 @@ def grouped(weights: LazyWeights) -> list[LazyWeights]:
     ]
 
 
-def official_params(config: ElfConfig, weights: Mapping[str, np.ndarray]) -> FlatParams:
-    """A checkpoint that computes what the graphs compute with these weights: the way back from `network_weights`.
+def official_params(config: ElfConfig, weights: Mapping[str, np.ndarray]) -> LazyWeights:
+    """A checkpoint that computes what the graphs compute with these weights: the way back from `network_weights`, each
+    weight made when it is asked for.
 
     What was rounded or quantised in between stays so. self_cond_proj and proj1 are another pair with the same product.
     """
     D, bottleneck = config.latent_size, config.bottleneck_size
     narrow = [(0, 0), (0, D - bottleneck)]
-    kernel = np.concatenate([weights["text_proj/z/kernel"], weights["text_proj/x_hat_prev/kernel"]])
-    params: FlatParams = {
-        "self_cond_proj/kernel": np.pad(kernel, narrow),
-        "self_cond_proj/bias": np.pad(weights["text_proj/bias"], narrow[1:]),
-        "text_proj/proj1/kernel": np.eye(D, bottleneck, dtype=np.float32),
+
+    def kernel() -> np.ndarray:
+        return np.pad(np.concatenate([weights["text_proj/z/kernel"], weights["text_proj/x_hat_prev/kernel"]]), narrow)
+
+    folded: dict[str, Callable[[], np.ndarray]] = {
+        "self_cond_proj/kernel": kernel,
+        "self_cond_proj/bias": lambda: np.pad(weights["text_proj/bias"], narrow[1:]),
+        "text_proj/proj1/kernel": lambda: np.eye(D, bottleneck, dtype=np.float32),
     }
     if not config.self_conditioning:
-        params = {"text_proj/proj1/kernel": weights["text_proj/z/kernel"]}
+        folded = {"text_proj/proj1/kernel": lambda: weights["text_proj/z/kernel"]}
+
+    def whole(parts: Iterable[str]) -> np.ndarray:
+        return np.concatenate([weights[part] for part in parts], axis=-1)
+
     moved = rearrangements(config)
-    for name in parameter_shapes(config):
+    found = {}
+    for name, shape in parameter_shapes(config).items():
         change = moved.get(name.partition("/")[2])
-        if name in FOLDED:
-            continue
-        if change:
-            params[name] = change.undo(weights[name])
+        if name in folded:
+            read = folded[name]
+        elif change:
+            read = partial(lambda name, change: change.undo(weights[name]), name, change)
         elif name in HEADS:
-            params[name] = np.concatenate([weights[part] for part in head_parts(config, name)], axis=-1)
+            read = partial(whole, [*head_parts(config, name)])
         else:
-            params[name] = weights[name]
-    return params
+            read = partial(weights.__getitem__, name)
+        found[name] = Derived(shape, read)
+    return LazyWeights(found)
 
 
 def exact_tables(config: ElfConfig) -> FlatParams:

@@ -109,8 +109,8 @@ def stored_model(model: TrainedModel, dtype: Dtype) -> TrainedModel:
 
     if dtype == "f32":
         return model
-    params = official_params(model.elf, rounded(network_weights(model.elf, model.params)))
+    params = dict(official_params(model.elf, rounded(network_weights(model.elf, model.params))))
     if model.encoder is None:
         return replace(model, params=params)
     encoder_params = rounded(encoder_weights(model.encoder, model.encoder_params))
-    return replace(model, params=params, encoder_params=official_encoder_params(model.encoder, encoder_params))
+    return replace(model, params=params, encoder_params=dict(official_encoder_params(model.encoder, encoder_params)))

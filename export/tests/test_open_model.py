@@ -15,7 +15,7 @@ from elf.config import FlowConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.models.fingerprint import fingerprint
 from elf.models.make_random import TINY, random_model
-from elf.models.open_model import open_evaluated, read_weights
+from elf.models.open_model import open_model, read_weights
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.training.checkpoint import Checkpoints
 from elf.training.step import TrainState
@@ -50,12 +50,12 @@ def run(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_newest_checkpoint_of_a_training_is_read_itself(run: Path, plain: Path) -> None:
     unfinished = run / "checkpoints" / "checkpoint_60.orbax-checkpoint-tmp-1"
     unfinished.mkdir()
-    newest = open_evaluated(run)
+    newest = open_model(run).in_memory()
     assert newest.training["steps"] == 50 and unfinished.is_dir()
     kernel = load_trained_model(plain).params["proj_kernel"]
     np.testing.assert_array_equal(newest.params["proj_kernel"], 2 * kernel)
     # The model folder is of step 40: it is taken for that checkpoint.
-    of_40 = open_evaluated(run / "checkpoints" / "checkpoint_40")
+    of_40 = open_model(run / "checkpoints" / "checkpoint_40").in_memory()
     np.testing.assert_array_equal(of_40.params["proj_kernel"], kernel)
 
 
@@ -64,7 +64,7 @@ def test_a_training_without_a_model_yet_is_known_by_its_configuration(
 ) -> None:
     (tmp_path / "checkpoints").symlink_to(run / "checkpoints")
     with pytest.raises(CheckpointError, match=r"nor a config\.yml"):
-        open_evaluated(tmp_path)
+        open_model(tmp_path).in_memory()
     model = load_trained_model(plain)
     encoder = tmp_path / "encoder"
     encoder.mkdir()
@@ -82,11 +82,11 @@ def test_a_training_without_a_model_yet_is_known_by_its_configuration(
     }
     (tmp_path / "given.yml").write_text(yaml.safe_dump(config))
     # What a person leaves out is the default; a training leaves out what there was not yet.
-    assert open_evaluated(tmp_path, tmp_path / "given.yml").flow.self_cond_start == "condition"
+    assert open_model(tmp_path, tmp_path / "given.yml").flow.self_cond_start == "condition"
     (tmp_path / "config.yml").write_text(yaml.safe_dump({**config, "flow": {"noise_scale": 1.5}}))
-    assert open_evaluated(tmp_path).flow == FlowConfig(noise_scale=1.5, self_cond_start="zero")
+    assert open_model(tmp_path).in_memory().flow == FlowConfig(noise_scale=1.5, self_cond_start="zero")
     (tmp_path / "config.yml").write_text(yaml.safe_dump({**config, "flow": {"self_cond_start": "condition"}}))
-    opened = open_evaluated(tmp_path)
+    opened = open_model(tmp_path).in_memory()
     assert opened.flow.self_cond_start == "condition"
     assert (opened.name, opened.elf, opened.latent_std, opened.training["steps"]) == ("test", SMALL, 0.2, 50)
     np.testing.assert_array_equal(opened.params["proj_kernel"], 2 * model.params["proj_kernel"])
@@ -95,15 +95,15 @@ def test_a_training_without_a_model_yet_is_known_by_its_configuration(
 
 def test_a_checkpoint_that_cannot_be_read_is_named(run: Path) -> None:
     with pytest.raises(CheckpointError, match="checkpoint_70"):
-        open_evaluated(run / "checkpoints" / "checkpoint_70")
+        open_model(run / "checkpoints" / "checkpoint_70").in_memory()
     newest = run / "checkpoints" / "checkpoint_50"
     with pytest.raises(CheckpointMismatchError, match="blocks_1"):
         read_weights(newest, replace(SMALL, depth=2))
     (newest / "default" / "_METADATA").write_text("{")
     with pytest.raises(CheckpointError, match="checkpoint_50 cannot be read"):
-        open_evaluated(run)
+        open_model(run).in_memory()
     with pytest.raises(CheckpointError, match="neither a model nor a checkpoint"):
-        open_evaluated(run / "nothing")
+        open_model(run / "nothing").in_memory()
 
 
 def test_fingerprints_tell_weights_apart() -> None:
