@@ -1,24 +1,39 @@
 """Which weights an evaluation takes from a training's output folder, and what it says of those it cannot read."""
 
+import itertools
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any, get_args
 
 import jax
 import numpy as np
 import optax
 import pytest
 import yaml
+from conftest import stories
 from safetensors.numpy import save_file
 
+from elf.checkpoints.random_checkpoint import ElfFormat, write_elf_checkpoint
+from elf.checkpoints.source_record import SourceRecord
 from elf.config import FlowConfig
+from elf.data.prepare import Arguments as Prepare
+from elf.data.prepare import main as prepare
 from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.models.fingerprint import fingerprint
-from elf.models.make_random import TINY, random_model
+from elf.models.make_random import TINY, random_model, random_params
 from elf.models.open_model import open_model, read_weights
+from elf.models.run_settings import RunSettings
 from elf.models.trained_model import load_trained_model, save_trained_model
+from elf.network.parameters import parameter_shapes
 from elf.training.checkpoint import Checkpoints
+from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.run_facts import remember_settings
+from elf.training.start_weights import start_weights
 from elf.training.step import TrainState
+from elf.training.train import Arguments as Train
+from elf.training.train import main as train
+from elf.training.train_config import TrainConfig
 
 SMALL = replace(TINY, depth=1, max_length=8, vocabulary_size=60)
 
@@ -104,6 +119,76 @@ def test_a_checkpoint_that_cannot_be_read_is_named(run: Path) -> None:
         open_model(run).in_memory()
     with pytest.raises(CheckpointError, match="neither a model nor a checkpoint"):
         open_model(run / "nothing").in_memory()
+
+
+@pytest.mark.parametrize("words", [("pad_token=pad",), ("pad_token=eos",), ("pad_token=eos", "filling=unseen")])
+@pytest.mark.parametrize("conditional", [False, True])
+def test_statistics_are_measured_as_the_training_measured_them(
+    experiment: Path,
+    tokenizer_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    conditional: bool,
+    words: tuple[str, ...],
+) -> None:
+    """Also where the checkpoint of a training has no `model` beside it any more."""
+    if conditional:
+        (tmp_path / "pairs.tsv").write_text("".join(f"{text[:40]}\t{text[40:]}\n" for text in stories()))
+        prepare(Prepare(corpus=tmp_path / "pairs.tsv", tokenizer=tokenizer_file, out=tmp_path / "pairs", held_out=0.1))
+        words = (*words, f"data={tmp_path / 'pairs' / 'train'}", "elf.max_input_length=7")
+    measured: list[FrozenEncoder] = []
+
+    def stop_here(config: TrainConfig, resolved: Any, encoder: FrozenEncoder, *_: Any, **__: Any) -> None:
+        measured.append(encoder)
+        remember_settings(config)
+        checkpoints = Checkpoints(config.out / "checkpoints")
+        params = jax.device_put(random_params(parameter_shapes(config.elf), 0))
+        checkpoints.save(1, {"state": TrainState(params, params, {}), "seconds": np.zeros(())})
+        checkpoints.close()
+        raise InterruptedError
+
+    monkeypatch.setattr("elf.training.train.make_train_step", stop_here)
+    with pytest.raises(InterruptedError):
+        train(Train(experiment, words))
+    opened = open_model(tmp_path / "out")
+    np.testing.assert_array_equal(opened.latent_mean, measured[0].mean)
+    np.testing.assert_array_equal(opened.latent_std, measured[0].std)
+
+
+def test_what_a_run_is_known_by_has_the_defaults_of_a_training() -> None:
+    ours = {field.name: field for field in fields(RunSettings)}
+    theirs = {field.name: field for field in fields(TrainConfig)}
+    for name, field in ours.items():
+        assert field.default == theirs[name].default and field.default_factory == theirs[name].default_factory, name
+    for pad_token, recipe, filling in itertools.product(("pad", "eos"), ("own", "official"), (None, "seen", "unseen")):
+        settings: dict[str, Any] = {"pad_token": pad_token, "recipe": recipe, "filling": filling}
+        run = RunSettings("n", "d", "e", "t", **settings)
+        config = TrainConfig("n", "d", "e", "t", Path("o"), steps=1, **settings)
+        assert run.sees_filling == config.sees_filling
+
+
+def test_one_opener_for_every_origin(tmp_path: Path, tokenizer_file: Path, run: Path) -> None:
+    """The same weights in every form; each opens by its path alone, and starts a training."""
+    params = random_params(parameter_shapes(SMALL), 3)
+    for form in get_args(ElfFormat):
+        write_elf_checkpoint(tmp_path / f"{form}_checkpoint", form, SMALL, 3)
+    np.savez(tmp_path / "weights.npz", **params)
+    save_trained_model(replace(random_model(SMALL, tokenizer=tokenizer_file), params=params), tmp_path / "model")
+    names = [*(f"{form}_checkpoint" for form in get_args(ElfFormat)), "weights.npz", "model"]
+    for name in names:
+        for model in (open_model(str(tmp_path / name)), open_model(tmp_path / name, weights_only=True)):
+            np.testing.assert_array_equal(model.params["proj_kernel"], params["proj_kernel"])
+        np.testing.assert_array_equal(start_weights(str(tmp_path / name), SMALL)["proj_bias"], params["proj_bias"])
+    assert start_weights(str(run / "model"), SMALL).keys() == params.keys()
+
+
+def test_weights_alone_need_no_encoder(tmp_path: Path) -> None:
+    write_elf_checkpoint(tmp_path / "checkpoint_1", "msgpack", SMALL, 3)
+    record = SourceRecord("embedded-language-flows/ELF-B-xsum", "0" * 40, "checkpoint_1", ())
+    record.write(tmp_path)
+    with pytest.raises(CheckpointError, match="no encoder to read it with"):
+        open_model(tmp_path)
+    assert start_weights(str(tmp_path), SMALL).keys() == parameter_shapes(SMALL).keys()
 
 
 def test_fingerprints_tell_weights_apart() -> None:

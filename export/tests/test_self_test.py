@@ -94,7 +94,7 @@ def test_weights_that_are_others_than_jax_is_told_of_are_refused(model, folder, 
 
     def wrong(config, params):
         changed = right(config, params)
-        return changed | {"proj_bias": changed["proj_bias"] + np.float32(0.01)}
+        return dict(changed) | {"proj_bias": changed["proj_bias"] + np.float32(0.01)}
 
     monkeypatch.setattr(self_test, "official_params", wrong)
     with pytest.raises(ParityError, match="decoder"):
