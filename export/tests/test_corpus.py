@@ -160,6 +160,8 @@ def test_fields_within_columns_with_nulls(tmp_path: Path, form: str) -> None:
     file = table_file(tmp_path / "a", pa.table({"translation": translations}), form)
     columns = {"text_column": "translation.en", "source_column": "translation.de"}
     assert rows_of(file, **columns) == ([("a", "b"), ("d", "e")], 2, 0)
+    nothing = table_file(tmp_path / "nothing", pa.table({"translation": pa.array([None] * 3)}), form)
+    assert rows_of(nothing, **columns) == ([], 3, 0)
     deep = pa.table({"a.b": ["dot", None], "t": [{"x": {"y": "deep"}}, {"x": None}]})
     file = table_file(tmp_path / "b", deep, form)
     assert rows_of(file, text_column="t.x.y") == ([("deep",)], 1, 0)
@@ -372,6 +374,15 @@ def test_prepare_learns_from_texts_alone(
     report = json.loads(printed.out)
     assert (report["rows"], report["left_out"]) == (4, {"null": 2, "blank": 0})
     assert printed.err.count("2 rows of") == 1
+
+
+def test_prepare_says_what_it_left_out_of_too_small_a_corpus(
+    tmp_path: Path, tokenizer_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = write(tmp_path / "a.jsonl", '"a"\n' + "null\n" * 1200)
+    assert main(["prepare", "--corpus", str(corpus), "--tokenizer", str(tokenizer_file), "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "1,200 rows of" in error and "too small to hold anything out" in error
 
 
 def test_half_a_character_is_named_by_every_command(

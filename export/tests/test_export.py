@@ -12,13 +12,13 @@ import tokenizers
 from elf import cli
 from elf.config import ElfConfig, FlowConfig
 from elf.data.train_tokenizer import train_tokenizer
-from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError
+from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError, TokenizerFormError
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.make_random import PLAIN_TEXT, random_model
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export import export, parity, storage_gate
 from elf.onnx_export.comparison import Difference, edit_distance
-from elf.onnx_export.export import Arguments, export_model
+from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.parity import LOGIT_ROUNDING, refuse_difference
 from elf.sampler_settings import SamplerSettings, settings_of
@@ -283,6 +283,20 @@ def test_a_conditional_model_without_self_cond_cfg_tokens(model, tmp_path):
     assert "to a prompt of random tokens" in card and "guidance by the prompt 2" in card
     with pytest.raises(ConfigError, match="no encoder"):
         export_model(replace(conditional, encoder=None, encoder_params={}), options(tmp_path / "other"))
+
+
+def test_a_tokenizer_that_the_page_may_read_otherwise_is_refused(model, tmp_path):
+    """Of a model that reads prompts; one that only writes needs no more of it than its pieces."""
+    library = tokenizers.Tokenizer.from_file(str(model.tokenizer))
+    library.normalizer = tokenizers.normalizers.Sequence([tokenizers.normalizers.Lowercase(), library.normalizer])
+    other = tmp_path / "tokenizer.json"
+    library.save(str(other))
+    conditional = random_model(replace(SMALL, max_input_length=3), tokenizer=other)
+    with pytest.raises(TokenizerFormError, match=r"tokenizer\.json: its normaliser has a step Lowercase, and the page"):
+        export_model(conditional, options(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+    check_prompts_read_alike(random_model(SMALL, tokenizer=other))
+    check_prompts_read_alike(replace(conditional, tokenizer=model.tokenizer))
 
 
 def test_several_dtypes_the_first_that_passes_is_the_default(model, tmp_path, monkeypatch):

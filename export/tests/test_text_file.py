@@ -87,6 +87,21 @@ def test_bytes_that_are_no_text_are_named_by_their_line(tmp_path: Path) -> None:
         lines(tmp_path / "a.txt")
 
 
+def test_packed_files_are_named(tmp_path: Path) -> None:
+    import bz2
+    import gzip
+    import lzma
+
+    file = tmp_path / "a.jsonl.gz"
+    for pack, name in ((gzip.compress, "gzip"), (bz2.compress, "bzip2"), (lzma.compress, "xz")):
+        file.write_bytes(pack(b'"one"\n'))
+        with pytest.raises(CorpusFormatError, match=f"is not UTF-8 text but packed by {name}") as caught:
+            lines(file)
+        assert "Unpack it" in caught.value.action
+    file.write_bytes(b"BZ and PK are letters\n")
+    assert lines(file) == ["BZ and PK are letters"]
+
+
 def test_a_text_of_zeros_and_short_files_are_not_taken_for_utf_16(tmp_path: Path) -> None:
     for text in ("a\0", "\0", "a", "ab\0cd", "日本", "NUL \0 in a text\n"):
         (tmp_path / "a").write_bytes(text.encode())

@@ -23,6 +23,15 @@ MARKS = {
 }
 """How the mark begins files of other encodings; the longer ones first."""
 
+PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"BZh9": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\x03\x04": "zip",
+}
+"""How packed files begin; none of it begins a text."""
+
 LOOKED_AT = 4096
 """Bytes from which an encoding is guessed where there is no mark."""
 
@@ -36,7 +45,10 @@ def read_lines(path: Path, error: type[ElfError]) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with path.open("rb") as file:
-            if encoding := foreign_encoding(file.peek(LOOKED_AT)[:LOOKED_AT]):
+            beginning = file.peek(LOOKED_AT)[:LOOKED_AT]
+            if packed := next((name for sign, name in PACKED.items() if beginning.startswith(sign)), None):
+                raise error(f"{path} is not UTF-8 text but packed by {packed}", "Unpack it, and give what is in it.")
+            if encoding := foreign_encoding(beginning):
                 raise error(
                     f"{path} is not UTF-8 text but {encoding}",
                     f"Convert it: iconv -f {encoding} -t UTF-8 FILE > NEW_FILE",

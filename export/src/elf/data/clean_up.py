@@ -32,7 +32,7 @@ def cleans_up(tokenizer: Path) -> bool:
     if not file.is_file():
         return True
     try:
-        value = json.loads(file.read_text(encoding="utf-8")).get(FIELD, True)
+        value = json.loads(file.read_text(encoding="utf-8-sig")).get(FIELD, True)
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}", "Copy it again, or delete it.") from error
     if not isinstance(value, bool):

@@ -75,8 +75,11 @@ def main(arguments: Arguments) -> None:
     tokenizer = load_tokenizer(arguments.tokenizer)
     say(f"reading {arguments.corpus}")
     left_out = LeftOut()
-    fate = assign_rows(read_rows(arguments, left_out), arguments.held_out, arguments.seed)
-    left_out.tell(arguments.corpus)
+    try:
+        fate = assign_rows(read_rows(arguments, left_out), arguments.held_out, arguments.seed)
+    finally:
+        # Also where too little is left.
+        left_out.tell(arguments.corpus)
     rows = with_fate(read_rows(arguments), fate)
     first = next(rows)
     is_pair = len(first[0]) == 2

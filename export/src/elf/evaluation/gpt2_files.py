@@ -79,7 +79,7 @@ def write_gpt2(folder: Path, config: Gpt2Config, params: FlatParams, eos: int) -
 def read_facts(folder: Path) -> dict[str, Any]:
     """The fields of config.json. Raises CheckpointError."""
     try:
-        facts = json.loads((folder / "config.json").read_text())
+        facts = json.loads((folder / "config.json").read_text(encoding="utf-8-sig"))
         if not isinstance(facts, dict):
             raise ValueError("it is no JSON object")
         return facts

@@ -19,6 +19,7 @@ from elf.data.clean_up import CONFIG
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
 from elf.models.trained_model import FlatParams
+from elf.text_file import MARK
 
 TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "flax_model.msgpack", "t5_small_encoder_jax.pkl")
@@ -95,7 +96,7 @@ def tokenizer_file(name: str | Path) -> Path:
 
 def _is_json(file: Path) -> bool:
     with file.open("rb") as opened:
-        return opened.read(64).lstrip()[:1] == b"{"
+        return opened.read(64).removeprefix(MARK.encode()).lstrip()[:1] == b"{"
 
 
 def save_encoder(folder: Path, config: T5Config, params: Mapping[str, Any], facts: dict[str, Any]) -> None:
@@ -132,7 +133,7 @@ FACTS = {
 def _facts(file: Path) -> dict[str, Any]:
     """Of a T5's config.json; none where there is no such file."""
     try:
-        facts = json.loads(file.read_text()) if file.is_file() else {}
+        facts = json.loads(file.read_text(encoding="utf-8-sig")) if file.is_file() else {}
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} holds no readable encoder: {error}", "Copy it again.") from error
     return facts if isinstance(facts, dict) and "d_model" in facts else {}

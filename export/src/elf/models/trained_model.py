@@ -102,7 +102,7 @@ def load_trained_model(directory: Path) -> TrainedModel:
             "Give the folder of a training run's `model`, or one written by `elf make-random`.",
         )
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8-sig"))
         encoder = T5Config(**config["encoder"]) if config["encoder"] else None
         path = directory / "model.safetensors"
         params = load_file(path)

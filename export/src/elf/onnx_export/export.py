@@ -117,8 +117,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             "the model writes to a source but has no encoder to read it with", "Give one with an encoder."
         )
 
-    if model.tokenizer and model.elf.max_input_length:
-        check_read_alike(model.tokenizer)
+    check_prompts_read_alike(model)
     names, parts = names_of(model, settings, arguments), arguments.read_card_parts(model)
 
     say(f"building the graphs of {model.name}")
@@ -159,6 +158,12 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         write_json(folder / "manifest.json", manifest)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return {"bytes": size, **{part: parity.report[part] for part in ("graphs", "runs", "dtypes")}}
+
+
+def check_prompts_read_alike(model: TrainedModel) -> None:
+    """Raises TokenizerFormError for a model whose prompts the page might read as other tokens than Python."""
+    if model.tokenizer and model.elf.max_input_length:
+        check_read_alike(model.tokenizer)
 
 
 def names_of(model: TrainedModel, settings: SamplerSettings, arguments: Arguments) -> Names:
