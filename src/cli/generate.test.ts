@@ -109,6 +109,10 @@ describe("the command line", () => {
     expect(readCommandLine(several)).toMatchObject({ prompts: [text, "b"], json: true, changes: { seed: 3 } });
   });
 
+  it("writes half a surrogate pair in a prompt as every encoder does", () => {
+    expect(readCommandLine(["--prompt", "the cat \ud83d sat"]).prompts).toEqual(["the cat \ufffd sat"]);
+  });
+
   it("takes negative numbers for numbers, and leaves it to the setting to refuse them", () => {
     expect(readCommandLine(["--gamma", "-1"]).changes).toEqual({ gamma: -1 });
     expect(() => settingsOf(readCommandLine(["--gamma", "-1"]), manifest)).toThrow("gamma is -1");

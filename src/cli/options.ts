@@ -3,6 +3,7 @@ import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { Source } from "../flow/network";
 import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
+import { wellFormed } from "../flow/text";
 import type { Manifest } from "../model/manifest";
 import { DEFAULT_MODEL } from "../model/shipped";
 
@@ -96,7 +97,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   }
   const text = (name: string) => (typeof values[name] === "string" ? (values[name] as string) : undefined);
   const texts = (name: string) => (Array.isArray(values[name]) ? (values[name] as string[]) : []);
-  const prompts = texts("prompt");
+  const prompts = texts("prompt").map(wellFormed);
   const promptIds = texts("prompt-ids").map(idsOf);
   if (prompts.length > 0 && promptIds.length > 0) {
     throw new UsageError("--prompt and --prompt-ids exclude each other.", "Give all prompts in one of the two ways.");

@@ -1,5 +1,6 @@
 import { CancelledError } from "../flow/errors";
 import type { Source } from "../flow/network";
+import { wellFormed } from "../flow/text";
 import type { LoadOptions, LoadProgress, Model } from "../model/load";
 import { NoModelError } from "./errors";
 import { planOf } from "./plan";
@@ -62,7 +63,7 @@ export class Engine implements EngineApi {
   }
 
   async tokenize(text: string): Promise<Source> {
-    return this.#loaded().tokenizer.encode(text);
+    return this.#loaded().tokenizer.encode(wellFormed(text));
   }
 
   async cancel(): Promise<void> {

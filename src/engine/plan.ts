@@ -1,6 +1,7 @@
 import { checkSources } from "../flow/condition";
 import type { Source } from "../flow/network";
 import { checkRecipe, type Path, type Prompt, pathOf, type Recipe, recipeKey, rootOf } from "../flow/recipe";
+import { wellFormed } from "../flow/text";
 import type { Model } from "../model/load";
 import type { Tokenizer } from "../model/tokenizer";
 
@@ -41,5 +42,5 @@ export function planOf({ manifest, tokenizer }: Model, recipe: Recipe): RunPlan 
 /** The tokens of a prompt; undefined where there is none. */
 function sourceOf(prompt: Prompt | undefined, tokenizer: Tokenizer): Source | undefined {
   if (!prompt) return undefined;
-  return "ids" in prompt ? prompt.ids : tokenizer.encode(prompt.text);
+  return "ids" in prompt ? prompt.ids : tokenizer.encode(wellFormed(prompt.text));
 }

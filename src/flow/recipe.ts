@@ -8,6 +8,7 @@ import { checkHeld, type HeldToken } from "./held";
 import type { Source } from "./network";
 import { type LogitNormal, scheduleTimes } from "./schedule";
 import { checkSettings, type SamplerSettings } from "./settings";
+import { wellFormed } from "./text";
 
 export interface Recipe {
   readonly settings: SamplerSettings;
@@ -42,14 +43,18 @@ export interface Path {
 /** Most runs that may be forked from one another. */
 export const LONGEST_CHAIN = 64;
 
-/** The recipe alone, of something that has more to it. */
+/** The recipe alone, of something that has more to it, with a prompt that can be written down. */
 export function recipeOf({ settings, prompt, held, from }: Recipe): Recipe {
   return {
     settings,
-    ...(prompt && !isEmpty(prompt) ? { prompt } : {}),
+    ...(prompt && !isEmpty(prompt) ? { prompt: written(prompt) } : {}),
     ...(held && held.length > 0 ? { held: held.map(({ position, token }) => ({ position, token })) } : {}),
     ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
   };
+}
+
+function written(prompt: Prompt): Prompt {
+  return "ids" in prompt ? prompt : { text: wellFormed(prompt.text) };
 }
 
 /** Whether a prompt says nothing: no token, or no text but spaces. */

@@ -49,7 +49,7 @@ export function folderSource(name: string, digest: string): Source {
  * @throws {SourceError}
  */
 export function readSource(text: string, pageUrl: string): Source {
-  const typed = text.trim();
+  const typed = alone(text);
   const [, id = "", revision = "main"] = /^([^@\s]+)(?:@(\S+))?$/.exec(typed) ?? [];
   if (HUB_ID.test(id)) return hubSource(id, revision);
   const url = URL.canParse(typed) ? new URL(typed) : null;
@@ -60,7 +60,7 @@ export function readSource(text: string, pageUrl: string): Source {
     );
   }
   const hub = /^\/([^/]+\/[^/]+)(?:\/(?:tree|resolve|blob)\/([^/]+))?/.exec(url.pathname);
-  if (url.origin === HUB && hub) return hubSource(hub[1] ?? "", decodeURIComponent(hub[2] ?? "main"));
+  if (url.origin === HUB && hub) return hubSource(hub[1] ?? "", unescapedOnce(hub[2] ?? "main"));
   if (url.username || url.password || url.search) {
     throw new SourceError(
       "The address holds a password or a query, which would be sent with every file.",
@@ -75,6 +75,22 @@ export function readSource(text: string, pageUrl: string): Source {
   const baseUrl = `${url.origin}${path}`;
   const host = url.origin === page.origin ? null : url.host;
   return { kind: "address", baseUrl, label: `${url.host}${path}`, host };
+}
+
+/** An address without the signs of the sentence that it was copied from, and without those that nobody sees. */
+function alone(text: string): string {
+  const seen = text.replace(/[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "").trim();
+  const plain = seen.replace(/^[<("'“‘«`]+/, "").replace(/[>"'”’»`,;!]+$/, "");
+  return plain.endsWith(")") && !plain.includes("(") ? alone(plain.slice(0, -1)) : plain;
+}
+
+function unescapedOnce(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Then it is no name of a revision either, and is refused as one.
+    return text;
+  }
 }
 
 function hubSource(id: string, revision: string): Source {

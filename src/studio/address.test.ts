@@ -47,3 +47,14 @@ it("lets go of the model it names, and of nothing else", () => {
     "https://page/elf/?backend=wasm#run=x",
   );
 });
+
+it.each([
+  ["?model=tiny-model&amp;backend=wasm"],
+  ["?model%3Dtiny-model%26backend%3Dwasm"],
+  ["?model%253Dtiny-model%2526backend%253Dwasm"],
+  ["?model=tiny-model&backend=wasm)."],
+  ["?backend=wasm&model=tiny-model%E2%80%8B&utm_source=mail&fbclid=x"],
+  ["?utm_source=mail&model=tiny-model%22%3E&backend=wasm%20"],
+])("takes them from an address that was mangled on its way: %s", (search) => {
+  expect(readAddress(search)).toMatchObject({ model: "tiny-model", backend: "wasm", problem: null });
+});

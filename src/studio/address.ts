@@ -2,6 +2,7 @@ import type { Backend } from "../engine/protocol";
 import type { Recipe } from "../flow/recipe";
 import { DEFAULT_MODEL } from "../model/shipped";
 import { recipeIn } from "./link";
+import { unescaped } from "./linkEscapes";
 import type { Problem } from "./stores/problem";
 
 /** What the page's own address asks for: `?model=NAME&backend=webgpu#run=…`. */
@@ -18,11 +19,13 @@ export interface Address {
 
 const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
-export function readAddress(search: string, hash = ""): Address {
-  const parameters = new URLSearchParams(search);
+export function readAddress(search: string, hash = "", pathname = ""): Address {
+  const run = escapedRunIn(search) ?? escapedRunIn(pathname);
+  const parameters = parametersOf(run?.isIn === search ? run.before : search);
   const model = parameters.get("model") ?? DEFAULT_MODEL;
   const backend = parameters.get("backend") ?? "auto";
-  const recipe = recipeIn(hash);
+  const inHash = recipeIn(hash);
+  const recipe = inHash === null && run ? recipeIn(run.hash) : inHash;
   const goodModel = MODEL_NAME.test(model);
   const goodBackend = isBackend(backend);
   return {
@@ -38,6 +41,25 @@ export function readAddress(search: string, hash = ""): Address {
         : misunderstood("backend", backend, "Use ?backend=webgpu or ?backend=wasm; until then the page chooses.")
       : misunderstood("model", model, `Use the name of a folder in models/; until then it is ${DEFAULT_MODEL}.`),
   };
+}
+
+/** The end of an address that tells of a run, where its # was escaped and so stands in what a server sees. */
+function escapedRunIn(part: string): { isIn: string; before: string; hash: string } | null {
+  const found = /%(?:25)*23(?:[!/]|%(?:25)*2[1F])*run(?:=|%(?:25)*3D)/i.exec(part);
+  if (!found) return null;
+  return { isIn: part, before: part.slice(0, found.index), hash: part.slice(found.index).replace(/^%(?:25)*23/, "") };
+}
+
+/** What a query says: also one that was escaped as a whole or for HTML, and with the end of somebody's sentence behind it. */
+function parametersOf(search: string): URLSearchParams {
+  const isEscaped = /^\??\w+%(?:25)*3D/i.test(search);
+  const plain = (isEscaped ? unescaped(unescaped(search)) : search).replaceAll("&amp;", "&");
+  const parameters = new URLSearchParams(plain);
+  for (const name of ["model", "backend"]) {
+    const value = parameters.get(name);
+    if (value !== null) parameters.set(name, value.replace(/[^A-Za-z0-9_-]+$/, ""));
+  }
+  return parameters;
 }
 
 /** This page's address with the backend that every browser has. */

@@ -1,13 +1,23 @@
 /**
  * A run as the end of an address: `#run=steps:32,method:sde,…;from:12,gamma:0`. First what it began with at noise; then,
- * for each fork, the step it goes on from and what it changes. No server sees what stands behind the #.
+ * for each fork, the step it goes on from and what it changes. No server sees what stands behind the #. A prompt comes
+ * before all else, in braces that are escaped as it is: from them the reader of a link that was escaped once more, or not
+ * at all, knows that, and where the prompt ends.
  */
 import type { HeldToken } from "../flow/held";
 import { LONGEST_CHAIN, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import { settingsSchema } from "../model/settingsSchema";
+import { escaped } from "./linkEscapes";
+import { LINK_FIELDS } from "./linkFields";
+import { isRunLink, mendings } from "./mangledLink";
 
 const NAME = "run=";
+const OPEN = "%7B";
+const CLOSE = "%7D";
+
+/** What a link is written in. Anything else in one was put there by another program. */
+const LINK = /^[\w.,;:=+%!~*'()-]*$/;
 
 /** The end of an address that tells of a run, with its #. */
 export function linkTo(recipe: Recipe): string {
@@ -20,9 +30,11 @@ function parts({ settings, prompt, held = [], from }: Recipe): string[] {
     .filter((name) => settings[name] !== before?.settings[name])
     .map((name) => `${name}:${settings[name]}`);
   const fields = [
+    // First: a link that is cut in its prompt lacks settings then, and is known to be cut.
+    ...(prompt && "text" in prompt ? [`prompt:${escaped(`{${prompt.text}}`)}`] : []),
     ...(from ? [`from:${from.step}`] : []),
     ...changes,
-    ...(prompt ? ["ids" in prompt ? `ids:${prompt.ids.join("+")}` : `prompt:${escaped(prompt.text)}`] : []),
+    ...(prompt && "ids" in prompt ? [`ids:${prompt.ids.join("+")}`] : []),
     ...(held.length > 0 ? [`hold:${held.map(({ position, token }) => `${position}=${token}`).join("+")}`] : []),
   ];
   return [...(before ? parts(before) : []), fields.join(",")];
@@ -30,12 +42,25 @@ function parts({ settings, prompt, held = [], from }: Recipe): string[] {
 
 /**
  * The recipe that an address ends with (`location.hash`); null where it ends with none, undefined where it is broken. Any
- * run that a link can tell of is well formed; whether the model can run it is for the engine to say.
+ * run that a link can tell of is well formed; whether the model can run it is for the engine to say. What mail programs,
+ * chats and trackers do to links is undone where only one run can have been meant.
  */
 export function recipeIn(hash: string): Recipe | null | undefined {
   const text = hash.replace(/^#/, "");
-  if (!text.startsWith(NAME)) return null;
-  const links = text.slice(NAME.length).split(";");
+  if (!isRunLink(text)) return null;
+  if (text.startsWith(NAME) && LINK.test(text)) {
+    const recipe = readLink(text.slice(NAME.length));
+    if (recipe) return recipe;
+  }
+  for (const mended of mendings(text)) {
+    const recipe = readLink(mended);
+    if (recipe) return recipe;
+  }
+  return undefined;
+}
+
+function readLink(text: string): Recipe | undefined {
+  const links = text.split(";");
   if (links.length > LONGEST_CHAIN) return undefined;
   let recipe: Recipe | undefined;
   for (const link of links) {
@@ -47,6 +72,7 @@ export function recipeIn(hash: string): Recipe | null | undefined {
 
 function readPart(part: string, before: Recipe | undefined): Recipe | undefined {
   const fields = new Map(part.split(",").map((field) => split(field, ":")));
+  if ([...fields.keys()].some((name) => name !== "" && !LINK_FIELDS.includes(name))) return undefined;
   const wanted: Record<string, unknown> = { ...before?.settings };
   for (const name of Object.keys(settingsSchema.shape)) {
     const typed = fields.get(name);
@@ -78,8 +104,14 @@ function promptIn(fields: ReadonlyMap<string, string>): Prompt | null | undefine
     return ids.every((id) => id !== undefined) ? { ids } : undefined;
   }
   if (text === undefined) return null;
+  const isBraced = text.startsWith(OPEN);
+  // Links of earlier versions have no braces; here they were escaped in another way.
+  if (!isBraced && /^(%(25)*7b|\{)/i.test(text)) return undefined;
+  // What came behind the brace, another program put there.
+  const end = text.lastIndexOf(CLOSE);
+  if (isBraced && end < 0) return undefined;
   try {
-    return { text: decodeURIComponent(text) };
+    return { text: decodeURIComponent(isBraced ? text.slice(OPEN.length, end) : text) };
   } catch {
     return undefined;
   }
@@ -101,9 +133,4 @@ function split(text: string, at: string): [string, string] {
 
 function indexOf(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-}
-
-/** As in any address, and besides what this format needs for itself. */
-function escaped(text: string): string {
-  return encodeURIComponent(text).replaceAll("'", "%27");
 }

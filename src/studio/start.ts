@@ -17,7 +17,7 @@ import { applyTheme } from "./theme";
 
 /** Puts the studio into this browser and opens it. */
 export function startStudio(): Studio {
-  const address = readAddress(location.search, location.hash);
+  const address = readAddress(location.search, location.hash, location.pathname);
   const studio = createStudio({
     address,
     engine: createEngine(),
