@@ -45,6 +45,70 @@ describe("the keyboard", () => {
     expect(actionFor(press(key), studio)?.id).toBe(id);
   });
 
+  /** By layout: what is typed, where, and what that is meant to do. */
+  it.each<[string, string, string, string | undefined, Partial<KeyPress>?]>([
+    ["Russian", "п", "KeyG", "generate"],
+    ["Russian, capital", "П", "KeyG", "generate", { shiftKey: true }],
+    ["Russian", "а", "KeyF", "fork"],
+    ["Russian", "ы", "KeyS", "copy-link"],
+    ["Russian", "ъ", "BracketRight", "faster"],
+    ["Russian", "?", "Digit7", "show-shortcuts", { shiftKey: true }],
+    ["Ukrainian", "і", "KeyS", "copy-link"],
+    ["Bulgarian, phonetic", "г", "KeyG", "generate"],
+    ["Serbian", "г", "KeyG", "generate"],
+    ["Greek", "γ", "KeyG", "generate"],
+    ["Greek", "ε", "KeyE", "switch-axis"],
+    ["Greek", "?", "Slash", "show-shortcuts", { shiftKey: true }],
+    ["Hebrew", "ע", "KeyG", "generate"],
+    ["Hebrew", "]", "BracketLeft", "faster"],
+    ["Arabic", "ل", "KeyG", "generate"],
+    ["Arabic", "؟", "Slash", "show-shortcuts", { shiftKey: true }],
+    ["Persian", "ل", "KeyG", "generate"],
+    ["Hindi", "ग", "KeyI", undefined],
+    ["Hindi", "ु", "KeyG", "generate"],
+    ["Tamil, two signs", "ஸ்ரீ", "KeyG", "generate"],
+    ["Thai", "เ", "KeyG", "generate"],
+    ["Georgian", "გ", "KeyG", "generate"],
+    ["Armenian", "գ", "KeyG", "generate"],
+    ["Korean", "ㅎ", "KeyG", "generate"],
+    ["Japanese, kana", "き", "KeyG", "generate"],
+    ["Japanese, full width", "ｇ", "KeyG", "generate"],
+    ["Japanese, an input method", "Process", "KeyG", "generate"],
+    ["Chinese, full width", "？", "Slash", "show-shortcuts", { shiftKey: true }],
+    ["Chinese", "【", "BracketLeft", undefined],
+    ["Chinese, in the middle of a sign", "g", "KeyG", undefined, { isComposing: true }],
+    // Latin keyboards: what is printed on the key.
+    ["Dvorak", "g", "KeyU", "generate"],
+    ["Dvorak", "i", "KeyG", undefined],
+    ["French", "t", "KeyT", "switch-theme"],
+    ["French", "m", "Semicolon", "show-models"],
+    ["French", "?", "KeyM", "show-shortcuts", { shiftKey: true }],
+    ["French", "Dead", "BracketLeft", undefined],
+    ["French", "é", "Digit2", undefined],
+    ["German", "ü", "BracketLeft", undefined],
+    ["German", "[", "Digit8", undefined, { altGraph: true, ctrlKey: true, altKey: true }],
+    ["German", "]", "Digit9", "faster", { altGraph: true, ctrlKey: true, altKey: true }],
+    ["German, on a Mac", "]", "Digit6", "faster", { altKey: true }],
+    ["Turkish", "g", "KeyG", "generate"],
+    ["Turkish", "ı", "KeyI", undefined],
+    ["Vietnamese", "ư", "BracketLeft", undefined],
+  ])("%s: %s at %s → %s", async (_, key, code, id, more = {}) => {
+    const { studio } = await openStudio();
+    studio.preferences.getState().set({ speed: 0.25 });
+    expect(actionFor(press(key, { code, ...more }), studio)?.id).toBe(id);
+  });
+
+  it("leaves Ctrl and Alt with letters of any script to the browser", async () => {
+    const { studio } = await openStudio();
+    for (const change of [{ ctrlKey: true }, { metaKey: true }, { altKey: true }]) {
+      expect(actionFor(press("к", { code: "KeyR", ...change }), studio)).toBeUndefined();
+      expect(actionFor(press("r", { code: "KeyR", ...change }), studio)).toBeUndefined();
+    }
+    studio.preferences.getState().set({ letterKeys: false });
+    expect(actionFor(press("п", { code: "KeyG" }), studio)).toBeUndefined();
+    expect(actionFor(press("п", { code: "KeyG", focus: "text" }), studio)).toBeUndefined();
+  });
+
   it("generates by Ctrl+Enter and ⌘+Enter, from a text field too", async () => {
     const { studio } = await openStudio();
     expect(actionFor(press("Enter", { ctrlKey: true, focus: "text" }), studio)?.id).toBe("generate");

@@ -1,13 +1,17 @@
 import type { Studio } from "../studio";
 import { type Action, perform } from "./action";
 import { ACTIONS } from "./all";
+import { meantKey, type TypedKey } from "./meantKey";
 
 /** What of a keyboard event decides; tests bring a plain object. */
-export interface KeyPress {
-  readonly key: string;
+export interface KeyPress extends TypedKey {
   readonly ctrlKey: boolean;
   readonly metaKey: boolean;
   readonly altKey: boolean;
+  /** AltGr, which types signs; Windows says that it is Ctrl and Alt as well. */
+  readonly altGraph?: boolean;
+  /** An input method is putting a sign together. */
+  readonly isComposing?: boolean;
   /** Something on the page has already acted on it. */
   readonly defaultPrevented: boolean;
   /** Where the keyboard is. */
@@ -17,18 +21,23 @@ export interface KeyPress {
 /** `text`: typing goes there. `pressable`: space presses it. `dialog`: the page behind is out of reach. */
 export type Focus = "page" | "text" | "pressable" | "dialog";
 
+const BRACKETS = new Set(["[", "]"]);
+
 /** The action that a key press asks for, if any. */
 export function actionFor(press: KeyPress, studio: Studio): Action | undefined {
-  const { key, altKey, defaultPrevented, focus } = press;
-  if (defaultPrevented || altKey || focus === "dialog") return undefined;
-  const ctrl = press.ctrlKey || press.metaKey;
+  const { defaultPrevented, focus, isComposing = false } = press;
+  const key = meantKey(press);
+  // Keyboards that have a sign behind AltGr or Option cannot type it without.
+  const typesSign = press.altGraph || (press.altKey && !press.ctrlKey && BRACKETS.has(key));
+  const isTyped = typesSign && key.length === 1;
+  if (defaultPrevented || isComposing || (press.altKey && !isTyped) || focus === "dialog") return undefined;
+  const ctrl = (press.ctrlKey && !isTyped) || press.metaKey;
   const isPlain = !ctrl && key !== "Escape";
   if (focus === "text" && isPlain) return undefined;
   if (focus === "pressable" && !ctrl && (key === " " || key === "Enter")) return undefined;
   if (isPlain && key.length === 1 && key !== " " && !studio.preferences.getState().letterKeys) return undefined;
-  const wanted = key.length === 1 ? key.toLowerCase() : key;
   const action = ACTIONS.find(({ shortcuts }) =>
-    shortcuts.some((shortcut) => shortcut.key === wanted && (shortcut.ctrl ?? false) === ctrl),
+    shortcuts.some((shortcut) => shortcut.key === key && (shortcut.ctrl ?? false) === ctrl),
   );
   return action?.enabled(studio) ? action : undefined;
 }
@@ -36,8 +45,9 @@ export function actionFor(press: KeyPress, studio: Studio): Action | undefined {
 /** Listens to the whole page. Returns what stops it. */
 export function listenToKeyboard(studio: Studio, page: Window = window): () => void {
   const onKeyDown = (event: KeyboardEvent) => {
-    const { key, ctrlKey, metaKey, altKey, defaultPrevented, target } = event;
-    const action = actionFor({ key, ctrlKey, metaKey, altKey, defaultPrevented, focus: focusOf(target) }, studio);
+    const { key, code, shiftKey, ctrlKey, metaKey, altKey, isComposing, defaultPrevented, target } = event;
+    const typed = { key, code, shiftKey, ctrlKey, metaKey, altKey, altGraph: event.getModifierState("AltGraph") };
+    const action = actionFor({ ...typed, isComposing, defaultPrevented, focus: focusOf(target) }, studio);
     if (!action) return;
     event.preventDefault();
     // A key held down moves through time; it does not start run after run.
