@@ -374,6 +374,7 @@ def test_the_committed_tiny_models_are_whole_and_write_the_committed_runs(name):
         t_eps=manifest["latent"]["tEps"],
         p_mean=manifest["schedule"]["pMean"],
         p_std=manifest["schedule"]["pStd"],
+        self_cond_start=manifest["selfCondStart"],
     )
     for run in read(FIXTURES / f"{name.removesuffix('-model')}-run.json")["runs"]:
         settings, length = settings_of(run["settings"]), run["settings"]["length"]
