@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import elf.training.run
+from elf.checkpoints.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.data.dataset import Ragged, TokenDataset
 from elf.data.pipeline import training_batches
@@ -346,6 +347,62 @@ def test_what_the_teacher_decides_may_be_said_again(experiment: Path, teacher: P
     settings, model = load_distill_config(experiment, words)
     assert model.name == "slow" and settings.elf == model.elf and settings.corpus == "tales"
     assert settings.flow == model.flow and (settings.steps, settings.epochs) == (4, None)
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory: pytest.TempPathFactory, teacher: Path, tokenizer_file: Path) -> Path:
+    """A checkpoint as the official code writes it, and its encoder's pickle: weights alone."""
+    folder, model = tmp_path_factory.mktemp("official"), load_trained_model(teacher / "model")
+    write_elf_checkpoint(folder / "checkpoint_1", "msgpack", model.elf, 4)
+    write_t5(folder / "encoder.pkl", "t5-pickle", model.encoder, 5)
+    return folder
+
+
+def of_official(official: Path, tokenizer: Path, *words: str) -> tuple[str, ...]:
+    lengths = ("elf.max_length=32", "elf.max_input_length=0", "teacher_task=owt", "flow={}")
+    files = (f"teacher={official / 'checkpoint_1'}", f"encoder={official / 'encoder.pkl'}", f"tokenizer={tokenizer}")
+    return (*lengths, *files, *words)
+
+
+def test_an_official_checkpoint_teaches(
+    experiment: Path, tmp_path: Path, official: Path, tokenizer_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = of_official(official, tokenizer_file)
+    settings, model = load_distill_config(experiment, words)
+    averaged, raw = (random_params(parameter_shapes(settings.elf), seed) for seed in (4, 5))
+    np.testing.assert_array_equal(model.params["proj_kernel"], averaged["proj_kernel"])
+    assert (settings.elf.max_length, settings.latent_normalisation, settings.pad_token) == (32, "official", "pad")
+    assert settings.filling == "unseen" and settings.flow.self_cond_start == "condition"
+    assert (model.latent_mean, model.latent_std, settings.flow.noise_scale) == (0.0, 0.2, 2.0)
+    _, model = load_distill_config(experiment, (*words, "teacher_weights=raw"))
+    np.testing.assert_array_equal(model.params["proj_kernel"], raw["proj_kernel"])
+    # The first student may start from another model than the teacher: as the rounds before left it, for one.
+    warm = tmp_path / "warm"
+    write_elf_checkpoint(warm, "safetensors", settings.elf, 8)
+    small = ("rounds=[2]", "sub_steps=[2]", "steps=1", f"start={warm}", "optimizer.blr=1e-9")
+    main(Arguments(experiment, (*words, *small, "student_times=uniform", "teacher_times=uniform")))
+    student = load_trained_model(tmp_path / "out" / "round_1_2_steps" / "model")
+    for name, value in random_params(parameter_shapes(settings.elf), 8).items():
+        np.testing.assert_allclose(student.params[name], value, atol=1e-5)
+    assert student.training["student"]["teacher"] == "checkpoint_1"
+    assert "taking ema_params1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "words"),
+    [
+        ("encoder=null", CheckpointError, "has no text encoder"),
+        ("tokenizer=null", ConfigError, "tokenizer"),
+        ("teacher_task=other", ConfigError, "teacher_task is 'other'"),
+        ("elf.depth=2", CheckpointMismatchError, r"elf\.depth is 2, but the teacher's is 1"),
+        ("filling=seen", CheckpointMismatchError, "filling is 'seen'"),
+    ],
+)
+def test_what_an_official_teacher_leaves_open_must_be_said(
+    experiment: Path, official: Path, tokenizer_file: Path, override: str, error: type[ElfError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        load_distill_config(experiment, of_official(official, tokenizer_file, override))
 
 
 def test_the_published_rounds_are_the_default() -> None:

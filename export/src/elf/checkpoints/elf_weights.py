@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
-from elf.checkpoints.stored import Transposed, Unread, leaves, tensors
+from elf.checkpoints.stored import Transposed, Tree, Unread, leaves, tensors
 from elf.checkpoints.weight_sets import (
     FIRST_CHOICE,
     LAST,
@@ -43,6 +43,8 @@ class ElfWeights:
     epoch: float | None
     flawed: tuple[WeightSet, ...] = ()
     """Sets that cannot be taken while there are others."""
+    tree: Tree = field(default_factory=dict, repr=False)
+    """All that the file holds."""
 
     @property
     def groups(self) -> dict[str, LazyWeights]:
@@ -85,7 +87,7 @@ def read_elf_weights(path: Path) -> ElfWeights:
     """Opens a checkpoint; reads names and shapes. Raises CheckpointError for what has no ELF's weights."""
     kind, tree = read_tree(path)
     stored = tensors(tree)
-    found = find_sets(stored, _container, _official)
+    found = find_sets(stored, _container, official_name)
     found = [replace(each, flaw=_flaw(each, found)) for each in found]
     renamed = _by_other_names(stored, found)
     found = [each for each in found if each.container not in {other.container for other in renamed}] + renamed
@@ -100,7 +102,7 @@ def read_elf_weights(path: Path) -> ElfWeights:
     flawed = tuple(each for each in found if each not in usable)
     numbers = {name: value for name, value in leaves(tree) if name in ("step", "epoch", "global_step")}
     step, epoch = _number(numbers.get("step", numbers.get("global_step"))), _number(numbers.get("epoch"))
-    return ElfWeights(kind, tuple(sorted(usable, key=_rank)), None if step is None else int(step), epoch, flawed)
+    return ElfWeights(kind, tuple(sorted(usable, key=_rank)), None if step is None else int(step), epoch, flawed, tree)
 
 
 def _flaw(found: WeightSet, beside: list[WeightSet]) -> str:
@@ -139,7 +141,7 @@ def _container(parts: Parts) -> Parts | None:
     return parts[:-1] if parts and parts[-1] in MARKS else None
 
 
-def _official(parts: Parts, tensor: StoredTensor) -> tuple[str, StoredTensor] | None:
+def official_name(parts: Parts, tensor: StoredTensor) -> tuple[str, StoredTensor] | None:
     """Torch's names and (out, in) matrices as Flax's: blocks.0.attn.qkv.weight → blocks_0/attn/qkv/kernel.
 
     Vectors called weight are gains and stay; parameters without a layer around them keep name and layout.

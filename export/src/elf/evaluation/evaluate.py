@@ -26,7 +26,8 @@ from elf.evaluation.per_text import per_text_file, write_per_text
 from elf.evaluation.real_texts import cut_texts, real_texts
 from elf.evaluation.sampling_grid import Sampling, load_samplings
 from elf.evaluation.sources import sources_for
-from elf.models.open_model import CHECKPOINT, open_model
+from elf.models.find_checkpoint import CHECKPOINT
+from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
 from elf.processes import ProcessArguments
 from elf.progress import say

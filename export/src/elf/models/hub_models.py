@@ -30,9 +30,9 @@ def fetched(name: re.Match[str]) -> Path:
 
     Raises HubError, and what `elf fetch` raises.
     """
-    repository, file, revision = name["repository"], name["file"], name["revision"]
+    file = name["file"]
     try:
-        listing = list_repository(repository, revision)
+        listing = list_repository(name["repository"], name["revision"])
     except HubError as error:
         # A path that is mistyped looks the same.
         raise HubError(f"there is no {name[0]} here, and on the hub {error}", error.action) from error
@@ -42,9 +42,19 @@ def fetched(name: re.Match[str]) -> Path:
             return _snapshot(listing, folder)
         if all(f"{folder}{each}" in files for each in MODEL):
             return _snapshot(listing, folder)
-    out = _cache() / "elf" / repository.replace("/", "--") / listing.revision[:12]
-    # What has been fetched in part goes on where it stopped.
-    fetch(Arguments(repository, out, revision=listing.revision, file=file.removesuffix("/") if file else None))
+    return _fetched(name, listing)
+
+
+def fetched_checkpoint(name: re.Match[str]) -> Path:
+    """The folder that the newest checkpoint of a repository, or the one that is named, was fetched into; also that of a
+    training of this project, with all that it keeps. Raises as above."""
+    return _fetched(name, list_repository(name["repository"], name["revision"]))
+
+
+def _fetched(name: re.Match[str], listing: Listing) -> Path:
+    # A folder for each commit: what has been fetched in part goes on where it stopped.
+    out = _cache() / "elf" / listing.repository.replace("/", "--") / listing.revision[:12]
+    fetch(Arguments(listing.repository, out, revision=listing.revision, file=name["file"]))
     return out
 
 

@@ -1,7 +1,6 @@
 """The one way to open a model, wherever it comes from."""
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from elf.config import ElfConfig, T5Config
 from elf.data.dataset import open_dataset
 from elf.errors import CheckpointError, UsageError
 from elf.models.exported.folder import is_exported, open_folder
+from elf.models.find_checkpoint import CHECKPOINT, checkpoints_of
 from elf.models.hub_models import fetched, hub_name
 from elf.models.latent_statistics import latent_statistics
 from elf.models.open_official import is_official, open_official
@@ -20,9 +20,6 @@ from elf.models.run_settings import RunSettings, read_run_settings
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 
-CHECKPOINT = re.compile(r"checkpoint_(\d+)")
-"""A finished one: what is still being written has a longer name."""
-
 
 def open_model(
     checkpoint: str | Path,
@@ -30,6 +27,7 @@ def open_model(
     options: CheckpointOptions | None = None,
     dtype: str | None = None,
     weights_only: bool = False,
+    where_needed: bool = False,
 ) -> TrainedModel:
     """The model at a path, or of a name on the hub, whatever wrote it:
 
@@ -41,17 +39,19 @@ def open_model(
     - a checkpoint of any other code, as file, as folder, or as `elf fetch` left it, with what `options` say of it.
 
     `weights_only` is for whoever has lengths, encoder and tokenizer elsewhere: a checkpoint that lacks them is opened
-    without. Weights may stay in their files, see `TrainedModel.in_memory`. Raises CheckpointError for what is missing
-    or unreadable, CheckpointMismatchError for weights of another shape, HubError for what cannot be fetched, UsageError
-    for options that the model leaves no choice about.
+    without. `where_needed` is for options that are there anyhow: a model that brings its own is opened with that.
+    Weights may stay in their files, see `TrainedModel.in_memory`.
+
+    Raises CheckpointError for what is missing or unreadable, CheckpointMismatchError for weights of another shape,
+    HubError for what cannot be fetched, UsageError for options that the model leaves no choice about.
     """
     options = options or CheckpointOptions()
     name = hub_name(str(checkpoint))
     if name is not None:
-        model = open_model(fetched(name), config, options, dtype, weights_only)
+        model = open_model(fetched(name), config, options, dtype, weights_only, where_needed)
         return dataclasses.replace(model, source=model.source or {"repository": name["repository"]})
     checkpoint = Path(checkpoint)
-    given = options.given_for_official()
+    given = [] if where_needed else options.given_for_official()
     if is_exported(checkpoint):
         given += ["--raw"] * options.raw + ["--config"] * (config is not None)
         if given:
@@ -80,7 +80,7 @@ def _own_model(checkpoint: Path, config: Path | None, raw: bool) -> TrainedModel
         return load_trained_model(checkpoint)
     chosen = CHECKPOINT.fullmatch(checkpoint.name)
     run = checkpoint.parent.parent if chosen else checkpoint
-    folders = {int(match[1]): path for path in run.glob("checkpoints/*") if (match := CHECKPOINT.fullmatch(path.name))}
+    folders = checkpoints_of(run)
     step = int(chosen[1]) if chosen else max(folders, default=None)
     if step is not None and step not in folders:
         raise CheckpointError(f"there is no {checkpoint}", f"Its folder holds {sorted(folders) or 'no checkpoint'}.")

@@ -38,6 +38,7 @@ from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.hub_upload import HubUpload
 from elf.training.metrics import Metrics
 from elf.training.objective import DecodeDraws, decode_errors
+from elf.training.resume import bring_checkpoint, first_weights
 from elf.training.run import Run, RunArguments, check_vocabularies, make_upload
 from elf.training.run_facts import command_line, remember_settings, training_facts
 from elf.training.step import Objective, branch_shares, make_train_step
@@ -58,7 +59,7 @@ def main(arguments: Arguments) -> None:
         remember_settings(config)
     upload = make_upload(config)
     command = command_line("distill", arguments.config, arguments.overrides)
-    weights = dict(teacher.params)
+    weights: FlatParams | None = None
     for turn in config.plan():
         weights = distil(config, turn, teacher, weights, dataset, mesh, command, upload)
     if upload:
@@ -69,13 +70,13 @@ def distil(
     config: DistillConfig,
     turn: Round,
     teacher: TrainedModel,
-    start: FlatParams,
+    before: FlatParams | None,
     dataset: TokenDataset,
     mesh: Mesh,
     command: str,
     upload: HubUpload | None,
 ) -> FlatParams:
-    """The averaged weights of the student of one round, which starts from the weights `start`."""
+    """The averaged weights of the student of one round, which starts from those of the student `before`."""
     config = replace(
         config,
         name=f"{config.name}-{turn.student_steps}-steps",
@@ -97,9 +98,12 @@ def distil(
         )
     assert teacher.encoder is not None
     encoder = FrozenEncoder(teacher.encoder, dict(teacher.encoder_params), teacher.latent_mean, teacher.latent_std)
+    start = first_weights(config) or dict(teacher.params) if before is None else before
     step = make_train_step(
         config, resolved, encoder, mesh, distill_objective(config, turn, dict(teacher.params)), start
     )
+    if before is None:
+        bring_checkpoint(config, resolved.steps, step)
 
     def facts(done: int, seconds: float) -> dict[str, Any]:
         return student_facts(config, turn, teacher, command, done, seconds)

@@ -6,16 +6,22 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from elf.checkpoints.official import TASKS, Task
 from elf.config_file import build_config, read_fields
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
+from elf.models.open_model import open_model
+from elf.models.options import CheckpointOptions
 from elf.models.pretrained import load_encoder, tokenizer_file
-from elf.models.trained_model import TrainedModel, load_trained_model
+from elf.models.trained_model import TrainedModel
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.training.recipe import DISTILL_CHOICES, Choice
 from elf.training.train_config import TrainConfig
 
 GROUPS = ("elf", "flow")
+
+LENGTHS = ("max_length", "max_input_length")
+"""Of `elf`: what no weight tells."""
 
 PATH_CONSTANTS = ("noise_scale", "t_eps")
 """Of the flow: what its path from noise to text is. Its other constants are of the training, and may change."""
@@ -45,9 +51,16 @@ class DistillConfig(TrainConfig):
     encoder, tokenizer and normalisation: those fields come from the teacher, and may be said again but not changed."""
 
     teacher: str
-    """The original model: its `model` folder, or the output folder of its training."""
+    """The original model: its `model` folder, the output folder of its training, or whatever else opens as a model,
+    official checkpoints among them. What those do not say, `encoder`, `tokenizer`, `teacher_task`, `elf.max_length` and
+    `elf.max_input_length` do."""
+    teacher_task: Task | None = None
+    """What an official checkpoint was trained on, where nothing says it."""
+    teacher_weights: Literal["averaged", "raw"] = "averaged"
+    """Which of a checkpoint's."""
     rounds: tuple[int, ...] = (16, 8, 4, 2, 1)
-    """Steps of the student of each round. It starts from the student before it, the first one from the teacher."""
+    """Steps of the student of each round. It starts from the student before it, the first one from the teacher, or from
+    the model that `start` names: then the rounds may be the later ones of a distillation begun elsewhere."""
     sub_steps: tuple[int, ...] | None = None
     """Passes of the teacher for one step of the student, of each round; unless given, as many as make 64 in all."""
 
@@ -104,17 +117,36 @@ def load_distill_config(path: Path, overrides: tuple[str, ...] = ()) -> tuple[Di
     name = values.get("teacher")
     if not isinstance(name, str):
         raise ConfigError("teacher is not set", "Set it in the file or as teacher=FOLDER, to a trained model.")
+    teacher = open_teacher(name, values)
     folder = Path(name) / "model" if (Path(name) / "model").is_dir() else Path(name)
-    teacher = load_trained_model(folder)
     check_parameters(teacher.params, parameter_shapes(teacher.elf), "the ELF network")
     if teacher.encoder is None:
         raise CheckpointError(
-            f"{name} has no text encoder", "Give a model as `elf train` writes it, with encoder.safetensors."
+            f"{name} has no text encoder",
+            "Give a model as `elf train` writes it, with encoder.safetensors; of an official checkpoint, set encoder.",
         )
     check_parameters(teacher.encoder_params, encoder_parameter_shapes(teacher.encoder), "the encoder")
     config = build_config(DistillConfig, completed(values, teacher, folder))
     check_agreement(config, teacher, folder)
     return config, teacher
+
+
+def open_teacher(name: str, values: dict[str, Any]) -> TrainedModel:
+    """The teacher, with what a configuration's fields say of a checkpoint that does not say it itself."""
+    lengths = values["elf"] if isinstance(values.get("elf"), dict) else {}
+    task = values.get("teacher_task")
+    if task is not None and task not in TASKS:
+        raise ConfigError(f"teacher_task is {task!r}", f"Choose one of {', '.join(TASKS)}.")
+    # Of another type than they should be, they are refused when the whole configuration is read.
+    given = {field: values[field] for field in ("encoder", "tokenizer") if isinstance(values.get(field), str)}
+    sizes = {field: lengths[field] for field in LENGTHS if isinstance(lengths.get(field), int)}
+    options = CheckpointOptions(**given, **sizes, task=task, raw=values.get("teacher_weights") == "raw")
+    return open_model(name, options=options, where_needed=True).in_memory()
+
+
+def is_foreign(teacher: TrainedModel) -> bool:
+    """Whether another code trained it, whose settings nobody wrote down."""
+    return teacher.exported is None and "config" not in teacher.training and "format" in teacher.training
 
 
 def taught(teacher: TrainedModel) -> dict[str, Any]:
@@ -125,6 +157,9 @@ def taught(teacher: TrainedModel) -> dict[str, Any]:
     if "pad_token" in settings:
         # What encoded the teacher's latents encodes the student's; without a word of it, filling was seen.
         decided |= {"pad_token": settings["pad_token"], "filling": settings.get("filling") or "seen"}
+    elif is_foreign(teacher):
+        # In the official code filling is never seen, whatever it is.
+        decided |= {"filling": "unseen"}
     return decided
 
 
@@ -132,6 +167,8 @@ def completed(values: dict[str, Any], teacher: TrainedModel, folder: Path) -> di
     """`values` over what the teacher says, group by group."""
     known: dict[str, Any] = {
         "encoder": str(folder),
+        # As official trainings have it; a foreign checkpoint does not say.
+        **({"pad_token": "eos" if teacher.elf.max_input_length else "pad"} if is_foreign(teacher) else {}),
         "elf": asdict(teacher.elf),
         "flow": asdict(teacher.flow),
         **({"tokenizer": str(teacher.tokenizer)} if teacher.tokenizer else {}),
@@ -153,7 +190,7 @@ def check_agreement(config: DistillConfig, teacher: TrainedModel, folder: Path) 
             raise CheckpointMismatchError(
                 f"{name} is {ours!r}, but the teacher's is {theirs!r}", f"Leave {name} out: the teacher decides it."
             )
-    if config.encoder != str(folder) and not _same_encoder(config.encoder, teacher):
+    if not is_foreign(teacher) and config.encoder != str(folder) and not _same_encoder(config.encoder, teacher):
         raise CheckpointMismatchError(
             f"encoder {config.encoder} is not the one that the teacher was trained with",
             "Leave encoder out: the teacher's folder holds it.",

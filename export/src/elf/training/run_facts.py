@@ -11,7 +11,7 @@ from elf.progress import say
 from elf.training.train_config import TrainConfig
 
 PLACES = (
-    *("data", "held_out", "encoder", "tokenizer", "out", "teacher", "start"),
+    *("data", "held_out", "encoder", "tokenizer", "out", "teacher", "start", "resume"),
     *("sampling", "judge", "training"),  # of the group `evaluation`
 )
 """Settings that may be paths. Where a machine keeps its files is nobody's business."""

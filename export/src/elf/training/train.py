@@ -14,9 +14,9 @@ from elf.devices import make_mesh
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.resume import bring_checkpoint, first_weights
 from elf.training.run import Run, RunArguments, check_vocabularies, make_upload
 from elf.training.run_facts import command_line, encoder_facts, remember_settings, training_facts
-from elf.training.start_weights import start_weights
 from elf.training.step import make_train_step
 from elf.training.train_config import TrainConfig, resolve
 
@@ -42,8 +42,8 @@ def main(arguments: Arguments) -> None:
         see_padding=config.sees_filling,
     )
     resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
-    start = None if config.start is None else start_weights(config.start, config.elf, config.seed)
-    step = make_train_step(config, resolved, encoder, mesh, start=start)
+    step = make_train_step(config, resolved, encoder, mesh, start=first_weights(config))
+    bring_checkpoint(config, resolved.steps, step)
     if jax.process_index() == 0:
         remember_settings(config)
         say(

@@ -62,6 +62,10 @@ class TrainConfig:
     """A trained model whose averaged weights the first step starts from: its `model` folder, or the output folder of
     its training. Of the same architecture but for the lengths; a narrower bottleneck is widened. Random weights unless
     given."""
+    resume: str | None = None
+    """A checkpoint that the training goes on from, weights, averages, optimizer and number of updates: a file or a
+    folder of any form that is read, the output folder of another training, or a name on the hub. Once the run has a
+    checkpoint of its own, it goes on from that."""
     split: str | None = None
     """Of `data`, where it has several."""
     revision: str | None = None
@@ -141,6 +145,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name, value in completed(self, self.CHOICES).items():
             object.__setattr__(self, name, value)
+        if self.start is not None and self.resume is not None:
+            raise ConfigError(
+                "start and resume are both set",
+                "Set start for a training that begins with weights, resume for one that goes on.",
+            )
         if (self.steps is None) == (self.epochs is None):
             raise ConfigError("either steps or epochs must be set, and not both", "Set one, and the other to null.")
         for name, least in (("steps", 1), ("batch_size", 2), ("accumulation", 1), ("fsdp", 1), ("log_every", 1)):
