@@ -1,7 +1,10 @@
 """Official checkpoints in every form they are published in, each written by the library that defines the form."""
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -99,6 +102,25 @@ def test_orbax_folder(state: dict, tmp_path: Path, inside: str) -> None:
     folder = tmp_path / "checkpoint_1234"
     ocp.PyTreeCheckpointer().save(folder / inside, state)
     assert_is_the_checkpoint(folder, "Orbax folder")
+
+
+SAVED_ON_FOUR = """
+import sys, jax, numpy as np, orbax.checkpoint as ocp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+mesh = Mesh(np.array(jax.devices()), ("rows",))
+put = lambda value, *axes: jax.device_put(value, NamedSharding(mesh, P(*axes)))
+tree = {"w": put(np.arange(8.0), "rows"), "state": [{"count": put(np.int32(7))}, {"mu": put(np.ones(4))}], "step": 3}
+assert len(jax.devices()) == 4
+ocp.PyTreeCheckpointer().save(sys.argv[1], tree)
+"""
+
+
+def test_an_orbax_folder_of_more_devices_than_here(tmp_path: Path) -> None:
+    """Arrays in lists and numbers that are arrays too, as an optimizer's state has them."""
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", SAVED_ON_FOUR, str(tmp_path / "c")], env=os.environ | flags, check=True)
+    found = {name: value.read().tolist() for name, value in tensors(read_tree(tmp_path / "c")[1]).items()}
+    assert found == {"w": [*range(8)], "state/0/count": 7, "state/1/mu": [1] * 4, "step": 3}
 
 
 def test_safetensors(tmp_path: Path) -> None:

@@ -7,20 +7,30 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import numpy as np
 import pytest
 from huggingface_hub import constants
 
 from elf.checkpoints.fetch import Arguments, fetch
 from elf.checkpoints.official import ENCODER_REPOSITORY, TOKENIZER_REPOSITORY
+from elf.checkpoints.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.checkpoints.source_record import read_source
 from elf.cli import main
 from elf.errors import CheckpointError, DiskFullError, HubError
+from elf.models.find_checkpoint import checkpoint_at
+from elf.models.hub_models import fetched, hub_name
+from elf.models.make_random import TINY, random_model, random_params, small_t5
+from elf.models.open_model import open_model
+from elf.models.trained_model import save_trained_model
+from elf.network.parameters import parameter_shapes
+from elf.training.start_weights import start_weights
 
 COMMIT = "c0ffee" + "0" * 34
 ELF = "embedded-language-flows/ELF-B-owt"
@@ -186,6 +196,50 @@ def test_an_official_model_comes_with_what_belongs_to_it(hub: StandIn, tmp_path:
     hub.requests.clear()
     fetch(Arguments(ELF, out))
     assert not [path for _, path, _ in hub.requests if "/resolve/" in path]
+
+
+def test_a_name_on_the_hub_opens_like_a_path(
+    hub: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer_file: Path
+) -> None:
+    monkeypatch.setattr(constants, "HF_HOME", str(tmp_path / "home"))
+    small = replace(TINY, depth=1, vocabulary_size=60)
+    write_elf_checkpoint(tmp_path / "official", "torch", small, 3)
+    write_t5(tmp_path / "t5", "t5-pickle", small_t5(small), 4)
+    hub.repositories[ELF]["checkpoint_1000"] = (tmp_path / "official").read_bytes()
+    hub.repositories[ENCODER_REPOSITORY]["t5_small_encoder_jax.pkl"] = (tmp_path / "t5").read_bytes()
+    hub.repositories[TOKENIZER_REPOSITORY]["tokenizer.json"] = tokenizer_file.read_bytes()
+    expected = random_params(parameter_shapes(small), 3)
+    for name in ("ELF-B-owt", ELF, f"{ELF}@v1", f"{ELF}/checkpoint_1000"):
+        model = open_model(name)
+        np.testing.assert_array_equal(model.params["proj_kernel"], expected["proj_kernel"])
+        assert (model.name, model.source["revision"], model.encoder) == ("ELF-B-owt", COMMIT, small_t5(small))
+    assert start_weights("ELF-B-owt", small).keys() == expected.keys()
+    assert checkpoint_at(ELF).read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
+    # A run of this project that was uploaded: its model to open, its checkpoints to resume from.
+    save_trained_model(random_model(small, "own", 5, tokenizer=tokenizer_file), tmp_path / "own")
+    uploaded = {f"model/{path.name}": path.read_bytes() for path in (tmp_path / "own").iterdir()}
+    hub.put("a/run", config_dot_yml=b"name: own")
+    hub.repositories["a/run"] |= uploaded | {"checkpoints/checkpoint_3/default/_METADATA": b"{}"}
+    hub.requests.clear()
+    assert open_model("a/run").name == "own" and open_model("a/run/model").encoder == small_t5(small)
+    assert not [path for _, path, _ in hub.requests if "checkpoint_3" in path]
+    assert checkpoint_at("a/run").name == "checkpoint_3"
+    # An exported folder, of whose weights only those are fetched that are wanted.
+    manifest = {
+        "schemaVersion": 3,
+        "defaultDtype": "f16",
+        "dtypes": {name: {"shards": [f"onnx/{name}.bin"], "index": f"onnx/{name}.json"} for name in ("f16", "q8")},
+    }
+    hub.put(
+        "a/page", manifest_dot_json=json.dumps(manifest).encode(), **{f"onnx__{n}_dot_bin": b"x" for n in ("f16", "q8")}
+    )
+    for dtype, wanted in ((None, "onnx/f16.bin"), ("q8", "onnx/q8.bin")):
+        folder = fetched(hub_name("a/page"), dtype)
+        assert files(folder) >= {"manifest.json", wanted}
+        assert dtype or "onnx/q8.bin" not in files(folder)
+    for name in ("a/nothing", "runs/mistyped/model"):
+        with pytest.raises(HubError, match=f"there is no {name} here, and on the hub there is no repository"):
+            open_model(name)
 
 
 def test_of_other_repositories_the_checkpoint_alone(hub: StandIn, tmp_path: Path) -> None:

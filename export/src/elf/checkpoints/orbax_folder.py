@@ -3,7 +3,6 @@
 Read past Orbax's manager, which would tidy up the folder that a running training is writing into.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,20 +23,51 @@ def orbax_item(folder: Path) -> Path | None:
 
 
 @dataclass(frozen=True)
-class OrbaxTensor:
-    """A leaf of the tree in `folder`, by the names that lead to it."""
+class OrbaxTree:
+    """The leaves of the tree in `folder`."""
 
     folder: Path
-    path: tuple[str, ...]
+    leaves: tuple[Any, ...]
+    """What the metadata say of each."""
+    structure: Any
+
+    def read(self, number: int) -> Any:
+        """One leaf. Orbax wants the whole tree, with something else in the place of those that are not asked for."""
+        import jax
+        import orbax.checkpoint as ocp
+
+        leaf = self.leaves[number]
+        wanted: list[Any] = [ocp.PLACEHOLDER] * len(self.leaves)
+        how = [ocp.RestoreArgs() for _ in self.leaves]
+        wanted[number] = jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+        how[number] = ocp.RestoreArgs(restore_type=np.ndarray)
+        arguments = ocp.args.PyTreeRestore(
+            item=jax.tree_util.tree_unflatten(self.structure, wanted),
+            restore_args=jax.tree_util.tree_unflatten(self.structure, how),
+        )
+        handler = ocp.PyTreeCheckpointHandler()
+        try:
+            return jax.tree_util.tree_leaves(handler.restore(self.folder, args=arguments))[number]
+        except Exception as error:  # Orbax and what it stands on raise many kinds
+            raise ValueError(first_line(error)) from error
+        finally:
+            handler.close()
+
+
+@dataclass(frozen=True)
+class OrbaxTensor:
+    tree: OrbaxTree
+    number: int
     shape: tuple[int, ...]
     dtype: np.dtype
 
     def read(self) -> np.ndarray:
-        return np.asarray(_restore(self.folder, self.path, self.shape, self.dtype))
+        return np.asarray(self.tree.read(self.number))
 
 
 def read_orbax(folder: Path) -> Tree:
     """The tree of a checkpoint; only names and shapes are read. Raises ValueError for one that cannot be."""
+    import jax
     import orbax.checkpoint as ocp
 
     item = orbax_item(folder)
@@ -47,49 +77,27 @@ def read_orbax(folder: Path) -> Tree:
     handler = ocp.PyTreeCheckpointHandler()
     try:
         metadata = handler.metadata(item)
-    except Exception as error:  # Orbax and what it stands on raise many kinds
-        raise ValueError(first_line(error)) from error
-    finally:
-        handler.close()
-    return _tree(item, getattr(metadata, "tree", metadata), ())
-
-
-def _tree(folder: Path, found: Any, path: tuple[str, ...]) -> Any:
-    if isinstance(found, list | tuple):
-        # The parts of an optimizer's state; weights have names.
-        found = {str(i): each for i, each in enumerate(found)}
-    if isinstance(found, Mapping):
-        return {str(name): _tree(folder, each, (*path, str(name))) for name, each in found.items()}
-    shape, dtype = getattr(found, "shape", None), getattr(found, "dtype", None)
-    if shape is None or dtype is None:
-        return None
-    try:
-        return OrbaxTensor(folder, path, tuple(shape), np.dtype(dtype))
-    except TypeError:  # keys of random numbers and other types of JAX's own
-        return Unread(f"it is an array of type {dtype}", tuple(shape))
-
-
-def _restore(folder: Path, path: tuple[str, ...], shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    import jax
-    import orbax.checkpoint as ocp
-
-    def at_path(leaf: Any) -> Any:
-        for name in reversed(path):
-            leaf = {name: leaf}
-        return leaf
-
-    arguments = ocp.args.PyTreeRestore(
-        item=at_path(jax.ShapeDtypeStruct(shape, dtype)),
-        restore_args=at_path(ocp.RestoreArgs(restore_type=np.ndarray if shape else None)),
-        partial_restore=True,
-    )
-    handler = ocp.PyTreeCheckpointHandler()
-    try:
-        found = handler.restore(folder, args=arguments)
-        for name in path:
-            found = found[name]
-        return found
     except Exception as error:  # as above
         raise ValueError(first_line(error)) from error
     finally:
         handler.close()
+    flat, structure = jax.tree_util.tree_flatten_with_path(getattr(metadata, "tree", metadata))
+    whole = OrbaxTree(item, tuple(leaf for _, leaf in flat), structure)
+    found: dict[str, Any] = {}
+    for number, (path, leaf) in enumerate(flat):
+        *names, last = (str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in path)
+        place = found
+        for name in names:
+            place = place.setdefault(name, {})
+        place[last] = _leaf(whole, number, leaf)
+    return found
+
+
+def _leaf(tree: OrbaxTree, number: int, leaf: Any) -> OrbaxTensor | Unread | None:
+    shape, dtype = getattr(leaf, "shape", None), getattr(leaf, "dtype", None)
+    if shape is None or dtype is None:
+        return None
+    try:
+        return OrbaxTensor(tree, number, tuple(shape), np.dtype(dtype))
+    except TypeError:  # keys of random numbers and other types of JAX's own
+        return Unread(f"it is an array of type {dtype}", tuple(shape))

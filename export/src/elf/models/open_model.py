@@ -48,7 +48,7 @@ def open_model(
     options = options or CheckpointOptions()
     name = hub_name(str(checkpoint))
     if name is not None:
-        model = open_model(fetched(name), config, options, dtype, weights_only, where_needed)
+        model = open_model(fetched(name, dtype), config, options, dtype, weights_only, where_needed)
         return dataclasses.replace(model, source=model.source or {"repository": name["repository"]})
     checkpoint = Path(checkpoint)
     given = [] if where_needed else options.given_for_official()
