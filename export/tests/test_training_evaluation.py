@@ -68,11 +68,23 @@ def texts_of(out: Path, step: int, epoch: int) -> list[str]:
 
 
 def test_the_averaged_weights_write_and_the_training_is_as_without(
-    experiment: Path, tmp_path: Path, evaluated: tuple[str, ...]
+    experiment: Path, tmp_path: Path, evaluated: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone, out = tmp_path / "alone", tmp_path / "out"
     main(Arguments(experiment, (f"out={alone}",)))
-    main(Arguments(experiment, evaluated))
+    compiled: list[int] = []
+    write = BatchSampler.write
+
+    def counting(self: BatchSampler, *words: Any, **named: Any) -> np.ndarray:
+        tokens = write(self, *words, **named)
+        compiled.append(batch_sampler._write._cache_size())
+        return tokens
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BatchSampler, "write", counting)
+        main(Arguments(experiment, evaluated))
+    # Three evaluations of three batches each, and one compiled function for all of them.
+    assert len(compiled) == 9 and len({*compiled}) == 1, compiled
     # To the last digit: no random number, no batch and no state is touched.
     assert training_lines(out) == training_lines(alone) and len(training_lines(out)) == 12
     ours, theirs = (load_trained_model(folder / "model") for folder in (out, alone))
@@ -97,21 +109,6 @@ def test_the_averaged_weights_write_and_the_training_is_as_without(
     assert {(step, f"evaluation/{NAME}/texts/text_summary") for step in (4, 8, 12)} <= found
     # Where the machine keeps its files is not on the card.
     assert ours.training["config"]["evaluation"]["judge"] == "judge"
-
-
-def test_it_is_compiled_once(experiment: Path, evaluated: tuple[str, ...]) -> None:
-    compiled: list[int] = []
-    write = BatchSampler.write
-
-    def counting(self: BatchSampler, *words: Any, **named: Any) -> np.ndarray:
-        tokens = write(self, *words, **named)
-        compiled.append(batch_sampler._write._cache_size())
-        return tokens
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BatchSampler, "write", counting)
-        main(Arguments(experiment, evaluated))
-    assert len(compiled) == 9 and len({*compiled}) == 1, compiled
 
 
 def test_an_interrupted_evaluation_goes_on_and_none_is_doubled(

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import jax
 from jax.sharding import Mesh
 
-from elf.data.evenly import take_evenly
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.errors import UsageError
 from elf.evaluation.first_process import from_first_process
@@ -18,7 +17,7 @@ from elf.evaluation.measure import Measures, choose_metrics, tell_blank
 from elf.evaluation.metrics_file import MetricsFile, Row
 from elf.evaluation.options import EvaluationOptions
 from elf.evaluation.per_text import per_text_file, write_per_text
-from elf.evaluation.real_texts import cut_texts, real_texts
+from elf.evaluation.real_texts import NO_TEXTS, cut_texts, real_texts
 from elf.evaluation.sampling_grid import Sampling
 from elf.evaluation.sources import sources_for
 from elf.models.trained_model import TrainedModel
@@ -58,7 +57,7 @@ class Evaluation:
         tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
         self.generator = Generator(
             model,
-            sources_for(model, tokenizer, options.data, options.split, options.revision),
+            sources_for(model, tokenizer, options.data, options.split, options.revision, options.samples),
             mesh,
             options.batch_size or ROWS_PER_DEVICE * mesh.size,
             options.compute_dtype,
@@ -71,7 +70,8 @@ class Evaluation:
         self.samples = sample_count(options.samples, len(self.generator.rows))
         check_continuation(options, conditional)
         self.measures = measures(options, tokenizer, conditional)
-        self.held_out = real_texts(options.held_out, tokenizer, not conditional) if options.held_out else []
+        free = not conditional
+        self.held_out = real_texts(options.held_out, tokenizer, free) if options.held_out else NO_TEXTS
         self.sources = self._sources(tokenizer) if options.continuation else None
         self.tokenizer = tokenizer
         self.held_out_figures: dict[int, dict[str, Any]] = {}
@@ -94,7 +94,7 @@ class Evaluation:
         if row is not None:
             if jax.process_index() == 0:
                 say(f"{name}: already done")
-            return Evaluated(row, {key: row[key] for key in row if key not in wanted}, ids, texts)
+            return Evaluated(row, {key: row[key] for key in row if key == "n" or key not in wanted}, ids, texts)
         references = [row.reference for row in self.generator.rows[: self.samples]] or None
         # Each row of --data has an answer, also where it is blank.
         measured = self.measures.of(texts, references, self.sources, keep_blank=bool(references))
@@ -113,12 +113,12 @@ class Evaluation:
             # Before the row, which says that all is done.
             write_per_text(per_text_file(self.out / name, epoch, step), ids, measured.statistics)
             self.file.put(row)
-        return Evaluated(row, figures, ids, texts)
+        return Evaluated(row, {"n": self.samples, **figures}, ids, texts)
 
     def _inputs(self) -> dict[str, Any]:
         """What the measures were taken with."""
         judge = self.measures.judge
-        given = {name: getattr(self.options, name) for name in ("data", "held_out", "training")}
+        given = {name: getattr(self.options, name) for name in ("data", "held_out", "training", "training_texts")}
         return {
             "metrics": self.measures.metrics,
             "continuation": self.options.continuation,
@@ -135,7 +135,7 @@ class Evaluation:
         """Figures of the references of continuations, otherwise of the held-out text, cut to `length` tokens."""
         if length not in self.held_out_figures:
             # As many: the longest copy and other maxima compare only for equally many texts.
-            texts = take_evenly(self.held_out, self.samples)
+            texts = self.held_out.evenly(self.samples)
             if self.sources is not None:
                 texts = [row.reference for row in self.generator.rows[: self.samples]]
             texts = cut_texts(texts, self.tokenizer, length)
@@ -184,5 +184,5 @@ def measures(options: EvaluationOptions, tokenizer: Tokenizer | None, conditiona
         metrics,
         tokens,
         load_judge(options.judge) if options.judge and "gen_ppl" in metrics else None,
-        real_texts(options.training, tokenizer) if options.training else [],
+        real_texts(options.training, tokenizer, most=options.training_texts) if options.training else NO_TEXTS,
     )

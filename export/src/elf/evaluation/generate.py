@@ -15,6 +15,7 @@ from elf.errors import UsageError
 from elf.evaluation.first_process import from_first_process
 from elf.evaluation.generation_file import GenerationFile
 from elf.evaluation.sampling_grid import Sampling
+from elf.evaluation.sources import DIGESTED
 from elf.models.fingerprint import fingerprint
 from elf.models.trained_model import TrainedModel
 from elf.progress import ticker
@@ -55,7 +56,7 @@ class Generator:
         self.read = text_reader(self.model)
         self.weights = fingerprint(self.model.params) if self.weights is None else self.weights
         digest = hashlib.sha256()
-        for row in self.rows:
+        for row in self.rows[:DIGESTED]:
             digest.update(repr((row.id, row.source_ids.tolist())).encode())
         self.sources = digest.hexdigest()[:16] if self.rows else None
 
