@@ -14,6 +14,7 @@ from elf.errors import ConfigError, ExportedModelError, ParityError
 from elf.models.make_random import TINY_CONDITIONAL, random_model
 from elf.models.trained_model import save_trained_model
 from elf.onnx_export import parity
+from elf.onnx_export.card_evaluation import kept_tables
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.model_card import card_languages, card_section
 from elf.onnx_export.renew import Arguments, renew
@@ -99,17 +100,39 @@ def test_other_defaults_move_no_preset(folder: Path, tmp_path: Path) -> None:
 
 
 def test_an_evaluation_of_other_runs_does_not_stay(folder: Path, capsys) -> None:
+    """Texts to sources start otherwise now, texts without do not."""
     card = folder / "README.md"
-    card.write_text(card.read_text().replace("## Samples", "## Evaluation\n\nBLEU 30.\n\n## Samples"))
-    relist(folder)
+    tables = [a_table(note, 3) for note in ("8 texts", "9 texts to sources")]
+    add_evaluation(card, tables)
     renew(folder, Arguments(folder=folder))
-    assert "evaluation was of other runs" in capsys.readouterr().err
+    assert "evaluation on the card was of other runs" in capsys.readouterr().err
+    assert card_section(card.read_text(), "Evaluation") == tables[0]
+    # From version 3 on runs start as they did before.
+    card.write_text(card.read_text().replace(f"## Evaluation\n\n{tables[0]}\n\n", ""))
+    add_evaluation(card, tables)
+    renew(folder, Arguments(folder=folder))
+    assert card_section(card.read_text(), "Evaluation") == "\n\n".join(tables)
+    renew(folder, Arguments(folder=folder, gamma=1.5))
     assert not card_section(card.read_text(), "Evaluation")
-    # From version 3 on a run starts as it did before.
-    card.write_text(card.read_text().replace("## Samples", "## Evaluation\n\nBLEU 34.\n\n## Samples"))
-    relist(folder)
-    renew(folder, Arguments(folder=folder))
-    assert card_section(card.read_text(), "Evaluation") == "BLEU 34."
+
+
+def test_a_table_gives_way_to_one_of_its_kind() -> None:
+    before = "\n\n".join([a_table("8 texts", 1), a_table("9 texts to sources", 2)])
+    given = a_table("1,137 texts to sources", 3)
+    same = {"same_settings": True, "same_start": True}
+    assert kept_tables(before, given, **same) == "\n\n".join([a_table("8 texts", 1), given])
+    assert kept_tables(before, "", **same) == before
+    assert kept_tables("", given, **same) == given
+
+
+def a_table(note: str, number: int) -> str:
+    return f"{note}; in brackets …\n\n| | SDE 2 |\n|---|---|\n| BLEU | {number} |"
+
+
+def add_evaluation(card: Path, tables: list[str]) -> None:
+    section = "\n\n".join(["## Evaluation", *tables, "## Samples"])
+    card.write_text(card.read_text().replace("## Samples", section))
+    relist(card.parent)
 
 
 def relist(folder: Path) -> None:

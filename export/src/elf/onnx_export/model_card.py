@@ -45,8 +45,8 @@ Over {run_count} whole runs{with_weights} {agreement:.2%} of {token_count:,} tok
 
 ## Stored weights
 
-What each form of the weights changes, over {stored_runs}: the share of tokens that are those of the float32 weights,
-and the normalised edit distance of the texts.
+What each form of the weights changes, over {stored_runs}: the share of tokens that are
+those of the float32 weights, and the normalised edit distance of the texts.
 
 | dtype | size | tokens kept | edit distance | |
 |---|---|---|---|---|

@@ -21,6 +21,7 @@ from elf.models.exported.folder import SCHEMA_VERSION, self_cond_start
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
+from elf.onnx_export.card_evaluation import kept_tables
 from elf.onnx_export.card_options import CardContents, CardParts
 from elf.onnx_export.card_samples import SAMPLES, CardSamples, Sample, write_samples
 from elf.onnx_export.check import check_folder
@@ -38,6 +39,9 @@ from elf.progress import say
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader
+
+TABLE = "\n|---"
+"""In Markdown every table has one."""
 
 MADE_ANEW = ("manifest.json", "parity.json", "config.json", "generation_config.json", "README.md")
 """All other files are copied."""
@@ -93,7 +97,9 @@ def renew(folder: Path, arguments: Arguments) -> dict[str, Any]:
         raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
     manifest = renewed_manifest(before, model, settings, length, arguments)
     parts = arguments.read_parts(model, card_languages(card))
-    parts = kept_parts(parts, card, same_runs=_named(before) == _named(manifest))
+    same_start = not model.elf.max_input_length or start_of_runs(before) == manifest["selfCondStart"]
+    same_settings = settings_of(before["defaults"]) == settings
+    parts = kept_parts(parts, card, same_settings=same_settings, same_start=same_start)
 
     with replaced_folder(arguments.out or folder) as new:
         shutil.copytree(folder, new, dirs_exist_ok=True, ignore=lambda _, names: {*MADE_ANEW} & {*names})
@@ -155,20 +161,18 @@ def _presets(
         yield preset
 
 
-def _named(manifest: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What decides the text that a seed writes by the defaults. Up to version 2 all runs started with the condition."""
-    start = manifest["selfCondStart"] if manifest["schemaVersion"] > 2 else "condition"
-    return settings_of(manifest["defaults"]), start if manifest["architecture"]["maxInputLength"] else None
+def start_of_runs(manifest: Mapping[str, Any]) -> str:
+    """What x̂ started with in the runs that a folder was exported with: up to version 2 always the condition."""
+    return manifest["selfCondStart"] if manifest["schemaVersion"] > 2 else "condition"
 
 
-def kept_parts(parts: CardParts, card: str, *, same_runs: bool) -> CardParts:
+def kept_parts(parts: CardParts, card: str, *, same_settings: bool, same_start: bool) -> CardParts:
     """What was not given is as the card had it; an evaluation of other runs is not."""
-    evaluation = card_section(card, "Evaluation")
-    if evaluation and not parts.evaluation and not same_runs:
-        say("the card's evaluation was of other runs and is left out: --evaluation gives another")
-        evaluation = ""
-    notes = card_section(card, "Limits and failures")
-    return replace(parts, evaluation=parts.evaluation or evaluation, notes=parts.notes or notes)
+    before = card_section(card, "Evaluation")
+    evaluation = kept_tables(before, parts.evaluation, same_settings=same_settings, same_start=same_start)
+    if before.count(TABLE) > evaluation.count(TABLE):
+        say("an evaluation on the card was of other runs and is left out: --evaluation gives another")
+    return replace(parts, evaluation=evaluation, notes=parts.notes or card_section(card, "Limits and failures"))
 
 
 def stored_writers(model: TrainedModel, onnx_folder: Path, dtype: Any) -> tuple[Writer, Writer]:
