@@ -205,6 +205,15 @@ def test_official_torch_checkpoints(tmp_path: Path) -> None:
         state, updates, _, told = resumed_state(file, *training(optimizer))
         assert_all_taken(state, expected)
         assert updates == 7 and set(counts(state.opt_state)) == {7} and "of all" in told[2]
+    # Two optimizers, each of which counts its weights from 0.
+    tree, expected = in_torch(matrices, rest)
+    one, other = tree["opt_state"]["param_groups"]
+    first, state = len(one["params"]), tree["opt_state"]["state"]
+    parts = ({i: state[i] for i in one["params"]}, {i - first: state[i] for i in other["params"]})
+    groups = (one, other | {"params": [*parts[1]]})
+    tree["opt_state"] = [{"state": of, "param_groups": [group]} for of, group in zip(parts, groups, strict=True)]
+    file.write_bytes(pickle.dumps(tree))
+    assert_all_taken(resumed_state(file, *training())[0], expected)
     # Groups that hold something else are not guessed at.
     tree, _ = in_torch(matrices[1:], rest)
     file.write_bytes(pickle.dumps(tree))

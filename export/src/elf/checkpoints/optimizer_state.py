@@ -58,19 +58,26 @@ def _without_params(parts: Parts) -> Parts:
 def _of_torch(
     tree: Mapping[str, Any], raw: WeightSet, stored: Mapping[str, StoredTensor]
 ) -> Iterator[tuple[str, dict[str, StoredTensor]]]:
-    """The states of a `state_dict` of an optimizer of torch."""
-    for optimizer in _optimizers(tree):
-        states = {str(index): state for index, state in optimizer["state"].items() if isinstance(state, Mapping)}
-        groups = [[str(each) for each in _values(group.get("params"))] for group in _values(optimizer["param_groups"])]
-        shapes = {name: tuple(stored[raw.names[name]].shape) for name in raw.names}
-        for names in _assignments(groups, shapes):
-            named = dict(zip(itertools.chain(*groups), names, strict=False))
-            if all(_fits(states.get(index, {}), shapes[name]) for index, name in named.items()):
-                for index, name in named.items():
-                    kept = {MOMENTS[key]: value for key, value in states.get(index, {}).items() if _moment(key, value)}
+    """The states of a `state_dict` of an optimizer of torch, or of two, one for matrices and one for the rest."""
+    shapes = {name: tuple(stored[raw.names[name]].shape) for name in raw.names}
+    optimizers = [*_optimizers(tree)]
+    for several in (optimizers, *([each] for each in optimizers)):
+        groups = [_states(each, group) for each in several for group in _values(each["param_groups"])]
+        for names in _assignments([len(group) for group in groups], shapes):
+            named = [*zip(names, itertools.chain(*groups), strict=True)]
+            if all(_fits(state, shapes[name]) for name, state in named):
+                for name, state in named:
+                    kept = {MOMENTS[key]: value for key, value in state.items() if _moment(key, value)}
                     turned = isinstance(raw.weights[name], Transposed)
-                    yield name, {role: Transposed(value) if turned else value for role, value in kept.items()}
-                break
+                    if kept:
+                        yield name, {role: Transposed(value) if turned else value for role, value in kept.items()}
+                return
+
+
+def _states(optimizer: Mapping[str, Any], group: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Of the weights of a group, in its order; empty for one that has none yet."""
+    states = {str(index): state for index, state in optimizer["state"].items() if isinstance(state, Mapping)}
+    return [states.get(str(index), {}) for index in _values(group.get("params"))]
 
 
 def _optimizers(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -95,9 +102,9 @@ def _fits(state: Mapping[str, Any], shape: tuple[int, ...]) -> bool:
     return all(tuple(value.shape) == shape for key, value in state.items() if _moment(key, value))
 
 
-def _assignments(groups: list[list[str]], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[list[str]]:
-    """Which weights the groups may hold, in their order: all together, or matrices apart from the rest, as Muon has
-    it, in the order of the network or by size from the largest."""
+def _assignments(sizes: list[int], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[list[str]]:
+    """Which weights groups of these sizes may hold, in their order: all together, or matrices apart from the rest, as
+    Muon has it, in the order of the network or by size from the largest."""
     matrices = [[name for name in shapes if len(shapes[name]) == 2], [name for name in shapes if len(shapes[name]) > 1]]
     ways = [[[*shapes]]]
     for found in matrices:
@@ -106,7 +113,7 @@ def _assignments(groups: list[list[str]], shapes: Mapping[str, tuple[int, ...]])
     for way in ways:
         by_size = [sorted(names, key=lambda name: shapes[name], reverse=True) for names in way]
         for choice in itertools.product(*zip(way, by_size, strict=True)):
-            if [len(names) for names in choice] == [len(group) for group in groups]:
+            if [len(names) for names in choice] == sizes:
                 yield [name for names in choice for name in names]
 
 
