@@ -11,8 +11,21 @@ import optax
 import pytest
 from optax.contrib import MuonDimensionNumbers, muon
 
+from elf.config import PRESETS
 from elf.devices import make_mesh, state_shardings
-from elf.training.shared_newton_schulz import apart, deal, joined, shared_muon, turning_flops
+from elf.network.parameters import parameter_shapes
+from elf.training.memory_estimate import paper_mesh
+from elf.training.shared_newton_schulz import (
+    FLOPS_PER_BYTE,
+    apart,
+    best_shares,
+    deal,
+    flops_of_a_device,
+    grouped,
+    joined,
+    shared_muon,
+    turning_flops,
+)
 
 # Four kinds of matrices three times over, which eight devices cannot share evenly, and others of which there is one:
 # wide, of a shape that nothing divides, and too small to be split.
@@ -58,7 +71,7 @@ def compared_on_all_devices():
     rows = {}
     for fsdp in (1, 4):
         mesh = make_mesh(fsdp)
-        ours, our_state, flops = three_updates(shared_muon(mesh, 1e-2, **WAYS), mesh)
+        ours, our_state, flops = three_updates(shared_muon(mesh, 1e-2, **WAYS, flops_per_byte=0), mesh)
         pairs = zip(jax.tree.leaves((params, state)), jax.tree.leaves((ours, our_state)), strict=True)
         rows[fsdp] = {
             "difference": max(float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in pairs),
@@ -113,6 +126,24 @@ def test_work_is_dealt_to_whoever_has_least():
     costs = [turning_flops(shape) for shape in block for _ in range(32)]
     loads = [sum(costs[number] for number in hand) for hand in deal(costs, 64)]
     assert max(loads) < 1.05 * sum(costs) / 64
+
+
+def test_what_is_not_worth_the_journey_is_turned_everywhere():
+    matrices = [shape for shape in parameter_shapes(PRESETS["ELF-B"]).values() if len(shape) == 2]
+    mesh = paper_mesh(32, 1)
+    shares = best_shares(grouped(matrices, mesh), mesh, FLOPS_PER_BYTE)
+    shared = {group.shape for group in shares.groups}
+    # The vocabulary's 16 million weights would make every journey as long as theirs, five times that of a block's.
+    assert (512, 32100) not in shared and {(768, 2304), (768, 4096), (2048, 768), (768, 768)} <= shared
+    assert shares.longest() == 768 * 4096
+    alone = turning_flops((512, 32100))
+    assert (
+        alone + turning_flops((768, 4096))
+        <= flops_of_a_device(matrices, mesh)
+        < 0.15 * sum(map(turning_flops, matrices))
+    )
+    # Of narrow matrices the products cost less than sending them would.
+    assert not best_shares(grouped([(64, 64)] * 32, mesh), mesh, FLOPS_PER_BYTE).groups
 
 
 @pytest.mark.parametrize("split", [0, 1])

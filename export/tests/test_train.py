@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from tiny_training import losses, rows
@@ -20,6 +21,7 @@ from elf.models.latent_statistics import latent_statistics
 from elf.models.pretrained import load_encoder
 from elf.models.trained_model import load_trained_model
 from elf.sampling.networks import JaxNetwork
+from elf.training import run as run_module
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
 from elf.training.start_weights import start_weights
@@ -118,6 +120,33 @@ def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> 
     done = int(rows(out)[-1]["step"])
     main(Arguments(experiment, (f"steps={done + 2}",)))
     assert [row["step"] for row in rows(out)] == list(range(1, done + 3))
+
+
+@pytest.mark.parametrize("recipe", ["own", "official"])
+def test_a_step_moves_nothing_between_host_and_devices_but_its_batch(
+    experiment: Path, recipe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guarded_loop(config, out, state, batches, update, *more, **named):
+        def guarded(state, batch, step):
+            # What a step brings along on purpose is allowed; whatever JAX would move by itself is not.
+            with jax.transfer_guard("disallow"):
+                return update(state, batch, step)
+
+        return run_loop(config, out, state, batches, guarded, *more, **named)
+
+    monkeypatch.setattr(run_module, "run_loop", guarded_loop)
+    main(Arguments(experiment, ("steps=6", f"recipe={recipe}")))
+    assert len(rows(experiment.parent / "out")) == 6
+
+
+def test_the_steps_asked_for_are_profiled(experiment: Path, tmp_path: Path) -> None:
+    main(Arguments(experiment, ("steps=4", "profile=[3,4]")))
+    [record] = (tmp_path / "out" / "profile").rglob("*.xplane.pb")
+    assert record.stat().st_size > 0
+    with pytest.raises(ConfigError, match=r"profile is \[4, 3\]"):
+        load_config(TrainConfig, experiment, ("profile=[4,3]",))
+    with pytest.raises(ConfigError, match=r"profile is \[4\]"):
+        load_config(TrainConfig, experiment, ("profile=[4]",))
 
 
 def test_lines_of_lost_steps_are_written_anew(experiment: Path, tmp_path: Path) -> None:

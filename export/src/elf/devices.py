@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental.mesh_utils import create_device_mesh
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from elf.errors import ConfigError, DistributedError, first_line
@@ -37,11 +38,15 @@ def initialize_distributed(
 
 
 def make_mesh(fsdp: int = 1, devices: list[jax.Device] | None = None) -> Mesh:
-    """All devices of all processes as (data, fsdp). Raises ConfigError where `fsdp` does not divide their number."""
+    """All devices of all processes as (data, fsdp). Raises ConfigError where `fsdp` does not divide their number.
+
+    Devices that share weights, which they send each other all the time, are neighbours where devices have places, as
+    the chips of a TPU slice do.
+    """
     devices = jax.devices() if devices is None else devices
     if fsdp < 1 or len(devices) % fsdp:
         raise ConfigError(f"fsdp is {fsdp}", f"Give a divisor of the number of devices, which is {len(devices)}.")
-    return Mesh(np.asarray(devices).reshape(-1, fsdp), AXES)
+    return Mesh(create_device_mesh((len(devices) // fsdp, fsdp), devices, allow_split_physical_axes=True), AXES)
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
@@ -72,6 +77,13 @@ def global_rows(mesh: Mesh, local: Any) -> Any:
     """A tree of this process's rows (NumPy, first axis rows) as global arrays over the mesh."""
     sharding = batch_sharding(mesh)
     return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(sharding, rows), local)
+
+
+def on_mesh(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
+    """An array that every process has whole, laid out over the devices of all of them without any communication."""
+    parts = sharding.addressable_devices_indices_map(array.shape)
+    here = [jax.device_put(array[part], device) for device, part in parts.items()]
+    return jax.make_array_from_single_device_arrays(array.shape, sharding, here)
 
 
 def check_batch(mesh: Mesh, batch_size: int, parts: int = 1) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops, muon_flops, parameter_count
 from elf.config import PRESETS, FlowConfig, T5Config
 from elf.errors import UsageError
+from elf.training.memory_estimate import paper_mesh
 
 TERA = 1e12
 
@@ -63,6 +64,7 @@ def cost_model(arguments: Arguments) -> dict:
     decode = decode_flops(config, B, L) / TERA
     encoder = encoder_flops(T5Config(), B, L) / TERA
     muon = muon_flops(config) / TERA
+    muon_shared = muon_flops(config, mesh=paper_mesh(arguments.chips, 1)) / TERA
     peak = arguments.chips * arguments.chip_tflops
 
     def formulation(forwards: float) -> dict:
@@ -89,9 +91,13 @@ def cost_model(arguments: Arguments) -> dict:
         "decode_forward_tflop": decode,
         "encoder_tflop": encoder,
         "encoder_share_of_step": encoder / shared["mean_step_tflop"],
-        "muon_tflop_per_copy": muon,
-        # Every chip that keeps whole weights turns all of them itself.
-        "muon_share_of_step_unsharded": muon * arguments.chips / (shared["mean_step_tflop"] + muon * arguments.chips),
+        "muon_tflop": muon,
+        # What a step would be longer by if every chip turned all matrices, and is longer by where they are shared out.
+        "muon_share_of_step_unshared": muon * arguments.chips / (shared["mean_step_tflop"] + muon * arguments.chips),
+        "muon_tflop_of_a_chip": muon_shared,
+        "muon_share_of_step": muon_shared
+        * arguments.chips
+        / (shared["mean_step_tflop"] + muon_shared * arguments.chips),
         "steps_per_epoch": arguments.steps_per_epoch,
         "literal": literal,
         "shared": shared,
@@ -120,7 +126,7 @@ def main(arguments: Arguments) -> None:
     if published:
         shared_hours = cost["shared_epoch_hours_at_published_mfu"]
         print(f"  at the literal formulation's utilisation, the shared one takes {shared_hours:.2f} h")
-    share = cost["muon_share_of_step_unsharded"]
     print(
-        f"  Muon's products on every chip: {cost['muon_tflop_per_copy']:.2f} TFLOP each, {share:.0%} of the shared step"
+        f"  Muon's products: {cost['muon_tflop_of_a_chip']:.3g} TFLOP on a chip, {cost['muon_share_of_step']:.1%} of "
+        f"the shared step; not shared out {cost['muon_tflop']:.3g}, {cost['muon_share_of_step_unshared']:.0%}"
     )

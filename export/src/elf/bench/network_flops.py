@@ -7,11 +7,12 @@ own, which sees a loop's body once however often it runs, and they are what a ma
 import math
 from typing import Literal
 
+from jax.sharding import Mesh
+
 from elf.config import ElfConfig, T5Config
 from elf.network.parameters import TIMESTEP_FEATURES, parameter_shapes
 from elf.training.optimizer import takes_muon
-
-NEWTON_SCHULZ_STEPS = 5
+from elf.training.shared_newton_schulz import flops_of_a_device, turning_flops
 
 
 def product(rows: int, inner: int, columns: int) -> int:
@@ -49,16 +50,14 @@ def encoder_flops(config: T5Config, batch: int, length: int) -> int:
     return batch * config.layers * (attention + 2 * product(length, D, config.d_ff))
 
 
-def muon_flops(config: ElfConfig, matrices: Literal["matrices", "kernels"] = "matrices") -> int:
-    """Newton–Schulz of one update: five times A = XXᵀ, A², and their product with X. Independent of the batch.
+def muon_flops(
+    config: ElfConfig, matrices: Literal["matrices", "kernels"] = "matrices", mesh: Mesh | None = None
+) -> int:
+    """Newton–Schulz of one update, whole, or on the device of `mesh` that has most to do. Independent of the batch.
 
     matrices: what Muon takes, as in OptimizerConfig."""
-    total = 0
-    for name, shape in parameter_shapes(config).items():
-        if takes_muon(name, len(shape), matrices):
-            short, long = sorted(shape)
-            total += NEWTON_SCHULZ_STEPS * (2 * product(short, long, short) + product(short, short, short))
-    return total
+    shapes = [shape for name, shape in parameter_shapes(config).items() if takes_muon(name, len(shape), matrices)]
+    return sum(map(turning_flops, shapes)) if mesh is None else flops_of_a_device(shapes, mesh)
 
 
 def parameter_count(config: ElfConfig) -> int:

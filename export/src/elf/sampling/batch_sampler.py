@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from elf.config import FlowConfig
-from elf.devices import batch_sharding, check_batch, replicated, state_shardings
+from elf.devices import batch_sharding, check_batch, on_mesh, replicated, state_shardings
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
 from elf.models.trained_model import TrainedModel
 from elf.network.encoder import T5Encoder, abstract_encoder
@@ -211,8 +211,3 @@ class BatchSampler:
 
     def _source_lengths(self, sources: Sequence[Sequence[int]]) -> np.ndarray:
         return np.asarray([min(len(source), self.longest_source) for source in sources], np.int32)
-
-
-def on_mesh(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
-    """An array that every process has whole, laid out over the devices of all of them without any communication."""
-    return jax.make_array_from_callback(array.shape, sharding, lambda part: array[part])

@@ -19,6 +19,7 @@ import numpy as np
 from elf.errors import DivergedError
 from elf.training.checkpoint import Checkpoints
 from elf.training.metrics import Metrics, means, not_finite
+from elf.training.profiler import Profiler
 from elf.training.run_log import RunLog
 
 S = TypeVar("S")
@@ -40,6 +41,8 @@ class LoopConfig:
     """The options of RunLog that begin with wandb_."""
     settings: Any = None
     """For Weights & Biases."""
+    profile: tuple[int, int] | None = None
+    """The first and the last step to record, into `profile/`."""
 
 
 def run_loop(
@@ -67,7 +70,7 @@ def run_loop(
         window: list[Metrics] = []
         main = jax.process_index() == 0
         log = RunLog(out, first, config.steps, **config.wandb, settings=config.settings, main=main)
-        with log:
+        with log, Profiler(out / "profile", config.profile) as profiler:
             if first:
                 log.tell(f"resuming after step {first}")
 
@@ -80,9 +83,11 @@ def run_loop(
 
             step = first
             for step, batch in zip(range(first, config.steps), batches(first), strict=False):
-                state, metrics = update(state, batch, step)
-                window.append(metrics)
                 done = step + 1
+                profiler.begin(done)
+                state, metrics = update(state, batch, step)
+                profiler.end(done, state)
+                window.append(metrics)
                 logs = done % config.log_every == 0 or done == config.steps
                 due = bool(config.checkpoint_steps) and done % (config.checkpoint_steps or 1) == 0
                 if config.checkpoint_minutes is not None and (logs or jax.process_count() == 1):

@@ -6,10 +6,12 @@ from typing import Literal
 
 import jax.numpy as jnp
 import optax
-from optax.contrib import MuonDimensionNumbers, muon
+from jax.sharding import Mesh
+from optax.contrib import MuonDimensionNumbers
 
 from elf.errors import ConfigError
 from elf.network.modules import Params
+from elf.training.shared_newton_schulz import shared_muon
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,10 @@ def takes_muon(name: str, dimensions: int, matrices: Literal["matrices", "kernel
 
 
 def make_optimizer(
-    config: OptimizerConfig, batch_size: int, steps: int, warmup_steps: int | None = None
+    config: OptimizerConfig, batch_size: int, steps: int, warmup_steps: int | None = None, mesh: Mesh | None = None
 ) -> optax.GradientTransformation:
     """The gradient transformation for flat params. With Muon, whatever it does not take goes to an Adam with Nesterov
-    momentum, at the same rate; AdamW has none."""
+    momentum, at the same rate; AdamW has none. Muon's work is shared out over the devices of a `mesh`."""
     rate = learning_rate(config, batch_size, steps, warmup_steps)
     matrices = config.muon or "kernels"
 
@@ -86,7 +88,8 @@ def make_optimizer(
         }
 
     if config.optimizer == "muon":
-        rule = muon(
+        rule = shared_muon(
+            mesh,
             rate,
             weight_decay=config.weight_decay,
             adam_b2=0.95 if config.muon_adam_b2 is None else config.muon_adam_b2,

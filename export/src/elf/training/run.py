@@ -94,6 +94,7 @@ class Run:
                 steps_per_epoch=resolved.steps_per_epoch,
                 wandb={name: value for name, value in vars(config).items() if name.startswith("wandb_")},
                 settings=plain(config),
+                profile=config.profile,
             ),
             config.out,
             step.init(),

@@ -1,9 +1,10 @@
 """`optax.contrib.muon` over many devices: each orthogonalises a share of the matrices, and all get all results.
 
-By itself every device that keeps whole weights would turn all of them. Here every matrix has one device that turns it,
+By itself every device that keeps whole weights would turn all of them. Here a matrix has one device that turns it,
 whole, so that the products need no communication; matrices are dealt out by what they cost. Devices of one row of the
 mesh, which share a copy of the weights, send each other their parts before and after; then rows send each other what
-they turned. The state is that of `muon`, leaf by leaf, so checkpoints know nothing of all this.
+they turned. Matrices that are not worth the journey every device turns itself. The state is that of `muon`, leaf by
+leaf, so checkpoints know nothing of all this.
 """
 
 import heapq
@@ -27,6 +28,10 @@ STEPS = 5
 
 DATA, FSDP = AXES
 
+FLOPS_PER_BYTE = 1000.0
+"""Products that a device makes in the time in which one byte of others' results reaches it; TPUs and GPUs that are made
+for such work come near this (v5p: some 200 TFLOP/s really reached, 200 GB/s)."""
+
 
 def shared_muon(
     mesh: Mesh | None,
@@ -35,6 +40,7 @@ def shared_muon(
     weight_decay: float,
     adam_b2: float,
     muon_weight_dimension_numbers: Callable[[Any], Any],
+    flops_per_byte: float = FLOPS_PER_BYTE,
 ) -> optax.GradientTransformation:
     """The `muon` of these arguments, its work shared out over the devices of `mesh`; without one, `muon` itself."""
     if mesh is None or mesh.size == 1:
@@ -51,7 +57,7 @@ def shared_muon(
 
     turned = optax.chain(
         # No iteration: what is left of Muon is the momentum, brought to norm 1.
-        with_shared_turning(scale_by_muon(ns_steps=0, weight_dimension_numbers=_all_matrices), mesh),
+        with_shared_turning(scale_by_muon(ns_steps=0, weight_dimension_numbers=_all_matrices), mesh, flops_per_byte),
         optax.stateless(lambda changes, params: jax.tree.map(scaled_by_shape, changes)),
         optax.add_decayed_weights(weight_decay),
         optax.scale_by_learning_rate(learning_rate),
@@ -70,13 +76,15 @@ def scaled_by_shape(change: jax.Array) -> jax.Array:
     return math.sqrt(max(1, fan_out / fan_in)) * change
 
 
-def with_shared_turning(rule: optax.GradientTransformation, mesh: Mesh) -> optax.GradientTransformation:
+def with_shared_turning(
+    rule: optax.GradientTransformation, mesh: Mesh, flops_per_byte: float
+) -> optax.GradientTransformation:
     """`rule`, a `scale_by_muon` that does not iterate, followed by the iterations."""
 
     def update(gradients: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         normalised, state = rule.update(gradients, state, params)
         matrices, tree = jax.tree.flatten(normalised)
-        return jax.tree.unflatten(tree, turn_all(matrices, state.ns_coeffs, mesh)), state
+        return jax.tree.unflatten(tree, turn_all(matrices, state.ns_coeffs, mesh, flops_per_byte)), state
 
     return optax.GradientTransformation(rule.init, update)
 
@@ -132,19 +140,6 @@ def deal(costs: Sequence[int], devices: int) -> list[list[int]]:
     return hands
 
 
-def turn_all(matrices: Sequence[jax.Array], coefficients: jax.Array, mesh: Mesh) -> list[jax.Array]:
-    """`newton_schulz` of each matrix, shared out over the mesh; inputs and results lie as weights do."""
-    groups = grouped([(rows, columns) for rows, columns in (matrix.shape for matrix in matrices)], mesh)
-    # In a mesh that splits weights those left whole are small, and not worth a journey.
-    shared = [group for group in groups if group.split is not None or mesh.shape[FSDP] == 1]
-    layouts = [parameter_sharding(mesh, matrix.shape).spec for matrix in matrices]
-    turn = partial(_turn_on_device, groups=groups, shares=Shares.of(shared, mesh))
-    everywhere = PartitionSpec()
-    return jax.shard_map(turn, mesh=mesh, in_specs=(layouts, everywhere), out_specs=layouts, check_vma=False)(
-        list(matrices), coefficients
-    )
-
-
 @dataclass(frozen=True)
 class Shares:
     """Who turns what, for devices numbered as in the mesh, (row, part) = (number // parts, number % parts)."""
@@ -178,9 +173,62 @@ class Shares:
         kinds = [*dict.fromkeys(counts)]
         return kinds, np.asarray([kinds.index(count) for count in counts], np.int32)
 
+    def flops(self) -> int:
+        """Of the device that has most to do."""
+        return max(
+            sum(len(members) * turning_flops(group.shape) for members, group in zip(hand, self.groups, strict=True))
+            for hand in self.hands
+        )
+
+    def longest(self) -> int:
+        """Elements that the results of one device have at most, of each one's part."""
+        return max(sum(len(members) * self.part_size(i) for i, members in enumerate(hand)) for hand in self.hands)
+
+    def received_bytes(self) -> int:
+        """By a device from all: its parts of all results, in float32."""
+        return 4 * len(self.hands) * self.longest()
+
     def part_size(self, number: int) -> int:
         """Elements of one part of a matrix of the group."""
         return math.prod(self.groups[number].shape) // self.parts
+
+
+def turn_all(
+    matrices: Sequence[jax.Array], coefficients: jax.Array, mesh: Mesh, flops_per_byte: float
+) -> list[jax.Array]:
+    """`newton_schulz` of each matrix, shared out over the mesh; inputs and results lie as weights do."""
+    groups = grouped([(rows, columns) for rows, columns in (matrix.shape for matrix in matrices)], mesh)
+    layouts = [parameter_sharding(mesh, matrix.shape).spec for matrix in matrices]
+    turn = partial(_turn_on_device, groups=groups, shares=best_shares(groups, mesh, flops_per_byte))
+    everywhere = PartitionSpec()
+    return jax.shard_map(turn, mesh=mesh, in_specs=(layouts, everywhere), out_specs=layouts, check_vma=False)(
+        list(matrices), coefficients
+    )
+
+
+def best_shares(groups: Sequence[Group], mesh: Mesh, flops_per_byte: float) -> Shares:
+    """Those by which an update takes least time.
+
+    What devices send each other is equally long for all, so one huge matrix, a vocabulary's, makes every journey as
+    long as its own. So the largest may be left to every device itself, down to some size or all of them.
+    """
+    # In a mesh that splits weights those left whole are small.
+    possible = [group for group in groups if group.split is not None or mesh.shape[FSDP] == 1]
+    possible.sort(key=lambda group: -math.prod(group.shape))
+
+    def time(shares: Shares) -> float:
+        alone = sum(len(group.members) * turning_flops(group.shape) for group in possible if group not in shares.groups)
+        return alone + shares.flops() + flops_per_byte * shares.received_bytes()
+
+    return min((Shares.of(possible[left_out:], mesh) for left_out in range(len(possible) + 1)), key=time)
+
+
+def flops_of_a_device(shapes: Sequence[tuple[int, ...]], mesh: Mesh, flops_per_byte: float = FLOPS_PER_BYTE) -> int:
+    """Of an update of matrices of these shapes, on the device that has most to do."""
+    groups = grouped([(rows, columns) for rows, columns in shapes], mesh)
+    shares = best_shares(groups, mesh, flops_per_byte)
+    alone = [group for group in groups if group not in shares.groups]
+    return shares.flops() + sum(len(group.members) * turning_flops(group.shape) for group in alone)
 
 
 def _turn_on_device(
@@ -203,7 +251,7 @@ def _turn_on_device(
         mine.append(joined(jax.lax.all_to_all(sent, FSDP, split_axis=0, concat_axis=0), group.split))
 
     kinds, kind_of = shares.kinds()
-    longest = max(sum(count * shares.part_size(number) for number, count in enumerate(kind)) for kind in kinds)
+    longest = shares.longest()
 
     def turned(kind: tuple[int, ...], whole: list[jax.Array]) -> jax.Array:
         """(parts, longest): the results, taken apart and laid end to end."""

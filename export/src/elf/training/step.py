@@ -22,7 +22,7 @@ from flax import nnx
 from jax.sharding import Mesh, PartitionSpec
 
 from elf.data.collation import Batch
-from elf.devices import AXES, batch_sharding, check_batch, global_rows, replicated, state_shardings
+from elf.devices import AXES, batch_sharding, check_batch, global_rows, on_mesh, replicated, state_shardings
 from elf.errors import CheckpointMismatchError, ConfigError
 from elf.models.trained_model import FlatParams
 from elf.network.dropout import Dropout
@@ -233,7 +233,7 @@ def make_train_step(
         )
     check_batch(mesh, config.batch_size, config.accumulation)
     dtype = jnp.dtype(config.compute_dtype)
-    optimizer = make_optimizer(config.optimizer, config.batch_size, resolved.steps, resolved.warmup_steps)
+    optimizer = make_optimizer(config.optimizer, config.batch_size, resolved.steps, resolved.warmup_steps, mesh)
     rate = learning_rate(config.optimizer, config.batch_size, resolved.steps, resolved.warmup_steps)
     key = jax.random.key(config.seed)
 
@@ -363,7 +363,9 @@ def make_train_step(
         encoder_params, frozen = placed()
         rows = Rows(*global_rows(mesh, (batch.ids, batch.real, batch.source_length)))
         decode = None if objective.decode_prob is None else is_decode_step(config.seed, step, objective.decode_prob)
-        return jitted(state, encoder_params, rows, np.int32(step), decode=decode, frozen=frozen)
+        # Given as a plain number it would be one more transfer that the step waits for.
+        number = on_mesh(np.asarray(step, np.int32), whole)
+        return jitted(state, encoder_params, rows, number, decode=decode, frozen=frozen)
 
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes, shardings

@@ -123,6 +123,9 @@ class TrainConfig:
     """Devices that share one copy of weights and optimizer state."""
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
     log_every: int = 20
+    profile: tuple[int, int] | None = None
+    """First and last of the steps that JAX's profiler records into `profile/` of the output folder, such as [101,105];
+    the very first steps hold compiling."""
     seed: int = 0
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     """Texts and their metrics while it trains: `evaluation.every_epochs: 1` and what `elf evaluate` takes."""
@@ -156,6 +159,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ConfigError(f"{name} must be at least {least}, not {value}", "Raise it.")
+        if self.profile is not None and not (len(self.profile) == 2 and 1 <= self.profile[0] <= self.profile[1]):
+            raise ConfigError(f"profile is {[*self.profile]}", "Give the first and the last step: profile=[101,105].")
         if self.epochs is not None and not self.epochs > 0:
             raise ConfigError(f"epochs must be above 0, not {self.epochs}", "Raise it.")
         if not 0 <= self.ema_decay < 1 or not 0 <= self.choices.label_drop <= 1:
