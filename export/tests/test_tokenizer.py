@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from elf.data.sentencepiece_form import model_of_tokenizer
 from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
 from elf.data.train_tokenizer import learn_pieces, train_tokenizer
 from elf.errors import CheckpointError, TextError
+from elf.sampling.sample import read_prompts
 
 T5 = Path(__file__).parents[2].parent / "shared/tokenizers/t5"
+SHIPPED = Path(__file__).parents[2] / "models/stories/tokenizer.json"
 needs_t5 = pytest.mark.skipif(not T5.is_dir(), reason="T5's own files are not shipped; put them in ../shared")
 
 WISHES = [
@@ -206,3 +209,14 @@ def test_older_files_of_t5_mean_the_same(tokenizer_file: Path) -> None:
     )
     older["normalizer"] = older["normalizer"]["normalizers"][0]
     assert model_of_tokenizer(older) == model_of_tokenizer(facts)
+
+
+def test_a_prompt_is_read_as_in_the_pages_box(tokenizer_file: Path) -> None:
+    """JavaScript's `trim` takes U+FEFF, and not U+0085."""
+    model: Any = SimpleNamespace(tokenizer=SHIPPED)
+    tokenizer = load_tokenizer(SHIPPED)
+    plain = tokenizer.encode("Lily found a kite.").ids
+    for before, after in (("\ufeff", ""), (" \ufeff\u3000", "\n\ufeff"), ("\u00a0\t", "\u2028\v")):
+        assert read_prompts(model, [f"{before}Lily found a kite.{after}"], []) == [plain]
+    assert read_prompts(model, ["Li\ufeffly\x1c"], []) == [tokenizer.encode("Li\ufeffly\x1c").ids]
+    assert read_prompts(model, ["\ufeff", ""], []) == [[], []]

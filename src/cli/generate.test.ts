@@ -245,6 +245,9 @@ describe("npm run generate", () => {
     expect(report.promptIds[0].length).toBeGreaterThan(0);
     expect(report.text).toBe(report.texts[0]);
     expect(report.tokens).toEqual(report.allTokens[0]);
+    // What is blank at its ends does not count, as in the page's box and in `elf sample`.
+    const blank = await generate(...model, "--prompt", "\ufeff a\u3000");
+    expect(JSON.parse(blank.out).promptIds).toEqual(report.promptIds);
   });
 
   it.each([

@@ -113,19 +113,19 @@ async function generate(command: CommandLine): Promise<void> {
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
-/** The first prompt, as it was given. */
+/** The first prompt, as it is read. */
 function promptOf({ prompts: [text], promptIds: [ids] }: CommandLine): Prompt | undefined {
   if (ids) return { ids };
-  return text === undefined ? undefined : { text };
+  return text === undefined ? undefined : { text: text.trim() };
 }
 
-/** The prompts as tokens, all checked. */
+/** The prompts as tokens, all checked; as in the page's box, what is blank at their ends, U+FEFF too, does not count. */
 function sourcesOf(
   { prompts, promptIds, batch }: CommandLine,
   { manifest, tokenizer }: Model,
   settings: SamplerSettings,
 ): readonly Source[] {
-  const sources = [...promptIds, ...prompts.map((prompt) => tokenizer.encode(prompt))];
+  const sources = [...promptIds, ...prompts.map((prompt) => tokenizer.encode(prompt.trim()))];
   checkSources(sources, batch, settings.length, manifest.architecture);
   return sources;
 }

@@ -15,6 +15,9 @@ WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".joi
 MARK = "\ufeff"
 """The byte-order mark. It says how a file is encoded and is no part of its text."""
 
+BLANK_AT_ENDS = WHITE_SPACE.replace("\x85", "") + MARK
+"""What does not count at the ends of a prompt; JavaScript's `trim`, by which the page reads its box, takes the same."""
+
 MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32LE",
     b"\x00\x00\xfe\xff": "UTF-32BE",

@@ -22,6 +22,7 @@ from elf.sampling.exported_graphs import open_graphs
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.sampler import Network, sample, written
+from elf.text_file import BLANK_AT_ENDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def read_prompts(model: TrainedModel, texts: Sequence[str], ids: Sequence[str]) 
         if model.tokenizer is None:
             raise UsageError("this model has no tokenizer to read --prompt with", "Give --prompt-ids 5,6,7.")
         tokenizer = load_tokenizer(model.tokenizer)
-        return [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        return [tokenizer.encode(text.strip(BLANK_AT_ENDS)).ids for text in texts]
     try:
         return [[int(token) for token in row.split(",") if token.strip()] for row in ids]
     except ValueError as error:
