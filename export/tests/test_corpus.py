@@ -66,6 +66,21 @@ def test_nulls_are_left_out_and_counted(tmp_path: Path, name: str, content: str,
     assert rows_of(write(tmp_path / name, content)) == expected
 
 
+def test_lines_with_columns_of_other_names(tmp_path: Path) -> None:
+    lines = ['{"story": "one", "t": {"de": "a", "en": "b"}}', "null", '{"story": null, "t": null}']
+    file = write(tmp_path / "a.jsonl", "\n".join(lines))
+    assert rows_of(file, text_column="story") == ([("one",)], 2, 0)
+    assert rows_of(file, text_column="t.en", source_column="t.de") == ([("a", "b")], 2, 0)
+    for line, words in [
+        ('{"text": "a"}', "line 2 has no column story, only text"),
+        ('{"story": 5}', r"column story of .*, line 2 holds a number \(5\), not a text"),
+        ('["a"]', r"line 2 holds a list \(\['a'\]\), not columns"),
+        ('{"story": "\\ud83d"}', "column story of .*, line 2: a text holds half of a character"),
+    ]:
+        with pytest.raises(CorpusFormatError, match=words):
+            rows_of(write(tmp_path / "b.jsonl", f'{{"story": "one"}}\n{line}\n'), text_column="story")
+
+
 @pytest.mark.parametrize(("value", "called"), NOT_TEXTS)
 def test_other_kinds_of_values_are_refused_by_their_line(tmp_path: Path, value: Any, called: str) -> None:
     shown = json.dumps(value)

@@ -9,8 +9,8 @@ from typing import Any
 from elf.data.arrow_folder import load_arrow_folder
 from elf.data.comma_separated import read_records
 from elf.data.hub import holds_parquet, is_hub_name, parquet_files, stream_files
-from elf.data.table_texts import AT_ONCE, Texts, arrow_texts, parquet_texts, record_texts, table_texts
-from elf.data.text_value import LeftOut, json_of, text_of
+from elf.data.table_texts import AT_ONCE, NAME_ANOTHER, Texts, arrow_texts, parquet_texts, record_texts, table_texts
+from elf.data.text_value import LeftOut, described, json_of, text_of
 from elf.errors import CorpusFormatError, EmptyCorpusError
 from elf.progress import say
 from elf.text_file import read_lines, read_text
@@ -61,7 +61,8 @@ def stream_corpus(corpus: Path, columns: Columns = Columns(), left_out: LeftOut 
 
     A file is read by its ending, in small letters or capitals:
     - `.json`: a list of strings
-    - `.jsonl`, `.ndjson`: strings, `{"text": …}` or `{"input": …, "output": …}`, one a line
+    - `.jsonl`, `.ndjson`: strings, `{"text": …}` or `{"input": …, "output": …}`, one a line; where `columns` has other
+      names, objects with these
     - `.tsv`: one or two columns, without names
     - `.csv`, `.parquet`, `.arrow`: columns with names
     - anything else: plain text, one text a line
@@ -105,6 +106,8 @@ def _file_rows(path: Path, columns: Columns, is_told: bool) -> Iterator[Texts]:
         return arrow_texts(path, columns.wanted)
     if kind == ".csv":
         return (record_texts(each, columns.wanted, path, f"line {number}") for number, each in read_records(path))
+    if kind in JSON_LINES and columns.wanted != ["text"]:
+        return _json_records(path, columns.wanted)
     readers: dict[str, Callable[[Path], Iterator[Texts]]] = {".json": _json, ".tsv": _tsv, ".txt": _lines}
     readers |= dict.fromkeys(JSON_LINES, _jsonl)
     if kind not in readers and is_told:
@@ -134,6 +137,17 @@ def _jsonl(path: Path) -> Iterator[Texts]:
         if texts:
             width = _same_width(texts, width, place)
         yield texts
+
+
+def _json_records(path: Path, columns: list[str]) -> Iterator[Texts]:
+    for number, line in read_lines(path, CorpusFormatError):
+        if not line.strip():
+            continue
+        place = f"{path}, line {number}"
+        record = json_of(line, place, CorpusFormatError, ROW)
+        if not isinstance(record, dict | None):
+            raise CorpusFormatError(f"{place} holds {described(record)}, not columns", NAME_ANOTHER)
+        yield () if record is None else record_texts(record, columns, path, f"line {number}")
 
 
 def _json_row(value: Any, place: str) -> Texts:

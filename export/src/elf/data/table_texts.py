@@ -34,7 +34,7 @@ def _field(record: Any, name: str, corpus: object, place: str) -> str | None:
         if value is None:
             return None
         if not isinstance(value, dict) or word not in value:
-            raise _no_column(corpus, name, list(value) if isinstance(value, dict) else [])
+            raise _no_column(f"{corpus}, {place}", name, list(value) if isinstance(value, dict) else [])
         value = value[word]
     return text_of(value, f"column {name} of {corpus}, {place}", CorpusFormatError, NAME_ANOTHER)
 
