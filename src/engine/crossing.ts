@@ -8,6 +8,7 @@ import { GpuMemoryError } from "../model/gpu/errors";
 import { UntrustedModelError } from "../model/graphCheck";
 import { ManifestError, ManifestVersionError } from "../model/manifest";
 import { TooLargeError } from "../model/memoryPlan";
+import { PolicyError } from "../model/policy";
 import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
 import { SafetensorsError } from "../model/safetensors";
 import { SelfTestError } from "../model/selfTest";
@@ -45,6 +46,7 @@ const CROSSING = [
   NoSpaceError,
   NoWebGpuError,
   OutOfMemoryError,
+  PolicyError,
   RuntimeError,
   SafetensorsError,
   SelfTestError,

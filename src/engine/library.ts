@@ -1,9 +1,10 @@
 import { proxy, type Remote, wrap } from "comlink";
 import { Interruption } from "../model/interruption";
+import { forbiddenWorker } from "../model/policy";
 import { carryErrors } from "./crossing";
 import { EngineCrashedError } from "./errors";
 import type { LibraryApi } from "./libraryProtocol";
-import { startWorker as startNamed } from "./startWorker";
+import { startWorker as startNamed, WORKERS_ALLOWED } from "./startWorker";
 
 interface Line {
   /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
@@ -22,8 +23,10 @@ export function createLibrary(startWorker: () => Worker = startLibraryWorker): L
     worker.addEventListener("error", ({ message }) => {
       line = undefined;
       worker.terminate();
-      const what = message ? `: ${message}` : " or could not be loaded";
-      broken.happen(new EngineCrashedError(`The library of models crashed${what}.`, "Try again, or reload the page."));
+      const why = message ? "" : forbiddenWorker();
+      const what = message ? `: ${message}` : ` or could not be loaded${why && `: ${why}`}`;
+      const action = why ? WORKERS_ALLOWED : "Try again, or reload the page.";
+      broken.happen(new EngineCrashedError(`The library of models crashed${what}.`, action));
     });
     return { remote: wrap<LibraryApi>(worker), broken };
   }

@@ -2,6 +2,7 @@
 import { expose, type Remote } from "comlink";
 import { Delivery } from "../model/delivery";
 import { clearOrphans, inventory, lookAt, removeModel } from "../model/library";
+import { watchPolicy } from "../model/policy";
 import { fetchFor } from "../model/sources";
 import type { DownloadProgress } from "../model/store/download";
 import { openStorage } from "../model/store/storage";
@@ -9,6 +10,7 @@ import { carryErrors } from "./crossing";
 import { delivering } from "./delivering";
 import type { LibraryApi, ModelAddress } from "./libraryProtocol";
 
+watchPolicy();
 const storage = openStorage();
 let underWay = new AbortController();
 

@@ -1,8 +1,10 @@
 import { type Remote, wrap } from "comlink";
 import { Interruption } from "../model/interruption";
+import { forbiddenWorker } from "../model/policy";
 import { DeviceLostError } from "../model/runtime";
 import { EngineCrashedError } from "./errors";
 import type { WorkerApi } from "./protocol";
+import { WORKERS_ALLOWED } from "./startWorker";
 
 /** How long the calls of a worker whose GPU is lost may take to end by themselves, with their last frames. */
 const FAREWELL_MILLISECONDS = 1000;
@@ -23,7 +25,7 @@ export class Line {
   ) {
     this.#remote = wrap<WorkerApi>(worker);
     worker.addEventListener("error", ({ message }) => {
-      this.end(crashed(message ? `: ${message}` : " or could not be loaded"));
+      this.end(message ? crashed(`: ${message}`) : notLoaded());
     });
     if (locks) this.#watchLock(locks).catch(() => {});
   }
@@ -73,6 +75,12 @@ export class Line {
     if (!(await this.#remote.hold(name))) return;
     await locks.request(name, { signal: this.#ended.signal }, () => this.end(crashed(" without a word")));
   }
+}
+
+function notLoaded(): EngineCrashedError {
+  const why = forbiddenWorker();
+  if (!why) return crashed(" or could not be loaded");
+  return new EngineCrashedError(`The engine could not be loaded: ${why}.`, WORKERS_ALLOWED);
 }
 
 function crashed(how: string): EngineCrashedError {

@@ -1,5 +1,9 @@
 import { EngineCrashedError } from "./errors";
 
+/** What can be done where workers are forbidden. */
+export const WORKERS_ALLOWED =
+  "Models run in workers. Open the page in a window of its own, in a current browser; whoever serves it has to allow it workers of its own (worker-src 'self' in its Content-Security-Policy).";
+
 /**
  * Starts a worker.
  * @throws {EngineCrashedError} the browser has none, or gives this page none.
@@ -10,7 +14,7 @@ export function startWorker(start: () => Worker): Worker {
   } catch (cause) {
     throw new EngineCrashedError(
       `This page may not start a worker: ${cause instanceof Error ? cause.message : String(cause)}`,
-      "Models run in workers. Open the page in a window of its own, in a current browser; whoever serves it must allow it workers of its own (worker-src 'self').",
+      WORKERS_ALLOWED,
       { cause },
     );
   }

@@ -9,6 +9,7 @@ import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import type { Platform } from "../model/backend";
 import { clearOrphans } from "../model/library";
 import { loadModel } from "../model/load";
+import { watchPolicy } from "../model/policy";
 import { type RuntimeFiles, startWasm } from "../model/runtime";
 import { fetchFor } from "../model/sources";
 import { holdForLife } from "../model/store/locks";
@@ -24,6 +25,7 @@ function files(mjs: string, binary: string): RuntimeFiles {
   return { mjs: new URL(mjs, import.meta.url).href, wasm: new URL(binary, import.meta.url).href };
 }
 
+watchPolicy();
 const storage = openStorage();
 
 const platform: Platform = {

@@ -13,6 +13,7 @@ import {
   storedDtype,
   type Variant,
 } from "./networkParts";
+import { requireWebAssembly } from "./policy";
 import type { Backend, Runtime } from "./runtime";
 import { SelfTest } from "./selfTest";
 import { openNetwork } from "./session";
@@ -59,12 +60,14 @@ export interface Model extends ChosenBackend {
 
 /**
  * Loads an exported model: manifest, files, tokenizer, sessions.
- * @throws every named error of `delivery.ts`, `networkParts.ts`, `memoryPlan.ts`, `tokenizer.ts` and `backend.ts`, and
+ * @throws {PolicyError} WebAssembly is forbidden here. @throws every named error of `delivery.ts`, `networkParts.ts`, `memoryPlan.ts`, `tokenizer.ts` and `backend.ts`, and
  * CancelledError.
  */
 export async function loadModel(options: LoadOptions): Promise<Model> {
   const { baseUrl, platform, fetchFile, storage = memoryStorage(), signal, onProgress = () => {} } = options;
 
+  // Nobody is to download a model for nothing.
+  requireWebAssembly();
   onProgress({ phase: "manifest" });
   const delivery = await Delivery.open({ baseUrl, fetchFile, storage }, signal);
   const { manifest } = delivery;

@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { ElfError } from "../flow/errors";
 import { Interruption } from "./interruption";
+import { requireWebAssembly } from "./policy";
 
 /** Where a network runs in a browser. */
 export type Backend = "webgpu" | "wasm";
@@ -165,9 +166,10 @@ function withMemoryNamed(cause: unknown, backend: Backend): unknown {
 
 /**
  * Starts the CPU build. `files` may be left out in Node, which finds its own.
- * @throws {RuntimeError} the build cannot be loaded.
+ * @throws {PolicyError} WebAssembly is forbidden here. @throws {RuntimeError} the build cannot be loaded.
  */
 export async function startWasm(files?: RuntimeFiles): Promise<Runtime> {
+  requireWebAssembly();
   try {
     const ort = await import("onnxruntime-web/wasm");
     configure(ort, files, threadCount());

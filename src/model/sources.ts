@@ -1,5 +1,6 @@
 import { ElfError } from "../flow/errors";
 import { fetchFromFiles, type PlacedFile } from "./folder";
+import { forbiddenRequest } from "./policy";
 import { ForeignHostError, UnreachableError } from "./store/errors";
 import type { FetchFile } from "./store/request";
 
@@ -141,6 +142,8 @@ export const fetchFromHost: FetchFile = async (url, init) => {
     credentials: "same-origin",
     referrerPolicy: "no-referrer",
     redirect: isHub ? "follow" : "manual",
+  }).catch(async (error: unknown) => {
+    throw (await forbiddenRequest(url)) ?? error;
   });
   if (response.type === "opaqueredirect") throw redirected(url);
   if (isHub && response.redirected && !isHubs(new URL(response.url))) {

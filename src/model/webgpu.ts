@@ -1,5 +1,6 @@
 import { ElfError } from "../flow/errors";
 import { offered } from "./offered";
+import { requireWebAssembly } from "./policy";
 import { configure, DeviceLostError, notStarted, Runtime, type RuntimeFiles, type WatchedDevice } from "./runtime";
 
 /** WebGPU was asked for, and this browser or machine has none. */
@@ -43,10 +44,12 @@ export function describeAdapter({ info }: AdapterFacts): string {
 
 /**
  * Starts the WebGPU build on a device of our own: one made by the library would end with its last session.
+ * @throws {PolicyError} WebAssembly is forbidden here: this build is a part of it, too.
  * @throws {NoWebGpuError} the adapter gives no device.
  * @throws {RuntimeError} the build cannot be loaded.
  */
 export async function startWebGpu(adapter: GPUAdapter, files: WebGpuFiles): Promise<Runtime> {
+  requireWebAssembly();
   let device: GPUDevice;
   try {
     device = await adapter.requestDevice({

@@ -2,6 +2,7 @@ import { createEngine } from "../engine/client";
 import { createLibrary } from "../engine/library";
 import { fetchManifest } from "../model/delivery";
 import { findMachine } from "../model/machine";
+import { watchPolicy } from "../model/policy";
 import { fetchShippedNames } from "../model/shipped";
 import { shippedSource } from "../model/sources";
 import { persist } from "../model/store/space";
@@ -17,6 +18,7 @@ import { applyTheme } from "./theme";
 
 /** Puts the studio into this browser and opens it. */
 export function startStudio(): Studio {
+  watchPolicy();
   const address = readAddress(location.search, location.hash, location.pathname);
   const studio = createStudio({
     address,

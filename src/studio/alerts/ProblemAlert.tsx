@@ -5,7 +5,7 @@ import { useStudio, useStudioStore } from "../StudioContext";
 import { Problem } from "./Problem";
 
 /** Faults that pressing Generate again cannot mend. */
-const NO_RETRY = new Set(["address", "condition", "settings", "too-large", "trace", "untrusted-model"]);
+const NO_RETRY = new Set(["address", "condition", "policy", "settings", "too-large", "trace", "untrusted-model"]);
 
 /** Faults of a GPU that this page's address asks for. */
 const MENDED_BY_WASM = new Set(["no-web-gpu", "self-test"]);

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, type Page, test } from "@playwright/test";
+import { ModelShelfPage } from "./model-shelf-page";
+import { writeFew } from "./runs";
+import { StudioPage } from "./studio-page";
+
+const hosting = readFileSync(join(import.meta.dirname, "../../docs/hosting.md"), "utf8");
+/** The policy that the notes on hosting recommend. */
+const POLICY = /^Content-Security-Policy: (.+)$/m.exec(hosting)?.[1] ?? "";
+
+/** Serves the page and its workers under a policy; that of other files says nothing. */
+async function serveUnder(page: Page, policy: string): Promise<void> {
+  await page.route(/\/(\?[^/]*)?$|\/assets\/(libraryWorker|worker)-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), "content-security-policy": policy } });
+  });
+}
+
+test("writes under the policy that the notes on hosting recommend", async ({ page }) => {
+  const refused: string[] = [];
+  page.on("console", (message) => /Content Security Policy/.test(message.text()) && refused.push(message.text()));
+  expect(POLICY).toContain("wasm-unsafe-eval");
+  await serveUnder(page, POLICY);
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await writeFew(studio);
+  await page.keyboard.press("?");
+  await page.keyboard.press("Escape");
+  expect(refused).toEqual([]);
+  expect(studio.faults).toEqual([]);
+});
+
+test("a policy without WebAssembly is named, before anything is downloaded", async ({ page }) => {
+  await serveUnder(page, POLICY.replace(" 'wasm-unsafe-eval'", ""));
+  const studio = new StudioPage(page);
+  const weights: string[] = [];
+  page.on("request", (request) => request.url().endsWith(".bin") && weights.push(request.url()));
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await studio.generate.click();
+  await expect(studio.alert).toHaveAttribute("data-code", "policy");
+  await expect(studio.alert).toContainText("'wasm-unsafe-eval'");
+  await expect(studio.alert).toContainText("docs/hosting.md");
+  await expect(studio.alert.getByRole("button", { name: "Try again" })).toHaveCount(0);
+  expect(weights).toEqual([]);
+});
+
+test("a policy without workers, or without other hosts, is named", async ({ page }) => {
+  await serveUnder(page, POLICY.replace("worker-src 'self'", "worker-src 'none'"));
+  const studio = new ModelShelfPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await studio.generate.click();
+  await expect(studio.alert).toContainText("worker-src");
+  await page.unrouteAll();
+
+  await serveUnder(page, POLICY.replace(" https:", ""));
+  await studio.openShelf();
+  await studio.lookUp("https://models.example/elf-b/");
+  await expect(studio.shelf.getByRole("alert")).toHaveAttribute("data-code", "policy");
+  await expect(studio.shelf.getByRole("alert")).toContainText("may not ask models.example");
+});
