@@ -101,8 +101,8 @@ def test_guidance_by_a_prompt_is_for_models_that_take_one(tmp_path: Path) -> Non
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "presets.yml").write_bytes(b"\xff\xfe\x00")
-    for name in ("presets.yml", "none.yml"):
-        with pytest.raises(ConfigError, match="cannot be read"):
+    for name, words in (("presets.yml", "is not UTF-8 text but UTF-16LE"), ("none.yml", "cannot be read")):
+        with pytest.raises(ConfigError, match=words):
             read_presets(tmp_path / name, DEFAULTS, prompted=True)
 
 

@@ -239,7 +239,8 @@ def _turn_on_device(
     results: dict[int, jax.Array] = {}
     for group in groups:
         if group not in shares.groups:
-            results |= zip(group.members, newton_schulz(stacks[group], coefficients), strict=True)
+            turned_here = of_whole(partial(newton_schulz, coefficients=coefficients), stacks[group], group.split)
+            results |= zip(group.members, turned_here, strict=True)
     if not shares.groups:
         return [results[number] for number in range(len(matrices))]
 
@@ -276,6 +277,15 @@ def _turn_on_device(
                 results[place] = everyones[device, start:end].reshape(matrices[place].shape)
                 start = end
     return [results[number] for number in range(len(matrices))]
+
+
+def of_whole(function: Callable[[jax.Array], jax.Array], parts: jax.Array, split: int | None) -> jax.Array:
+    """This device's parts, (n, rows, columns), of `function` of whole matrices that `split` divides over a row."""
+    if split is None:
+        return function(parts)
+    whole = function(jax.lax.all_gather(parts, FSDP, axis=1 + split, tiled=True))
+    size = parts.shape[1 + split]
+    return jax.lax.dynamic_slice_in_dim(whole, jax.lax.axis_index(FSDP) * size, size, axis=1 + split)
 
 
 def joined(parts: jax.Array, split: int | None) -> jax.Array:
