@@ -87,8 +87,15 @@ def test_two_processes_train_save_stop_and_resume(alone, tmp_path):
     finished(*two_processes(path, *words, "steps=3", "checkpoints.steps=2"))
     assert saved_steps(tmp_path) == [2, 3]
     assert load_trained_model(tmp_path / "model").training["steps"] == 3
-    finished(*two_processes(path, *words))
+    # From the third step on it evaluates, too: with all devices, and without a trace in the losses.
+    (tmp_path / "sampling.yml").write_text("{steps: 2, seed: 42}")
+    evaluation = ("every_steps=3", "samples=6", "batch_size=4", f"sampling={tmp_path / 'sampling.yml'}")
+    finished(*two_processes(path, *words, *(f"evaluation.{word}" for word in evaluation)))
     assert_same_curve(tmp_path, expected)
+    found = [(row["step"], row["n"]) for row in rows(tmp_path) if "evaluation" in row]
+    assert found == [(3, 6), (6, 6)]
+    for texts in (tmp_path / "training_evaluation").glob("*/all_generated_*.jsonl"):
+        assert [json.loads(line)["id"] for line in texts.read_text().splitlines()] == [*range(6)]
 
 
 def test_sigterm_to_one_process_saves_and_stops_all(alone, tmp_path):

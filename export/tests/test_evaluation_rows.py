@@ -1,15 +1,22 @@
 """What `elf evaluate` reads: JSONL lines and datasets, with ids that generations and references share."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from datasets import Dataset
 
-from elf.data.evaluation_rows import evaluation_rows
+from elf.data.evaluation_rows import EvaluationRow, evaluation_rows, stream_evaluation_rows
 from elf.data.tokenizer import Tokenizer, load_tokenizer
-from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError
+from elf.devices import make_mesh
+from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError, UsageError
+from elf.evaluation import generate, sources
+from elf.evaluation.generate import Generator
 from elf.evaluation.real_texts import real_texts
+from elf.evaluation.sources import sources_for
+from elf.models.make_random import TINY, random_model
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +160,78 @@ def test_a_datasets_own_texts_with_nulls(
     ):
         with pytest.raises(CorpusFormatError, match=words):
             evaluation_rows(dataset_of(tmp_path / str(number), tokenizer, **own), tokenizer, 99)
+
+
+def sources_of(data: Path, tokenizer: Tokenizer, samples: int | None = None) -> list[int | str]:
+    model = random_model(replace(TINY, max_input_length=8))
+    return [row.id for row in sources_for(model, tokenizer, str(data), None, None, samples)]
+
+
+def test_of_many_rows_only_those_that_are_needed_are_read(
+    tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sources, "DIGESTED", 3)
+    monkeypatch.setattr(sources, "MOST_UNASKED", 4)
+    # The last row of either cannot be read; who asks for two texts never comes to it.
+    lines = [f'{{"input": "Mia", "output": "{i}"}}' for i in range(4)] + ["{", "{"]
+    file = write(tmp_path / "a.jsonl", '{"output": "free"}\n' + "\n".join(lines))
+    known = tokenizer.encode("Tom").ids
+    ids = [*[known] * 5, [10**6]]
+    Dataset.from_dict({"condition_input_ids": ids, "input_ids": ids}).save_to_disk(tmp_path / "many")
+    for data, first, error in ((file, 1, CorpusFormatError), (tmp_path / "many", 0, DatasetError)):
+        # Three, because by those the sources are told from others, however many texts are written to them.
+        assert sources_of(data, tokenizer, 2) == [first, first + 1, first + 2]
+        assert sources_of(data, tokenizer, 4) == [*range(first, first + 4)]
+        with pytest.raises(error):
+            sources_of(data, tokenizer, 6)
+    assert "1 of 4 rows have no source" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="many has more than 4 rows") as caught:
+        sources_of(tmp_path / "many", tokenizer)
+    assert "--samples" in caught.value.action
+
+
+def test_more_samples_are_of_the_same_sources(tokenizer_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "DIGESTED", 3)
+    model = random_model(replace(TINY, max_input_length=8, vocabulary_size=60), tokenizer=tokenizer_file)
+    rows = [EvaluationRow(i, "a", np.array([5 + i]), "b") for i in range(6)]
+    of = [Generator(model, rows[:count], make_mesh(), 4, "float32", 1, 1).sources for count in (3, 4, 6)]
+    assert of[0] and len({*of}) == 1
+    others = Generator(model, [*rows[:2], rows[3]], make_mesh(), 4, "float32", 1, 1)
+    assert others.sources != of[0]
+
+
+def test_real_texts_are_read_when_they_are_asked_for(
+    tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["Mia", "Ben", "Tom", "Ada", "Sam", "Lea", "kite", "boat"]
+    file = write(tmp_path / "a.txt", "\n".join(words) + "\n\n")
+    ids = [tokenizer.encode(word).ids for word in words]
+    Dataset.from_dict({"input_ids": ids}).save_to_disk(tmp_path / "ids")
+    own = {"input_ids": [[9]] * 10, "target": [*words[:4], None, *words[4:], None]}
+    Dataset.from_dict(own).save_to_disk(tmp_path / "own")
+    decoded: list[object] = []
+    decode = Tokenizer.decode
+    monkeypatch.setattr(Tokenizer, "decode", lambda self, ids: decoded.append(ids) or decode(self, ids))
+    for name in (file, tmp_path / "ids", tmp_path / "own"):
+        texts = real_texts(name, tokenizer)
+        decoded.clear()
+        assert len(texts) == 8 and not decoded
+        assert texts.evenly(3) == ["Mia", "Sam", "boat"] and len(decoded) in (0, 3)
+        assert [*texts] == words and [*texts] == words, "as often as one likes"
+        assert texts == words and texts != words[1:] and texts.evenly(99) == words
+        some = real_texts(name, tokenizer, most=4)
+        assert len(some) == 4 and [*some] == ["Mia", "Tom", "Lea", "boat"] and some.evenly(2) == ["Mia", "boat"]
+        assert len(real_texts(name, tokenizer, most=8)) == 8
+    (tmp_path / "empty.txt").write_text("\n\n")
+    with pytest.raises(EmptyCorpusError, match="holds no text"):
+        real_texts(tmp_path / "empty.txt", tokenizer)
+    with pytest.raises(DatasetError, match="token id"):
+        Dataset.from_dict({"input_ids": [[5], [10**6]]}).save_to_disk(tmp_path / "foreign")
+        [*real_texts(tmp_path / "foreign", tokenizer)]
+
+
+def test_a_stream_of_rows_ends_where_nobody_asks_for_more(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    file = write(tmp_path / "a.jsonl", '{"output": "a"}\n{"output": "b"}\nno json\n')
+    rows = stream_evaluation_rows(file, tokenizer, 8)
+    assert [next(rows).reference, next(rows).reference] == ["a", "b"]
+    rows.close()

@@ -1,9 +1,11 @@
 """Copying from training text: against searches by brute force, and small cases worked out by hand."""
 
+import weakref
+
 import numpy as np
 import pytest
 
-from elf.evaluation import copied_spans
+from elf.evaluation import copied_spans, memorisation
 from elf.evaluation.copied_spans import longest_copies
 from elf.evaluation.memorisation import copying
 from elf.evaluation.nearest_sentence import nearest_sentences
@@ -112,3 +114,40 @@ def test_scores_pool_the_n_grams() -> None:
     assert scores.figures["held_out_longest_copy"] == 18
     assert scores.samples["held_out_memorised_8grams"] == [1.0, 0.0, 0.0]
     assert scores.samples["held_out_longest_copy"] == [18, 4, 0]
+
+
+class Text(str):
+    """A text that tells whether it is still there."""
+
+
+@pytest.mark.parametrize("block_words", [1, 12, 10**6])
+def test_training_text_is_searched_in_blocks_and_the_same_is_found(
+    block_words: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    some = ["mia", "found", "a", "red", "kite", "by", "the", "gate", "ben", "lost"]
+
+    def draw(count: int) -> str:
+        return " ".join(rng.choice(some, count)) + rng.choice([". ", "! "]) + " ".join(rng.choice(some, 5))
+
+    training, samples = [draw(9) for _ in range(40)], [draw(7) for _ in range(12)]
+    # Equally near sentences in different blocks: the first counts. Words that no sample has tell sentences apart.
+    training += [training[3], "zebra yak xylophone a red kite.", "yak zebra vole a red kite."]
+    samples += ["a red kite.", training[20], "", "quite other words entirely"]
+    whole = copying(samples, training, n=3)
+    monkeypatch.setattr(memorisation, "BLOCK_WORDS", block_words)
+    alive: weakref.WeakSet[Text] = weakref.WeakSet()
+    most = 0
+
+    def stream():
+        nonlocal most
+        for text in training:
+            one = Text(text)
+            alive.add(one)
+            most = max(most, len(alive))
+            yield one
+            del one
+
+    assert copying(samples, stream(), n=3) == whole
+    assert most == len({*training}) if block_words == 10**6 else most <= 4
+    assert copying(samples, [], n=3)[0].longest_copy == 0

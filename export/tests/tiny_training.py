@@ -33,4 +33,4 @@ def rows(out: Path) -> list[dict[str, float]]:
 
 
 def losses(out: Path) -> list[tuple[float | None, float | None]]:
-    return [(row.get("loss"), row.get("decode_loss")) for row in rows(out)]
+    return [(row.get("loss"), row.get("decode_loss")) for row in rows(out) if "evaluation" not in row]

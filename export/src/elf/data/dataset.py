@@ -39,6 +39,10 @@ class Ragged:
     def __getitem__(self, i: int) -> np.ndarray:
         return self.values[self.offsets[i] : self.offsets[i + 1]]
 
+    def lengths(self) -> np.ndarray:
+        """Tokens of every row, (n,)."""
+        return np.diff(self.offsets)
+
     @classmethod
     def from_rows(cls, rows: Sequence[Sequence[int]]) -> "Ragged":
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
@@ -76,6 +80,10 @@ class ArrowColumn:
                 f"row {i} of {self._name} lies outside of its Arrow file, which is corrupt", "Copy the dataset again."
             )
         return piece.values[start:end]
+
+    def lengths(self) -> np.ndarray:
+        """Tokens of every row, (n,), without reading them."""
+        return np.concatenate([piece.lengths() for piece in self._pieces] or [np.zeros(0, np.int64)])
 
     def __reduce__(self):
         # To a worker process goes the place of the files, not what is in them.

@@ -1,5 +1,7 @@
 """What a model is evaluated on: a source, or none, and the text that a person would expect, with the row's id."""
 
+import typing
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,11 @@ from elf.data.text_value import LeftOut, described, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CorpusFormatError, EmptyCorpusError
 from elf.text_file import read_lines
+
+if typing.TYPE_CHECKING:
+    from datasets import Dataset
+
+READ_AT_ONCE = 1000
 
 FIELDS = ("input", "output")
 
@@ -37,8 +44,19 @@ def evaluation_rows(
     split: str | None = None,
     revision: str | None = None,
 ) -> list[EvaluationRow]:
-    """All rows of a JSONL file (`{"input": …, "output": …}` a line, the source tokenised without special tokens), or of
-    a dataset as `open_dataset` takes it.
+    """All rows of `stream_evaluation_rows`."""
+    return [*stream_evaluation_rows(name, tokenizer, max_input_length, split, revision)]
+
+
+def stream_evaluation_rows(
+    name: str | Path,
+    tokenizer: Tokenizer,
+    max_input_length: int,
+    split: str | None = None,
+    revision: str | None = None,
+) -> Generator[EvaluationRow, None, None]:
+    """The rows, each read when it is asked for, of a JSONL file (`{"input": …, "output": …}` a line, the source
+    tokenised without special tokens), or of a dataset as `open_dataset` takes it.
 
     `input` may be missing from a line, for unconditional models, and `id` may be given. A dataset's own columns
     `input`, `target` and `index` are taken for the texts and the id, as the official ones have them; without them the
@@ -52,27 +70,33 @@ def evaluation_rows(
         read = _jsonl_rows(Path(name), tokenizer, max_input_length)
     else:
         read = _dataset_rows(name, tokenizer, max_input_length, split, revision)
-    rows = [row for row in read if row is not None]
-    left_out = LeftOut(null=len(read) - len(rows))
-    if not rows:
-        nulls = f": {left_out.null:,} are null" if read else ""
-        raise EmptyCorpusError(f"{name} has no rows{nulls}", 'Write {"input": …, "output": …} on every line.')
-    left_out.tell(name)
     seen: set[int | str] = set()
-    for row in rows:
-        if row.id in seen:
-            raise CorpusFormatError(f"{name} has the id {row.id!r} twice", "Give every row an id of its own, or none.")
-        seen.add(row.id)
-    return rows
+    left_out = LeftOut()
+    try:
+        for row in read:
+            if row is None:
+                left_out.null += 1
+                continue
+            if row.id in seen:
+                raise CorpusFormatError(
+                    f"{name} has the id {row.id!r} twice", "Give every row an id of its own, or none."
+                )
+            seen.add(row.id)
+            yield row
+        if not seen:
+            nulls = f": {left_out.null:,} are null" if left_out.null else ""
+            raise EmptyCorpusError(f"{name} has no rows{nulls}", 'Write {"input": …, "output": …} on every line.')
+    finally:
+        # Of the rows that were asked for, which need not be all.
+        if seen:
+            left_out.tell(name)
 
 
-def _jsonl_rows(path: Path, tokenizer: Tokenizer, max_input_length: int) -> list[EvaluationRow | None]:
+def _jsonl_rows(path: Path, tokenizer: Tokenizer, max_input_length: int) -> Iterator[EvaluationRow | None]:
     """None for a row without a text."""
-    return [
-        _jsonl_row(line, f"{path}, line {number}", number - 1, tokenizer, max_input_length)
-        for number, line in read_lines(path, CorpusFormatError)
-        if line.strip()
-    ]
+    for number, line in read_lines(path, CorpusFormatError):
+        if line.strip():
+            yield _jsonl_row(line, f"{path}, line {number}", number - 1, tokenizer, max_input_length)
 
 
 def _jsonl_row(line: str, place: str, number: int, tokenizer: Tokenizer, max_input_length: int) -> EvaluationRow | None:
@@ -101,26 +125,34 @@ def _id(value: Any, place: str) -> int | str:
 
 def _dataset_rows(
     name: str | Path, tokenizer: Tokenizer, max_input_length: int, split: str | None, revision: str | None
-) -> list[EvaluationRow | None]:
+) -> Iterator[EvaluationRow | None]:
     """None for a row with null in one of its own texts."""
     arrow = open_arrow(name, split, revision)
     dataset = token_dataset(arrow, name)
-    own = {column: list(arrow[column]) for column in ("input", "target", "index") if column in arrow.column_names}
-    rows: list[EvaluationRow | None] = []
-    for i in range(len(dataset)):
+    for i, own in enumerate(own_columns(arrow)):
         source, text = dataset[i]
         for ids in (source, text):
             check_ids(ids, tokenizer.get_vocab_size())
         texts = {
-            column: text_of(own[column][i], f"column {column} of {name}, row {i + 1}", CorpusFormatError, TEXT_COLUMNS)
+            column: text_of(own[column], f"column {column} of {name}, row {i + 1}", CorpusFormatError, TEXT_COLUMNS)
             if column in own
             else tokenizer.decode(ids.tolist())
             for column, ids in (("input", source), ("target", text))
         }
         source_text, reference = texts["input"] if len(source) else None, texts["target"]
         if reference is None or (source_text is None and len(source)):
-            rows.append(None)
+            yield None
             continue
-        id = _id(own["index"][i], f"column index of {name}, row {i + 1}") if "index" in own else i
-        rows.append(EvaluationRow(id, source_text, source[:max_input_length].astype(np.int32), reference))
-    return rows
+        id = _id(own["index"], f"column index of {name}, row {i + 1}") if "index" in own else i
+        yield EvaluationRow(id, source_text, source[:max_input_length].astype(np.int32), reference)
+
+
+def own_columns(arrow: "Dataset") -> Iterator[dict[str, Any]]:
+    """Of every row what it holds beside ids, READ_AT_ONCE rows in memory."""
+    names = [name for name in ("input", "target", "index") if name in arrow.column_names]
+    columns = arrow.select_columns(names)
+    for start in range(0, len(arrow), READ_AT_ONCE):
+        count = min(READ_AT_ONCE, len(arrow) - start)
+        read = columns[start : start + count] if names else {}
+        for i in range(count):
+            yield {name: read[name][i] for name in names}

@@ -10,4 +10,9 @@ Item = TypeVar("Item")
 
 def take_evenly(items: Sequence[Item], count: int) -> list[Item]:
     """At most `count` of them, in their order, the first and the last among them."""
-    return [items[int(at)] for at in np.linspace(0, len(items) - 1, min(count, len(items))).round()]
+    return [items[at] for at in evenly_spread(len(items), count)]
+
+
+def evenly_spread(items: int, count: int) -> list[int]:
+    """At most `count` places among so many items, ascending, the first and the last among them."""
+    return [int(at) for at in np.linspace(0, items - 1, min(count, items)).round()]

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +15,16 @@ from elf.errors import UsageError
 from elf.evaluation.first_process import from_first_process
 from elf.evaluation.generation_file import GenerationFile
 from elf.evaluation.sampling_grid import Sampling
+from elf.evaluation.sources import DIGESTED
 from elf.models.fingerprint import fingerprint
 from elf.models.trained_model import TrainedModel
 from elf.progress import ticker
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
+
+
+class StoppedError(Exception):
+    """The texts are not all there, because somebody asked to stop; those so far are kept."""
 
 
 class Generated(NamedTuple):
@@ -39,16 +45,32 @@ class Generator:
     compute_dtype: str
     rng_processes: int
     rng_devices: int
+    weights: str | None = None
+    """What tells the model's weights from others; their fingerprint unless given."""
+    replaces: bool = False
+    """Texts that were made in another way give place instead of being refused."""
     samplers: dict[int, BatchSampler] = field(default_factory=dict)
     """By length of text; each holds the weights on the devices."""
 
     def __post_init__(self) -> None:
         self.read = text_reader(self.model)
-        self.weights = fingerprint(self.model.params)
+        self.weights = fingerprint(self.model.params) if self.weights is None else self.weights
         digest = hashlib.sha256()
-        for row in self.rows:
+        for row in self.rows[:DIGESTED]:
             digest.update(repr((row.id, row.source_ids.tolist())).encode())
         self.sources = digest.hexdigest()[:16] if self.rows else None
+
+    def take(self, model: TrainedModel, weights: str) -> None:
+        """Goes on with other weights of the same model, which `weights` tells from others; nothing is compiled anew."""
+        self.model, self.weights = model, weights
+        for sampler in self.samplers.values():
+            sampler.take(model.params)
+
+    def release(self) -> None:
+        """Lets go of the weights, until it takes others."""
+        self.model = replace(self.model, params={})
+        for sampler in self.samplers.values():
+            sampler.take({})
 
     def check(self, sampling: Sampling) -> None:
         """Raises UsageError for what this model cannot do, and what BatchSampler raises."""
@@ -71,20 +93,31 @@ class Generator:
             "sources": self.sources,
         }
 
-    def texts(self, sampling: Sampling, position: int, samples: int, folder: Path) -> Generated:
+    def texts(
+        self,
+        sampling: Sampling,
+        position: int,
+        samples: int,
+        folder: Path,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Generated:
         """The first `samples` texts of the way at `position`, kept in `folder`; every process must call this alike.
 
-        Raises OutputExistsError where the folder holds texts made in another way.
+        Raises OutputExistsError where the folder holds texts made in another way, and StoppedError where `stopping`,
+        which is asked before every batch, says yes.
         """
         ids = [row.id for row in self.rows[:samples]] or [*range(samples)]
         epoch, step = checkpoint_of(self.model)
         file = None
         if jax.process_index() == 0:
-            file = GenerationFile(folder, epoch, step, self.settings(sampling, position), ids)
+            settings = self.settings(sampling, position)
+            file = GenerationFile(folder, epoch, step, settings, ids, replaces=self.replaces)
         texts = from_first_process([*file.texts] if file else [])
         # One process is enough to say how far it is.
         tick = ticker(f"{folder.name}: texts", samples) if file else lambda done: None
         while len(texts) < samples:
+            if stopping():
+                raise StoppedError(f"{folder.name}: {len(texts)} of {samples} texts")
             batch, there = divmod(len(texts), self.batch_size)
             begin = time.monotonic()
             sources = None

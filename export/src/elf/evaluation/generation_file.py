@@ -17,16 +17,27 @@ class GenerationFile:
 
     Beside it `settings_<epoch>_<step>.json` holds what the texts depend on, and the seconds they took so far. Rows that
     are already there are kept up to the first that is cut off or out of order. Raises OutputExistsError, naming the
-    setting, where the folder holds texts that were made in another way.
+    setting, where the folder holds texts that were made in another way, unless this one `replaces` them.
     """
 
-    def __init__(self, folder: Path, epoch: int, step: int, settings: dict[str, Any], ids: Sequence[Id]):
+    def __init__(
+        self,
+        folder: Path,
+        epoch: int,
+        step: int,
+        settings: dict[str, Any],
+        ids: Sequence[Id],
+        *,
+        replaces: bool = False,
+    ):
         self.path = folder / f"all_generated_{epoch}_{step}.jsonl"
         self.record = folder / f"settings_{epoch}_{step}.json"
         self.settings, self.ids = settings, ids
         self.seconds = 0.0
         self.texts: list[str] = []
         """Of the first of `ids`."""
+        if replaces:
+            self._give_place()
         if self.record.is_file():
             self._check()
         elif self.path.is_file():
@@ -58,6 +69,17 @@ class GenerationFile:
             f"{self.path} could not be written: {detail}",
             "Make room and run the same command again; it goes on after the last whole row.",
         )
+
+    def _give_place(self) -> None:
+        """Removes texts that were made in another way."""
+        try:
+            self._check()
+        except OutputExistsError as error:
+            if self.path.is_file() or self.record.is_file():
+                say(f"{error}: they are written anew")
+            self.path.unlink(missing_ok=True)
+            self.record.unlink(missing_ok=True)
+            self.seconds = 0.0
 
     def _check(self) -> None:
         try:

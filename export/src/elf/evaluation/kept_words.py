@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elf.progress import told
+from elf.progress import SizedIterable, told
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 WITHIN_A_SENTENCE = re.compile(rf"(?<=[\w,;] ){WORD.pattern}")
@@ -36,8 +36,8 @@ class KeyWords:
     """Words in lower case that are no things."""
 
     @classmethod
-    def of(cls, documents: Sequence[str]) -> "KeyWords":
-        """3.4 M words take some seconds."""
+    def of(cls, documents: SizedIterable[str]) -> "KeyWords":
+        """3.4 M words take some seconds. Of the documents only the words are kept, each once."""
         capitalised: Counter[str] = Counter()
         spelt: Counter[str] = Counter()
         for text in told(documents, "words of the training text"):

@@ -1,7 +1,7 @@
 """The figures of a set of texts that an evaluation reports: under a judge, beside references, and of themselves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import jax
@@ -24,7 +24,7 @@ from elf.evaluation.text_scores import (
     repetition_scores,
     rouge_scores,
 )
-from elf.progress import say, ticker
+from elf.progress import SizedIterable, say, ticker
 
 METRICS = ("gen_ppl", "bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
 
@@ -119,7 +119,7 @@ class Measures:
     tokens: Callable[[Sequence[str]], list[Tokens]]
     """Texts as tokens, for distinct-n, repetition and, without a judge, entropy."""
     judge: Judge | None = None
-    training: list[str] = field(default_factory=list)
+    training: SizedIterable[str] = ()
 
     @cached_property
     def key_words(self) -> KeyWords:

@@ -41,4 +41,7 @@ class EvaluationOptions:
     """Real text that was not trained on, a corpus file or a dataset, measured in the same way beside the generated: at
     most as many texts, each cut to the length of a generated one. With --continuation the references are that."""
     training: Path | None = None
-    """Training text for memorisation and `kept`, a corpus file or a dataset. Of pairs the target counts."""
+    """Training text for memorisation and `kept`, a corpus file or a dataset, which may be larger than the memory. Of
+    pairs the target counts."""
+    training_texts: int | None = None
+    """At most so many of its texts, evenly spread; all unless given. Four million words take some 20 s."""

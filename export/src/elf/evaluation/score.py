@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from elf.data.corpus import read_corpus
-from elf.data.evenly import take_evenly
 from elf.data.text_value import LeftOut
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import GenerationsError, UsageError
@@ -21,6 +19,7 @@ from elf.evaluation.judge import load_judge
 from elf.evaluation.kept_words import KeyWords
 from elf.evaluation.measure import counted_texts, judge_scores, tell_blank
 from elf.evaluation.memorisation import copying
+from elf.evaluation.real_texts import RealTexts, corpus_texts
 from elf.evaluation.text_scores import (
     Scores,
     blank,
@@ -57,6 +56,8 @@ class Arguments:
     training: Path | None = None
     """Training text for memorisation and `kept`: any corpus file (.json, .jsonl, .tsv or .txt). Of pairs the target
     counts."""
+    training_texts: int | None = None
+    """At most so many of its texts, evenly spread; all unless given. Four million words take some 20 s."""
     held_out: Path | None = None
     """Real text that was not trained on, measured for memorisation in the same way and printed beside it. At most as
     many texts as there are generations are taken."""
@@ -107,7 +108,7 @@ def main(arguments: Arguments) -> None:
             scores.add(rouge_scores(generated, references, arguments.confidence))
     if "kept" in metrics:
         assert arguments.training is not None  # _metrics has refused this
-        key_words = KeyWords.of(_targets(arguments.training, arguments))
+        key_words = KeyWords.of(_targets(arguments.training, arguments, arguments.training_texts))
         scores.add(kept_scores(key_words, matched["source"], generated, arguments.confidence))
     if {"entropy", "distinct", "repetition"} & {*metrics}:
         tokens = _tokens(generated, arguments.tokenizer)
@@ -189,18 +190,18 @@ def _tokens(generated: list[str], tokenizer: Path | None) -> list[list[int]] | l
     return [row.ids for row in loaded.encode_batch(generated, add_special_tokens=False)]
 
 
-def _targets(corpus: Path, arguments: Arguments) -> list[str]:
-    return [row[0 if arguments.reverse else -1] for row in read_corpus(corpus)]
+def _targets(corpus: Path, arguments: Arguments, most: int | None = None) -> RealTexts:
+    return corpus_texts(corpus, lambda row: row[0 if arguments.reverse else -1], most)
 
 
 def _memorisation(generated: list[str], arguments: Arguments) -> Scores:
     """Of the generations and, in the same search, of the held-out text."""
     assert arguments.training is not None  # _metrics has refused this
-    training = _targets(arguments.training, arguments)
+    training = _targets(arguments.training, arguments, arguments.training_texts)
     held_out: list[str] = []
     if arguments.held_out:
         # As many: the longest copy and other maxima compare only for equally many texts.
-        held_out = take_evenly(_targets(arguments.held_out, arguments), len(generated))
+        held_out = _targets(arguments.held_out, arguments).evenly(len(generated))
     copied = copying(generated + held_out, training, arguments.ngram)
     scores = memorisation_scores(copied[: len(generated)], arguments.ngram, arguments.confidence)
     if held_out:

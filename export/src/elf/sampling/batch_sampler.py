@@ -4,7 +4,7 @@ The same run as the reference sampler's, token for token, with what evaluation n
 the random numbers of the official sampler, several devices, bfloat16.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -135,8 +135,21 @@ class BatchSampler:
         }
         self.latent_size = model.elf.latent_size
         mean, std = (np.asarray(statistic, np.float32) for statistic in (model.latent_mean, model.latent_std))
-        weights = (model.params, model.encoder_params if encoder_graphdef else {}, mean, std)
-        self.weights = Weights(*jax.tree.map(on_mesh, weights, state_shardings(mesh, weights)))
+        encoder_params = model.encoder_params if encoder_graphdef else {}
+        self.weights = Weights({}, *(self._placed(each) for each in (encoder_params, mean, std)))
+        self.take(model.params)
+
+    def take(self, params: Mapping[str, np.ndarray | jax.Array]) -> None:
+        """Goes on with other weights of the same shapes; none at all lets go of those it has."""
+        self.weights = self.weights._replace(elf=self._placed(dict(params)))
+
+    def _placed(self, tree: Any) -> Any:
+        """Arrays that every process has whole, or that lie on the devices already, each where it belongs."""
+
+        def place(array: np.ndarray | jax.Array, sharding: NamedSharding) -> jax.Array:
+            return jax.device_put(array, sharding) if isinstance(array, jax.Array) else on_mesh(array, sharding)
+
+        return jax.tree.map(place, tree, state_shardings(self.mesh, tree))
 
     def write(
         self,

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import jax
 import numpy as np
 
 from elf.errors import DivergedError
+from elf.evaluation.generate import StoppedError
 from elf.training.checkpoint import Checkpoints
 from elf.training.metrics import Metrics, means, not_finite
 from elf.training.profiler import Profiler
@@ -37,6 +38,8 @@ class LoopConfig:
     """Steps between lines of progress and of metrics.jsonl."""
     keep: int = 2
     steps_per_epoch: float | None = None
+    evaluation_steps: int | None = None
+    """Steps between evaluations; the last step is one too. None for none at all."""
     wandb: Mapping[str, Any] = field(default_factory=dict)
     """The options of RunLog that begin with wandb_."""
     settings: Any = None
@@ -53,11 +56,14 @@ def run_loop(
     update: Callable[[S, B, int], tuple[S, Metrics]],
     tokens_per_step: int,
     on_checkpoint: Callable[[S, int, float], None] = lambda state, step, seconds: None,
+    on_evaluation: Callable[[S, int, RunLog, Callable[[], bool]], None] = lambda state, step, log, stopping: None,
 ) -> tuple[S, float]:
     """Runs `state, metrics = update(state, batch, step)` up to `config.steps`, from the newest checkpoint below `out`.
 
     `batches(step)` gives the batches from that step on. A step's metrics name only what it measured; a line of
     metrics.jsonl holds means over the steps that did. `on_checkpoint(state, step, seconds)` follows every checkpoint.
+    `on_evaluation(state, step, log, stopping)` follows the checkpoint of every step that is to be evaluated; a run that
+    resumes at such a step calls it again, for what was interrupted. It may raise StoppedError where `stopping()`.
     Returns the final state and the seconds of training over all sessions of the run. Raises DivergedError when a metric
     is no finite number, and DiskFullError; the last checkpoint stands.
     """
@@ -73,6 +79,32 @@ def run_loop(
         with log, Profiler(out / "profile", config.profile) as profiler:
             if first:
                 log.tell(f"resuming after step {first}")
+
+            def is_evaluated(step: int) -> bool:
+                every = config.evaluation_steps
+                return bool(every) and (step % (every or 1) == 0 or step == config.steps)
+
+            def evaluate(step: int) -> bool:
+                """Whether it was stopped. What it takes is no time of the training."""
+                nonlocal begin, last_save, last_log
+                jax.block_until_ready(state)
+                paused = time.monotonic()
+                try:
+                    on_evaluation(state, step, log, stop.noted_here)
+                except StoppedError:
+                    return True
+                finally:
+                    took = time.monotonic() - paused
+                    begin, last_save, last_log = begin + took, last_save + took, last_log + took
+                return False
+
+            def leave(step: int) -> NoReturn:
+                checkpoints.wait()
+                log.tell(f"stopped by a signal after step {step}; saved, run the same command to go on")
+                sys.exit(143)
+
+            if first and is_evaluated(first) and evaluate(first):
+                leave(first)
 
             def save(step: int) -> None:
                 # A state that has left the finite numbers must not replace the last good one.
@@ -93,7 +125,7 @@ def run_loop(
                 if config.checkpoint_minutes is not None and (logs or jax.process_count() == 1):
                     due |= _agreed(time.monotonic() - last_save > 60 * config.checkpoint_minutes)
                 stopping = stop.asked(done)
-                if due or stopping:
+                if due or stopping or is_evaluated(done):
                     save(done)
                     last_save = time.monotonic()
                 if logs:
@@ -105,10 +137,8 @@ def run_loop(
                         times["epoch"] = round(done / config.steps_per_epoch, 4)
                     log.write(done, means(window) | times, (now - begin) / (done - first) * (config.steps - done))
                     window, last_log = [], now
-                if stopping:
-                    checkpoints.wait()
-                    log.tell(f"stopped by a signal after step {done}; saved, run the same command to go on")
-                    sys.exit(143)
+                if stopping or (is_evaluated(done) and evaluate(done)):
+                    leave(done)
             jax.block_until_ready(state)
             save(max(first, config.steps))
             checkpoints.wait()
@@ -140,6 +170,10 @@ class _StopSignal:
 
     def __init__(self) -> None:
         self.noted = False
+
+    def noted_here(self) -> bool:
+        """Whether to stop at once, where that is for this process alone to say."""
+        return self.noted
 
     def asked(self, step: int) -> bool:
         """Whether to stop after `step`; the same answer on every process."""

@@ -1,7 +1,7 @@
 """A training run as `elf train` and `elf distill` share it: its processes, what it reads, and carrying it out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.hub_upload import HubUpload
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_facts import plain
+from elf.training.run_log import RunLog
 from elf.training.step import TrainState, TrainStep
 from elf.training.train_config import Resolved, TrainConfig
+from elf.training.training_evaluation import TrainingEvaluation
 
 
 @dataclass(frozen=True)
@@ -65,25 +67,42 @@ class Run:
         ema = on_host(state.ema_params1)
         if jax.process_index() != 0:
             return
-        model = TrainedModel(
+        training = self.facts(done, seconds) | {"epoch": self._epoch(done)}
+        save_trained_model(replace(self._model(ema), training=training), self.config.out / "model")
+        if self.upload:
+            self.upload.start(done)
+
+    def _model(self, params: Mapping[str, Any]) -> TrainedModel:
+        return TrainedModel(
             name=self.config.name,
             elf=self.config.elf,
             flow=self.config.flow,
-            params=ema,
+            params=params,
             encoder=self.encoder.config,
             encoder_params=self.encoder.params,
             latent_mean=self.encoder.mean,
             latent_std=self.encoder.std,
             tokenizer=self.tokenizer,
-            training=self.facts(done, seconds) | {"epoch": round(done / self.resolved.steps_per_epoch, 4)},
         )
-        save_trained_model(model, self.config.out / "model")
-        if self.upload:
-            self.upload.start(done)
+
+    def _evaluation(self, step: TrainStep) -> TrainingEvaluation:
+        # Weights of its own to check with, which are gone before the training makes its first ones.
+        model = self._model(step.init().ema_params1)
+        return TrainingEvaluation(self.config.evaluation, model, step.mesh, self.config.out)
+
+    def _epoch(self, done: int) -> float:
+        return round(done / self.resolved.steps_per_epoch, 4)
 
     def carry_out(self, step: TrainStep) -> TrainState:
         """Trains to the end, from the newest checkpoint of the output folder. Raises what `run_loop` does."""
         config, resolved = self.config, self.resolved
+        every = config.evaluation.steps_between(resolved.steps_per_epoch)
+        evaluation = self._evaluation(step) if every else None
+
+        def evaluate(state: TrainState, done: int, log: RunLog, stopping: Callable[[], bool]) -> None:
+            if evaluation:
+                evaluation.carry_out(state.ema_params1, done, self._epoch(done), log, stopping)
+
         state, _ = run_loop(
             LoopConfig(
                 resolved.steps,
@@ -92,6 +111,7 @@ class Run:
                 log_every=config.log_every,
                 keep=config.checkpoints.keep,
                 steps_per_epoch=resolved.steps_per_epoch,
+                evaluation_steps=every,
                 wandb={name: value for name, value in vars(config).items() if name.startswith("wandb_")},
                 settings=plain(config),
                 profile=config.profile,
@@ -102,6 +122,7 @@ class Run:
             step.update,
             config.batch_size * config.elf.max_length,
             on_checkpoint=self.write_model,
+            on_evaluation=evaluate,
         )
         return state
 

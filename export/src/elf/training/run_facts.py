@@ -81,7 +81,8 @@ def plain(config: Any) -> dict[str, Any]:
 
 def last_losses(metrics: Path, rows: int = 10) -> dict[str, float]:
     """Means of the newest rows of metrics.jsonl."""
-    lines = [json.loads(line) for line in metrics.read_text().splitlines()[-rows:]] if metrics.is_file() else []
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()] if metrics.is_file() else []
+    lines = [line for line in lines if "evaluation" not in line][-rows:]
     means = {}
     for name in ("loss", "decode_loss"):
         values = [line[name] for line in lines if name in line]

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +12,9 @@ from tqdm import tqdm
 
 from elf.errors import ConfigError
 from elf.progress import say
+
+TEXTS_SHOWN = 20
+"""Of an evaluation, in TensorBoard and Weights & Biases."""
 
 
 class RunLog:
@@ -34,7 +37,9 @@ class RunLog:
         if not main:
             return
         self.metrics_file = out / "metrics.jsonl"
-        _forget_after(self.metrics_file, first)
+        kept = _forget_after(self.metrics_file, first)
+        self.evaluated = {(line["step"], line["evaluation"]) for line in kept if "evaluation" in line}
+        """Steps and ways to sample whose figures the log has."""
         self.tensorboard = SummaryWriter(str(out / "tensorboard"), purge_step=first + 1, max_queue=1000)
         called = {"entity": wandb_entity, "name": wandb_run_name, "tags": [*wandb_tags]}
         self.wandb = _wandb_run(wandb_project, called, out, settings) if wandb_project else None
@@ -59,6 +64,43 @@ class RunLog:
             numbers = "  ".join(f"{name} {value:.4f}" for name, value in shown.items())
             rate = f"{metrics['tokens_per_second']:,.0f} tokens/s"
             say(f"step {step}/{self.steps}  {numbers}  {rate}  {_clock(seconds_left)} left")
+
+    def write_evaluation(
+        self, step: int, way: str, figures: Mapping[str, Any], texts: Sequence[tuple[int | str, str]]
+    ) -> None:
+        """Figures of the way to sample called `way`, and texts by their ids; nothing where the log has them already.
+
+        `metrics.jsonl` gets a line of its own, with `evaluation`; TensorBoard and Weights & Biases the numbers and the
+        first TEXTS_SHOWN texts.
+        """
+        if not self.main or (step, way) in self.evaluated:
+            return
+        shown = texts[:TEXTS_SHOWN]
+        numbers = {
+            f"evaluation/{way}/{name}": value
+            for name, value in figures.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        for name, value in numbers.items():
+            self.tensorboard.add_scalar(name, value, step)
+        self.tensorboard.add_text(
+            f"evaluation/{way}/texts", "\n\n".join(f"**{id}** {text}" for id, text in shown), step
+        )
+        self.tensorboard.flush()
+        if self.wandb:
+            import wandb
+
+            table = wandb.Table(columns=["id", "generated"], data=[[str(id), text] for id, text in shown])
+            self.wandb.log({**numbers, f"evaluation/{way}/texts": table}, step=step)
+        # Last: the line says that all of it was told.
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, "evaluation": way, **figures}, ensure_ascii=False) + "\n")
+        self.evaluated.add((step, way))
+        said = {name.rsplit("/", 1)[-1]: value for name, value in numbers.items() if isinstance(value, float)}
+        self.tell(
+            f"step {step}/{self.steps}  evaluation {way}  "
+            + "  ".join(f"{name} {value:.4g}" for name, value in said.items() if not name.startswith("held_out_"))
+        )
 
     def tell(self, line: str) -> None:
         if self.main:
@@ -95,13 +137,14 @@ def _wandb_run(project: str, called: dict[str, Any], out: Path, settings: Any) -
     return wandb.init(project=project, id=identity, resume="allow", config=settings, **facts)
 
 
-def _forget_after(metrics_file: Path, step: int) -> None:
-    """Drops the lines of steps that were lost with the last session and will be made again."""
+def _forget_after(metrics_file: Path, step: int) -> list[dict[str, Any]]:
+    """Drops the lines of steps that were lost with the last session and will be made again; returns the others."""
     metrics_file.parent.mkdir(parents=True, exist_ok=True)
     lines = metrics_file.read_text().splitlines(keepends=True) if metrics_file.is_file() else []
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     if kept != lines:
         metrics_file.write_text("".join(kept))
+    return [json.loads(line) for line in kept]
 
 
 def _clock(seconds: float) -> str:
