@@ -30,6 +30,10 @@ def test_published_experiments_have_the_published_values(name: str) -> None:
     assert config.latent_normalisation == "official" and config.checkpoints.keep == 10
     assert config.recipe == "official" and config.deviations == []
     preset = PRESETS[name.upper().removeprefix("OWT-") if name.startswith("owt") else "ELF-B"]
+    evaluation, owt = config.evaluation, name.startswith("owt")
+    assert (evaluation.every_epochs, evaluation.samples) == ((1, 1000) if owt else (10, {"xsum": 100}.get(name, 5000)))
+    assert evaluation.judge == ("openai-community/gpt2-large" if owt else None) and bool(evaluation.data) != owt
+    assert evaluation.sampling and (CONFIGS / "sampling" / evaluation.sampling.name).is_file()
     shape = ("depth", "hidden_size", "heads", "latent_size", "bottleneck_size", "vocabulary_size")
     assert all(getattr(config.elf, field) == getattr(preset, field) for field in shape)
 

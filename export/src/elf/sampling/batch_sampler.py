@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding
 
 from elf.config import FlowConfig
 from elf.devices import batch_sharding, check_batch, on_mesh, replicated, state_shardings
