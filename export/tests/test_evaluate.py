@@ -192,6 +192,19 @@ def test_sources_are_translated_row_by_row(conditional: Path, tmp_path: Path) ->
     assert {"rouge1", "rouge2", "rougeL", "entropy", "cfg"} <= row.keys()
 
 
+def test_texts_of_another_start_are_not_gone_on_with(
+    conditional: Path, tmp_path: Path, tokenizer_file: Path, capsys
+) -> None:
+    """The same weights, but x̂ starts otherwise at the source's places: what is there is neither kept nor mixed."""
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps({"input": text, "output": text}) + "\n" for text in stories()[:4]))
+    words = ["--data", str(data), "--batch-size", "4", "--out", str(tmp_path / "out"), "steps=2", "seed=3"]
+    assert main(["evaluate", str(conditional), *words]) == 0
+    zero = random_model(CONDITIONAL, tokenizer=tokenizer_file, self_cond_start="zero")
+    assert main(["evaluate", str(written(tmp_path / "zero", zero)), *words]) == 2
+    assert "self_cond_start condition, not zero" in capsys.readouterr().err
+
+
 def test_texts_that_go_on_from_their_sources(conditional: Path, tmp_path: Path, tokenizer_file: Path, capsys) -> None:
     judge = make_judge(tokenizer_file)
     save_judge(tmp_path / "judge", judge, tokenizer_file)

@@ -91,6 +91,8 @@ class Generator:
             "rng_devices": self.rng_devices,
             "compute_dtype": self.compute_dtype,
             "sources": self.sources,
+            # Where there is no source it decides nothing.
+            **({"self_cond_start": self.model.flow.self_cond_start} if self.rows else {}),
         }
 
     def texts(

@@ -1,5 +1,6 @@
 """The evaluation on a model card: the rows of `elf evaluate` as a table, real text beside the generated."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
@@ -37,6 +38,28 @@ def evaluation_tables(paths: Sequence[Path], params: Mapping[str, np.ndarray]) -
     for too many rows and for an evaluation of other weights than `params`."""
     weights = fingerprint(params)
     return "\n\n".join(_table(path, weights) for path in paths)
+
+
+def kept_tables(before: str, given: str, *, same_settings: bool, same_start: bool) -> str:
+    """The tables of a card's evaluation `before` that still hold, and those `given` now in the place of their kind.
+
+    Texts to sources are others when either the settings or the start is, texts without only when the settings are.
+    """
+    kinds = {_kind(table) for table in _tables(given)}
+    kept = [table for table in _tables(before) if _kind(table) not in kinds]
+    kept = [table for table in kept if same_settings and (same_start or "sources" not in _kind(table))]
+    return "\n\n".join([*kept, *_tables(given)])
+
+
+def _tables(evaluation: str) -> list[str]:
+    """Each with the note before it."""
+    found = re.findall(r"^[^|\n].*\n\n(?:\|.*(?:\n|\Z))+", evaluation, re.MULTILINE)
+    return [table.rstrip("\n") for table in found]
+
+
+def _kind(table: str) -> str:
+    """What its texts are, from its note."""
+    return table.partition(" texts")[2].partition(";")[0]
 
 
 def _table(path: Path, weights: str) -> str:

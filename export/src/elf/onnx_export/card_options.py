@@ -1,6 +1,7 @@
 """What a person adds to a model card: sources to write to, an evaluation, and notes."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -30,8 +31,8 @@ class CardParts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CardOptions:
-    """Base of the arguments of `elf export`."""
+class CardContents:
+    """Base of the arguments of commands that write a card."""
 
     sample_sources: str | None = None
     """Of a conditional model: what its card shows texts to. JSONL of input and output, or a dataset, best of held-out
@@ -40,17 +41,27 @@ class CardOptions:
     """For the card: a metrics.jsonl of `elf evaluate`, or its folder, of at most 8 ways to sample. May repeat."""
     notes: Path | None = None
     """Markdown for the card, as it is: limits, known failures, cost, commands, attribution."""
-    language: str = "en"
-    """For the card: what the model reads and writes, ISO 639 codes with commas between, as in de,en."""
 
-    def read_card_parts(self, model: TrainedModel) -> CardParts:
+    def read_parts(self, model: TrainedModel, languages: Sequence[str]) -> CardParts:
         """Raises ConfigError for what cannot be read or is of another model, and what reading the sources raises."""
         return CardParts(
             sources=tuple(_sources(self.sample_sources, model)) if self.sample_sources else (),
             evaluation=evaluation_tables(self.evaluation, model.params) if self.evaluation else "",
             notes=_notes(self.notes) if self.notes else "",
-            languages=tuple(_languages(self.language)),
+            languages=tuple(languages),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardOptions(CardContents):
+    """Base of the arguments of `elf export`."""
+
+    language: str = "en"
+    """For the card: what the model reads and writes, ISO 639 codes with commas between, as in de,en."""
+
+    def read_card_parts(self, model: TrainedModel) -> CardParts:
+        """Raises what `read_parts` does, and ConfigError for what is no language."""
+        return self.read_parts(model, _languages(self.language))
 
 
 def _languages(text: str) -> list[str]:

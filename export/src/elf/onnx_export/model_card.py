@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from elf.errors import ConfigError
 from elf.onnx_export.card_options import CardParts
 from elf.onnx_export.card_samples import CardSamples, Sample
 
@@ -40,12 +41,12 @@ Against the JAX model on the CPU, by `elf export`; the whole report is `parity.j
 |---|---|---|---|
 {parity}
 
-Over {run_count} whole runs {agreement:.2%} of {token_count:,} tokens agree.
+Over {run_count} whole runs{with_weights} {agreement:.2%} of {token_count:,} tokens agree.
 
 ## Stored weights
 
-What each form of the weights changes, over the same runs: the share of tokens that are those of the float32 weights,
-and the normalised edit distance of the texts.
+What each form of the weights changes, over {stored_runs}: the share of tokens that are
+those of the float32 weights, and the normalised edit distance of the texts.
 
 | dtype | size | tokens kept | edit distance | |
 |---|---|---|---|---|
@@ -69,6 +70,43 @@ def model_card(
     parts: CardParts,
 ) -> str:
     """Markdown from the manifest, the parity report, the facts of the training run, samples, and what a person adds."""
+    attribution = _attribution(manifest["licence"], str(training.get("corpus", "")))
+    return _filled_in(manifest, parity, _training(training), attribution, samples, parts)
+
+
+def renewed_card(
+    card: str, manifest: dict[str, Any], parity: dict[str, Any], samples: CardSamples, parts: CardParts
+) -> str:
+    """The same of a folder that is written anew: `card` is the one that it had, of which training and attribution stay.
+
+    Raises ConfigError where there is no section on the training.
+    """
+    training = card_section(card, "Training")
+    if not training:
+        raise ConfigError("the README.md has no section Training", "Give a folder as `elf export` wrote it.")
+    return _filled_in(manifest, parity, training, card_section(card, "Attribution"), samples, parts)
+
+
+def card_section(card: str, title: str) -> str:
+    """What a card has below a title; nothing where there is none."""
+    match = re.search(rf"^## {re.escape(title)}\n\n(.*?)(?=\n\n## |\s*\Z)", card, re.MULTILINE | re.DOTALL)
+    return match[1] if match else ""
+
+
+def card_languages(card: str) -> list[str]:
+    """The codes in a card's front matter."""
+    match = re.search(r"^language: \[?(.*?)\]?$", card, re.MULTILINE)
+    return [code.strip() for code in match[1].split(",")] if match else ["en"]
+
+
+def _filled_in(
+    manifest: dict[str, Any],
+    parity: dict[str, Any],
+    training: str,
+    attribution: str,
+    samples: CardSamples,
+    parts: CardParts,
+) -> str:
     defaults, architecture = manifest["defaults"], manifest["architecture"]
     source = manifest.get("source")
     rows = {
@@ -84,7 +122,7 @@ def model_card(
         "Evaluation": parts.evaluation,
         "Samples": _samples(manifest, parity["runs"], samples),
         "Limits and failures": parts.notes,
-        "Attribution": _attribution(manifest["licence"], str(training.get("corpus", ""))),
+        "Attribution": attribution,
     }
     return TEMPLATE.format(
         licence_id=manifest["licence"].lower(),
@@ -94,12 +132,14 @@ def model_card(
         steps=defaults["steps"],
         length=defaults["length"],
         architecture=_table(rows),
-        training=_training(training),
+        training=training,
         parity="\n".join(
             f"| {graph} | {output} | {d['maxAbsoluteError']:.2g} | {d['maxRelativeError']:.2g} |"
             for graph, outputs in parity["graphs"].items()
             for output, d in outputs.items()
         ),
+        with_weights=f" with the weights of {kept}," if (kept := parity["runs"].get("weights")) else "",
+        stored_runs="the runs that it was first exported with" if kept else "the same runs",
         run_count=parity["runs"]["lastSeed"] - parity["runs"]["firstSeed"] + 1,
         agreement=parity["runs"]["tokenAgreement"],
         token_count=parity["runs"]["tokens"],

@@ -1,0 +1,182 @@
+"""Bring a folder that `elf export` wrote to the present schema version, to other defaults, or to another card.
+
+Graphs, weights, self-tests and tokenizer stay byte for byte, and so does what was measured of them. What depends on how
+a run begins and is sampled is made anew: whole runs in JAX and by the graphs, both with the stored weights, which must
+agree as in `elf export`; defaults, presets and the card. What is not given stays as it was.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import tyro
+
+from elf.errors import ConfigError
+from elf.models.exported.folder import SCHEMA_VERSION, self_cond_start
+from elf.models.exported.stored_weights import StoredWeights
+from elf.models.open_model import open_model
+from elf.models.trained_model import TrainedModel
+from elf.onnx_export.card_evaluation import kept_tables
+from elf.onnx_export.card_options import CardContents, CardParts
+from elf.onnx_export.card_samples import SAMPLES, CardSamples, Sample, write_samples
+from elf.onnx_export.check import check_folder
+from elf.onnx_export.comparison import Writer
+from elf.onnx_export.examples import checked_examples
+from elf.onnx_export.export import MIN_PARITY_SEEDS, replaced_folder
+from elf.onnx_export.hub_files import hub_config, hub_generation_config
+from elf.onnx_export.manifest import describe_presets, list_files, write_json
+from elf.onnx_export.manifest_fields import read_manifest
+from elf.onnx_export.model_card import card_languages, card_section, renewed_card
+from elf.onnx_export.parity import compare_runs
+from elf.onnx_export.presets import Preset, check_preset, read_presets
+from elf.onnx_export.setting_limits import refuse_beyond_page
+from elf.progress import say
+from elf.sampler_settings import SamplerSettings, named_settings, settings_of
+from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
+from elf.sampling.options import ModelSamplerOptions, text_reader
+
+TABLE = "\n|---"
+"""In Markdown every table has one."""
+
+MADE_ANEW = ("manifest.json", "parity.json", "config.json", "generation_config.json", "README.md")
+"""All other files are copied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(ModelSamplerOptions, CardContents):
+    folder: Annotated[Path, tyro.conf.Positional]
+    """A folder that `elf export` wrote, of this schema version or the one before."""
+    out: Path | None = None
+    """Folder to write; the same one unless given."""
+    description: str | None = None
+    """One sentence for the page and the model card."""
+    example: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A prompt for the page to offer, of a conditional model. May repeat, up to 8 times."""
+    presets: Path | None = None
+    """Ways to sample for the page to offer beside the defaults, as for `elf export`. Those that there are stay the ways
+    they were, whatever the defaults become."""
+    length: int | None = None
+    """Positions of a run, a prompt's included; as before unless given."""
+    parity_seeds: int | None = None
+    """Whole runs to compare, at least 16; as many as before unless given."""
+    parity_length: int | None = None
+    """Positions of these runs; as many as before unless given."""
+    parity_steps: int | None = None
+    """Steps of these runs; those of --steps unless given."""
+
+
+def main(arguments: Arguments) -> None:
+    arguments.refuse_early()
+    report = renew(arguments.folder, arguments)
+    print(json.dumps({"out": str(arguments.out or arguments.folder), **report}, indent=2))
+
+
+def renew(folder: Path, arguments: Arguments) -> dict[str, Any]:
+    """Writes the folder; returns what is new of its manifest, and how the runs agreed.
+
+    Raises what `check_folder` does for a folder that is not sound, ParityError where the runs do not agree, ConfigError
+    and UsageError for impossible options.
+    """
+    check_folder(folder)
+    before, parity = read_manifest(folder), json.loads((folder / "parity.json").read_text(encoding="utf-8"))
+    model, card = open_model(folder).in_memory(), (folder / "README.md").read_text(encoding="utf-8")
+    settings = arguments.settings_for(model)
+    refuse_beyond_page(settings)
+    length = replace(arguments, length=arguments.length or before["defaults"]["length"]).positions_for(
+        model, ConfigError
+    )
+    runs = parity["runs"]
+    compared = replace(arguments, length=arguments.parity_length or runs["length"]).positions_for(model, ConfigError)
+    seeds = arguments.parity_seeds or runs["lastSeed"] + 1
+    if seeds < MIN_PARITY_SEEDS:
+        raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
+    manifest = renewed_manifest(before, model, settings, length, arguments)
+    parts = arguments.read_parts(model, card_languages(card))
+    same_start = not model.elf.max_input_length or start_of_runs(before) == manifest["selfCondStart"]
+    same_settings = settings_of(before["defaults"]) == settings
+    parts = kept_parts(parts, card, same_settings=same_settings, same_start=same_start)
+
+    with replaced_folder(arguments.out or folder) as new:
+        shutil.copytree(folder, new, dirs_exist_ok=True, ignore=lambda _, names: {*MADE_ANEW} & {*names})
+        dtype = manifest["defaultDtype"]
+        compared_settings = replace(settings, steps=arguments.parity_steps or settings.steps)
+        with jax.default_device(jax.devices("cpu")[0]):
+            writers = stored_writers(model, new / "onnx", dtype)
+            report, tokens = compare_runs(model, *writers, compared_settings, compared, range(seeds))
+        parity = parity | {"runs": {"weights": dtype, **report}}
+        write_json(new / "parity.json", parity)
+        write_json(new / "config.json", hub_config(model))
+        write_json(new / "generation_config.json", hub_generation_config(settings, length))
+        if parts.sources or model.elf.source_optional:
+            samples = write_samples(model, new / "onnx", dtype, settings, length, parts.sources)
+        else:
+            texts = map(text_reader(model), tokens.values())
+            samples = CardSamples(of_parity=[Sample(seed, text) for seed, text in islice(enumerate(texts), SAMPLES)])
+        (new / "README.md").write_text(renewed_card(card, manifest, parity, samples, parts), encoding="utf-8")
+        manifest["files"] = list_files(new)
+        write_json(new / "manifest.json", manifest)
+    return {"selfCondStart": manifest["selfCondStart"], "defaults": manifest["defaults"], "runs": parity["runs"]}
+
+
+def renewed_manifest(
+    before: Mapping[str, Any], model: TrainedModel, settings: SamplerSettings, length: int, arguments: Arguments
+) -> dict[str, Any]:
+    """The manifest but for its files: that of this schema version, with what was given."""
+    manifest: dict[str, Any] = {}
+    for name, value in before.items():
+        manifest[name] = value
+        if name == "schedule":
+            manifest["selfCondStart"] = self_cond_start(before)
+    changes = {
+        "schemaVersion": SCHEMA_VERSION,
+        "description": arguments.description or before["description"],
+        "defaults": named_settings(settings, length),
+    }
+    if arguments.example:
+        changes["examples"] = [*checked_examples(model, arguments.example)]
+    if presets := [*_presets(before, model, settings, arguments.presets)]:
+        changes["presets"] = describe_presets(presets, settings)
+    # Optional fields that are new come after the defaults, as `elf export` writes them.
+    merged, names = manifest | changes, [*manifest]
+    place = names.index("defaults") + 1
+    names[place:place] = ["examples", "presets"]
+    return {name: merged[name] for name in dict.fromkeys(names) if name in merged}
+
+
+def _presets(
+    before: Mapping[str, Any], model: TrainedModel, settings: SamplerSettings, given: Path | None
+) -> Iterator[Preset]:
+    prompted = model.elf.max_input_length > 0
+    if given:
+        yield from read_presets(given, settings, prompted=prompted)
+        return
+    for entry in before.get("presets", []):
+        preset = Preset(entry["name"], entry["note"], settings_of({**before["defaults"], **entry["settings"]}))
+        check_preset(preset, prompted=prompted)
+        yield preset
+
+
+def start_of_runs(manifest: Mapping[str, Any]) -> str:
+    """What x̂ started with in the runs that a folder was exported with: up to version 2 always the condition."""
+    return manifest["selfCondStart"] if manifest["schemaVersion"] > 2 else "condition"
+
+
+def kept_parts(parts: CardParts, card: str, *, same_settings: bool, same_start: bool) -> CardParts:
+    """What was not given is as the card had it; an evaluation of other runs is not."""
+    before = card_section(card, "Evaluation")
+    evaluation = kept_tables(before, parts.evaluation, same_settings=same_settings, same_start=same_start)
+    if before.count(TABLE) > evaluation.count(TABLE):
+        say("an evaluation on the card was of other runs and is left out: --evaluation gives another")
+    return replace(parts, evaluation=evaluation, notes=parts.notes or card_section(card, "Limits and failures"))
+
+
+def stored_writers(model: TrainedModel, onnx_folder: Path, dtype: Any) -> tuple[Writer, Writer]:
+    """JAX and the graphs, both with the stored weights."""
+    weights = StoredWeights(onnx_folder, dtype)
+    encoders = (JaxEncoder(model), OnnxEncoder(onnx_folder, weights)) if model.encoder else (None, None)
+    return Writer(JaxNetwork(model), encoders[0]), Writer(OnnxNetwork(onnx_folder, weights), encoders[1])
