@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from simulated_devices import simulated
 
 from elf.config import FlowConfig
 from elf.devices import make_mesh
@@ -254,12 +255,8 @@ def test_four_devices_write_what_one_does():
     script = (
         "import jax, json, test_batch_sampler as t; print(jax.device_count(), json.dumps(t.written_by_all_devices()))"
     )
-    # Less optimised, because compiling takes longer than running here.
-    flags = {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0",
-        "PYTHONPATH": os.path.dirname(__file__),
-    }
-    run = subprocess.run([sys.executable, "-c", script], env=os.environ | flags, capture_output=True, text=True)
+    environment = simulated(4, PYTHONPATH=os.path.dirname(__file__))
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     count, _, written = run.stdout.partition(" ")
     assert count == "4"

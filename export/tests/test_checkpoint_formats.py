@@ -1,7 +1,6 @@
 """Official checkpoints in every form they are published in, each written by the library that defines the form."""
 
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 from flax.core import freeze
 from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
+from simulated_devices import simulated
 
 from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.elf_weights import read_elf_weights
@@ -117,8 +117,7 @@ ocp.PyTreeCheckpointer().save(sys.argv[1], tree)
 
 def test_an_orbax_folder_of_more_devices_than_here(tmp_path: Path) -> None:
     """Arrays in lists and numbers that are arrays too, as an optimizer's state has them."""
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
-    subprocess.run([sys.executable, "-c", SAVED_ON_FOUR, str(tmp_path / "c")], env=os.environ | flags, check=True)
+    subprocess.run([sys.executable, "-c", SAVED_ON_FOUR, str(tmp_path / "c")], env=simulated(4), check=True)
     found = {name: value.read().tolist() for name, value in tensors(read_tree(tmp_path / "c")[1]).items()}
     assert found == {"w": [*range(8)], "state/0/count": 7, "state/1/mu": [1] * 4, "step": 3}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from simulated_devices import simulated
 from tiny_training import losses, rows, write_experiment
 
 from elf.models.trained_model import load_trained_model
@@ -23,11 +24,8 @@ SAME = ("batch_size=16", f"steps={STEPS}", "optimizer.blr=0.03", "elf.hidden_siz
 
 def train(experiment: Path, *words: str, devices: int = 1, **popen) -> subprocess.Popen:
     """`elf train` in a process of its own that sees `devices` CPU devices."""
-    # Less optimised, because compiling takes longer than running here.
-    flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
-    environment = {**os.environ, "XLA_FLAGS": flags}
     command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), *words]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **popen)
+    return subprocess.Popen(command, env=simulated(devices), stderr=subprocess.PIPE, text=True, **popen)
 
 
 def finished(*processes: subprocess.Popen) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import sacrebleu
 from conftest import stories
+from simulated_devices import simulated
 from test_perplexity import make_judge
 
 from elf.cli import main
@@ -145,8 +146,7 @@ def test_killed_on_four_devices_it_goes_on_on_one(plain: Path, tmp_path: Path) -
     command = ["evaluate", str(plain), *FEW, *derived]
     # Far more texts than it gets to write.
     command_line = [sys.executable, "-m", "elf.cli", *command, "--samples", "100000", "--out", str(out)]
-    flags = "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0"
-    with subprocess.Popen(command_line, env=os.environ | {"XLA_FLAGS": flags}, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command_line, env=simulated(4), stderr=subprocess.PIPE) as process:
         give_up = time.monotonic() + 120
         while process.poll() is None and time.monotonic() < give_up:
             if texts_of(out).is_file() and texts_of(out).stat().st_size:

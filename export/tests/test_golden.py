@@ -4,13 +4,13 @@ The numbers are not shipped: they lie in ../shared/golden. Where ../shared is bu
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from simulated_devices import simulated
 
 import elf.golden.golden
 from elf.config import T5Config
@@ -75,9 +75,8 @@ def test_two_devices_take_the_official_step() -> None:
         "case, = (each for each in folder.cases if each.name == 'cond-muon')\n"
         "print(json.dumps(training_deviations(folder, case, make_mesh(devices=jax.devices()))))\n"
     )
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run(
-        [sys.executable, "-c", program, str(GOLDEN)], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program, str(GOLDEN)], env=simulated(2), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     deviations = json.loads(done.stdout.splitlines()[-1])

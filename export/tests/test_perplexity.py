@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import stories
+from simulated_devices import simulated
 
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError
@@ -192,7 +192,6 @@ def test_eight_devices_judge_as_one_does(judge: Judge, tokenizer_file: Path, tmp
         "print(json.dumps([jax.device_count(), result.per_sample_nll]))"
     )
     command = [sys.executable, "-c", program, str(tmp_path), json.dumps(TEXTS)]
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    devices, nll = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+    devices, nll = json.loads(subprocess.run(command, env=simulated(8), check=True, capture_output=True).stdout)
     assert devices == 8
     np.testing.assert_allclose(nll, gen_perplexity(judge, TEXTS).per_sample_nll, rtol=1e-5)

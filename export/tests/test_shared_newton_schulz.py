@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 from optax.contrib import MuonDimensionNumbers, muon
+from simulated_devices import simulated
 
 from elf.config import PRESETS
 from elf.devices import make_mesh, state_shardings
@@ -86,11 +87,9 @@ def compared_on_all_devices():
 @pytest.fixture(scope="module")
 def compared():
     script = "import json, test_shared_newton_schulz as t; print(json.dumps(t.compared_on_all_devices()))"
-    environment = {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0",
-        "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")]),
-    }
-    run = subprocess.run([sys.executable, "-c", script], env=os.environ | environment, capture_output=True, text=True)
+    path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
+    environment = simulated(8, PYTHONPATH=path)
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
