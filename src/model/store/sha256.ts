@@ -1,4 +1,5 @@
 import { sha256 } from "@noble/hashes/sha2.js";
+import { offered } from "../offered";
 
 /** SHA-256 over bytes that come piece by piece; WebCrypto takes them only all at once, and not on plain http. */
 export class Sha256 {
@@ -14,11 +15,15 @@ export class Sha256 {
   }
 }
 
-/** SHA-256 of bytes that are all here: by the browser where it offers that, which is several times as fast. */
+/** SHA-256 of bytes that are all here: by the browser where it does that, which is several times as fast. */
 export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  // TypeScript believes that every page has `subtle`; browsers leave it out on plain http.
-  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
-  if (subtle) return hexadecimal(new Uint8Array(await subtle.digest("SHA-256", bytes)));
+  // Browsers leave `subtle` out on plain http; extensions against fingerprinting may refuse it.
+  const subtle = offered(() => globalThis.crypto?.subtle as SubtleCrypto | undefined);
+  try {
+    if (subtle) return hexadecimal(new Uint8Array(await subtle.digest("SHA-256", bytes)));
+  } catch {
+    // Then as without it.
+  }
   const hash = new Sha256();
   hash.update(bytes);
   return hash.hex();
