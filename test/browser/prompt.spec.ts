@@ -61,6 +61,35 @@ test("a prompt too long for a model not loaded yet is refused once it can be cou
   expect(studio.faults).toEqual([]);
 });
 
+test("300,000 letters in one word are refused at once, and the page stays awake", async ({ page }) => {
+  const studio = new StudioPage(page);
+  const weights: string[] = [];
+  page.on("request", (request) => request.url().endsWith(".bin") && weights.push(request.url()));
+  await studio.open({ model: "tiny-conditional", backend: "wasm" });
+  const box = page.getByTestId("prompt");
+  await box.fill("a".repeat(300_000));
+  await expect(page.getByText("300,000 letters are too many: this model reads at most 6 tokens.")).toBeVisible();
+  await expect(studio.generate).toHaveAttribute("aria-disabled", "true");
+  await box.press("Control+Enter");
+  expect(await millisecondsOfLayout(page)).toBeLessThan(2000);
+  expect(weights).toEqual([]);
+  await box.fill("garden");
+  await expect(studio.generate).toHaveAttribute("aria-disabled", "false");
+  expect(studio.faults).toEqual([]);
+});
+
+/** How long the page takes to be laid out anew forty times, as it is while a model loads and a run goes on. */
+function millisecondsOfLayout(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const start = performance.now();
+    for (let turn = 0; turn < 40; turn++) {
+      document.body.style.paddingInlineEnd = `${turn % 2}px`;
+      document.body.getBoundingClientRect();
+    }
+    return performance.now() - start;
+  });
+}
+
 test("a model without a tokenizer takes numbers of tokens", async ({ page }) => {
   await page.route("**/models/tiny-conditional/manifest.json", async (route) => {
     const response = await route.fetch();

@@ -2,7 +2,7 @@ import { useId } from "react";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Examples } from "./Examples";
 import "./PromptBox.css";
-import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "./prompt";
+import { MOST_LETTERS, promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "./prompt";
 
 /** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
 export function PromptBox() {
@@ -29,6 +29,7 @@ export function PromptBox() {
         id={id}
         className="prompt-text"
         rows={3}
+        data-endless={prompt.length > MOST_LETTERS}
         value={prompt}
         placeholder={optional ? "Leave empty to let it write freely" : undefined}
         spellCheck={false}

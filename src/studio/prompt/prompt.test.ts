@@ -4,7 +4,7 @@ import { createDraft } from "../stores/draft";
 import { createModel } from "../stores/model";
 import { MANIFEST } from "../testing/fakeEngine";
 import { MapStorage } from "../testing/studio";
-import { promptTitle, readPrompt, takesPrompt, writesFreely } from "./prompt";
+import { MOST_LETTERS, promptTitle, readPrompt, takesPrompt, writesFreely } from "./prompt";
 import { countPrompts } from "./promptCount";
 
 const reading: Manifest = { ...MANIFEST, architecture: { ...MANIFEST.architecture, maxInputLength: 3 } };
@@ -16,6 +16,14 @@ describe("readPrompt", () => {
     expect(readPrompt("the cat", 3, reading)).toEqual({ prompt: { text: "the cat" } });
     expect(readPrompt("the cat", 4, reading).why).toContain("at most 3");
     expect(readPrompt(" \n", 0, reading).why).toMatch(/^Type/);
+  });
+
+  it("refuses by its letters what nobody needs to count", () => {
+    const most = "a".repeat(MOST_LETTERS);
+    expect(readPrompt(`${most}  `, null, reading)).toEqual({ prompt: { text: most } });
+    expect(readPrompt(`a${most}`, null, reading).why).toContain("50,001 letters are too many");
+    expect(readPrompt(" 1".repeat(MOST_LETTERS), null, numbering).why).toContain("99,999 letters are too many");
+    expect(readPrompt(" ".repeat(2 * MOST_LETTERS), 0, reading).why).toMatch(/^Type/);
   });
 
   it("takes numbers where there is no tokenizer", () => {
@@ -90,6 +98,19 @@ describe("counting", () => {
     await rest();
     expect(draft.getState().promptTokens).toBe(3);
     expect(tokenize).toHaveBeenCalledTimes(2);
+    vi.useRealTimers();
+  });
+
+  it("is left undone for a text of too many letters", async () => {
+    const { draft, model, tokenize, rest } = counting(reading);
+    model.getState().finish(loaded(reading));
+    draft.getState().setPrompt("a".repeat(MOST_LETTERS + 1));
+    await rest();
+    expect(tokenize).not.toHaveBeenCalled();
+    expect(draft.getState().promptTokens).toBeNull();
+    draft.getState().setPrompt("one two");
+    await rest();
+    expect(draft.getState().promptTokens).toBe(2);
     vi.useRealTimers();
   });
 

@@ -23,6 +23,12 @@ export function promptTitle(manifest: Manifest): { readonly title: string; reado
   return first && readsText(manifest) ? { title: first, note: rest } : { title: fallback, note: manifest.description };
 }
 
+/**
+ * Letters after which a text is too long for every model: nobody counts its tokens, and nothing is loaded for it. Measuring
+ * such a text again and again would keep the page from answering.
+ */
+export const MOST_LETTERS = 50_000;
+
 /** A prompt as typed, understood or not; `why` says what is wrong with it. */
 export type TypedPrompt = { readonly prompt: Prompt; readonly why?: never } | { readonly why: string };
 
@@ -31,6 +37,7 @@ export function readPrompt(typed: string, tokens: number | null, manifest: Manif
   const most = manifest.architecture.maxInputLength;
   const text = typed.trim();
   if (text === "") return { why: "Type what it is to write to." };
+  if (text.length > MOST_LETTERS) return endless(text.length, most);
   if (readsText(manifest)) return tokens !== null && tokens > most ? tooLong(tokens, most) : { prompt: { text } };
   const ids = idsOf(text);
   if (!ids) return { why: "This model has no tokenizer: give the numbers of tokens, parted by commas." };
@@ -44,6 +51,11 @@ export function readPrompt(typed: string, tokens: number | null, manifest: Manif
 export function idsOf(text: string): number[] | null {
   const words = text.trim().split(/[\s,]+/);
   return words.every((word) => /^\d{1,9}$/.test(word)) ? words.map(Number) : null;
+}
+
+function endless(letters: number, most: number): TypedPrompt {
+  const said = letters.toLocaleString("en");
+  return { why: `${said} letters are too many: this model reads at most ${most} tokens. Make it much shorter.` };
 }
 
 function tooLong(tokens: number, most: number): TypedPrompt {

@@ -2,7 +2,7 @@ import type { StoreApi } from "zustand/vanilla";
 import type { EngineClient } from "../../engine/protocol";
 import type { DraftStore } from "../stores/draft";
 import type { ModelStore } from "../stores/model";
-import { idsOf, readsText, takesPrompt } from "./prompt";
+import { idsOf, MOST_LETTERS, readsText, takesPrompt } from "./prompt";
 
 /** Rest, in milliseconds, after which what was typed is counted. */
 const REST = 150;
@@ -19,6 +19,7 @@ export function countPrompts(
     const { prompt, promptTokens } = draft.getState();
     if (!manifest || !takesPrompt(manifest) || promptTokens !== null) return;
     const text = prompt.trim();
+    if (text.length > MOST_LETTERS) return;
     if (text === "") draft.getState().countPrompt(prompt, 0);
     else if (!readsText(manifest)) draft.getState().countPrompt(prompt, idsOf(text)?.length ?? null);
     else if (loaded) {
