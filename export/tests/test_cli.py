@@ -47,3 +47,22 @@ def test_overrides_are_read_bare(tmp_path: Path, capsys: pytest.CaptureFixture[s
     config.write_text("name: test\n")
     assert main(["train", "--config", str(config), "flow.noise=1"]) == 2
     assert "flow.noise" in capsys.readouterr().err
+
+
+def test_a_bucket_is_no_folder_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its address would be taken for folders of this machine, `gs:` and below, and the run be lost with them."""
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "test.yml"
+    config.write_text("name: test\n")
+    for argv in (
+        ["train", "--config", str(config), "out=gs://bucket/run"],
+        ["train", "--config", "s3://bucket/test.yml"],
+        ["evaluate", "model", "--out", "gs://bucket/run"],
+        ["evaluate", "gs://bucket/run"],
+    ):
+        assert main(argv) == 2
+        said = capsys.readouterr().err
+        assert "://bucket/" in said and "an address and no path on this machine" in said and "Mount the bucket" in said
+    assert [*tmp_path.iterdir()] == [config]

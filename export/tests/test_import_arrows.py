@@ -13,7 +13,7 @@ ROOT = Path(elf.__file__).parent
 
 ORDER = (
     ("errors",),
-    ("text_file",),
+    ("local_path", "text_file"),
     ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
     ("processes",),
     ("data",),

@@ -19,6 +19,7 @@ devices           how many devices there are, and what lies on which
 disk              files that are there whole or not at all
 progress          what a long command says meanwhile
 sampler_settings  the settings of one run of the sampler
+local_path        paths on this machine, and addresses that are none
 text_file         text files and their lines, with whatever marks and line ends they have
 errors            every error that a person can meet, by name
 """

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from elf.errors import ElfError, UsageError
+from elf.local_path import refuse_address
 from elf.text_file import describe_half, half_character
 
 # Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
@@ -80,6 +81,9 @@ def main(argv: list[str] | None = None) -> int:
             if (at := half_character(word)) is not None and not Path(word).exists():
                 raise UsageError(describe_half(word, at), "Give the text as UTF-8.")
         arguments = tyro.cli(module.Arguments, args=rest, prog=f"elf {command}", description=module.__doc__)
+        for field in dataclasses.fields(arguments):
+            if isinstance(path := getattr(arguments, field.name), Path):
+                refuse_address(path, f"--{field.name.replace('_', '-')}")
         if overrides:
             arguments = dataclasses.replace(arguments, overrides=overrides)
         module.main(arguments)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import yaml
 
 from elf.errors import ConfigError
+from elf.local_path import refuse_address
 from elf.text_file import describe_half, half_character, read_text
 
 T = TypeVar("T")
@@ -101,6 +102,7 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
             return build_config(hint, value, f"{name}.")  # type: ignore[arg-type]
         raise ConfigError(f"{name} is {value!r}, not a group of fields", f"Write {name}.FIELD=VALUE.")
     if hint is Path and isinstance(value, str):
+        refuse_address(value, name)
         return Path(value)
     if hint is float and isinstance(value, str):
         # YAML reads 1e-3 as text.
