@@ -1,13 +1,22 @@
 """Dropout as the official code has it: in the middle half of the blocks, and in the training pass alone."""
 
-from typing import NamedTuple
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 
-class Dropout(NamedTuple):
-    """What a training pass leaves out."""
+def dropped_blocks(depth: int) -> range:
+    """The blocks that leave anything out: the middle half."""
+    return range(depth // 4, depth // 4 * 3)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["key"], meta_fields=["attention", "projection"])
+@dataclass(frozen=True)
+class Dropout:
+    """What a training pass leaves out. Programs are compiled for its shares."""
 
     key: jax.Array
     attention: float = 0.0
@@ -15,11 +24,9 @@ class Dropout(NamedTuple):
     projection: float = 0.0
     """Share of what attention projects, and of SwiGLU's hidden values."""
 
-    def of_block(self, number: int, depth: int) -> "Dropout | None":
-        """That of one block, with a key of its own; None outside the middle half."""
-        if not depth // 4 <= number < depth // 4 * 3:
-            return None
-        return self._replace(key=jax.random.fold_in(self.key, number))
+    def of_block(self, number: int | jax.Array) -> "Dropout":
+        """That of one of the `dropped_blocks`, with a key of its own."""
+        return dataclasses.replace(self, key=jax.random.fold_in(self.key, number))
 
     def of(self, place: int, values: jax.Array, rate: float) -> jax.Array:
         """`values` without a share of them, the others larger for it; `place` tells one use in a block from another."""

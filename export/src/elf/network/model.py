@@ -9,7 +9,8 @@ import numpy as np
 from flax import nnx
 
 from elf.config import ElfConfig
-from elf.network.dropout import Dropout
+from elf.network.attention import attend
+from elf.network.dropout import Dropout, dropped_blocks
 from elf.network.modules import Dense, Params, Remat, RMSNorm, matmul
 from elf.network.parameters import TIMESTEP_FEATURES
 
@@ -80,10 +81,7 @@ class Attention(nnx.Module):
         q, k = rotate(self.q_norm(q), cos, sin), rotate(self.k_norm(k), cos, sin)
         dtype = self.qkv.compute_dtype
         q, k, v = (a.astype(dtype) for a in (q, k, v))
-        scores = jnp.einsum("bshd,bthd->bhst", q, k, preferred_element_type=jnp.float32)
-        weights = jax.nn.softmax(scores / np.sqrt(self.head_dim).astype(np.float32), axis=-1)
-        weights = dropout.of(0, weights, dropout.attention) if dropout else weights
-        mixed = jnp.einsum("bhst,bthd->bshd", weights.astype(dtype), v, preferred_element_type=jnp.float32)
+        mixed = attend(q, k, v, dropout)
         projected = self.proj(mixed.reshape(B, S, H))
         return dropout.of(1, projected, dropout.projection) if dropout else projected
 
@@ -132,10 +130,18 @@ class ELF(nnx.Module):
     """`denoise` and `decode` share everything but their heads and the mode tokens."""
 
     def __init__(
-        self, config: ElfConfig, *, rngs: nnx.Rngs, compute_dtype: jnp.dtype = jnp.float32, remat: Remat = "none"
+        self,
+        config: ElfConfig,
+        *,
+        rngs: nnx.Rngs,
+        compute_dtype: jnp.dtype = jnp.float32,
+        remat: Remat = "none",
+        scan: bool = False,
     ):
+        """`scan`: one program serves all blocks, whose weights are first laid together."""
         self.config = config
         self.remat = remat
+        self.scan = scan
         self.compute_dtype = compute_dtype
         D, H, V = config.latent_size, config.hidden_size, config.vocabulary_size
         if config.self_conditioning:
@@ -167,7 +173,7 @@ class ELF(nnx.Module):
     ) -> jax.Array:
         """z, x_hat_prev (B, L, D), t and self_cond_scale (B,), mode 1 to decode and 0 to denoise, for all rows or for
         each (B,) → h (B, L, H). `dropout` is for a training pass."""
-        B, L, _ = z.shape
+        B = len(z)
         read = self.self_cond_proj(jnp.concatenate([z, x_hat_prev], axis=-1)) if self.config.self_conditioning else z
         text = self.text_proj(read)
         prefix = [self.t_emb_tokens[...] + self.t_embedder(t)[:, None]]
@@ -176,8 +182,13 @@ class ELF(nnx.Module):
         prefix.append(
             jnp.broadcast_to(self.mode_tokens[...] * jnp.reshape(mode, (-1, 1, 1)), (B, *self.mode_tokens.shape[1:]))
         )
-        x = jnp.concatenate([*prefix, text], axis=1)
-        cos, sin = rotary_tables(self.config.prefix_length, L, self.config.head_dim)
+        x = self._through_blocks(jnp.concatenate([*prefix, text], axis=1), dropout)
+        return x[:, self.config.prefix_length :]
+
+    def _through_blocks(self, x: jax.Array, dropout: Dropout | None) -> jax.Array:
+        """x (B, P + L, H) → the same shape."""
+        prefix, depth = self.config.prefix_length, self.config.depth
+        cos, sin = rotary_tables(prefix, x.shape[1] - prefix, self.config.head_dim)
 
         def apply(block: Block, x: jax.Array, dropout: Dropout | None) -> jax.Array:
             return block(x, cos, sin, dropout)
@@ -185,10 +196,30 @@ class ELF(nnx.Module):
         if self.remat != "none":
             kept = jax.checkpoint_policies.dots_with_no_batch_dims_saveable if self.remat == "dots" else None
             apply = nnx.remat(apply, policy=kept)
-        for i in range(self.config.depth):
-            left_out = dropout.of_block(i, self.config.depth) if dropout else None
-            x = apply(getattr(self, f"blocks_{i}"), x, left_out)
-        return x[:, self.config.prefix_length :]
+        blocks = [getattr(self, f"blocks_{i}") for i in range(depth)]
+        if not self.scan:
+            for i, block in enumerate(blocks):
+                x = apply(block, x, dropout.of_block(i) if dropout and i in dropped_blocks(depth) else None)
+            return x
+
+        structure = nnx.graphdef(blocks[0])
+
+        def through(x: jax.Array, numbers: range, dropout: Dropout | None) -> jax.Array:
+            def step(x: jax.Array, block: tuple[jax.Array, nnx.State]) -> tuple[jax.Array, None]:
+                number, weights = block
+                return apply(nnx.merge(structure, weights), x, dropout and dropout.of_block(number)), None
+
+            if not numbers:
+                return x
+            stacked = jax.tree.map(lambda *of: jnp.stack(of), *(nnx.state(blocks[i]) for i in numbers))
+            return jax.lax.scan(step, x, (jnp.asarray(numbers), stacked))[0]
+
+        if dropout is None:
+            return through(x, range(depth), None)
+        dropped = dropped_blocks(depth)
+        x = through(x, range(dropped.start), None)
+        x = through(x, dropped, dropout)
+        return through(x, range(dropped.stop, depth), None)
 
     def denoise(
         self,
@@ -214,9 +245,9 @@ class ELF(nnx.Module):
 
 
 def abstract_elf(
-    config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32, remat: Remat = "none"
+    config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32, remat: Remat = "none", scan: bool = False
 ) -> tuple[nnx.GraphDef[ELF], Params]:
     """Structure and parameter shapes of a network; computes no weights."""
-    module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype, remat=remat))
+    module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype, remat=remat, scan=scan))
     state = nnx.to_flat_state(nnx.state(module, nnx.Param))
     return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}

@@ -25,6 +25,9 @@ from elf.training.recipe import (
     deviations,
 )
 
+SCANNED_DEPTH = 24
+"""Blocks from which on a training scans them unless told."""
+
 
 @dataclass(frozen=True)
 class CheckpointConfig:
@@ -119,6 +122,9 @@ class TrainConfig:
     remat: Remat = "none"
     """What the backward pass computes again instead of keeping: nothing, all but the matrix products, or whole
     blocks."""
+    scan_blocks: bool | None = None
+    """Whether one program is compiled for all blocks and run for each, which compiles sooner and takes more memory;
+    from 24 blocks on unless given."""
     fsdp: int = 1
     """Devices that share one copy of weights and optimizer state."""
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
@@ -179,6 +185,10 @@ class TrainConfig:
                 "Set flow.self_cond_prob=0, or leave elf.self_conditioning out.",
             )
         self.check_choices()
+
+    @property
+    def scans_blocks(self) -> bool:
+        return self.elf.depth >= SCANNED_DEPTH if self.scan_blocks is None else self.scan_blocks
 
     def check_choices(self) -> None:
         """Raises ConfigError for choices that do not go together."""
