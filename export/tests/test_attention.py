@@ -1,7 +1,6 @@
 """The attention of a library and the blocks under `scan`, held to what they stand for, written out."""
 
 from dataclasses import replace
-from pathlib import Path
 from unittest.mock import patch
 
 import jax
@@ -16,7 +15,6 @@ from elf.network.dropout import Dropout
 from elf.network.model import abstract_elf
 from elf.network.modules import bind
 from elf.network.parameters import parameter_shapes
-from elf.training.train_config import TrainConfig
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float32, 1e-6), (jnp.bfloat16, 8e-3)])
@@ -79,13 +77,3 @@ def test_programs_of_scanned_blocks_do_not_grow_with_them() -> None:
         return lowered.as_text().count("stablehlo.dot_general")
 
     assert length(12, scan=True) == length(2, scan=True) < length(2, scan=False) < length(12, scan=False)
-
-
-def test_deep_trainings_scan_unless_told() -> None:
-    deep = replace(SMALL, depth=24)
-
-    def scans(elf: ElfConfig, **fields: bool) -> bool:
-        return TrainConfig("test", "data", "encoder", "tokenizer", Path("out"), steps=1, elf=elf, **fields).scans_blocks
-
-    assert scans(deep) and not scans(SMALL)
-    assert scans(SMALL, scan_blocks=True) and not scans(deep, scan_blocks=False)

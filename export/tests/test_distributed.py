@@ -62,7 +62,7 @@ def test_eight_devices_give_the_curve_of_one(alone, tmp_path):
 
 def test_a_batch_in_parts_gives_the_curve_of_one_taken_whole(alone, tmp_path):
     path, expected = alone
-    finished(train(path, *SAME, f"out={tmp_path}", "accumulation=4", "remat=blocks", devices=2))
+    finished(train(path, *SAME, f"out={tmp_path}", "accumulation=4", "remat=blocks", "scan_blocks=true", devices=2))
     assert_same_curve(tmp_path, expected)
 
 

@@ -115,8 +115,8 @@ def distil(
 def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatParams) -> Objective:
     """Of the round `turn`: most rows learn from the teacher, the others to decode as in training."""
     flow, elf, dtype = config.flow, config.elf, jnp.dtype(config.compute_dtype)
-    student_graph, _ = abstract_elf(elf, dtype, config.remat, config.scans_blocks)
-    teacher_graph, _ = abstract_elf(elf, dtype, scan=config.scans_blocks)
+    student_graph, _ = abstract_elf(elf, dtype, config.remat, config.scan_blocks)
+    teacher_graph, _ = abstract_elf(elf, dtype, scan=config.scan_blocks)
     evenly = UniformTimes(config.student_times == "uniform", config.teacher_times == "uniform")
 
     def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> DistillDraws:

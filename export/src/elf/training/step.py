@@ -113,7 +113,7 @@ def mean_over_positions(counts: jax.Array) -> jax.Array:
 def flow_objective(config: TrainConfig, groups: int = 1) -> Objective:
     """That of spec section 4. `groups`: of rows with a coin of their own, where `coin` is `device`."""
     flow, choices = config.flow, config.choices
-    graphdef, _ = abstract_elf(config.elf, jnp.dtype(config.compute_dtype), config.remat, config.scans_blocks)
+    graphdef, _ = abstract_elf(config.elf, jnp.dtype(config.compute_dtype), config.remat, config.scan_blocks)
     assert choices.objective is not None  # only distillation, which does not come here, has none
     denoising = DENOISING[choices.objective]
     drops = config.attention_dropout or config.projection_dropout

@@ -25,9 +25,6 @@ from elf.training.recipe import (
     deviations,
 )
 
-SCANNED_DEPTH = 24
-"""Blocks from which on a training scans them unless told."""
-
 
 @dataclass(frozen=True)
 class CheckpointConfig:
@@ -122,9 +119,9 @@ class TrainConfig:
     remat: Remat = "none"
     """What the backward pass computes again instead of keeping: nothing, all but the matrix products, or whole
     blocks."""
-    scan_blocks: bool | None = None
-    """Whether one program is compiled for all blocks and run for each, which compiles sooner and takes more memory;
-    from 24 blocks on unless given."""
+    scan_blocks: bool = False
+    """One program for all blocks, run for each: it does not grow with their number, and takes more memory, since their
+    weights are laid together first."""
     fsdp: int = 1
     """Devices that share one copy of weights and optimizer state."""
     checkpoints: CheckpointConfig = field(default_factory=CheckpointConfig)
@@ -185,10 +182,6 @@ class TrainConfig:
                 "Set flow.self_cond_prob=0, or leave elf.self_conditioning out.",
             )
         self.check_choices()
-
-    @property
-    def scans_blocks(self) -> bool:
-        return self.elf.depth >= SCANNED_DEPTH if self.scan_blocks is None else self.scan_blocks
 
     def check_choices(self) -> None:
         """Raises ConfigError for choices that do not go together."""
