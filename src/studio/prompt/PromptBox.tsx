@@ -1,4 +1,4 @@
-import { useId } from "react";
+import { type SyntheticEvent, useId } from "react";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Examples } from "./Examples";
 import "./PromptBox.css";
@@ -6,7 +6,7 @@ import { MOST_LETTERS, promptTitle, readPrompt, readsText, takesPrompt, writesFr
 
 /** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
 export function PromptBox() {
-  const { draft } = useStudio();
+  const { draft, view } = useStudio();
   const id = useId();
   const { prompt, promptTokens } = useStudioStore("draft", (state) => state);
   const manifest = useStudioStore("model", ({ manifest }) => manifest);
@@ -17,6 +17,13 @@ export function PromptBox() {
   // An empty box has done nothing wrong yet.
   const optional = manifest.architecture.sourceOptional;
   const wrong = prompt.trim() !== "" && why !== undefined;
+  // Browsers lay out what is put into a box line by line: 150,000 short lines take them minutes, and the page with them.
+  const takeNoBook = (event: SyntheticEvent, brought: DataTransfer) => {
+    const letters = brought.getData("text/plain").length;
+    if (letters <= MOST_LETTERS) return;
+    event.preventDefault();
+    view.getState().say(`${letters.toLocaleString("en")} letters are too many for a prompt, which stays as it was.`);
+  };
   return (
     <section className="prompt" aria-label="Prompt">
       <div className="prompt-head">
@@ -29,7 +36,6 @@ export function PromptBox() {
         id={id}
         className="prompt-text"
         rows={3}
-        data-endless={prompt.length > MOST_LETTERS}
         value={prompt}
         placeholder={optional ? "Leave empty to let it write freely" : undefined}
         spellCheck={false}
@@ -37,6 +43,8 @@ export function PromptBox() {
         aria-invalid={wrong}
         aria-describedby={`${id}-note`}
         data-testid="prompt"
+        onPaste={(event) => takeNoBook(event, event.clipboardData)}
+        onDrop={(event) => takeNoBook(event, event.dataTransfer)}
         onChange={({ target }) => draft.getState().setPrompt(target.value)}
       />
       {readsText(manifest) && <Examples examples={manifest.examples} />}

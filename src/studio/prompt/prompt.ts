@@ -24,8 +24,8 @@ export function promptTitle(manifest: Manifest): { readonly title: string; reado
 }
 
 /**
- * Letters after which a text is too long for every model: nobody counts its tokens, and nothing is loaded for it. Measuring
- * such a text again and again would keep the page from answering.
+ * Letters after which a text is too long for every model: it is not taken in, and where it stands in the box all the same,
+ * nobody counts its tokens and nothing is loaded for it. To lay such a text out keeps a page from answering.
  */
 export const MOST_LETTERS = 50_000;
 
