@@ -32,8 +32,8 @@ export default defineConfig({
   // A model computes in every test: side by side they would only slow each other down.
   workers: 1,
   // Long, because on two cores that others use too a GPU in software takes its time: they end what hangs, nothing else.
-  timeout: 400_000,
-  expect: { timeout: 150_000 },
+  timeout: 900_000,
+  expect: { timeout: 300_000 },
   use: { baseURL: `http://localhost:${port}/`, viewport: { width: 1280, height: 900 }, trace: "retain-on-failure" },
   projects: [
     { name: "wasm", use: launch([]), testIgnore: /webgpu/ },

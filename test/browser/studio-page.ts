@@ -43,9 +43,9 @@ export class StudioPage {
     await this.generate.click();
     // A small model may have written before anyone has seen the button that cancels.
     await expect
-      .poll(async () => (await this.cancel.isVisible()) || (await this.runs.count()) > before, { timeout: 60_000 })
+      .poll(async () => (await this.cancel.isVisible()) || (await this.runs.count()) > before, { timeout: 300_000 })
       .toBe(true);
-    await expect(this.generate).toHaveText(/^Generate/, { timeout: 150_000 });
+    await expect(this.generate).toHaveText(/^Generate/);
     await expect(this.alert).toHaveCount(0);
     return (await this.stage.textContent()) ?? "";
   }
