@@ -70,7 +70,6 @@ def test_two_devices_take_the_official_step() -> None:
         "from elf.devices import make_mesh\n"
         "from elf.golden.folder import open_golden\n"
         "from elf.golden.training_case import training_deviations\n"
-        "jax.config.update('jax_disable_most_optimizations', True)\n"
         "folder = open_golden(Path(sys.argv[1]))\n"
         "case, = (each for each in folder.cases if each.name == 'cond-muon')\n"
         "print(json.dumps(training_deviations(folder, case, make_mesh(devices=jax.devices()))))\n"

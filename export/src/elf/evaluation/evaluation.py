@@ -70,8 +70,7 @@ class Evaluation:
         self.samples = sample_count(options.samples, len(self.generator.rows))
         check_continuation(options, conditional)
         self.measures = measures(options, tokenizer, conditional)
-        free = not conditional
-        self.held_out = real_texts(options.held_out, tokenizer, free) if options.held_out else NO_TEXTS
+        self.held_out = real_texts(options.held_out, tokenizer, not conditional) if options.held_out else NO_TEXTS
         self.sources = self._sources(tokenizer) if options.continuation else None
         self.tokenizer = tokenizer
         self.held_out_figures: dict[int, dict[str, Any]] = {}

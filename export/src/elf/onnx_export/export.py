@@ -90,6 +90,13 @@ def main(arguments: Arguments) -> None:
     print(json.dumps({"out": str(arguments.out), **report}, indent=2))
 
 
+def enough_seeds(seeds: int) -> int:
+    """Raises ConfigError for fewer runs than prove anything."""
+    if seeds < MIN_PARITY_SEEDS:
+        raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
+    return seeds
+
+
 def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     """Writes the folder; returns its size in bytes and the figures of the checks.
 
@@ -108,10 +115,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     refuse_beyond_page(settings)
     length = arguments.positions_for(model, ConfigError)
     compared = replace(arguments, length=arguments.parity_length or length).positions_for(model, ConfigError)
-    seeds = arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / compared))
+    seeds = enough_seeds(arguments.parity_seeds or max(MIN_PARITY_SEEDS, math.ceil(MIN_PARITY_TOKENS / compared)))
     compared_settings = replace(settings, steps=arguments.parity_steps or settings.steps)
-    if seeds < MIN_PARITY_SEEDS:
-        raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
     if model.elf.max_input_length and model.encoder is None:
         raise ConfigError(
             "the model writes to a source but has no encoder to read it with", "Give one with an encoder."

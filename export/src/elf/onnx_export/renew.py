@@ -27,7 +27,7 @@ from elf.onnx_export.card_samples import SAMPLES, CardSamples, Sample, write_sam
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.comparison import Writer
 from elf.onnx_export.examples import checked_examples
-from elf.onnx_export.export import MIN_PARITY_SEEDS, replaced_folder
+from elf.onnx_export.export import enough_seeds, replaced_folder
 from elf.onnx_export.hub_files import hub_config, hub_generation_config
 from elf.onnx_export.manifest import describe_presets, list_files, write_json
 from elf.onnx_export.manifest_fields import read_manifest
@@ -92,9 +92,7 @@ def renew(folder: Path, arguments: Arguments) -> dict[str, Any]:
     )
     runs = parity["runs"]
     compared = replace(arguments, length=arguments.parity_length or runs["length"]).positions_for(model, ConfigError)
-    seeds = arguments.parity_seeds or runs["lastSeed"] + 1
-    if seeds < MIN_PARITY_SEEDS:
-        raise ConfigError(f"{seeds} parity seeds prove little", f"Give at least {MIN_PARITY_SEEDS}.")
+    seeds = enough_seeds(arguments.parity_seeds or runs["lastSeed"] + 1)
     manifest = renewed_manifest(before, model, settings, length, arguments)
     parts = arguments.read_parts(model, card_languages(card))
     same_start = not model.elf.max_input_length or start_of_runs(before) == manifest["selfCondStart"]
