@@ -104,6 +104,7 @@ def test_other_kinds_of_values_are_refused_by_their_line(tmp_path: Path, value: 
         ('"a"\n{"text": "b"', "line 2 is not JSON"),
         ("[" * 100_000, "line 1 is not JSON"),
         ('{"text": 1' + "0" * 5000 + "}", "line 1 is not JSON"),
+        ('"a"\n"b",\n', "line 2 is not JSON: Extra data, at character 4$"),
         ('{"story": "a"}', "line 1 is neither"),
         ('{"input": "a"}', "line 1 is neither"),
         (
@@ -242,6 +243,57 @@ def test_tables_that_are_broken_or_empty(tmp_path: Path) -> None:
     twice = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], ["text", "text"])
     with pytest.raises(CorpusFormatError, match="several columns text"):
         rows_of(table_file(tmp_path / "twice", twice, "arrow file"))
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view", "dictionary", "field"])
+def test_wrong_bytes_in_an_arrow_file_are_named(tmp_path: Path, kind: str) -> None:
+    """Arrow itself reads beyond its memory where a file's places are wrong, which ended the program with a signal."""
+    texts = pa.array(["a text of some length", None, "é"] * 50)
+    array = {"dictionary": texts.dictionary_encode, "field": lambda: pa.StructArray.from_arrays([texts], ["en"])}.get(
+        kind, lambda: texts.cast(kind)
+    )()
+    file = table_file(tmp_path / "a", pa.table({"text": array}), "arrow stream")
+    content, random = file.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(100):
+        wrong = bytearray(content)
+        for place in random.integers(len(content), size=3):
+            wrong[place] = random.integers(256)
+        file.write_bytes(wrong)
+        try:
+            rows_of(file, text_column="text.en" if kind == "field" else "text")
+        except (DatasetError, CorpusFormatError):
+            refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "folder"])
+def test_the_pointer_of_a_table_is_named(tmp_path: Path, name: str) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"
+    file = tmp_path / name
+    if name == "folder":
+        datasets.Dataset(pa.table({"text": ["a"]})).save_to_disk(str(file))
+        write(next(file.glob("*.arrow")), pointer)
+    else:
+        write(file, pointer)
+    with pytest.raises(DatasetError, match="only the pointer of a file kept by Git LFS") as caught:
+        rows_of(file)
+    assert "git lfs pull" in caught.value.action
+
+
+def test_names_and_values_that_cannot_be_shown_are_named_all_the_same(tmp_path: Path) -> None:
+    moment = pa.array([1], pa.timestamp("us", "Mars/Base"))
+    twice = pa.StructArray.from_arrays([pa.array(["a"]), pa.array(["b"])], ["en", "en"])
+    file = table_file(tmp_path / "a", pa.table({"\ufefftext": ["a"], "at": moment, "t": twice}), "arrow file")
+    with pytest.raises(CorpusFormatError, match=r"has no column text, only '\\ufefftext', at, t"):
+        rows_of(file)
+    with pytest.raises(CorpusFormatError, match=r"row 1 holds timestamp\[us, tz=Mars/Base\], not a text"):
+        rows_of(file, text_column="at")
+    with pytest.raises(CorpusFormatError, match="several fields en in t"):
+        rows_of(file, text_column="t.en")
+    with pytest.raises(CorpusFormatError, match=r"a\.csv has several columns text"):
+        rows_of(write(tmp_path / "a.csv", "text,n,text\na,1,b\n"))
+    assert rows_of(write(tmp_path / "b.csv", "text,n,n\na,1,2\n")) == ([("a",)], 0, 0)
 
 
 def test_rows_of_many_tables_are_counted_through(tmp_path: Path) -> None:

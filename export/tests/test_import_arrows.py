@@ -13,6 +13,7 @@ ROOT = Path(elf.__file__).parent
 
 ORDER = (
     ("errors",),
+    ("foreign_files",),
     ("local_path", "text_file"),
     ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
     ("processes",),

@@ -1,5 +1,6 @@
 """Text files with marks, in foreign encodings, and with every character that some program ends a line at."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -98,14 +99,45 @@ def test_packed_files_are_named(tmp_path: Path) -> None:
         with pytest.raises(CorpusFormatError, match=f"is not UTF-8 text but packed by {name}") as caught:
             lines(file)
         assert "Unpack it" in caught.value.action
-    file.write_bytes(b"BZ and PK are letters\n")
-    assert lines(file) == ["BZ and PK are letters"]
+    file.write_bytes(b"BZ and PK are letters, BZh9 is a word\n")
+    assert lines(file) == ["BZ and PK are letters, BZh9 is a word"]
+
+
+@pytest.mark.parametrize(
+    ("beginning", "what", "advice"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "only the pointer of a file", "git lfs pull"),
+        (b"PAR1\x15\x04", "a Parquet file", r"Name it \.parquet"),
+        (b"ARROW1\0\0\xff", "an Arrow file", r"Name it \.arrow"),
+        (b"%PDF-1.7\n", "a PDF", "as plain UTF-8 text"),
+        (b"\xd0\xcf\x11\xe0\xa1", "a document of an office program", "as plain UTF-8 text"),
+        (b"PK\x03\x04", "packed by zip", "Unpack it"),
+        (b"7z\xbc\xaf\x27\x1c", "packed by 7-Zip", "Unpack it"),
+    ],
+)
+def test_files_of_other_kinds_are_named(tmp_path: Path, beginning: bytes, what: str, advice: str) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(beginning)
+    with pytest.raises(CorpusFormatError, match=f"is not UTF-8 text but {what}") as caught:
+        lines(file)
+    assert re.search(advice, caught.value.action)
+
+
+@pytest.mark.parametrize("text", ["Привет, мир.\n", "你好，世界。\n", "Γειά σου.\n😀\n", "שלום\r\n", "यह हिंदी है।\n"])
+@pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE"])
+def test_utf_16_of_any_script_is_named_without_a_mark(tmp_path: Path, text: str, encoding: str) -> None:
+    """Such a file may be UTF-8 as well: of control characters, which a corpus was silently made of."""
+    file = tmp_path / "a.txt"
+    for many in (1, 1000):
+        file.write_bytes((text * many).encode(encoding))
+        with pytest.raises(CorpusFormatError, match=f"is not UTF-8 text but {encoding}"):
+            lines(file)
 
 
 def test_a_text_of_zeros_and_short_files_are_not_taken_for_utf_16(tmp_path: Path) -> None:
-    for text in ("a\0", "\0", "a", "ab\0cd", "日本", "NUL \0 in a text\n"):
+    for text in ("a\0", "\0", "a", "ab\0cd", "日本", "NUL \0 in a text\n", "1\n\0\n2\0\n"):
         (tmp_path / "a").write_bytes(text.encode())
-        assert lines(tmp_path / "a") == [text.removesuffix("\n")]
+        assert lines(tmp_path / "a") == text.removesuffix("\n").split("\n")
 
 
 def test_half_a_character() -> None:

@@ -55,6 +55,10 @@ it.each([
   ["?model=tiny-model&backend=wasm)."],
   ["?backend=wasm&model=tiny-model%E2%80%8B&utm_source=mail&fbclid=x"],
   ["?utm_source=mail&model=tiny-model%22%3E&backend=wasm%20"],
+  ["?model=3Dtiny-model&backend=3Dwasm"],
+  ["?model=3Dtiny-mo=del&backend=3Dwa=sm"],
+  ["?model\\u003dtiny-model\\u0026backend\\u003dwasm"],
+  ["?model=tiny\u2013model&backend=wasm"],
 ])("takes them from an address that was mangled on its way: %s", (search) => {
   expect(readAddress(search)).toMatchObject({ model: "tiny-model", backend: "wasm", problem: null });
 });

@@ -45,7 +45,7 @@ export function readAddress(search: string, hash = "", pathname = ""): Address {
 
 /** The end of an address that tells of a run, where its # was escaped and so stands in what a server sees. */
 function escapedRunIn(part: string): { isIn: string; before: string; hash: string } | null {
-  const found = /%(?:25)*23(?:[!/]|%(?:25)*2[1F])*run(?:=|%(?:25)*3D)/i.exec(part);
+  const found = /%(?:25)*23(?:[!/?]|%(?:25)*(?:2[1F]|3F))*run(?:=|%(?:25)*3D)/i.exec(part);
   if (!found) return null;
   return { isIn: part, before: part.slice(0, found.index), hash: part.slice(found.index).replace(/^%(?:25)*23/, "") };
 }
@@ -53,13 +53,20 @@ function escapedRunIn(part: string): { isIn: string; before: string; hash: strin
 /** What a query says: also one that was escaped as a whole or for HTML, and with the end of somebody's sentence behind it. */
 function parametersOf(search: string): URLSearchParams {
   const isEscaped = /^\??\w+%(?:25)*3D/i.test(search);
-  const plain = (isEscaped ? unescaped(unescaped(search)) : search).replaceAll("&amp;", "&");
-  const parameters = new URLSearchParams(plain);
+  const plain = (isEscaped ? unescaped(unescaped(search)) : search).replaceAll("&amp;", "&").replaceAll("\\u0026", "&");
+  const parameters = new URLSearchParams(plain.replaceAll("\\u003d", "="));
   for (const name of ["model", "backend"]) {
     const value = parameters.get(name);
-    if (value !== null) parameters.set(name, value.replace(/[^A-Za-z0-9_-]+$/, ""));
+    if (value !== null) parameters.set(name, mendedName(value));
   }
   return parameters;
+}
+
+/** A name as mail programs may have left it: with the equals signs of their own format, with other dashes, with an end. */
+function mendedName(value: string): string {
+  const typed = value.replace(/[\u2010-\u2015\u2212]/g, "-").replace(/[^A-Za-z0-9_-]+$/, "");
+  // The number of the equals sign; a model whose name begins so cannot be named by a link.
+  return typed.replace(/^3D(?=[a-z])/, "").replaceAll("=", "");
 }
 
 /** This page's address with the backend that every browser has. */

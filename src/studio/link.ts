@@ -46,7 +46,7 @@ function parts({ settings, prompt, held = [], from }: Recipe): string[] {
  * chats and trackers do to links is undone where only one run can have been meant.
  */
 export function recipeIn(hash: string): Recipe | null | undefined {
-  const text = hash.replace(/^#/, "");
+  const text = plainOfJson(hash.replace(/^#/, ""));
   if (!isRunLink(text)) return null;
   if (text.startsWith(NAME) && LINK.test(text)) {
     const recipe = readLink(text.slice(NAME.length));
@@ -57,6 +57,11 @@ export function recipeIn(hash: string): Recipe | null | undefined {
     if (recipe) return recipe;
   }
   return undefined;
+}
+
+/** Without the escapes of JSON, which logs and source code have in addresses; a link has no backslash. */
+function plainOfJson(text: string): string {
+  return text.replace(/\\u00([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
 function readLink(text: string): Recipe | undefined {
@@ -111,7 +116,8 @@ function promptIn(fields: ReadonlyMap<string, string>): Prompt | null | undefine
   const end = text.lastIndexOf(CLOSE);
   if (isBraced && end < 0) return undefined;
   try {
-    return { text: decodeURIComponent(isBraced ? text.slice(OPEN.length, end) : text) };
+    // A plus in a text is escaped, so that one is a blank that a form has written.
+    return { text: decodeURIComponent(isBraced ? text.slice(OPEN.length, end).replaceAll("+", " ") : text) };
   } catch {
     return undefined;
   }

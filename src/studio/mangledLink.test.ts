@@ -174,6 +174,45 @@ describe("a link that was mangled on its way", () => {
     }
   });
 
+  it.each<[string, (address: string) => string]>([
+    ["as in Slack", (address) => `${address}|${address}`],
+    ["as in Markdown", (address) => `${address}](${address})`],
+    ["pasted twice", (address) => address + address],
+    ["pasted twice, with a blank", (address) => `${address} ${address}`],
+    ["pasted twice, with a line end", (address) => `${address}\n${address}`],
+    ["as in a wiki", (address) => `${address} ${address.replace(/^https:..[^#]*/, "")}`],
+  ])("tells of the same run, once, where it stands there twice: %s", (_, twice) => {
+    for (const recipe of RECIPES) {
+      for (const mangle of [MANGLERS.nothing, MANGLERS["all escaped"], MANGLERS["all escaped twice"]]) {
+        const { hash } = new URL(twice(`${PAGE}#${mangle?.(hashOf(recipe))}`));
+        expect(recipeIn(hash), hash).toEqual(recipe);
+      }
+    }
+    const recipe = { settings: SETTINGS, prompt: { text: `see ${PAGE}#run=steps:3, or http://x.example/` } };
+    expect(recipeIn(opened(hashOf(recipe)))).toEqual(recipe);
+    expect(recipeIn(new URL(twice(`${PAGE}${linkTo(recipe)}`)).hash)).toEqual(recipe);
+  });
+
+  it("tells of the same run where it was escaped as in JSON, which logs and source code have, or with a question mark before it", () => {
+    for (const recipe of RECIPES) {
+      expect(recipeIn(opened(hashOf(recipe).replaceAll("=", "\\u003d").replaceAll("'", "\\u0027")))).toEqual(recipe);
+      expect(recipeIn(opened(`?${hashOf(recipe)}`))).toEqual(recipe);
+    }
+  });
+
+  it("keeps the signs of a prompt whose escapes a program has undone, and takes a plus for a blank", () => {
+    for (const recipe of RECIPES.filter(({ prompt }) => prompt && "text" in prompt && !/[{}%=]/.test(prompt.text))) {
+      const undone = hashOf(recipe).replace(/%(?!7B|7D|2B|25|23|22|3C|3E|0A|20)[2-7][0-9A-F]/g, decodeURIComponent);
+      expect(recipeIn(opened(undone)), undone).toEqual(recipe);
+      expect(recipeIn(opened(hashOf(recipe).replaceAll("%20", "+")))).toEqual(recipe);
+    }
+  });
+
+  it("is said to be broken where it was cut within an escape of its prompt and something put there", () => {
+    const hash = hashOf({ settings: SETTINGS, prompt: { text: "Grüße, Welt" } });
+    for (const sign of [" ", "> ", "<br>"]) expect(recipeIn(opened(hash.replace("%2C", `%2${sign}C`)))).toBeUndefined();
+  });
+
   it("tells of the same run in letters of one size, where it has no prompt", () => {
     for (const recipe of RECIPES.filter(({ prompt, from }) => !prompt && !from?.run.prompt)) {
       expect(recipeIn(opened(hashOf(recipe).toLowerCase()))).toEqual(recipe);

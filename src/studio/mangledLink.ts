@@ -16,7 +16,7 @@ const UNSEEN = /[\p{White_Space}\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u202a-\u20
 /** Signs that part a link from what it stood in, and that quoted mails put into it. */
 const FOREIGN = /[\s<>|"'`“”‘’«»„*()[\]{}\\…!]/u;
 
-const RUN = /^[#!/]*run(?:=3D|=|:)/i;
+const RUN = /^[#!/?]*run(?:=3D|=|:)/i;
 
 /** Whether the end of an address, however mangled, tells of a run. */
 export function isRunLink(text: string): boolean {
@@ -27,11 +27,24 @@ export function isRunLink(text: string): boolean {
  * What the text of a mangled link may have been, without `run=`, each in the form of a link; the likeliest first. None
  * where it is beyond mending.
  */
-export function mendings(text: string): string[] {
+export function mendings(given: string): string[] {
+  const text = withoutSecond(given);
   // A line that a mail's own format cut ends with an equals sign, and an equals sign is written =3D there. In a link that
   // is whole one stands behind `run` and between numbers only.
   const joined = text.replace(/=3D/g, "=").replace(/(?<!run)=(?!\d)|(?<!run|\d)=/gi, "");
   return [...new Set([text, joined])].flatMap(mendingsOf);
+}
+
+/** A link up to where one begins again: chats and Markdown write an address twice, and people paste it twice. */
+function withoutSecond(text: string): string {
+  const equals = /run(=|%(?:25)*3D)/i.exec(text)?.[1] ?? "=";
+  // As often escaped as its first equals sign, or not at all. What a prompt has of an address is escaped once more.
+  const sign = (plain: string, hexadecimal: string) =>
+    equals === "=" ? plain : `(?:${plain}|${equals.slice(0, -2)}${hexadecimal})`;
+  const address = `https?${sign(":", "3A")}(?:${sign("/", "2F")}){2}[^\\s#]*?`;
+  const again = `(?:${address})?${sign("#", "23")}[!/]?run${equals}(?=(?:${LINK_FIELDS.join("|")})(?::|%))`;
+  const begin = new RegExp(again, "i").exec(text.slice(1));
+  return begin ? text.slice(0, begin.index + 1) : text;
 }
 
 function mendingsOf(text: string): string[] {
@@ -68,8 +81,11 @@ function takePrompt(text: string): TakenPrompt | null | undefined {
   const before = text.slice(0, begin.index);
   if (end < start || isOfFork(before)) return null;
   let prompt = text.slice(start, end);
-  // Of what is still escaped every other sign was put there on the way; forms write a plus for a blank.
-  if (open !== "{") prompt = prompt.replaceAll("+", " ").replace(/[^A-Za-z0-9%_ -]/g, "");
+  // Some programs undo the escapes of signs that an address may have; every other sign was put there on the way. Forms
+  // write a plus for a blank.
+  if (open !== "{") prompt = prompt.replaceAll("+", " ").replace(/[^A-Za-z0-9%_ ,:;!?()'*.~@/$&-]/g, "");
+  // A line that was cut within an escape, and what was put there looks like one now.
+  if (open !== "{" && /%(?![0-9a-f]{2})/i.test(prompt)) return null;
   // As often as the brace was escaped; one that was not may stand among signs that the browser has escaped.
   for (let i = escapes.length / 2; i >= 0; i--) prompt = unescaped(prompt);
   return { prompt, rest: before + text.slice(end + close.length) };

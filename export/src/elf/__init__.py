@@ -21,5 +21,6 @@ progress          what a long command says meanwhile
 sampler_settings  the settings of one run of the sampler
 local_path        paths on this machine, and addresses that are none
 text_file         text files and their lines, with whatever marks and line ends they have
+foreign_files     files that are something else than their name says
 errors            every error that a person can meet, by name
 """

@@ -4,10 +4,13 @@ A line ends at LF or CRLF and nowhere else: a text may hold a lone carriage retu
 separators of Unicode, which Python would cut it at.
 """
 
+import codecs
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from elf.errors import ElfError, TextError
+from elf.foreign_files import UNPACK, foreign_file
 
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """Unicode's property of that name. Python's `str.strip` takes four control characters besides."""
@@ -26,14 +29,8 @@ MARKS = {
 }
 """How the mark begins files of other encodings; the longer ones first."""
 
-PACKED = {
-    b"\x1f\x8b": "gzip",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
-    b"BZh9": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"PK\x03\x04": "zip",
-}
-"""How packed files begin; none of it begins a text."""
+ZIP = b"PK\x03\x04"
+"""Not among foreign files: checkpoints are zip files, too."""
 
 LOOKED_AT = 4096
 """Bytes from which an encoding is guessed where there is no mark."""
@@ -49,8 +46,10 @@ def read_lines(path: Path, error: type[ElfError]) -> Iterator[tuple[int, str]]:
     try:
         with path.open("rb") as file:
             beginning = file.peek(LOOKED_AT)[:LOOKED_AT]
-            if packed := next((name for sign, name in PACKED.items() if beginning.startswith(sign)), None):
-                raise error(f"{path} is not UTF-8 text but packed by {packed}", "Unpack it, and give what is in it.")
+            if beginning.startswith(ZIP):
+                raise error(f"{path} is not UTF-8 text but packed by zip", UNPACK)
+            if foreign := foreign_file(beginning):
+                raise error(f"{path} is not UTF-8 text but {foreign.what}", foreign.action)
             if encoding := foreign_encoding(beginning):
                 raise error(
                     f"{path} is not UTF-8 text but {encoding}",
@@ -82,7 +81,31 @@ def foreign_encoding(beginning: bytes) -> str | None:
     # Latin letters in UTF-16 have a zero in every second byte, in UTF-32 in three of four, and UTF-8 has none.
     whole = beginning[: len(beginning) // 4 * 4]
     zeros = [place for place in range(4) if 2 * whole[place::4].count(0) > len(whole) // 4]
-    return {"123": "UTF-32LE", "012": "UTF-32BE", "13": "UTF-16LE", "02": "UTF-16BE"}.get("".join(map(str, zeros)))
+    latin = {"123": "UTF-32LE", "012": "UTF-32BE", "13": "UTF-16LE", "02": "UTF-16BE"}.get("".join(map(str, zeros)))
+    if latin or not _is_odd(beginning):
+        return latin
+    pairs = beginning[: len(beginning) // 2 * 2]
+    return next((encoding for encoding in ("UTF-16LE", "UTF-16BE") if _is_of_lines(pairs, encoding)), None)
+
+
+def _is_odd(beginning: bytes) -> bool:
+    """Whether bytes are no text of UTF-8, or one with zeros and other control characters: what UTF-16 of other scripts
+    looks like."""
+    try:
+        text = codecs.getincrementaldecoder("UTF-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return True
+    return "\0" in text and any(unicodedata.category(sign) == "Cc" for sign in set(text) - set("\0\t\n\v\f\r\x1b"))
+
+
+def _is_of_lines(pairs: bytes, encoding: str) -> bool:
+    """Whether bytes are lines of known characters in this encoding."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(pairs)
+    except UnicodeDecodeError:
+        return False
+    known = (sign in "\t\r\n" or unicodedata.category(sign) not in ("Cc", "Cn", "Co") for sign in text)
+    return "\n" in text and all(known)
 
 
 def half_character(text: str) -> int | None:

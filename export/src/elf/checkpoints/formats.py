@@ -13,6 +13,7 @@ from elf.checkpoints.stored import Tree, UnsupportedError
 from elf.checkpoints.torch_archive import read_torch_archive
 from elf.checkpoints.torch_legacy import is_legacy, read_torch_legacy
 from elf.errors import CheckpointError
+from elf.foreign_files import foreign_file
 
 READERS = {
     "Flax msgpack": read_msgpack,
@@ -25,18 +26,6 @@ READERS = {
 }
 
 SHARDS = "files with an index"
-
-PACKED = {
-    b"\x1f\x8b": "packed by gzip",
-    b"BZh": "packed by bzip2",
-    b"\xfd7zXZ\x00": "packed by xz",
-    b"\x28\xb5\x2f\xfd": "packed by zstd",
-    b"7z\xbc\xaf\x27\x1c": "packed by 7-Zip",
-}
-"""How files start that only wrap another."""
-
-OTHERS = {b"\x89HDF": "an HDF5 file", b"GGUF": "a GGUF file"}
-"""How files start that hold weights in a form which is not read."""
 
 COPY_AGAIN = "The file may be damaged or cut short: copy or fetch it again."
 
@@ -58,18 +47,10 @@ def format_of(path: Path) -> str:
     # First, because the length that these files start with may look like the start of any other.
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
         return "safetensors"
-    if start.startswith(b"version https://git-lfs"):
-        raise CheckpointError(
-            f"{path} is only the pointer of a file kept by Git LFS", "Run `git lfs pull` there, or use `elf fetch`."
-        )
+    if foreign := foreign_file(start):
+        raise CheckpointError(f"{path} is no checkpoint: it is {foreign.what}", foreign.action)
     if start.lstrip()[:1] == b"<":
         raise CheckpointError(f"{path} is a web page", "Something answered in place of the file: fetch it again.")
-    for mark, what in PACKED.items():
-        if start.startswith(mark):
-            raise CheckpointError(f"{path} is no checkpoint: it is {what}", "Unpack it, and give what is in it.")
-    for mark, what in OTHERS.items():
-        if start.startswith(mark):
-            raise CheckpointError(f"{path} is no checkpoint: it is {what}", f"Known are: {', '.join(READERS)}.")
     if start.startswith(b"PK\x03\x04"):
         return "NumPy archive" if _holds_arrays(path) else "torch archive"
     if is_legacy(start):

@@ -12,6 +12,7 @@ from tokenizers import processors
 from elf.data.clean_up import CONFIG
 from elf.data.sentencepiece_form import EOS, tokenizer_of_model
 from elf.errors import CheckpointError
+from elf.foreign_files import refuse_pointer
 
 SENTINELS = 100
 """`<extra_id_99>` … `<extra_id_0>`, T5's last ids, which the SentencePiece file does not have."""
@@ -27,6 +28,7 @@ def convert_sentencepiece(path: Path) -> tokenizers.Tokenizer:
     from google.protobuf.message import DecodeError
     from sentencepiece import sentencepiece_model_pb2
 
+    refuse_pointer(path, CheckpointError)
     model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
     try:
         model.ParseFromString(path.read_bytes())

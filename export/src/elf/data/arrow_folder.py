@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from elf.errors import DatasetError, EmptyCorpusError, first_line
+from elf.foreign_files import refuse_pointer
 
 if typing.TYPE_CHECKING:
     from datasets import Dataset
@@ -89,6 +90,7 @@ def _check_complete(file: Path) -> None:
     except OSError as error:
         raise DatasetError(f"{file} cannot be read: {error.strerror}", COPY_AGAIN) from error
     if end != END_OF_STREAM:
+        refuse_pointer(file, DatasetError)
         raise DatasetError(f"{file} is cut off or not an Arrow file: its end is missing", COPY_AGAIN)
 
 

@@ -4,7 +4,7 @@ Python's own reader ends a line at a lone carriage return, which here is part of
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from elf.errors import CorpusFormatError
@@ -19,13 +19,16 @@ LONGEST_RECORD = 1 << 26
 QUOTES = 'Put a field with commas, quotes or line ends into "quotes", and write each quote within it twice.'
 
 
-def read_records(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Number of the first line and fields of each record. Raises CorpusFormatError naming the line."""
+def read_records(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number of the first line and fields of each record. Raises CorpusFormatError naming the line, or the column of
+    those `wanted` that there are several of."""
     names: list[str] | None = None
     for number, record in _records(path):
         fields = _fields(record, f"{path}, line {number}")
         if names is None:
             names = fields
+            if twice := next((name for name in wanted if names.count(name) > 1), None):
+                raise CorpusFormatError(f"{path} has several columns {twice}", "Give each a name of its own.")
             continue
         if len(fields) != len(names):
             raise CorpusFormatError(

@@ -105,7 +105,8 @@ def _file_rows(path: Path, columns: Columns, is_told: bool) -> Iterator[Texts]:
     if kind == ".arrow":
         return arrow_texts(path, columns.wanted)
     if kind == ".csv":
-        return (record_texts(each, columns.wanted, path, f"line {number}") for number, each in read_records(path))
+        records = read_records(path, columns.wanted)
+        return (record_texts(each, columns.wanted, path, f"line {number}") for number, each in records)
     if kind in JSON_LINES and columns.wanted != ["text"]:
         return _json_records(path, columns.wanted)
     readers: dict[str, Callable[[Path], Iterator[Texts]]] = {".json": _json, ".tsv": _tsv, ".txt": _lines}

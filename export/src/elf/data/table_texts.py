@@ -1,6 +1,7 @@
 """Texts in columns: of Arrow and Parquet tables, of CSV files, of the records that the hub streams."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,20 @@ import pyarrow.parquet as pq
 from elf.data.arrow_folder import COPY_AGAIN
 from elf.data.text_value import described, text_of
 from elf.errors import CorpusFormatError, DatasetError, first_line
+from elf.foreign_files import refuse_pointer
 
 Texts = tuple[str | None, ...]
 """One for each column asked for; None for null."""
 
 AT_ONCE = 1000
 """Rows of a table that are in memory together."""
+
+BYTES = (
+    (pa.types.is_string, pa.binary),
+    (pa.types.is_large_string, pa.large_binary),
+    (pa.types.is_string_view, pa.binary_view),
+)
+"""Tests for each of Arrow's types of texts, and the type of bytes that lie as such texts do."""
 
 NAME_ANOTHER = "Name another by --text-column (and --source-column)."
 
@@ -40,38 +49,44 @@ def _field(record: Any, name: str, corpus: object, place: str) -> str | None:
 
 
 def _no_column(corpus: object, name: str, there: Sequence[str]) -> CorpusFormatError:
+    names = ", ".join(each if each.isprintable() else repr(each) for each in there)
     return CorpusFormatError(
-        f"{corpus} has no column {name}, only {', '.join(there) or 'nothing below it'}",
+        f"{corpus} has no column {name}, only {names or 'nothing below it'}",
         "Name one by --text-column (and --source-column).",
     )
 
 
 def parquet_texts(file: Path, columns: Sequence[str]) -> Iterator[Texts]:
     """Rows of a Parquet file. Raises CorpusFormatError naming the row, DatasetError for a broken file."""
-    try:
-        with pq.ParquetFile(file) as opened:
-            there = opened.schema_arrow.names
-            wanted = [name for name in there if any(name in (each, each.split(".")[0]) for each in columns)]
-            batches = (pa.Table.from_batches([batch]) for batch in opened.iter_batches(AT_ONCE, columns=wanted))
-            # Also for a file without rows, so that a column that is not there is named.
-            for column in columns:
-                _column(opened.schema_arrow.empty_table(), column, file)
-            yield from table_texts(batches, columns, file)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{file} cannot be read: {first_line(error)}", COPY_AGAIN) from error
+    refuse_pointer(file, DatasetError)
+    with _named(file), pq.ParquetFile(file) as opened:
+        there = opened.schema_arrow.names
+        wanted = [name for name in there if any(name in (each, each.split(".")[0]) for each in columns)]
+        batches = (pa.Table.from_batches([batch]) for batch in opened.iter_batches(AT_ONCE, columns=wanted))
+        # Also for a file without rows, so that a column that is not there is named.
+        for column in columns:
+            _column(opened.schema_arrow.empty_table(), column, file)
+        yield from table_texts(batches, columns, file)
 
 
 def arrow_texts(file: Path, columns: Sequence[str]) -> Iterator[Texts]:
     """Rows of an Arrow file, in either of its two forms. Raises as above."""
+    refuse_pointer(file, DatasetError)
+    with _named(file), pa.memory_map(str(file)) as content:
+        try:
+            table = pa.ipc.open_stream(content).read_all()
+        except pa.ArrowInvalid:
+            table = pa.ipc.open_file(content).read_all()
+        yield from table_texts(_slices(table), columns, file)
+
+
+@contextmanager
+def _named(corpus: object) -> Iterator[None]:
+    """Raises DatasetError in place of whatever Arrow has to say of a broken file."""
     try:
-        with pa.memory_map(str(file)) as content:
-            try:
-                table = pa.ipc.open_stream(content).read_all()
-            except pa.ArrowInvalid:
-                table = pa.ipc.open_file(content).read_all()
-            yield from table_texts(_slices(table), columns, file)
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{file} cannot be read: {first_line(error)}", COPY_AGAIN) from error
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{corpus} cannot be read: {first_line(error)}", COPY_AGAIN) from error
 
 
 def _slices(table: pa.Table) -> Iterator[pa.Table]:
@@ -79,12 +94,14 @@ def _slices(table: pa.Table) -> Iterator[pa.Table]:
 
 
 def table_texts(tables: Iterable[pa.Table], columns: Sequence[str], corpus: object) -> Iterator[Texts]:
-    """Rows of tables that follow each other; they are counted from 1 through all. Raises CorpusFormatError."""
+    """Rows of tables that follow each other; they are counted from 1 through all. Raises CorpusFormatError, and
+    DatasetError for tables whose bytes are wrong."""
     before = 0
-    for table in tables:
-        texts = [_texts(_column(table, name, corpus), name, corpus, before) for name in columns]
-        yield from zip(*texts, strict=True)
-        before += table.num_rows
+    with _named(corpus):
+        for table in tables:
+            texts = [_texts(_column(table, name, corpus), name, corpus, before) for name in columns]
+            yield from zip(*texts, strict=True)
+            before += table.num_rows
 
 
 def _column(table: pa.Table, name: str, corpus: object) -> pa.ChunkedArray:
@@ -94,6 +111,7 @@ def _column(table: pa.Table, name: str, corpus: object) -> pa.ChunkedArray:
     if table.column_names.count(first) > 1:
         raise CorpusFormatError(f"{corpus} has several columns {first}", "Give each a name of its own.")
     column = table.column(first)
+    column.validate()
     for word in rest:
         kind = column.type
         if pa.types.is_null(kind):
@@ -101,21 +119,46 @@ def _column(table: pa.Table, name: str, corpus: object) -> pa.ChunkedArray:
         fields = [field.name for field in kind] if pa.types.is_struct(kind) else []
         if word not in fields:
             raise _no_column(corpus, name, fields)
+        if fields.count(word) > 1:
+            raise CorpusFormatError(f"{corpus} has several fields {word} in {first}", "Give each a name of its own.")
         column = pc.struct_field(column, word)
     return column
+
+
+def _check_places(column: pa.ChunkedArray) -> None:
+    """Raises ArrowInvalid for a column with places outside of it: reading there would end the program, not fail."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        # Texts that are not UTF-8 are refused by it as well. They harm nobody, and their row is named later.
+        for chunk in column.chunks:
+            chunk.cast(_as_bytes(chunk.type)).validate(full=True)
+
+
+def _as_bytes(kind: pa.DataType) -> pa.DataType:
+    """The type with bytes in the place of texts."""
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _as_bytes(kind.value_type), kind.ordered)
+    for is_text, as_bytes in BYTES:
+        if is_text(kind):
+            return as_bytes()
+    return kind
 
 
 def _texts(column: pa.ChunkedArray, name: str, corpus: object, before: int) -> list[str | None]:
     if column.null_count == len(column):
         # Whatever its kind: programs give a column without values any.
         return [None] * len(column)
+    _check_places(column)
     place = f"column {name} of {corpus}, row {{}}"
     kind = column.type
     if not _is_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
         row, value = next((row, value) for row, value in enumerate(column) if value.is_valid)
-        raise CorpusFormatError(
-            f"{place.format(before + row + 1)} holds {kind}, not a text: {described(value.as_py())}", NAME_ANOTHER
-        )
+        try:
+            shown = described(value.as_py())
+        except Exception:  # of a value that Python cannot hold: a moment in an unknown time zone, a year 100,000
+            shown = f"{value.type}"
+        raise CorpusFormatError(f"{place.format(before + row + 1)} holds {kind}, not a text: {shown}", NAME_ANOTHER)
     try:
         return column.to_pylist()
     except UnicodeDecodeError:
@@ -130,4 +173,4 @@ def _texts(column: pa.ChunkedArray, name: str, corpus: object, before: int) -> l
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any(is_text(kind) for is_text, _ in BYTES)
