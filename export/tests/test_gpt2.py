@@ -1,6 +1,7 @@
 """Our GPT-2 against Hugging Face's (tests/fixtures/make_gpt2_tiny.py wrote what it computes), and its files."""
 
 import json
+import pickle
 from pathlib import Path
 
 import jax
@@ -91,6 +92,12 @@ def test_weights_with_prefix_head_mask_and_in_several_files_are_the_same(folder:
     assert sharded.keys() == plain.keys()
     for name in plain:
         np.testing.assert_array_equal(sharded[name], plain[name], err_msg=name)
+    for file in folder.glob("model*"):
+        file.unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({f"module.{name}": whole[name] for name in names}))
+    _, torch = read_gpt2(folder)
+    for name in plain:
+        np.testing.assert_array_equal(torch[name], plain[name], err_msg=name)
 
 
 def test_half_precision_weights_are_read_as_float32(folder: Path, weights) -> None:

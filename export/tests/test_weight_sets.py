@@ -1,6 +1,7 @@
 """Weights are found wherever in a checkpoint they lie and whatever stands before their names, averaged ones first."""
 
 import itertools
+import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,12 @@ import pytest
 from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
 
+from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.elf_weights import ElfWeights, read_elf_weights
 from elf.checkpoints.weight_sets import WRAPPERS, is_averaged, parts_of
 from elf.cli import main
 from elf.config import ElfConfig
-from elf.errors import CheckpointError
+from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.models.open_model import open_model
 from elf.network.parameters import parameter_shapes
 
@@ -111,6 +113,11 @@ CONTAINERS: dict[str, Callable[[], dict[str, Any]]] = {
         "optimizer": {"exp_avg": weights(7), "exp_avg_sq": weights(8)},
         "opt_state": {"0": {"mu": weights(9)}},
     },
+    "of Lightning's averaging": lambda: {
+        "state_dict": before("model.", averaged),
+        "averaging_state": {"n_averaged": np.ones(1)},
+        "current_model_state": before("model.", raw),
+    },
     "a teacher": lambda: {"student": raw, "student_ema": averaged, "teacher": weights(5), "teacher_ema": weights(6)},
 }
 
@@ -168,6 +175,73 @@ def test_what_was_taken_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     (tmp_path / "model").write_bytes(pickle.dumps({"state_dict": before("module.", raw)}))
     assert main(["sample", str(tmp_path / "model"), "--max-length", "4", "--steps", "1", "--json"]) == 0
     assert "taking state_dict of state_dict: raw weights, module. taken off their names" in capsys.readouterr().err
+
+
+def test_what_programs_keep_beside_the_weights_of_a_layer_is_passed_over(tmp_path: Path) -> None:
+    beside = {
+        "attn.num_batches_tracked": np.array(1),
+        "attn.steps": np.ones(3, np.int64),
+        "attn.rope.inv_freq": np.ones(4, np.float32),
+        "attn.freqs_cis": np.ones(4, np.complex64),
+        "attn.mask": np.ones((2, 2), np.float32),
+        "attn.position_ids": np.ones((1, 2), np.float32),
+    }
+    found = read({"model": raw | before("blocks.1.", beside), "ema": averaged}, tmp_path)
+    assert_is(found, RAW, raw=True)
+    assert "passing over model/blocks/1/attn/num_batches_tracked, model/blocks/1/attn/steps" in found.told(True)
+    # Others change what a layer does, and nobody is told a text of theirs without them.
+    found = read({"model": raw | {"blocks.1.attn.qkv.lora_A": np.ones((4, 8), np.float32)}}, tmp_path)
+    with pytest.raises(CheckpointMismatchError, match=r"blocks_1/attn/qkv/lora_A of shape \(4, 8\), unknown"):
+        elf_config(found.chosen(False)[1], 16, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32])
+def test_quantised_matrices_are_not_taken_for_weights(tmp_path: Path, dtype: Any) -> None:
+    """In torch's layout too: such a matrix was read as the whole numbers that it is stored as."""
+    quantised = averaged | {"blocks.0.attn.qkv.weight": averaged["blocks.0.attn.qkv.weight"].astype(dtype)}
+    found = read({"params": raw, "ema": quantised | {"blocks.0.attn.qkv.scale": np.ones(1, np.float32)}}, tmp_path)
+    assert_is(found, RAW)
+    assert "not ema: blocks_0/attn/qkv/kernel cannot be read: it is quantised" in found.told(False)
+    with pytest.raises(
+        CheckpointError, match=f"qkv/kernel cannot be read: it is quantised: it is of type {np.dtype(dtype)}"
+    ):
+        read({"ema": quantised}, tmp_path).chosen(False)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.safetensors.index.json",
+        "model.safetensors.index.fp16.json",
+        "diffusion_pytorch_model.safetensors.index.json",
+    ],
+)
+def test_any_index_of_a_folder(tmp_path: Path, name: str) -> None:
+    contiguous = {weight: np.ascontiguousarray(value) for weight, value in raw.items()}
+    names = sorted(contiguous)
+    parts = {"model-00001-of-00002.safetensors": names[:9], "model-00002-of-00002.safetensors": names[9:]}
+    for file, held in parts.items():
+        save_file({weight: contiguous[weight] for weight in held}, tmp_path / file)
+    with pytest.raises(CheckpointError, match=r"parts of weights, such as model-00001-of-00002\.safetensors, without"):
+        read_elf_weights(tmp_path)
+    places = {weight: f"./{file}" for file, held in parts.items() for weight in held}
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + json.dumps({"weight_map": places}).encode())
+    assert_is(read_elf_weights(tmp_path), RAW)
+    (tmp_path / "model-00001-of-00002.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(CheckpointError, match="only the pointer of a file kept by Git LFS"):
+        read_elf_weights(tmp_path)
+    (tmp_path / name).write_text(json.dumps({"weight_map": {"a": "../a.safetensors"}}))
+    with pytest.raises(CheckpointError, match="is no name of a file beside it") as caught:
+        read_elf_weights(tmp_path)
+    assert "into one folder" in caught.value.action
+
+
+def test_a_folder_of_torchs_distributed_checkpoints_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".metadata").write_bytes(b"\x80\x04")
+    (tmp_path / "__0_0.distcp").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"a folder of torch\.distributed\.checkpoint") as caught:
+        read_elf_weights(tmp_path)
+    assert "dcp_to_torch" in caught.value.action
 
 
 def test_words_that_mean_averages() -> None:

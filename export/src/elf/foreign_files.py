@@ -10,11 +10,13 @@ from elf.errors import ElfError
 class Foreign(NamedTuple):
     what: str
     """"packed by gzip": what may follow "it is"."""
-    action: str
+    action: str = ""
+    """What to do whatever was wanted; empty where that depends on it."""
+    for_text: str = "Save its text as plain UTF-8 text."
+    """What to do where a text was wanted."""
 
 
 UNPACK = "Unpack it, and give what is in it."
-SAVE_AS_TEXT = "Save its text as plain UTF-8 text."
 
 SIGNS = {
     b"version https://git-lfs": Foreign(
@@ -23,15 +25,15 @@ SIGNS = {
     b"\x1f\x8b": Foreign("packed by gzip", UNPACK),
     **{b"BZh%d1AY&SY" % level: Foreign("packed by bzip2", UNPACK) for level in range(1, 10)},
     b"\xfd7zXZ\x00": Foreign("packed by xz", UNPACK),
-    b"\x28\xb5\x2f\xfd": Foreign("packed by Zstandard", UNPACK),
+    b"\x28\xb5\x2f\xfd": Foreign("packed by zstd", UNPACK),
     b"7z\xbc\xaf\x27\x1c": Foreign("packed by 7-Zip", UNPACK),
-    b"PAR1": Foreign("a Parquet file", "Name it .parquet, and it is read by its columns."),
-    b"ARROW1\0": Foreign("an Arrow file", "Name it .arrow, and it is read by its columns."),
-    b"%PDF-": Foreign("a PDF", SAVE_AS_TEXT),
-    b"\xd0\xcf\x11\xe0": Foreign("a document of an office program", SAVE_AS_TEXT),
-    b"SQLite format 3\0": Foreign("an SQLite database", SAVE_AS_TEXT),
-    b"\x89HDF": Foreign("an HDF5 file", "Save what is in it in another form."),
-    b"GGUF": Foreign("a GGUF file", "Save what is in it in another form."),
+    b"PAR1": Foreign("a Parquet file", for_text="Name it .parquet, and it is read by its columns."),
+    b"ARROW1\0": Foreign("an Arrow file", for_text="Name it .arrow, and it is read by its columns."),
+    b"%PDF-": Foreign("a PDF"),
+    b"\xd0\xcf\x11\xe0": Foreign("a document of an office program"),
+    b"SQLite format 3\0": Foreign("an SQLite database"),
+    b"\x89HDF": Foreign("an HDF5 file"),
+    b"GGUF": Foreign("a GGUF file"),
 }
 """How files begin → what they are."""
 

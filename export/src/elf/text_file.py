@@ -49,7 +49,7 @@ def read_lines(path: Path, error: type[ElfError]) -> Iterator[tuple[int, str]]:
             if beginning.startswith(ZIP):
                 raise error(f"{path} is not UTF-8 text but packed by zip", UNPACK)
             if foreign := foreign_file(beginning):
-                raise error(f"{path} is not UTF-8 text but {foreign.what}", foreign.action)
+                raise error(f"{path} is not UTF-8 text but {foreign.what}", foreign.action or foreign.for_text)
             if encoding := foreign_encoding(beginning):
                 raise error(
                     f"{path} is not UTF-8 text but {encoding}",

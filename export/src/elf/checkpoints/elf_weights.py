@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
@@ -20,7 +22,9 @@ from elf.checkpoints.weight_sets import (
     is_averaged,
     parts_of,
 )
+from elf.config import ElfConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
+from elf.network.parameters import parameter_shapes
 
 MARKS = frozenset(("unembed_kernel", "unembed_bias", "proj_kernel", "proj_bias", "mode_tokens", "t_emb_tokens"))
 """Names that the weights of every ELF have, with no layer around them."""
@@ -30,6 +34,18 @@ LAYERS = re.compile(
     r"|blocks_\d+|final_layer|proj_(kernel|bias)|unembed_(kernel|bias)"
 )
 """How the official names start. What starts otherwise belongs to something else: a text encoder, tables of cosines."""
+
+
+NETWORK = re.compile(
+    "|".join(re.escape(name).replace("blocks_0", r"blocks_\d+") for name in parameter_shapes(ElfConfig(depth=1)))
+)
+"""The official names of all weights that an ELF may have."""
+
+NO_WEIGHT = re.compile(r".*(rope|rotary|\w*freqs?(_cis)?|cos|sin|mask|cached?)([_/].*)?|.*_ids")
+"""Tables that programs keep beside the weights of a layer and can make anew. Other numbers change what it does."""
+
+CURRENT = "current_model_state"
+"""Where Lightning keeps the weights of the last step when those in `state_dict` are the averaged ones."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +91,10 @@ class ElfWeights:
         text = f"taking {taken.label} of {', '.join(sorted(each.label for each in self.sets))}: {taken.told()}"
         for each in self.flawed:
             text += f"; not {each.label}: {each.flaw}"
-        others = [parts_of(name)[: len(taken.container) + 1] for name in taken.others if "_modules" not in name]
+        depth = len(taken.container)
+        others = [parts_of(name) for name in taken.others if "_modules" not in name]
+        # What stands among the weights of a layer is named by itself, the rest by where it lies.
+        others = [parts if LAYERS.match("_".join(parts[depth:])) else parts[: depth + 1] for parts in others]
         owners = list(dict.fromkeys("/".join(parts) for parts in others if not parts[-1].startswith("_")))
         if owners:
             more = f" and {len(owners) - 3} more" if len(owners) > 3 else ""
@@ -88,6 +107,8 @@ def read_elf_weights(path: Path) -> ElfWeights:
     kind, tree = read_tree(path)
     stored = tensors(tree)
     found = find_sets(stored, _container, official_name)
+    if any(CURRENT in each.container for each in found):
+        found = [replace(each, is_average="state_dict" in each.container) for each in found]
     found = [replace(each, flaw=_flaw(each, found)) for each in found]
     renamed = _by_other_names(stored, found)
     found = [each for each in found if each.container not in {other.container for other in renamed}] + renamed
@@ -151,9 +172,23 @@ def official_name(parts: Parts, tensor: StoredTensor) -> tuple[str, StoredTensor
     # Torch keeps notes of its own beside a module's weights, under names that start with an underscore.
     if not parts or not LAYERS.fullmatch(parts[0]) or parts[-1].startswith("_"):
         return None
+    name = "/".join(parts)
     if len(parts) > 1 and parts[-1] == "weight" and len(tensor.shape) == 2:
-        return "/".join([*parts[:-1], "kernel"]), Transposed(tensor)
-    return "/".join(parts), tensor
+        name, tensor = "/".join([*parts[:-1], "kernel"]), Transposed(tensor)
+    if _is_weight(name) or not (_is_count(tensor) or NO_WEIGHT.fullmatch(name)):
+        return name, tensor
+    return None
+
+
+def _is_weight(name: str) -> bool:
+    """Whether an ELF has a weight of that name; the axes of one that cannot be read may not be known."""
+    return NETWORK.fullmatch(re.sub(r"/weight$", "/kernel", name)) is not None or NETWORK.fullmatch(name) is not None
+
+
+def _is_count(tensor: StoredTensor) -> bool:
+    """Whether a tensor of an unknown name is no weight: a whole number, a truth value, without axes, or unreadable."""
+    dtype = getattr(tensor, "dtype", None)
+    return not tensor.shape or isinstance(tensor, Unread) or (dtype is not None and np.dtype(dtype).kind in "iub")
 
 
 def _by_other_names(stored: Mapping[str, StoredTensor], found: list[WeightSet]) -> list[WeightSet]:

@@ -1,5 +1,6 @@
 """The forms that checkpoints come in, told apart by what is in the file, whatever its name is."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from elf.checkpoints.npz_file import SUFFIX, read_npz
 from elf.checkpoints.numpy_pickle import read_numpy_pickle
 from elf.checkpoints.orbax_folder import orbax_item, read_orbax
 from elf.checkpoints.safetensors_file import read_safetensors
-from elf.checkpoints.shard_index import INDEXES, read_shards
+from elf.checkpoints.shard_index import index_in, read_shards
 from elf.checkpoints.stored import Tree, UnsupportedError
 from elf.checkpoints.torch_archive import read_torch_archive
 from elf.checkpoints.torch_legacy import is_legacy, read_torch_legacy
@@ -27,6 +28,12 @@ READERS = {
 
 SHARDS = "files with an index"
 
+DISTRIBUTED = ".metadata"
+"""The file that every such folder of torch has."""
+
+PART = re.compile(r"-\d{5}-of-\d{5}\.\w+$")
+"""How the names of files end that hold a part of a model's weights."""
+
 COPY_AGAIN = "The file may be damaged or cut short: copy or fetch it again."
 
 
@@ -35,8 +42,17 @@ def format_of(path: Path) -> str:
     if path.is_dir():
         if orbax_item(path) is not None:
             return "Orbax folder"
-        if any((path / name).is_file() for name in INDEXES):
+        if index_in(path):
             return SHARDS
+        if (path / DISTRIBUTED).is_file():
+            raise CheckpointError(
+                f"{path} is a folder of torch.distributed.checkpoint, which is not read",
+                "Make a file of it: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE",
+            )
+        if part := next(filter(PART.search, sorted(file.name for file in path.iterdir())), None):
+            raise CheckpointError(
+                f"{path} holds parts of weights, such as {part}, without their index", "Copy the ….index.json, too."
+            )
         raise CheckpointError(f"{path} is a folder without a checkpoint in it", "Give a checkpoint's file or folder.")
     try:
         with path.open("rb") as file:
@@ -48,7 +64,9 @@ def format_of(path: Path) -> str:
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < size:
         return "safetensors"
     if foreign := foreign_file(start):
-        raise CheckpointError(f"{path} is no checkpoint: it is {foreign.what}", foreign.action)
+        raise CheckpointError(
+            f"{path} is no checkpoint: it is {foreign.what}", foreign.action or f"Known are: {', '.join(READERS)}."
+        )
     if start.lstrip()[:1] == b"<":
         raise CheckpointError(f"{path} is a web page", "Something answered in place of the file: fetch it again.")
     if start.startswith(b"PK\x03\x04"):

@@ -33,7 +33,7 @@ class LazyWeights(Mapping[str, np.ndarray]):
                 array = np.require(tensor.read(), np.float32, ["C_CONTIGUOUS", "ALIGNED"])
         except (OSError, ValueError, TypeError) as error:
             # What is whole and of a kind that is not read has another remedy.
-            action = getattr(error, "action", "The file is damaged: copy it again.")
+            action = getattr(error, "action", "The file is damaged, or not all of it is there: copy it again, whole.")
             raise CheckpointError(f"{name} cannot be read: {error}", action) from error
         if not np.isfinite(array).all():
             raise CheckpointError(

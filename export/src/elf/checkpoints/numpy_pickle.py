@@ -43,6 +43,10 @@ class PickledArray:
     def shape(self) -> tuple[int, ...]:
         return self.held.shape
 
+    @property
+    def dtype(self) -> np.dtype | None:
+        return self.held.dtype if isinstance(self.held, np.ndarray) else None
+
     def read(self) -> np.ndarray:
         return self.held if isinstance(self.held, np.ndarray) else self.held.read()
 

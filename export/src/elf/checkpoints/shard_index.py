@@ -1,10 +1,11 @@
 """Weights in several files, as Hugging Face writes large models: an index tells which file has which."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from elf.checkpoints.stored import Tree, Unread, tensors
+from elf.checkpoints.stored import Tree, Unread, UnsupportedError, tensors
 from elf.errors import CheckpointError
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json", "flax_model.msgpack.index.json")
@@ -14,8 +15,10 @@ WHOLE = "Copy or fetch the folder again, with all of its files."
 
 
 def index_in(folder: Path) -> Path | None:
-    """The index of a folder, the first of INDEXES; None where it has none."""
-    return next((folder / name for name in INDEXES if (folder / name).is_file()), None)
+    """The index of a folder, the first of INDEXES, or else the only one; None where it has none."""
+    known = [folder / name for name in INDEXES if (folder / name).is_file()]
+    others = [file for file in folder.glob("*.index*.json") if re.search(r"\.index(\.\w+)?\.json$", file.name)]
+    return known[0] if known else others[0] if len(others) == 1 else None
 
 
 def read_shards(path: Path, read_tree: Callable[[Path], tuple[str, Tree]]) -> tuple[Tree, str]:
@@ -26,8 +29,10 @@ def read_shards(path: Path, read_tree: Callable[[Path], tuple[str, Tree]]) -> tu
     """
     index = (index_in(path) or path) if path.is_dir() else path
     try:
-        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        places = json.loads(index.read_text(encoding="utf-8-sig"))["weight_map"]
         files = {name: index.parent / _plain(file) for name, file in places.items()}
+    except UnsupportedError as error:
+        raise CheckpointError(f"{index} cannot be read as an index of weights: {error}", error.action) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{error}" if not isinstance(error, KeyError) else "it has no weight_map"
         raise CheckpointError(f"{index} cannot be read as an index of weights: {reason}", WHOLE) from error
@@ -47,7 +52,11 @@ def read_shards(path: Path, read_tree: Callable[[Path], tuple[str, Tree]]) -> tu
 
 
 def _plain(file: str) -> str:
-    """Raises ValueError for what leads out of the folder."""
+    """The name of a file in the folder, "./" taken off. Raises UnsupportedError for what leads out of it."""
+    if isinstance(file, str):
+        file = file.removeprefix("./")
     if not isinstance(file, str) or len(PurePosixPath(file).parts) != 1 or file in ("", ".", "..") or "\\" in file:
-        raise ValueError(f"{file!r} is no name of a file beside it")
+        raise UnsupportedError(
+            f"{file!r} is no name of a file beside it", "Put all files into one folder, and their bare names into it."
+        )
     return file

@@ -140,6 +140,10 @@ class Joined:
     parts: tuple[StoredTensor, ...]
     shape: tuple[int, ...]
 
+    @property
+    def dtype(self) -> np.dtype | None:
+        return getattr(self.parts[0], "dtype", None) if self.parts else None
+
     def read(self) -> np.ndarray:
         return np.concatenate([part.read().ravel() for part in self.parts]).reshape(self.shape)
 
@@ -205,6 +209,8 @@ def _children(value: Any) -> Mapping[Any, Any] | None:
 
 
 def _leaf(value: Any) -> Any:
+    if isinstance(getattr(value, "held", None), Unread):
+        return value.held
     if isinstance(value, Leaf) or hasattr(value, "read"):
         return value
     return Unread(getattr(value, "what", None) or f"it is of Python's type {type(value).__name__}")

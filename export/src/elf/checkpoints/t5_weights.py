@@ -21,6 +21,12 @@ TABLE = "shared/embedding"
 MARK = re.compile(r"(?:(.*)/)?block_0/layer_[01]/(SelfAttention|DenseReluDense|layer_norm)/.+")
 """A weight of the first block, and what stands before it."""
 
+ENCODER = re.compile(
+    r"encoder/(block_\d+/layer_[01]/(layer_norm/weight|SelfAttention/([qkvo]/\w+|relative_attention_bias/\w+)"
+    r"|DenseReluDense/w\w+/\w+)|final_layer_norm/weight)"
+)
+"""Names of the weights that a T5 encoder has, gated or not. Others among them are what programs keep beside."""
+
 TABLES = ("shared", "encoder/embed_tokens", "embed_tokens", "encoder/shared", "decoder/embed_tokens", "lm_head")
 """Names of the one table of embeddings. Of tensors that are the same, some programs keep a single one."""
 
@@ -80,7 +86,7 @@ def _official(parts: Parts, tensor: StoredTensor) -> tuple[str, StoredTensor] | 
         return owner, Transposed(tensor) if (owner, last) == ("lm_head", "kernel") else tensor
     name = name if name.startswith("encoder/") else f"encoder/{name}"
     owner = name.rpartition("/")[0]
-    if owner.startswith("encoder/block_") or owner == "encoder/final_layer_norm":
+    if ENCODER.fullmatch(name):
         if owner.endswith(BIAS):
             return f"{owner}/rel_embedding", tensor
         transposed = last == "kernel" and parts[-1] == "weight" and len(tensor.shape) == 2

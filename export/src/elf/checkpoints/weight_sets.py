@@ -66,10 +66,12 @@ class WeightSet:
     """Names beside them that are no weights of this network."""
     flaw: str = ""
     """Why it can't be taken, if so."""
+    is_average: bool = False
+    """Whether something else than its container's name says that they are averaged."""
 
     @property
     def averaged(self) -> bool:
-        return is_averaged(self.container)
+        return self.is_average or is_averaged(self.container)
 
     @property
     def label(self) -> str:
@@ -123,7 +125,8 @@ def find_sets(
         if weight is None:
             others[container].append(name)
             continue
-        found[container].weights[weight[0]] = as_numbers(name, weight[1], tensors)
+        stored = as_numbers(name, tensors[name], tensors)
+        found[container].weights[weight[0]] = stored if isinstance(stored, Unread) else weight[1]
         found[container].names[weight[0]] = name
     return [replace(each, others=tuple(others[each.container])) for each in found.values()]
 

@@ -3,20 +3,24 @@
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
+from elf.checkpoints.formats import read_tree
+from elf.checkpoints.lazy_weights import LazyWeights
+from elf.checkpoints.stored import tensors
+from elf.checkpoints.weight_sets import parts_of
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.evaluation.gpt2 import Gpt2Config, abstract_gpt2
 from elf.models.trained_model import FlatParams
 from elf.network.parameters import check_parameters
 
-WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+WEIGHTS, INDEX, TORCH_WEIGHTS = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 
 ASSUMED: dict[str, tuple[Any, ...]] = {
     "model_type": ("gpt2",),
@@ -51,17 +55,18 @@ def read_gpt2(folder: Path) -> tuple[Gpt2Config, FlatParams]:
     except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{folder}/config.json does not describe a GPT-2: {error}", "Copy it again.") from error
 
-    found = {name.removeprefix("transformer."): value for name, value in _read_weights(folder).items()}
+    weights = _read_weights(folder)
+    stored = {".".join(parts_of(name)).removeprefix("transformer."): name for name in weights}
+    found = {ours: weights[theirs] for ours, theirs in stored.items() if not BUFFERS.fullmatch(ours)}
     head = found.pop("lm_head.weight", None)
     if head is not None and "wte.weight" in found and not np.array_equal(head, found["wte.weight"]):
         raise CheckpointMismatchError(
             f"{folder} has a head of its own, lm_head.weight differs from wte.weight", "Give a GPT-2 with a tied head."
         )
-    found = {name: value for name, value in found.items() if not BUFFERS.fullmatch(name)}
     _, wanted = abstract_gpt2(config)
     names = {hugging_face_name(name): name for name in wanted}
     check_parameters(found, {theirs: tuple(wanted[ours].shape) for theirs, ours in names.items()}, "this GPT-2")
-    return config, {names[name]: value.astype(np.float32) for name, value in found.items()}
+    return config, {names[name]: value for name, value in found.items()}
 
 
 def write_gpt2(folder: Path, config: Gpt2Config, params: FlatParams, eos: int) -> None:
@@ -90,23 +95,16 @@ def read_facts(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def _read_weights(folder: Path) -> FlatParams:
-    file = folder / WEIGHTS
-    try:
-        if file.is_file():
-            return load_file(file)
-        file = folder / INDEX
-        parts = sorted(set(json.loads(file.read_text())["weight_map"].values()))
-        weights: FlatParams = {}
-        for part in parts:
-            file = folder / part
-            weights |= load_file(file)
-        return weights
-    except (OSError, SafetensorError, ValueError, KeyError, AttributeError) as error:
+def _read_weights(folder: Path) -> Mapping[str, np.ndarray]:
+    file = next((folder / name for name in (WEIGHTS, INDEX, TORCH_WEIGHTS) if (folder / name).is_file()), None)
+    if file is None:
         raise CheckpointError(
-            f"{file} cannot be read: {error}",
-            f"A GPT-2's weights are one {WEIGHTS}, or several files and {INDEX}. Copy them again.",
-        ) from error
+            f"{folder} has neither {WEIGHTS}, {INDEX} nor {TORCH_WEIGHTS}", "Give a folder with a GPT-2's weights."
+        )
+    try:
+        return LazyWeights(tensors(read_tree(file)[1]))
+    except CheckpointError as error:
+        raise CheckpointError(f"{file} cannot be read: {error}", error.action) from error
 
 
 def hugging_face_name(name: str) -> str:
