@@ -7,49 +7,214 @@ const MAY_IMPORT = {
   flow: [],
   model: ["flow"],
   engine: ["flow", "model"],
-  studio: ["flow", "model", "engine"],
+  player: ["flow"],
+  studio: ["flow", "model", "engine", "player"],
   cli: ["flow", "model"],
   bench: ["flow", "model"],
 } as const;
 
-/** Packages that `flow`, the pure mathematics, may use: none. Runtimes belong to `model`, React to `studio`. */
+type Room = keyof typeof MAY_IMPORT;
+
+/** Packages that `flow`, the pure mathematics, may use: none. Runtimes belong to `model`, React to `player` and `studio`. */
 const ONLY_IN: Record<string, readonly string[]> = {
   "onnxruntime-web": ["model"],
   "@huggingface/transformers": ["model"],
   comlink: ["engine"],
-  react: ["studio"],
-  zustand: ["studio"],
-  d3: ["studio"],
+  react: ["player", "studio"],
+  "react-dom": ["studio"],
+  zustand: ["player", "studio"],
+  "radix-ui": ["studio"],
+  "@floating-ui/dom": ["player"],
+  zod: ["model", "studio"],
+  // Tests alone build with it.
+  preact: [],
+  // Whole, it weighs more than the player; its modules (d3-scale, d3-shape …) are to be taken one by one.
+  d3: [],
 };
 
 const IMPORT = /(?:from|import)\s*\(?\s*["']([^"']+)["']/g;
 
 describe("imports point one way", () => {
-  for (const [part, allowed] of Object.entries(MAY_IMPORT)) {
-    it(part, () => {
-      const files = readdirSync(join(import.meta.dirname, part), { recursive: true, encoding: "utf8" })
-        .filter((file) => /\.tsx?$/.test(file) && !/\.test\.tsx?$/.test(file))
-        .map((file) => join(part, file));
+  for (const room of Object.keys(MAY_IMPORT) as Room[]) {
+    it(room, () => {
+      const files = sourcesOf(room, /\.tsx?$/);
       expect(files.length).toBeGreaterThan(0);
-      const wrong = files.flatMap((file) => {
-        const source = readFileSync(join(import.meta.dirname, file), "utf8");
-        return [...source.matchAll(IMPORT)]
-          .map(([, target = ""]) => target)
-          .filter((target) => !isAllowed(file, part, target, allowed))
-          .map((target) => `${file} imports ${target}`);
-      });
-      expect(wrong).toEqual([]);
+      expect(files.flatMap(([file, source]) => wrongImports(room, file, source))).toEqual([]);
     });
   }
+
+  it.each<[Room, string, string]>([
+    ["player", "stage/x.tsx", 'import { useStudio } from "../../studio/StudioContext";'],
+    ["player", "x.ts", 'import type { EngineClient } from "../engine/protocol";'],
+    ["player", "x.ts", 'import { fetchManifest } from "../model/delivery";'],
+    ["player", "x.tsx", 'import { Popover } from "radix-ui";'],
+    ["player", "x.ts", 'import { z } from "zod";'],
+    ["player", "x.ts", 'import { scaleSqrt } from "d3";'],
+    ["player", "x.tsx", 'import { createRoot } from "react-dom/client";'],
+    ["player", "x.tsx", 'import { useState } from "preact/hooks";'],
+    ["player", "x.ts", 'const later = await import("../cli/options");'],
+    ["flow", "x.ts", 'import { useState } from "react";'],
+    ["model", "x.ts", 'export { createPlayer } from "../player/createPlayer";'],
+  ])("%s is told of what it must not import: %s, %s", (room, file, source) => {
+    expect(wrongImports(room, `${room}/${file}`, source)).toHaveLength(1);
+  });
+
+  it("what may be imported is let by", () => {
+    expect(wrongImports("player", "player/x.ts", 'import { scaleLinear } from "d3-scale";')).toEqual([]);
+    expect(wrongImports("studio", "studio/x.ts", 'import type { Player } from "../player/createPlayer";')).toEqual([]);
+  });
 });
 
-function isAllowed(file: string, part: string, target: string, allowed: readonly string[]): boolean {
+/** What would tie a player to one page, or to one place in it: two of them, one in a shadow root, have to work side by side. */
+const TIES: Readonly<Record<string, RegExp>> = {
+  "asks the whole document": /(?<![.\w])(?:document|window|globalThis|self)\s*[.[?]/,
+  "listens to the window": /(?<![.\w])(?:add|remove)EventListener\s*\(/,
+  "makes events up": /\.dispatchEvent\s*\(|new (?:\w+)?Event\s*\(/,
+  "has an id that another player has, too":
+    /\b(?:id|htmlFor|aria-(?:labelledby|describedby|controls|owns))=(?:["']|\{\s*["'`][^$]*?["'`]\s*\})/,
+  "puts views elsewhere": /createPortal|\.Portal\b/,
+  "has styles that a shadow root does not get": /import\s*["'][^"']+\.css["']/,
+  "hears keys beyond its elements": /addEventListener\s*\(\s*["']key/,
+};
+
+/** Escape closes a card that a pointer has opened, wherever the keyboard is then: no element hears of that. */
+const HEARS_KEYS = "player/stage/leaving.ts";
+
+function tiesOf(file: string, source: string): string[] {
+  const code = source.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, "");
+  return Object.entries(TIES)
+    .filter(([tie, pattern]) => pattern.test(code) && !(tie.startsWith("hears keys") && file === HEARS_KEYS))
+    .map(([tie]) => `${file} ${tie}`);
+}
+
+describe("a player is tied to no page", () => {
+  it("in its code", () => {
+    expect(sourcesOf("player", /\.tsx?$/).flatMap(([file, source]) => tiesOf(file, source))).toEqual([]);
+  });
+
+  it.each([
+    ["asks the whole document", 'const token = document.querySelector(".token");'],
+    ["asks the whole document", "if (window.innerWidth < 720) return null;"],
+    ["listens to the window", 'addEventListener("resize", place);'],
+    ["makes events up", 'page.dispatchEvent(new Event("resize"));'],
+    ["has an id that another player has, too", '<ul aria-labelledby="held-title">'],
+    ["has an id that another player has, too", "<p id={`title`}>"],
+    ["puts views elsewhere", "return createPortal(card, body);"],
+    ["puts views elsewhere", "<Popover.Portal>"],
+    ["has styles that a shadow root does not get", 'import "./Stage.css";'],
+    ["hears keys beyond its elements", 'page.addEventListener("keydown", onKeyDown);'],
+  ])("a view that %s is found: %s", (tie, source) => {
+    expect(tiesOf("player/x.tsx", source)).toContain(`player/x.tsx ${tie}`);
+  });
+
+  it("what is done through an element, an id of useId and a comment are let by", () => {
+    const source = `
+      // Not document.querySelector: there may be two.
+      const page = card.ownerDocument;
+      root.addEventListener("focusin", onFocus);
+      <p id={id} aria-describedby={\`\${id}-wrong\`} data-testid="x">`;
+    expect(tiesOf("player/x.tsx", source)).toEqual([]);
+  });
+});
+
+const IN_LAYER = /^@import "\.\/(.+)" layer\(player\);$/gm;
+
+function styleFaults(file: string, css: string): string[] {
+  return [
+    // Tokens are sizes for fingers, which are those of the device; how views are laid out is told by the player's own width.
+    ...(/@media[^{]*\bwidth\b/.test(css) && file !== "player/theme/tokens.css" ? ["is laid out by the window"] : []),
+    ...(/(?<!:host,\s*):root/.test(css) ? ["has tokens that a shadow root does not get"] : []),
+    ...(/(?:^|\})\s*(?:html|body|\*|button|input|p|ul|h[1-6])\s*[,{]/m.test(css) ? ["styles the page around it"] : []),
+  ].map((fault) => `${file} ${fault}`);
+}
+
+describe("a player's styles go where it goes", () => {
+  it("all of them by player.css, in its layer", () => {
+    const named = sourcesOf("player", /player\.css$/).flatMap(([, css]) => [...css.matchAll(IN_LAYER)]);
+    const files = sourcesOf("player", /(?<!player)\.css$/);
+    expect(named.map(([, file]) => `player/${file}`).sort()).toEqual(files.map(([file]) => file).sort());
+  });
+
+  it("and each for itself", () => {
+    expect(sourcesOf("player", /\.css$/).flatMap(([file, css]) => styleFaults(file, css))).toEqual([]);
+  });
+
+  it.each([
+    ["is laid out by the window", "@media (max-width: 560px) { .stage { gap: 0; } }"],
+    ["has tokens that a shadow root does not get", ":root { --paper: white; }"],
+    ["styles the page around it", "p { margin: 0; }"],
+  ])("a file that %s is found", (fault, css) => {
+    expect(styleFaults("player/x.css", css)).toEqual([`player/x.css ${fault}`]);
+  });
+});
+
+describe("no circle of imports", () => {
+  it("in the player", () => {
+    expect(circleIn(new Map(sourcesOf("player", /\.tsx?$/)))).toEqual([]);
+  });
+
+  it("goes unseen", () => {
+    const files = new Map([
+      ["player/a.ts", 'import { b } from "./deep/b";'],
+      ["player/deep/b.tsx", 'import type { C } from "../c";'],
+      ["player/c.ts", 'import { a } from "./a";'],
+      ["player/d.ts", 'import { a } from "./a";'],
+    ]);
+    expect(circleIn(files)).toEqual(["player/a.ts", "player/deep/b.tsx", "player/c.ts", "player/a.ts"]);
+    files.set("player/c.ts", "");
+    expect(circleIn(files)).toEqual([]);
+  });
+});
+
+/** A room's own files whose names fit, each with its text; tests may do what they like. */
+function sourcesOf(room: Room, name: RegExp): [file: string, source: string][] {
+  return readdirSync(join(import.meta.dirname, room), { recursive: true, encoding: "utf8" })
+    .filter((file) => name.test(file) && !/\.test\.tsx?$/.test(file))
+    .map((file) => `${room}/${file.split(sep).join("/")}`)
+    .map((file) => [file, readFileSync(join(import.meta.dirname, file), "utf8")]);
+}
+
+function importsOf(source: string): string[] {
+  return [...source.matchAll(IMPORT)].map(([, target = ""]) => target);
+}
+
+function wrongImports(room: Room, file: string, source: string): string[] {
+  return importsOf(source)
+    .filter((target) => !isAllowed(file, room, target, MAY_IMPORT[room]))
+    .map((target) => `${file} imports ${target}`);
+}
+
+/** The first circle that is found, its first file named once more at its end; empty where there is none. */
+function circleIn(files: ReadonlyMap<string, string>): string[] {
+  const done = new Set<string>();
+  const from = (file: string, way: readonly string[]): string[] => {
+    if (way.includes(file)) return [...way.slice(way.indexOf(file)), file];
+    if (done.has(file)) return [];
+    for (const target of importsOf(files.get(file) ?? "")) {
+      const path = normalize(join(dirname(file), target))
+        .split(sep)
+        .join("/");
+      const next = [".ts", ".tsx"].map((end) => path + end).find((name) => files.has(name));
+      const circle = target.startsWith(".") && next ? from(next, [...way, file]) : [];
+      if (circle.length > 0) return circle;
+    }
+    done.add(file);
+    return [];
+  };
+  for (const file of files.keys()) {
+    const circle = from(file, []);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
+
+function isAllowed(file: string, room: Room, target: string, allowed: readonly string[]): boolean {
   // The address of a file, not its code: the worker tells `model` where the runtime's parts lie.
   if (target.endsWith("?url")) return true;
   if (target.startsWith(".")) {
     const [home = ""] = normalize(join(dirname(file), target)).split(sep);
-    return home === part || allowed.includes(home);
+    return home === room || allowed.includes(home);
   }
   const owner = Object.keys(ONLY_IN).find((name) => target === name || target.startsWith(`${name}/`));
-  return owner === undefined || (ONLY_IN[owner] ?? []).includes(part);
+  return owner === undefined || (ONLY_IN[owner] ?? []).includes(room);
 }

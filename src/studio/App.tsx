@@ -1,8 +1,8 @@
 import { Tooltip } from "radix-ui";
 import "./App.css";
-import { Announcer } from "./alerts/Announcer";
 import { Notice } from "./alerts/Notice";
 import { Part } from "./alerts/Part";
+import { StudioAnnouncer } from "./alerts/StudioAnnouncer";
 import { Controls } from "./controls/Controls";
 import { GeneratePanel } from "./generate/GeneratePanel";
 import { Header } from "./header/Header";
@@ -13,8 +13,8 @@ import { PromptBox } from "./prompt/PromptBox";
 import { useStudioStore } from "./StudioContext";
 import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
-import { Stage } from "./stage/Stage";
-import { Transport } from "./transport/Transport";
+import { StudioStage } from "./stage/StudioStage";
+import { StudioTransport } from "./transport/StudioTransport";
 
 /** All parts of the page, each on its own: one that fails takes no other with it. */
 export function App() {
@@ -32,10 +32,10 @@ export function App() {
           </Part>
           <section className="app-centre" aria-label="The text and its time">
             <Part name="The text" of={selected}>
-              <Stage />
+              <StudioStage />
             </Part>
             <Part name="The control of time" of={selected}>
-              <Transport />
+              <StudioTransport />
             </Part>
           </section>
           <Part name="The panel that generates">
@@ -53,7 +53,7 @@ export function App() {
         </Part>
       </div>
       <Part name="What is read aloud" of={selected}>
-        <Announcer />
+        <StudioAnnouncer />
       </Part>
       <Part name="The shelf of models">
         <ModelShelf />

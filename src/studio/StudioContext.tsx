@@ -1,13 +1,21 @@
-import { createContext, useContext } from "react";
+import { createContext, type ReactNode, useContext } from "react";
 import { useStore } from "zustand";
 import type { StoreApi } from "zustand/vanilla";
+import { PlayerProvider } from "../player/PlayerContext";
 import type { Run } from "./run/run";
 import { selectedRun } from "./stores/runs";
 import type { Studio } from "./studio";
 
 const Context = createContext<Studio | null>(null);
 
-export const StudioProvider = Context.Provider;
+/** Gives the page its studio, and the player's views in it the studio's player. */
+export function StudioProvider({ value, children }: { value: Studio; children: ReactNode }) {
+  return (
+    <Context.Provider value={value}>
+      <PlayerProvider value={value.player}>{children}</PlayerProvider>
+    </Context.Provider>
+  );
+}
 
 export function useStudio(): Studio {
   const studio = useContext(Context);

@@ -6,10 +6,10 @@ import { watchPolicy } from "../model/policy";
 import { fetchShippedNames } from "../model/shipped";
 import { shippedSource } from "../model/sources";
 import { persist } from "../model/store/space";
+import { createPlayer } from "../player/createPlayer";
 import { listenToKeyboard } from "./actions/keyboard";
 import { addressWithoutModel, readAddress } from "./address";
 import { shareAddress, showAddress } from "./addressBar";
-import { startPlayer } from "./player";
 import { fetchRecording } from "./recording";
 import { browserArchive } from "./stores/archive";
 import { browserStorage } from "./stores/persisted";
@@ -22,6 +22,7 @@ export function startStudio(): Studio {
   const address = readAddress(location.search, location.hash, location.pathname);
   const studio = createStudio({
     address,
+    player: createPlayer({ visibility: document, motion: matchMedia("(prefers-reduced-motion: reduce)") }),
     engine: createEngine(),
     library: createLibrary(),
     pageUrl: document.baseURI,
@@ -47,12 +48,7 @@ export function startStudio(): Studio {
     if (now.choice !== before.choice) showAddress(addressWithoutModel(location.href));
   });
 
-  const motion = matchMedia("(prefers-reduced-motion: reduce)");
-  studio.playback.getState().showStills(motion.matches);
-  motion.addEventListener("change", ({ matches }) => studio.playback.getState().showStills(matches));
-
   applyTheme(studio.preferences);
-  startPlayer(studio.playback, studio.preferences, document);
   listenToKeyboard(studio);
   void studio.open();
   // A link pasted over this page's own address does not load the page anew.

@@ -9,7 +9,7 @@ describe("opening the studio", () => {
     const { studio, engine } = testStudio();
     await studio.open();
     expect(studio.runs.getState().selectedId).toBe("recorded");
-    expect(studio.playback.getState()).toMatchObject({ index: 0, last: 3, total: 3, playing: true });
+    expect(studio.player.playback.getState()).toMatchObject({ index: 0, last: 3, total: 3, playing: true });
     expect(studio.view.getState().recording).toBe("here");
     expect(studio.model.getState().status).toBe("recorded");
     expect(engine.loads).toBe(0);
@@ -59,7 +59,7 @@ describe("the one time axis", () => {
     await studio.open();
     studio.runs.getState().add(runOf(["▁the", "▁cat"], { id: "other" }));
     studio.runs.getState().select("other");
-    expect(studio.playback.getState()).toMatchObject({ index: 1, last: 1, total: 1, playing: false });
+    expect(studio.player.playback.getState()).toMatchObject({ index: 1, last: 1, total: 1, playing: false });
   });
 
   it("follows a run while it is written, and leaves a person who scrubs back alone", async () => {
@@ -69,10 +69,10 @@ describe("the one time axis", () => {
     await settled();
     await engine.go();
     await engine.go(1);
-    expect(studio.playback.getState()).toMatchObject({ index: 0, total: 3, live: true, following: true });
-    studio.playback.getState().seek(0);
+    expect(studio.player.playback.getState()).toMatchObject({ index: 0, total: 3, live: true, following: true });
+    studio.player.playback.getState().seek(0);
     await engine.go(3);
-    expect(studio.playback.getState()).toMatchObject({ index: 0, last: 3, live: false });
+    expect(studio.player.playback.getState()).toMatchObject({ index: 0, last: 3, live: false });
   });
 
   it("stays with another run that is looked at meanwhile", async () => {
@@ -85,7 +85,7 @@ describe("the one time axis", () => {
     studio.runs.getState().select("recorded");
     await engine.go(2);
     expect(studio.runs.getState().selectedId).toBe("recorded");
-    expect(studio.playback.getState()).toMatchObject({ last: 3, live: false });
+    expect(studio.player.playback.getState()).toMatchObject({ last: 3, live: false });
   });
 });
 

@@ -6,11 +6,12 @@ import type { Recipe } from "../flow/recipe";
 import { DTYPES, type Manifest } from "../model/manifest";
 import type { Machine } from "../model/memoryPlan";
 import type { RecordedRun } from "../model/trace";
+import type { Player } from "../player/createPlayer";
 import type { Address } from "./address";
 import { turnTo } from "./models/turnTo";
 import { countPrompts } from "./prompt/promptCount";
 import { runOfRecipe } from "./run/family";
-import { isComplete, RECORDED_RUN_ID, type Run, runFromRecording } from "./run/run";
+import { RECORDED_RUN_ID, type Run, runFromRecording } from "./run/run";
 import type { RunArchive } from "./stores/archive";
 import { createDraft, type DraftStore } from "./stores/draft";
 import { createGeneration, type GenerationStore } from "./stores/generation";
@@ -18,7 +19,6 @@ import { createKeeping, type KeepingStore } from "./stores/keeping";
 import { createLibraryStore, type LibraryStore } from "./stores/library";
 import { createModel, type ModelStore } from "./stores/model";
 import { keep, readKept, type TextStorage, watchedStorage } from "./stores/persisted";
-import { createPlayback, type PlaybackStore } from "./stores/playback";
 import { createPreferences, type PreferencesStore } from "./stores/preferences";
 import { problemOf } from "./stores/problem";
 import { createRuns, type RunsStore, selectedRun } from "./stores/runs";
@@ -34,7 +34,8 @@ export interface Studio {
   readonly preferences: StoreApi<PreferencesStore>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
-  readonly playback: StoreApi<PlaybackStore>;
+  /** Shows the selected run. */
+  readonly player: Player;
   readonly generation: StoreApi<GenerationStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
@@ -50,6 +51,8 @@ export interface Studio {
 
 /** What the studio needs from the world; tests bring their own. */
 export interface World {
+  /** Where the selected run is shown; the studio turns it. */
+  readonly player: Player;
   readonly address: Address;
   readonly engine: EngineClient;
   readonly storage: TextStorage | null;
@@ -77,16 +80,15 @@ const MODEL_KEY = "elf.model";
 const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.enum(DTYPES).nullable() });
 
 export function createStudio(world: World): Studio {
-  const { address, engine, archive, now, newId } = world;
+  const { address, engine, archive, player, now, newId } = world;
   const keeping = createKeeping();
   const { lose } = keeping.getState();
   const storage = watchedStorage(world.storage, () => lose("settings"));
   const settings = createSettings(storage, address.model, world.drawSeed);
   const draft = createDraft(storage, address.model);
-  const preferences = createPreferences(storage);
+  const preferences = createPreferences(storage, player.display);
   const model = createModel(address.model);
   const runs = createRuns();
-  const playback = createPlayback();
   const view = createView();
   const library = createLibraryStore(world);
   const keptChoice = readKept(storage, MODEL_KEY, choiceSchema);
@@ -103,7 +105,7 @@ export function createStudio(world: World): Studio {
     onEnded: (run) => void save(run),
   });
   if (address.problem) generation.getState().raise(address.problem);
-  linkPlayback(runs, playback);
+  runs.subscribe((now) => player.show(selectedRun(now) ?? null));
   linkArchive(runs, archive, save);
   model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
   library.subscribe(({ lasting }) => lasting === false && lose("models"));
@@ -128,8 +130,8 @@ export function createStudio(world: World): Studio {
         const first = runs.getState().selectedId === null;
         runs.getState().add(run);
         if (first) {
-          playback.getState().seek(0);
-          playback.getState().play();
+          player.playback.getState().seek(0);
+          player.playback.getState().play();
         }
       }
       view.getState().setRecording(recording ? "here" : "none");
@@ -185,7 +187,7 @@ export function createStudio(world: World): Studio {
     preferences,
     model,
     runs,
-    playback,
+    player,
     generation,
     library,
     view,
@@ -200,27 +202,6 @@ export function createStudio(world: World): Studio {
       openLinked(address.recipe);
     },
   };
-}
-
-/** The one time axis turns to the selected run and grows with it. */
-function linkPlayback(runs: StoreApi<RunsStore>, playback: StoreApi<PlaybackStore>): void {
-  runs.subscribe((now, before) => {
-    const run = selectedRun(now);
-    if (!run) {
-      if (before.selectedId !== null) playback.getState().attach({ last: -1, total: 0, live: false }, "start");
-      return;
-    }
-    const { last, live } = lengthOf(run);
-    const first = run.trajectory.from?.step ?? 0;
-    const total = run.trajectory.times.length - 1;
-    if (now.selectedId !== before.selectedId) playback.getState().attach({ last, total, live, first }, "end");
-    else if (run !== selectedRun(before)) playback.getState().grow(last, live);
-  });
-}
-
-function lengthOf(run: Run): { last: number; live: boolean } {
-  const last = run.trajectory.frames.length - 1;
-  return { last, live: run.status === "running" && !isComplete(run) };
 }
 
 /** A run deleted from the shelf goes from the archive too; one taken back returns. */

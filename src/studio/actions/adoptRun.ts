@@ -1,5 +1,5 @@
 import { rootOf } from "../../flow/recipe";
-import { tokenName } from "../run/pieces";
+import { tokenName } from "../../player/run/pieces";
 import { selectedRun } from "../stores/runs";
 import type { Action } from "./action";
 

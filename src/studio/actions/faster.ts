@@ -1,4 +1,4 @@
-import { SPEEDS } from "../stores/preferences";
+import { SPEEDS } from "../../player/display";
 import type { Action } from "./action";
 
 export const faster: Action = {
@@ -6,6 +6,6 @@ export const faster: Action = {
   label: "Play faster",
   group: "Time",
   shortcuts: [{ key: "]" }],
-  enabled: ({ preferences }) => preferences.getState().speed !== SPEEDS.at(-1),
-  run: ({ preferences }) => preferences.getState().shiftSpeed(1),
+  enabled: ({ player }) => player.display.getState().speed !== SPEEDS.at(-1),
+  run: ({ player }) => player.display.getState().shiftSpeed(1),
 };

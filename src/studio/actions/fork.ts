@@ -1,4 +1,4 @@
-import { stepsOf } from "../run/run";
+import { stepsOf } from "../../player/run/run";
 import { selectedRun } from "../stores/runs";
 import type { Action } from "./action";
 
@@ -10,15 +10,15 @@ export const fork: Action = {
   enabled: (studio) => {
     const run = selectedRun(studio.runs.getState());
     if (!run || run.trajectory.model !== studio.model.getState().name) return false;
-    const { index } = studio.playback.getState();
+    const { index } = studio.player.playback.getState();
     const shown = run.trajectory.frames[index] !== undefined;
     // A fork has the prompt of its run, so an empty box does not matter to it.
     const { refusals } = studio.settings.getState();
     const ready = studio.generation.getState().phase !== "loading" && Object.keys(refusals).length === 0;
     return ready && shown && index < stepsOf(run);
   },
-  run: ({ runs, playback, generation }) => {
+  run: ({ runs, player, generation }) => {
     const run = selectedRun(runs.getState());
-    if (run) void generation.getState().fork(run, playback.getState().index);
+    if (run) void generation.getState().fork(run, player.playback.getState().index);
   },
 };

@@ -1,5 +1,5 @@
-import { tokenName } from "../run/pieces";
-import { readingAt } from "../run/run";
+import { tokenName } from "../../player/run/pieces";
+import { readingAt } from "../../player/run/run";
 import { selectedRun } from "../stores/runs";
 import type { Studio } from "../studio";
 import type { Action } from "./action";
@@ -19,10 +19,10 @@ export const holdToken: Action = {
   },
 };
 
-function tokenLookedAt({ runs, view, playback, preferences, model }: Studio) {
+function tokenLookedAt({ runs, player, model }: Studio) {
   const run = selectedRun(runs.getState());
-  const position = view.getState().inspected;
+  const position = player.inspection.getState().inspected;
   if (!run || position === null || run.trajectory.model !== model.getState().name) return undefined;
-  const token = readingAt(run, playback.getState().index, preferences.getState().reading)?.tokens[position];
+  const token = readingAt(run, player.playback.getState().index, player.display.getState().reading)?.tokens[position];
   return token === undefined ? undefined : { position, token, word: tokenName(token, run.pieces, run.eos) };
 }

@@ -94,7 +94,7 @@ describe("the keyboard", () => {
     ["Vietnamese", "ư", "BracketLeft", undefined],
   ])("%s: %s at %s → %s", async (_, key, code, id, more = {}) => {
     const { studio } = await openStudio();
-    studio.preferences.getState().set({ speed: 0.25 });
+    studio.player.display.getState().set({ speed: 0.25 });
     expect(actionFor(press(key, { code, ...more }), studio)?.id).toBe(id);
   });
 
@@ -161,13 +161,13 @@ describe("actions", () => {
     const { studio } = await openStudio();
     const run = (id: string) => ACTIONS.find((action) => action.id === id)?.run(studio);
     run("to-end");
-    expect(studio.playback.getState().index).toBe(3);
+    expect(studio.player.playback.getState().index).toBe(3);
     run("step-back");
-    expect(studio.playback.getState().index).toBe(2);
+    expect(studio.player.playback.getState().index).toBe(2);
     run("switch-reading");
-    expect(studio.preferences.getState().reading).toBe("expects");
+    expect(studio.player.display.getState().reading).toBe("expects");
     run("switch-axis");
-    expect(studio.preferences.getState().axis).toBe("steps");
+    expect(studio.player.display.getState().axis).toBe("steps");
     run("switch-theme");
     expect(studio.preferences.getState().theme).toBe("light");
     const { seed } = studio.settings.getState().values;
@@ -205,8 +205,8 @@ describe("actions", () => {
   it("hold the word looked at, let it go, and let all go", async () => {
     const { studio } = await openStudio();
     expect(actionFor(press("h"), studio)).toBeUndefined();
-    studio.playback.getState().seek(3);
-    studio.view.getState().glance(1);
+    studio.player.playback.getState().seek(3);
+    studio.player.inspection.getState().glance(1);
     const hold = actionFor(press("h", { focus: "pressable" }), studio);
     hold?.run(studio);
     expect(studio.draft.getState().held).toEqual([{ position: 1, token: PIECES.indexOf("▁cat"), word: "cat" }]);
@@ -220,9 +220,9 @@ describe("actions", () => {
 
   it("fork before the end only, and never another model's run", async () => {
     const { studio, engine } = await openStudio();
-    studio.playback.getState().seek(3);
+    studio.player.playback.getState().seek(3);
     expect(actionFor(press("f"), studio)).toBeUndefined();
-    studio.playback.getState().seek(2);
+    studio.player.playback.getState().seek(2);
     actionFor(press("f"), studio)?.run(studio);
     await settled();
     await engine.go();
@@ -231,7 +231,7 @@ describe("actions", () => {
     const { trajectory } = runOf(["▁the", "▁cat"]);
     const foreign = { ...trajectory, model: "another" };
     studio.runs.getState().add(runOf(["▁the", "▁cat"], { id: "foreign", trajectory: foreign }), true);
-    studio.playback.getState().seek(0);
+    studio.player.playback.getState().seek(0);
     for (const key of ["f", "u", "s"]) expect(actionFor(press(key), studio)).toBeUndefined();
   });
 
@@ -260,6 +260,6 @@ describe("actions", () => {
     expect(studio.view.getState().said).toContain("copied");
     run("show-parent");
     expect(studio.runs.getState().selectedId).toBe("parent");
-    expect(studio.playback.getState().index).toBe(0);
+    expect(studio.player.playback.getState().index).toBe(0);
   });
 });

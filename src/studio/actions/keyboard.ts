@@ -1,7 +1,7 @@
+import { meantKey, type TypedKey } from "../../player/keys/meantKey";
 import type { Studio } from "../studio";
 import { type Action, perform } from "./action";
 import { ACTIONS } from "./all";
-import { meantKey, type TypedKey } from "./meantKey";
 
 /** What of a keyboard event decides; tests bring a plain object. */
 export interface KeyPress extends TypedKey {

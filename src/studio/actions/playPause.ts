@@ -5,6 +5,6 @@ export const playPause: Action = {
   label: "Play or pause",
   group: "Time",
   shortcuts: [{ key: " " }],
-  enabled: ({ playback }) => playback.getState().last > 0,
-  run: ({ playback }) => playback.getState().toggle(),
+  enabled: ({ player }) => player.playback.getState().last > 0,
+  run: ({ player }) => player.playback.getState().toggle(),
 };

@@ -14,7 +14,7 @@ export const showParent: Action = {
     const parent = parentShown(studio);
     if (!parent || step === undefined) return;
     studio.runs.getState().select(parent.id);
-    studio.playback.getState().seek(step);
+    studio.player.playback.getState().seek(step);
   },
 };
 

@@ -1,4 +1,4 @@
-import { SPEEDS } from "../stores/preferences";
+import { SPEEDS } from "../../player/display";
 import type { Action } from "./action";
 
 export const slower: Action = {
@@ -6,6 +6,6 @@ export const slower: Action = {
   label: "Play slower",
   group: "Time",
   shortcuts: [{ key: "[" }],
-  enabled: ({ preferences }) => preferences.getState().speed !== SPEEDS[0],
-  run: ({ preferences }) => preferences.getState().shiftSpeed(-1),
+  enabled: ({ player }) => player.display.getState().speed !== SPEEDS[0],
+  run: ({ player }) => player.display.getState().shiftSpeed(-1),
 };

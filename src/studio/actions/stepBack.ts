@@ -5,6 +5,6 @@ export const stepBack: Action = {
   label: "One step towards noise",
   group: "Time",
   shortcuts: [{ key: "ArrowLeft" }],
-  enabled: ({ playback }) => playback.getState().index > 0,
-  run: ({ playback }) => playback.getState().step(-1),
+  enabled: ({ player }) => player.playback.getState().index > 0,
+  run: ({ player }) => player.playback.getState().step(-1),
 };

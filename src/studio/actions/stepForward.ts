@@ -5,6 +5,6 @@ export const stepForward: Action = {
   label: "One step towards text",
   group: "Time",
   shortcuts: [{ key: "ArrowRight" }],
-  enabled: ({ playback }) => playback.getState().index < playback.getState().last,
-  run: ({ playback }) => playback.getState().step(1),
+  enabled: ({ player }) => player.playback.getState().index < player.playback.getState().last,
+  run: ({ player }) => player.playback.getState().step(1),
 };

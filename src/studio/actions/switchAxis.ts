@@ -6,6 +6,5 @@ export const switchAxis: Action = {
   group: "View",
   shortcuts: [{ key: "e" }],
   enabled: () => true,
-  run: ({ preferences }) =>
-    preferences.getState().set({ axis: preferences.getState().axis === "time" ? "steps" : "time" }),
+  run: ({ player }) => player.display.getState().switchAxis(),
 };

@@ -6,6 +6,5 @@ export const switchReading: Action = {
   group: "View",
   shortcuts: [{ key: "r" }],
   enabled: () => true,
-  run: ({ preferences }) =>
-    preferences.getState().set({ reading: preferences.getState().reading === "holds" ? "expects" : "holds" }),
+  run: ({ player }) => player.display.getState().switchReading(),
 };

@@ -5,6 +5,6 @@ export const toStart: Action = {
   label: "Back to pure noise",
   group: "Time",
   shortcuts: [{ key: "Home" }],
-  enabled: ({ playback }) => playback.getState().last >= 0,
-  run: ({ playback }) => playback.getState().seek(0),
+  enabled: ({ player }) => player.playback.getState().last >= 0,
+  run: ({ player }) => player.playback.getState().seek(0),
 };

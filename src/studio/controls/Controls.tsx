@@ -1,7 +1,7 @@
 import type { Schedule } from "../../flow/settings";
+import { Choice } from "../../player/ui/Choice";
 import { takesPrompt, writesFreely } from "../prompt/prompt";
 import { useStudio, useStudioStore } from "../StudioContext";
-import { Choice } from "../ui/Choice";
 import "./Controls.css";
 import { NumberField } from "./NumberField";
 import { Presets } from "./Presets";

@@ -1,4 +1,4 @@
-import { stepsOf } from "../run/run";
+import { stepsOf } from "../../player/run/run";
 import { useStudioStore } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 

@@ -1,8 +1,8 @@
 import type { Source } from "../../flow/network";
 import { roomOf, rootOf } from "../../flow/recipe";
+import { tokenName } from "../../player/run/pieces";
+import type { ShownRun } from "../../player/run/run";
 import { idsOf, readsText } from "../prompt/prompt";
-import { tokenName } from "../run/pieces";
-import type { Run } from "../run/run";
 import type { Studio } from "../studio";
 
 /**
@@ -10,7 +10,7 @@ import type { Studio } from "../studio";
  * A model that is not loaded yet is loaded first, for only its tokenizer knows the word's tokens.
  * @returns what is wrong with the word, in words for the person; null if it is held.
  */
-export async function holdWord(studio: Studio, run: Run, position: number, typed: string): Promise<string | null> {
+export async function holdWord(studio: Studio, run: ShownRun, position: number, typed: string): Promise<string | null> {
   const word = typed.trim();
   if (word === "") return "Type the word that is to stand here.";
   if (!studio.model.getState().loaded && studio.generation.getState().phase === "idle") {
@@ -42,7 +42,7 @@ export async function holdWord(studio: Studio, run: Run, position: number, typed
 }
 
 /** Where the token now in place continues a word or is a sign, what was typed may be one just like it. */
-function pieceInPlace(word: string, run: Run, position: number, pieces: readonly string[]): Source | undefined {
+function pieceInPlace(word: string, run: ShownRun, position: number, pieces: readonly string[]): Source | undefined {
   const last = run.trajectory.frames.at(-1)?.holds.tokens[position];
   const piece = last === undefined ? "" : (run.pieces[last] ?? "");
   if (position === 0 || piece.startsWith("▁")) return undefined;

@@ -2,10 +2,10 @@ import { useState } from "react";
 import { formatBytes } from "../../model/bytes";
 import { bytesOf, filesOf } from "../../model/delivery";
 import { DTYPES, type Dtype, type Manifest } from "../../model/manifest";
+import { Choice } from "../../player/ui/Choice";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
 import { useStudio, useStudioStore } from "../StudioContext";
 import type { ShelfModel } from "../stores/library";
-import { Choice } from "../ui/Choice";
 import { DownloadBar } from "./DownloadBar";
 import { loadFromShelf } from "./turnTo";
 import {

@@ -1,5 +1,6 @@
 import type { SamplerSettings } from "../../flow/settings";
-import { type Run, stepsOf } from "./run";
+import { stepsOf } from "../../player/run/run";
+import type { Run } from "./run";
 
 /** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
 export function describeSettings(settings: SamplerSettings): string {

@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "react";
+import { joinText } from "../../player/run/pieces";
+import { lastFrame } from "../../player/run/run";
+import { settlingOf } from "../../player/run/settling";
 import { describeOrigin, describeSettings } from "../run/describe";
 import { forksOf, parentOf } from "../run/family";
-import { joinText } from "../run/pieces";
-import { lastFrame, type Run } from "../run/run";
-import { settlingOf } from "../run/settling";
+import type { Run } from "../run/run";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import "./RunCard.css";

@@ -3,6 +3,7 @@ import { generate } from "../actions/generate";
 import { useStudioStore } from "../StudioContext";
 import { downloadBytes } from "../stores/model";
 import { Shortcuts } from "../ui/Shortcuts";
+import "./EmptyStage.css";
 
 /** There is no run to show: says so, and what to do. */
 export function EmptyStage() {

@@ -1,15 +1,15 @@
 import { type FormEvent, useId, useState } from "react";
+import type { ShownRun } from "../../player/run/run";
 import { perform } from "../actions/action";
 import { holdToken } from "../actions/holdToken";
 import { holdWord } from "../held/holdWord";
-import type { Run } from "../run/run";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { problemOf } from "../stores/problem";
 import { Shortcuts } from "../ui/Shortcuts";
 import "./TokenChoices.css";
 
 /** Under a pinned token: hold it in the next run, or another word in its place. */
-export function TokenChoices({ run, position }: { run: Run; position: number }) {
+export function TokenChoices({ run, position }: { run: ShownRun; position: number }) {
   const studio = useStudio();
   const id = useId();
   const [word, setWord] = useState("");

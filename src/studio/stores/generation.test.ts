@@ -216,7 +216,7 @@ describe("forking", () => {
     await settled();
     await engine.go(1);
     expect(selectedRun(studio.runs.getState())).toMatchObject({ id: "run-2", status: "running" });
-    expect(studio.playback.getState()).toMatchObject({ index: 2, total: 3, live: true });
+    expect(studio.player.playback.getState()).toMatchObject({ index: 2, total: 3, live: true });
   });
 
   it("says how far the earlier run has been written again", async () => {

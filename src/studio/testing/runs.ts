@@ -1,53 +1,15 @@
-import type { Reading } from "../../flow/network";
-import type { SamplerSettings } from "../../flow/settings";
-import { RUN_SETTINGS } from "../../flow/testing/settings";
-import type { Frame } from "../../flow/trajectory";
+import { shownRunOf } from "../../player/testing/runs";
 import type { Run } from "../run/run";
 
-export const SETTINGS: SamplerSettings = { ...RUN_SETTINGS, steps: 3, length: 4 };
+export { frameOf, PIECES, SETTINGS } from "../../player/testing/runs";
 
-/** A vocabulary of everything tests write; 1 is the end. */
-export const PIECES = ["<pad>", "</s>", "<unk>", "▁the", "▁cat", "s", ".", "▁sat", "▁", "<0xE2>", "<0x82>", "<0xAC>"];
-
-export const END = 1;
-
-export function tokensOf(...pieces: string[]): Int32Array {
-  return Int32Array.from(pieces, (piece) => PIECES.indexOf(piece));
-}
-
-export function readingOf(...pieces: string[]): Reading {
-  const tokens = tokensOf(...pieces);
-  return {
-    tokens,
-    entropy: new Float32Array(tokens.length),
-    topTokens: tokens,
-    topProbabilities: new Float32Array(tokens.length).fill(1),
-  };
-}
-
-export function frameOf(step: number, total: number, ...pieces: string[]): Frame {
-  const reading = readingOf(...pieces);
-  return { step, t: step / total, holds: reading, expects: reading };
-}
-
-/** A run whose frames are these, each a list of pieces parted by blanks. */
+/** A run of the shelf whose frames are these, each a list of pieces parted by blanks. */
 export function runOf(frames: readonly string[], change: Partial<Run> = {}): Run {
-  const steps = Math.max(1, frames.length - 1);
   return {
-    id: "run",
+    ...shownRunOf(frames),
     origin: "generated",
-    status: "done",
     modelTitle: "Test",
     backend: "wasm",
-    trajectory: {
-      settings: { ...SETTINGS, steps },
-      model: "test",
-      times: frames.map((_, step) => step / steps),
-      frames: frames.map((pieces, step) => frameOf(step, steps, ...pieces.split(" "))),
-    },
-    pieces: PIECES,
-    eos: END,
-    text: "the cat",
     seconds: 1,
     startedAt: 1,
     ...change,

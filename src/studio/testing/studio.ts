@@ -1,3 +1,4 @@
+import { createPlayer } from "../../player/createPlayer";
 import type { Address } from "../address";
 import type { Run } from "../run/run";
 import type { RunArchive } from "../stores/archive";
@@ -51,6 +52,8 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
   const recorded = runOf(["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"]);
   const studio = createStudio({
     address: ADDRESS,
+    // Nobody looks: time stands where a test puts it.
+    player: createPlayer({ visibility: Object.assign(new EventTarget(), { hidden: true }) }),
     engine,
     storage,
     archive,

@@ -2,8 +2,8 @@ import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
 import { type Action, ariaShortcuts, perform } from "../actions/action";
 import { useStudio } from "../StudioContext";
-import "./ActionButton.css";
 import { Shortcuts } from "./Shortcuts";
+import "./Tooltip.css";
 
 interface Props {
   action: Action;

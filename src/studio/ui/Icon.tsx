@@ -1,11 +1,9 @@
+import { DRAWINGS, Drawing } from "../../player/ui/Icon";
+
 const PATHS = {
-  play: <path d="M8 5.6v12.8a.6.6 0 0 0 .92.5l9.9-6.4a.6.6 0 0 0 0-1L8.92 5.1A.6.6 0 0 0 8 5.6Z" fill="currentColor" />,
-  pause: <path d="M7 5h3.4v14H7zM13.6 5H17v14h-3.4z" fill="currentColor" />,
-  back: <path d="M14.5 6 8.5 12l6 6" />,
-  forward: <path d="m9.5 6 6 6-6 6" />,
+  ...DRAWINGS,
   fork: <path d="M6 19V5M6 13c0-3.4 2.4-4.4 5.6-4.4H18M14.6 5.2 18 8.6l-3.4 3.4" />,
   share: <path d="M12 14.5V4M8.4 7.2 12 3.8l3.6 3.4M6.5 11.5H5v8.7h14v-8.7h-1.5" />,
-  lock: <path d="M6 11h12v8.5H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3" />,
   unlock: <path d="M6 11h12v8.5H6zM8.5 11V8a3.5 3.5 0 0 1 6.8-1.2" />,
   dice: (
     <>
@@ -33,19 +31,5 @@ const PATHS = {
 
 /** A drawing that goes with words, or stands on a button with a label of its own; never read out. */
 export function Icon({ name, size = 18 }: { name: keyof typeof PATHS; size?: number }) {
-  return (
-    <svg
-      width={size}
-      height={size}
-      viewBox="0 0 24 24"
-      fill="none"
-      stroke="currentColor"
-      strokeWidth="1.7"
-      strokeLinecap="round"
-      strokeLinejoin="round"
-      aria-hidden="true"
-    >
-      {PATHS[name]}
-    </svg>
-  );
+  return <Drawing size={size}>{PATHS[name]}</Drawing>;
 }

@@ -1,0 +1,82 @@
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { startClock, type Visibility } from "./clock";
+import { createDisplay, type DisplayStore } from "./display";
+import { createInspection, type InspectionStore } from "./inspection";
+import { createPlayback, type PlaybackStore } from "./playback";
+import { isComplete, type ShownRun, stepsOf } from "./run/run";
+
+/**
+ * Shows one run and knows no app: what is shown, at which time, in which way. Two players share nothing. Views read the
+ * stores by `useStore`; whoever brings the run calls `show`, again and again while it grows.
+ */
+export interface Player {
+  /** The run shown; null while there is none. */
+  readonly run: StoreApi<ShownRun | null>;
+  readonly playback: StoreApi<PlaybackStore>;
+  readonly display: StoreApi<DisplayStore>;
+  readonly inspection: StoreApi<InspectionStore>;
+  /**
+   * Elements whose presses and focus belong to this player, so that time may go on under a token's card. Views enter
+   * themselves; a second player's are not among them.
+   */
+  readonly grounds: WeakSet<EventTarget>;
+  /** Turns to another run, at its start or its newest frame; one that has grown stays where it was. */
+  show(run: ShownRun | null, at?: "start" | "end"): void;
+  /** Ends the clock, and all listening. The player must not be used after. */
+  dispose(): void;
+}
+
+export interface PlayerOptions {
+  readonly run?: ShownRun;
+  /** Nothing moves while nobody can see it. Without one it always can be seen. */
+  readonly visibility?: Visibility;
+  /** Whether motion is unwelcome, `matchMedia("(prefers-reduced-motion: reduce)")`: then stills are shown. */
+  readonly motion?: Pick<MediaQueryList, "matches" | "addEventListener" | "removeEventListener">;
+}
+
+export function createPlayer({ run, visibility, motion }: PlayerOptions = {}): Player {
+  const shown = createStore<ShownRun | null>()(() => null);
+  const playback = createPlayback();
+  const display = createDisplay();
+  const inspection = createInspection();
+  const stopClock = startClock(playback, display, visibility);
+  const heedMotion = () => playback.getState().showStills(motion?.matches ?? false);
+  heedMotion();
+  motion?.addEventListener("change", heedMotion);
+
+  function show(next: ShownRun | null, at: "start" | "end" = "end"): void {
+    const before = shown.getState();
+    if (next === before) return;
+    shown.setState(next, true);
+    if (next?.id !== before?.id) inspection.getState().pin(null);
+    const { attach, grow } = playback.getState();
+    if (!next) attach({ last: -1, total: 0, live: false }, "start");
+    else if (next.id === before?.id) grow(lastOf(next), isLive(next));
+    else {
+      const first = next.trajectory.from?.step ?? 0;
+      attach({ last: lastOf(next), total: stepsOf(next), live: isLive(next), first }, at);
+    }
+  }
+
+  if (run) show(run);
+  return {
+    run: shown,
+    playback,
+    display,
+    inspection,
+    grounds: new WeakSet(),
+    show,
+    dispose: () => {
+      stopClock();
+      motion?.removeEventListener("change", heedMotion);
+    },
+  };
+}
+
+function lastOf({ trajectory }: ShownRun): number {
+  return trajectory.frames.length - 1;
+}
+
+function isLive(run: ShownRun): boolean {
+  return run.status === "running" && !isComplete(run);
+}

@@ -1,0 +1,64 @@
+import type { Reading } from "../../flow/network";
+import type { Frame, Trajectory } from "../../flow/trajectory";
+
+/** What has to be known of a run to show it; where it is kept and who wrote it are others' business. */
+export interface ShownRun {
+  /** Another run has another one; a run that grows keeps its own. */
+  readonly id: string;
+  readonly status: RunStatus;
+  readonly trajectory: Trajectory;
+  /** Piece of each token id; `""` for ids that no frame names. */
+  readonly pieces: readonly string[];
+  /** The end-of-sequence token, after which nothing counts; null where the vocabulary has none. */
+  readonly eos: number | null;
+  /** Final text, or the last frame's where the run was stopped. */
+  readonly text: string;
+}
+
+/** `failed` keeps the frames that came before the fault. */
+export type RunStatus = "running" | "done" | "cancelled" | "failed";
+
+/** Which of a frame's two readings is shown. */
+export type ReadingName = "holds" | "expects";
+
+/** A run that was recorded, as it is shown: whole, or stopped where its frames end. */
+export function recordedRun(id: string, recording: Pick<ShownRun, "trajectory" | "pieces" | "text">): ShownRun {
+  const { trajectory, pieces, text } = recording;
+  const eos = pieces.indexOf("</s>");
+  return {
+    id,
+    status: isWhole(trajectory) ? "done" : "cancelled",
+    trajectory,
+    pieces,
+    eos: eos < 0 ? null : eos,
+    text,
+  };
+}
+
+/** Whether the run reached t = 1: only then is it known what settled when. */
+export function isComplete(run: ShownRun): boolean {
+  return run.status === "done" && isWhole(run.trajectory);
+}
+
+function isWhole({ frames, times }: Trajectory): boolean {
+  return frames.length === times.length;
+}
+
+/** Steps from noise to text; of a fork those of the run before it counted too. */
+export function stepsOf({ trajectory }: Pick<ShownRun, "trajectory">): number {
+  return trajectory.times.length - 1;
+}
+
+export function lastFrame(run: ShownRun): Frame | undefined {
+  return run.trajectory.frames.at(-1);
+}
+
+export function readingAt(run: ShownRun, index: number, name: ReadingName): Reading | undefined {
+  return run.trajectory.frames[index]?.[name];
+}
+
+/** Position of the first end-of-sequence token; the length if there is none. */
+export function endOf(tokens: Int32Array, eos: number | null): number {
+  const end = eos === null ? -1 : tokens.indexOf(eos);
+  return end < 0 ? tokens.length : end;
+}

@@ -1,0 +1,136 @@
+import { Fragment, type KeyboardEvent, type RefObject, useMemo, useState } from "react";
+import { useStore } from "zustand";
+import type { Reading } from "../../flow/network";
+import { branchAt } from "../../flow/recipe";
+import { usePlayer } from "../PlayerContext";
+import { blurOf, certaintyOf } from "../run/certainty";
+import { type TokenText, tokenName, tokenTexts } from "../run/pieces";
+import type { ReadingName, ShownRun } from "../run/run";
+import { changedPositions } from "../run/settling";
+import { nextToken } from "./nextToken";
+import { isVisible } from "./visible";
+import type { Wishes } from "./wishes";
+
+interface Props {
+  run: ShownRun;
+  index: number;
+  reading: ReadingName;
+  wishes: Wishes;
+  /** The list of tokens, for what has to know where one of them stands. */
+  list: RefObject<HTMLDivElement | null>;
+  /** A token was pinned by keyboard, which wants to go on to what can be done with it. */
+  onEnter: () => void;
+}
+
+/** One frame's tokens as running text, each inked by how sure the model is of it. */
+export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props) {
+  const { inspection } = usePlayer();
+  const inspected = useStore(inspection, ({ inspected }) => inspected);
+  const { glance, pin } = inspection.getState();
+  const [home, setHome] = useState(0);
+  const { frames } = run.trajectory;
+  const shown = frames[index]?.[reading] as Reading;
+  const texts = useMemo(() => tokenTexts(shown.tokens, run.pieces, run.eos).filter(isVisible), [shown, run]);
+  const held = useMemo(() => heldAt(run, index), [run, index]);
+  const changed = useMemo(() => changedPositions(frames, index, reading), [frames, index, reading]);
+  // The token that Tab reaches. Its position may be empty in this frame.
+  const reached = texts.find(({ position }) => position >= home)?.position ?? texts[0]?.position;
+
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const next = nextToken(event.key, texts, reached);
+    if (next === undefined) return;
+    // Keeps the arrows from moving time as well.
+    event.preventDefault();
+    event.currentTarget.querySelector<HTMLElement>(`[data-position="${next}"]`)?.focus();
+  };
+
+  return (
+    <div
+      ref={list}
+      className="tokens"
+      role="listbox"
+      aria-label="Tokens of the text"
+      aria-orientation="horizontal"
+      tabIndex={-1}
+      // What the model wrote, word by word; a browser that translates is to leave it alone.
+      translate="no"
+      data-frame={index % 2 ? "odd" : "even"}
+      data-testid="stage-text"
+      onKeyDown={onKeyDown}
+    >
+      {texts.map((text) => {
+        const { position } = text;
+        const isHeld = held.has(position);
+        // Whoever holds a word is sure of it.
+        const entropy = isHeld ? 0 : (shown.entropy[position] ?? 0);
+        const name = tokenName(shown.tokens[position] as number, run.pieces, run.eos);
+        const wish = wishes.get(position);
+        return (
+          <Fragment key={position}>
+            {text.spaceBefore && <span role="none"> </span>}
+            <span
+              role="option"
+              tabIndex={position === reached ? 0 : -1}
+              aria-selected={position === inspected}
+              aria-label={[
+                name,
+                isHeld ? "held" : probability(shown, position),
+                ...(wish ? [`to be held as ${wish.word} in the next run`] : []),
+              ].join(", ")}
+              className={classOf(text, changed.has(position) && !isHeld, isHeld)}
+              data-wish={wish?.word}
+              data-wish-same={wish?.token === shown.tokens[position]}
+              data-position={position}
+              style={styleOf(entropy)}
+              onKeyDown={(event) => {
+                if (event.key !== "Enter" && event.key !== " ") return;
+                event.preventDefault();
+                pin(position);
+                onEnter();
+              }}
+              onFocus={() => {
+                setHome(position);
+                glance(position);
+              }}
+              onBlur={() => glance(null)}
+              onPointerEnter={({ pointerType }) => pointerType === "mouse" && glance(position)}
+              onPointerLeave={({ pointerType }) => pointerType === "mouse" && glance(null)}
+              onClick={() => pin(position)}
+            >
+              {text.kind === "end" ? "∎" : text.text}
+            </span>
+          </Fragment>
+        );
+      })}
+    </div>
+  );
+}
+
+/** Places whose token the run was told to keep, in the frames in which it does. */
+function heldAt({ trajectory }: ShownRun, index: number): ReadonlySet<number> {
+  const { held = [] } = branchAt(trajectory, index).run;
+  return new Set(held.map(({ position }) => position));
+}
+
+function classOf({ kind, afterEnd }: TokenText, changed: boolean, held: boolean): string {
+  return [
+    "token",
+    ...(held ? ["token--held"] : []),
+    ...(kind === "end" ? ["token--end"] : []),
+    ...(afterEnd ? ["token--after"] : []),
+    ...(changed && !afterEnd ? ["token--changed"] : []),
+  ].join(" ");
+}
+
+function styleOf(entropy: number): React.CSSProperties {
+  const blur = blurOf(entropy);
+  return {
+    "--certainty": `${Math.round(100 * certaintyOf(entropy))}%`,
+    ...(blur > 0.05 ? { filter: `blur(${blur.toFixed(2)}px)` } : {}),
+  } as React.CSSProperties;
+}
+
+function probability({ tokens, topProbabilities }: Reading, position: number): string {
+  const k = topProbabilities.length / tokens.length;
+  return `${Math.round(100 * (topProbabilities[position * k] ?? 0))} percent`;
+}

@@ -1,0 +1,127 @@
+import { type KeyboardEvent, memo, type PointerEvent, useMemo, useRef } from "react";
+import type { Axis } from "../display";
+import type { ShownRun } from "../run/run";
+import type { Settling } from "../run/settling";
+import { barHeight, nearestStep, stepForKey, trackPositions } from "./layout";
+
+interface Props {
+  run: ShownRun;
+  /** Null while the run is not complete: nothing has settled for certain then. */
+  settling: Settling | null;
+  axis: Axis;
+  index: number;
+  onSeek: (index: number) => void;
+}
+
+const BARS_HEIGHT = 36;
+
+/** The t slider. Ticks stand where the schedule's steps are; bars above say how many tokens settle at each. */
+export function Track({ run, settling, axis, index, onSeek }: Props) {
+  const rail = useRef<HTMLDivElement>(null);
+  const { times, frames, from } = run.trajectory;
+  const last = frames.length - 1;
+  const positions = useMemo(() => trackPositions(times, axis), [times, axis]);
+  const here = positions[index] ?? 0;
+
+  const seekTo = (event: PointerEvent) => {
+    const box = rail.current?.getBoundingClientRect();
+    if (!box) return;
+    const percent = (100 * (event.clientX - box.left)) / box.width;
+    onSeek(nearestStep(positions, percent, frames.length));
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = stepForKey(event.key, index, last);
+    if (step === undefined) return;
+    event.preventDefault();
+    onSeek(step);
+  };
+
+  return (
+    <div
+      className="track"
+      onPointerDown={(event) => {
+        if (event.button !== 0) return;
+        event.currentTarget.setPointerCapture(event.pointerId);
+        seekTo(event);
+      }}
+      onPointerMove={(event) => event.currentTarget.hasPointerCapture(event.pointerId) && seekTo(event)}
+    >
+      <div className="track-inner">
+        <Bars settling={settling} positions={positions} index={index} />
+        <div className="track-rail" ref={rail}>
+          <div className="track-there" style={{ width: `${positions[last] ?? 0}%` }} />
+          <div className="track-past" style={{ width: `${here}%` }} />
+          {from && (
+            <div className="track-fork" style={{ left: `${positions[from.step] ?? 0}%` }} title="Goes on from here" />
+          )}
+          <div
+            className="track-thumb"
+            role="slider"
+            tabIndex={0}
+            aria-label="Time t, from noise to text"
+            aria-valuemin={0}
+            aria-valuemax={last}
+            aria-valuenow={index}
+            aria-valuetext={`t = ${(times[index] ?? 0).toFixed(2)}, step ${index} of ${times.length - 1}${
+              index === from?.step ? ", where it goes on from another run" : ""
+            }`}
+            style={{ left: `${here}%` }}
+            onKeyDown={onKeyDown}
+          />
+        </div>
+        <Ticks positions={positions} last={last} />
+        <div className="track-ends" aria-hidden="true">
+          <span>noise</span>
+          {settling && <span className="track-legend">tokens that settle at each step</span>}
+          <span>text</span>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Bars({
+  settling,
+  positions,
+  index,
+}: {
+  settling: Settling | null;
+  positions: readonly number[];
+  index: number;
+}) {
+  const perFrame = settling?.perFrame ?? [];
+  const bars = perFrame.map((count, step) => ({ step, count })).filter(({ count }) => count > 0);
+  const most = Math.max(1, ...perFrame);
+  const label = settling
+    ? `Most tokens settle at step ${perFrame.indexOf(most)}: ${most} of ${perFrame.reduce((sum, count) => sum + count, 0)}.`
+    : "How many tokens settle at which step is known when the run is complete.";
+  return (
+    <svg className="track-bars" height={BARS_HEIGHT} role="img" aria-label={label}>
+      {bars.map(({ step, count }) => (
+        <line
+          key={step}
+          x1={`${positions[step] ?? 0}%`}
+          x2={`${positions[step] ?? 0}%`}
+          y1={BARS_HEIGHT - 2}
+          y2={BARS_HEIGHT - 2 - barHeight(count, most, BARS_HEIGHT - 4)}
+          data-past={step <= index}
+        >
+          <title>{`${count} ${count === 1 ? "token settles" : "tokens settle"} at step ${step}`}</title>
+        </line>
+      ))}
+    </svg>
+  );
+}
+
+/** There may be a thousand of them, and most frames change none. */
+const Ticks = memo(function Ticks({ positions, last }: { positions: readonly number[]; last: number }) {
+  return (
+    <svg className="track-ticks" height="7" aria-hidden="true">
+      {positions
+        .map((x, step) => ({ x, step }))
+        .map(({ x, step }) => (
+          <line key={step} x1={`${x}%`} x2={`${x}%`} y1="0" y2="7" data-there={step <= last} />
+        ))}
+    </svg>
+  );
+});

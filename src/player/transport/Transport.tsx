@@ -1,0 +1,89 @@
+import type { ComponentType, ReactNode } from "react";
+import { useStore } from "zustand";
+import { SPEEDS } from "../display";
+import { useGround, usePlayer } from "../PlayerContext";
+import { settlingOf } from "../run/settling";
+import { Button, type ButtonProps } from "../ui/Button";
+import { Choice } from "../ui/Choice";
+import { Icon } from "../ui/Icon";
+import { Track } from "./Track";
+
+const AXES = [
+  { value: "time", label: "even in t", hint: "Steps stand at their real times" },
+  { value: "steps", label: "even in steps", hint: "Every step takes the same room" },
+] as const;
+
+const SPEED_OPTIONS = SPEEDS.map((speed) => ({ value: String(speed), label: `${speed}×` }));
+
+/** A button of the transport, and which one it is. */
+export interface TransportButtonProps extends ButtonProps {
+  readonly command: "stepBack" | "playPause" | "stepForward" | "toEnd";
+}
+
+export interface TransportProps {
+  /** What the buttons are made of, where an app has shortcuts and tooltips of its own. */
+  readonly button?: ComponentType<TransportButtonProps>;
+  /** What else can be done at the time shown. */
+  readonly actions?: ReactNode;
+}
+
+/** The one control of time: stage and all that is to come follow it. */
+export function Transport({ button: TransportButton = Button, actions }: TransportProps) {
+  const { run: shown, playback, display } = usePlayer();
+  const ground = useGround();
+  const run = useStore(shown);
+  const { index, last, total, live, playing, following, stills } = useStore(playback);
+  const { reading, axis, speed } = useStore(display);
+  // Its room is kept until there is something to play.
+  if (!run || last < 0) return <div className="player transport-room" />;
+  const { step, toggle, toEnd, seek } = playback.getState();
+  const moving = playing || following;
+  return (
+    <section className="player transport" aria-label="Time" ref={ground}>
+      <div className="transport-buttons">
+        <TransportButton command="stepBack" label="Step back" disabled={index <= 0} onPress={() => step(-1)}>
+          <Icon name="back" />
+        </TransportButton>
+        <TransportButton
+          command="playPause"
+          label={moving ? "Pause" : "Play"}
+          className="transport-play"
+          onPress={toggle}
+        >
+          <Icon name={moving ? "pause" : "play"} size={22} />
+        </TransportButton>
+        <TransportButton command="stepForward" label="Step forward" disabled={index >= last} onPress={() => step(1)}>
+          <Icon name="forward" />
+        </TransportButton>
+      </div>
+      <Track run={run} settling={settlingOf(run, reading)} axis={axis} index={index} onSeek={seek} />
+      <p className="transport-readout" data-testid="readout">
+        <b>{`t = ${(run.trajectory.times[index] ?? 0).toFixed(2)}`}</b>
+        <span>{`step ${index} of ${total}`}</span>
+      </p>
+      <div className="transport-more">
+        <Choice
+          look="quiet"
+          label="Speed"
+          value={String(speed)}
+          options={SPEED_OPTIONS}
+          onChange={(value) => display.getState().set({ speed: SPEEDS.find((known) => String(known) === value) ?? 1 })}
+        />
+        {live && !following && (
+          <TransportButton command="toEnd" label="Follow the newest step" className="transport-follow" onPress={toEnd}>
+            Follow
+          </TransportButton>
+        )}
+        {stills && <span className="transport-note">Plays start, middle and end</span>}
+        {actions}
+        <Choice
+          look="quiet"
+          label="Lay the track out"
+          value={axis}
+          options={AXES}
+          onChange={(value) => display.getState().set({ axis: value })}
+        />
+      </div>
+    </section>
+  );
+}
