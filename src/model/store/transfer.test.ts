@@ -212,6 +212,15 @@ describe("a transfer that was broken off", () => {
     await bring();
     await expectWhole();
     expect(whats()).toEqual(["rest", "rest", "whole"]);
+    expect(notes).toEqual([
+      expect.stringMatching(/at byte \d+: the server was busy each time\. The whole file is asked/),
+    ]);
+    // Where nobody answers, that is said.
+    store = new MemoryStore();
+    await breakOff();
+    server.treat(toRests({ reset: true }));
+    await bring();
+    expect(notes).toEqual([expect.stringMatching(/at byte \d+: the server sent nothing of the rest\. The whole/)]);
   });
 
   it("does not blame the range while there is no connection at all", async () => {

@@ -35,6 +35,7 @@ const REREAD_BYTES = 1 << 20;
 const MOST_DOUBTS = 2;
 
 const NOTHING_CAME = "the server sent nothing of the rest";
+const WAS_BUSY = "the server was busy each time";
 
 /**
  * Fills `part` up to the whole file and checks its size and SHA-256 on the way. Goes on after whatever is there, asks
@@ -80,6 +81,8 @@ class Transfer {
   #restIsUseless = false;
   /** Requests for the rest in a row that brought nothing; the whole is asked for when there are enough. */
   #doubts = 0;
+  /** Why the newest of them brought nothing. */
+  #whyDoubted = NOTHING_CAME;
   /** Most bytes that were ever here. */
   #farthest: number;
   #endedAt: number | undefined;
@@ -140,7 +143,7 @@ class Transfer {
       }
       alive();
     } else if (this.#doubts >= MOST_DOUBTS) {
-      this.#note(part.size, NOTHING_CAME);
+      this.#note(part.size, this.#whyDoubted);
     }
     this.#doubts = 0;
     return this.#askForWhole(init, alive);
@@ -150,6 +153,7 @@ class Transfer {
   #doubt(fault: PassingFault): void {
     // Without a connection nothing at all would come.
     if (offered(() => navigator.onLine) === false) return;
+    this.#whyDoubted = fault instanceof BusyFault ? WAS_BUSY : NOTHING_CAME;
     this.#doubts += this.#restCame || fault instanceof BusyFault ? 1 : MOST_DOUBTS;
   }
 
