@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
-import tyro
-
 from elf.errors import ElfError, UsageError
 from elf.local_path import refuse_address
 from elf.text_file import describe_half, half_character
@@ -62,6 +60,8 @@ def usage() -> str:
 def texts_joined(words: list[str], arguments: type) -> list[str]:
     """The words after a command, each option that takes a text in one word with it: a text may begin with a dash, and a
     parser would take it for an option. What is the name of an option is none."""
+    import tyro
+
     types = get_type_hints(arguments, include_extras=True)
     names = {field.name.replace("_", "-"): types[field.name] for field in dataclasses.fields(arguments)}
     options = {"-h", "--help", *(f"--{no}{name}" for name in names for no in ("", "no-"))}
@@ -88,6 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     if not words:
         print(f"elf: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    import tyro
+
     command = " ".join(argv[:words])
     module = importlib.import_module(COMMANDS[command][0])
     rest = argv[words:]
