@@ -289,6 +289,22 @@ describe("a transfer that was broken off", () => {
     await expectWhole();
   });
 
+  it.each([
+    ["of a known length", false],
+    ["in chunks", true],
+  ])("names the pointer that Git LFS leaves in the place of a file, %s", async (_, chunked) => {
+    const body = Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${file.sha256}\nsize ${BYTES}\n`);
+    const headers: Record<string, string> = chunked ? {} : { "Content-Length": String(body.length) };
+    for (const fetchFile of [fetchHere, fetchElsewhere]) {
+      server.treat(() => ({ odd: { status: 200, headers, body } }));
+      await expect(bring({ fetchFile })).rejects.toThrow(/only the pointer of a file kept by Git LFS/);
+      server.treat(() => ({}));
+      await bring({ fetchFile });
+      await expectWhole();
+      store = new MemoryStore();
+    }
+  });
+
   it("ends well at hosts that behave in all of these ways by turns, and never keeps a wrong file", async () => {
     const ways = [...Object.values(HOSTS), ...Object.values(HELPFUL)];
     let state = 7;
