@@ -1,11 +1,14 @@
 """A model at rest: what is written is read back, and a write that breaks off leaves the model before it."""
 
 import json
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from elf.checkpoints.lazy_weights import LazyWeights
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import DiskFullError
 from elf.models import trained_model
@@ -40,14 +43,36 @@ def test_what_x_hat_starts_with_is_kept_and_was_zero_before_it_was(tmp_path: Pat
     assert load_trained_model(tmp_path).flow == FlowConfig(noise_scale=1.5, self_cond_start="zero")
 
 
+def test_weights_in_files_are_written_one_at_a_time(tmp_path: Path) -> None:
+    params = random_params(parameter_shapes(ELF), 3)
+    read: list[weakref.ref] = []
+
+    class OnDisk:
+        def __init__(self, name: str):
+            self.name, self.shape = name, params[name].shape
+
+        def read(self) -> np.ndarray:
+            assert sum(each() is not None for each in read) <= 1
+            array = params[self.name].copy()
+            read.append(weakref.ref(array))
+            return array
+
+    lazy = LazyWeights({name: OnDisk(name) for name in params})
+    save_trained_model(replace(model(1), params=lazy), tmp_path)
+    written = load_trained_model(tmp_path).params
+    assert written.keys() == params.keys()
+    for name, value in params.items():
+        np.testing.assert_array_equal(written[name], value)
+
+
 def test_a_write_that_breaks_off_leaves_the_model_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_trained_model(model(1), tmp_path)
 
-    def break_off(params, path):
+    def break_off(path, shapes, arrays):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(trained_model, "save_file", break_off)
+    monkeypatch.setattr(trained_model, "write_safetensors", break_off)
     with pytest.raises(DiskFullError, match=r"model\.safetensors could not be written"):
         save_trained_model(model(2), tmp_path)
     np.testing.assert_array_equal(load_trained_model(tmp_path).params["proj_bias"], model(1).params["proj_bias"])

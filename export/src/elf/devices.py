@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental.mesh_utils import create_device_mesh
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
 from elf.errors import ConfigError, DistributedError, first_line
 
@@ -79,8 +79,11 @@ def global_rows(mesh: Mesh, local: Any) -> Any:
     return jax.tree.map(lambda rows: jax.make_array_from_process_local_data(sharding, rows), local)
 
 
-def on_mesh(array: np.ndarray, sharding: NamedSharding) -> jax.Array:
-    """An array that every process has whole, laid out over the devices of all of them without any communication."""
+def on_mesh(array: np.ndarray, sharding: Sharding) -> jax.Array:
+    """An array that every process has whole, laid out over the devices of all of them without any communication.
+
+    JAX's own `device_put` would send it to all processes, to see that they have the same.
+    """
     parts = sharding.addressable_devices_indices_map(array.shape)
     here = [jax.device_put(array[part], device) for device, part in parts.items()]
     return jax.make_array_from_single_device_arrays(array.shape, sharding, here)

@@ -42,8 +42,7 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
   useLayoutEffect(() => {
     const element = card.current;
     if (!open || !element) return;
-    // Browsers without popovers show it where it is, above all but what else is fixed.
-    element.showPopover?.();
+    element.showPopover();
     return watchLeaving(element, grounds, () => {
       const root = element.getRootNode() as Document | ShadowRoot;
       const inside = element.contains(root.activeElement);

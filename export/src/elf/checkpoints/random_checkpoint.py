@@ -1,6 +1,5 @@
 """Checkpoints of random weights in every form that official ones have, written tensor by tensor."""
 
-import json
 import pickle
 import re
 import tempfile
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from elf.checkpoints.random_weights import RandomWeights
-from elf.checkpoints.safetensors_file import read_safetensors
+from elf.checkpoints.safetensors_file import read_safetensors, write_safetensors
 from elf.checkpoints.write_msgpack import write_msgpack
 from elf.checkpoints.write_torch import write_torch_archive
 from elf.config import ElfConfig, T5Config
@@ -81,7 +80,7 @@ def write_elf_checkpoint(path: Path, form: ElfFormat, config: ElfConfig, seed: i
             laid_out = {name: TorchLayout(weights, "blocks") for name, weights in groups.items()}
             write_torch_archive(file, laid_out, {"step": STEP, "epoch": EPOCH})
         elif form == "safetensors":
-            write_safetensors(file, groups)
+            _write_safetensors(file, groups)
         else:
             _write_orbax(file, groups)
 
@@ -99,7 +98,7 @@ def write_t5(path: Path, form: T5Format, config: T5Config, seed: int) -> None:
         elif form == "t5-torch":
             write_torch_archive(file, {"": TorchLayout(weights, "block|layer")}, {})
         else:
-            write_safetensors(file, {"": TorchLayout(weights, "block|layer")})
+            _write_safetensors(file, {"": TorchLayout(weights, "block|layer")})
 
 
 def _refuse_existing(path: Path) -> None:
@@ -107,25 +106,11 @@ def _refuse_existing(path: Path) -> None:
         raise OutputExistsError(f"{path} exists", "Give another --out, or remove it.")
 
 
-def write_safetensors(path: Path, groups: dict[str, Any]) -> None:
+def _write_safetensors(path: Path, groups: dict[str, Any]) -> None:
     """The tensors of all groups in one file, a group's names after its own; none where it is empty."""
-    header: dict[str, Any] = {}
-    end = 0
-    for group, weights in groups.items():
-        for name, shape in weights.shapes.items():
-            start, end = end, end + 4 * int(np.prod(shape))
-            header[f"{group}/{name}" if group else name] = {
-                "dtype": "F32",
-                "shape": list(shape),
-                "data_offsets": [start, end],
-            }
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for weights in groups.values():
-            for _, array in weights:
-                file.write(np.ascontiguousarray(array, np.float32).data)
+    named = [(f"{group}/" if group else "", weights) for group, weights in groups.items()]
+    shapes = {f"{before}{name}": shape for before, weights in named for name, shape in weights.shapes.items()}
+    write_safetensors(path, shapes, (array for _, weights in named for _, array in weights))
 
 
 def _write_orbax(path: Path, groups: dict[str, RandomWeights]) -> None:
@@ -133,7 +118,7 @@ def _write_orbax(path: Path, groups: dict[str, RandomWeights]) -> None:
 
     with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
         file = Path(folder) / "weights"
-        write_safetensors(file, groups)
+        _write_safetensors(file, groups)
         mapped = {
             name: np.memmap(tensor.path, tensor.dtype, "r", tensor.offset, tensor.shape)
             for name, tensor in read_safetensors(file).items()

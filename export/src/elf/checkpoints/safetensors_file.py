@@ -1,9 +1,12 @@
-"""Safetensors files, their tensors left where they are."""
+"""Safetensors files: read with their tensors left where they are, written one tensor after the other."""
 
 import json
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from elf.checkpoints.stored import DTYPES, FileTensor, Tree, Unread
 
@@ -47,3 +50,18 @@ def _tensor(path: Path, name: str, facts: Any, start: int, size: int) -> FileTen
     if end - first != math.prod(shape) * kind.itemsize:
         return Unread(f"it has the shape {shape}, but {end - first} bytes", shape, damaged=True)
     return FileTensor(path, start + first, kind, shape)
+
+
+def write_safetensors(path: Path, shapes: Mapping[str, tuple[int, ...]], arrays: Iterable[np.ndarray]) -> None:
+    """Float32 arrays, in the order of their `shapes`; only one of them is needed at a time."""
+    header: dict[str, Any] = {}
+    end = 0
+    for name, shape in shapes.items():
+        start, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, array in zip(shapes, arrays, strict=True):
+            file.write(np.ascontiguousarray(array, np.float32).data)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from elf.checkpoints.elf_weights import read_elf_weights
+from elf.checkpoints.lazy_weights import LazyWeights
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.config import ElfConfig, T5Config
 from elf.data.dataset import open_dataset
@@ -138,8 +139,9 @@ def _statistics(settings: RunSettings, encoder: T5Config, params: FlatParams) ->
     )
 
 
-def read_weights(checkpoint: Path, elf: ElfConfig, raw: bool = False) -> FlatParams:
-    """The averaged weights of one checkpoint folder, or the raw ones, without the rest of the training's state."""
+def read_weights(checkpoint: Path, elf: ElfConfig, raw: bool = False) -> LazyWeights:
+    """The averaged weights of one checkpoint folder, or the raw ones, without the rest of the training's state; they
+    stay in their files."""
     params = read_elf_weights(checkpoint).chosen(raw)[1]
     check_parameters(params, parameter_shapes(elf), "the ELF network")
-    return dict(params)
+    return params

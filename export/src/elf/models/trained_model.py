@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from elf.checkpoints.safetensors_file import write_safetensors
 from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
 from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError
+from elf.network.parameters import shapes_of
 from elf.sampler_settings import SamplerSettings
 
 BEFORE_SELF_COND_START: SelfCondStart = "zero"
@@ -68,6 +70,7 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
     """Writes `config.json`, `model.safetensors`, `encoder.safetensors` and the tokenizer into `directory`.
 
     Each file is there whole, or as it was before: a run writes its model again and again, and may be killed meanwhile.
+    Weights that lie in files are read one at a time.
     """
     directory.mkdir(parents=True, exist_ok=True)
     config = {
@@ -81,10 +84,10 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
         "training": model.training,
     }
     with written_whole(directory / "model.safetensors") as file:
-        save_file(dict(model.params), file)
+        write_safetensors(file, shapes_of(model.params), model.params.values())
     if model.encoder:
         with written_whole(directory / "encoder.safetensors") as file:
-            save_file(dict(model.encoder_params), file)
+            write_safetensors(file, shapes_of(model.encoder_params), model.encoder_params.values())
     if model.tokenizer:
         copy_tokenizer(model.tokenizer, directory)
     # Written last: a folder with a config.json is a whole model.

@@ -1,6 +1,8 @@
 """Orbax checkpoints of a running training: `checkpoint_<step>`, written in the background, whole or not at all."""
 
 import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ class Checkpoints:
                 cleanup_tmp_directories=True,
             ),
         )
+        self.follower = ThreadPoolExecutor(1, "after_checkpoint")
+        self.following: Future[None] | None = None
 
     def latest_step(self) -> int | None:
         return self.manager.latest_step()
@@ -35,17 +39,39 @@ class Checkpoints:
     def save(self, step: int, state: Any) -> None:
         """Starts writing; returns once the values are copied out of the way of the next step.
 
-        Raises DiskFullError; the checkpoints before this one stay.
+        Raises DiskFullError; the checkpoints before this one stay. What followed the last checkpoint has to be done
+        with it first; what that raised is raised here, after saving.
         """
-        if self.manager.latest_step() == step:
+        error = self._followed()
+        if self.manager.latest_step() != step:
+            arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
+            size = sum(part.data.nbytes for array in arrays for part in array.addressable_shards)
+            free = shutil.disk_usage(self.directory).free
+            if free < size:
+                raise self._full(step, f"it needs {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
+            with named_when_full(partial(self._full, step)):
+                self.manager.save(step, args=ocp.args.StandardSave(state))
+        if error is not None:
+            raise error
+
+    def follow(self, step: int, then: Callable[[Path], None]) -> None:
+        """Has `then` called with the folder of the checkpoint last saved, in the background, once that is whole.
+
+        What it raises, the next `save` or `wait` raises. Not every process need call this.
+        """
+        self.following = self.follower.submit(self._follow, step, then)
+
+    def _follow(self, step: int, then: Callable[[Path], None]) -> None:
+        try:
+            self.manager.wait_until_finished()
+        except Exception:  # raised once more to whoever waits for the checkpoint itself
             return
-        arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
-        size = sum(part.data.nbytes for array in arrays for part in array.addressable_shards)
-        free = shutil.disk_usage(self.directory).free
-        if free < size:
-            raise self._full(step, f"it needs {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
-        with named_when_full(partial(self._full, step)):
-            self.manager.save(step, args=ocp.args.StandardSave(state))
+        then(self.directory / f"checkpoint_{step}")
+
+    def _followed(self) -> BaseException | None:
+        """Waits for what follows the last checkpoint; its error."""
+        following, self.following = self.following, None
+        return following.exception() if following else None
 
     def restore(self, state_like: Any, step: int | None = None) -> Any:
         """The state of `step` (newest by default), shaped and sharded like `state_like`, whose leaves may be abstract.
@@ -76,12 +102,19 @@ class Checkpoints:
         return restored
 
     def wait(self) -> None:
-        """Returns when everything saved is on disk. Raises DiskFullError when it does not fit there."""
+        """Returns when everything saved is on disk, and what follows it is done. Raises DiskFullError when it does not
+        fit there."""
+        error = self._followed()
         with named_when_full(partial(self._full, self.manager.latest_step())):
             self.manager.wait_until_finished()
+        if error is not None:
+            raise error
 
     def close(self) -> None:
-        self.wait()
+        try:
+            self.wait()
+        finally:
+            self.follower.shutdown()
         self.manager.close()
 
     def _full(self, step: int | None, detail: str) -> DiskFullError:

@@ -4,6 +4,7 @@ Each round writes a folder of its own, `round_1_16_steps/` and so on, with check
 skipped and one that was stopped goes on, so the same command resumes the whole.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,10 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from elf.data.dataset import TokenDataset, open_dataset
-from elf.devices import make_mesh, on_host
+from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError
+from elf.models.find_checkpoint import checkpoints_of
+from elf.models.open_model import read_weights
 from elf.models.pretrained import tokenizer_file
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.model import abstract_elf
@@ -59,7 +62,7 @@ def main(arguments: Arguments) -> None:
         remember_settings(config)
     upload = make_upload(config)
     command = command_line("distill", arguments.config, arguments.overrides)
-    weights: FlatParams | None = None
+    weights: Mapping[str, Any] | None = None
     for turn in config.plan():
         weights = distil(config, turn, teacher, weights, dataset, mesh, command, upload)
     if upload:
@@ -70,13 +73,14 @@ def distil(
     config: DistillConfig,
     turn: Round,
     teacher: TrainedModel,
-    before: FlatParams | None,
+    before: Mapping[str, Any] | None,
     dataset: TokenDataset,
     mesh: Mesh,
     command: str,
     upload: HubUpload | None,
-) -> FlatParams:
-    """The averaged weights of the student of one round, which starts from those of the student `before`."""
+) -> Mapping[str, Any]:
+    """The averaged weights of the student of one round, which starts from those of the student `before`; they are in
+    their files."""
     config = replace(
         config,
         name=f"{config.name}-{turn.student_steps}-steps",
@@ -109,7 +113,9 @@ def distil(
         return student_facts(config, turn, teacher, command, done, seconds)
 
     run = Run(config, resolved, dataset, tokenizer_file(config.tokenizer), encoder, facts, upload)
-    return on_host(run.carry_out(step).ema_params1)
+    run.carry_out(step)
+    checkpoints = checkpoints_of(config.out)
+    return read_weights(checkpoints[max(checkpoints)], config.elf)
 
 
 def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatParams) -> Objective:
@@ -169,12 +175,12 @@ def check_task(dataset: TokenDataset, teacher: TrainedModel) -> None:
         )
 
 
-def finished_model(out: Path, steps: int) -> FlatParams | None:
+def finished_model(out: Path, steps: int) -> Mapping[str, Any] | None:
     """The weights in `out`/model, if they have been trained for so many steps."""
     if not (out / "model" / "config.json").is_file():
         return None
     model = load_trained_model(out / "model")
-    return dict(model.params) if model.training.get("steps", 0) >= steps else None
+    return model.params if model.training.get("steps", 0) >= steps else None
 
 
 def student_facts(

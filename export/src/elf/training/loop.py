@@ -55,13 +55,14 @@ def run_loop(
     batches: Callable[[int], Iterator[B]],
     update: Callable[[S, B, int], tuple[S, Metrics]],
     tokens_per_step: int,
-    on_checkpoint: Callable[[S, int, float], None] = lambda state, step, seconds: None,
+    on_checkpoint: Callable[[S, int, float], Callable[[Path], None] | None] = lambda state, step, seconds: None,
     on_evaluation: Callable[[S, int, RunLog, Callable[[], bool]], None] = lambda state, step, log, stopping: None,
 ) -> tuple[S, float]:
     """Runs `state, metrics = update(state, batch, step)` up to `config.steps`, from the newest checkpoint below `out`.
 
     `batches(step)` gives the batches from that step on. A step's metrics name only what it measured; a line of
-    metrics.jsonl holds means over the steps that did. `on_checkpoint(state, step, seconds)` follows every checkpoint.
+    metrics.jsonl holds means over the steps that did. `on_checkpoint(state, step, seconds)` follows every checkpoint;
+    what it returns is called in the background, with the checkpoint's folder once that is whole.
     `on_evaluation(state, step, log, stopping)` follows the checkpoint of every step that is to be evaluated; a run that
     resumes at such a step calls it again, for what was interrupted. It may raise StoppedError where `stopping()`.
     Returns the final state and the seconds of training over all sessions of the run. Raises DivergedError when a metric
@@ -111,7 +112,8 @@ def run_loop(
                 _check_finite(window, step)
                 seconds = spent + time.monotonic() - begin
                 checkpoints.save(step, {"state": state, "seconds": np.asarray(seconds)})
-                on_checkpoint(state, step, seconds)
+                if then := on_checkpoint(state, step, seconds):
+                    checkpoints.follow(step, then)
 
             step = first
             for step, batch in zip(range(first, config.steps), batches(first), strict=False):

@@ -14,6 +14,7 @@ from elf.checkpoints.elf_weights import read_elf_weights
 from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
 from elf.checkpoints.optimizer_state import OptimizerState, read_optimizer
 from elf.checkpoints.stored import leaves
+from elf.devices import on_mesh
 from elf.errors import CheckpointMismatchError, ConfigError
 from elf.models.find_checkpoint import checkpoint_at, checkpoints_of
 from elf.models.trained_model import FlatParams
@@ -82,8 +83,8 @@ def resumed_state(path: Path, config: TrainConfig, step: TrainStep) -> tuple[Tra
 
     like = step.init()
     weights, averages = of_weights.lazy, (averaged or of_weights).lazy
-    params = {name: jax.device_put(weights[name], leaf.sharding) for name, leaf in like.params.items()}
-    ema = {name: jax.device_put(averages[name], leaf.sharding) for name, leaf in like.ema_params1.items()}
+    params = {name: on_mesh(weights[name], leaf.sharding) for name, leaf in like.params.items()}
+    ema = {name: on_mesh(averages[name], leaf.sharding) for name, leaf in like.ema_params1.items()}
     optimizer = read_optimizer(found, raw) if raw else OptimizerState({}, None)
     updates = optimizer.updates if optimizer.updates is not None else found.step
     if updates is None:
@@ -116,7 +117,7 @@ def _filled(like: Any, optimizer: OptimizerState, updates: int) -> tuple[Any, st
             # Beside moments it corrects their bias, which those that begin anew have again.
             beside = {places[i][1] for i, (other, _) in enumerate(flat) if other[:-2] == path[:-1] and places[i][1]}
             value = np.asarray(0 if beside and not beside & taken else updates)
-        values.append(value if value is leaf else jax.device_put(np.asarray(value, leaf.dtype), leaf.sharding))
+        values.append(value if value is leaf else on_mesh(np.asarray(value, leaf.dtype), leaf.sharding))
     if len(taken) == len(roles):
         told = f"the optimizer's state of all {len(roles)} weights"
     elif taken:

@@ -10,8 +10,8 @@ import jax
 from elf.data.dataset import TokenDataset, check_vocabulary
 from elf.data.pipeline import Shard, training_batches
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
-from elf.devices import on_host
 from elf.errors import CheckpointMismatchError
+from elf.models.open_model import read_weights
 from elf.models.trained_model import TrainedModel, save_trained_model
 from elf.processes import ProcessArguments
 from elf.training.frozen_encoder import FrozenEncoder
@@ -62,15 +62,23 @@ class Run:
             shard=Shard(jax.process_index(), jax.process_count()),
         )
 
-    def write_model(self, state: TrainState, done: int, seconds: float) -> None:
-        """The model with the averaged weights, in `model/` of the output folder; every process must call it."""
-        ema = on_host(state.ema_params1)
+    def model_writer(self, done: int, seconds: float) -> Callable[[Path], None] | None:
+        """What writes the averaged weights of a checkpoint as the run's model, into `model/` of the output folder.
+
+        From the checkpoint's files, to which every process has written its parts, and on the first process alone:
+        no process ever gathers the weights.
+        """
         if jax.process_index() != 0:
-            return
+            return None
         training = self.facts(done, seconds) | {"epoch": self._epoch(done)}
-        save_trained_model(replace(self._model(ema), training=training), self.config.out / "model")
-        if self.upload:
-            self.upload.start(done)
+
+        def write(checkpoint: Path) -> None:
+            model = self._model(read_weights(checkpoint, self.config.elf))
+            save_trained_model(replace(model, training=training), self.config.out / "model")
+            if self.upload:
+                self.upload.start(done)
+
+        return write
 
     def _model(self, params: Mapping[str, Any]) -> TrainedModel:
         return TrainedModel(
@@ -94,7 +102,10 @@ class Run:
         return round(done / self.resolved.steps_per_epoch, 4)
 
     def carry_out(self, step: TrainStep) -> TrainState:
-        """Trains to the end, from the newest checkpoint of the output folder. Raises what `run_loop` does."""
+        """Trains to the end, from the newest checkpoint of the output folder; then its model is written, too.
+
+        Raises what `run_loop` does, and what writing the model raises.
+        """
         config, resolved = self.config, self.resolved
         every = config.evaluation.steps_between(resolved.steps_per_epoch)
         evaluation = self._evaluation(step) if every else None
@@ -121,7 +132,7 @@ class Run:
             self.batches,
             step.update,
             config.batch_size * config.elf.max_length,
-            on_checkpoint=self.write_model,
+            on_checkpoint=lambda state, done, seconds: self.model_writer(done, seconds),
             on_evaluation=evaluate,
         )
         return state

@@ -10,7 +10,7 @@ taken is one of two ways:
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -217,9 +217,10 @@ def make_train_step(
     encoder: FrozenEncoder,
     mesh: Mesh,
     objective: Objective | None = None,
-    start: FlatParams | None = None,
+    start: Mapping[str, np.ndarray] | None = None,
 ) -> TrainStep:
-    """`objective`: that of `elf train` unless given. `start`: weights of the first state; random unless given.
+    """`objective`: that of `elf train` unless given. `start`: weights of the first state, read one by one where they
+    lie in files; random unless given.
 
     Raises CheckpointMismatchError for an encoder of another width, ConfigError for a batch that does not split.
     """
@@ -343,7 +344,7 @@ def make_train_step(
         )
         return learn(state, latents(encoder_params, rows, dropped, draws), step, decode, frozen)
 
-    shapes = jax.eval_shape(first_state, abstract_elf(elf)[1])
+    shapes = jax.eval_shape(random_state)
     shardings = state_shardings(mesh, shapes)
     whole = replicated(mesh)
     jitted = jax.jit(update, static_argnames="decode", donate_argnums=0, out_shardings=(shardings, whole))
@@ -351,13 +352,14 @@ def make_train_step(
     def init() -> TrainState:
         if start is None:
             return jax.jit(random_state, out_shardings=shardings)()
-        return jax.jit(first_state, out_shardings=shardings)(jax.device_put(start, shardings.params))
+        params = {name: on_mesh(start[name], sharding) for name, sharding in shardings.params.items()}
+        return jax.jit(first_state, out_shardings=shardings)(params)
 
     @functools.cache
     def placed() -> tuple[Params, Params | None]:
         """The weights that do not change, on the devices."""
         weights = encoder.params, objective.frozen
-        return jax.device_put(weights, state_shardings(mesh, weights))
+        return jax.tree.map(on_mesh, weights, state_shardings(mesh, weights))
 
     def run(state: TrainState, batch: Batch, step: int) -> tuple[TrainState, Metrics]:
         encoder_params, frozen = placed()
