@@ -1,6 +1,7 @@
 """The command line: help, unknown words, and named errors with what to do next."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,45 @@ def test_named_errors_say_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["tokenizer", "train", "--corpus", str(empty), "--out", str(tmp_path / "t.json")]) == 2
     printed = capsys.readouterr().err
     assert "EmptyCorpusError" in printed and "Give a file with at least one non-empty text." in printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- Hi, said Lily.",
+        "-",
+        "--",
+        "-x",
+        "-h, she said",
+        "-5 degrees",
+        "--help me",
+        "--raw deal",
+        "-- said Lily",
+        "=",
+        "",
+    ],
+)
+def test_a_text_may_begin_with_a_dash(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elf.onnx_export import export
+    from elf.sampling import sample
+
+    taken: list[Any] = []
+    monkeypatch.setattr(sample, "main", taken.append)
+    monkeypatch.setattr(export, "main", taken.append)
+    for words in (
+        ["--prompt", text, "--seed", "3"],
+        [f"--prompt={text}", "--seed=3"],
+        ["--seed", "3", "--prompt", text],
+    ):
+        assert main(["sample", "model", *words]) == 0
+        assert taken[-1].prompt == (text,) and taken[-1].seed == 3
+    assert main(["sample", "model", "--prompt", text, "--json", "--prompt", "b"]) == 0
+    assert taken[-1].prompt == (text, "b") and taken[-1].json
+    assert main(["export", "model", "--out", "x", "--title", text, "--example", text]) == 0
+    assert taken[-1].title == text and taken[-1].example == (text,)
+    # The name of an option is none.
+    with pytest.raises(SystemExit):
+        main(["sample", "model", "--prompt", "--json"])
 
 
 def test_overrides_are_read_bare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

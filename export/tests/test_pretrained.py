@@ -88,6 +88,15 @@ def test_an_encoder_saved_by_itself_is_read(t5: Path, tmp_path: Path) -> None:
     assert params.keys() == load_encoder(t5)[1].keys()
 
 
+def test_of_several_encoders_that_of_texts_is_read(t5: Path, tmp_path: Path) -> None:
+    weights = load_file(t5 / "model.safetensors")
+    both = {f"image_encoder.{name}": value + 1 for name, value in weights.items()}
+    both |= {f"text_encoder.{name}": value for name, value in weights.items()}
+    _, expected = load_encoder(t5)
+    _, params = load_encoder(written(tmp_path / "both", both))
+    np.testing.assert_array_equal(params["shared/embedding"], expected["shared/embedding"])
+
+
 def test_weights_without_a_table_or_of_a_decoder_are_no_encoder(t5: Path, tmp_path: Path) -> None:
     weights = load_file(t5 / "model.safetensors")
     del weights["shared.weight"]

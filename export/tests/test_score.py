@@ -10,7 +10,8 @@ import pytest
 from test_perplexity import make_judge
 
 from elf.cli import main
-from elf.evaluation.generations import read_generations, write_generation
+from elf.errors import GenerationsError
+from elf.evaluation.generations import read_generations, read_references, write_generation
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
 
@@ -47,6 +48,30 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str | Path) -> str:
     printed = capsys.readouterr()
     assert printed.out == ""
     return printed.err
+
+
+def test_references_in_files_of_every_kind(tmp_path: Path) -> None:
+    """The header of a table was taken for the first reference, so that every text was held to another's."""
+    for name, content, expected in [
+        ("r.txt", "a b\n\tc\n", ["a b", "\tc"]),
+        ("r.tsv", "x\ta b\n\ny\tc\n", ["a b", "", "c"]),
+        ("R.TSV", "a b\nc\n", ["a b", "c"]),
+        ("r.json", '["a b", null, "c"]', ["a b", None, "c"]),
+        ("r.jsonl", '{"output": "a b"}\n{"output": null}\n', ["a b", None]),
+    ]:
+        (tmp_path / name).write_text(content)
+        assert read_references(tmp_path / name) == {str(i): text for i, text in enumerate(expected)}
+    for name, content, words in [
+        ("r.csv", "text\na b\n", "is a table"),
+        ("r.parquet", "PAR1", "is a table"),
+        ("b.tsv", "a\tb\tc\n", "line 1 has 3 columns"),
+        ("b.json", '["a", 5]', r"item 2 holds a number \(5\), not a text"),
+        ("b.json", '{"a": 1}', "is not a list of texts"),
+        ("b.txt", "PAR1", "a Parquet file"),
+    ]:
+        (tmp_path / name).write_text(content)
+        with pytest.raises(GenerationsError, match=words):
+            read_references(tmp_path / name)
 
 
 def test_without_metrics_all_that_the_inputs_allow(

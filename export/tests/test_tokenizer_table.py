@@ -82,3 +82,14 @@ def test_tokenizers_that_it_may_read_otherwise_are_refused(tmp_path: Path, part:
     bpe.save(str(tmp_path / "tokenizer.json"))
     with pytest.raises(TokenizerFormError, match="its model is BPE"):
         check_read_alike(tmp_path / "tokenizer.json")
+
+
+def test_a_vocabulary_that_sentencepiece_cannot_read_is_refused(tmp_path: Path) -> None:
+    """The library reads it, and so Python's ids are the library's, which are not known to be the page's."""
+    facts = json.loads(FILES["sentencepiece"].read_text())
+    for piece in (facts["model"]["vocab"][50], ["", -5.0], ["a\0b", -5.0]):
+        changed = facts | {"model": facts["model"] | {"vocab": [*facts["model"]["vocab"], piece]}, "added_tokens": []}
+        (tmp_path / "tokenizer.json").write_text(json.dumps(changed))
+        load_tokenizer(tmp_path / "tokenizer.json")
+        with pytest.raises(TokenizerFormError, match="SentencePiece cannot read its pieces"):
+            check_read_alike(tmp_path / "tokenizer.json")

@@ -12,4 +12,13 @@ it("names a worker that may not be started, and asks for another when it is trie
   const request = { baseUrl: "models/a/", backend: "wasm" } as const;
   for (const _ of [1, 2]) await expect(engine.load(request, () => {})).rejects.toThrow(EngineCrashedError);
   await expect(createLibrary(denied).inventory()).rejects.toThrow(/may not start a worker: Access to the script/);
+  await expect(createLibrary(denied).inventory()).rejects.toMatchObject({
+    action: expect.stringContaining("worker-src"),
+  });
+  const untrusted = (): Worker => {
+    throw new TypeError("Failed to construct 'Worker': This document requires 'TrustedScriptURL' assignment.");
+  };
+  await expect(createLibrary(untrusted).inventory()).rejects.toMatchObject({
+    action: expect.stringContaining("require-trusted-types-for"),
+  });
 });

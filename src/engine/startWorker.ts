@@ -4,6 +4,9 @@ import { EngineCrashedError } from "./errors";
 export const WORKERS_ALLOWED =
   "Models run in workers. Open the page in a window of its own, in a current browser; whoever serves it has to allow it workers of its own (worker-src 'self' in its Content-Security-Policy).";
 
+const NO_TRUSTED_TYPES =
+  "Whoever serves the page has to take require-trusted-types-for out of its Content-Security-Policy: models run in workers, which the page starts by their addresses.";
+
 /**
  * Starts a worker.
  * @throws {EngineCrashedError} the browser has none, or gives this page none.
@@ -12,9 +15,10 @@ export function startWorker(start: () => Worker): Worker {
   try {
     return start();
   } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause);
     throw new EngineCrashedError(
-      `This page may not start a worker: ${cause instanceof Error ? cause.message : String(cause)}`,
-      WORKERS_ALLOWED,
+      `This page may not start a worker: ${words}`,
+      words.includes("TrustedScriptURL") ? NO_TRUSTED_TYPES : WORKERS_ALLOWED,
       { cause },
     );
   }

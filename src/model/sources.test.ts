@@ -4,6 +4,17 @@ import { fetchFromHost, folderSource, pinned, readSource, SourceError, shippedSo
 const page = "https://play.example/elf/";
 
 describe("readSource", () => {
+  it("takes no book that was pasted, and says so in a few words", () => {
+    for (const book of [
+      "a".repeat(300_000),
+      `https://models.example/${"a/".repeat(150_000)}`,
+      "One. Two. ".repeat(30_000),
+    ]) {
+      expect(() => readSource(book, page)).toThrow(SourceError);
+      expect(() => readSource(book, page)).toThrow(/^3\d\d,\d\d\d letters are no address of a model\.$/);
+    }
+  });
+
   it.each([
     ["owner/ELF-B-owt", "https://huggingface.co/owner/ELF-B-owt/resolve/main/", "huggingface.co"],
     ["owner/ELF-B-owt@v1.0", "https://huggingface.co/owner/ELF-B-owt/resolve/v1.0/", "huggingface.co"],

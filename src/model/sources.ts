@@ -25,6 +25,8 @@ const HUB = "https://huggingface.co";
 const HUB_HOSTS = ["huggingface.co", "hf.co"];
 const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 const REVISION = /^[A-Za-z0-9][\w./-]{0,127}$/;
+/** Letters of an address; servers take no longer ones. */
+const LONGEST_ADDRESS = 8000;
 /** Dropped folders have no address; this scheme stands for one. */
 const FOLDER = "folder:";
 
@@ -50,6 +52,13 @@ export function folderSource(name: string, digest: string): Source {
  * @throws {SourceError}
  */
 export function readSource(text: string, pageUrl: string): Source {
+  if (text.length > LONGEST_ADDRESS) {
+    const letters = text.length.toLocaleString("en");
+    throw new SourceError(
+      `${letters} letters are no address of a model.`,
+      "Write OWNER/NAME, or paste the address alone.",
+    );
+  }
   const typed = alone(text);
   const [, id = "", revision = "main"] = /^([^@\s]+)(?:@(\S+))?$/.exec(typed) ?? [];
   if (HUB_ID.test(id)) return hubSource(id, revision);

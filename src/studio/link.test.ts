@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Recipe } from "../flow/recipe";
 import { linkTo, recipeIn } from "./link";
+import { MOST_LETTERS } from "./prompt/prompt";
 import { SETTINGS } from "./testing/runs";
 
 const root: Recipe = { settings: SETTINGS };
@@ -93,5 +94,42 @@ describe("a link", () => {
     }
     expect(read).toBeGreaterThan(100);
     expect(read).toBeLessThan(4900);
+  });
+});
+
+describe("a long link", () => {
+  const prompted = (text: string) => linkTo({ settings: SETTINGS, prompt: { text } });
+
+  it("of the longest prompt that is taken is read, escaped twice as well", () => {
+    const text = "你好, “Welt”! ".repeat(MOST_LETTERS / 12).slice(0, MOST_LETTERS);
+    for (const hash of [prompted(text), `#${encodeURIComponent(encodeURIComponent(prompted(text).slice(1)))}`]) {
+      expect(recipeIn(hash)?.prompt).toEqual({ text });
+    }
+  });
+
+  it("of a book is said to be broken: the box for prompts does not take it either", () => {
+    expect(recipeIn(prompted("a".repeat(MOST_LETTERS + 1)))).toBeUndefined();
+  });
+
+  it.each([
+    "https://",
+    "prompt:{",
+    "#run=steps:",
+    "{}",
+    "%25",
+    ",",
+    ";",
+    "=",
+    "from:1;",
+    "hold:1=2+",
+    "1 ",
+  ])("of many %j is read or refused while the page stays awake", (sign) => {
+    const text = sign.repeat(300_000 / sign.length);
+    const began = process.cpuUsage();
+    for (const hash of [prompted(text), `#run=${text}`, decodeURIComponent(prompted(text.replaceAll("%", "")))]) {
+      recipeIn(hash);
+    }
+    // A search that goes back and forth takes half a minute and more.
+    expect(process.cpuUsage(began).user / 1e6).toBeLessThan(10);
   });
 });

@@ -11,10 +11,14 @@ import { settingsSchema } from "../model/settingsSchema";
 import { escaped } from "./linkEscapes";
 import { LINK_FIELDS } from "./linkFields";
 import { isRunLink, mendings } from "./mangledLink";
+import { MOST_LETTERS } from "./prompt/prompt";
 
 const NAME = "run=";
 const OPEN = "%7B";
 const CLOSE = "%7D";
+
+/** Letters of the longest prompt in the longest letters, escaped twice, and as much again. */
+const LONGEST_LINK = 32 * MOST_LETTERS;
 
 /** What a link is written in. Anything else in one was put there by another program. */
 const LINK = /^[\w.,;:=+%!~*'()-]*$/;
@@ -47,6 +51,7 @@ function parts({ settings, prompt, held = [], from }: Recipe): string[] {
  */
 export function recipeIn(hash: string): Recipe | null | undefined {
   const text = plainOfJson(hash.replace(/^#/, ""));
+  if (text.length > LONGEST_LINK) return undefined;
   if (!isRunLink(text)) return null;
   if (text.startsWith(NAME) && LINK.test(text)) {
     const recipe = readLink(text.slice(NAME.length));
@@ -117,7 +122,8 @@ function promptIn(fields: ReadonlyMap<string, string>): Prompt | null | undefine
   if (isBraced && end < 0) return undefined;
   try {
     // A plus in a text is escaped, so that one is a blank that a form has written.
-    return { text: decodeURIComponent(isBraced ? text.slice(OPEN.length, end).replaceAll("+", " ") : text) };
+    const prompt = decodeURIComponent(isBraced ? text.slice(OPEN.length, end).replaceAll("+", " ") : text);
+    return prompt.length > MOST_LETTERS ? undefined : { text: prompt };
   } catch {
     return undefined;
   }

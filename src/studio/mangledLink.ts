@@ -39,12 +39,16 @@ export function mendings(given: string): string[] {
 function withoutSecond(text: string): string {
   const equals = /run(=|%(?:25)*3D)/i.exec(text)?.[1] ?? "=";
   // As often escaped as its first equals sign, or not at all. What a prompt has of an address is escaped once more.
-  const sign = (plain: string, hexadecimal: string) =>
-    equals === "=" ? plain : `(?:${plain}|${equals.slice(0, -2)}${hexadecimal})`;
-  const address = `https?${sign(":", "3A")}(?:${sign("/", "2F")}){2}[^\\s#]*?`;
-  const again = `(?:${address})?${sign("#", "23")}[!/]?run${equals}(?=(?:${LINK_FIELDS.join("|")})(?::|%))`;
-  const begin = new RegExp(again, "i").exec(text.slice(1));
-  return begin ? text.slice(0, begin.index + 1) : text;
+  const written = (plain: string) =>
+    equals === "=" ? [plain] : [plain, encodeURIComponent(plain).replaceAll("%", equals.slice(0, -2))];
+  const fields = LINK_FIELDS.join("|");
+  const again = new RegExp(`(?:${written("#").join("|")})[!/]?run${equals}(?=(?:${fields})(?::|%))`, "i");
+  const found = again.exec(text.slice(1));
+  if (!found) return text;
+  const before = text.slice(0, found.index + 1);
+  // The second begins with its address, where it has one.
+  const begin = Math.max(...["http://", "https://"].flatMap(written).map((start) => before.lastIndexOf(start)));
+  return begin >= 0 && !/[\s#]/.test(before.slice(begin)) ? before.slice(0, begin) : before;
 }
 
 function mendingsOf(text: string): string[] {

@@ -1,7 +1,7 @@
 import type { StoreApi } from "zustand/vanilla";
 import type { PreferencesStore } from "./stores/preferences";
 
-/** Puts the chosen theme on the document, now and whenever it changes; `tokens.css` does the rest. */
+/** Puts the chosen theme on the document, now and whenever it changes; `base.css` does the rest. */
 export function applyTheme(preferences: StoreApi<PreferencesStore>, root = document.documentElement): void {
   const apply = () => {
     root.dataset.theme = preferences.getState().theme;

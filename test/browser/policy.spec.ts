@@ -45,6 +45,19 @@ test("a policy without WebAssembly is named, before anything is downloaded", asy
   expect(weights).toEqual([]);
 });
 
+for (const forbidden of [
+  "sandbox allow-scripts",
+  "script-src 'nonce-of-somebody'",
+  "script-src 'none'; style-src 'none'",
+]) {
+  test(`a page whose scripts do not run says what may be the cause: ${forbidden}`, async ({ page }) => {
+    await serveUnder(page, forbidden);
+    await page.goto("/");
+    await expect(page.getByText("If this sentence stays")).toBeVisible();
+    await expect(page.getByText("content security policy of whoever serves it")).toBeVisible();
+  });
+}
+
 test("a policy without workers, or without other hosts, is named", async ({ page }) => {
   await serveUnder(page, POLICY.replace("worker-src 'self'", "worker-src 'none'"));
   const studio = new ModelShelfPage(page);

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Annotated, get_type_hints
 
 from elf.errors import ElfError, UsageError
 from elf.local_path import refuse_address
@@ -56,6 +57,27 @@ def usage() -> str:
     return "\n".join([*lines, "", "elf COMMAND --help lists the options of one."])
 
 
+def texts_joined(words: list[str], arguments: type) -> list[str]:
+    """The words after a command, each option that takes a text in one word with it: a text may begin with a dash, and a
+    parser would take it for an option. What is the name of an option is none."""
+    import tyro
+
+    types = get_type_hints(arguments, include_extras=True)
+    names = {field.name.replace("_", "-"): types[field.name] for field in dataclasses.fields(arguments)}
+    options = {"-h", "--help", *(f"--{no}{name}" for name in names for no in ("", "no-"))}
+    # An option that may repeat takes one text each time.
+    kinds = (str, str | None, Annotated[tuple[str, ...], tyro.conf.UseAppendAction])
+    texts = {f"--{name}" for name, kind in names.items() if kind in kinds}
+    joined: list[str] = []
+    for word in words:
+        is_option = word in options or (word.split("=")[0] in options and not re.search(r"\s", word))
+        if joined and joined[-1] in texts and word.startswith("-") and not is_option:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
@@ -80,6 +102,7 @@ def main(argv: list[str] | None = None) -> int:
             # Bytes that are no UTF-8 arrive as halves of characters. Names of files may have them, texts may not.
             if (at := half_character(word)) is not None and not Path(word).exists():
                 raise UsageError(describe_half(word, at), "Give the text as UTF-8.")
+        rest = texts_joined(rest, module.Arguments)
         arguments = tyro.cli(module.Arguments, args=rest, prog=f"elf {command}", description=module.__doc__)
         for field in dataclasses.fields(arguments):
             if isinstance(path := getattr(arguments, field.name), Path):

@@ -15,7 +15,8 @@
  * | the rest | 408, 425, 429, 502, 503, 504, 52x: the server is busy        | a pause, then the rest; the second time     |
  * |          |                                                              | the whole                                   |
  * | the whole| 200 of B bytes, of unknown length, or packed; 206 from 0     | its body is taken in                        |
- * | the whole| 200 of another length                                        | refused: truncated, or not the file         |
+ * | the whole| 200 of another length                                        | refused: truncated, not the file, or only   |
+ * |          |                                                              | the pointer of a file kept by Git LFS       |
  * | the whole| 404, 410, a web page                                         | refused: missing                            |
  * | the whole| 401, 403                                                     | refused: forbidden                          |
  * | the whole| a busy server, 500, 507; no answer; silence; 206 from later  | a pause, then another try                   |

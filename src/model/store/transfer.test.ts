@@ -212,6 +212,15 @@ describe("a transfer that was broken off", () => {
     await bring();
     await expectWhole();
     expect(whats()).toEqual(["rest", "rest", "whole"]);
+    expect(notes).toEqual([
+      expect.stringMatching(/at byte \d+: the server was busy each time\. The whole file is asked/),
+    ]);
+    // Where nobody answers, that is said.
+    store = new MemoryStore();
+    await breakOff();
+    server.treat(toRests({ reset: true }));
+    await bring();
+    expect(notes).toEqual([expect.stringMatching(/at byte \d+: the server sent nothing of the rest\. The whole/)]);
   });
 
   it("does not blame the range while there is no connection at all", async () => {
@@ -278,6 +287,22 @@ describe("a transfer that was broken off", () => {
     server.treat(() => ({}));
     await bring();
     await expectWhole();
+  });
+
+  it.each([
+    ["of a known length", false],
+    ["in chunks", true],
+  ])("names the pointer that Git LFS leaves in the place of a file, %s", async (_, chunked) => {
+    const body = Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${file.sha256}\nsize ${BYTES}\n`);
+    const headers: Record<string, string> = chunked ? {} : { "Content-Length": String(body.length) };
+    for (const fetchFile of [fetchHere, fetchElsewhere]) {
+      server.treat(() => ({ odd: { status: 200, headers, body } }));
+      await expect(bring({ fetchFile })).rejects.toThrow(/only the pointer of a file kept by Git LFS/);
+      server.treat(() => ({}));
+      await bring({ fetchFile });
+      await expectWhole();
+      store = new MemoryStore();
+    }
   });
 
   it("ends well at hosts that behave in all of these ways by turns, and never keeps a wrong file", async () => {

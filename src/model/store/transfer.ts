@@ -1,7 +1,7 @@
 import type { ManifestFile } from "../manifest";
 import { offered } from "../offered";
 import { type Asked, lengthOf, readAnswer, type UsableAnswer, type UselessAnswer } from "./answer";
-import { CorruptFileError, TruncatedFileError } from "./errors";
+import { CorruptFileError, MissingFileError, TruncatedFileError } from "./errors";
 import type { PartFile } from "./fileStore";
 import {
   type Alive,
@@ -35,6 +35,7 @@ const REREAD_BYTES = 1 << 20;
 const MOST_DOUBTS = 2;
 
 const NOTHING_CAME = "the server sent nothing of the rest";
+const WAS_BUSY = "the server was busy each time";
 
 /**
  * Fills `part` up to the whole file and checks its size and SHA-256 on the way. Goes on after whatever is there, asks
@@ -80,6 +81,8 @@ class Transfer {
   #restIsUseless = false;
   /** Requests for the rest in a row that brought nothing; the whole is asked for when there are enough. */
   #doubts = 0;
+  /** Why the newest of them brought nothing. */
+  #whyDoubted = NOTHING_CAME;
   /** Most bytes that were ever here. */
   #farthest: number;
   #endedAt: number | undefined;
@@ -115,7 +118,7 @@ class Transfer {
         if (this.part.size === file.bytes && !this.#isWrong) return;
         if (isRight) continue;
         // Once may be the line's fault; twice at the same byte is the file's.
-        if (at === this.#endedAt) throw tooShort(file, at);
+        if (at === this.#endedAt) throw isPointer(beginningOf(this.part)) ? pointer(file) : tooShort(file, at);
         this.#endedAt = at;
         throw new PassingFault(`${file.path} ended after ${at} of ${file.bytes} bytes.`);
       }
@@ -140,7 +143,7 @@ class Transfer {
       }
       alive();
     } else if (this.#doubts >= MOST_DOUBTS) {
-      this.#note(part.size, NOTHING_CAME);
+      this.#note(part.size, this.#whyDoubted);
     }
     this.#doubts = 0;
     return this.#askForWhole(init, alive);
@@ -150,6 +153,7 @@ class Transfer {
   #doubt(fault: PassingFault): void {
     // Without a connection nothing at all would come.
     if (offered(() => navigator.onLine) === false) return;
+    this.#whyDoubted = fault instanceof BusyFault ? WAS_BUSY : NOTHING_CAME;
     this.#doubts += this.#restCame || fault instanceof BusyFault ? 1 : MOST_DOUBTS;
   }
 
@@ -175,6 +179,7 @@ class Transfer {
     const response = await request(url, file.path, fetchFile, init);
     const length = response.status === 206 ? null : lengthOf(response);
     if (length !== null && length !== file.bytes) {
+      if (length < POINTER_BYTES && isPointer(new Uint8Array(await response.arrayBuffer()))) throw pointer(file);
       await letGo(response);
       throw length < file.bytes ? tooShort(file, length) : tooLong(file);
     }
@@ -277,6 +282,21 @@ function sameBytes(part: PartFile, at: number, bytes: Uint8Array): number {
   return bytes.length;
 }
 
+/** How the note begins that Git LFS leaves in the place of a file. */
+const POINTER = new TextEncoder().encode("version https://git-lfs");
+/** No such note is as long. */
+const POINTER_BYTES = 1024;
+
+function isPointer(bytes: Uint8Array): boolean {
+  return POINTER.every((byte, i) => bytes[i] === byte);
+}
+
+function beginningOf(part: PartFile): Uint8Array {
+  const bytes = new Uint8Array(POINTER.length);
+  part.read(bytes, 0);
+  return bytes;
+}
+
 function rehash(part: PartFile): Sha256 {
   const hash = new Sha256();
   const block = new Uint8Array(REREAD_BYTES);
@@ -291,6 +311,13 @@ function rehash(part: PartFile): Sha256 {
 
 function unreadable({ size }: PartFile, at: number): Error {
   return new Error(`The beginning of a file ends at ${at} of ${size} bytes.`);
+}
+
+function pointer(file: ManifestFile): MissingFileError {
+  return new MissingFileError(
+    `In the place of ${file.path} lies only the pointer of a file kept by Git LFS.`,
+    "In a folder of yours, run git lfs pull there; of a server, give the address that hands out the files themselves.",
+  );
 }
 
 function tooShort(file: ManifestFile, length: number): TruncatedFileError {

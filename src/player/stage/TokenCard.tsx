@@ -42,7 +42,8 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
   useLayoutEffect(() => {
     const element = card.current;
     if (!open || !element) return;
-    element.showPopover();
+    // Browsers without popovers show it where it is, above all but what else is fixed.
+    element.showPopover?.();
     return watchLeaving(element, grounds, () => {
       const root = element.getRootNode() as Document | ShadowRoot;
       const inside = element.contains(root.activeElement);

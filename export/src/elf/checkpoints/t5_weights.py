@@ -7,6 +7,7 @@ which is the first. An encoder saved by itself has no `encoder` before its block
 
 import re
 from pathlib import Path
+from typing import Any
 
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
@@ -38,7 +39,7 @@ def read_t5_weights(path: Path) -> LazyWeights:
     """
     kind, tree = read_tree(path)
     found = [each for each in find_sets(tensors(tree), _container, _official) if _with_table(each)]
-    found.sort(key=lambda each: (bool(LAST & set(each.container)), len(each.container), each.container))
+    found.sort(key=_rank)
     if not found:
         raise CheckpointError(
             f"{path}, {kind}, holds no T5 encoder", "Give the official t5_small_encoder_jax.pkl, or a T5's weights."
@@ -51,6 +52,12 @@ def read_t5_weights(path: Path) -> LazyWeights:
             "Official ELFs read text with T5 v1.0, whose feed-forward is ReLU: give google-t5/t5-small or its like.",
         )
     return WeightSet(found[0].container, weights).lazy
+
+
+def _rank(found: WeightSet) -> Any:
+    """The encoder of texts first, where a model has others as well."""
+    container = found.container
+    return bool(LAST & set(container)), not re.search("text|t5", "/".join(container).lower()), len(container), container
 
 
 def _with_table(found: WeightSet) -> dict[str, StoredTensor]:

@@ -197,13 +197,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     It decodes as the tokenizer_config.json beside it says (`clean_up.py`). Raises CheckpointError when it is missing or
     either is broken.
     """
-    content = read_text(path, CheckpointError)
-    try:
-        library = tokenizers.Tokenizer.from_str(content)
-    except Exception as error:  # the library raises bare Exception
-        raise CheckpointError(
-            f"{path} cannot be read as a tokenizer: {error}", "Give the tokenizer.json of `elf tokenizer train`."
-        ) from error
+    library = read_library(path)
     try:
         # As the library writes it: what other versions of it have written says the same in other words.
         tokenizer: Tokenizer = SentencePieceTokenizer(library, json.loads(library.to_str()))
@@ -212,6 +206,17 @@ def load_tokenizer(path: Path) -> Tokenizer:
     if cleans_up(path):
         library.decoder = cleaning(library.decoder)
     return tokenizer
+
+
+def read_library(path: Path) -> tokenizers.Tokenizer:
+    """A tokenizer.json as the library reads it, with all that it asks for. Raises CheckpointError."""
+    content = read_text(path, CheckpointError)
+    try:
+        return tokenizers.Tokenizer.from_str(content)
+    except Exception as error:  # the library raises bare Exception
+        raise CheckpointError(
+            f"{path} cannot be read as a tokenizer: {error}", "Give the tokenizer.json of `elf tokenizer train`."
+        ) from error
 
 
 def load_byte_level_bpe(vocabulary: Path, merges: Path, special: Sequence[str] = ()) -> Tokenizer:

@@ -8,11 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import tokenizers
-
-from elf.data.sentencepiece_form import model_of_tokenizer, vocabulary_of
-from elf.errors import CheckpointError, TokenizerFormError
-from elf.text_file import read_text
+from elf.data.sentencepiece_form import vocabulary_of
+from elf.data.tokenizer import SentencePieceTokenizer, read_library
+from elf.errors import TokenizerFormError
 
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
 
@@ -32,11 +30,12 @@ SQUEEZED_NFKC: dict[str, Any] = {
 
 def check_read_alike(path: Path) -> None:
     """Raises TokenizerFormError, naming the difference, for a tokenizer.json that the page may read otherwise."""
-    facts = json.loads(tokenizers.Tokenizer.from_str(read_text(path, CheckpointError)).to_str())
+    library = read_library(path)
+    facts = json.loads(library.to_str())
     try:
         vocabulary_of(facts)
         if any(facts[part] != expected for part, expected in SQUEEZED_NFKC.items()):
-            model_of_tokenizer(facts)
+            SentencePieceTokenizer(library, facts)
     except ValueError as error:
         raise TokenizerFormError(
             f"{path}: {error}, and the page is not known to read prompts by that as Python does",

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU
 
 from elf.progress import told
@@ -51,6 +50,9 @@ def rouge_f1(generated: Sequence[str], references: Sequence[str]) -> dict[str, n
 
     ROUGE-L is of the text as one sequence (not ROUGE-Lsum). The corpus figure is the mean over the examples.
     """
+    # It loads nltk and scipy.stats, which take seconds that whoever measures no likeness need not wait.
+    from rouge_score.rouge_scorer import RougeScorer
+
     scorer = RougeScorer(list(ROUGES), use_stemmer=True)
     pairs = [*zip(references, generated, strict=True)]
     # RougeScorer takes the target first, then the prediction.

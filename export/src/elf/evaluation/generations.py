@@ -11,12 +11,14 @@ from typing import Any, TextIO, TypeVar
 from elf.data.corpus import JSON_LINES
 from elf.data.text_value import json_of, text_of
 from elf.errors import GenerationsError
-from elf.text_file import read_lines
+from elf.text_file import read_lines, read_text
 
 T = TypeVar("T")
 
 ROW = 'Write {"id": 0, "generated": "…"} on every line.'
 REFERENCE_ROW = 'Write {"output": "…"} on every line, with an "id" of its own where the line number is not the id.'
+REFERENCES = "Give one reference a line, or JSONL rows with an output."
+TABLES = (".csv", ".parquet", ".arrow")
 SOURCE_ROW = 'Give a .jsonl with {"input": "…", "output": "…"} on every line.'
 
 Id = int | str
@@ -45,15 +47,37 @@ def read_generations(path: Path) -> dict[str, str]:
 def read_references(path: Path) -> dict[str, str | None]:
     """Reference texts by id, None for null.
 
-    `.jsonl`, `.ndjson`: the `output` of each row, under the row's own `id` if it has one. Any other ending: one text a
-    line. Without an `id`, a row's id is its line number, counted from 0.
-    Raises GenerationsError naming the line.
+    `.jsonl`, `.ndjson`: the `output` of each row, under the row's own `id` if it has one. `.json`: a list of texts.
+    `.tsv`: one text a line, or a source and a text. Any other ending: one text a line. Without an `id`, a row's id is
+    its line number, or its place in the list, counted from 0.
+    Raises GenerationsError naming the line, and for tables, whose first line is none of their rows.
     """
-    if path.suffix.lower() in JSON_LINES:
+    kind = path.suffix.lower()
+    if kind in JSON_LINES:
         references = _texts_by_id(path, "output", REFERENCE_ROW)
+    elif kind == ".json":
+        references = _listed(path)
+    elif kind in TABLES:
+        raise GenerationsError(f"{path} is a table, and references are texts", REFERENCES)
     else:
-        references = {str(number - 1): line for number, line in read_lines(path, GenerationsError)}
-    return _not_empty(references, path, "Give one reference a line, or JSONL rows with an output.")
+        lines = ((str(number - 1), line) for number, line in read_lines(path, GenerationsError))
+        references = {key: _target(line, path, key) if kind == ".tsv" else line for key, line in lines}
+    return _not_empty(references, path, REFERENCES)
+
+
+def _listed(path: Path) -> dict[str, str | None]:
+    texts = json_of(read_text(path, GenerationsError), str(path), GenerationsError, REFERENCES)
+    if not isinstance(texts, list):
+        raise GenerationsError(f"{path} is not a list of texts", REFERENCES)
+    places = enumerate(texts)
+    return {str(i): text_of(text, f"{path}, item {i + 1}", GenerationsError) for i, text in places}
+
+
+def _target(line: str, path: Path, key: str) -> str:
+    """The last of one or two columns."""
+    if line.count("\t") > 1:
+        raise GenerationsError(f"{path}, line {int(key) + 1} has {line.count(chr(9)) + 1} columns", REFERENCES)
+    return line.rpartition("\t")[2]
 
 
 def read_sources(path: Path) -> dict[str, str | None]:

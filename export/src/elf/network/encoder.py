@@ -4,7 +4,7 @@ Pre-RMSNorm blocks, no biases, ReLU feed-forward, unscaled attention with one re
 """
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -156,10 +156,11 @@ def encoder_from_params(
     return bind(graphdef, {name: jnp.asarray(value) for name, value in params.items()})
 
 
+@cache
 def abstract_encoder(
     config: T5Config, compute_dtype: jnp.dtype = jnp.float32
 ) -> tuple[nnx.GraphDef[T5Encoder], Params]:
-    """Structure and parameter shapes of an encoder; computes no weights."""
+    """Structure and parameter shapes of an encoder; computes no weights. Made once: nobody changes it."""
     module = nnx.eval_shape(lambda: T5Encoder(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
     state = nnx.to_flat_state(nnx.state(module, nnx.Param))
     return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}

@@ -3,6 +3,8 @@
 Shapes: B batch, L text tokens, P prefix tokens, D latent width, H hidden width, V vocabulary.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -244,10 +246,11 @@ class ELF(nnx.Module):
         return matmul(h, self.unembed_kernel[...], self.compute_dtype) + self.unembed_bias[...]
 
 
+@functools.cache
 def abstract_elf(
     config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32, remat: Remat = "none", scan: bool = False
 ) -> tuple[nnx.GraphDef[ELF], Params]:
-    """Structure and parameter shapes of a network; computes no weights."""
+    """Structure and parameter shapes of a network; computes no weights. Made once: nobody changes it."""
     module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype, remat=remat, scan=scan))
     state = nnx.to_flat_state(nnx.state(module, nnx.Param))
     return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}

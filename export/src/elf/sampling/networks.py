@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-import onnx_ir as ir
 import onnxruntime
 from flax import nnx
 
@@ -18,6 +18,9 @@ from elf.network.encoder import T5Encoder, abstract_encoder
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import Params, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 Array = np.ndarray
 
@@ -144,6 +147,9 @@ class GraphSession(onnxruntime.InferenceSession):
     """
 
     def __init__(self, path: Path, weights: Mapping[str, Array]):
+        # It loads sympy, which takes a second that a sampler in JAX need not wait.
+        import onnx_ir as ir
+
         graph = ir.load(path).graph
         initializers = {name: value.const_value for name, value in graph.initializers.items()}
         outside = {name: value for name, value in initializers.items() if isinstance(value, ir.ExternalTensor)}
@@ -167,7 +173,7 @@ class GraphSession(onnxruntime.InferenceSession):
 
 
 @contextmanager
-def placeholders(path: Path, outside: Iterable[ir.ExternalTensor]) -> Iterator[Path]:
+def placeholders(path: Path, outside: Iterable["ir.ExternalTensor"]) -> Iterator[Path]:
     """A copy of a graph beside empty files, which take no room, in the place of those that its tensors lie in: ONNX
     Runtime looks whether these are there, also for tensors that it is given."""
     with TemporaryDirectory() as scratch:

@@ -8,6 +8,7 @@ The TPU's compiler came to 0.85 of the estimate for ELF-B and to 1.14 for ELF-L 
 import dataclasses
 import functools
 import math
+from bisect import bisect_left
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -63,7 +64,7 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     """Raises ConfigError where batch or fsdp do not split over the devices."""
     mesh = paper_mesh(devices, config.fsdp)
     check_batch(mesh, config.batch_size, config.accumulation)
-    state = sharded(mesh, state_shapes(undivided(config), encoder))
+    state = sharded(mesh, state_shapes(dataclasses.replace(undivided(config), remat="none"), encoder))
     _, encoder_params = abstract_encoder(encoder)
     rows = config.batch_size // devices
     positions = rows * config.elf.max_length
@@ -159,7 +160,10 @@ def ways_to_fit(config: TrainConfig, devices: int, encoder: T5Config, limit: flo
         return estimate(dataclasses.replace(config, **changes), devices, encoder).total
 
     stronger = {"none": ["dots", "blocks"], "dots": ["blocks"], "blocks": []}[config.remat]
-    choices: list[tuple[str, list]] = [("remat", stronger), ("accumulation", parts()), ("fsdp", fsdp_sizes())]
+    # Fewer rows at a time leave less behind, and to find how much takes a second: not every number is tried.
+    possible = parts()
+    fewest = bisect_left(possible, True, key=lambda number: changed("accumulation", number) <= limit)
+    choices: list[tuple[str, list]] = [("remat", stronger), ("accumulation", possible[fewest:]), ("fsdp", fsdp_sizes())]
     ways = []
     for field, values in choices:
         for value in values:

@@ -344,7 +344,7 @@ def make_train_step(
         )
         return learn(state, latents(encoder_params, rows, dropped, draws), step, decode, frozen)
 
-    shapes = jax.eval_shape(random_state)
+    shapes = jax.eval_shape(first_state, abstract_elf(elf)[1])
     shardings = state_shardings(mesh, shapes)
     whole = replicated(mesh)
     jitted = jax.jit(update, static_argnames="decode", donate_argnums=0, out_shardings=(shardings, whole))

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnx_ir as ir
 
 from elf.models.exported.encoder_weights import encoder_weights, official_encoder_params
 from elf.models.exported.encodings import BITS, BLOCK, Dtype, decode, encode, encoding_of
@@ -14,6 +14,9 @@ from elf.models.exported.shards import ShardReader, ShardWriter
 from elf.models.exported.weight_index import StoredTensor, VirtualFile, WeightIndex, read_index
 from elf.models.exported.weights import WeightLayout, aligned, virtual_file
 from elf.models.trained_model import FlatParams, TrainedModel
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 STREAM_ALIGNMENT = 16
 """Bytes; so a tensor can be viewed in the stream as any typed array."""
@@ -26,7 +29,7 @@ def weights_stem(dtype: Dtype) -> str:
 
 def write_weights(
     layout: WeightLayout,
-    graphs: Mapping[str, ir.Model],
+    graphs: Mapping[str, "ir.Model"],
     dtype: Dtype,
     folder: Path,
     products: Mapping[str, np.ndarray] | None = None,
@@ -60,13 +63,16 @@ def remove_weights(folder: Path, dtype: Dtype) -> None:
         file.unlink()
 
 
-def readers(graphs: Mapping[str, ir.Model], file: str) -> tuple[str, ...]:
+def readers(graphs: Mapping[str, "ir.Model"], file: str) -> tuple[str, ...]:
     """Names of the graphs, without that of a variant, which read the virtual file."""
+    # It loads sympy, which takes a second that whoever only reads weights need not wait.
+    from onnx_ir import ExternalTensor
+
     names = (
         name.partition("-")[0]
         for name, model in graphs.items()
         for value in model.graph.initializers.values()
-        if isinstance(value.const_value, ir.ExternalTensor) and value.const_value.location == file
+        if isinstance(value.const_value, ExternalTensor) and value.const_value.location == file
     )
     return tuple(dict.fromkeys(names))
 
