@@ -133,6 +133,20 @@ def test_a_fixed_share_of_rows_is_of_each_kind(batch: int, expected: tuple[int, 
     assert tuple(row_kinds(FLOW, batch)) == expected
 
 
+@pytest.mark.parametrize(
+    ("batch", "devices", "expected"),
+    [(512, 32, (6, 7, 3)), (512, 64, (3, 3, 2)), (96, 8, (5, 5, 2)), (80, 16, (2, 2, 1)), (32, 16, (6, 7, 3))],
+)
+def test_groups_of_rows_follow_the_rows_of_a_device(batch: int, devices: int, expected: tuple[int, int, int]) -> None:
+    """In the last case a device's two rows cannot be of all kinds."""
+    kinds = row_kinds(FLOW, batch, devices)
+    assert tuple(kinds) == expected
+    rows = batch // devices
+    if rows > 2:
+        of_kind = np.tile(np.repeat(np.arange(3), kinds), batch // kinds.group).reshape(devices, rows)
+        assert (np.sort(of_kind) == np.sort(of_kind[0])).all()
+
+
 def test_kinds_that_do_not_occur_have_no_rows() -> None:
     flow = dataclasses.replace(FLOW, decoder_prob=0.0, self_cond_prob=1.0)
     assert tuple(row_kinds(flow, 12)) == (1, 0, 0)

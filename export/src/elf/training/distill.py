@@ -104,7 +104,7 @@ def distil(
     encoder = FrozenEncoder(teacher.encoder, dict(teacher.encoder_params), teacher.latent_mean, teacher.latent_std)
     start = first_weights(config) or dict(teacher.params) if before is None else before
     step = make_train_step(
-        config, resolved, encoder, mesh, distill_objective(config, turn, dict(teacher.params)), start
+        config, resolved, encoder, mesh, distill_objective(config, turn, dict(teacher.params), mesh.size), start
     )
     if before is None:
         bring_checkpoint(config, resolved.steps, step)
@@ -118,7 +118,7 @@ def distil(
     return read_weights(checkpoints[max(checkpoints)], config.elf)
 
 
-def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatParams) -> Objective:
+def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatParams, devices: int = 1) -> Objective:
     """Of the round `turn`: most rows learn from the teacher, the others to decode as in training."""
     flow, elf, dtype = config.flow, config.elf, jnp.dtype(config.compute_dtype)
     student_graph, _ = abstract_elf(elf, dtype, config.remat, config.scan_blocks)
@@ -140,7 +140,7 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
         # Rows of all kinds are everywhere, so a batch may be taken in parts anyhow.
         return Objective(draw, loss_of_coins, mean_over_rows, 1, None, frozen=teacher_params)
 
-    kinds = row_kinds(flow, config.batch_size // config.accumulation)
+    kinds = row_kinds(flow, config.batch_size // config.accumulation, devices)
 
     def loss(
         params: Params, frozen: Params, x, held, ids, draws: DistillDraws, weight, decode: bool | None

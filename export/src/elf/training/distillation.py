@@ -39,7 +39,7 @@ from elf.training.objective import (
 )
 
 LARGEST_GROUP = 16
-"""Rows over which the kinds are dealt out: few, so that every device finds all kinds among its own rows."""
+"""Rows over which the kinds are dealt out: few, so that a device finds all kinds among its own rows."""
 
 VANISHING = 1e-3
 """Spans of time below this have no slope that float32 could tell."""
@@ -70,10 +70,12 @@ class Kinds(NamedTuple):
         return self.denoise + self.decode
 
 
-def row_kinds(flow: FlowConfig, batch_size: int) -> Kinds:
-    """The group, of a size that divides the batch, whose shares come nearest to `decoder_prob` and `self_cond_prob`.
+def row_kinds(flow: FlowConfig, batch_size: int, devices: int = 1) -> Kinds:
+    """The group, of a size that divides each device's rows, whose shares come nearest to `decoder_prob` and
+    `self_cond_prob`.
 
-    Every kind of a probability above 0 has a row. Raises ConfigError for a batch too small for that.
+    Every kind of a probability above 0 has a row; where a device has too few rows for that, groups only divide the
+    batch. Raises ConfigError for a batch too small for that.
     """
 
     def share(probability: float, rows: int) -> int:
@@ -93,7 +95,10 @@ def row_kinds(flow: FlowConfig, batch_size: int) -> Kinds:
                 yield kinds
 
     small = [size for size in range(1, LARGEST_GROUP + 1) if batch_size % size == 0]
-    found = min(groups(small), key=missed, default=None) or next(groups([batch_size]), None)
+    # A group that lies on two devices would have each fetch rows from the other, and do more of one kind.
+    whole = [size for size in small if batch_size % (devices * size) == 0]
+    choices = (min(groups(sizes), key=missed, default=None) for sizes in (whole, small, [batch_size]))
+    found = next(filter(None, choices), None)
     if found is None:
         raise ConfigError(
             f"a batch, or part of one, of {batch_size} rows cannot hold rows of every kind",
