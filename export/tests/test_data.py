@@ -9,7 +9,10 @@ import pytest
 import tokenizers
 
 from elf.data.corpus import Columns, read_corpus, stream_corpus
+from elf.data.evenly import pick_evenly, take_evenly
 from elf.data.tokenizer import load_tokenizer, mask_token
+from elf.data.train_tokenizer import Arguments as TokenizerArguments
+from elf.data.train_tokenizer import main as train_tokenizer_command
 from elf.data.train_tokenizer import train_tokenizer
 from elf.errors import CheckpointError, ConfigError, CorpusFormatError, DatasetError, EmptyCorpusError
 
@@ -20,12 +23,12 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_every_kind_of_corpus_file(tmp_path: Path) -> None:
-    assert read_corpus(write(tmp_path / "a.json", '["one", "", "two"]')) == [("one",), ("two",)]
-    assert read_corpus(write(tmp_path / "a.jsonl", '"one"\n{"text": "two"}\n\n')) == [("one",), ("two",)]
+    assert [*read_corpus(write(tmp_path / "a.json", '["one", "", "two"]'))] == [("one",), ("two",)]
+    assert [*read_corpus(write(tmp_path / "a.jsonl", '"one"\n{"text": "two"}\n\n'))] == [("one",), ("two",)]
     pairs = '{"input": "a", "output": "b"}\n'
-    assert read_corpus(write(tmp_path / "b.jsonl", pairs)) == [("a", "b")]
-    assert read_corpus(write(tmp_path / "a.tsv", "Hi.\tHallo!\n")) == [("Hi.", "Hallo!")]
-    assert read_corpus(write(tmp_path / "a.txt", "one\n\ntwo\n")) == [("one",), ("two",)]
+    assert [*read_corpus(write(tmp_path / "b.jsonl", pairs))] == [("a", "b")]
+    assert [*read_corpus(write(tmp_path / "a.tsv", "Hi.\tHallo!\n"))] == [("Hi.", "Hallo!")]
+    assert [*read_corpus(write(tmp_path / "a.txt", "one\n\ntwo\n"))] == [("one",), ("two",)]
 
 
 @pytest.mark.parametrize(
@@ -44,18 +47,18 @@ def test_every_kind_of_corpus_file(tmp_path: Path) -> None:
 )
 def test_broken_corpora_are_named(tmp_path: Path, name: str, text: str, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
-        read_corpus(write(tmp_path / name, text))
+        [*read_corpus(write(tmp_path / name, text))]
 
 
 def test_a_missing_corpus_is_named(tmp_path: Path) -> None:
     with pytest.raises(CorpusFormatError, match="nowhere"):
-        read_corpus(tmp_path / "nowhere.txt")
+        [*read_corpus(tmp_path / "nowhere.txt")]
 
 
 def test_a_corpus_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("Grüße".encode("latin-1"))
     with pytest.raises(CorpusFormatError, match=r"latin\.txt is not UTF-8"):
-        read_corpus(tmp_path / "latin.txt")
+        [*read_corpus(tmp_path / "latin.txt")]
 
 
 def test_a_corpus_is_read_as_far_as_it_is_asked_for(tmp_path: Path) -> None:
@@ -121,6 +124,24 @@ def test_the_same_corpus_gives_the_same_pieces() -> None:
 def test_too_large_a_vocabulary_is_refused() -> None:
     with pytest.raises(ConfigError, match="4999 pieces"):
         train_tokenizer(["one two three"], 5000, 1)
+
+
+def test_a_tokenizer_learns_from_texts_that_are_read_once_and_names_what_is_wrong_with_them(tmp_path: Path) -> None:
+    texts = ["one two three", "two three four\nfive six"] * 20
+    assert train_tokenizer(iter(texts), 20, 1).to_str() == train_tokenizer(texts, 20, 1).to_str()
+    corpus = write(tmp_path / "a.jsonl", '"one two three"\n' * 30 + "7\n")
+    with pytest.raises(CorpusFormatError, match="line 31 holds"):
+        train_tokenizer((text for row in read_corpus(corpus) for text in row), 20, 1)
+    out = tmp_path / "tokenizer.json"
+    with pytest.raises(CorpusFormatError, match="line 31 holds"):
+        train_tokenizer_command(TokenizerArguments((corpus,), out, 20, 1))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("total", [0, 1, 7, 100])
+def test_what_is_picked_in_one_pass_is_what_is_taken_of_a_list(total: int) -> None:
+    picked = pick_evenly(iter(range(total)), total, 3, 20)
+    assert picked == [take_evenly(range(total), 3), take_evenly(range(total), 20)]
 
 
 def test_a_broken_tokenizer_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from elf.data.evaluation_rows import EvaluationRow, evaluation_rows, stream_evaluation_rows
+from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import make_mesh
 from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError, UsageError
@@ -35,7 +35,7 @@ def test_lines_are_numbered_from_0_unless_they_have_ids(tmp_path: Path, tokenize
         '{"input": "Mia found a kite.", "output": "Ja"}\n\n{"input": "Tom", "output": "Nö"}\n'
         '{"id": "x7", "input": "Ada", "output": ""}\n{"output": "alone"}\n',
     )
-    rows = evaluation_rows(file, tokenizer, max_input_length=5)
+    rows = [*stream_evaluation_rows(file, tokenizer, max_input_length=5)]
     assert [row.id for row in rows] == [0, 2, "x7", 4]
     assert [row.reference for row in rows] == ["Ja", "Nö", "", "alone"]
     assert [row.source_text for row in rows] == ["Mia found a kite.", "Tom", "Ada", None]
@@ -65,7 +65,7 @@ def test_lines_are_numbered_from_0_unless_they_have_ids(tmp_path: Path, tokenize
 )
 def test_broken_lines_are_named(tmp_path: Path, tokenizer: Tokenizer, text: str, error: type, words: str) -> None:
     with pytest.raises(error, match=words):
-        evaluation_rows(write(tmp_path / "a.jsonl", text), tokenizer, 8)
+        [*stream_evaluation_rows(write(tmp_path / "a.jsonl", text), tokenizer, 8)]
 
 
 def dataset_of(folder: Path, tokenizer: Tokenizer, **columns: Any) -> Path:
@@ -78,7 +78,7 @@ def dataset_of(folder: Path, tokenizer: Tokenizer, **columns: Any) -> Path:
 
 
 def test_a_dataset_is_decoded(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    rows = evaluation_rows(dataset_of(tmp_path, tokenizer), tokenizer, 3)
+    rows = [*stream_evaluation_rows(dataset_of(tmp_path, tokenizer), tokenizer, 3)]
     assert [(row.id, row.source_text, row.reference) for row in rows] == [
         (0, "Mia found a kite.", "Ben went home."),
         (1, "Tom sang", "Ada"),
@@ -88,20 +88,20 @@ def test_a_dataset_is_decoded(tmp_path: Path, tokenizer: Tokenizer) -> None:
 
 def test_a_datasets_own_texts_are_taken(tmp_path: Path, tokenizer: Tokenizer) -> None:
     own = {"input": ["Müller", "Tom"], "target": ["Ben!", "Ada"], "index": [17, 4]}
-    rows = evaluation_rows(dataset_of(tmp_path, tokenizer, **own), tokenizer, 99)
+    rows = [*stream_evaluation_rows(dataset_of(tmp_path, tokenizer, **own), tokenizer, 99)]
     assert [(row.id, row.source_text, row.reference) for row in rows] == [(17, "Müller", "Ben!"), (4, "Tom", "Ada")]
 
 
 def test_a_dataset_without_sources(tmp_path: Path, tokenizer: Tokenizer) -> None:
     Dataset.from_dict({"input_ids": [tokenizer.encode("Ada").ids]}).save_to_disk(str(tmp_path))
-    (row,) = evaluation_rows(tmp_path, tokenizer, 8)
+    (row,) = [*stream_evaluation_rows(tmp_path, tokenizer, 8)]
     assert (row.source_text, row.source_ids.tolist(), row.reference) == (None, [], "Ada")
 
 
 def test_a_dataset_of_another_tokenizer_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
     Dataset.from_dict({"input_ids": [[60]]}).save_to_disk(str(tmp_path))
     with pytest.raises(DatasetError, match="token id 60, the model knows ids below 60"):
-        evaluation_rows(tmp_path, tokenizer, 8)
+        [*stream_evaluation_rows(tmp_path, tokenizer, 8)]
 
 
 def test_beside_free_texts_stand_the_beginnings_alone(tmp_path: Path, tokenizer: Tokenizer) -> None:
@@ -128,7 +128,7 @@ def test_lines_with_nulls_marks_and_rare_separators(
         '{"output": "x"}',
     ]
     file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
-    rows = evaluation_rows(file, tokenizer, 8)
+    rows = [*stream_evaluation_rows(file, tokenizer, 8)]
     assert [(row.id, row.source_text, row.reference) for row in rows] == [
         (2, None, "free\u2028text"),
         (3, None, "x"),
@@ -136,17 +136,17 @@ def test_lines_with_nulls_marks_and_rare_separators(
     assert f"2 rows of {file} with null in place of a text: left out" in capsys.readouterr().err
     file.write_bytes(b'{"output": "x"}\n'.decode().encode("utf-16"))
     with pytest.raises(CorpusFormatError, match="not UTF-8 text but UTF-16LE"):
-        evaluation_rows(file, tokenizer, 8)
+        [*stream_evaluation_rows(file, tokenizer, 8)]
 
 
 def test_a_datasets_own_texts_with_nulls(
     tmp_path: Path, tokenizer: Tokenizer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own: dict[str, Any] = {"input": ["Müller", None], "target": ["Ben!", "Ada"], "index": [17, 4]}
-    (row,) = evaluation_rows(dataset_of(tmp_path / "input", tokenizer, **own), tokenizer, 99)
+    (row,) = [*stream_evaluation_rows(dataset_of(tmp_path / "input", tokenizer, **own), tokenizer, 99)]
     assert (row.id, row.source_text, row.reference) == (17, "Müller", "Ben!")
     own = {"input": ["Müller", "Tom"], "target": [None, "Ada"]}
-    (row,) = evaluation_rows(dataset_of(tmp_path / "target", tokenizer, **own), tokenizer, 99)
+    (row,) = [*stream_evaluation_rows(dataset_of(tmp_path / "target", tokenizer, **own), tokenizer, 99)]
     assert (row.id, row.source_text, row.reference) == (1, "Tom", "Ada")
     assert capsys.readouterr().err.count("1 row of") == 2
     for number, (own, words) in enumerate(
@@ -159,7 +159,7 @@ def test_a_datasets_own_texts_with_nulls(
         ]
     ):
         with pytest.raises(CorpusFormatError, match=words):
-            evaluation_rows(dataset_of(tmp_path / str(number), tokenizer, **own), tokenizer, 99)
+            [*stream_evaluation_rows(dataset_of(tmp_path / str(number), tokenizer, **own), tokenizer, 99)]
 
 
 def sources_of(data: Path, tokenizer: Tokenizer, samples: int | None = None) -> list[int | str]:

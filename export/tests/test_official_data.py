@@ -8,7 +8,7 @@ import pytest
 
 from elf.data.corpus import stream_corpus
 from elf.data.dataset import check_vocabulary, open_dataset
-from elf.data.evaluation_rows import evaluation_rows
+from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.held_out import DROPPED, HELD_OUT, TRAIN, assign_rows
 from elf.data.pipeline import batch_at
 from elf.data.tokenizer import EOS, PAD, UNK, load_tokenizer
@@ -53,7 +53,7 @@ def test_an_official_dataset_is_collated_to_128_with_sources_of_64() -> None:
 
 
 def test_an_official_dataset_is_evaluated_by_its_own_lines() -> None:
-    rows = evaluation_rows(WMT14 / "arrow", load_tokenizer(T5), max_input_length=64)
+    rows = [*stream_evaluation_rows(WMT14 / "arrow", load_tokenizer(T5), max_input_length=64)]
     german, english = (
         (WMT14 / f"wmt14_val.{language}").read_text(encoding="utf-8").splitlines() for language in ("de", "en")
     )

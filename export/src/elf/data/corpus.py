@@ -43,15 +43,18 @@ class Columns:
         return [name for name in (self.source_column, self.text_column) if name]
 
 
-def read_corpus(path: Path) -> list[Row]:
-    """All rows of `stream_corpus`; says what it left out. Raises EmptyCorpusError when there are none."""
-    left_out = LeftOut()
-    rows = list(stream_corpus(path, left_out=left_out))
-    if not rows:
+def read_corpus(path: Path) -> Iterator[Row]:
+    """The rows of `stream_corpus`, none of which is held; says at the end what was left out.
+
+    Raises EmptyCorpusError when there are none.
+    """
+    left_out, row = LeftOut(), None
+    for row in stream_corpus(path, left_out=left_out):
+        yield row
+    if row is None:
         nulls = f": {left_out.null:,} rows are null" if left_out.null else ""
         raise EmptyCorpusError(f"{path} holds no text{nulls}", "Give a file with at least one non-empty text.")
     left_out.tell(path)
-    return rows
 
 
 def stream_corpus(corpus: Path, columns: Columns = Columns(), left_out: LeftOut | None = None) -> Iterator[Row]:

@@ -37,23 +37,13 @@ class EvaluationRow:
     reference: str
 
 
-def evaluation_rows(
-    name: str | Path,
-    tokenizer: Tokenizer,
-    max_input_length: int,
-    split: str | None = None,
-    revision: str | None = None,
-) -> list[EvaluationRow]:
-    """All rows of `stream_evaluation_rows`."""
-    return [*stream_evaluation_rows(name, tokenizer, max_input_length, split, revision)]
-
-
 def stream_evaluation_rows(
     name: str | Path,
     tokenizer: Tokenizer,
     max_input_length: int,
     split: str | None = None,
     revision: str | None = None,
+    quiet: bool = False,
 ) -> Generator[EvaluationRow, None, None]:
     """The rows, each read when it is asked for, of a JSONL file (`{"input": …, "output": …}` a line, the source
     tokenised without special tokens), or of a dataset as `open_dataset` takes it.
@@ -61,7 +51,7 @@ def stream_evaluation_rows(
     `input` may be missing from a line, for unconditional models, and `id` may be given. A dataset's own columns
     `input`, `target` and `index` are taken for the texts and the id, as the official ones have them; without them the
     ids are decoded, and rows counted from 0. Its source ids stay as they are: the official ones end with eos. Rows with
-    null in place of the text to write, or of a source that has ids, are left out, which is said.
+    null in place of the text to write, or of a source that has ids, are left out, which is said unless `quiet`.
 
     Raises CorpusFormatError naming the line, DatasetError, also for ids that the tokenizer does not know, and
     EmptyCorpusError.
@@ -88,7 +78,7 @@ def stream_evaluation_rows(
             raise EmptyCorpusError(f"{name} has no rows{nulls}", 'Write {"input": …, "output": …} on every line.')
     finally:
         # Of the rows that were asked for, which need not be all.
-        if seen:
+        if seen and not quiet:
             left_out.tell(name)
 
 

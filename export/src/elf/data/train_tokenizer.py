@@ -5,6 +5,7 @@ Written as a `tokenizer.json` that the `tokenizers` library and transformers.js 
 
 import json
 import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,24 +34,55 @@ class Arguments:
     """Number of `<extra_id_i>` at the end (T5 has 100). `<extra_id_0>` is the mask of `elf pretrain-encoder`."""
 
 
-def train_tokenizer(texts: list[str], vocabulary_size: int, sentinels: int) -> tokenizers.Tokenizer:
+class _Lines:
+    """The lines of texts for SentencePiece, counted; none is held here.
+
+    It would say of an error in reading only that something went wrong: that is kept, and the texts end.
+    """
+
+    def __init__(self, texts: Iterable[str]):
+        self.texts = texts
+        self.first = ""
+        """The beginning of the first text."""
+        self.count = 0
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for text in self.texts:
+                self.first = self.first or text[:60]
+                self.count += 1
+                yield from (line for line in text.split("\n") if line.strip())
+        except Exception as error:  # whatever the texts come from raises
+            self.error = error
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary_size: int, sentinels: int) -> tokenizers.Tokenizer:
     """Learns a unigram vocabulary of exactly `vocabulary_size` ids from `texts`.
 
     It brings the trainer's own normaliser: a text is to the model what it was when the pieces were learnt.
 
-    Raises ConfigError when the texts are too few or too alike for so many pieces.
+    Raises ConfigError when the texts are too few or too alike for so many pieces, and what reading them raises.
     """
-    model = learn_pieces(texts, vocabulary_size - sentinels)
+    return _tokenizer_of(_Lines(texts), vocabulary_size, sentinels)
+
+
+def _tokenizer_of(lines: _Lines, vocabulary_size: int, sentinels: int) -> tokenizers.Tokenizer:
+    model = _pieces_of(lines, vocabulary_size - sentinels)
     return tokenizer_of_model(model, [f"<extra_id_{i}>" for i in range(sentinels)])
 
 
-def learn_pieces(texts: list[str], size: int) -> Any:
+def learn_pieces(texts: Iterable[str], size: int) -> Any:
     """The ModelProto of `size` pieces that SentencePiece learns. Raises as above."""
+    return _pieces_of(_Lines(texts), size)
+
+
+def _pieces_of(lines: _Lines, size: int) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         prefix = f"{folder}/spm"
         try:
             sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=iter(line for text in texts for line in text.split("\n") if line.strip()),
+                sentence_iterator=iter(lines),
                 model_prefix=prefix,
                 model_type="unigram",
                 vocab_size=size,
@@ -68,10 +100,14 @@ def learn_pieces(texts: list[str], size: int) -> Any:
                 minloglevel=2,
             )
         except RuntimeError as error:
+            if lines.error is not None:
+                raise lines.error from None
             raise ConfigError(
                 f"a vocabulary of {size} pieces cannot be learnt from this corpus: {error}",
                 "Give more text or a smaller --vocabulary-size.",
             ) from error
+        if lines.error is not None:
+            raise lines.error
         model = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
         model.ParseFromString(Path(f"{prefix}.model").read_bytes())
     return model
@@ -87,15 +123,14 @@ def save_tokenizer(tokenizer: tokenizers.Tokenizer, path: Path) -> None:
 
 
 def main(arguments: Arguments) -> None:
-    texts = [text for path in arguments.corpus for row in read_corpus(path) for text in row]
-    say(f"learning {arguments.vocabulary_size:,} pieces from {len(texts):,} texts")
-    tokenizer = train_tokenizer(texts, arguments.vocabulary_size, arguments.sentinels)
+    say(f"learning {arguments.vocabulary_size:,} pieces from {', '.join(path.name for path in arguments.corpus)}")
+    lines = _Lines(text for path in arguments.corpus for row in read_corpus(path) for text in row)
+    tokenizer = _tokenizer_of(lines, arguments.vocabulary_size, arguments.sentinels)
     save_tokenizer(tokenizer, arguments.out)
-    sample = texts[0][:60]
     report: dict[str, Any] = {
-        "texts": len(texts),
+        "texts": lines.count,
         "vocabulary_size": tokenizer.get_vocab_size(),
-        "sample": load_tokenizer(arguments.out).encode(sample).tokens,
+        "sample": load_tokenizer(arguments.out).encode(lines.first).tokens,
         "out": str(arguments.out),
     }
     print(json.dumps(report, ensure_ascii=False))

@@ -1,15 +1,15 @@
 """What a person adds to a model card: sources to write to, an evaluation, and notes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from elf.data.evaluation_rows import evaluation_rows
-from elf.data.evenly import take_evenly
+from elf.data.evaluation_rows import stream_evaluation_rows
+from elf.data.evenly import pick_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.models.trained_model import TrainedModel
@@ -76,10 +76,16 @@ def _sources(name: str, model: TrainedModel) -> list[Source]:
         raise ConfigError("--sample-sources is given, but this model writes without a source", "Leave it out.")
     if model.tokenizer is None:
         raise ConfigError("this model has no tokenizer to read --sample-sources with", "Leave it out.")
-    rows = evaluation_rows(name, load_tokenizer(model.tokenizer), model.elf.max_input_length)
-    found = take_evenly([row.source_ids.tolist() for row in rows if len(row.source_ids)], SAMPLES_TO_SOURCES)
-    if not found:
+    tokenizer = load_tokenizer(model.tokenizer)
+
+    def sources(quiet: bool) -> Iterator[Source]:
+        rows = stream_evaluation_rows(name, tokenizer, model.elf.max_input_length, quiet=quiet)
+        return (row.source_ids.tolist() for row in rows if len(row.source_ids))
+
+    total = sum(1 for _ in sources(quiet=False))
+    if not total:
         raise ConfigError(f"no row of {name} has a source", "Give rows with an input.")
+    [found] = pick_evenly(sources(quiet=True), total, SAMPLES_TO_SOURCES)
     return found
 
 

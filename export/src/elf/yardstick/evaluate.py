@@ -2,14 +2,16 @@
 
 import json
 import time
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import jax.numpy as jnp
 import tyro
 
-from elf.data.evaluation_rows import evaluation_rows
+from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.disk import written_whole
 from elf.errors import UsageError
@@ -38,7 +40,8 @@ def main(arguments: Arguments) -> None:
         raise UsageError(f"--samples is {arguments.samples}", "Give at least 1.")
     model = load_translator(arguments.model)
     tokenizer = load_tokenizer(model.tokenizer)
-    rows = evaluation_rows(arguments.data, tokenizer, model.config.max_input_length)[: arguments.samples]
+    with closing(stream_evaluation_rows(arguments.data, tokenizer, model.config.max_input_length)) as read:
+        rows = [*islice(read, arguments.samples)]
     check_sources(rows, arguments.data)
     held_out = HeldOut(model.config, tokenizer)
     params = {name: jnp.asarray(value) for name, value in model.params.items()}

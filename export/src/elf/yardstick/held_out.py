@@ -1,6 +1,6 @@
 """What a translator makes of pairs that it has not learnt: how surely it names the reference's tokens, and BLEU."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -59,11 +59,14 @@ class HeldOut:
         return row.source_ids, np.asarray(ids, np.int32)
 
 
-def check_sources(rows: Sequence[EvaluationRow], name: object) -> None:
-    """Raises DatasetError where there is nothing to translate."""
-    missing = sum(not len(row.source_ids) for row in rows)
+def check_sources(rows: Iterable[EvaluationRow], name: object) -> int:
+    """How many rows there are. Raises DatasetError where there is nothing to translate."""
+    total = missing = 0
+    for row in rows:
+        total, missing = total + 1, missing + (not len(row.source_ids))
     if missing:
         raise DatasetError(
-            f"{missing:,} of the {len(rows):,} rows of {name} have no source",
+            f"{missing:,} of the {total:,} rows of {name} have no source",
             "Give a dataset that `elf prepare` made of pairs, or JSONL rows of input and output.",
         )
+    return total

@@ -6,6 +6,7 @@ averaged weights make of held-out pairs. The same command resumes.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import numpy as np
 
 from elf.config_file import load_config
 from elf.data.dataset import check_vocabulary, open_pairs
-from elf.data.evaluation_rows import evaluation_rows
-from elf.data.evenly import take_evenly
+from elf.data.evaluation_rows import stream_evaluation_rows
+from elf.data.evenly import pick_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.models.pretrained import tokenizer_file
@@ -50,8 +51,9 @@ def main(arguments: Arguments) -> None:
         )
     dataset = open_pairs(config.data)
     check_vocabulary(dataset, config.network.vocabulary_size)
-    rows = evaluation_rows(config.held_out, tokenizer, config.network.max_input_length)
-    check_sources(rows, config.held_out)
+    rows = partial(stream_evaluation_rows, config.held_out, tokenizer, config.network.max_input_length)
+    total = check_sources(rows(), config.held_out)
+    for_loss, for_bleu = pick_evenly(rows(quiet=True), total, config.loss_pairs, config.bleu_pairs)
     measured = HeldOut(config.network, tokenizer)
 
     state, learn = make_update(config, mean_target_length(dataset, config.network))
@@ -70,8 +72,8 @@ def main(arguments: Arguments) -> None:
         figures = {
             "update_seconds": float(state.update_seconds),
             "processor_seconds": float(state.processor_seconds),
-            "held_out_loss": measured.cross_entropy(state.learnt.ema, take_evenly(rows, config.loss_pairs)),
-            "bleu": measured.bleu(state.learnt.ema, take_evenly(rows, config.bleu_pairs))[0]["bleu"],
+            "held_out_loss": measured.cross_entropy(state.learnt.ema, for_loss),
+            "bleu": measured.bleu(state.learnt.ema, for_bleu)[0]["bleu"],
         }
         say(f"held out, after {done} updates: loss {figures['held_out_loss']:.4f}, BLEU {figures['bleu']:.2f}")
         return state, metrics | {name: jnp.asarray(value) for name, value in figures.items()}
