@@ -14,6 +14,7 @@ import pytest
 from simulated_devices import simulated
 from tiny_training import losses, rows, write_experiment
 
+from elf.cli import main
 from elf.models.open_model import read_weights
 from elf.models.trained_model import load_trained_model
 
@@ -23,7 +24,7 @@ STEPS = 6
 SAME = ("batch_size=16", f"steps={STEPS}", "optimizer.blr=0.03", "elf.hidden_size=64")
 
 
-UNGATHERED = """
+NOTHING_GATHERED = """
 import sys
 from jax.experimental import multihost_utils
 
@@ -38,15 +39,21 @@ def nothing_large(name):
 for name in ("process_allgather", "broadcast_one_to_all", "assert_equal"):
     setattr(multihost_utils, name, nothing_large(name))
 from elf.cli import main
-sys.exit(main(sys.argv[1:]))
 """
-"""`elf` that dies where a process would get an array of all processes as a whole."""
+"""The beginning of a program that dies where a process would get an array of all processes as a whole."""
+
+ELF = NOTHING_GATHERED + "sys.exit(main(sys.argv[1:]))"
 
 
-def train(experiment: Path, *words: str, devices: int = 1, **popen) -> subprocess.Popen:
+def train(experiment: Path, *words: str, devices: int = 1) -> subprocess.Popen:
     """`elf train` in a process of its own that sees `devices` CPU devices."""
-    command = [sys.executable, "-c", UNGATHERED, "train", "--config", str(experiment), *words]
-    return subprocess.Popen(command, env=simulated(devices), stderr=subprocess.PIPE, text=True, **popen)
+    command = [sys.executable, "-c", ELF, "train", "--config", str(experiment), *words]
+    return subprocess.Popen(command, env=simulated(devices), stderr=subprocess.PIPE, text=True)
+
+
+def train_here(experiment: Path, *words: str) -> None:
+    """The same in this process, which has one device: half of such a training is starting Python."""
+    assert main(["train", "--config", str(experiment), *words]) == 0
 
 
 def finished(*processes: subprocess.Popen) -> None:
@@ -60,12 +67,15 @@ def alone(tmp_path_factory, prepared, tokenizer_file, encoder):
     """The same run on one device: its experiment file and its losses."""
     folder = tmp_path_factory.mktemp("alone")
     path = write_experiment(folder / "test.yml", prepared, tokenizer_file, encoder)
-    finished(train(path, *SAME))
+    train_here(path, *SAME)
     return path, losses(folder / "out")
 
 
 def assert_same_curve(out: Path, expected) -> None:
-    curve = losses(out)
+    assert_same_losses(losses(out), expected)
+
+
+def assert_same_losses(curve, expected) -> None:
     assert len(curve) == STEPS
     for ours, theirs in zip(curve, expected, strict=True):
         assert [loss is None for loss in ours] == [loss is None for loss in theirs]
@@ -75,9 +85,23 @@ def assert_same_curve(out: Path, expected) -> None:
         )
 
 
-def test_eight_devices_give_the_curve_of_one(alone, tmp_path):
+ON_EIGHT_DEVICES = f"""{NOTHING_GATHERED}
+config, out, *words = sys.argv[1:]
+train = ["train", "--config", config, f"out={{out}}"]
+if main([*train, "batch_size=12"]) != 2:
+    sys.exit("a batch of 12 rows was taken")
+print("was refused", file=sys.stderr)
+sys.exit(main([*train, *words, "fsdp=2"]))
+"""
+
+
+def test_eight_devices_refuse_a_batch_that_does_not_split_and_give_the_curve_of_one(alone, tmp_path):
     path, expected = alone
-    finished(train(path, *SAME, f"out={tmp_path}", "fsdp=2", devices=8))
+    command = [sys.executable, "-c", ON_EIGHT_DEVICES, str(path), str(tmp_path), *SAME]
+    done = subprocess.run(command, env=simulated(8), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    refusal, _, _ = done.stderr.partition("was refused")
+    assert "ConfigError: a batch of 12 rows does not split" in refusal
     assert_same_curve(tmp_path, expected)
 
 
@@ -100,7 +124,7 @@ def two_processes(path: Path, *words: str) -> list[subprocess.Popen]:
     return [train(path, *joined, str(i), *words, devices=2) for i in range(2)]
 
 
-def test_two_processes_train_save_stop_and_resume(alone, tmp_path):
+def test_two_processes_train_save_and_resume_and_sigterm_to_one_saves_and_stops_both(alone, tmp_path):
     path, expected = alone
     words = (*SAME, f"out={tmp_path}", "fsdp=2")
     finished(*two_processes(path, *words, "steps=3", "checkpoints.steps=2"))
@@ -115,23 +139,21 @@ def test_two_processes_train_save_stop_and_resume(alone, tmp_path):
     # From the third step on it evaluates, too: with all devices, and without a trace in the losses.
     (tmp_path / "sampling.yml").write_text("{steps: 2, seed: 42}")
     evaluation = ("every_steps=3", "samples=6", "batch_size=4", f"sampling={tmp_path / 'sampling.yml'}")
-    finished(*two_processes(path, *words, *(f"evaluation.{word}" for word in evaluation)))
-    assert_same_curve(tmp_path, expected)
-    found = [(row["step"], row["n"]) for row in rows(tmp_path) if "evaluation" in row]
-    assert found == [(3, 6), (6, 6)]
-    for texts in (tmp_path / "training_evaluation").glob("*/all_generated_*.jsonl"):
-        assert [json.loads(line)["id"] for line in texts.read_text().splitlines()] == [*range(6)]
+    processes = two_processes(path, *words, *(f"evaluation.{word}" for word in evaluation), "steps=100000")
 
+    def evaluated() -> list[tuple[float, float]]:
+        return [(row["step"], row["n"]) for row in rows(tmp_path) if "evaluation" in row]
 
-def test_sigterm_to_one_process_saves_and_stops_all(alone, tmp_path):
-    path, _ = alone
-    processes = two_processes(path, *SAME, f"out={tmp_path}", "steps=100000")
-    wait_for(lambda: (tmp_path / "metrics.jsonl").is_file() and len(rows(tmp_path)) >= 2, processes)
+    wait_for(lambda: len(evaluated()) >= 2, processes)
     processes[1].send_signal(signal.SIGTERM)
     assert [process.wait(120) for process in processes] == [143, 143]
-    assert max(saved_steps(tmp_path)) >= 2
     for process in processes:
         process.stderr.close()
+    assert max(saved_steps(tmp_path)) >= STEPS
+    assert_same_losses(losses(tmp_path)[:STEPS], expected)
+    assert evaluated()[:2] == [(3, 6), (6, 6)]
+    for texts in (tmp_path / "training_evaluation").glob("*/all_generated_*.jsonl"):
+        assert [json.loads(line)["id"] for line in texts.read_text().splitlines()] == [*range(6)]
 
 
 def wait_for(condition, processes) -> None:
@@ -145,7 +167,7 @@ def test_kill_9_loses_at_most_the_interval(alone, tmp_path):
     path, _ = alone
     words = (*SAME, f"out={tmp_path}", "checkpoints.steps=2")
     whole = tmp_path / "whole"
-    finished(train(path, *words, f"out={whole}", "steps=24"))
+    train_here(path, *words, f"out={whole}", "steps=24")
     lost = []
     for least in (3, 9):  # killed twice, at whatever moment it is in by then
         process = train(path, *words, "steps=100000")
@@ -164,7 +186,7 @@ def test_kill_9_loses_at_most_the_interval(alone, tmp_path):
     # One interval, and the one that was still being written in the background.
     assert max(lost) <= 4
     done = int(rows(tmp_path)[-1]["step"])
-    finished(train(path, *words, f"steps={max(24, done)}"))
+    train_here(path, *words, f"steps={max(24, done)}")
     history = rows(tmp_path)
     assert [row["step"] for row in history] == list(range(1, len(history) + 1))
     assert losses(tmp_path)[:24] == losses(whole)
@@ -182,7 +204,7 @@ sys.exit(main(sys.argv[1:]))
 def test_a_full_disk_is_named_and_the_last_checkpoint_stands(alone, tmp_path):
     path, _ = alone
     words = [*SAME, f"out={tmp_path}"]
-    finished(train(path, *words, "steps=2"))
+    train_here(path, *words, "steps=2")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints" / "checkpoint_2").rglob("*")}
     command = [sys.executable, "-c", LIMITED, "train", "--config", str(path), *words]
     result = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=240)
@@ -190,7 +212,7 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_stands(alone, tmp_path):
     assert "DiskFullError: checkpoint_6 could not be written" in result.stderr
     assert "checkpoint_2 stands" in result.stderr and "Make room" in result.stderr
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints" / "checkpoint_2").rglob("*")}
-    finished(train(path, *words))
+    train_here(path, *words)
     assert len(rows(tmp_path)) == STEPS
 
 
@@ -214,17 +236,9 @@ def test_a_disk_too_small_is_known_before_writing(tmp_path, monkeypatch):
     np.testing.assert_array_equal(checkpoints.restore({"x": jnp.ones(1000)})["x"], np.zeros(1000))
 
 
-def test_a_batch_that_does_not_split_is_refused(alone, tmp_path):
+def test_settings_that_changed_are_told(alone, tmp_path, capsys):
     path, _ = alone
-    process = train(path, "batch_size=12", f"out={tmp_path}", devices=8)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 2 and "ConfigError: a batch of 12 rows does not split" in said
-
-
-def test_settings_that_changed_are_told(alone, tmp_path):
-    path, _ = alone
-    finished(train(path, *SAME, f"out={tmp_path}", "steps=1"))
-    process = train(path, *SAME, f"out={tmp_path}", "steps=2", "label_drop=0.3")
-    _, said = process.communicate(timeout=120)
-    assert "changed since this run began: label_drop was 0.1, is 0.3" in said
+    train_here(path, *SAME, f"out={tmp_path}", "steps=1")
+    train_here(path, *SAME, f"out={tmp_path}", "steps=2", "label_drop=0.3")
+    assert "changed since this run began: label_drop was 0.1, is 0.3" in capsys.readouterr().err
     assert json.loads((tmp_path / "model" / "config.json").read_text())["training"]["steps"] == 2
