@@ -61,18 +61,22 @@ def test_a_fault_in_what_follows_is_raised_and_costs_no_checkpoint(tmp_path: Pat
     np.testing.assert_array_equal(Checkpoints(tmp_path).restore(state(0), 2)["x"], np.full(8, 2))
 
 
-def test_nothing_follows_a_checkpoint_that_could_not_be_written(tmp_path: Path, monkeypatch) -> None:
+def test_a_checkpoint_that_could_not_be_written_is_named_and_nothing_follows_it(tmp_path: Path, monkeypatch) -> None:
     checkpoints = Checkpoints(tmp_path)
-    followed = []
-
-    def full() -> None:
-        raise OSError(28, "No space left on device")
-
+    followed: list[Path] = []
     checkpoints.save(1, state(1))
     checkpoints.wait()
+    checkpoints.save(2, state(2))
+    checkpoints.manager.wait_until_finished()
+
+    def full() -> None:
+        # Whoever waits first has the manager forget the step.
+        checkpoints.manager._checkpoints.delete_if(lambda info: info.step == 2)
+        raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(checkpoints.manager, "wait_until_finished", full)
-    checkpoints.follow(1, followed.append)
-    with pytest.raises(DiskFullError, match="checkpoint_1 could not be written"):
+    checkpoints.follow(2, followed.append)
+    with pytest.raises(DiskFullError, match=r"checkpoint_2 could not be written.*checkpoint_1 stands"):
         checkpoints.wait()
     assert not followed
 

@@ -32,6 +32,8 @@ class Checkpoints:
         )
         self.follower = ThreadPoolExecutor(1, "after_checkpoint")
         self.following: Future[None] | None = None
+        self.saved: int | None = None
+        """The step last given to `save`. The manager forgets the one whose writing fails."""
 
     def latest_step(self) -> int | None:
         return self.manager.latest_step()
@@ -44,6 +46,7 @@ class Checkpoints:
         """
         error = self._followed()
         if self.manager.latest_step() != step:
+            self.saved = step
             arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
             size = sum(part.data.nbytes for array in arrays for part in array.addressable_shards)
             free = shutil.disk_usage(self.directory).free
@@ -105,7 +108,7 @@ class Checkpoints:
         """Returns when everything saved is on disk, and what follows it is done. Raises DiskFullError when it does not
         fit there."""
         error = self._followed()
-        with named_when_full(partial(self._full, self.manager.latest_step())):
+        with named_when_full(partial(self._full, self.saved)):
             self.manager.wait_until_finished()
         if error is not None:
             raise error
