@@ -9,7 +9,7 @@ import { MissingFileError } from "../model/store/errors";
 import { NoWebGpuError } from "../model/webgpu";
 import { createEngine } from "./client";
 import { EngineCrashedError, NoModelError } from "./errors";
-import type { Backend, LoadedModel, LoadRequest, RunResult, WorkerApi } from "./protocol";
+import type { Backend, Handle, LoadedModel, LoadRequest, RunResult, WorkerApi } from "./protocol";
 
 const request = { baseUrl: "models/fake/", backend: "wasm" } as const;
 const settings = {} as SamplerSettings;
@@ -22,7 +22,7 @@ const model = (backend: Backend) => ({ backend }) as LoadedModel;
 /** A worker in this thread: a message channel with `api` at its far end. */
 function fakeWorker(api: Partial<WorkerApi>) {
   const { port1, port2 } = new MessageChannel();
-  const load = async ({ backend }: LoadRequest) => model(backend as Backend);
+  const load = async (_: Handle, { backend }: LoadRequest) => model(backend as Backend);
   expose({ load, hold: async () => false, watch: never, ...api }, port1);
   port2.start();
   const errors = new EventTarget();
@@ -60,8 +60,11 @@ describe("createEngine", () => {
     const lost = vi.fn();
     client.onLost(lost);
     await client.load(request, () => {});
-    const ended = expect(client.generate({ settings }, () => {})).rejects.toThrow(CancelledError);
+    const abort = new AbortController();
+    const ended = expect(client.generate({ settings }, () => {}, abort.signal)).rejects.toThrow(CancelledError);
     await settled();
+    // Who wants another model wants no more of this one, and need not wait for its pass.
+    abort.abort();
     await client.load({ ...request, baseUrl: "models/other/" }, () => {});
     await ended;
     expect(startWorker).toHaveBeenCalledTimes(2);
@@ -70,18 +73,87 @@ describe("createEngine", () => {
     client.terminate();
   });
 
+  it("writes out what others asked for before it turns to another model, and what they ask for after it with that", async () => {
+    const told: string[] = [];
+    let finish: (result: RunResult) => void = () => {};
+    const apis = ["first", "second"].map((name) => ({
+      load: async () => {
+        told.push(`${name} loaded`);
+        return model("wasm");
+      },
+      generate: () => {
+        told.push(`${name} begins`);
+        return new Promise<RunResult>((resolve) => {
+          finish = resolve;
+        });
+      },
+    }));
+    const { client, workers } = clientOf(...apis);
+    await client.load(request, () => {});
+    const before = client.generate({ settings }, () => {});
+    const loading = client.load({ ...request, baseUrl: "models/other/" }, () => {});
+    const after = client.generate({ settings }, () => {});
+    await vi.waitFor(() => expect(told).toEqual(["first loaded", "first begins"]));
+    expect(workers[0]?.terminate).not.toHaveBeenCalled();
+    finish(done);
+    expect(await before).toEqual(done);
+    await loading;
+    expect(workers[0]?.terminate).toHaveBeenCalled();
+    await vi.waitFor(() => expect(told).toEqual(["first loaded", "first begins", "second loaded", "second begins"]));
+    finish(done);
+    expect(await after).toEqual(done);
+    client.terminate();
+  });
+
+  it("ends one request of several, by its own handle", async () => {
+    const begun: Handle[] = [];
+    const cancelled: Handle[] = [];
+    const ends = new Map<Handle, (result: RunResult) => void>();
+    const generate = (handle: Handle) =>
+      new Promise<RunResult>((resolve) => {
+        begun.push(handle);
+        ends.set(handle, resolve);
+      });
+    const cancel = async (handle: Handle) => {
+      cancelled.push(handle);
+      ends.get(handle)?.({ ...done, status: "cancelled" });
+    };
+    const { client } = clientOf({ generate, cancel });
+    await client.load(request, () => {});
+    const aborts = [1, 2].map(() => new AbortController());
+    const runs = aborts.map(({ signal }) => client.generate({ settings }, () => {}, signal));
+    await vi.waitFor(() => expect(begun).toHaveLength(2));
+    aborts[1]?.abort();
+    expect((await runs[1])?.status).toBe("cancelled");
+    expect(cancelled).toEqual([begun[1]]);
+    ends.get(begun[0] as Handle)?.(done);
+    expect(await runs[0]).toEqual(done);
+    client.terminate();
+  });
+
+  it("does not begin what is ended while a model loads for it", async () => {
+    const generate = vi.fn(async () => done);
+    const { client } = clientOf({ load: never, generate });
+    client.load(request, () => {}).catch(() => {});
+    const abort = new AbortController();
+    const running = client.generate({ settings }, () => {}, abort.signal);
+    abort.abort();
+    expect((await running).status).toBe("cancelled");
+    expect(generate).not.toHaveBeenCalled();
+    client.terminate();
+  });
+
   it("resolves addresses on the page, for the worker lies elsewhere", async () => {
-    const load = vi.fn(async (_: LoadRequest): Promise<LoadedModel> => ({}) as LoadedModel);
+    const load = vi.fn(async (_: Handle, _request: LoadRequest): Promise<LoadedModel> => ({}) as LoadedModel);
     const { client } = clientOf({ load });
     await client.load(request, () => {});
-    expect(load.mock.calls[0]?.[0].baseUrl).toBe("http://localhost/models/fake/");
+    expect(load.mock.calls[0]?.[1].baseUrl).toBe("http://localhost/models/fake/");
     client.terminate();
   });
 
   it("names the want of a model before anything is loaded", async () => {
     const { client } = clientOf({});
     await expect(client.generate({ settings }, () => {})).rejects.toThrow(NoModelError);
-    await client.cancel();
     await client.dispose();
   });
 
@@ -94,7 +166,7 @@ describe("createEngine", () => {
   });
 
   it("rejects what was open when the worker crashes, and the next run loads again in another", async () => {
-    const load = vi.fn(async (_: LoadRequest) => model("wasm"));
+    const load = vi.fn(async (_: Handle, _request: LoadRequest) => model("wasm"));
     const { client, workers } = clientOf({ generate: never }, { load, generate: async () => done });
     await client.load(request, () => {});
     const told = vi.fn();
@@ -106,7 +178,7 @@ describe("createEngine", () => {
     expect(workers[0]?.terminate).toHaveBeenCalled();
     expect(told).toHaveBeenCalledOnce();
     expect(await client.generate({ settings }, () => {})).toEqual(done);
-    expect(load.mock.calls[0]?.[0]).toEqual({ ...request, baseUrl: "http://localhost/models/fake/" });
+    expect(load.mock.calls[0]?.[1]).toEqual({ ...request, baseUrl: "http://localhost/models/fake/" });
     client.terminate();
   });
 
@@ -117,9 +189,10 @@ describe("createEngine", () => {
     await client.load(request, () => {});
     const lost = vi.fn();
     client.onLost(lost);
-    const running = client.generate({ settings }, () => {});
-    running.catch(() => {});
-    await client.cancel();
+    const abort = new AbortController();
+    const running = client.generate({ settings }, () => {}, abort.signal);
+    await settled();
+    abort.abort();
     await expect(running).rejects.toThrow(CancelledError);
     expect(first?.terminate).toHaveBeenCalled();
     expect(lost).toHaveBeenCalledOnce();
@@ -137,9 +210,10 @@ describe("createEngine", () => {
     const worker = fakeWorker({ generate, cancel });
     const client = createEngine(() => worker as unknown as Worker, undefined, 200);
     await client.load(request, () => {});
-    const running = client.generate({ settings }, () => {});
+    const abort = new AbortController();
+    const running = client.generate({ settings }, () => {}, abort.signal);
     await new Promise((resolve) => setTimeout(resolve, 5));
-    await client.cancel();
+    abort.abort();
     expect((await running).status).toBe("cancelled");
     await new Promise((resolve) => setTimeout(resolve, 250));
     expect(worker.terminate).not.toHaveBeenCalled();
@@ -199,7 +273,7 @@ describe("createEngine", () => {
 
   it("restores in wasm where the GPU does not come back, but not where the model cannot be had", async () => {
     for (const reason of [new NoWebGpuError("None.", ""), new SelfTestError("x_hat is off.", "")]) {
-      const load = async ({ backend }: LoadRequest) => {
+      const load = async (_: Handle, { backend }: LoadRequest) => {
         if (backend !== "wasm") throw reason;
         return model("wasm");
       };
@@ -242,7 +316,7 @@ describe("createEngine", () => {
       new Promise<void>((_, reject) => {
         lose = reject;
       });
-    const generate: WorkerApi["generate"] = async (_, onEvent) => {
+    const generate: WorkerApi["generate"] = async (_, _request, onEvent) => {
       lose(new DeviceLostError("The GPU was lost.", ""));
       await new Promise((resolve) => setTimeout(resolve, 20));
       await onEvent({ type: "start", times: [], first: 0 });

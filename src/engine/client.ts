@@ -1,5 +1,6 @@
-import { proxy } from "comlink";
+import { proxy, type Remote } from "comlink";
 import { CancelledError } from "../flow/errors";
+import { Interruption } from "../model/interruption";
 import { DeviceLostError } from "../model/runtime";
 import { SelfTestError } from "../model/selfTest";
 import { browserLocks } from "../model/store/locks";
@@ -7,7 +8,15 @@ import { NoWebGpuError } from "../model/webgpu";
 import { carryErrors } from "./crossing";
 import { costsModel, NoModelError } from "./errors";
 import { Line } from "./line";
-import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "./protocol";
+import {
+  type EngineClient,
+  type Handle,
+  type LoadedModel,
+  type LoadProgress,
+  type LoadRequest,
+  NOT_BEGUN,
+  type WorkerApi,
+} from "./protocol";
 import { startWorker as startNamed } from "./startWorker";
 
 /** A GPU lost this often without a finished run between is left alone. */
@@ -32,6 +41,10 @@ export function createEngine(
   let last: LoadRequest | undefined;
   let isLoaded = false;
   let losses = 0;
+  let handles: Handle = 0;
+  const open = new Set<OpenRequest>();
+  /** The newest load under way or waiting; resolves when it has ended, however. */
+  let loads: Promise<void> | undefined;
 
   function openLine(): Line {
     const opened = new Line(startNamed(startWorker), locks, (reason) => {
@@ -46,7 +59,7 @@ export function createEngine(
   }
 
   /** A call after which nothing is left of the worker if it failed beyond mending. */
-  async function call<T>(current: Line, task: Parameters<typeof current.call<T>>[0]): Promise<T> {
+  async function call<T>(current: Line, task: (remote: Remote<WorkerApi>) => Promise<T>): Promise<T> {
     try {
       return await current.call(task);
     } catch (error) {
@@ -55,64 +68,133 @@ export function createEngine(
     }
   }
 
-  async function load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+  /** A request of its own: it ends when its signal is aborted, or the worker does. */
+  async function ask<T>(
+    current: Line,
+    signal: AbortSignal | undefined,
+    task: (remote: Remote<WorkerApi>, handle: Handle) => Promise<T>,
+  ): Promise<T> {
+    const handle = ++handles;
+    const answer = call(current, (remote) => task(remote, handle));
+    const end = () => {
+      // The worker hears of it between two passes only, and of a pass that hangs it is never heard again.
+      const told = current.call((remote) => remote.cancel(handle));
+      void current.settle(
+        [told, answer],
+        patience,
+        () => new CancelledError("The engine did not stop, so it was ended."),
+      );
+    };
+    if (signal?.aborted) end();
+    else signal?.addEventListener("abort", end, { once: true });
+    try {
+      return await answer;
+    } finally {
+      signal?.removeEventListener("abort", end);
+    }
+  }
+
+  async function loadHere(
+    wanted: LoadRequest,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal | undefined,
+  ): Promise<LoadedModel> {
     line ??= openLine();
     const current = line;
     isLoaded = false;
-    const model = await call(current, (remote) => remote.load(request, callback(onProgress)));
+    const model = await ask(current, signal, (remote, handle) => remote.load(handle, wanted, callback(onProgress)));
     isLoaded = true;
     current.watchGpu();
     return model;
   }
 
-  async function restore(onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+  async function restore(
+    onProgress: (progress: LoadProgress) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<LoadedModel> {
     if (!last) throw new NoModelError("There is no model to run yet.", "Load a model first.");
     const backend = losses < MOST_LOSSES ? last.backend : "wasm";
     try {
-      return await load({ ...last, backend }, onProgress);
+      return await loadHere({ ...last, backend }, onProgress, signal);
     } catch (error) {
       if (backend === "wasm" || !isOfTheGpu(error)) throw error;
-      return load({ ...last, backend: "wasm" }, onProgress);
+      return loadHere({ ...last, backend: "wasm" }, onProgress, signal);
     }
   }
 
-  async function restored(): Promise<Line> {
-    if (!line) await restore(() => {});
+  async function restored(signal?: AbortSignal | undefined): Promise<Line> {
+    if (!line) await restore(() => {}, signal);
     // Ended again while it was restored.
     if (!line) throw new CancelledError();
     return line;
   }
 
+  /** Keeps account of a request for as long as it is open. */
+  function opened<T>(signal: AbortSignal | undefined, task: Promise<T>): Promise<T> {
+    const entry: OpenRequest = { signal, over: task.then(nothing, nothing) };
+    open.add(entry);
+    void entry.over.then(() => open.delete(entry));
+    return task;
+  }
+
+  /** Loads when what was asked for before has ended: a run is written by the model that it was meant for. */
+  async function loadInTurn(
+    wanted: LoadRequest,
+    onProgress: (progress: LoadProgress) => void,
+    signal: AbortSignal | undefined,
+    before: readonly OpenRequest[],
+  ): Promise<LoadedModel> {
+    const isAnother = () => isLoaded && (wanted.baseUrl !== last?.baseUrl || wanted.dtype !== last.dtype);
+    // Nobody waits any more for what a worker still does that is about to end.
+    const isFree = isAnother() && before.every((earlier) => earlier.signal?.aborted);
+    if (!isFree) await unlessAborted(signal, Promise.all(before.map(({ over }) => over)));
+    const isOther = isAnother();
+    last = wanted;
+    losses = 0;
+    if (isOther) {
+      isLoaded = false;
+      // WebAssembly's memory never shrinks; only with its worker is all of a model's memory given back.
+      line?.end(new CancelledError("Another model was loaded."));
+    }
+    return loadHere(wanted, onProgress, signal);
+  }
+
   return {
-    load: async (request, onProgress) => {
+    load: (request, onProgress, signal) => {
       // Inside the worker a relative address would mean another place than on the page.
       const wanted = { ...request, baseUrl: new URL(request.baseUrl, pageAddress()).href };
-      const isAnother = isLoaded && (wanted.baseUrl !== last?.baseUrl || wanted.dtype !== last.dtype);
-      last = wanted;
-      losses = 0;
-      if (isAnother) {
-        isLoaded = false;
-        // WebAssembly's memory never shrinks; only with its worker is all of a model's memory given back.
-        line?.end(new CancelledError("Another model was loaded."));
-      }
-      return load(wanted, onProgress);
+      const load = async (before: readonly OpenRequest[]) => {
+        try {
+          return await loadInTurn(wanted, onProgress, signal, before);
+        } finally {
+          if (loads === over) loads = undefined;
+        }
+      };
+      const loading = opened(signal, load([...open]));
+      const over = loading.then(nothing, nothing);
+      loads = over;
+      return loading;
     },
-    generate: async (request, onEvent) => {
-      const result = await call(await restored(), (remote) => remote.generate(request, callback(onEvent)));
-      if (result.status === "done") losses = 0;
-      return result;
+    generate: (request, onEvent, signal) => {
+      const loading = loads;
+      const write = async () => {
+        let current: Line;
+        try {
+          if (loading) await unlessAborted(signal, loading);
+          current = await restored(signal);
+        } catch (error) {
+          if (signal?.aborted && error instanceof CancelledError) return NOT_BEGUN;
+          throw error;
+        }
+        const result = await ask(current, signal, (remote, handle) =>
+          remote.generate(handle, request, callback(onEvent)),
+        );
+        if (result.status === "done") losses = 0;
+        return result;
+      };
+      return opened(signal, write());
     },
     tokenize: async (text) => call(await restored(), (remote) => remote.tokenize(text)),
-    cancel: async () => {
-      const current = line;
-      if (!current) return;
-      // The worker hears of it between two passes only, and of a pass that hangs it is never heard again.
-      const asked = call(current, (remote) => remote.cancel()).catch((error) => {
-        if (!(error instanceof CancelledError)) throw error;
-      });
-      const stopped = current.settle(patience, () => new CancelledError("The engine did not stop, so it was ended."));
-      await Promise.all([asked, stopped]);
-    },
     dispose: async () => {
       last = undefined;
       isLoaded = false;
@@ -129,6 +211,27 @@ export function createEngine(
       line?.end(new CancelledError("The engine was ended.", "Load the model again to go on."));
     },
   };
+}
+
+/** What was asked of the engine and has not been answered. */
+interface OpenRequest {
+  readonly signal: AbortSignal | undefined;
+  readonly over: Promise<void>;
+}
+
+function nothing(): void {}
+
+/** @throws {CancelledError} the signal is aborted before `task` has ended. */
+async function unlessAborted(signal: AbortSignal | undefined, task: Promise<unknown>): Promise<void> {
+  const end = new Interruption();
+  const abort = () => end.happen(new CancelledError());
+  if (signal?.aborted) abort();
+  else signal?.addEventListener("abort", abort, { once: true });
+  try {
+    await end.or(task);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 /** Whether wasm may do what failed: not so where the model itself cannot be had. */

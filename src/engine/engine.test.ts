@@ -11,6 +11,7 @@ import type { RunEvent } from "./protocol";
 
 const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
 const settings = { ...manifest.defaults, steps: 6, length: 3 };
+const long = { settings: { ...settings, steps: 1000 } };
 const request = { baseUrl: "models/fake/", backend: "wasm" } as const;
 
 /** Reads every latent as the tokens 5, 6 and end-of-sequence. */
@@ -77,12 +78,13 @@ describe("Engine", () => {
     expect(result).toMatchObject({ status: "done", text: "5 6" });
   });
 
-  it("keeps the frames of a run that is cancelled from outside, between two passes", async () => {
+  it("keeps the frames of a run that is ended from outside, between two passes", async () => {
     const engine = await loaded();
     const events: RunEvent[] = [];
-    const running = engine.generate({ settings: { ...settings, steps: 1000 } }, (event) => events.push(event));
+    const abort = new AbortController();
+    const running = engine.generate(long, (event) => events.push(event), abort.signal);
     // A message of the page arrives as a task of its own: it has to find a gap.
-    setTimeout(() => void engine.cancel(), 20);
+    setTimeout(() => abort.abort(), 20);
     const result = await running;
     expect(result).toMatchObject({ status: "cancelled", text: "5 6" });
     expect(events.length).toBeGreaterThan(1);
@@ -90,27 +92,59 @@ describe("Engine", () => {
     expect(await engine.generate({ settings }, () => {})).toMatchObject({ status: "done" });
   });
 
-  it("ends a run when the next is asked for, keeps its frames, and never mixes the two", async () => {
+  it("writes the runs of several callers in turn, and never mixes two", async () => {
     const engine = await loaded();
     const told: string[] = [];
-    const first = engine.generate({ settings: { ...settings, steps: 1000 } }, ({ type }) => told.push(`first ${type}`));
-    while (told.length < 3) await pause();
-    const second = engine.generate({ settings: { ...settings, steps: 1000 } }, ({ type }) =>
-      told.push(`second ${type}`),
+    const runs = ["first", "second", "third"].map((name) =>
+      engine.generate({ settings }, ({ type }) => told.push(`${name} ${type}`)),
     );
-    const third = engine.generate({ settings }, ({ type }) => told.push(`third ${type}`));
-    expect(await first).toMatchObject({ status: "cancelled", text: "5 6" });
-    expect(await second).toMatchObject({ status: "cancelled", text: "" });
-    expect(await third).toMatchObject({ status: "done", text: "5 6" });
-    const start = told.indexOf("third start");
-    expect(told.slice(0, start).every((event) => event.startsWith("first"))).toBe(true);
-    expect(told.slice(start)).toEqual(["third start", ...Array(7).fill("third frame")]);
+    for (const run of runs) expect(await run).toMatchObject({ status: "done", text: "5 6" });
+    const own = (name: string) => [`${name} start`, ...Array<string>(7).fill(`${name} frame`)];
+    expect(told).toEqual([...own("first"), ...own("second"), ...own("third")]);
   });
 
-  it("ends a run when another model is asked for, and frees the first model after it", async () => {
+  it("ends the run whose signal says so and no other; one that waits answers at once", async () => {
+    const engine = await loaded();
+    const aborts = [1, 2].map(() => new AbortController());
+    const told: string[] = [];
+    const first = engine.generate(long, () => told.push("first"), aborts[0]?.signal);
+    const second = engine.generate(long, () => told.push("second"), aborts[1]?.signal);
+    const third = engine.generate({ settings }, () => told.push("third"));
+    while (told.length < 3) await pause();
+    aborts[1]?.abort();
+    expect(await second).toEqual({ status: "cancelled", text: "", seconds: 0 });
+    // The one before it goes on, and the one after it still waits for that.
+    const before = told.length;
+    while (told.length < before + 3) await pause();
+    expect(told).not.toContain("third");
+    aborts[0]?.abort();
+    expect(await first).toMatchObject({ status: "cancelled", text: "5 6" });
+    expect(await third).toMatchObject({ status: "done" });
+    expect(told).not.toContain("second");
+  });
+
+  it("does nothing for a request that was ended before it was made", async () => {
+    const engine = await loaded();
+    const onEvent = vi.fn();
+    expect(await engine.generate({ settings }, onEvent, AbortSignal.abort())).toMatchObject({ status: "cancelled" });
+    expect(onEvent).not.toHaveBeenCalled();
+  });
+
+  it("reads a prompt once for each request", async () => {
+    const model = fakeModel();
+    const architecture = { ...manifest.architecture, maxInputLength: 4 };
+    const encode = vi.fn(() => [5, 6]);
+    const conditional = { ...manifest, architecture };
+    const engine = await loaded({ ...model, manifest: conditional, tokenizer: { ...model.tokenizer, encode } });
+    model.network.encode = async () => [new Float32Array(8)] as never;
+    await engine.generate({ settings, prompt: { text: "a cat" } }, () => {});
+    expect(encode).toHaveBeenCalledOnce();
+  });
+
+  it("loads another model when the runs before it have ended, and frees the first then", async () => {
     const model = fakeModel();
     const engine = await loaded(model);
-    const running = engine.generate({ settings: { ...settings, steps: 1000 } }, () => {});
+    const running = engine.generate({ settings }, () => {});
     let inPass = false;
     model.network.denoise = async ({ z }) => {
       inPass = true;
@@ -121,35 +155,28 @@ describe("Engine", () => {
     model.network.dispose.mockImplementation(async () => expect(inPass).toBe(false));
     while (!inPass) await pause();
     await engine.load(request, () => {});
-    expect(await running).toMatchObject({ status: "cancelled" });
+    expect(await running).toMatchObject({ status: "done" });
     expect(model.network.dispose).toHaveBeenCalledOnce();
     expect(await engine.generate({ settings }, () => {})).toMatchObject({ status: "done" });
   });
 
-  it("ends a load when the next is asked for; a run waits for a load", async () => {
+  it("ends a load by its signal; a run waits for a load", async () => {
     const loader: Loader = (_, { signal }) =>
       new Promise((resolve, reject) => {
         signal.addEventListener("abort", () => reject(new CancelledError()));
         setTimeout(() => resolve(fakeModel()), 10);
       });
     const engine = new Engine(loader);
-    const first = engine.load(request, () => {});
-    const never = engine.generate({ settings }, () => {});
-    const second = engine.load(request, () => {});
+    const aborts = [1, 2].map(() => new AbortController());
+    const first = engine.load(request, () => {}, aborts[0]?.signal);
+    const second = engine.load(request, () => {}, aborts[1]?.signal);
     const third = engine.load(request, () => {});
     const run = engine.generate({ settings }, () => {});
+    for (const abort of aborts) abort.abort();
     await expect(first).rejects.toThrow(CancelledError);
-    expect(await never).toMatchObject({ status: "cancelled" });
     await expect(second).rejects.toThrow(CancelledError);
     expect((await third).backend).toBe("wasm");
     expect(await run).toMatchObject({ status: "done" });
-  });
-
-  it("cancels what waits as well", async () => {
-    const engine = await loaded();
-    const running = [1, 2].map(() => engine.generate({ settings: { ...settings, steps: 1000 } }, () => {}));
-    await engine.cancel();
-    for (const run of running) expect(await run).toMatchObject({ status: "cancelled" });
   });
 
   it("lets a run go on when what is asked for cannot run", async () => {
@@ -175,15 +202,6 @@ describe("Engine", () => {
     await expect(engine.generate({ settings }, () => {})).rejects.toThrow(NoModelError);
   });
 
-  it("cancels a load through its signal", async () => {
-    const loader: Loader = (_, { signal }) =>
-      new Promise((_, reject) => signal.addEventListener("abort", () => reject(new CancelledError())));
-    const engine = new Engine(loader);
-    const loading = engine.load(request, () => {});
-    setTimeout(() => void engine.cancel());
-    await expect(loading).rejects.toThrow(CancelledError);
-  });
-
   it("frees a model before the next one is loaded", async () => {
     const first = fakeModel();
     const loader = vi.fn<Loader>().mockResolvedValueOnce(first);
@@ -197,12 +215,12 @@ describe("Engine", () => {
     expect(loader).toHaveBeenCalledTimes(2);
   });
 
-  it("ends a run before it frees the model under it", async () => {
+  it("ends all runs before it frees the model under them", async () => {
     const model = fakeModel();
     const engine = await loaded(model);
-    const running = engine.generate({ settings: { ...settings, steps: 1000 } }, () => {});
+    const running = [1, 2].map(() => engine.generate(long, () => {}));
     await engine.dispose();
-    expect(await running).toMatchObject({ status: "cancelled" });
+    for (const run of running) expect(await run).toMatchObject({ status: "cancelled" });
     expect(model.network.dispose).toHaveBeenCalledOnce();
   });
 });

@@ -39,14 +39,14 @@ export class Line {
     return this.#end.or(answer);
   }
 
-  /** Waits till all calls made so far have ended; ends the line if that takes longer than `milliseconds`. */
-  async settle(milliseconds: number, reason: () => Error): Promise<void> {
+  /** Waits till these calls have ended, however; ends the line if that takes longer than `milliseconds`. */
+  async settle(calls: Iterable<Promise<unknown>>, milliseconds: number, reason: () => Error): Promise<void> {
     const rest = Symbol();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise((resolve) => {
       timer = setTimeout(resolve, milliseconds, rest);
     });
-    const first = await Promise.race([Promise.allSettled(this.#calls), patience]);
+    const first = await Promise.race([Promise.allSettled(calls), patience]);
     clearTimeout(timer);
     if (first === rest) this.end(reason());
   }
@@ -55,7 +55,7 @@ export class Line {
   watchGpu(): void {
     this.#remote.watch().catch(async (error) => {
       if (!(error instanceof DeviceLostError)) return;
-      await this.settle(FAREWELL_MILLISECONDS, () => error);
+      await this.settle(this.#calls, FAREWELL_MILLISECONDS, () => error);
       this.end(error);
     });
   }

@@ -61,32 +61,54 @@ export interface RunResult {
   readonly seconds: number;
 }
 
+/** The result of a run that was ended before its turn came. */
+export const NOT_BEGUN: RunResult = { status: "cancelled", text: "", seconds: 0 };
+
 /**
- * The worker's face. It does one thing at a time, and the newest request wins:
- * - a run ends the run before it, whose frames stay and whose result is `cancelled`, and starts when that has stopped;
- * - a run asked for while a model loads waits for the load;
- * - a load ends the run or load before it; that load rejects with `CancelledError`.
- * A run that is refused (`SettingsError`, `ConditionError`, `NoModelError`) ends nothing.
+ * What writes runs: here in this thread, or behind a client in a worker. It does one thing at a time and takes what is
+ * asked of it in turn, whoever asks. A request is ended by its own signal and by no other's: whether a newer one is to end
+ * an older one is for those to say who ask.
  */
 export interface EngineApi {
-  load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
-  generate(request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult>;
+  /**
+   * Loads a model in the place of the one that is loaded, when all that was asked for before has ended.
+   * @throws {CancelledError} `signal` was aborted; and whatever `loadModel` throws.
+   */
+  load(
+    request: LoadRequest,
+    onProgress: (progress: LoadProgress) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<LoadedModel>;
+  /**
+   * Writes a run by the model that is loaded when its turn comes. One whose signal is aborted keeps the frames that it
+   * has, and its result is `cancelled`; one that still waits has none, and answers at once.
+   * @throws {SettingsError | ConditionError | TokenizerError | NoModelError} it cannot be run. Refused before it waits.
+   */
+  generate(
+    request: RunRequest,
+    onEvent: (event: RunEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<RunResult>;
   /**
    * The tokens of a text, at any time after a load.
    * @throws {NoModelError | TokenizerError} there is no model, or it has no tokenizer.
    */
   tokenize(text: string): Promise<Source>;
-  /**
-   * Ends everything under way or waiting; what was produced stays. Does nothing when idle. The page's client gives a pass
-   * that does not end ten seconds, then it ends the worker; the model is lost then, as after a crash.
-   */
-  cancel(): Promise<void>;
-  /** Ends everything as `cancel` does and frees sessions and weights. The engine can load again afterwards. */
+  /** Ends everything under way or waiting, whoever asked for it, and frees sessions and weights. It can load again. */
   dispose(): Promise<void>;
 }
 
-/** What the page asks of the worker besides; for `client.ts` only. */
-export interface WorkerApi extends EngineApi {
+/** Names a request from the page to the worker, where no signal can travel. */
+export type Handle = number;
+
+/** The worker's face; for `client.ts` only. */
+export interface WorkerApi {
+  load(handle: Handle, request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
+  generate(handle: Handle, request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult>;
+  /** Aborts the signal of a request that has not ended yet. */
+  cancel(handle: Handle): Promise<void>;
+  tokenize: EngineApi["tokenize"];
+  dispose: EngineApi["dispose"];
   /** Holds the Web Lock of this name for as long as the worker lives. False where the browser has or gives none. */
   hold(lock: string): Promise<boolean>;
   /** Rejects with `DeviceLostError` when the GPU of the model now loaded is lost; till then it does not answer. */
@@ -96,8 +118,10 @@ export interface WorkerApi extends EngineApi {
 /**
  * The engine as the page holds it. Everything it rejects with is a named error of the worker, of its own class.
  *
- * A lost GPU, memory that ran out, and a worker that crashed cost the engine its model (`costsModel`). Runs under way
- * reject with the reason and keep their frames, and the next run restores the engine first, unless the page has done so.
+ * What was aborted and does not stop is given ten seconds, then the worker is ended; the model is lost then, as after a
+ * crash. A lost GPU, memory that ran out, and a worker that crashed cost the engine its model too (`costsModel`). Runs
+ * under way reject with the reason and keep their frames, and the next run restores the engine first, unless the page has
+ * done so.
  */
 export interface EngineClient extends EngineApi {
   /**
@@ -105,7 +129,7 @@ export interface EngineClient extends EngineApi {
    * that does not come back, is given up for wasm.
    * @throws {NoModelError} nothing was ever loaded; and whatever `load` throws.
    */
-  restore(onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
+  restore(onProgress: (progress: LoadProgress) => void, signal?: AbortSignal | undefined): Promise<LoadedModel>;
   /** Calls `listener` when the model is lost, idle or in a run, and before the run rejects. Returns what ends that. */
   onLost(listener: (reason: Error) => void): () => void;
   /** Ends the worker at once; calls still open reject with `CancelledError`. A later `load` starts a new worker. */

@@ -106,9 +106,11 @@ describe("a fork", () => {
     const run: Recipe = { settings };
     const parent = await write(await engineWith(tiny), run);
     const engine = await engineWith(tiny);
-    const stopped = await engine.generate(run, (event) => {
-      if (event.type === "frame" && event.frame.step === 3) void engine.cancel();
-    });
+    const abort = new AbortController();
+    const stop = (event: RunEvent) => {
+      if (event.type === "frame" && event.frame.step === 3) abort.abort();
+    };
+    const stopped = await engine.generate(run, stop, abort.signal);
     expect(stopped.status).toBe("cancelled");
     const rest = await write(engine, { ...run, from: { run, step: 3 } });
     expect(rest).toMatchObject({ recalled: 0, text: parent.text });
@@ -119,10 +121,12 @@ describe("a fork", () => {
     const engine = await engineWith(tiny);
     const run: Recipe = { settings: { ...settings, steps: 200 } };
     const events: RunEvent[] = [];
-    const result = await engine.generate({ ...run, from: { run, step: 150 } }, (event) => {
+    const abort = new AbortController();
+    const stop = (event: RunEvent) => {
       events.push(event);
-      if (event.type === "recall" && event.done === 3) void engine.cancel();
-    });
+      if (event.type === "recall" && event.done === 3) abort.abort();
+    };
+    const result = await engine.generate({ ...run, from: { run, step: 150 } }, stop, abort.signal);
     expect(result).toMatchObject({ status: "cancelled", text: "" });
     expect(events.length).toBeLessThan(10);
   });

@@ -19,6 +19,7 @@ import { carryErrors } from "./crossing";
 import { delivering } from "./delivering";
 import { Engine } from "./engine";
 import type { LoadProgress, RunEvent, WorkerApi } from "./protocol";
+import { Requests } from "./requests";
 
 /** The runtime comes from the page's own origin, wherever the page was built to lie. */
 function files(mjs: string, binary: string): RuntimeFiles {
@@ -45,18 +46,24 @@ const engine = new Engine(async ({ baseUrl, files: dropped, dtype, backend }, { 
   return model;
 });
 
+const requests = new Requests();
+
 carryErrors();
 expose({
-  load: (request, onProgress) =>
-    delivering(onProgress as Remote<typeof onProgress>, (report: (progress: LoadProgress) => void) =>
-      engine.load(request, report),
+  load: (handle, request, onProgress) =>
+    requests.handle(handle, (signal) =>
+      delivering(onProgress as Remote<typeof onProgress>, (report: (progress: LoadProgress) => void) =>
+        engine.load(request, report, signal),
+      ),
     ),
-  generate: (request, onEvent) =>
-    delivering(onEvent as Remote<typeof onEvent>, (report: (event: RunEvent) => void) =>
-      engine.generate(request, report),
+  generate: (handle, request, onEvent) =>
+    requests.handle(handle, (signal) =>
+      delivering(onEvent as Remote<typeof onEvent>, (report: (event: RunEvent) => void) =>
+        engine.generate(request, report, signal),
+      ),
     ),
+  cancel: async (handle) => requests.cancel(handle),
   tokenize: (text) => engine.tokenize(text),
-  cancel: () => engine.cancel(),
   dispose: () => engine.dispose(),
   // The browser frees the lock when this worker ends, however it ends.
   hold: (lock) => holdForLife(lock),

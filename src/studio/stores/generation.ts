@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { EngineClient, LoadedModel, LoadProgress, LoadRequest } from "../../engine/protocol";
+import type { EngineClient, LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../engine/protocol";
 import { CancelledError, ConditionError } from "../../flow/errors";
 import { branchAt, type Recipe, recipeOf, rootOf } from "../../flow/recipe";
 import { unguided } from "../../flow/settings";
@@ -60,18 +60,22 @@ interface Order {
   readonly lead: readonly Frame[] | null;
 }
 
-/** Frames travel on another line than the result, so the last may come after it. Milliseconds to wait for them. */
-const LATE_FRAMES = 5000;
-
 export function createGeneration(parts: GenerationParts): StoreApi<GenerationStore> {
   const { engine, backend, settings, draft, model, runs, newId, now, onEnded } = parts;
 
   return createStore<GenerationStore>()((set, get) => {
-    /** Counts the presses of Generate: only the newest says what goes on. */
-    let presses = 0;
+    /** What the newest press asked for; only that says what goes on. The newest wins: it ends the one before. */
+    let newest = new AbortController();
+    const begin = () => {
+      newest.abort();
+      newest = new AbortController();
+      set({ phase: "loading", cancelling: false, runId: null, problem: null, recall: null });
+      return newest.signal;
+    };
+    const isNewest = (signal: AbortSignal) => signal === newest.signal;
     engine.onLost(() => model.getState().giveUp("lost"));
 
-    async function load(): Promise<LoadedModel> {
+    async function load(signal: AbortSignal): Promise<LoadedModel> {
       const { loaded, status, choice, begin, report, finish, giveUp } = model.getState();
       if (loaded) return loaded;
       // Turned to another model meanwhile: what becomes of this one is no news.
@@ -84,7 +88,9 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       const { baseUrl, dtype, files } = choice;
       const request = { baseUrl, dtype: dtype ?? undefined, files, backend };
       try {
-        const fresh = await (status === "lost" ? engine.restore(onProgress) : engine.load(request, onProgress));
+        const fresh = await (status === "lost"
+          ? engine.restore(onProgress, signal)
+          : engine.load(request, onProgress, signal));
         if (!isWanted()) throw new CancelledError();
         finish(fresh);
         settings.getState().learn(fresh.manifest.defaults, fresh.manifest.architecture.maxLength);
@@ -96,10 +102,10 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
     }
 
     /** After a fault that cost the engine its model: has it again, and says so beside what happened. */
-    async function restore(fault: Problem): Promise<void> {
+    async function restore(fault: Problem, signal: AbortSignal): Promise<void> {
       set({ problem: { ...fault, action: "What was written is kept. The engine is being restored." } });
       try {
-        const { backendLabel } = await load();
+        const { backendLabel } = await load(signal);
         const action = `What was written is kept, and the engine was restored (${backendLabel}). Generate again.`;
         set({ problem: { ...fault, action } });
       } catch (error) {
@@ -108,68 +114,61 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       }
     }
 
-    async function write(loaded: LoadedModel, { recipe, lead }: Order, isNewest: () => boolean): Promise<void> {
+    async function write(loaded: LoadedModel, { recipe, lead }: Order, signal: AbortSignal): Promise<void> {
       const id = newId();
-      let times: readonly number[] = [];
-      let first = 0;
       const frames = createFrameBuffer((batch) => runs.getState().addFrames(id, batch));
-      let whole: () => void = () => {};
-      const allFrames = new Promise<void>((resolve) => {
-        whole = resolve;
-      });
-      try {
-        const { status, text, seconds } = await engine.generate({ ...recipe, lead: lead === null }, (event) => {
-          if (event.type === "start") {
-            ({ times, first } = event);
-            return;
+      let isSeen = false;
+      const hear = (event: RunEvent) => {
+        if (event.type === "start") {
+          const here = (lead ?? []).slice(0, event.first);
+          runs.getState().add(emptyRun(id, loaded, { ...recipe, times: event.times, frames: here }, now()));
+        } else if (event.type === "recall") {
+          if (isNewest(signal)) set({ recall: { done: event.done, total: event.total } });
+        } else {
+          if (!isSeen) {
+            // It takes the stage when there is something to see.
+            runs.getState().select(id);
+            if (isNewest(signal)) set({ runId: id, recall: null });
           }
-          if (event.type === "recall") {
-            if (isNewest()) set({ recall: { done: event.done, total: event.total } });
-            return;
-          }
-          const { step } = event.frame;
-          if (step === first) {
-            const here = (lead ?? []).slice(0, first);
-            runs.getState().add(emptyRun(id, loaded, { ...recipe, times, frames: here }, now()), true);
-            if (isNewest()) set({ runId: id, recall: null });
-          }
+          isSeen = true;
           frames.push(event.frame);
-          if (step === times.length - 1) whole();
-        });
-        if (status === "done") await Promise.race([allFrames, pause(LATE_FRAMES)]);
+        }
+      };
+      const end = (change: Pick<Run, "status"> & Partial<Pick<Run, "text" | "seconds">>) => {
         frames.flush();
-        runs.getState().change(id, { status, text, seconds });
-      } catch (error) {
-        frames.flush();
-        runs.getState().change(id, { status: isCancellation(error) ? "cancelled" : "failed" });
-        throw error;
-      } finally {
+        runs.getState().change(id, change);
         const ended = runs.getState().runs.find((run) => run.id === id);
-        if (ended) onEnded(ended);
+        if (!isSeen) runs.getState().discard(id);
+        else if (ended) onEnded(ended);
+      };
+      try {
+        const { status, text, seconds } = await engine.generate({ ...recipe, lead: lead === null }, hear, signal);
+        end({ status, text, seconds });
+      } catch (error) {
+        end({ status: isCancellation(error) ? "cancelled" : "failed" });
+        throw error;
       }
     }
 
     /** From press to idle, whatever goes wrong between. `order` may look at the model, which then is there. */
     async function press(order: (loaded: LoadedModel) => Order): Promise<void> {
       if (get().phase === "loading") return;
-      const number = ++presses;
-      const isNewest = () => number === presses;
-      set({ phase: "loading", cancelling: false, runId: null, problem: null, recall: null });
+      const signal = begin();
       try {
-        const loaded = await load();
-        // Cancelled just as the load ended: the engine was idle and could not hear it.
-        if (get().cancelling) return;
+        const loaded = await load(signal);
+        // Cancelled just as the load ended.
+        if (signal.aborted) return;
         const wanted = order(loaded);
         set({ phase: "running" });
-        await write(loaded, wanted, isNewest);
+        await write(loaded, wanted, signal);
       } catch (error) {
         if (!isCancellation(error)) {
           const problem = problemOf(error);
           set({ problem });
-          if (isNewest() && model.getState().status === "lost") await restore(problem);
+          if (isNewest(signal) && model.getState().status === "lost") await restore(problem, signal);
         }
       } finally {
-        if (isNewest()) set({ phase: "idle", cancelling: false, runId: null, recall: null });
+        if (isNewest(signal)) set({ phase: "idle", cancelling: false, runId: null, recall: null });
       }
     }
 
@@ -202,25 +201,19 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         }),
       write: (recipe) => press(() => ({ recipe, lead: null })),
       prepare: async () => {
-        const number = ++presses;
-        const isNewest = () => number === presses;
-        set({ phase: "loading", cancelling: false, runId: null, problem: null, recall: null });
+        const signal = begin();
         try {
-          await load();
+          await load(signal);
         } catch (error) {
-          if (!isCancellation(error) && isNewest()) set({ problem: problemOf(error) });
+          if (!isCancellation(error) && isNewest(signal)) set({ problem: problemOf(error) });
         } finally {
-          if (isNewest()) set({ phase: "idle", cancelling: false, runId: null });
+          if (isNewest(signal)) set({ phase: "idle", cancelling: false, runId: null });
         }
       },
       cancel: async () => {
         if (get().phase === "idle") return;
         set({ cancelling: true });
-        try {
-          await engine.cancel();
-        } catch (error) {
-          set({ problem: problemOf(error) });
-        }
+        newest.abort();
       },
       raise: (problem) => set({ problem }),
       dismiss: () => set({ problem: null }),
@@ -247,8 +240,4 @@ function emptyRun(
     seconds: null,
     startedAt,
   };
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -16,6 +16,8 @@ export interface RunsStore {
   addFrames(id: string, frames: readonly Frame[]): void;
   select(id: string): void;
   remove(id: string): void;
+  /** Takes a run off the shelf that came to nothing. */
+  discard(id: string): void;
   restore(): void;
   /** The deletion can no longer be taken back. */
   forget(): void;
@@ -52,6 +54,11 @@ export function createRuns(): StoreApi<RunsStore> {
           const left = runs.filter((run) => run.id !== id);
           const neighbour = left[Math.min(at, left.length - 1)]?.id ?? null;
           return { runs: left, deleted: gone, selectedId: selectedId === id ? neighbour : selectedId };
+        }),
+      discard: (id) =>
+        set(({ runs, selectedId }) => {
+          const left = runs.filter((run) => run.id !== id);
+          return { runs: left, selectedId: selectedId === id ? (left[0]?.id ?? null) : selectedId };
         }),
       restore: () => {
         const { deleted } = get();

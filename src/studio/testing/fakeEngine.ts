@@ -55,19 +55,22 @@ export class FakeEngine implements EngineClient {
   readonly generated: RunRequest[] = [];
   /** Thrown instead of the next answer. */
   fault: { load?: unknown; generate?: unknown } = {};
-  #open: { reject: (reason: unknown) => void; end?: (status: RunResult["status"]) => void } | undefined;
+  #reject: (reason: unknown) => void = () => {};
   #step: (() => void) | undefined;
   readonly #listeners: ((reason: Error) => void)[] = [];
 
-  load(request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+  load(
+    request: LoadRequest,
+    onProgress: (progress: LoadProgress) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<LoadedModel> {
     this.loads++;
     this.requests.push(request);
-    // The newest request wins.
-    if (!this.#open?.end) this.#open?.reject(new CancelledError());
     onProgress({ phase: "manifest" });
     if (this.fault.load) return Promise.reject(this.fault.load);
     return new Promise((resolve, reject) => {
-      this.#open = { reject };
+      this.#reject = reject;
+      signal?.addEventListener("abort", () => reject(new CancelledError()));
       this.#step = () =>
         resolve({
           manifest: this.manifest,
@@ -81,16 +84,19 @@ export class FakeEngine implements EngineClient {
     });
   }
 
-  generate(request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult> {
+  generate(
+    request: RunRequest,
+    onEvent: (event: RunEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<RunResult> {
     this.generated.push(request);
     const { settings } = request;
-    // The newest run wins.
-    this.#open?.end?.("cancelled");
     return new Promise((resolve, reject) => {
       const first = request.from && !request.lead ? request.from.step : 0;
       let step = first;
       const end = (status: RunResult["status"]) => resolve({ status, text: `after ${step - 1}`, seconds: 2 });
-      this.#open = { reject, end };
+      this.#reject = reject;
+      signal?.addEventListener("abort", () => end("cancelled"));
       onEvent({
         type: "start",
         times: Array.from({ length: settings.steps + 1 }, (_, k) => k / settings.steps),
@@ -109,16 +115,11 @@ export class FakeEngine implements EngineClient {
     return text.split(/\s+/).flatMap((word) => (word === "" ? [] : [Math.max(2, PIECES.indexOf(`▁${word}`))]));
   }
 
-  async cancel(): Promise<void> {
-    if (this.#open?.end) this.#open.end("cancelled");
-    else this.#open?.reject(new CancelledError());
-  }
-
   async dispose(): Promise<void> {}
 
-  restore(onProgress: (progress: LoadProgress) => void): Promise<LoadedModel> {
+  restore(onProgress: (progress: LoadProgress) => void, signal?: AbortSignal | undefined): Promise<LoadedModel> {
     this.restored++;
-    return this.load({ baseUrl: "", backend: "auto" }, onProgress);
+    return this.load({ baseUrl: "", backend: "auto" }, onProgress, signal);
   }
 
   onLost(listener: (reason: Error) => void): () => void {
@@ -131,7 +132,7 @@ export class FakeEngine implements EngineClient {
   /** Loses the model, as an engine does whose GPU is gone; a run under way fails with `reason`. */
   lose(reason: Error): void {
     for (const listener of this.#listeners) listener(reason);
-    this.#open?.reject(reason);
+    this.#reject(reason);
   }
 
   /** Lets the load finish, or the run go one frame on, and waits until the page has heard of it. */
