@@ -34,6 +34,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     // Tests that run a real model in wasm share their cores with whatever else the machine does.
     testTimeout: 30_000,
+    hookTimeout: 30_000,
   },
 });
 
