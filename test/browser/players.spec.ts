@@ -93,10 +93,10 @@ for (const views of ["react", "preact"] as const) {
       await shadow.root.evaluate((host) => {
         (host as HTMLElement).style.colorScheme = "dark";
       });
-      expect(await ground(shadow)).toBe(violet.dark);
-      expect(await ground(light)).toBe(violet.light);
+      await expect.poll(() => ground(shadow)).toBe(violet.dark);
+      await expect.poll(() => ground(light)).toBe(violet.light);
       await page.emulateMedia({ colorScheme: "dark" });
-      expect(await ground(light)).toBe(violet.dark);
+      await expect.poll(() => ground(light)).toBe(violet.dark);
     });
 
     test("go by keyboard, each for itself", async ({ page }) => {
