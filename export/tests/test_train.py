@@ -1,6 +1,7 @@
 """Training end to end on a small corpus: it learns, it resumes exactly, and it refuses what cannot work."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from tiny_training import losses, rows
+from tiny_training import losses, rows, write_experiment
 
 from elf.config_file import load_config
 from elf.data.dataset import open_dataset
@@ -27,6 +28,14 @@ from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, ta
 from elf.training.start_weights import start_weights
 from elf.training.train import Arguments, main
 from elf.training.train_config import TrainConfig
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_file: Path, encoder: Path) -> Path:
+    """The output of `experiment`, its twelve steps in one go; whoever writes into it takes a copy."""
+    folder = tmp_path_factory.mktemp("trained")
+    main(Arguments(write_experiment(folder / "test.yml", prepared, tokenizer_file, encoder), ()))
+    return folder / "out"
 
 
 def test_encoder_pretraining_learns(encoder: Path) -> None:
@@ -49,26 +58,27 @@ def test_both_branches_train_and_the_model_is_written(experiment: Path, tmp_path
     assert model.tokenizer is not None and model.params["unembed_kernel"].shape == (16, 60)
 
 
-def test_a_training_starts_from_another_model(experiment: Path, tmp_path: Path) -> None:
-    main(Arguments(experiment, ("steps=8",)))
-    first = load_trained_model(tmp_path / "out/model")
-    still = ("steps=1", "optimizer.blr=1e-30", f"start={tmp_path / 'out'}", f"out={tmp_path / 'second'}")
+def test_a_training_starts_from_another_model(experiment: Path, trained: Path, tmp_path: Path) -> None:
+    first = load_trained_model(trained / "model")
+    still = ("steps=1", "optimizer.blr=1e-30", f"start={trained}", f"out={tmp_path / 'second'}")
     main(Arguments(experiment, (*still, "elf.max_length=24")))
     second = load_trained_model(tmp_path / "second/model")
     for name in first.params:
         np.testing.assert_allclose(second.params[name], first.params[name], rtol=1e-6)
-    assert second.training["config"]["start"] == "out" and str(tmp_path) not in second.training["command"]
+    assert second.training["config"]["start"] == "out" and str(trained.parent) not in second.training["command"]
+    assert str(tmp_path) not in second.training["command"]
     with pytest.raises(CheckpointMismatchError, match="needs blocks_1"):
         main(Arguments(experiment, (*still, f"out={tmp_path / 'third'}", "elf.depth=2")))
     with pytest.raises(CheckpointError):
         main(Arguments(experiment, ("start=nowhere", f"out={tmp_path / 'third'}")))
 
 
-def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(experiment: Path, tmp_path: Path) -> None:
-    main(Arguments(experiment, ("steps=4",)))
-    narrow = load_trained_model(tmp_path / "out/model")
+def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(
+    experiment: Path, trained: Path, tmp_path: Path
+) -> None:
+    narrow = load_trained_model(trained / "model")
     wider = replace(narrow.elf, bottleneck_size=12)
-    wide = replace(narrow, elf=wider, params=start_weights(str(tmp_path / "out"), wider))
+    wide = replace(narrow, elf=wider, params=start_weights(str(trained), wider))
     rng = np.random.default_rng(0)
     z, x_sc = rng.standard_normal((2, 2, 32, 16)).astype(np.float32)
     half = np.full(2, 0.5, np.float32)
@@ -76,12 +86,12 @@ def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(experiment: Pa
     np.testing.assert_allclose(after.denoise(z, x_sc, half, half), before.denoise(z, x_sc, half, half), atol=1e-5)
     np.testing.assert_allclose(after.decode(z, half), before.decode(z, half), atol=1e-5)
     # The first update has rate 0; soon the new directions are read.
-    places = (f"start={tmp_path / 'out'}", f"out={tmp_path / 'wide'}")
+    places = (f"start={trained}", f"out={tmp_path / 'wide'}")
     main(Arguments(experiment, ("steps=3", "elf.bottleneck_size=12", *places)))
     learnt = load_trained_model(tmp_path / "wide/model").params["text_proj/proj2/kernel"]
     assert learnt.shape == (12, 16) and np.abs(learnt[8:]).sum(axis=1).min() > 0
     with pytest.raises(CheckpointMismatchError, match="proj1"):
-        start_weights(str(tmp_path / "out"), replace(narrow.elf, bottleneck_size=4))
+        start_weights(str(trained), replace(narrow.elf, bottleneck_size=4))
 
 
 def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, tmp_path: Path) -> None:
@@ -96,9 +106,8 @@ def test_latents_are_measured_without_the_filling_that_does_not_count(experiment
     assert np.abs(filled - mean).max() > 1e-3
 
 
-def test_a_stopped_run_goes_on_with_the_same_losses(experiment: Path, tmp_path: Path) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    main(Arguments(experiment, (f"out={whole}",)))
+def test_a_stopped_run_goes_on_with_the_same_losses(experiment: Path, trained: Path, tmp_path: Path) -> None:
+    whole, parts = trained, tmp_path / "parts"
     # Constant rate, so the number of steps does not enter the numbers.
     main(Arguments(experiment, (f"out={parts}", "steps=5")))
     main(Arguments(experiment, (f"out={parts}",)))
@@ -149,13 +158,12 @@ def test_the_steps_asked_for_are_profiled(experiment: Path, tmp_path: Path) -> N
         load_config(TrainConfig, experiment, ("profile=[4]",))
 
 
-def test_lines_of_lost_steps_are_written_anew(experiment: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    main(Arguments(experiment, ("steps=3",)))
+def test_lines_of_lost_steps_are_written_anew(experiment: Path, trained: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "out"))
     with (out / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 4, "loss": 9.0}\n{"step": 5, "lo')  # killed while writing, after the last checkpoint
-    main(Arguments(experiment, ("steps=5",)))
-    assert [row["step"] for row in rows(out)] == [1, 2, 3, 4, 5]
+        file.write('{"step": 13, "loss": 9.0}\n{"step": 14, "lo')  # killed while writing, after the last checkpoint
+    main(Arguments(experiment, ("steps=14",)))
+    assert [row["step"] for row in rows(out)] == [*range(1, 15)] and rows(out)[12].get("loss") != 9.0
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -176,8 +184,8 @@ def test_a_diverging_run_stops_by_name_and_keeps_its_checkpoint(tmp_path: Path, 
     assert state == 5 and len(rows(tmp_path)) == 5
 
 
-def test_a_checkpoint_of_another_shape_is_refused(experiment: Path) -> None:
-    main(Arguments(experiment, ("steps=2",)))
+def test_a_checkpoint_of_another_shape_is_refused(experiment: Path, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "out")
     with pytest.raises(CheckpointMismatchError):
         main(Arguments(experiment, ("elf.hidden_size=24",)))
 
