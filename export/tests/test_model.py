@@ -12,7 +12,7 @@ from flax import nnx
 from elf.config import PRESETS, ElfConfig
 from elf.errors import CheckpointMismatchError, ConfigError
 from elf.network.model import ELF, abstract_elf, rotary_tables, rotate
-from elf.network.modules import bind, split
+from elf.network.modules import bind, compiled_for, matmul, split
 from elf.network.parameters import check_parameters, parameter_shapes
 
 SMALL = ElfConfig(depth=2, hidden_size=24, heads=2, latent_size=10, bottleneck_size=6, vocabulary_size=17, max_length=9)
@@ -138,3 +138,18 @@ def test_impossible_shapes_are_refused() -> None:
         ElfConfig(hidden_size=10, heads=3)
     with pytest.raises(ConfigError, match="depth"):
         ElfConfig(depth=0)
+
+
+def test_a_product_has_the_shape_that_suits_the_platform() -> None:
+    x, kernel = jnp.ones((2, 3, 4)), jnp.ones((4, 5))
+
+    def rank() -> int:
+        jaxpr = jax.make_jaxpr(lambda x, kernel: matmul(x, kernel, jnp.dtype("float32")))(x, kernel)
+        [product] = (equation for equation in jaxpr.eqns if equation.primitive.name == "dot_general")
+        assert jaxpr.out_avals[0].shape == (2, 3, 5)
+        return product.outvars[0].aval.ndim
+
+    assert rank() == 2  # tests run on a CPU
+    with compiled_for("tpu"):
+        assert rank() == 3
+    assert rank() == 2

@@ -17,6 +17,7 @@ from elf.config import T5Config
 from elf.devices import batch_sharding
 from elf.errors import DoesNotFitError, UsageError, first_line
 from elf.network.encoder import abstract_encoder
+from elf.network.modules import compiled_for
 from elf.training.collectives import collectives
 from elf.training.memory_estimate import planned_step, sharded
 from elf.training.step import Rows
@@ -82,7 +83,8 @@ def compile_branch(config: TrainConfig, encoder: T5Config, mesh: Mesh, decode: b
     batch = Rows(rows((B, L), jnp.int32), rows((B, L), jnp.bool_), rows((B,), jnp.int32))
     platform = mesh.devices.flat[0].platform
     number = jax.ShapeDtypeStruct((), jnp.int32)
-    lowered = step.jitted.lower(step.abstract_state, sharded(mesh, encoder_params), batch, number, decode=decode)
+    with compiled_for(platform):
+        lowered = step.jitted.lower(step.abstract_state, sharded(mesh, encoder_params), batch, number, decode=decode)
     try:
         executable = lowered.compile(compiler_options=None if platform == "tpu" else UNOPTIMISED)
     except JaxRuntimeError as error:
