@@ -14,13 +14,28 @@ const quiet = [
   "--no-sandbox",
 ];
 
-/** A WebGPU adapter in software, for machines without a GPU: right, and very slow. */
+/**
+ * onnxruntime is 15 MB of WebAssembly, and every page compiles it anew. Compiled well is worth while only for what is run
+ * so often that it pays: Chromium believes in that ten times too early for a test of a few seconds.
+ */
+const quickWasm = "--js-flags=--wasm-lazy-compilation,--wasm-tiering-budget=180000000";
+
+/** Nothing is computed on a GPU, the picture of the page neither: it would go through one in software. */
+const noGpu = ["--disable-gpu"];
+
+/**
+ * A WebGPU adapter in software, for machines without a GPU: right, and very slow. Half of a load goes into clearing the
+ * memory of each workgroup, but it has to be cleared: onnxruntime's kernels of 8-bit weights are wrong without.
+ */
 const softwareWebGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/** The headless shell is Chromium without what makes a window, and costs less; `npm test` finds both. */
+const browser = process.env.CHROMIUM_HEADLESS_SHELL ?? process.env.CHROMIUM;
 
 const launch = (args: readonly string[]) => ({
   launchOptions: {
-    args: [...quiet, ...args],
-    ...(process.env.CHROMIUM ? { executablePath: process.env.CHROMIUM } : {}),
+    args: [...quiet, quickWasm, ...args],
+    ...(browser ? { executablePath: browser } : {}),
   },
 });
 
@@ -34,9 +49,10 @@ export default defineConfig({
   // Long, because on two cores that others use too a GPU in software takes its time: they end what hangs, nothing else.
   timeout: 900_000,
   expect: { timeout: 300_000 },
-  use: { baseURL: `http://localhost:${port}/`, viewport: { width: 1280, height: 900 }, trace: "retain-on-failure" },
+  // No trace: keeping one of each test in case it fails takes as long as some of the tests. `--trace on` makes one.
+  use: { baseURL: `http://localhost:${port}/`, viewport: { width: 1280, height: 900 } },
   projects: [
-    { name: "wasm", use: launch([]), testIgnore: /webgpu/ },
+    { name: "wasm", use: launch(noGpu), testIgnore: /webgpu/ },
     { name: "webgpu", use: launch(softwareWebGpu), testMatch: /webgpu|writing/ },
   ],
   webServer: {

@@ -1,4 +1,5 @@
-// Finds a Chromium for the browser tests, and installs one where that is allowed.
+// Finds the browsers of the tests, and installs them where that is allowed: Chromium, and beside it the headless shell, which
+// is Chromium without anything of a window and takes a good deal less of a processor.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -10,9 +11,13 @@ const fixedPlaces = ["/Applications/Google Chrome.app/Contents/MacOS/Google Chro
 
 function findChromium() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
+  return [...onPath(names), ...fixedPlaces].find((place) => existsSync(place)) ?? findPlaywrights();
+}
+
+/** Where programs called so may lie. */
+function onPath(programs) {
   const folders = (process.env.PATH ?? "").split(delimiter);
-  const places = [...folders.flatMap((folder) => names.map((name) => join(folder, name))), ...fixedPlaces];
-  return places.find((place) => existsSync(place)) ?? findPlaywrights();
+  return folders.flatMap((folder) => programs.map((name) => join(folder, name)));
 }
 
 /** The browser that `playwright install` keeps in its cache, if it is there. */
@@ -23,19 +28,48 @@ function findPlaywrights() {
   return path && existsSync(path) ? path : undefined;
 }
 
+/** The headless shell that fits a Chromium: one of another version would show other things. */
+function findHeadlessShell(chromium) {
+  const shell = onPath(["chromium-headless-shell"]).find((place) => existsSync(place));
+  return shell && versionOf(shell) === versionOf(chromium) ? shell : undefined;
+}
+
+function versionOf(browser) {
+  const { stdout } = spawnSync(browser, ["--version"], { encoding: "utf8" });
+  return /\d+(\.\d+)+/.exec(stdout ?? "")?.[0];
+}
+
+/** Installs packages of the system. Says whether it could. */
+async function aptInstall(...packages) {
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
+  await run("apt-get", ["update", "-qq"]);
+  const code = await run("apt-get", ["install", "-y", "-qq", ...packages], {
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  return code === 0;
+}
+
+/**
+ * Path of the headless shell beside `chromium`, or of `chromium` itself where there is none and none may be installed: the
+ * tests are the same in both, and slower there.
+ */
+export async function ensureHeadlessShell(chromium) {
+  if (process.env.CHROMIUM_HEADLESS_SHELL) return process.env.CHROMIUM_HEADLESS_SHELL;
+  // Debian's Chromium is the one that has a package of the shell beside it.
+  if (!findHeadlessShell(chromium) && chromium === "/usr/bin/chromium") {
+    console.log("No headless shell was found beside Chromium; trying to install it …");
+    await aptInstall("chromium-headless-shell");
+  }
+  return findHeadlessShell(chromium) ?? chromium;
+}
+
 /** Path of a Chromium. Stops with what to do when there is none and none may be installed. */
 export async function ensureChromium() {
   let chromium = findChromium();
   if (chromium) return chromium;
   console.log("No Chromium was found; trying to install one …");
-  const isRoot = process.getuid?.() === 0;
-  if (isRoot && existsSync("/usr/bin/apt-get")) {
-    await run("apt-get", ["update", "-qq"]);
-    await run("apt-get", ["install", "-y", "-qq", "chromium"], {
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-  } else {
+  if (!(await aptInstall("chromium"))) {
     await run("npx", ["--no-install", "playwright", "install", "chromium"], { cwd: root });
   }
   chromium = findChromium();

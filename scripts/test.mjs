@@ -1,7 +1,7 @@
 // `npm test`: installs what is missing, then checks and tests everything. `npm test -- unit python` runs only those.
 // The Python checks run beside those of the page: neither needs the other, and most of them use one core.
 import { join } from "node:path";
-import { ensureChromium } from "./chromium.mjs";
+import { ensureChromium, ensureHeadlessShell } from "./chromium.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { ensurePythonEnvironment, pythonProgram } from "./python-environment.mjs";
 import { run, runKept } from "./run.mjs";
@@ -16,8 +16,10 @@ const pageChecks = {
   unit: async () => run(tool("vitest"), ["run"], { cwd: root }),
   browser: async () => {
     const CHROMIUM = await ensureChromium();
+    const CHROMIUM_HEADLESS_SHELL = await ensureHeadlessShell(CHROMIUM);
     const build = await run(tool("vite"), ["build", "--logLevel", "warn"], { cwd: root });
-    return build || run(tool("playwright"), ["test"], { cwd: root, env: { ...process.env, CHROMIUM } });
+    const env = { ...process.env, CHROMIUM, CHROMIUM_HEADLESS_SHELL };
+    return build || run(tool("playwright"), ["test"], { cwd: root, env });
   },
 };
 

@@ -114,7 +114,13 @@ for (const { name, preferences, isFramed = false } of SETTINGS) {
     writeFileSync(join(profile, "Default", "Preferences"), JSON.stringify({ profile: preferences }));
     // By its number it is another site to the browser, which knows the page's by its name.
     const other = new NastyServer(new Map());
-    const browser = await playwright.chromium.launchPersistentContext(profile, launchOptions);
+    // The headless shell has no settings. Playwright's own Chromium, where no other is named, is taken in its place.
+    const { executablePath, ...options } = launchOptions;
+    const program = process.env.CHROMIUM ?? executablePath;
+    const browser = await playwright.chromium.launchPersistentContext(profile, {
+      ...options,
+      ...(program ? { executablePath: program } : { channel: "chromium" }),
+    });
     try {
       const page = await browser.newPage();
       const faults = faultsOf(page);
