@@ -34,6 +34,10 @@ def write(path: Path, text: str | bytes) -> Path:
     return path
 
 
+def read_all(corpus: Path) -> list[tuple[str, ...]]:
+    return [*read_corpus(corpus)]
+
+
 def rows_of(corpus: Path, **columns: Any) -> tuple[list[tuple[str, ...]], int, int]:
     """Rows, and how many were left out as null and as blank."""
     left_out = LeftOut()
@@ -91,10 +95,10 @@ def test_other_kinds_of_values_are_refused_by_their_line(tmp_path: Path, value: 
         ("a.jsonl", f'{{"input": {shown}, "output": null}}\n', "a.jsonl, line 1, input"),
     ]:
         with pytest.raises(CorpusFormatError, match=rf"{place} holds {called}, not a text"):
-            read_corpus(write(tmp_path / name, content))
+            read_all(write(tmp_path / name, content))
     if not isinstance(value, dict):
         with pytest.raises(CorpusFormatError, match=rf"a\.jsonl, line 2 holds {called}, not a text"):
-            read_corpus(write(tmp_path / "a.jsonl", f'"x"\n{shown}\n'))
+            read_all(write(tmp_path / "a.jsonl", f'"x"\n{shown}\n'))
 
 
 @pytest.mark.parametrize(
@@ -117,13 +121,13 @@ def test_other_kinds_of_values_are_refused_by_their_line(tmp_path: Path, value: 
 )
 def test_lines_that_cannot_be_read_are_named(tmp_path: Path, content: str, words: str) -> None:
     with pytest.raises(CorpusFormatError, match=words):
-        read_corpus(write(tmp_path / "a.jsonl", content))
+        read_all(write(tmp_path / "a.jsonl", content))
 
 
 def test_a_pair_of_halves_is_a_character(tmp_path: Path) -> None:
-    assert read_corpus(write(tmp_path / "a.jsonl", '"\\ud83d\\ude00"')) == [("😀",)]
+    assert read_all(write(tmp_path / "a.jsonl", '"\\ud83d\\ude00"')) == [("😀",)]
     with pytest.raises(CorpusFormatError, match=r"item 2: a text holds half of a character, U\+DE00 at place 1"):
-        read_corpus(write(tmp_path / "a.json", '["a", "\\ude00\\ud83d"]'))
+        read_all(write(tmp_path / "a.json", '["a", "\\ude00\\ud83d"]'))
 
 
 def table_file(path: Path, table: pa.Table, form: str) -> Path:
@@ -356,24 +360,24 @@ MARK = b"\xef\xbb\xbf"
     ],
 )
 def test_marks_line_ends_and_the_case_of_suffixes(tmp_path: Path, name: str, content: bytes, expected: Any) -> None:
-    assert read_corpus(write(tmp_path / name, content)) == expected
-    assert read_corpus(write(tmp_path / name, MARK + content)) == expected
+    assert read_all(write(tmp_path / name, content)) == expected
+    assert read_all(write(tmp_path / name, MARK + content)) == expected
     if name.lower() not in ("a.json", "a.csv"):
         joined = content.removesuffix(b"\r\n").removesuffix(b"\n") + b"\n" + MARK + content
-        assert read_corpus(write(tmp_path / name, MARK + joined)) == expected * 2
+        assert read_all(write(tmp_path / name, MARK + joined)) == expected * 2
     with pytest.raises(CorpusFormatError, match="is not UTF-8 text but UTF-16LE"):
-        read_corpus(write(tmp_path / name, content.decode().encode("utf-16")))
+        read_all(write(tmp_path / name, content.decode().encode("utf-16")))
 
 
 @pytest.mark.parametrize("character", ["\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
 def test_a_text_is_not_cut_at_its_rarer_characters(tmp_path: Path, character: str) -> None:
     text = f"one{character}two"
-    assert read_corpus(write(tmp_path / "a.txt", f"{text}\nthree\n")) == [(text,), ("three",)]
-    assert read_corpus(write(tmp_path / "a.tsv", f"{text}\tx\n")) == [(text, "x")]
-    assert read_corpus(write(tmp_path / "a.csv", f"text,n\n{text},1\n")) == [(text,)]
+    assert read_all(write(tmp_path / "a.txt", f"{text}\nthree\n")) == [(text,), ("three",)]
+    assert read_all(write(tmp_path / "a.tsv", f"{text}\tx\n")) == [(text, "x")]
+    assert read_all(write(tmp_path / "a.csv", f"text,n\n{text},1\n")) == [(text,)]
     # JSON has no bare control characters in its strings.
     if character > "\x1f":
-        assert read_corpus(write(tmp_path / "a.jsonl", json.dumps(text, ensure_ascii=False))) == [(text,)]
+        assert read_all(write(tmp_path / "a.jsonl", json.dumps(text, ensure_ascii=False))) == [(text,)]
 
 
 def test_fields_of_a_csv_are_those_that_datasets_reads(tmp_path: Path) -> None:
@@ -397,22 +401,22 @@ def test_fields_of_a_csv_are_those_that_datasets_reads(tmp_path: Path) -> None:
 
 def test_what_is_taken_for_plain_text_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, said in (("a.md", True), ("stories", True), ("a.txt", False), ("A.TXT", False)):
-        assert read_corpus(write(tmp_path / name, "one\n")) == [("one",)]
+        assert read_all(write(tmp_path / name, "one\n")) == [("one",)]
         assert (f"{name} is taken for plain text, one text a line" in capsys.readouterr().err) == said
 
 
 def test_a_json_file_of_lines_gets_the_right_advice(tmp_path: Path) -> None:
     with pytest.raises(CorpusFormatError, match=r"a\.json is not JSON") as caught:
-        read_corpus(write(tmp_path / "a.json", '{"text": "one"}\n{"text": "two"}\n'))
+        read_all(write(tmp_path / "a.json", '{"text": "one"}\n{"text": "two"}\n'))
     assert "name the file .jsonl" in caught.value.action
 
 
 def test_what_was_left_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "a.jsonl", '"a"\nnull\n{"text": null}\n')
-    assert read_corpus(file) == [("a",)]
+    assert read_all(file) == [("a",)]
     assert f"2 rows of {file} with null in place of a text: left out" in capsys.readouterr().err
     with pytest.raises(EmptyCorpusError, match="no text: 2 rows are null"):
-        read_corpus(write(file, 'null\n{"text": null}\n'))
+        read_all(write(file, 'null\n{"text": null}\n'))
 
 
 def prepared(tmp_path: Path, corpus: Path, tokenizer: Path, *options: str) -> list[str]:
