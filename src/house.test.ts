@@ -6,11 +6,12 @@ import { describe, expect, it } from "vitest";
 const MAY_IMPORT = {
   flow: [],
   model: ["flow"],
-  engine: ["flow", "model"],
+  run: ["flow", "model"],
+  worker: ["flow", "model", "run"],
   player: ["flow"],
-  studio: ["flow", "model", "engine", "player"],
-  cli: ["flow", "model"],
-  bench: ["flow", "model"],
+  studio: ["flow", "model", "run", "worker", "player"],
+  cli: ["flow", "model", "run"],
+  bench: ["flow", "model", "run"],
 } as const;
 
 type Room = keyof typeof MAY_IMPORT;
@@ -19,7 +20,7 @@ type Room = keyof typeof MAY_IMPORT;
 const ONLY_IN: Record<string, readonly string[]> = {
   "onnxruntime-web": ["model"],
   "@huggingface/transformers": ["model"],
-  comlink: ["engine"],
+  comlink: ["worker"],
   react: ["player", "studio"],
   "react-dom": ["studio"],
   zustand: ["player", "studio"],
@@ -45,7 +46,11 @@ describe("imports point one way", () => {
 
   it.each<[Room, string, string]>([
     ["player", "stage/x.tsx", 'import { useStudio } from "../../studio/StudioContext";'],
-    ["player", "x.ts", 'import type { EngineClient } from "../engine/protocol";'],
+    ["player", "x.ts", 'import type { EngineClient } from "../worker/protocol";'],
+    ["run", "x.ts", 'import { createEngine } from "../worker/client";'],
+    ["run", "x.ts", 'import { proxy } from "comlink";'],
+    ["model", "x.ts", 'import { writeRun } from "../run/writeRun";'],
+    ["cli", "x.ts", 'import { createEngine } from "../worker/client";'],
     ["player", "x.ts", 'import { fetchManifest } from "../model/delivery";'],
     ["player", "x.tsx", 'import { Popover } from "radix-ui";'],
     ["player", "x.ts", 'import { z } from "zod";'],

@@ -2,7 +2,9 @@ import { createReadStream, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { type LoadProgress, loadModel, type Model } from "../model/load";
 import type { FetchFile } from "../model/store/request";
+import { wasmOnly } from "../model/wasmOnly";
 import { UsageError } from "./options";
 
 const MODELS = resolve(import.meta.dirname, "../../models");
@@ -29,3 +31,18 @@ export const fetchFromFolder: FetchFile = async (url, { signal }) => {
   const stream = createReadStream(path, signal ? { signal } : {});
   return new Response(Readable.toWeb(stream) as ReadableStream<Uint8Array>);
 };
+
+/**
+ * Loads a model from its folder, in wasm.
+ * @throws {UsageError} there is no exported model; and whatever `loadModel` throws.
+ */
+export function loadFolder(nameOrFolder: string, onProgress?: (progress: LoadProgress) => void): Promise<Model> {
+  const baseUrl = modelAddress(nameOrFolder);
+  return loadModel({
+    baseUrl,
+    wanted: "wasm",
+    fetchFile: fetchFromFolder,
+    platform: wasmOnly,
+    ...(onProgress ? { onProgress } : {}),
+  });
+}

@@ -50,6 +50,16 @@ describe("the command line", () => {
     [["--prompt-ids", ""], "--prompt-ids"],
     [["--prompt-ids", "5", "--prompt", "a"], "exclude each other"],
     [["--batch", "2", "--trace", "x"], "--trace"],
+    [["--batch", "2", "--hold", "1=a"], "--hold"],
+    [["--batch", "2", "--from", "x", "--at", "1"], "--from"],
+    [["--from", "x"], "--from needs the step"],
+    [["--at", "3"], "--at"],
+    [["--from", "x", "--at", "many"], '--at is "many"'],
+    [["--from", "x", "--at", "1", "--prompt", "a"], "--from goes on with the prompt"],
+    [["--hold", "0=a"], '--hold is "0=a"'],
+    [["--hold", "dog"], '--hold is "dog"'],
+    [["--hold", "2="], '--hold is "2="'],
+    [["--hold-ids", "2=a"], '--hold-ids is "a"'],
   ])("refuses %j in one line", (argv, named) => {
     expect(() => readCommandLine(argv)).toThrow(UsageError);
     expect(() => readCommandLine(argv)).toThrow(named);
@@ -80,6 +90,22 @@ describe("the command line", () => {
     expect(settingsOf(readCommandLine([]), optional)).toEqual({ ...optional.defaults, cfgScale: 1 });
     expect(settingsOf(readCommandLine(["--cfg", "1"]), optional).cfgScale).toBe(1);
     expect(settingsOf(readCommandLine(["--prompt", "a"]), optional).cfgScale).toBe(2);
+  });
+
+  it("counts the places of held words from 1, and takes an = within one", () => {
+    const { held } = readCommandLine(["--hold", "3=dog", "--hold", " 12 = a = b", "--hold-ids", "1=5,6"]);
+    expect(held).toEqual([
+      { position: 2, word: "dog" },
+      { position: 11, word: " a = b" },
+      { position: 0, ids: [5, 6] },
+    ]);
+  });
+
+  it("goes on by the settings of the run that it goes on from", () => {
+    const parent = { settings: { ...manifest.defaults, seed: 77, steps: 5 } };
+    const command = readCommandLine(["--from", "x.json", "--at", "2", "--method", "ode"]);
+    expect(command.from).toEqual({ file: "x.json", step: 2 });
+    expect(settingsOf(command, manifest, parent)).toEqual({ ...parent.settings, method: "ode" });
   });
 
   it("takes a prompt for each sample", () => {
@@ -137,7 +163,7 @@ describe("the command line", () => {
     const help = helpText(manifest);
     const names = [
       ..."model method steps gamma cfg self-cond-cfg schedule solver rng seed length batch".split(" "),
-      ..."prompt prompt-ids json dump trace help".split(" "),
+      ..."prompt prompt-ids from at hold hold-ids json dump trace help".split(" "),
     ];
     for (const name of names) expect(help).toContain(`--${name}`);
     expect(help).toContain(`[${manifest.defaults.steps}]`);
@@ -216,6 +242,45 @@ describe("npm run generate", () => {
     // maxLength − maxInputLength of them.
     expect(trajectory.frames[2]?.holds.tokens).toHaveLength(10);
     expect(out.trim()).toBe(text);
+  });
+
+  it("goes on from a step of a recorded run: the same where nothing is changed, and otherwise only after it", async () => {
+    const [trace, same, other] = ["whole", "same", "other"].map((name) => join(folder, `${name}.json`)) as [
+      string,
+      string,
+      string,
+    ];
+    const model = ["--model", TINY, "--steps", "6", "--seed", "5"];
+    const whole = await generate(...model, "--trace", trace);
+    const from = ["--model", TINY, "--from", trace, "--at", "3"];
+    const again = await generate(...from, "--trace", same);
+    expect(again).toEqual(whole);
+    const parent = readTrace(readFileSync(trace, "utf8"));
+    const fork = readTrace(readFileSync(same, "utf8"));
+    expect(fork.trajectory.frames).toEqual(parent.trajectory.frames);
+    expect(fork.trajectory.times).toEqual(parent.trajectory.times);
+    expect(fork.trajectory.from).toEqual({ run: { settings: parent.trajectory.settings }, step: 3 });
+
+    const changed = await generate(...from, "--method", "ode", "--hold-ids", "4=64,93", "--json", "--trace", other);
+    expect(changed).toMatchObject({ code: 0, err: "" });
+    const { trajectory } = readTrace(readFileSync(other, "utf8"));
+    expect(trajectory.frames.slice(0, 3)).toEqual(parent.trajectory.frames.slice(0, 3));
+    expect(Array.from(trajectory.frames[6]?.holds.tokens.slice(3, 5) ?? [])).toEqual([64, 93]);
+    expect(trajectory.held).toEqual([
+      { position: 3, token: 64 },
+      { position: 4, token: 93 },
+    ]);
+    // And from there once more, over the recorded fork.
+    const third = await generate("--model", TINY, "--from", other, "--at", "5", "--json");
+    expect(third.code).toBe(0);
+    expect(JSON.parse(third.out).settings.method).toBe("ode");
+    const early = await generate("--model", TINY, "--from", other, "--at", "6");
+    expect(early).toMatchObject({ code: 2, out: "" });
+    expect(early.err).toContain("from step 6");
+    const foreign = await generate("--model", "test/fixtures/tiny-two-pass", "--from", trace, "--at", "1");
+    expect(foreign.err).toContain("a run of the model tiny-model");
+    const none = await generate("--model", TINY, "--from", join(folder, "none.json"), "--at", "1");
+    expect(none).toMatchObject({ code: 2, out: "" });
   });
 
   it("writes without a prompt what JAX wrote, to the last position", async () => {

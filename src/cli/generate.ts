@@ -3,21 +3,25 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { checkSources } from "../flow/condition";
 import { ConditionError, ElfError, SettingsError } from "../flow/errors";
+import type { HeldToken } from "../flow/held";
 import type { Source } from "../flow/network";
-import { type Prompt, recipeOf, roomOf } from "../flow/recipe";
+import { branchAt, type Prompt, type Recipe, recipeOf, roomOf } from "../flow/recipe";
 import { rowOf } from "../flow/rows";
+import type { FlowState } from "../flow/sampler";
 import { scheduleTimes } from "../flow/schedule";
 import type { SamplerSettings } from "../flow/settings";
-import { targetOf } from "../flow/tokens";
-import { cutToText, type Frame } from "../flow/trajectory";
-import { loadModel, type Model } from "../model/load";
+import { cutAtEnd, targetOf } from "../flow/tokens";
+import { type Frame, readFrame, type Trajectory } from "../flow/trajectory";
+import type { Model } from "../model/load";
 import { type Manifest, parseManifest } from "../model/manifest";
-import { startWasm } from "../model/runtime";
-import { writeTrace } from "../model/trace";
-import { NoWebGpuError } from "../model/webgpu";
-import { fetchFromFolder, modelAddress } from "./folder";
+import { readTrace, writeTrace } from "../model/trace";
+import { writeBatch } from "../run/batch";
+import { RunMemory } from "../run/memory";
+import { countPasses } from "../run/passes";
+import { planRecipe } from "../run/plan";
+import { followRun, writeRun } from "../run/writeRun";
+import { loadFolder, modelAddress } from "./folder";
 import { type CommandLine, helpText, readCommandLine, settingsOf, UsageError } from "./options";
-import { runFlow } from "./run";
 
 /** Exit code 2 says that the command line is at fault, 1 that something else is. */
 process.exitCode = await main(process.argv.slice(2));
@@ -41,76 +45,152 @@ async function main(argv: readonly string[]): Promise<number> {
 async function generate(command: CommandLine): Promise<void> {
   const baseUrl = modelAddress(command.model);
   // A silly setting should be refused before seconds of loading.
-  const settings = settingsOf(command, parseManifest(readFileSync(fileURLToPath(`${baseUrl}manifest.json`), "utf8")));
+  const manifest = parseManifest(readFileSync(fileURLToPath(`${baseUrl}manifest.json`), "utf8"));
+  const parent = command.from && readParent(command.from.file, manifest);
+  const settings = settingsOf(command, manifest, parent);
 
   const start = performance.now();
-  const model = await loadModel({
-    baseUrl,
-    wanted: "wasm",
-    fetchFile: fetchFromFolder,
-    platform: {
-      startWasm,
-      findAdapter: async () => null,
-      startWebGpu: async () => {
-        throw new NoWebGpuError("Node has no WebGPU.", "Use wasm.");
-      },
-    },
-  });
+  const { model, passes } = countPasses(await loadFolder(command.model));
   const loaded = performance.now();
-
-  const { batch } = command;
-  const sources = sourcesOf(command, model, settings);
-  const watched = !command.json && process.stderr.isTTY;
-  const run = await runFlow(model, settings, batch, sources, {
-    keepFrames: command.trace !== undefined,
-    onFrame: watched
-      ? (frame) => showFrame(frame, settings.steps, textOf(frame.holds.tokens, sources[0], model))
-      : undefined,
-  });
+  const write = command.batch === 1 ? writeOne : writeSeveral;
+  const { sources, tokens, texts, ...run } = await write(command, model, settings, parent);
   const seconds = (performance.now() - loaded) / 1000;
-  const texts = run.tokens.map((tokens, row) => textOf(tokens, sources[sources.length === 1 ? 0 : row], model));
 
   if (command.dump !== undefined) {
     const { latentSize } = model.network;
     const dump = {
-      t: Array.from(scheduleTimes(settings, model.manifest.schedule)),
-      z0: nested(run.start.z, batch, latentSize),
-      z: nested(run.end.z, batch, latentSize),
-      tokens: run.tokens.map((tokens) => Array.from(tokens)),
+      t: Array.from(scheduleTimes(settings, manifest.schedule)),
+      z0: nested(run.start.z, command.batch, latentSize),
+      z: nested(run.end.z, command.batch, latentSize),
+      tokens: tokens.map((row) => Array.from(row)),
     };
     writeFileSync(command.dump, `${JSON.stringify(dump)}\n`);
-  }
-  if (command.trace !== undefined) {
-    const times = run.frames.map((frame) => frame.t);
-    const from = sources[0]?.length ?? 0;
-    const room = roomOf(settings.length, from, model.manifest.architecture);
-    const frames = run.frames.map((frame) => cutToText(frame, { from, room, held: [] }));
-    const recipe = recipeOf({ settings, prompt: promptOf(command) });
-    const trajectory = { ...recipe, model: model.manifest.name, times, frames };
-    const recorded = { trajectory, pieces: model.tokenizer.pieces, text: texts[0] as string };
-    writeFileSync(command.trace, writeTrace(recorded, model.manifest));
   }
   if (!command.json) {
     process.stdout.write(`${texts.join("\n\n")}\n`);
     return;
   }
-  const allTokens = run.tokens.map((tokens) => Array.from(tokens));
+  const allTokens = tokens.map((row) => Array.from(row));
   const report = {
     /** One sample's own, a list for several; `texts` is always a list. */
-    text: batch === 1 ? texts[0] : texts,
+    text: command.batch === 1 ? texts[0] : texts,
     texts,
     /** All `length` tokens, also those of the prompt and those after the end of the text; as with `text`. */
-    tokens: batch === 1 ? allTokens[0] : allTokens,
+    tokens: command.batch === 1 ? allTokens[0] : allTokens,
     allTokens,
-    settings: { ...settings, batch },
+    settings: { ...settings, batch: command.batch },
     ...(sources.length > 0 ? { promptIds: sources } : {}),
-    model: model.manifest.name,
+    model: manifest.name,
     backend: model.backend,
     seconds: rounded(seconds),
     loadSeconds: rounded((loaded - start) / 1000),
-    passes: run.passes,
+    /** How often the network saw each sample. */
+    passes: { ...passes, denoise: passes.denoise / command.batch },
   };
   process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+/** What was written, sample by sample. */
+interface Written {
+  readonly sources: readonly Source[];
+  /** Those of the prompt included, before the cut at the end-of-sequence token. */
+  readonly tokens: readonly Int32Array[];
+  readonly texts: readonly string[];
+  readonly start: FlowState;
+  readonly end: FlowState;
+}
+
+/** Writes one run as the page does, from noise or from a step of another, and records it where that is wanted. */
+async function writeOne(
+  command: CommandLine,
+  model: Model,
+  settings: SamplerSettings,
+  parent: Trajectory | undefined,
+): Promise<Written> {
+  const { manifest, tokenizer } = model;
+  const prompt = promptOf(command);
+  const recipe: Recipe = {
+    settings,
+    ...(prompt ? { prompt } : {}),
+    held: heldTokens(command, model),
+    ...(parent && command.from ? { from: branchAt(parent, command.from.step) } : {}),
+  };
+  const plan = planRecipe(model, recipe);
+  const { times, first } = plan.path;
+  const isWatched = watches(command);
+  const isRecorded = command.trace !== undefined;
+  const frames: Frame[] = [];
+  const memory = new RunMemory();
+  const run = writeRun(model, plan, {
+    memory,
+    lead: isRecorded,
+    frames: isRecorded || isWatched ? "every" : "last",
+  });
+  const { tokens, text } = await followRun(run, (event) => {
+    if (event.type !== "frame") return;
+    frames.push(event.frame);
+    if (!isWatched) return;
+    const written = cutAtEnd(event.frame.holds.tokens, manifest.tokens.eos);
+    showFrame(event.frame, times.length - 1, tokenizer.decode(written));
+  });
+  // The first state and the newest are always kept as they are.
+  const states = memory.recall(plan.key)?.states;
+  const [start, end] = [states?.exactBefore(first), states?.exactBefore(settings.steps)];
+  if (!start || !end) throw new Error("The run left no state.");
+  if (command.trace !== undefined) {
+    const trajectory = { ...recipeOf(recipe), model: manifest.name, times, frames };
+    writeFileSync(command.trace, writeTrace({ trajectory, pieces: tokenizer.pieces, text }, manifest));
+  }
+  return { sources: plan.source.length > 0 ? [plan.source] : [], tokens: [tokens], texts: [text], start, end };
+}
+
+/** Writes several samples at once. */
+async function writeSeveral(command: CommandLine, model: Model, settings: SamplerSettings): Promise<Written> {
+  const sources = sourcesOf(command, model, settings);
+  const textOf = (tokens: Int32Array, row: number) => {
+    const from = (sources.length === 1 ? sources[0] : sources[row])?.length ?? 0;
+    const { architecture, tokens: special } = model.manifest;
+    return model.tokenizer.decode(targetOf(tokens, from, roomOf(tokens.length, from, architecture), special.eos));
+  };
+  const onState = async (state: FlowState) => {
+    const frame = await readFrame(model.network, state, settings.selfCondScale);
+    showFrame(frame, settings.steps, textOf(frame.holds.tokens, 0));
+  };
+  const options = watches(command) ? { onState } : {};
+  const { tokens, ...run } = await writeBatch(model, { settings, batch: command.batch, sources }, options);
+  return { ...run, sources, tokens, texts: tokens.map(textOf) };
+}
+
+/**
+ * The recorded run to go on from.
+ * @throws {UsageError} there is none, or it is another model's. @throws {TraceError} it is no recorded run.
+ */
+function readParent(file: string, { name }: Manifest): Trajectory {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new UsageError(`${file} cannot be read.`, "Record a run with --trace FILE, and go on from that.", { cause });
+  }
+  const { trajectory } = readTrace(text);
+  if (trajectory.model === name) return trajectory;
+  throw new UsageError(
+    `${file} is a run of the model ${trajectory.model}, not of ${name}.`,
+    `Go on by its own model: --model ${trajectory.model}`,
+  );
+}
+
+/** The words to hold, as tokens at the places that follow one another. */
+function heldTokens({ held }: CommandLine, { tokenizer }: Model): HeldToken[] {
+  return held.flatMap((item) => {
+    const tokens = "ids" in item ? item.ids : tokenizer.encode(item.word.trim());
+    return tokens.map((token, i) => ({ position: item.position + i, token }));
+  });
+}
+
+/** Whether somebody sees the run being written. */
+function watches({ json }: CommandLine): boolean {
+  return !json && process.stderr.isTTY;
 }
 
 /** The first prompt, as it is read. */
@@ -128,13 +208,6 @@ function sourcesOf(
   const sources = [...promptIds, ...prompts.map((prompt) => tokenizer.encode(prompt.trim()))];
   checkSources(sources, batch, settings.length, manifest.architecture);
   return sources;
-}
-
-/** What was written after the prompt, up to the end-of-sequence token. */
-function textOf(tokens: Int32Array, source: Source | undefined, { manifest, tokenizer }: Model): string {
-  const from = source?.length ?? 0;
-  const room = roomOf(tokens.length, from, manifest.architecture);
-  return tokenizer.decode(targetOf(tokens, from, room, manifest.tokens.eos));
 }
 
 /** A (B, L, D) array as lists of lists of lists. */

@@ -6,25 +6,15 @@ import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { targetOf } from "../flow/tokens";
 import { readFrame } from "../flow/trajectory";
-import { type LoadProgress, loadModel, type Model } from "../model/load";
+import type { Model } from "../model/load";
 import { flowConstants } from "../model/manifest";
 import { NETWORK_GRAPHS, networkParts } from "../model/networkParts";
 import { startWasm } from "../model/runtime";
 import { openNetwork, SessionError } from "../model/session";
-import { fetchFromFolder, modelAddress } from "./folder";
-import { runFlow } from "./run";
+import { writeBatch } from "../run/batch";
+import { loadFolder } from "./folder";
 
 const TINY = "test/fixtures/tiny-model";
-
-function load(folder: string, onProgress: (progress: LoadProgress) => void = () => {}): Promise<Model> {
-  return loadModel({
-    baseUrl: modelAddress(folder),
-    wanted: "wasm",
-    fetchFile: fetchFromFolder,
-    platform: { startWasm, findAdapter: async () => null, startWebGpu: () => Promise.reject(new Error("no GPU here")) },
-    onProgress,
-  });
-}
 
 async function lastState(model: Model, settings: SamplerSettings): Promise<{ z: Float32Array; tokens: number[] }> {
   const constants = flowConstants(model.manifest);
@@ -43,7 +33,7 @@ describe("the tiny model", () => {
 
   it("reports its load phase by phase", async () => {
     const phases: string[] = [];
-    const model = await load(TINY, ({ phase }) => void (phases.at(-1) === phase || phases.push(phase)));
+    const model = await loadFolder(TINY, ({ phase }) => void (phases.at(-1) === phase || phases.push(phase)));
     // A model that brings a self-test is checked graph by graph.
     expect(phases.filter((phase) => phase !== "check").slice(0, 4)).toEqual([
       "manifest",
@@ -56,7 +46,7 @@ describe("the tiny model", () => {
   });
 
   it("writes in wasm what the JAX sampler wrote", async () => {
-    const model = await load(TINY);
+    const model = await loadFolder(TINY);
     for (const { settings, tokens, text, z } of reference.runs) {
       const end = await lastState(model, settings);
       expect(end.tokens).toEqual(tokens);
@@ -68,7 +58,7 @@ describe("the tiny model", () => {
   });
 
   it("reads a state and a prediction in one batch as it reads each alone", async () => {
-    const model = await load(TINY);
+    const model = await loadFolder(TINY);
     const { manifest, network } = model;
     const states = [];
     for await (const state of flow(network, manifest.defaults, flowConstants(manifest))) {
@@ -87,7 +77,7 @@ describe("the tiny model", () => {
   });
 
   it("names a graph that the runtime refuses, and one that lacks its outputs", async () => {
-    const { manifest, network } = await load(TINY);
+    const { manifest, network } = await loadFolder(TINY);
     await network.dispose();
     const read = (path: string) => new Uint8Array(readFileSync(`${TINY}/${path}`));
     const parts = await networkParts(manifest, "f32", NETWORK_GRAPHS, async (path) => read(path));
@@ -117,11 +107,11 @@ describe.each(["tiny-conditional", "tiny-two-pass"])("the model %s", (name) => {
   const { runs } = JSON.parse(readFileSync(`test/fixtures/${name}-run.json`, "utf8")) as ConditionalRuns;
 
   it("writes to prompts, or without, in wasm what the JAX sampler wrote", async () => {
-    const model = await load(`test/fixtures/${name}`);
+    const model = await loadFolder(`test/fixtures/${name}`);
     const { architecture, tokens: special } = model.manifest;
     for (const { settings, batch, promptIds, tokens, written, text, z } of runs) {
       checkSources(promptIds, batch, settings.length, architecture);
-      const run = await runFlow(model, settings, batch, promptIds, { keepFrames: false, onFrame: undefined });
+      const run = await writeBatch(model, { settings, batch, sources: promptIds });
       expect(run.tokens.map((row) => Array.from(row))).toEqual(tokens);
       const worst = z.reduce((most, value, i) => Math.max(most, Math.abs(value - (run.end.z[i] as number))), 0);
       expect(worst).toBeLessThan(1e-3);
@@ -143,7 +133,7 @@ describe.each(["tiny-conditional", "tiny-two-pass"])("the model %s", (name) => {
 
 describe("the conditional model", () => {
   it("encodes a source beside a longer one as it does alone", async () => {
-    const { network } = await load("test/fixtures/tiny-conditional");
+    const { network } = await loadFolder("test/fixtures/tiny-conditional");
     const [alone] = await network.encode([[5, 6]]);
     const [beside] = await network.encode([
       [5, 6],
@@ -159,7 +149,7 @@ describe("the conditional model", () => {
 const shipped = "models/stories";
 describe.runIf(existsSync(`${shipped}/manifest.json`))("the shipped model", () => {
   it("writes the same tokens for the same seed, and others for another", async () => {
-    const model = await load(shipped);
+    const model = await loadFolder(shipped);
     const settings = { ...model.manifest.defaults, steps: 8 };
     const first = await lastState(model, settings);
     expect(await lastState(model, settings)).toEqual(first);

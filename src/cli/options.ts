@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { Source } from "../flow/network";
+import { type Recipe, rootOf } from "../flow/recipe";
 import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
 import { wellFormed } from "../flow/text";
 import type { Manifest } from "../model/manifest";
@@ -62,11 +63,23 @@ const OPTIONS: readonly Option[] = [
     help: "text to write to; again for each sample, or once for all; left out, a model that can writes freely",
   },
   { name: "prompt-ids", value: "I,J,…", multiple: true, help: "the same as numbers of tokens" },
+  { name: "from", value: "TRACE", help: "go on from a recorded run, by its settings but for those named here" },
+  { name: "at", value: "STEP", help: "the step of that run to go on from, 0 for its noise" },
+  {
+    name: "hold",
+    value: "POSITION=WORD",
+    multiple: true,
+    help: "keep a word at a position of the text, counted from 1; again for more",
+  },
+  { name: "hold-ids", value: "POSITION=I,J,…", multiple: true, help: "the same as numbers of tokens" },
   { name: "json", help: "print one JSON object with text, tokens, settings, times" },
   { name: "dump", value: "FILE", help: "write t, z0, z and tokens as JSON, to compare samplers" },
   { name: "trace", value: "FILE", help: "write the recorded run that the page plays before a model is loaded" },
   { name: "help", help: "print this and exit" },
 ];
+
+/** A text, or the numbers of its tokens. */
+export type HeldWord = { readonly position: number } & ({ readonly word: string } | { readonly ids: Source });
 
 export interface CommandLine {
   readonly model: string;
@@ -80,6 +93,10 @@ export interface CommandLine {
   readonly prompts: readonly string[];
   /** Prompts as numbers of tokens. */
   readonly promptIds: readonly Source[];
+  /** The recorded run to go on from, and the step of it. */
+  readonly from: { readonly file: string; readonly step: number } | undefined;
+  /** What is to be held, by the position of its first token, from 0. */
+  readonly held: readonly HeldWord[];
   /** The settings that were named, not yet checked against a model. */
   readonly changes: Partial<SamplerSettings>;
 }
@@ -98,14 +115,29 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   const text = (name: string) => (typeof values[name] === "string" ? (values[name] as string) : undefined);
   const texts = (name: string) => (Array.isArray(values[name]) ? (values[name] as string[]) : []);
   const prompts = texts("prompt").map(wellFormed);
-  const promptIds = texts("prompt-ids").map(idsOf);
+  const promptIds = texts("prompt-ids").map((list) => idsOf("prompt-ids", list));
   if (prompts.length > 0 && promptIds.length > 0) {
     throw new UsageError("--prompt and --prompt-ids exclude each other.", "Give all prompts in one of the two ways.");
   }
   const given = text("batch");
   const batch = given === undefined ? Math.max(1, prompts.length + promptIds.length) : numberOf("batch", given);
-  if (text("trace") !== undefined && batch !== 1) {
-    throw new UsageError("--trace records a single sample.", "Give one prompt at most, and no --batch.");
+  const from = branchIn(text("from"), text("at"));
+  const held = [
+    ...texts("hold").map((value) => ({
+      ...placeIn("hold", value),
+      word: wellFormed(value.slice(value.indexOf("=") + 1)),
+    })),
+    ...texts("hold-ids").map((value) => ({
+      ...placeIn("hold-ids", value),
+      ids: idsOf("hold-ids", value.slice(value.indexOf("=") + 1)),
+    })),
+  ];
+  if (from && prompts.length + promptIds.length > 0) {
+    throw new UsageError("--from goes on with the prompt of its run.", "Leave the prompt out, or --from.");
+  }
+  const single = text("trace") !== undefined ? "trace" : from ? "from" : held.length > 0 ? "hold" : undefined;
+  if (single && batch !== 1) {
+    throw new UsageError(`--${single} is for a single sample.`, "Give one prompt at most, and no --batch.");
   }
   return {
     model: text("model") ?? DEFAULT_MODEL,
@@ -116,16 +148,28 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     batch,
     prompts,
     promptIds,
+    from,
+    held,
     changes: changes as Partial<SamplerSettings>,
   };
 }
 
 /**
  * The model's defaults with the changes of the command line. All is checked but the tokens of prompts that are texts.
+ * `parent` is the run to go on from: then its settings stand in the place of the defaults.
  * @throws {SettingsError | ConditionError} a value or a prompt that no run can use.
  */
-export function settingsOf({ changes, batch, prompts, promptIds }: CommandLine, manifest: Manifest): SamplerSettings {
+export function settingsOf(
+  { changes, batch, prompts, promptIds }: CommandLine,
+  manifest: Manifest,
+  parent?: Recipe,
+): SamplerSettings {
   const { architecture } = manifest;
+  if (parent) {
+    const settings = { ...parent.settings, ...changes };
+    checkSettings(settings, architecture.maxLength, rootOf(parent).prompt !== undefined);
+    return settings;
+  }
   const prompted = prompts.length + promptIds.length > 0;
   // Without a prompt the model's own guidance has nothing to guide by; one that was asked for is refused below.
   const settings = { ...(prompted ? manifest.defaults : unguided(manifest.defaults)), ...changes };
@@ -218,8 +262,25 @@ function numberOf(name: string, text: string): number {
   throw new UsageError(`--${name} is ${JSON.stringify(text)}, which is not a number.`);
 }
 
-function idsOf(list: string): Source {
+function idsOf(option: string, list: string): Source {
   const ids = list.split(",").map((text) => text.trim());
   if (ids.every((id) => /^\d+$/.test(id))) return ids.map(Number);
-  throw new UsageError(`--prompt-ids is ${JSON.stringify(list)}.`, "Give the numbers of tokens, parted by commas.");
+  throw new UsageError(`--${option} is ${JSON.stringify(list)}.`, "Give the numbers of tokens, parted by commas.");
+}
+
+function branchIn(file: string | undefined, at: string | undefined): CommandLine["from"] {
+  if (file === undefined && at === undefined) return undefined;
+  if (file === undefined) throw new UsageError("--at is a step of a recorded run.", "Name its file: --from TRACE");
+  if (at === undefined) throw new UsageError("--from needs the step to go on from.", "Give it as --at STEP.");
+  return { file, step: numberOf("at", at) };
+}
+
+/** The position before the `=`, counted from 0 as recipes do. */
+function placeIn(option: string, value: string): { position: number } {
+  const [, number] = /^\s*(\d{1,9})\s*=./su.exec(value) ?? [];
+  if (number !== undefined && Number(number) >= 1) return { position: Number(number) - 1 };
+  throw new UsageError(
+    `--${option} is ${JSON.stringify(value)}.`,
+    "Give a position of the text, counted from 1, and what is to stand there: --hold 3=dog",
+  );
 }

@@ -8,10 +8,8 @@ import { parseArgs } from "node:util";
 import { encodeCondition } from "../flow/condition";
 import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
-import { loadModel } from "../model/load";
 import { flowConstants } from "../model/manifest";
-import { startWasm } from "../model/runtime";
-import { fetchFromFolder, modelAddress } from "./folder";
+import { loadFolder } from "./folder";
 
 interface Reference {
   jax: string;
@@ -33,12 +31,7 @@ const { values } = parseArgs({
   },
 });
 const reference = JSON.parse(readFileSync(values.runs, "utf8")) as Reference;
-const { manifest, network } = await loadModel({
-  baseUrl: modelAddress(values.model),
-  wanted: "wasm",
-  fetchFile: fetchFromFolder,
-  platform: { startWasm, findAdapter: async () => null, startWebGpu: () => Promise.reject(new Error("not asked for")) },
-});
+const { manifest, network } = await loadFolder(values.model);
 
 const groups = new Map<string, { runs: number; tokens: number; agreeing: number }>();
 const start = performance.now();

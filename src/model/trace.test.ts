@@ -71,9 +71,36 @@ describe("a recorded run", () => {
     expect("prompt" in readTrace(text).trajectory).toBe(false);
   });
 
+  it("keeps what it holds, which run it continues, and which token ends a text", () => {
+    const root = { settings: manifest.defaults, prompt: { ids: [77] } };
+    const middle = { settings: { ...manifest.defaults, seed: 9 }, from: { run: root, step: 3 } };
+    const held = [{ position: 1, token: 12 }];
+    const recipe = { settings: manifest.defaults, held, from: { run: middle, step: 5 } };
+    const late = frames.map((frame, i) => ({ ...frame, step: 4 + i }));
+    const trajectory = { ...recipe, model: "tiny-model", times: [0, 1], frames: late };
+    const run = readTrace(writeTrace({ trajectory, pieces, text: "" }, manifest));
+    expect(run.trajectory).toMatchObject(recipe);
+    expect(run.pieces[77]).toBe("▁p77");
+    expect(run.pieces[12]).toBe("▁p12");
+    // Held from step 5 on: before, what the decoder read stands.
+    expect(run.trajectory.frames.map(({ holds }) => holds.tokens[1])).toEqual([9, 12]);
+    expect(run.eos).toBe(manifest.tokens.eos);
+  });
+
+  it("of version 1 is read, its end by its spelling", () => {
+    const { eos, ...rest } = JSON.parse(text) as Record<string, unknown> & { pieces: Record<string, string> };
+    const old = { ...rest, version: 1 };
+    expect(readTrace(JSON.stringify(old)).eos).toBeNull();
+    const named = readTrace(JSON.stringify({ ...old, pieces: { ...rest.pieces, 1: "</s>" } }));
+    expect(named.eos).toBe(1);
+    expect(named.trajectory.frames).toHaveLength(2);
+  });
+
   it.each([
     ["not JSON", "<!doctype html>"],
-    ["another version", text.replace('"version":1', '"version":2')],
+    ["another version", text.replace('"version":2', '"version":3')],
+    ["held where nothing is", text.replace('"eos"', '"held":[{"position":-1,"token":3}],"eos"')],
+    ["forked from nothing", text.replace('"eos"', '"from":{"step":2},"eos"')],
     ["without frames", text.replace(/"frames":\[[\s\S]*\]\}/, '"frames":[]}')],
   ])("is refused by name when it is %s", (_, broken) => {
     expect(() => readTrace(broken)).toThrow(TraceError);

@@ -1,13 +1,15 @@
 import { z } from "zod";
 import { ElfError } from "../flow/errors";
+import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
+import { branchAt, type Recipe, recipeOf, rootOf } from "../flow/recipe";
 import type { Frame, Trajectory } from "../flow/trajectory";
 import type { Manifest } from "./manifest";
 import { settingsSchema } from "./settingsSchema";
 
 /**
  * A recorded run, small enough to ship with the page (`public/traces/NAME.json`), so that there is something to see
- * before any weights load. Written by `npm run generate -- --trace FILE`.
+ * before any weights load; and a run to go on from. Written by `npm run generate -- --trace FILE`.
  */
 export interface RecordedRun {
   /** The model's title, as a person reads it. */
@@ -15,6 +17,8 @@ export interface RecordedRun {
   readonly trajectory: Trajectory;
   /** Piece of each token id that the recording names, at its id; `""` elsewhere. Used like `LoadedModel.pieces`. */
   readonly pieces: readonly string[];
+  /** The end-of-sequence token, after which nothing counts; null where the vocabulary has none. */
+  readonly eos: number | null;
   /** Final text, cut at the first end-of-sequence token. */
   readonly text: string;
 }
@@ -24,7 +28,12 @@ export class TraceError extends ElfError {
   readonly code = "trace";
 }
 
-const TRACE_VERSION = 1;
+/**
+ * Version 2 says what a run holds, which run it continues, and which token ends a text. Version 1 knew runs from noise alone
+ * and left the end to be guessed by its spelling.
+ */
+const TRACE_VERSION = 2;
+const END_OF_VERSION_1 = "</s>";
 
 /** How many of a position's most likely tokens are kept. The decoder's further ones are not worth their bytes. */
 const KEPT_TOKENS = 3;
@@ -32,19 +41,33 @@ const KEPT_TOKENS = 3;
 const reading = z.object({
   /** Nats, two decimals; one number per position. */
   entropy: z.array(z.number().min(0)),
-  /** Per position `[id, percent, id, percent, …]`, best first; the first id is the position's token. */
+  /** Per position `[id, percent, id, percent, …]`, best first; the first id is the position's token, unless that is held. */
   top: z.array(z.array(z.int().min(0)).min(2)),
 });
 
+const recipeShape = {
+  settings: settingsSchema,
+  /** What a conditional model wrote to; the frames are of the text behind it alone. Only a run from noise has it. */
+  prompt: z.union([z.object({ text: z.string() }), z.object({ ids: z.array(z.int().min(0)) })]).exactOptional(),
+  held: z.array(z.object({ position: z.int().min(0), token: z.int().min(0) })).exactOptional(),
+};
+
+const recipeSchema: z.ZodType<Recipe> = z.object({
+  ...recipeShape,
+  get from() {
+    return z.object({ run: recipeSchema, step: z.int().min(0) }).exactOptional();
+  },
+});
+
 const schema = z.object({
-  version: z.literal(TRACE_VERSION),
+  version: z.union([z.literal(1), z.literal(TRACE_VERSION)]),
   recorded: z.literal(true),
   model: z.string(),
   title: z.string(),
   text: z.string(),
-  settings: settingsSchema,
-  /** What a conditional model wrote to; the frames are of the text behind it alone. */
-  prompt: z.union([z.object({ text: z.string() }), z.object({ ids: z.array(z.int().min(0)) })]).optional(),
+  ...recipeShape,
+  from: z.object({ run: recipeSchema, step: z.int().min(0) }).exactOptional(),
+  eos: z.int().min(0).nullable().exactOptional(),
   times: z.array(z.number()),
   pieces: z.record(z.string().regex(/^\d+$/), z.string()),
   frames: z
@@ -56,24 +79,24 @@ type TraceFile = z.infer<typeof schema>;
 type TraceReading = z.infer<typeof reading>;
 
 /** Writes a finished run as the text of a trace file, one frame per line. */
-export function writeTrace(run: Omit<RecordedRun, "title">, manifest: Manifest): string {
+export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: Manifest): string {
   const { trajectory, pieces, text } = run;
   const frames = trajectory.frames.map(packFrame);
   const named = frames.flatMap(({ holds, expects }) => [...idsOf(holds), ...(expects ? idsOf(expects) : [])]);
-  const { prompt } = trajectory;
+  const { prompt } = rootOf(trajectory);
   const given = prompt && "ids" in prompt ? prompt.ids : [];
-  const ids = [...new Set([...given, ...named])].sort((a, b) => a - b);
+  const ids = [...new Set([...given, ...heldOf(trajectory), ...named])].sort((a, b) => a - b);
   const head = {
     version: TRACE_VERSION,
     recorded: true,
     model: trajectory.model,
     title: manifest.title,
     text,
-    settings: trajectory.settings,
-    ...(prompt ? { prompt: "ids" in prompt ? { ids: [...prompt.ids] } : prompt } : {}),
+    ...recipeOf(trajectory),
+    eos: manifest.tokens.eos,
     times: trajectory.times.map((t) => round(t, 5)),
     pieces: Object.fromEntries(ids.map((id) => [id, pieces[id] ?? ""])),
-  } satisfies Omit<TraceFile, "frames">;
+  };
   const lines = frames.map((frame) => JSON.stringify(frame)).join(",\n");
   return `${JSON.stringify(head).slice(0, -1)},"frames":[\n${lines}\n]}\n`;
 }
@@ -99,14 +122,17 @@ export function readTrace(text: string): RecordedRun {
       "Record it again: npm run generate -- --trace FILE",
     );
   }
-  const { title, model, settings, prompt, times, frames, pieces } = result.data;
+  const { title, model, times, frames, pieces, version, eos, ...recipe } = result.data;
   const lookup: string[] = [];
   for (const [id, piece] of Object.entries(pieces)) lookup[Number(id)] = piece;
+  const known = Array.from(lookup, (piece) => piece ?? "");
+  const guessed = version === 1 ? known.indexOf(END_OF_VERSION_1) : -1;
   return {
     title,
     text: result.data.text,
-    trajectory: { model, settings, ...(prompt ? { prompt } : {}), times, frames: frames.map(unpackFrame) },
-    pieces: Array.from(lookup, (piece) => piece ?? ""),
+    trajectory: { ...recipeOf(recipe), model, times, frames: frames.map((frame) => unpackFrame(frame, recipe)) },
+    pieces: known,
+    eos: eos ?? (guessed < 0 ? null : guessed),
   };
 }
 
@@ -116,9 +142,10 @@ function packFrame({ step, t, holds, expects }: Frame): TraceFile["frames"][numb
   return step === 0 ? packed : { ...packed, expects: packReading(expects) };
 }
 
-function unpackFrame({ step, t, holds, expects }: TraceFile["frames"][number]): Frame {
-  const held = unpackReading(holds);
-  return { step, t, holds: held, expects: expects ? unpackReading(expects) : held };
+function unpackFrame({ step, t, holds, expects }: TraceFile["frames"][number], recipe: Recipe): Frame {
+  const { held = [] } = branchAt(recipe, step).run;
+  const reading = unpackReading(holds, held);
+  return { step, t, holds: reading, expects: expects ? unpackReading(expects, held) : reading };
 }
 
 function packReading({ tokens, entropy, topTokens, topProbabilities }: Reading): TraceReading {
@@ -135,11 +162,14 @@ function packReading({ tokens, entropy, topTokens, topProbabilities }: Reading):
   };
 }
 
-function unpackReading({ entropy, top }: TraceReading): Reading {
+/** A held token is read as itself, whatever the decoder makes of its embedding (`cutToText`). */
+function unpackReading({ entropy, top }: TraceReading, held: readonly HeldToken[]): Reading {
+  const tokens = Int32Array.from(top, (entries) => entries[0] ?? 0);
+  for (const { position, token } of held) tokens[position] = token;
   const ids = top.flatMap((entries) => entries.filter((_, i) => i % 2 === 0));
   const percents = top.flatMap((entries) => entries.filter((_, i) => i % 2 === 1));
   return {
-    tokens: Int32Array.from(top, (entries) => entries[0] ?? 0),
+    tokens,
     entropy: Float32Array.from(entropy),
     topTokens: Int32Array.from(ids),
     topProbabilities: Float32Array.from(percents, (percent) => percent / 100),
@@ -152,4 +182,9 @@ function idsOf({ top }: TraceReading): number[] {
 
 function round(value: number, decimals: number): number {
   return Number(value.toFixed(decimals));
+}
+
+/** The tokens that a run and those before it hold. */
+function heldOf({ held = [], from }: Recipe): number[] {
+  return [...held.map(({ token }) => token), ...(from ? heldOf(from.run) : [])];
 }

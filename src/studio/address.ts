@@ -1,6 +1,6 @@
-import type { Backend } from "../engine/protocol";
 import type { Recipe } from "../flow/recipe";
 import { DEFAULT_MODEL } from "../model/shipped";
+import type { Backend } from "../run/api";
 import { recipeIn } from "./link";
 import { unescaped } from "./linkEscapes";
 import type { Problem } from "./stores/problem";

@@ -1,5 +1,3 @@
-import { createEngine } from "../engine/client";
-import { createLibrary } from "../engine/library";
 import { fetchManifest } from "../model/delivery";
 import { findMachine } from "../model/machine";
 import { watchPolicy } from "../model/policy";
@@ -7,6 +5,8 @@ import { fetchShippedNames } from "../model/shipped";
 import { shippedSource } from "../model/sources";
 import { persist } from "../model/store/space";
 import { createPlayer } from "../player/createPlayer";
+import { createEngine } from "../worker/client";
+import { createLibrary } from "../worker/library";
 import { listenToKeyboard } from "./actions/keyboard";
 import { addressWithoutModel, readAddress } from "./address";
 import { shareAddress, showAddress } from "./addressBar";

@@ -1,12 +1,12 @@
 import { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
-import type { LibraryApi } from "../engine/libraryProtocol";
-import type { EngineClient } from "../engine/protocol";
 import type { Recipe } from "../flow/recipe";
 import { DTYPES, type Manifest } from "../model/manifest";
 import type { Machine } from "../model/memoryPlan";
 import type { RecordedRun } from "../model/trace";
 import type { Player } from "../player/createPlayer";
+import type { LibraryApi } from "../worker/libraryProtocol";
+import type { EngineClient } from "../worker/protocol";
 import type { Address } from "./address";
 import { turnTo } from "./models/turnTo";
 import { countPrompts } from "./prompt/promptCount";

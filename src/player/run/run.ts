@@ -22,7 +22,7 @@ export type RunStatus = "running" | "done" | "cancelled" | "failed";
 export type ReadingName = "holds" | "expects";
 
 /** A run that was recorded, as it is shown: whole, or stopped where its frames end. */
-export function recordedRun(id: string, recording: Pick<ShownRun, "trajectory" | "pieces" | "text">): ShownRun {
+export function recordedRun(id: string, recording: Pick<ShownRun, "trajectory" | "pieces" | "text" | "eos">): ShownRun {
   const { trajectory, pieces, text } = recording;
   const eos = pieces.indexOf("</s>");
   return {

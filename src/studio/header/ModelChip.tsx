@@ -1,5 +1,5 @@
-import type { LoadedModel } from "../../engine/protocol";
 import { formatBytes } from "../../model/bytes";
+import type { LoadedModel } from "../../run/api";
 import { ariaShortcuts, perform } from "../actions/action";
 import { showModels } from "../actions/showModels";
 import { PRECISION } from "../models/words";

@@ -1,5 +1,5 @@
 import type { StoreApi } from "zustand/vanilla";
-import type { EngineClient } from "../../engine/protocol";
+import type { EngineClient } from "../../worker/protocol";
 import type { DraftStore } from "../stores/draft";
 import type { ModelStore } from "../stores/model";
 import { idsOf, MOST_LETTERS, readsText, takesPrompt } from "./prompt";

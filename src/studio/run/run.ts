@@ -1,6 +1,6 @@
-import type { Backend } from "../../engine/protocol";
 import type { RecordedRun } from "../../model/trace";
 import { recordedRun, type ShownRun } from "../../player/run/run";
+import type { Backend } from "../../run/api";
 
 /** One run on the shelf: recorded, written in this browser, or being written right now. */
 export interface Run extends ShownRun {

@@ -1,9 +1,10 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { EngineClient, LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../engine/protocol";
 import { CancelledError, ConditionError } from "../../flow/errors";
 import { branchAt, type Recipe, recipeOf, rootOf } from "../../flow/recipe";
 import { unguided } from "../../flow/settings";
 import type { Frame, Trajectory } from "../../flow/trajectory";
+import type { LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../run/api";
+import type { EngineClient } from "../../worker/protocol";
 import { readPrompt, writesFreely } from "../prompt/prompt";
 import type { Run } from "../run/run";
 import type { DraftStore } from "./draft";

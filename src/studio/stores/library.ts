@@ -1,5 +1,4 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { LibraryApi } from "../../engine/libraryProtocol";
 import { modelFolder, type PlacedFile } from "../../model/folder";
 import type { StoredModel } from "../../model/library";
 import type { Dtype, Manifest } from "../../model/manifest";
@@ -8,6 +7,7 @@ import { folderSource, readSource, type Source, SourceError, shippedSource, sour
 import type { Wait } from "../../model/store/request";
 import { sha256Of } from "../../model/store/sha256";
 import type { Space } from "../../model/store/space";
+import type { LibraryApi } from "../../worker/libraryProtocol";
 import { beginDownload, type Download, trackDownload } from "./download";
 import { isCancellation, type Problem, problemOf } from "./problem";
 

@@ -1,9 +1,9 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { LoadedModel, LoadProgress } from "../../engine/protocol";
 import { bytesOf, filesOf } from "../../model/delivery";
 import type { PlacedFile } from "../../model/folder";
 import type { Dtype, Manifest } from "../../model/manifest";
 import type { Wait } from "../../model/store/request";
+import type { LoadedModel, LoadProgress } from "../../run/api";
 import { beginDownload, type Download, trackDownload } from "./download";
 
 /**

@@ -1,15 +1,8 @@
-import type {
-  EngineClient,
-  LoadedModel,
-  LoadProgress,
-  LoadRequest,
-  RunEvent,
-  RunRequest,
-  RunResult,
-} from "../../engine/protocol";
 import { CancelledError } from "../../flow/errors";
 import type { Source } from "../../flow/network";
 import type { Manifest } from "../../model/manifest";
+import type { LoadedModel, LoadProgress, LoadRequest, RunEvent, RunRequest, RunResult } from "../../run/api";
+import type { EngineClient } from "../../worker/protocol";
 import { frameOf, PIECES, SETTINGS } from "./runs";
 
 export const MANIFEST = {
@@ -94,7 +87,8 @@ export class FakeEngine implements EngineClient {
     return new Promise((resolve, reject) => {
       const first = request.from && !request.lead ? request.from.step : 0;
       let step = first;
-      const end = (status: RunResult["status"]) => resolve({ status, text: `after ${step - 1}`, seconds: 2 });
+      const end = (status: RunResult["status"]) =>
+        resolve({ status, tokens: new Int32Array(), text: `after ${step - 1}`, seconds: 2 });
       this.#reject = reject;
       signal?.addEventListener("abort", () => end("cancelled"));
       onEvent({

@@ -1,9 +1,9 @@
-import type { LibraryApi, ModelAddress } from "../../engine/libraryProtocol";
 import { CancelledError } from "../../flow/errors";
 import type { Inventory, StoredModel } from "../../model/library";
 import type { Dtype, Manifest } from "../../model/manifest";
 import type { DownloadProgress } from "../../model/store/download";
 import { MissingFileError } from "../../model/store/errors";
+import type { LibraryApi, ModelAddress } from "../../worker/libraryProtocol";
 import { MANIFEST } from "./fakeEngine";
 
 /** A library whose downloads go on when the test says so. */

@@ -62,6 +62,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
       text: "the cat",
       trajectory: recorded.trajectory,
       pieces: recorded.pieces,
+      eos: recorded.eos,
     }),
     fetchManifest: async () => MANIFEST,
     library: new FakeLibrary(),

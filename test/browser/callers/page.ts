@@ -1,6 +1,6 @@
 /** A page without a studio, whose scripts call one engine in its worker. */
-import { createEngine } from "../../../src/engine/client";
-import type { EngineClient } from "../../../src/engine/protocol";
+import { createEngine } from "../../../src/worker/client";
+import type { EngineClient } from "../../../src/worker/protocol";
 
 declare global {
   interface Window {

@@ -15,10 +15,11 @@ import { fetchFor } from "../model/sources";
 import { holdForLife } from "../model/store/locks";
 import { openStorage } from "../model/store/storage";
 import { findAdapter, startWebGpu } from "../model/webgpu";
-import { carryErrors } from "./crossing";
-import { delivering } from "./delivering";
-import { Engine } from "./engine";
-import type { LoadProgress, RunEvent, WorkerApi } from "./protocol";
+import type { LoadProgress, RunEvent } from "../run/api";
+import { Engine } from "../run/engine";
+import { carryErrors } from "./namedErrors";
+import type { WorkerApi } from "./protocol";
+import { delivering } from "./reports";
 import { Requests } from "./requests";
 
 /** The runtime comes from the page's own origin, wherever the page was built to lie. */

@@ -27,7 +27,8 @@ import {
 import { TokenizerError } from "../model/tokenizer";
 import { NoWebGpuError } from "../model/webgpu";
 import { WeightIndexError } from "../model/weightIndex";
-import { EngineCrashedError, NoModelError } from "./errors";
+import { NoModelError } from "../run/errors";
+import { EngineCrashedError } from "./errors";
 
 /** Every named error that can leave the worker. */
 const CROSSING = [

@@ -1,13 +1,13 @@
 import { proxy, type Remote, wrap } from "comlink";
 import { Interruption } from "../model/interruption";
 import { forbiddenWorker } from "../model/policy";
-import { carryErrors } from "./crossing";
 import { EngineCrashedError } from "./errors";
 import type { LibraryApi } from "./libraryProtocol";
+import { carryErrors } from "./namedErrors";
 import { startWorker as startNamed, WORKERS_ALLOWED } from "./startWorker";
 
 interface Line {
-  /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
+  /** Held here for as long as the worker lives: Comlink closes it when its proxy is garbage-collected. */
   readonly remote: Remote<LibraryApi>;
   readonly broken: Interruption;
 }

@@ -1,3 +1,4 @@
+/** What is asked of an engine, and what it answers. */
 import type { Source } from "../flow/network";
 import type { Recipe } from "../flow/recipe";
 import type { Frame } from "../flow/trajectory";
@@ -56,13 +57,18 @@ export type RunEvent =
 
 export interface RunResult {
   readonly status: "done" | "cancelled";
+  /**
+   * Tokens of all positions by the last frame read, before any cut: those of a prompt and those behind the end included.
+   * None where no frame was read.
+   */
+  readonly tokens: Int32Array;
   /** What was written after the prompt, cut at the first end-of-sequence token; of a cancelled run, by its last frame. */
   readonly text: string;
   readonly seconds: number;
 }
 
 /** The result of a run that was ended before its turn came. */
-export const NOT_BEGUN: RunResult = { status: "cancelled", text: "", seconds: 0 };
+export const NOT_BEGUN: RunResult = { status: "cancelled", tokens: new Int32Array(), text: "", seconds: 0 };
 
 /**
  * What writes runs: here in this thread, or behind a client in a worker. It does one thing at a time and takes what is
@@ -96,42 +102,4 @@ export interface EngineApi {
   tokenize(text: string): Promise<Source>;
   /** Ends everything under way or waiting, whoever asked for it, and frees sessions and weights. It can load again. */
   dispose(): Promise<void>;
-}
-
-/** Names a request from the page to the worker, where no signal can travel. */
-export type Handle = number;
-
-/** The worker's face; for `client.ts` only. */
-export interface WorkerApi {
-  load(handle: Handle, request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
-  generate(handle: Handle, request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult>;
-  /** Aborts the signal of a request that has not ended yet. */
-  cancel(handle: Handle): Promise<void>;
-  tokenize: EngineApi["tokenize"];
-  dispose: EngineApi["dispose"];
-  /** Holds the Web Lock of this name for as long as the worker lives. False where the browser has or gives none. */
-  hold(lock: string): Promise<boolean>;
-  /** Rejects with `DeviceLostError` when the GPU of the model now loaded is lost; till then it does not answer. */
-  watch(): Promise<void>;
-}
-
-/**
- * The engine as the page holds it. Everything it rejects with is a named error of the worker, of its own class.
- *
- * What was aborted and does not stop is given ten seconds, then the worker is ended; the model is lost then, as after a
- * crash. A lost GPU, memory that ran out, and a worker that crashed cost the engine its model too (`costsModel`). Runs
- * under way reject with the reason and keep their frames, and the next run restores the engine first, unless the page has
- * done so.
- */
-export interface EngineClient extends EngineApi {
-  /**
-   * Loads again, in a fresh worker, what was loaded last. A GPU that was lost twice without a finished run between, or
-   * that does not come back, is given up for wasm.
-   * @throws {NoModelError} nothing was ever loaded; and whatever `load` throws.
-   */
-  restore(onProgress: (progress: LoadProgress) => void, signal?: AbortSignal | undefined): Promise<LoadedModel>;
-  /** Calls `listener` when the model is lost, idle or in a run, and before the run rejects. Returns what ends that. */
-  onLost(listener: (reason: Error) => void): () => void;
-  /** Ends the worker at once; calls still open reject with `CancelledError`. A later `load` starts a new worker. */
-  terminate(): void;
 }

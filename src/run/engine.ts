@@ -2,8 +2,6 @@ import { CancelledError } from "../flow/errors";
 import type { Source } from "../flow/network";
 import { wellFormed } from "../flow/text";
 import type { LoadOptions, LoadProgress, Model } from "../model/load";
-import { NoModelError } from "./errors";
-import { planOf } from "./plan";
 import {
   type EngineApi,
   type LoadedModel,
@@ -12,10 +10,12 @@ import {
   type RunEvent,
   type RunRequest,
   type RunResult,
-} from "./protocol";
-import { writeRun } from "./run";
-import { RunMemory } from "./runMemory";
+} from "./api";
+import { NoModelError } from "./errors";
+import { RunMemory } from "./memory";
+import { planRecipe } from "./plan";
 import { Turns } from "./turns";
+import { followRun, writeRun } from "./writeRun";
 
 /** Loads a model; `loadModel` with this worker's platform, or a stand-in in tests. */
 export type Loader = (
@@ -61,12 +61,12 @@ export class Engine implements EngineApi {
     signal?: AbortSignal | undefined,
   ): Promise<RunResult> {
     // What cannot run is refused before it waits; while a model loads nobody can say.
-    const known = this.#turns.has("load") ? undefined : planOf(this.#loaded(), request);
+    const known = this.#turns.has("load") ? undefined : planRecipe(this.#loaded(), request);
     return this.#turns.take("run", signal, async (ended) => {
       if (ended.aborted) return NOT_BEGUN;
       const model = this.#loaded();
-      const options = { memory: this.#memory, lead: request.lead ?? false, onEvent, signal: ended };
-      return writeRun(model, known ?? planOf(model, request), options);
+      const options = { memory: this.#memory, lead: request.lead ?? false, signal: ended };
+      return followRun(writeRun(model, known ?? planRecipe(model, request), options), onEvent);
     });
   }
 

@@ -1,27 +1,22 @@
 /** Prompts, forks and held tokens, through the engine, with the tiny models of the fixtures in wasm. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fetchFromFolder, modelAddress } from "../cli/folder";
+import { loadFolder } from "../cli/folder";
 import { ConditionError, SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Recipe } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import { RUN_SETTINGS } from "../flow/testing/settings";
 import type { Frame } from "../flow/trajectory";
-import { loadModel, type Model } from "../model/load";
-import { startWasm } from "../model/runtime";
+import type { Model } from "../model/load";
 import { TokenizerError } from "../model/tokenizer";
+import type { RunEvent, RunRequest } from "./api";
 import { Engine } from "./engine";
-import type { RunEvent, RunRequest } from "./protocol";
+import { countPasses } from "./passes";
+import { planRecipe } from "./plan";
+import { followRun, writeRun } from "./writeRun";
 
-async function modelOf(name: string): Promise<Model> {
-  return loadModel({
-    baseUrl: modelAddress(`test/fixtures/${name}`),
-    wanted: "wasm",
-    fetchFile: fetchFromFolder,
-    platform: { startWasm, findAdapter: async () => null, startWebGpu: () => Promise.reject(new Error("no GPU here")) },
-  });
-}
+const modelOf = (name: string): Promise<Model> => loadFolder(`test/fixtures/${name}`);
 
 /** An engine that remembers nothing yet, around a model that stays. */
 async function engineWith(model: Model): Promise<Engine> {
@@ -301,5 +296,35 @@ describe("held tokens", () => {
     expect(lastTokens(run)[0]).toBe(26);
     const behind = { settings: wanted, prompt: { ids: [5, 6, 7] }, held: [{ position: 10, token: 26 }] };
     await expect(engine.generate(behind, () => {})).rejects.toThrow(ConditionError);
+  });
+});
+
+describe("a run without an engine", () => {
+  it("reads the text alone where only that is wanted, in one pass of the decoder", async () => {
+    const { model, passes } = countPasses(tiny);
+    const plan = planRecipe(model, { settings });
+    const told: string[] = [];
+    const brief = await followRun(writeRun(model, plan, { frames: "last" }), ({ type }) => told.push(type));
+    expect(told).toEqual(["start", "frame"]);
+    expect(passes).toEqual({ denoise: 6, decode: 1 });
+    const whole = await followRun(writeRun(model, plan), () => {});
+    expect(brief).toMatchObject({ status: "done", text: whole.text, tokens: whole.tokens });
+    expect(whole.tokens).toHaveLength(16);
+    expect(passes.decode).toBe(1 + 7);
+  });
+
+  it("is an iterator of its events, which goes no further than it is asked to", async () => {
+    const { model, passes } = countPasses(tiny);
+    for await (const event of writeRun(model, planRecipe(model, { settings }))) {
+      if (event.type === "frame" && event.frame.step === 2) break;
+    }
+    expect(passes.denoise).toBe(2);
+  });
+
+  it("tells the tokens of its prompt, too", async () => {
+    const wanted = { ...conditional.manifest.defaults, steps: 2 };
+    const plan = planRecipe(conditional, { settings: wanted, prompt: { ids: [5, 6, 7] } });
+    const { tokens } = await followRun(writeRun(conditional, plan, { frames: "last" }), () => {});
+    expect(tokens).toHaveLength(wanted.length);
   });
 });

@@ -1,4 +1,4 @@
-/** Writes what a recipe says: finds the state where it begins, follows the flow from there, and reads every frame. */
+/** Writes what a recipe says: finds the state where it begins, follows the flow from there, and reads its frames. */
 import { type Clamp, type Fixed, makeClamp, replaceTokens } from "../flow/clamp";
 import { type Condition, encodeCondition } from "../flow/condition";
 import { CancelledError } from "../flow/errors";
@@ -8,44 +8,68 @@ import type { FlowOptions, FlowState } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
 import { cutToText, type Frame, readFrame } from "../flow/trajectory";
 import type { Model } from "../model/load";
+import type { RunEvent, RunResult } from "./api";
 import { type Loop, type LoopState, loopOf } from "./loops";
+import { type RememberedRun, RunMemory } from "./memory";
 import { nextTask } from "./nextTask";
 import type { RunPlan } from "./plan";
-import type { RunEvent, RunResult } from "./protocol";
-import type { RememberedRun, RunMemory } from "./runMemory";
 
 export interface WriteOptions {
-  readonly memory: RunMemory;
+  /** What is remembered of earlier runs, for forks to begin from, and of this one; nothing unless given. */
+  readonly memory?: RunMemory;
   /** Whether the frames before a fork are wanted too. */
-  readonly lead: boolean;
-  readonly onEvent: (event: RunEvent) => void;
-  readonly signal: AbortSignal;
+  readonly lead?: boolean;
+  /** Which frames are read, each in a pass of the decoder: every one unless given, or only the text at t = 1. */
+  readonly frames?: "every" | "last";
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** Writes a run. One that is cancelled ends with the frames so far, and does not throw. */
-export async function writeRun(model: Model, plan: RunPlan, options: WriteOptions): Promise<RunResult> {
-  const { lead, onEvent, signal } = options;
+/**
+ * Writes a run, as fast as its events are asked for. One whose signal is aborted ends with the frames so far, and does not
+ * throw; one that is returned from frees what it holds, as `for await` does when it is left.
+ * @throws every named error of the network: its device is lost, its memory is full, its numbers are none.
+ */
+export async function* writeRun(
+  model: Model,
+  plan: RunPlan,
+  options: WriteOptions = {},
+): AsyncGenerator<RunEvent, RunResult> {
+  const { lead = false, signal } = options;
   const start = performance.now();
   const { manifest, tokenizer } = model;
   let last: Frame | undefined;
   let status: RunResult["status"] = "done";
+  const writer = new Writer(model, plan.source, options);
   try {
-    if (signal.aborted) throw new CancelledError();
-    const writer = new Writer(model, plan.source, options);
-    onEvent({ type: "start", times: plan.path.times, first: lead ? 0 : plan.path.lead });
-    for await (const frame of lead ? writer.wholePath(plan) : writer.ownFrames(plan)) {
-      last = frame;
-      onEvent({ type: "frame", frame });
-      // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.
-      await nextTask();
+    if (signal?.aborted) throw new CancelledError();
+    yield { type: "start", times: plan.path.times, first: lead ? 0 : plan.path.lead };
+    for await (const event of lead ? writer.wholePath(plan) : writer.ownFrames(plan)) {
+      if (event.type === "frame") last = event.frame;
+      yield event;
     }
   } catch (error) {
     if (!(error instanceof CancelledError)) throw error;
     status = "cancelled";
   }
   const tokens = last ? cutAtEnd(last.holds.tokens, manifest.tokens.eos) : [];
-  return { status, text: tokenizer.decode(tokens), seconds: (performance.now() - start) / 1000 };
+  const seconds = (performance.now() - start) / 1000;
+  return { status, tokens: writer.tokens, text: tokenizer.decode(tokens), seconds };
 }
+
+/** Follows a run to its end and tells of everything on the way. */
+export async function followRun(
+  run: AsyncGenerator<RunEvent, RunResult>,
+  onEvent: (event: RunEvent) => void,
+): Promise<RunResult> {
+  for (;;) {
+    const { done, value } = await run.next();
+    if (done) return value;
+    onEvent(value);
+  }
+}
+
+/** What comes of following a run, beside its start. */
+type Written = Exclude<RunEvent, { readonly type: "start" }>;
 
 /** A run that can be followed: all that it holds is encoded. */
 interface OpenRun {
@@ -55,50 +79,57 @@ interface OpenRun {
 }
 
 class Writer {
+  /** Of all positions, by the frame read last. */
+  tokens: Int32Array = new Int32Array();
   readonly #loop: Loop;
+  readonly #memory: RunMemory;
+  readonly #readsAll: boolean;
+  readonly #signal: AbortSignal | undefined;
   #condition: Promise<Condition | undefined> | undefined;
 
   constructor(
     private readonly model: Model,
     private readonly source: RunPlan["source"],
-    private readonly options: WriteOptions,
+    { memory = new RunMemory(), frames = "every", signal }: WriteOptions,
   ) {
     this.#loop = loopOf(model);
+    this.#memory = memory;
+    this.#readsAll = frames === "every";
+    this.#signal = signal;
   }
 
   /** Every frame from noise on, those of the runs that it continues included. */
-  async *wholePath(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Frame, void> {
+  async *wholePath(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Written, void> {
     if (plan.parent) yield* this.wholePath(plan.parent, plan.path.lead);
     yield* this.ownFrames(plan, until);
   }
 
   /** The frames from where the recipe begins to before the frame `until`. */
-  async *ownFrames(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Frame, void> {
-    const { lead, first } = plan.path;
+  async *ownFrames(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Written, void> {
+    const { lead, first, times } = plan.path;
     if (until <= lead) return;
-    const run = await this.#open(plan);
+    const run = yield* this.#open(plan);
     // Noise is what the loop begins with by itself.
     const start = plan.parent && run.remembered.states.exactBefore(first);
-    if (start) yield await this.#read(plan, start, lead);
+    const isWanted = (index: number) => this.#readsAll || index === times.length - 1;
+    if (start && isWanted(lead)) yield { type: "frame", frame: await this.#read(plan, start, lead) };
     if (start && until === lead + 1) return;
     for await (const state of this.#follow(run, start)) {
       const index = state.step - first + lead;
-      yield this.#frameOf(plan, await state.read(), index);
+      if (isWanted(index)) yield { type: "frame", frame: this.#frameOf(plan, await state.read(), index) };
       if (index + 1 >= until) return;
     }
   }
 
   /** The state of a run at a frame of its own, bit for bit: remembered, or had again from the nearest one before. */
-  async #stateAt(run: OpenRun, index: number): Promise<FlowState> {
+  async *#stateAt(run: OpenRun, index: number): AsyncGenerator<Written, FlowState> {
     const step = run.plan.path.first + index - run.plan.path.lead;
     const from = run.remembered.states.exactBefore(step);
     if (from?.step === step) return from;
     const before = from?.step ?? run.plan.path.first;
     for await (const state of this.#follow(run, from)) {
-      if (state.step > before)
-        this.options.onEvent({ type: "recall", done: state.step - before, total: step - before });
+      if (state.step > before) yield { type: "recall", done: state.step - before, total: step - before };
       if (state.step === step) return state.download();
-      await nextTask();
     }
     throw new RangeError(`The run has no frame ${index}.`);
   }
@@ -107,33 +138,34 @@ class Writer {
     for await (const state of this.#loop.follow(from, plan.recipe.settings, options)) {
       if (this.#loop.statesAreHere) remembered.add(await state.download());
       yield state;
+      // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.
+      await nextTask();
     }
   }
 
-  async #open(plan: RunPlan): Promise<OpenRun> {
-    const remembered = this.options.memory.recall(plan.key) ?? (await this.#begin(plan));
+  async *#open(plan: RunPlan): AsyncGenerator<Written, OpenRun> {
+    const remembered = this.#memory.recall(plan.key) ?? (yield* this.#begin(plan));
     const clamp = this.#clampOf(plan, remembered.fixed);
     const condition = await this.#conditionOf(plan);
-    return { plan, remembered, options: { condition, clamp, signal: this.options.signal } };
+    return { plan, remembered, options: { condition, clamp, signal: this.#signal } };
   }
 
   /** Encodes what a run holds and, for a fork, finds the state where it begins. */
-  async #begin(plan: RunPlan): Promise<RememberedRun> {
-    const { memory } = this.options;
+  async *#begin(plan: RunPlan): AsyncGenerator<Written, RememberedRun> {
     const { network } = this.model;
     const { source } = this;
     const held = plan.recipe.held ?? [];
-    if (!plan.parent) return memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
+    if (!plan.parent) return this.#memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
 
-    const parent = await this.#open(plan.parent);
-    const there = await this.#stateAt(parent, plan.path.lead);
+    const parent = yield* this.#open(plan.parent);
+    const there = yield* this.#stateAt(parent, plan.path.lead);
     const fresh = newlyHeld(held, plan.parent.recipe.held ?? []);
     const around = fresh.length > 0 ? await this.#guessAt(plan.parent, there, plan.path.lead) : [];
     const added = await encodeHeld(network, fresh, { held, source, around });
     const places = new Set(held.map(({ position }) => source.length + position));
     for (const { position } of added) places.delete(position);
     const kept = parent.remembered.fixed.filter(({ position }) => places.has(position));
-    const run = memory.begin(plan.key, [...kept, ...added]);
+    const run = this.#memory.begin(plan.key, [...kept, ...added]);
     const here = { ...there, step: plan.path.first };
     const moved = this.#clampOf(plan, added);
     run.add(moved ? replaceTokens(here, moved) : here);
@@ -167,6 +199,7 @@ class Writer {
 
   /** A frame as the page shows it: by its number on the path, and only what is written after the prompt. */
   #frameOf({ recipe }: RunPlan, frame: Frame, step: number): Frame {
+    this.tokens = frame.holds.tokens;
     const from = this.source.length;
     const room = roomOf(recipe.settings.length, from, this.model.manifest.architecture);
     return cutToText({ ...frame, step }, { from, room, held: recipe.held ?? [] });

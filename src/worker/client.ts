@@ -5,18 +5,12 @@ import { DeviceLostError } from "../model/runtime";
 import { SelfTestError } from "../model/selfTest";
 import { browserLocks } from "../model/store/locks";
 import { NoWebGpuError } from "../model/webgpu";
-import { carryErrors } from "./crossing";
-import { costsModel, NoModelError } from "./errors";
-import { Line } from "./line";
-import {
-  type EngineClient,
-  type Handle,
-  type LoadedModel,
-  type LoadProgress,
-  type LoadRequest,
-  NOT_BEGUN,
-  type WorkerApi,
-} from "./protocol";
+import { type LoadedModel, type LoadProgress, type LoadRequest, NOT_BEGUN } from "../run/api";
+import { NoModelError } from "../run/errors";
+import { Connection } from "./connection";
+import { costsModel } from "./errors";
+import { carryErrors } from "./namedErrors";
+import type { EngineClient, Handle, WorkerApi } from "./protocol";
 import { startWorker as startNamed } from "./startWorker";
 
 /** A GPU lost this often without a finished run between is left alone. */
@@ -36,7 +30,7 @@ export function createEngine(
   if (!errorsCarried) carryErrors();
   errorsCarried = true;
   const listeners = new Set<(reason: Error) => void>();
-  let line: Line | undefined;
+  let connection: Connection | undefined;
   /** What was loaded last, and whether it still is. */
   let last: LoadRequest | undefined;
   let isLoaded = false;
@@ -46,10 +40,10 @@ export function createEngine(
   /** The newest load under way or waiting; resolves when it has ended, however. */
   let loads: Promise<void> | undefined;
 
-  function openLine(): Line {
-    const opened = new Line(startNamed(startWorker), locks, (reason) => {
-      if (line !== opened) return;
-      line = undefined;
+  function connect(): Connection {
+    const opened = new Connection(startNamed(startWorker), locks, (reason) => {
+      if (connection !== opened) return;
+      connection = undefined;
       if (reason instanceof DeviceLostError) losses++;
       if (!isLoaded) return;
       isLoaded = false;
@@ -59,7 +53,7 @@ export function createEngine(
   }
 
   /** A call after which nothing is left of the worker if it failed beyond mending. */
-  async function call<T>(current: Line, task: (remote: Remote<WorkerApi>) => Promise<T>): Promise<T> {
+  async function call<T>(current: Connection, task: (remote: Remote<WorkerApi>) => Promise<T>): Promise<T> {
     try {
       return await current.call(task);
     } catch (error) {
@@ -70,7 +64,7 @@ export function createEngine(
 
   /** A request of its own: it ends when its signal is aborted, or the worker does. */
   async function ask<T>(
-    current: Line,
+    current: Connection,
     signal: AbortSignal | undefined,
     task: (remote: Remote<WorkerApi>, handle: Handle) => Promise<T>,
   ): Promise<T> {
@@ -99,8 +93,8 @@ export function createEngine(
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal | undefined,
   ): Promise<LoadedModel> {
-    line ??= openLine();
-    const current = line;
+    connection ??= connect();
+    const current = connection;
     isLoaded = false;
     const model = await ask(current, signal, (remote, handle) => remote.load(handle, wanted, callback(onProgress)));
     isLoaded = true;
@@ -122,11 +116,11 @@ export function createEngine(
     }
   }
 
-  async function restored(signal?: AbortSignal | undefined): Promise<Line> {
-    if (!line) await restore(() => {}, signal);
+  async function restored(signal?: AbortSignal | undefined): Promise<Connection> {
+    if (!connection) await restore(() => {}, signal);
     // Ended again while it was restored.
-    if (!line) throw new CancelledError();
-    return line;
+    if (!connection) throw new CancelledError();
+    return connection;
   }
 
   /** Keeps account of a request for as long as it is open. */
@@ -154,7 +148,7 @@ export function createEngine(
     if (isOther) {
       isLoaded = false;
       // WebAssembly's memory never shrinks; only with its worker is all of a model's memory given back.
-      line?.end(new CancelledError("Another model was loaded."));
+      connection?.end(new CancelledError("Another model was loaded."));
     }
     return loadHere(wanted, onProgress, signal);
   }
@@ -178,7 +172,7 @@ export function createEngine(
     generate: (request, onEvent, signal) => {
       const loading = loads;
       const write = async () => {
-        let current: Line;
+        let current: Connection;
         try {
           if (loading) await unlessAborted(signal, loading);
           current = await restored(signal);
@@ -198,7 +192,7 @@ export function createEngine(
     dispose: async () => {
       last = undefined;
       isLoaded = false;
-      if (line) await call(line, (remote) => remote.dispose());
+      if (connection) await call(connection, (remote) => remote.dispose());
     },
     restore,
     onLost: (listener) => {
@@ -208,7 +202,7 @@ export function createEngine(
     terminate: () => {
       last = undefined;
       isLoaded = false;
-      line?.end(new CancelledError("The engine was ended.", "Load the model again to go on."));
+      connection?.end(new CancelledError("The engine was ended.", "Load the model again to go on."));
     },
   };
 }

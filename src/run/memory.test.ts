@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { FlowState } from "../flow/sampler";
-import { RunMemory } from "./runMemory";
+import { RunMemory } from "./memory";
 
 /** A state of 100 numbers: 800 bytes. */
 function state(step: number): FlowState {

@@ -7,13 +7,15 @@ import { DeviceLostError, OutOfMemoryError } from "../model/runtime";
 import { SelfTestError } from "../model/selfTest";
 import { MissingFileError } from "../model/store/errors";
 import { NoWebGpuError } from "../model/webgpu";
+import type { Backend, LoadedModel, LoadRequest, RunResult } from "../run/api";
+import { NoModelError } from "../run/errors";
 import { createEngine } from "./client";
-import { EngineCrashedError, NoModelError } from "./errors";
-import type { Backend, Handle, LoadedModel, LoadRequest, RunResult, WorkerApi } from "./protocol";
+import { EngineCrashedError } from "./errors";
+import type { Handle, WorkerApi } from "./protocol";
 
 const request = { baseUrl: "models/fake/", backend: "wasm" } as const;
 const settings = {} as SamplerSettings;
-const done: RunResult = { status: "done", text: "", seconds: 1 };
+const done: RunResult = { status: "done", tokens: new Int32Array(), text: "", seconds: 1 };
 const never = () => new Promise<never>(() => {});
 const lostGpu = () => Promise.reject(new DeviceLostError("The GPU was lost.", "Load again."));
 

@@ -5,9 +5,9 @@ import type { DenoiseInput, Reading } from "../flow/network";
 import type { Model } from "../model/load";
 import { parseManifest } from "../model/manifest";
 import { numberTokenizer } from "../model/tokenizer";
+import { NOT_BEGUN, type RunEvent } from "./api";
 import { Engine, type Loader } from "./engine";
 import { NoModelError } from "./errors";
-import type { RunEvent } from "./protocol";
 
 const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
 const settings = { ...manifest.defaults, steps: 6, length: 3 };
@@ -112,7 +112,7 @@ describe("Engine", () => {
     const third = engine.generate({ settings }, () => told.push("third"));
     while (told.length < 3) await pause();
     aborts[1]?.abort();
-    expect(await second).toEqual({ status: "cancelled", text: "", seconds: 0 });
+    expect(await second).toEqual(NOT_BEGUN);
     // The one before it goes on, and the one after it still waits for that.
     const before = told.length;
     while (told.length < before + 3) await pause();

@@ -21,7 +21,7 @@ export interface RunPlan {
  * Checks a recipe for a model, prompt and ancestors included.
  * @throws {SettingsError | ConditionError | TokenizerError}
  */
-export function planOf({ manifest, tokenizer }: Model, recipe: Recipe): RunPlan {
+export function planRecipe({ manifest, tokenizer }: Model, recipe: Recipe): RunPlan {
   const { architecture, schedule } = manifest;
   const source = sourceOf(rootOf(recipe).prompt, tokenizer);
   // A model that may do without a prompt writes freely to one that says nothing.

@@ -10,8 +10,8 @@ import { WORKERS_ALLOWED } from "./startWorker";
 const FAREWELL_MILLISECONDS = 1000;
 
 /** A running worker and the calls that wait for it. */
-export class Line {
-  /** Held here for as long as the worker lives: Comlink closes the line when its proxy is garbage-collected. */
+export class Connection {
+  /** Held here for as long as the worker lives: Comlink closes it when its proxy is garbage-collected. */
   readonly #remote: Remote<WorkerApi>;
   readonly #calls = new Set<Promise<unknown>>();
   readonly #end = new Interruption();
@@ -39,7 +39,7 @@ export class Line {
     return this.#end.or(answer);
   }
 
-  /** Waits till these calls have ended, however; ends the line if that takes longer than `milliseconds`. */
+  /** Waits till these calls have ended, however; ends it if that takes longer than `milliseconds`. */
   async settle(calls: Iterable<Promise<unknown>>, milliseconds: number, reason: () => Error): Promise<void> {
     const rest = Symbol();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +51,7 @@ export class Line {
     if (first === rest) this.end(reason());
   }
 
-  /** Ends the line when the GPU of the model that is loaded now is lost. */
+  /** Ends it when the GPU of the model that is loaded now is lost. */
   watchGpu(): void {
     this.#remote.watch().catch(async (error) => {
       if (!(error instanceof DeviceLostError)) return;

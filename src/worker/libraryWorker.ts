@@ -6,9 +6,9 @@ import { watchPolicy } from "../model/policy";
 import { fetchFor } from "../model/sources";
 import type { DownloadProgress } from "../model/store/download";
 import { openStorage } from "../model/store/storage";
-import { carryErrors } from "./crossing";
-import { delivering } from "./delivering";
 import type { LibraryApi, ModelAddress } from "./libraryProtocol";
+import { carryErrors } from "./namedErrors";
+import { delivering } from "./reports";
 
 watchPolicy();
 const storage = openStorage();

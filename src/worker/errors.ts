@@ -7,11 +7,6 @@ export class EngineCrashedError extends ElfError {
   readonly code = "engine-crashed";
 }
 
-/** A run was asked for before a model was loaded. */
-export class NoModelError extends ElfError {
-  readonly code = "no-model";
-}
-
 /** Named errors after which nothing in that worker can be relied on: neither its device nor its memory. */
 const COSTLY = [DeviceLostError, EngineCrashedError, OutOfMemoryError, RuntimeError, SessionError];
 
