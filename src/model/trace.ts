@@ -52,11 +52,12 @@ const recipeShape = {
   held: z.array(z.object({ position: z.int().min(0), token: z.int().min(0) })).exactOptional(),
 };
 
-const recipeSchema: z.ZodType<Recipe> = z.object({
-  ...recipeShape,
-  get from() {
-    return z.object({ run: recipeSchema, step: z.int().min(0) }).exactOptional();
+/** Where a run goes on from another, whose recipe may do so too. */
+const branchSchema = z.object({
+  get run(): z.ZodType<Recipe> {
+    return z.object({ ...recipeShape, from: branchSchema.exactOptional() });
   },
+  step: z.int().min(0),
 });
 
 const schema = z.object({
@@ -66,7 +67,7 @@ const schema = z.object({
   title: z.string(),
   text: z.string(),
   ...recipeShape,
-  from: z.object({ run: recipeSchema, step: z.int().min(0) }).exactOptional(),
+  from: branchSchema.exactOptional(),
   eos: z.int().min(0).nullable().exactOptional(),
   times: z.array(z.number()),
   pieces: z.record(z.string().regex(/^\d+$/), z.string()),
