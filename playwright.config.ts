@@ -27,7 +27,12 @@ const noGpu = ["--disable-gpu"];
  * A WebGPU adapter in software, for machines without a GPU: right, and very slow. Half of a load goes into clearing the
  * memory of each workgroup, but it has to be cleared: onnxruntime's kernels of 8-bit weights are wrong without.
  */
-const softwareWebGpu = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+const softwareWebGpu = [
+  "--enable-unsafe-webgpu",
+  "--use-webgpu-adapter=swiftshader",
+  // It takes a GPU that is silent for ten seconds for one that hangs: one in software on a busy machine may just be slow.
+  "--disable-gpu-watchdog",
+];
 
 /** The headless shell is Chromium without what makes a window, and costs less; `npm test` finds both. */
 const browser = process.env.CHROMIUM_HEADLESS_SHELL ?? process.env.CHROMIUM;

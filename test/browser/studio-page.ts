@@ -46,7 +46,7 @@ export class StudioPage {
       .poll(async () => (await this.cancel.isVisible()) || (await this.runs.count()) > before, { timeout: 300_000 })
       .toBe(true);
     await expect(this.generate).toHaveText(/^Generate/);
-    await expect(this.alert).toHaveCount(0);
+    expect(await this.alert.allTextContents()).toEqual([]);
     return (await this.stage.textContent()) ?? "";
   }
 }
