@@ -4,6 +4,7 @@ import { createDisplay, type DisplayStore } from "./display";
 import { createInspection, type InspectionStore } from "./inspection";
 import { createPlayback, type PlaybackStore } from "./playback";
 import { isComplete, type ShownRun, stepsOf } from "./run/run";
+import { ENGLISH, type Words } from "./words";
 
 /**
  * Shows one run and knows no app: what is shown, at which time, in which way. Two players share nothing. Views read the
@@ -20,6 +21,8 @@ export interface Player {
    * themselves; a second player's are not among them.
    */
   readonly grounds: WeakSet<EventTarget>;
+  /** What its views say. */
+  readonly words: Words;
   /** Turns to another run, at its start or its newest frame; one that has grown stays where it was. */
   show(run: ShownRun | null, at?: "start" | "end"): void;
   /** Ends the clock, and all listening. The player must not be used after. */
@@ -32,9 +35,11 @@ export interface PlayerOptions {
   readonly visibility?: Visibility;
   /** Whether motion is unwelcome, `matchMedia("(prefers-reduced-motion: reduce)")`: then stills are shown. */
   readonly motion?: Pick<MediaQueryList, "matches" | "addEventListener" | "removeEventListener">;
+  /** English unless given. */
+  readonly words?: Words;
 }
 
-export function createPlayer({ run, visibility, motion }: PlayerOptions = {}): Player {
+export function createPlayer({ run, visibility, motion, words = ENGLISH }: PlayerOptions = {}): Player {
   const shown = createStore<ShownRun | null>()(() => null);
   const playback = createPlayback();
   const display = createDisplay();
@@ -64,6 +69,7 @@ export function createPlayer({ run, visibility, motion }: PlayerOptions = {}): P
     playback,
     display,
     inspection,
+    words,
     grounds: new WeakSet(),
     show,
     dispose: () => {

@@ -8,12 +8,12 @@ const REST = 800;
 
 /** Says the text at pauses and at the end, never at every frame; or what an app has to say instead. */
 export function Announcer({ instead = "" }: { instead?: string }) {
-  const { run: runStore, playback, display } = usePlayer();
+  const { run: runStore, playback, display, words } = usePlayer();
   const run = useStore(runStore);
   const { index, playing } = useStore(playback);
   const reading = useStore(display, ({ reading }) => reading);
   const [said, setSaid] = useState("");
-  const announcement = playing ? null : announcementOf(run, index, reading, instead);
+  const announcement = playing ? null : announcementOf(run, index, reading, instead, words);
 
   useEffect(() => {
     if (announcement === null) return;

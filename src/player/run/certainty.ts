@@ -1,3 +1,5 @@
+import { ENGLISH, type Words } from "../words";
+
 /** Below this many nats a word reads as decided, above the other as open; ink runs from one to the other. */
 const DECIDED_NATS = 0.1;
 const OPEN_NATS = 4.5;
@@ -18,11 +20,11 @@ export function blurOf(entropy: number): number {
 }
 
 /** An entropy in words. exp(H) is the number of equally likely choices that would be as hard to tell apart. */
-export function describeEntropy(entropy: number): string {
+export function describeEntropy(entropy: number, { card }: Pick<Words, "card"> = ENGLISH): string {
   const choices = Math.exp(entropy);
-  if (choices < 1.1) return "decided";
-  if (choices < 2) return "nearly decided";
-  return `as open as ${Math.round(choices).toLocaleString("en")} equally likely words`;
+  if (choices < 1.1) return card.decided;
+  if (choices < 2) return card.nearlyDecided;
+  return card.openAs(Math.round(choices));
 }
 
 function share(value: number, from: number, to: number): number {

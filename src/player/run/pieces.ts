@@ -1,3 +1,4 @@
+import { ENGLISH, type Words } from "../words";
 import { endOf } from "./run";
 
 /** How one token is shown. Several of them, in order, make the text. */
@@ -49,13 +50,18 @@ export function joinText(tokens: Int32Array, pieces: readonly string[], eos: num
 }
 
 /** How a single token is named in a list: its text, or a word for what it is. */
-export function tokenName(token: number, pieces: readonly string[], eos: number | null): string {
-  if (token === eos) return "end of text";
+export function tokenName(
+  token: number,
+  pieces: readonly string[],
+  eos: number | null,
+  { tokens }: Pick<Words, "tokens"> = ENGLISH,
+): string {
+  if (token === eos) return tokens.end;
   const piece = pieces[token] ?? "";
-  if (BYTE_PIECE.test(piece)) return `byte ${piece.slice(3, -1)}`;
+  if (BYTE_PIECE.test(piece)) return tokens.byte(piece.slice(3, -1));
   const { text, kind, spaceBefore } = looksOf(token, pieces, eos);
-  if (kind === "blank") return piece === "▁" ? "space" : "padding";
-  return text || (spaceBefore ? "space" : UNKNOWN);
+  if (kind === "blank") return piece === "▁" ? tokens.space : tokens.padding;
+  return text || (spaceBefore ? tokens.space : UNKNOWN);
 }
 
 function looksOf(

@@ -23,14 +23,13 @@ export type ReadingName = "holds" | "expects";
 
 /** A run that was recorded, as it is shown: whole, or stopped where its frames end. */
 export function recordedRun(id: string, recording: Pick<ShownRun, "trajectory" | "pieces" | "text" | "eos">): ShownRun {
-  const { trajectory, pieces, text } = recording;
-  const eos = pieces.indexOf("</s>");
+  const { trajectory, pieces, text, eos } = recording;
   return {
     id,
     status: isWhole(trajectory) ? "done" : "cancelled",
     trajectory,
     pieces,
-    eos: eos < 0 ? null : eos,
+    eos,
     text,
   };
 }

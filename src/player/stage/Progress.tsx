@@ -1,24 +1,26 @@
+import { usePlayer } from "../PlayerContext";
 import { type ReadingName, type ShownRun, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
+import type { Words } from "../words";
 
 /** What can be said about the run at this frame: how much of it has settled, or how far it has got. */
 export function Progress({ run, index, reading }: { run: ShownRun; index: number; reading: ReadingName }) {
+  const { words } = usePlayer();
   return (
     <p className="progress-note" data-testid="settled">
-      {sentence(run, index, reading)}
+      {sentence(run, index, reading, words)}
     </p>
   );
 }
 
-function sentence(run: ShownRun, index: number, reading: ReadingName): string {
+function sentence(run: ShownRun, index: number, reading: ReadingName, { progress }: Words): string {
   const settling = settlingOf(run, reading);
   const { frames } = run.trajectory;
   if (settling) {
-    const settled = settling.wordsByFrame[index] ?? 0;
-    return `${settled} of ${settling.words} ${settling.words === 1 ? "word" : "words"} settled`;
+    return progress.settled(settling.wordsByFrame[index] ?? 0, settling.words);
   }
   // What has settled is known only at the end: any word may still change.
-  const reached = `step ${Math.max(0, frames.length - 1)} of ${stepsOf(run)}`;
-  if (run.status === "running") return `Writing, ${reached}`;
-  return run.status === "failed" ? `Failed after ${reached}` : `Stopped at ${reached}`;
+  const reached = [Math.max(0, frames.length - 1), stepsOf(run)] as const;
+  if (run.status === "running") return progress.writing(...reached);
+  return run.status === "failed" ? progress.failed(...reached) : progress.stopped(...reached);
 }

@@ -11,24 +11,6 @@ import { TokenCard } from "./TokenCard";
 import { TokenFlow } from "./TokenFlow";
 import { NO_WISHES, type Wish, type Wishes } from "./wishes";
 
-const READINGS = [
-  { value: "holds", label: "What it holds" },
-  { value: "expects", label: "What it expects" },
-] as const;
-
-const EXPLANATIONS = {
-  holds: (
-    <>
-      The state <i>z</i> at this <i>t</i>, as words
-    </>
-  ),
-  expects: (
-    <>
-      Its guess <i>x̂</i> at the final text
-    </>
-  ),
-};
-
 /** What only some apps can do or say; what is left out is not there to be seen. */
 export interface StageProps {
   /** Tokens that another run is to keep, marked where they will stand. */
@@ -55,7 +37,7 @@ export interface StageSlots {
 
 /** The text at the time on the transport. */
 export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false, length: coming = 0 }: StageProps) {
-  const { run: runStore, playback, display } = usePlayer();
+  const { run: runStore, playback, display, words } = usePlayer();
   const ground = useGround();
   const list = useRef<HTMLDivElement>(null);
   const actions = useRef<HTMLDivElement>(null);
@@ -79,22 +61,25 @@ export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false
   );
 
   return (
-    <div className="player stage" ref={ground}>
+    <div className="player stage" part="stage" ref={ground}>
       <div className="stage-bar">
         <Choice
-          label="Which reading of the state"
+          label={words.readings.label}
           value={reading}
-          options={READINGS}
+          options={[
+            { value: "holds", label: words.readings.holds },
+            { value: "expects", label: words.readings.expects },
+          ]}
           onChange={(value) => display.getState().set({ reading: value })}
         />
         {/* Another element for each: a browser that translates has put the text of one into elements of its own. */}
         <p className="stage-hint" key={reading}>
-          {EXPLANATIONS[reading]}
+          <Marked text={reading === "holds" ? words.readings.holdsIs : words.readings.expectsIs} />
         </p>
         {run && <Progress run={run} index={index} reading={reading} />}
       </div>
       {slots.aboveText}
-      <div className="stage-room" data-size={sizeFor(length)}>
+      <div className="stage-room" part="text" data-size={sizeFor(length)}>
         {run && shown && <GivenPrompt run={run} />}
         {shown || isComing ? (
           <div className="stage-sheet">
@@ -123,6 +108,13 @@ export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false
       {card && (slots.aroundCard?.(card, run?.trajectory.frames[index]) ?? card)}
     </div>
   );
+}
+
+/** A sentence in which what stands between `*` is in italics. */
+function Marked({ text }: { text: string }) {
+  // A part has no name but its place, which it keeps.
+  // biome-ignore lint/suspicious/noArrayIndexKey: see above.
+  return text.split("*").map((part, i) => (i % 2 ? <i key={i}>{part}</i> : part));
 }
 
 function sizeFor(length: number): "large" | "medium" {

@@ -1,13 +1,13 @@
 import { type KeyboardEvent, type ReactNode, type RefObject, useLayoutEffect, useRef } from "react";
 import { useStore } from "zustand";
 import type { Reading } from "../../flow/network";
-import type { Frame } from "../../flow/trajectory";
 import { usePlayer } from "../PlayerContext";
 import { describeEntropy } from "../run/certainty";
 import { tokenName, tokenTexts } from "../run/pieces";
 import type { ReadingName, ShownRun } from "../run/run";
 import { lastChange } from "../run/settling";
 import { Icon } from "../ui/Icon";
+import type { Words } from "../words";
 import { watchLeaving } from "./leaving";
 import { placeBy } from "./placing";
 import { isVisible } from "./visible";
@@ -32,7 +32,7 @@ const STOPS = "button, input, a[href]";
 
 /** What else could stand at the token looked at, at this t. */
 export function TokenCard({ run, index, reading, wishes, list, onWish, actions, actionsRef }: Props) {
-  const { inspection, grounds } = usePlayer();
+  const { inspection, grounds, words } = usePlayer();
   const { inspected: position, pinned } = useStore(inspection);
   const card = useRef<HTMLDivElement>(null);
   const frame = run.trajectory.frames[index];
@@ -71,17 +71,18 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
       // In the top layer, so that no part of the page cuts it off; when it goes is told by `watchLeaving`.
       popover="manual"
       role="dialog"
-      aria-label={`Alternatives at position ${position + 1}`}
+      part="card"
+      aria-label={words.card.label(position + 1)}
       tabIndex={-1}
       data-pinned={pinned}
       onKeyDown={keepTabInside}
     >
       <h2>
-        <span translate="no">{tokenName(shown.tokens[position] as number, run.pieces, run.eos)}</span>
-        <small>{`position ${position + 1}`}</small>
+        <span translate="no">{tokenName(shown.tokens[position] as number, run.pieces, run.eos, words)}</span>
+        <small>{words.card.position(position + 1)}</small>
       </h2>
       <ul>
-        {alternatives(shown, position, run).map(({ token, word, probability }) => (
+        {alternatives(shown, position, run, words).map(({ token, word, probability }) => (
           <li key={token}>
             <span className="token-card-name" translate="no">
               {word}
@@ -94,7 +95,7 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
               <button
                 type="button"
                 className="token-card-hold"
-                aria-label={`Hold ${word} here`}
+                aria-label={words.card.hold(word)}
                 aria-pressed={wish?.token === token}
                 onClick={() => onWish({ position, token, word })}
               >
@@ -105,8 +106,8 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
         ))}
       </ul>
       <p>
-        <b>{`${entropy.toFixed(2)} nats`}</b>
-        <span>{`, ${describeEntropy(entropy)}. ${changeSentence(changed)}`}</span>
+        <b>{words.card.nats(entropy)}</b>
+        <span>{`, ${describeEntropy(entropy, words)}. ${changed ? words.card.changed(changed.t, changed.step) : words.card.neverChanged}`}</span>
       </p>
       {pinned && actions && (
         <div ref={actionsRef} key={position}>
@@ -129,11 +130,6 @@ function keepTabInside(event: KeyboardEvent<HTMLElement>): void {
   next.focus();
 }
 
-function changeSentence(changed: Frame | null): string {
-  if (!changed) return "It has not changed since noise.";
-  return `Last changed at t = ${changed.t.toFixed(2)}, step ${changed.step}.`;
-}
-
 /** Whether there is something to see at a position in this frame. */
 function isOnStage(position: number, { tokens }: Reading, { pieces, eos }: ShownRun): boolean {
   return tokenTexts(tokens, pieces, eos).some((text) => text.position === position && isVisible(text));
@@ -143,11 +139,16 @@ function tokenElement(list: HTMLElement | null, position: number | null): HTMLEl
   return list?.querySelector<HTMLElement>(`[data-position="${position}"]`) ?? null;
 }
 
-function alternatives({ tokens, topTokens, topProbabilities }: Reading, position: number, { pieces, eos }: ShownRun) {
+function alternatives(
+  { tokens, topTokens, topProbabilities }: Reading,
+  position: number,
+  { pieces, eos }: ShownRun,
+  words: Words,
+) {
   const k = topTokens.length / tokens.length;
   return Array.from(topTokens.subarray(position * k, (position + 1) * k).slice(0, 6), (token, rank) => ({
     token,
-    word: tokenName(token, pieces, eos),
+    word: tokenName(token, pieces, eos, words),
     probability: topProbabilities[position * k + rank] ?? 0,
   }));
 }

@@ -24,7 +24,7 @@ interface Props {
 
 /** One frame's tokens as running text, each inked by how sure the model is of it. */
 export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props) {
-  const { inspection } = usePlayer();
+  const { inspection, words } = usePlayer();
   const inspected = useStore(inspection, ({ inspected }) => inspected);
   const { glance, pin } = inspection.getState();
   const [home, setHome] = useState(0);
@@ -49,7 +49,7 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
       ref={list}
       className="tokens"
       role="listbox"
-      aria-label="Tokens of the text"
+      aria-label={words.tokens.list}
       aria-orientation="horizontal"
       tabIndex={-1}
       // What the model wrote, word by word; a browser that translates is to leave it alone.
@@ -63,7 +63,7 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
         const isHeld = held.has(position);
         // Whoever holds a word is sure of it.
         const entropy = isHeld ? 0 : (shown.entropy[position] ?? 0);
-        const name = tokenName(shown.tokens[position] as number, run.pieces, run.eos);
+        const name = tokenName(shown.tokens[position] as number, run.pieces, run.eos, words);
         const wish = wishes.get(position);
         return (
           <Fragment key={position}>
@@ -74,8 +74,8 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
               aria-selected={position === inspected}
               aria-label={[
                 name,
-                isHeld ? "held" : probability(shown, position),
-                ...(wish ? [`to be held as ${wish.word} in the next run`] : []),
+                isHeld ? words.tokens.held : words.tokens.percent(probability(shown, position)),
+                ...(wish ? [words.tokens.wished(wish.word)] : []),
               ].join(", ")}
               className={classOf(text, changed.has(position) && !isHeld, isHeld)}
               data-wish={wish?.word}
@@ -130,7 +130,7 @@ function styleOf(entropy: number): React.CSSProperties {
   } as React.CSSProperties;
 }
 
-function probability({ tokens, topProbabilities }: Reading, position: number): string {
+function probability({ tokens, topProbabilities }: Reading, position: number): number {
   const k = topProbabilities.length / tokens.length;
-  return `${Math.round(100 * (topProbabilities[position * k] ?? 0))} percent`;
+  return Math.round(100 * (topProbabilities[position * k] ?? 0));
 }

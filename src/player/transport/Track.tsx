@@ -1,5 +1,6 @@
 import { type KeyboardEvent, memo, type PointerEvent, useMemo, useRef } from "react";
 import type { Axis } from "../display";
+import { usePlayer } from "../PlayerContext";
 import type { ShownRun } from "../run/run";
 import type { Settling } from "../run/settling";
 import { barHeight, nearestStep, stepForKey, trackPositions } from "./layout";
@@ -17,6 +18,7 @@ const BARS_HEIGHT = 36;
 
 /** The t slider. Ticks stand where the schedule's steps are; bars above say how many tokens settle at each. */
 export function Track({ run, settling, axis, index, onSeek }: Props) {
+  const { track: words } = usePlayer().words;
   const rail = useRef<HTMLDivElement>(null);
   const { times, frames, from } = run.trajectory;
   const last = frames.length - 1;
@@ -39,6 +41,7 @@ export function Track({ run, settling, axis, index, onSeek }: Props) {
   return (
     <div
       className="track"
+      part="track"
       onPointerDown={(event) => {
         if (event.button !== 0) return;
         event.currentTarget.setPointerCapture(event.pointerId);
@@ -51,29 +54,28 @@ export function Track({ run, settling, axis, index, onSeek }: Props) {
         <div className="track-rail" ref={rail}>
           <div className="track-there" style={{ width: `${positions[last] ?? 0}%` }} />
           <div className="track-past" style={{ width: `${here}%` }} />
-          {from && (
-            <div className="track-fork" style={{ left: `${positions[from.step] ?? 0}%` }} title="Goes on from here" />
-          )}
+          {from && <div className="track-fork" style={{ left: `${positions[from.step] ?? 0}%` }} title={words.fork} />}
           <div
             className="track-thumb"
             role="slider"
             tabIndex={0}
-            aria-label="Time t, from noise to text"
+            aria-label={words.label}
             aria-valuemin={0}
             aria-valuemax={last}
             aria-valuenow={index}
-            aria-valuetext={`t = ${(times[index] ?? 0).toFixed(2)}, step ${index} of ${times.length - 1}${
-              index === from?.step ? ", where it goes on from another run" : ""
-            }`}
+            aria-valuetext={[
+              words.value(times[index] ?? 0, index, times.length - 1),
+              ...(index === from?.step ? [words.forked] : []),
+            ].join(", ")}
             style={{ left: `${here}%` }}
             onKeyDown={onKeyDown}
           />
         </div>
         <Ticks positions={positions} last={last} />
         <div className="track-ends" aria-hidden="true">
-          <span>noise</span>
-          {settling && <span className="track-legend">tokens that settle at each step</span>}
-          <span>text</span>
+          <span>{words.noise}</span>
+          {settling && <span className="track-legend">{words.legend}</span>}
+          <span>{words.text}</span>
         </div>
       </div>
     </div>
@@ -89,12 +91,17 @@ function Bars({
   positions: readonly number[];
   index: number;
 }) {
+  const { track: words } = usePlayer().words;
   const perFrame = settling?.perFrame ?? [];
   const bars = perFrame.map((count, step) => ({ step, count })).filter(({ count }) => count > 0);
   const most = Math.max(1, ...perFrame);
   const label = settling
-    ? `Most tokens settle at step ${perFrame.indexOf(most)}: ${most} of ${perFrame.reduce((sum, count) => sum + count, 0)}.`
-    : "How many tokens settle at which step is known when the run is complete.";
+    ? words.bars(
+        perFrame.indexOf(most),
+        most,
+        perFrame.reduce((sum, count) => sum + count, 0),
+      )
+    : words.noBars;
   return (
     <svg className="track-bars" height={BARS_HEIGHT} role="img" aria-label={label}>
       {bars.map(({ step, count }) => (
@@ -106,7 +113,7 @@ function Bars({
           y2={BARS_HEIGHT - 2 - barHeight(count, most, BARS_HEIGHT - 4)}
           data-past={step <= index}
         >
-          <title>{`${count} ${count === 1 ? "token settles" : "tokens settle"} at step ${step}`}</title>
+          <title>{words.bar(count, step)}</title>
         </line>
       ))}
     </svg>

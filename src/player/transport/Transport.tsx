@@ -8,11 +8,6 @@ import { Choice } from "../ui/Choice";
 import { Icon } from "../ui/Icon";
 import { Track } from "./Track";
 
-const AXES = [
-  { value: "time", label: "even in t", hint: "Steps stand at their real times" },
-  { value: "steps", label: "even in steps", hint: "Every step takes the same room" },
-] as const;
-
 const SPEED_OPTIONS = SPEEDS.map((speed) => ({ value: String(speed), label: `${speed}×` }));
 
 /** A button of the transport, and which one it is. */
@@ -29,7 +24,7 @@ export interface TransportProps {
 
 /** The one control of time: stage and all that is to come follow it. */
 export function Transport({ button: TransportButton = Button, actions }: TransportProps) {
-  const { run: shown, playback, display } = usePlayer();
+  const { run: shown, playback, display, words } = usePlayer();
   const ground = useGround();
   const run = useStore(shown);
   const { index, last, total, live, playing, following, stills } = useStore(playback);
@@ -38,49 +33,53 @@ export function Transport({ button: TransportButton = Button, actions }: Transpo
   if (!run || last < 0) return <div className="player transport-room" />;
   const { step, toggle, toEnd, seek } = playback.getState();
   const moving = playing || following;
+  const { time } = words;
   return (
-    <section className="player transport" aria-label="Time" ref={ground}>
+    <section className="player transport" part="transport" aria-label={time.label} ref={ground}>
       <div className="transport-buttons">
-        <TransportButton command="stepBack" label="Step back" disabled={index <= 0} onPress={() => step(-1)}>
+        <TransportButton command="stepBack" label={time.back} disabled={index <= 0} onPress={() => step(-1)}>
           <Icon name="back" />
         </TransportButton>
         <TransportButton
           command="playPause"
-          label={moving ? "Pause" : "Play"}
+          label={moving ? time.pause : time.play}
           className="transport-play"
           onPress={toggle}
         >
           <Icon name={moving ? "pause" : "play"} size={22} />
         </TransportButton>
-        <TransportButton command="stepForward" label="Step forward" disabled={index >= last} onPress={() => step(1)}>
+        <TransportButton command="stepForward" label={time.forward} disabled={index >= last} onPress={() => step(1)}>
           <Icon name="forward" />
         </TransportButton>
       </div>
       <Track run={run} settling={settlingOf(run, reading)} axis={axis} index={index} onSeek={seek} />
-      <p className="transport-readout" data-testid="readout">
-        <b>{`t = ${(run.trajectory.times[index] ?? 0).toFixed(2)}`}</b>
-        <span>{`step ${index} of ${total}`}</span>
+      <p className="transport-readout" part="readout" data-testid="readout">
+        <b>{time.t(run.trajectory.times[index] ?? 0)}</b>
+        <span>{time.step(index, total)}</span>
       </p>
       <div className="transport-more">
         <Choice
           look="quiet"
-          label="Speed"
+          label={time.speed}
           value={String(speed)}
           options={SPEED_OPTIONS}
           onChange={(value) => display.getState().set({ speed: SPEEDS.find((known) => String(known) === value) ?? 1 })}
         />
         {live && !following && (
-          <TransportButton command="toEnd" label="Follow the newest step" className="transport-follow" onPress={toEnd}>
-            Follow
+          <TransportButton command="toEnd" label={time.followNewest} className="transport-follow" onPress={toEnd}>
+            {time.follow}
           </TransportButton>
         )}
-        {stills && <span className="transport-note">Plays start, middle and end</span>}
+        {stills && <span className="transport-note">{time.stills}</span>}
         {actions}
         <Choice
           look="quiet"
-          label="Lay the track out"
+          label={time.layout}
           value={axis}
-          options={AXES}
+          options={[
+            { value: "time", label: time.evenInTime, hint: time.evenInTimeIs },
+            { value: "steps", label: time.evenInSteps, hint: time.evenInStepsIs },
+          ]}
           onChange={(value) => display.getState().set({ axis: value })}
         />
       </div>
