@@ -21,7 +21,7 @@ export default defineConfig({
   // One page and no routes: a missing file is an honest 404, not index.html in disguise.
   appType: "mpa",
   plugins: [react(), servedModels()],
-  // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/model/runtime.ts). The self-contained ones
+  // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/runtime/runtime.ts). The self-contained ones
   // start their threads by running *this worker's* file again once a bundler has merged them into it.
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
   optimizeDeps: { exclude: ["onnxruntime-web", "@huggingface/transformers"] },

@@ -1,6 +1,6 @@
 """Thousands of texts in which tokenizers differ: every loaded tokenizer gives the ids of its reference.
 
-src/model/tokenizer/table.test.ts holds the page to the same table.
+src/runtime/tokenizer/table.test.ts holds the page to the same table.
 """
 
 import gzip

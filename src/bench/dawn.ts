@@ -7,10 +7,10 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { parseManifest } from "../model/manifest";
-import { type GraphName, NETWORK_GRAPHS, networkParts } from "../model/networkParts";
-import { openNetwork } from "../model/session";
-import { describeAdapter, findAdapter, startWebGpu } from "../model/webgpu";
+import { type GraphName, NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
+import { parseManifest } from "../format/manifest";
+import { openNetwork } from "../runtime/session";
+import { describeAdapter, findAdapter, startWebGpu } from "../runtime/webgpu";
 import { countPasses, type GpuFigures, type OpenModel, onWebGpu, type Passes } from "./measure";
 
 const PACKAGE: string = "webgpu";

@@ -3,11 +3,11 @@ import { encodeCondition } from "../flow/condition";
 import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { readFrame } from "../flow/trajectory";
-import { followGpuFlow, gpuFlow } from "../model/gpu/loop";
-import { GpuNetwork } from "../model/gpu/network";
-import { flowConstants, type Manifest } from "../model/manifest";
-import type { Runtime } from "../model/runtime";
-import type { OrtNetwork } from "../model/session";
+import { flowConstants, type Manifest } from "../format/manifest";
+import { followGpuFlow, gpuFlow } from "../runtime/gpu/loop";
+import { GpuNetwork } from "../runtime/gpu/network";
+import type { Runtime } from "../runtime/runtime";
+import type { OrtNetwork } from "../runtime/session";
 import { countTraffic, type Traffic } from "./traffic";
 
 /** An exported model on one backend, without the engine and its worker. */

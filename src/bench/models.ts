@@ -3,12 +3,12 @@ import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
 import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
 import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import { Delivery } from "../model/delivery";
-import { type GraphName, NETWORK_GRAPHS, networkParts } from "../model/networkParts";
-import { type Runtime, startWasm } from "../model/runtime";
-import { openNetwork } from "../model/session";
-import { memoryStorage } from "../model/store/storage";
-import { findAdapter, startWebGpu } from "../model/webgpu";
+import { Delivery } from "../delivery/delivery";
+import { type GraphName, NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
+import { memoryStorage } from "../delivery/store/storage";
+import { type Runtime, startWasm } from "../runtime/runtime";
+import { openNetwork } from "../runtime/session";
+import { findAdapter, startWebGpu } from "../runtime/webgpu";
 import type { OpenModel } from "./measure";
 
 /** Opens an exported model, whose folder `baseUrl` names, on either backend. */

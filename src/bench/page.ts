@@ -1,5 +1,5 @@
 /** The functions that `npm run bench` calls in its page, as `window.bench`. */
-import { describeAdapter, findAdapter } from "../model/webgpu";
+import { describeAdapter, findAdapter } from "../runtime/webgpu";
 import { countPasses, type GpuFigures, onWasm, onWebGpu, type Passes, type WasmFigures } from "./measure";
 import { openModel } from "./models";
 

@@ -2,9 +2,9 @@ import { createReadStream, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { type LoadProgress, loadModel, type Model } from "../model/load";
-import type { FetchFile } from "../model/store/request";
-import { wasmOnly } from "../model/wasmOnly";
+import type { FetchFile } from "../delivery/store/request";
+import { type LoadProgress, loadModel, type Model } from "../runtime/load";
+import { wasmOnly } from "../runtime/wasmOnly";
 import { UsageError } from "./options";
 
 const MODELS = resolve(import.meta.dirname, "../../models");

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { type Manifest, parseManifest } from "../model/manifest";
-import { readTrace } from "../model/trace";
+import { type Manifest, parseManifest } from "../format/manifest";
+import { readTrace } from "../format/trace";
 import { helpText, readCommandLine, settingsOf, UsageError } from "./options";
 
 const TINY = "test/fixtures/tiny-model";

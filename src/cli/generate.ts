@@ -12,14 +12,14 @@ import { scheduleTimes } from "../flow/schedule";
 import type { SamplerSettings } from "../flow/settings";
 import { cutAtEnd, targetOf } from "../flow/tokens";
 import { type Frame, readFrame, type Trajectory } from "../flow/trajectory";
-import type { Model } from "../model/load";
-import { type Manifest, parseManifest } from "../model/manifest";
-import { readTrace, writeTrace } from "../model/trace";
+import { type Manifest, parseManifest } from "../format/manifest";
+import { readTrace, writeTrace } from "../format/trace";
 import { writeBatch } from "../run/batch";
 import { RunMemory } from "../run/memory";
 import { countPasses } from "../run/passes";
 import { planRecipe } from "../run/plan";
 import { followRun, writeRun } from "../run/writeRun";
+import type { Model } from "../runtime/load";
 import { loadFolder, modelAddress } from "./folder";
 import { type CommandLine, helpText, readCommandLine, settingsOf, UsageError } from "./options";
 

@@ -1,17 +1,17 @@
 /** Whole models from their files: the tiny random one of the fixtures, and whatever stands under models/. */
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
 import { checkSources } from "../flow/condition";
 import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { targetOf } from "../flow/tokens";
 import { readFrame } from "../flow/trajectory";
-import type { Model } from "../model/load";
-import { flowConstants } from "../model/manifest";
-import { NETWORK_GRAPHS, networkParts } from "../model/networkParts";
-import { startWasm } from "../model/runtime";
-import { openNetwork, SessionError } from "../model/session";
+import { flowConstants } from "../format/manifest";
 import { writeBatch } from "../run/batch";
+import type { Model } from "../runtime/load";
+import { startWasm } from "../runtime/runtime";
+import { openNetwork, SessionError } from "../runtime/session";
 import { loadFolder } from "./folder";
 
 const TINY = "test/fixtures/tiny-model";

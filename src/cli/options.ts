@@ -1,12 +1,12 @@
 import { parseArgs } from "node:util";
+import { DEFAULT_MODEL } from "../delivery/shipped";
 import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { Source } from "../flow/network";
 import { type Recipe, rootOf } from "../flow/recipe";
 import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
 import { wellFormed } from "../flow/text";
-import type { Manifest } from "../model/manifest";
-import { DEFAULT_MODEL } from "../model/shipped";
+import type { Manifest } from "../format/manifest";
 
 /** A command line that cannot be understood. */
 export class UsageError extends ElfError {

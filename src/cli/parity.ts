@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { encodeCondition } from "../flow/condition";
 import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
-import { flowConstants } from "../model/manifest";
+import { flowConstants } from "../format/manifest";
 import { loadFolder } from "./folder";
 
 interface Reference {

@@ -43,6 +43,12 @@ export interface Path {
 /** Most runs that may be forked from one another. */
 export const LONGEST_CHAIN = 64;
 
+/**
+ * Letters after which a prompt is too long for every model: no page takes it in, and where it stands in a box all the same,
+ * nobody counts its tokens and nothing is loaded for it. To lay such a text out keeps a page from answering.
+ */
+export const MOST_LETTERS = 50_000;
+
 /** The recipe alone, of something that has more to it, with a prompt that can be written down. */
 export function recipeOf({ settings, prompt, held, from }: Recipe): Recipe {
   return {

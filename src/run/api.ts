@@ -1,11 +1,12 @@
 /** What is asked of an engine, and what it answers. */
+
+import type { PlacedFile } from "../delivery/folder";
 import type { Source } from "../flow/network";
 import type { Recipe } from "../flow/recipe";
 import type { Frame } from "../flow/trajectory";
-import type { PlacedFile } from "../model/folder";
-import type { LoadProgress } from "../model/load";
-import type { Dtype, Manifest } from "../model/manifest";
-import type { Backend } from "../model/runtime";
+import type { Dtype, Manifest } from "../format/manifest";
+import type { LoadProgress } from "../runtime/load";
+import type { Backend } from "../runtime/runtime";
 
 export type { Backend, LoadProgress };
 

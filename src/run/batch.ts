@@ -3,8 +3,8 @@ import type { Source } from "../flow/network";
 import { rowOf } from "../flow/rows";
 import { type FlowState, flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
-import type { Model } from "../model/load";
-import { flowConstants } from "../model/manifest";
+import { flowConstants } from "../format/manifest";
+import type { Model } from "../runtime/load";
 
 export interface Batch {
   readonly settings: SamplerSettings;

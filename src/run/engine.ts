@@ -1,7 +1,7 @@
 import { CancelledError } from "../flow/errors";
 import type { Source } from "../flow/network";
 import { wellFormed } from "../flow/text";
-import type { LoadOptions, LoadProgress, Model } from "../model/load";
+import type { LoadOptions, LoadProgress, Model } from "../runtime/load";
 import {
   type EngineApi,
   type LoadedModel,

@@ -3,9 +3,9 @@ import { fork } from "../flow/fork";
 import { type FlowOptions, type FlowState, flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { type Frame, readFrame } from "../flow/trajectory";
-import { followGpuFlow, gpuFlow } from "../model/gpu/loop";
-import type { Model } from "../model/load";
-import { flowConstants } from "../model/manifest";
+import { flowConstants } from "../format/manifest";
+import { followGpuFlow, gpuFlow } from "../runtime/gpu/loop";
+import type { Model } from "../runtime/load";
 
 /** A run of one sample after one of its steps. It can be looked at until the next is asked for. */
 export interface LoopState {

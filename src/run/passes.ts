@@ -1,4 +1,4 @@
-import type { Model } from "../model/load";
+import type { Model } from "../runtime/load";
 
 /** How often the network was asked. */
 export interface Passes {

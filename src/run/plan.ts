@@ -2,8 +2,8 @@ import { checkSources } from "../flow/condition";
 import type { Source } from "../flow/network";
 import { checkRecipe, type Path, type Prompt, pathOf, type Recipe, recipeKey, rootOf } from "../flow/recipe";
 import { wellFormed } from "../flow/text";
-import type { Model } from "../model/load";
-import type { Tokenizer } from "../model/tokenizer";
+import type { Model } from "../runtime/load";
+import type { Tokenizer } from "../runtime/tokenizer";
 
 /** A recipe that has been found good for a model, with all that can be said of its run before the first pass. */
 export interface RunPlan {

@@ -8,8 +8,8 @@ import type { Recipe } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import { RUN_SETTINGS } from "../flow/testing/settings";
 import type { Frame } from "../flow/trajectory";
-import type { Model } from "../model/load";
-import { TokenizerError } from "../model/tokenizer";
+import type { Model } from "../runtime/load";
+import { TokenizerError } from "../runtime/tokenizer";
 import type { RunEvent, RunRequest } from "./api";
 import { Engine } from "./engine";
 import { countPasses } from "./passes";
@@ -184,7 +184,7 @@ describe("a prompt", () => {
   it("is refused by a model that takes none, and as a text by one without a tokenizer", async () => {
     const engine = await engineWith(tiny);
     await expect(engine.generate({ settings, prompt: { ids: [5] } }, () => {})).rejects.toThrow("takes no prompt");
-    const { numberTokenizer } = await import("../model/tokenizer");
+    const { numberTokenizer } = await import("../runtime/tokenizer");
     const mute = await engineWith({ ...conditional, tokenizer: numberTokenizer(128) });
     await expect(mute.tokenize("garden")).rejects.toThrow(TokenizerError);
     const request = { settings: conditional.manifest.defaults, prompt: { text: "garden" } };

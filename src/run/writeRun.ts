@@ -7,7 +7,7 @@ import { roomOf, rootOf } from "../flow/recipe";
 import type { FlowOptions, FlowState } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
 import { cutToText, type Frame, readFrame } from "../flow/trajectory";
-import type { Model } from "../model/load";
+import type { Model } from "../runtime/load";
 import type { RunEvent, RunResult } from "./api";
 import { type Loop, type LoopState, loopOf } from "./loops";
 import { type RememberedRun, RunMemory } from "./memory";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { linkTo } from "../format/link";
 import { addressWithoutModel, addressWithWasm, readAddress } from "./address";
-import { linkTo } from "./link";
 import { SETTINGS } from "./testing/runs";
 
 it("chooses by itself where the address says nothing", () => {

@@ -1,8 +1,8 @@
+import { DEFAULT_MODEL } from "../delivery/shipped";
 import type { Recipe } from "../flow/recipe";
-import { DEFAULT_MODEL } from "../model/shipped";
+import { recipeIn } from "../format/link";
+import { unescaped } from "../format/linkEscapes";
 import type { Backend } from "../run/api";
-import { recipeIn } from "./link";
-import { unescaped } from "./linkEscapes";
 import type { Problem } from "./stores/problem";
 
 /** What the page's own address asks for: `?model=NAME&backend=webgpu#run=…`. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { TraceError } from "../model/trace";
+import { TraceError } from "../format/trace";
 import { fetchRecording } from "./recording";
 
 const answering = (response: Response) => async () => response;

@@ -1,4 +1,4 @@
-import { type RecordedRun, readTrace } from "../model/trace";
+import { type RecordedRun, readTrace } from "../format/trace";
 
 /**
  * Fetches the recorded run of a model, relative to the page; null where none is shipped.

@@ -1,10 +1,10 @@
-import { fetchManifest } from "../model/delivery";
-import { findMachine } from "../model/machine";
-import { watchPolicy } from "../model/policy";
-import { fetchShippedNames } from "../model/shipped";
-import { shippedSource } from "../model/sources";
-import { persist } from "../model/store/space";
+import { fetchManifest } from "../delivery/delivery";
+import { watchPolicy } from "../delivery/policy";
+import { fetchShippedNames } from "../delivery/shipped";
+import { shippedSource } from "../delivery/sources";
+import { persist } from "../delivery/store/space";
 import { createPlayer } from "../player/createPlayer";
+import { findMachine } from "../runtime/machine";
 import { createEngine } from "../worker/client";
 import { createLibrary } from "../worker/library";
 import { listenToKeyboard } from "./actions/keyboard";

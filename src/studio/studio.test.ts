@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TraceError } from "../model/trace";
+import { TraceError } from "../format/trace";
 import { settled } from "./testing/fakeEngine";
 import { runOf, SETTINGS } from "./testing/runs";
 import { testStudio } from "./testing/studio";

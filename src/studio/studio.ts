@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
 import type { Recipe } from "../flow/recipe";
-import { DTYPES, type Manifest } from "../model/manifest";
-import type { Machine } from "../model/memoryPlan";
-import type { RecordedRun } from "../model/trace";
+import { DTYPES, type Manifest } from "../format/manifest";
+import type { RecordedRun } from "../format/trace";
 import type { Player } from "../player/createPlayer";
+import type { Machine } from "../runtime/memoryPlan";
 import type { LibraryApi } from "../worker/libraryProtocol";
 import type { EngineClient } from "../worker/protocol";
 import type { Address } from "./address";

@@ -1,12 +1,12 @@
 import { proxy, type Remote } from "comlink";
+import { browserLocks } from "../delivery/store/locks";
 import { CancelledError } from "../flow/errors";
-import { Interruption } from "../model/interruption";
-import { DeviceLostError } from "../model/runtime";
-import { SelfTestError } from "../model/selfTest";
-import { browserLocks } from "../model/store/locks";
-import { NoWebGpuError } from "../model/webgpu";
 import { type LoadedModel, type LoadProgress, type LoadRequest, NOT_BEGUN } from "../run/api";
 import { NoModelError } from "../run/errors";
+import { Interruption } from "../runtime/interruption";
+import { DeviceLostError } from "../runtime/runtime";
+import { SelfTestError } from "../runtime/selfTest";
+import { NoWebGpuError } from "../runtime/webgpu";
 import { Connection } from "./connection";
 import { costsModel } from "./errors";
 import { carryErrors } from "./namedErrors";

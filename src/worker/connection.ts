@@ -1,7 +1,7 @@
 import { type Remote, wrap } from "comlink";
-import { Interruption } from "../model/interruption";
-import { forbiddenWorker } from "../model/policy";
-import { DeviceLostError } from "../model/runtime";
+import { forbiddenWorker } from "../delivery/policy";
+import { Interruption } from "../runtime/interruption";
+import { DeviceLostError } from "../runtime/runtime";
 import { EngineCrashedError } from "./errors";
 import type { WorkerApi } from "./protocol";
 import { WORKERS_ALLOWED } from "./startWorker";

@@ -1,6 +1,6 @@
 import { ElfError } from "../flow/errors";
-import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
-import { SessionError } from "../model/session";
+import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../runtime/runtime";
+import { SessionError } from "../runtime/session";
 
 /** The worker ended without an answer. */
 export class EngineCrashedError extends ElfError {

@@ -1,6 +1,6 @@
 import { proxy, type Remote, wrap } from "comlink";
-import { Interruption } from "../model/interruption";
-import { forbiddenWorker } from "../model/policy";
+import { forbiddenWorker } from "../delivery/policy";
+import { Interruption } from "../runtime/interruption";
 import { EngineCrashedError } from "./errors";
 import type { LibraryApi } from "./libraryProtocol";
 import { carryErrors } from "./namedErrors";

@@ -1,7 +1,7 @@
-import type { PlacedFile } from "../model/folder";
-import type { Inventory } from "../model/library";
-import type { Dtype, Manifest } from "../model/manifest";
-import type { DownloadProgress } from "../model/store/download";
+import type { PlacedFile } from "../delivery/folder";
+import type { Inventory } from "../delivery/library";
+import type { DownloadProgress } from "../delivery/store/download";
+import type { Dtype, Manifest } from "../format/manifest";
 
 /** A model by where it comes from. */
 export interface ModelAddress {

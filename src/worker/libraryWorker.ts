@@ -1,11 +1,11 @@
 /** The library's worker: only there can files be written piece by piece. Started by `library.ts`. */
 import { expose, type Remote } from "comlink";
-import { Delivery } from "../model/delivery";
-import { clearOrphans, inventory, lookAt, removeModel } from "../model/library";
-import { watchPolicy } from "../model/policy";
-import { fetchFor } from "../model/sources";
-import type { DownloadProgress } from "../model/store/download";
-import { openStorage } from "../model/store/storage";
+import { Delivery } from "../delivery/delivery";
+import { clearOrphans, inventory, lookAt, removeModel } from "../delivery/library";
+import { watchPolicy } from "../delivery/policy";
+import { fetchFor } from "../delivery/sources";
+import type { DownloadProgress } from "../delivery/store/download";
+import { openStorage } from "../delivery/store/storage";
 import type { LibraryApi, ModelAddress } from "./libraryProtocol";
 import { carryErrors } from "./namedErrors";
 import { delivering } from "./reports";

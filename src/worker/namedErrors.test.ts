@@ -1,13 +1,13 @@
 import { expose, wrap } from "comlink";
 import { describe, expect, it } from "vitest";
+import { MissingFileError } from "../delivery/store/errors";
 import { CancelledError, ElfError } from "../flow/errors";
-import { MissingFileError } from "../model/store/errors";
 import { NoModelError } from "../run/errors";
 import { carryErrors, packError, unpackError } from "./namedErrors";
 
 /** Every module of these folders but the workers, which speak to their page as soon as they are imported. */
 const sources = import.meta.glob<Record<string, unknown>>(
-  ["../{flow,model,run,worker}/**/*.ts", "!../**/*.test.ts", "!./worker.ts", "!./libraryWorker.ts"],
+  ["../{flow,format,delivery,runtime,run,worker}/**/*.ts", "!../**/*.test.ts", "!./worker.ts", "!./libraryWorker.ts"],
   { eager: true },
 );
 

@@ -3,17 +3,9 @@
  * as plain objects and are made again, class and all, on the page.
  */
 import { transferHandlers } from "comlink";
-import { CancelledError, ConditionError, ElfError, SettingsError } from "../flow/errors";
-import { GpuMemoryError } from "../model/gpu/errors";
-import { UntrustedModelError } from "../model/graphCheck";
-import { ManifestError, ManifestVersionError } from "../model/manifest";
-import { TooLargeError } from "../model/memoryPlan";
-import { PolicyError } from "../model/policy";
-import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../model/runtime";
-import { SafetensorsError } from "../model/safetensors";
-import { SelfTestError } from "../model/selfTest";
-import { SessionError } from "../model/session";
-import { SourceError } from "../model/sources";
+import { UntrustedModelError } from "../delivery/graphCheck";
+import { PolicyError } from "../delivery/policy";
+import { SourceError } from "../delivery/sources";
 import {
   CorruptFileError,
   ForbiddenError,
@@ -23,11 +15,19 @@ import {
   StoreError,
   TruncatedFileError,
   UnreachableError,
-} from "../model/store/errors";
-import { TokenizerError } from "../model/tokenizer";
-import { NoWebGpuError } from "../model/webgpu";
-import { WeightIndexError } from "../model/weightIndex";
+} from "../delivery/store/errors";
+import { CancelledError, ConditionError, ElfError, SettingsError } from "../flow/errors";
+import { ManifestError, ManifestVersionError } from "../format/manifest";
+import { SafetensorsError } from "../format/safetensors";
+import { WeightIndexError } from "../format/weightIndex";
 import { NoModelError } from "../run/errors";
+import { GpuMemoryError } from "../runtime/gpu/errors";
+import { TooLargeError } from "../runtime/memoryPlan";
+import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../runtime/runtime";
+import { SelfTestError } from "../runtime/selfTest";
+import { SessionError } from "../runtime/session";
+import { TokenizerError } from "../runtime/tokenizer";
+import { NoWebGpuError } from "../runtime/webgpu";
 import { EngineCrashedError } from "./errors";
 
 /** Every named error that can leave the worker. */

@@ -1,5 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
-import { DEFAULT_MODEL } from "../../src/model/shipped";
+import { DEFAULT_MODEL } from "../../src/delivery/shipped";
 import { spoilSelfTest } from "./altered-model";
 import { StudioPage } from "./studio-page";
 

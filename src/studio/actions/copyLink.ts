@@ -1,6 +1,6 @@
 import { recipeOf } from "../../flow/recipe";
+import { linkTo } from "../../format/link";
 import { NotCopiedError } from "../addressBar";
-import { linkTo } from "../link";
 import { selectedRun } from "../stores/runs";
 import type { Action } from "./action";
 

@@ -1,5 +1,5 @@
 import type { SamplerSettings } from "../../flow/settings";
-import type { Manifest } from "../../model/manifest";
+import type { Manifest } from "../../format/manifest";
 
 /** Settings worth knowing, under a name. Seed and length are a person's own. */
 export interface Preset {

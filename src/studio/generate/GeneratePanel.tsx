@@ -1,4 +1,4 @@
-import { formatBytes } from "../../model/bytes";
+import { formatBytes } from "../../delivery/bytes";
 import { ariaShortcuts, perform } from "../actions/action";
 import { cancel } from "../actions/cancel";
 import { generate } from "../actions/generate";

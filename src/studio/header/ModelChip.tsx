@@ -1,4 +1,4 @@
-import { formatBytes } from "../../model/bytes";
+import { formatBytes } from "../../delivery/bytes";
 import type { LoadedModel } from "../../run/api";
 import { ariaShortcuts, perform } from "../actions/action";
 import { showModels } from "../actions/showModels";

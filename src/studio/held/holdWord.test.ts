@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Manifest } from "../../model/manifest";
+import type { Manifest } from "../../format/manifest";
 import { MANIFEST, settled } from "../testing/fakeEngine";
 import { PIECES, runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";

@@ -1,5 +1,5 @@
 import { useId, useRef, useState } from "react";
-import { readSource, type Source } from "../../model/sources";
+import { readSource, type Source } from "../../delivery/sources";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { pickedFiles } from "./placedFiles";
 import { hostSentence } from "./words";

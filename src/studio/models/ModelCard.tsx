@@ -1,7 +1,7 @@
 import { useState } from "react";
-import { formatBytes } from "../../model/bytes";
-import { bytesOf, filesOf } from "../../model/delivery";
-import { DTYPES, type Dtype, type Manifest } from "../../model/manifest";
+import { formatBytes } from "../../delivery/bytes";
+import { bytesOf, filesOf } from "../../delivery/delivery";
+import { DTYPES, type Dtype, type Manifest } from "../../format/manifest";
 import { Choice } from "../../player/ui/Choice";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
 import { useStudio, useStudioStore } from "../StudioContext";

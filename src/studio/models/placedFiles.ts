@@ -1,4 +1,4 @@
-import type { PlacedFile } from "../../model/folder";
+import type { PlacedFile } from "../../delivery/folder";
 
 /** More files than any model has: somebody dropped their whole disk. */
 const MOST_FILES = 2000;

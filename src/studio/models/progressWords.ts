@@ -1,5 +1,5 @@
-import { formatBytes } from "../../model/bytes";
-import type { Wait } from "../../model/store/request";
+import { formatBytes } from "../../delivery/bytes";
+import type { Wait } from "../../delivery/store/request";
 import { type Download, secondsLeft } from "../stores/download";
 
 /** What a download holds up, and what is done about it. */

@@ -1,10 +1,25 @@
-import type { Dtype } from "../../model/manifest";
-import type { ShelfModel } from "../stores/library";
-import type { Studio } from "../studio";
+import type { StoreApi } from "zustand/vanilla";
+import type { Dtype } from "../../format/manifest";
+import type { GenerationStore } from "../stores/generation";
+import type { LibraryStore, ShelfModel } from "../stores/library";
+import type { ModelStore } from "../stores/model";
+import type { SettingsStore } from "../stores/settings";
+
+/** What a model is chosen in. */
+interface Chosen {
+  readonly model: StoreApi<ModelStore>;
+  readonly settings: StoreApi<SettingsStore>;
+}
+
+/** What it is loaded by, too. */
+interface Loading extends Chosen {
+  readonly generation: StoreApi<GenerationStore>;
+  readonly library: StoreApi<LibraryStore>;
+}
 
 /** Makes a model of the shelf the one that Generate writes with; it is loaded when it is needed. */
 export function turnTo(
-  { model, settings }: Pick<Studio, "model" | "settings">,
+  { model, settings }: Chosen,
   { source, manifest, files }: ShelfModel,
   dtype: Dtype | null,
 ): void {
@@ -14,7 +29,7 @@ export function turnTo(
 }
 
 /** Turns to a model and loads it at once. */
-export async function loadFromShelf(studio: Studio, model: ShelfModel, dtype: Dtype): Promise<void> {
+export async function loadFromShelf(studio: Loading, model: ShelfModel, dtype: Dtype): Promise<void> {
   turnTo(studio, model, dtype);
   await studio.generation.getState().prepare();
   await studio.library.getState().refresh();

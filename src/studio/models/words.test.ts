@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { StoredDtype } from "../../model/manifest";
-import { readSource } from "../../model/sources";
+import { readSource } from "../../delivery/sources";
+import type { StoredDtype } from "../../format/manifest";
 import { agreementSentence, hostSentence, spaceSentence, storedSentence } from "./words";
 
 const measured = (tokenAgreement: number, approximate = false) => ({ tokenAgreement, approximate }) as StoredDtype;

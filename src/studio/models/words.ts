@@ -1,6 +1,8 @@
-import { formatBytes } from "../../model/bytes";
-import type { StoredShare } from "../../model/library";
-import type { Dtype, Manifest, StoredDtype } from "../../model/manifest";
+import { formatBytes } from "../../delivery/bytes";
+import type { StoredShare } from "../../delivery/library";
+import type { Source } from "../../delivery/sources";
+import type { Space } from "../../delivery/store/space";
+import type { Dtype, Manifest, StoredDtype } from "../../format/manifest";
 import {
   describeChange,
   type Machine,
@@ -8,9 +10,7 @@ import {
   nearestPlan,
   planMemory,
   usualRun,
-} from "../../model/memoryPlan";
-import type { Source } from "../../model/sources";
-import type { Space } from "../../model/store/space";
+} from "../../runtime/memoryPlan";
 import { backendName } from "../run/describe";
 
 export const PRECISION: Readonly<Record<Dtype, string>> = { f32: "32-bit", f16: "16-bit", q8: "8-bit", q4: "4-bit" };

@@ -1,8 +1,9 @@
 import { type SyntheticEvent, useId } from "react";
+import { MOST_LETTERS } from "../../flow/recipe";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { Examples } from "./Examples";
 import "./PromptBox.css";
-import { MOST_LETTERS, promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "./prompt";
+import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "./prompt";
 
 /** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
 export function PromptBox() {

@@ -1,10 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Manifest } from "../../model/manifest";
+import { MOST_LETTERS } from "../../flow/recipe";
+import type { Manifest } from "../../format/manifest";
 import { createDraft } from "../stores/draft";
 import { createModel } from "../stores/model";
 import { MANIFEST } from "../testing/fakeEngine";
 import { MapStorage } from "../testing/studio";
-import { MOST_LETTERS, promptTitle, readPrompt, takesPrompt, writesFreely } from "./prompt";
+import { promptTitle, readPrompt, takesPrompt, writesFreely } from "./prompt";
 import { countPrompts } from "./promptCount";
 
 const reading: Manifest = { ...MANIFEST, architecture: { ...MANIFEST.architecture, maxInputLength: 3 } };

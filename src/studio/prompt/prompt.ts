@@ -1,5 +1,5 @@
-import type { Prompt } from "../../flow/recipe";
-import type { Manifest } from "../../model/manifest";
+import { MOST_LETTERS, type Prompt } from "../../flow/recipe";
+import type { Manifest } from "../../format/manifest";
 
 /** Whether the model writes to a prompt. */
 export function takesPrompt(manifest: Manifest | null): boolean {
@@ -22,12 +22,6 @@ export function promptTitle(manifest: Manifest): { readonly title: string; reado
   const [, first = "", rest = ""] = /^([^.!?]{1,60})(?:[.!?]+(?:\s+(.*))?)?$/s.exec(manifest.description.trim()) ?? [];
   return first && readsText(manifest) ? { title: first, note: rest } : { title: fallback, note: manifest.description };
 }
-
-/**
- * Letters after which a text is too long for every model: it is not taken in, and where it stands in the box all the same,
- * nobody counts its tokens and nothing is loaded for it. To lay such a text out keeps a page from answering.
- */
-export const MOST_LETTERS = 50_000;
 
 /** A prompt as typed, understood or not; `why` says what is wrong with it. */
 export type TypedPrompt = { readonly prompt: Prompt; readonly why?: never } | { readonly why: string };

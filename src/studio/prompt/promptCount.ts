@@ -1,8 +1,9 @@
 import type { StoreApi } from "zustand/vanilla";
+import { MOST_LETTERS } from "../../flow/recipe";
 import type { EngineClient } from "../../worker/protocol";
 import type { DraftStore } from "../stores/draft";
 import type { ModelStore } from "../stores/model";
-import { idsOf, MOST_LETTERS, readsText, takesPrompt } from "./prompt";
+import { idsOf, readsText, takesPrompt } from "./prompt";
 
 /** Rest, in milliseconds, after which what was typed is counted. */
 const REST = 150;

@@ -1,4 +1,4 @@
-import type { RecordedRun } from "../../model/trace";
+import type { RecordedRun } from "../../format/trace";
 import { recordedRun, type ShownRun } from "../../player/run/run";
 import type { Backend } from "../../run/api";
 

@@ -1,4 +1,4 @@
-import { formatBytes } from "../../model/bytes";
+import { formatBytes } from "../../delivery/bytes";
 import { generate } from "../actions/generate";
 import { useStudioStore } from "../StudioContext";
 import { downloadBytes } from "../stores/model";

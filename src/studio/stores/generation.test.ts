@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SettingsError } from "../../flow/errors";
-import { DeviceLostError } from "../../model/runtime";
+import { DeviceLostError } from "../../runtime/runtime";
 import { adoptRun } from "../actions/adoptRun";
 import { generate } from "../actions/generate";
 import { whyNotReady } from "../readiness";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { NoSpaceError } from "../../model/store/errors";
+import { NoSpaceError } from "../../delivery/store/errors";
 import { loadFromShelf } from "../models/turnTo";
 import { MANIFEST, settled } from "../testing/fakeEngine";
 import { FakeLibrary } from "../testing/fakeLibrary";

@@ -1,8 +1,8 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { bytesOf, filesOf } from "../../model/delivery";
-import type { PlacedFile } from "../../model/folder";
-import type { Dtype, Manifest } from "../../model/manifest";
-import type { Wait } from "../../model/store/request";
+import { bytesOf, filesOf } from "../../delivery/delivery";
+import type { PlacedFile } from "../../delivery/folder";
+import type { Wait } from "../../delivery/store/request";
+import type { Dtype, Manifest } from "../../format/manifest";
 import type { LoadedModel, LoadProgress } from "../../run/api";
 import { beginDownload, type Download, trackDownload } from "./download";
 

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
-import { offered } from "../../model/offered";
+import { offered } from "../../delivery/offered";
 
 /** What of `localStorage` is used. Tests give a map; private windows may give none. */
 export type TextStorage = Pick<Storage, "getItem" | "setItem">;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { isWithin, type SamplerSettings, settingLimits } from "../../flow/settings";
-import { settingsSchema } from "../../model/settingsSchema";
+import { settingsSchema } from "../../format/settingsSchema";
 import { keep, readKept, type TextStorage } from "./persisted";
 
 /** The settings that are numbers. */

@@ -1,6 +1,6 @@
 import { CancelledError } from "../../flow/errors";
 import type { Source } from "../../flow/network";
-import type { Manifest } from "../../model/manifest";
+import type { Manifest } from "../../format/manifest";
 import type { LoadedModel, LoadProgress, LoadRequest, RunEvent, RunRequest, RunResult } from "../../run/api";
 import type { EngineClient } from "../../worker/protocol";
 import { frameOf, PIECES, SETTINGS } from "./runs";

@@ -1,8 +1,8 @@
+import type { Inventory, StoredModel } from "../../delivery/library";
+import type { DownloadProgress } from "../../delivery/store/download";
+import { MissingFileError } from "../../delivery/store/errors";
 import { CancelledError } from "../../flow/errors";
-import type { Inventory, StoredModel } from "../../model/library";
-import type { Dtype, Manifest } from "../../model/manifest";
-import type { DownloadProgress } from "../../model/store/download";
-import { MissingFileError } from "../../model/store/errors";
+import type { Dtype, Manifest } from "../../format/manifest";
 import type { LibraryApi, ModelAddress } from "../../worker/libraryProtocol";
 import { MANIFEST } from "./fakeEngine";
 

@@ -4,10 +4,10 @@ import type { Condition } from "../../../src/flow/condition";
 import type { Key } from "../../../src/flow/random";
 import type { FlowConstants, FlowState } from "../../../src/flow/sampler";
 import type { RngLayout, SamplerSettings } from "../../../src/flow/settings";
-import { download, makeBuffers } from "../../../src/model/gpu/buffers";
-import { passesOf, planRun } from "../../../src/model/gpu/plan";
-import { RANDOM_WGSL } from "../../../src/model/gpu/random-wgsl";
-import { StepKernel, stepPipeline } from "../../../src/model/gpu/step-kernel";
+import { download, makeBuffers } from "../../../src/runtime/gpu/buffers";
+import { passesOf, planRun } from "../../../src/runtime/gpu/plan";
+import { RANDOM_WGSL } from "../../../src/runtime/gpu/random-wgsl";
+import { StepKernel, stepPipeline } from "../../../src/runtime/gpu/step-kernel";
 import { toyAnswer } from "./toy";
 
 /** One run of the kernel with the toy network. Arrays that cross to the page travel as plain ones. */

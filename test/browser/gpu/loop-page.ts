@@ -7,10 +7,10 @@ import type { Reading, Source } from "../../../src/flow/network";
 import { type FlowOptions, type FlowState, flow } from "../../../src/flow/sampler";
 import type { SamplerSettings } from "../../../src/flow/settings";
 import { type Frame, readFrame } from "../../../src/flow/trajectory";
-import { makeBuffers } from "../../../src/model/gpu/buffers";
-import { followGpuFlow, gpuFlow } from "../../../src/model/gpu/loop";
-import { passesOf, planRun } from "../../../src/model/gpu/plan";
-import { flowConstants } from "../../../src/model/manifest";
+import { flowConstants } from "../../../src/format/manifest";
+import { makeBuffers } from "../../../src/runtime/gpu/buffers";
+import { followGpuFlow, gpuFlow } from "../../../src/runtime/gpu/loop";
+import { passesOf, planRun } from "../../../src/runtime/gpu/plan";
 
 /** A run of a model of the fixtures. */
 export interface ModelRun {

@@ -1,10 +1,10 @@
 /** What the tests of packed weights run inside the browser. */
 import { startRuntime } from "../../../src/bench/models";
-import { Delivery } from "../../../src/model/delivery";
-import { NETWORK_GRAPHS, networkParts, storedDtype } from "../../../src/model/networkParts";
-import { SelfTest } from "../../../src/model/selfTest";
-import { openNetwork } from "../../../src/model/session";
-import { memoryStorage } from "../../../src/model/store/storage";
+import { Delivery } from "../../../src/delivery/delivery";
+import { NETWORK_GRAPHS, networkParts, storedDtype } from "../../../src/delivery/networkParts";
+import { memoryStorage } from "../../../src/delivery/store/storage";
+import { SelfTest } from "../../../src/runtime/selfTest";
+import { openNetwork } from "../../../src/runtime/session";
 
 export const packedFunctions = {
   /** Opens a model of the fixtures with packed weights on WebGPU and tests its graphs; their names, or why one failed. */

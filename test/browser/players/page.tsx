@@ -2,7 +2,7 @@
 import { createRoot } from "react-dom/client";
 import storiesTrace from "../../../public/traces/stories.json?raw";
 import translationTrace from "../../../public/traces/translate-de-en.json?raw";
-import { readTrace } from "../../../src/model/trace";
+import { readTrace } from "../../../src/format/trace";
 import { createPlayer } from "../../../src/player/createPlayer";
 import { PlayerView } from "../../../src/player/PlayerView";
 import "../../../src/player/player.css";

@@ -1,7 +1,7 @@
 """Which tokenizers the page reads as Python does: those that it has code of its own for, held to one table of texts.
 
 The page's library goes by JavaScript's white space and normal forms where Python's goes by Rust's: a prompt would be
-other ids there than in training. src/model/tokenizer/reader.ts must know the same forms.
+other ids there than in training. src/runtime/tokenizer/reader.ts must know the same forms.
 """
 
 import json

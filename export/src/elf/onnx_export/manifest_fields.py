@@ -1,4 +1,4 @@
-"""What `manifest.json` must hold, by name and kind; `src/model/manifest.ts` holds a page to the same."""
+"""What `manifest.json` must hold, by name and kind; `src/format/manifest.ts` holds a page to the same."""
 
 import json
 from collections.abc import Mapping

@@ -1,0 +1,112 @@
+import type { Variant } from "../delivery/networkParts";
+import { CancelledError } from "../flow/errors";
+import type { Encoder, Network } from "../flow/network";
+import type { Backend, Runtime } from "./runtime";
+import { SelfTestError } from "./selfTest";
+import { describeAdapter, isSoftwareAdapter, NoWebGpuError } from "./webgpu";
+
+/** A network and its encoder, whose memory can be given back. */
+export interface OpenNetwork extends Network, Encoder {
+  dispose(): Promise<void>;
+}
+
+/** How the backends of this machine are had; the engine's worker supplies the real ones. */
+export interface Platform {
+  findAdapter(): Promise<GPUAdapter | null>;
+  startWebGpu(adapter: GPUAdapter): Promise<Runtime>;
+  startWasm(): Promise<Runtime>;
+}
+
+export interface ChosenBackend {
+  readonly network: OpenNetwork;
+  readonly backend: Backend;
+  /** What it runs on, in a few words: "WebGPU · fused attention", "WASM · 2 threads". */
+  readonly label: string;
+  /** Why, one sentence for the person. */
+  readonly reason: string;
+}
+
+export interface ChooseOptions {
+  readonly wanted: Backend | "auto";
+  readonly platform: Platform;
+  /** The graphs to try on a GPU, best first; wasm takes the plain ones. */
+  readonly variants: readonly Variant[];
+  /** Whether `open` tests what it opens. */
+  readonly isTested: boolean;
+  /** Opens the model on a runtime, which it gives back when it fails. */
+  readonly open: (runtime: Runtime, variant: Variant) => Promise<OpenNetwork>;
+}
+
+const VARIANT_NAMES = {
+  fused: "fused attention",
+  plain: "plain attention",
+  packed: "packed weights",
+} as const satisfies Record<Variant, string>;
+
+/**
+ * Opens the model on the backend that is `wanted`, where it passes its self-test. `auto` takes the first of these that
+ * does: a real GPU, with each of the graphs in turn, and wasm. A backend that is asked for by name is used or refused, a
+ * software GPU too.
+ * @throws {NoWebGpuError} `webgpu` was asked for and there is none.
+ * @throws {SelfTestError} what was asked for, or even wasm, computes wrong numbers.
+ * @throws {SessionError | RuntimeError | DeviceLostError | OutOfMemoryError | CancelledError}
+ */
+export async function chooseBackend(options: ChooseOptions): Promise<ChosenBackend> {
+  const { wanted, platform } = options;
+  if (wanted === "wasm") return onWasm(options, "It was asked for.");
+
+  const adapter = await platform.findAdapter();
+  if (!adapter) {
+    if (wanted === "auto") return onWasm(options, "This browser offers no WebGPU.");
+    throw new NoWebGpuError(
+      "This browser offers no WebGPU here.",
+      "Choose the wasm backend, or use a browser with WebGPU switched on.",
+    );
+  }
+  const name = describeAdapter(adapter);
+  if (wanted === "auto" && isSoftwareAdapter(adapter)) {
+    return onWasm(options, `The only WebGPU adapter (${name}) computes on the CPU, where wasm is faster.`);
+  }
+  try {
+    return await onGpu(options, adapter);
+  } catch (error) {
+    if (wanted === "webgpu" || error instanceof CancelledError) throw error;
+    return onWasm(options, `The GPU (${name}) failed: ${messageOf(error)}`);
+  }
+}
+
+async function onWasm({ platform, open }: ChooseOptions, reason: string): Promise<ChosenBackend> {
+  const runtime = await platform.startWasm();
+  const { threads } = runtime;
+  const network = await open(runtime, "plain");
+  return { network, backend: "wasm", label: `WASM · ${threads} ${threads === 1 ? "thread" : "threads"}`, reason };
+}
+
+async function onGpu({ platform, variants, isTested, open }: ChooseOptions, first: GPUAdapter): Promise<ChosenBackend> {
+  const name = describeAdapter(first);
+  const test = isTested ? "passed the model's self-test" : "was not tested: the model brings no self-test";
+  const failures: string[] = [];
+  for (const [i, variant] of variants.entries()) {
+    try {
+      // An adapter gives one device; after a failure there has to be another.
+      const adapter = i === 0 ? first : await platform.findAdapter();
+      if (!adapter) throw new NoWebGpuError("The GPU did not come back.", "Choose the wasm backend.");
+      const network = await open(await platform.startWebGpu(adapter), variant);
+      const reason = [...failures, `The GPU (${name}) ${test}.`].join(" ");
+      return { network, backend: "webgpu", label: `WebGPU · ${VARIANT_NAMES[variant]}`, reason };
+    } catch (error) {
+      if (error instanceof CancelledError || i === variants.length - 1) throw error;
+      const how = error instanceof SelfTestError ? "failed its self-test" : "does not run here";
+      failures.push(`${capitalised(VARIANT_NAMES[variant])} ${how}: ${messageOf(error)}`);
+    }
+  }
+  throw new Error("There is no graph to try.");
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,4 +1,0 @@
-import { settingsSchema } from "../model/settingsSchema";
-
-/** Everything that a link says of a run, by name. */
-export const LINK_FIELDS: readonly string[] = [...Object.keys(settingsSchema.shape), "from", "prompt", "ids", "hold"];
