@@ -11,26 +11,29 @@ const MAY_IMPORT = {
   run: ["flow", "format", "delivery", "runtime"],
   worker: ["flow", "format", "delivery", "runtime", "run"],
   player: ["flow"],
-  studio: ["flow", "format", "delivery", "runtime", "run", "worker", "player"],
+  "studio/session": ["flow", "format", "delivery", "runtime", "run", "worker", "player"],
+  "studio/actions": ["flow", "format", "player", "studio/session"],
+  "studio/panels": ["flow", "format", "delivery", "runtime", "run", "player", "studio/session", "studio/actions"],
+  studio: ["delivery", "runtime", "worker", "player", "studio/session", "studio/actions", "studio/panels"],
   cli: ["flow", "format", "delivery", "runtime", "run"],
   bench: ["flow", "format", "delivery", "runtime", "run"],
 } as const;
 
 type Room = keyof typeof MAY_IMPORT;
 
-/** Packages that `flow`, the pure mathematics, may use: none. Those that compute belong to `runtime`, React to `player` and `studio`. */
+/** Packages that `flow`, the pure mathematics, may use: none. Those that compute belong to `runtime`, React to `player` and the panels. */
 const ONLY_IN: Record<string, readonly string[]> = {
   "onnxruntime-web": ["runtime"],
   "@huggingface/transformers": ["runtime"],
   "@noble/hashes": ["delivery"],
-  idb: ["studio"],
+  idb: ["studio/session"],
   comlink: ["worker"],
-  react: ["player", "studio"],
+  react: ["player", "studio/panels", "studio"],
   "react-dom": ["studio"],
-  zustand: ["player", "studio"],
-  "radix-ui": ["studio"],
+  zustand: ["player", "studio/session", "studio/panels"],
+  "radix-ui": ["studio/panels"],
   "@floating-ui/dom": ["player"],
-  zod: ["format", "delivery", "studio"],
+  zod: ["format", "delivery", "studio/session"],
   // Tests alone build with it.
   preact: [],
   // Whole, it weighs more than the player; its modules (d3-scale, d3-shape …) are to be taken one by one.
@@ -49,12 +52,21 @@ describe("imports point one way", () => {
   }
 
   it.each<[Room, string, string]>([
-    ["player", "stage/x.tsx", 'import { useStudio } from "../../studio/StudioContext";'],
+    ["player", "stage/x.tsx", 'import { useStudio } from "../../studio/panels/StudioContext";'],
+    ["studio/session", "x.ts", 'import { App } from "../panels/App";'],
+    ["studio/session", "runs/x.ts", 'import { generate } from "../../actions/writing";'],
+    ["studio/session", "x.ts", 'import { useStore } from "react";'],
+    ["studio/actions", "x.ts", 'import { Chip } from "../panels/ui/Chip";'],
+    ["studio/actions", "x.ts", 'import { startStudio } from "../start";'],
+    ["studio/panels", "alerts/x.tsx", 'import { startStudio } from "../../start";'],
+    ["studio/panels", "alerts/x.tsx", 'import { createEngine } from "../../../worker/client";'],
+    ["studio/panels", "x.tsx", 'import { openDB } from "idb";'],
+    ["studio", "x.ts", 'import { Dialog } from "radix-ui";'],
     ["player", "x.ts", 'import type { EngineClient } from "../worker/protocol";'],
     ["run", "x.ts", 'import { createEngine } from "../worker/client";'],
     ["run", "x.ts", 'import { proxy } from "comlink";'],
     ["format", "x.ts", 'import { Delivery } from "../delivery/delivery";'],
-    ["format", "x.ts", 'import { MOST_LETTERS } from "../studio/prompt/prompt";'],
+    ["format", "x.ts", 'import { idsOf } from "../studio/session/writing/prompt";'],
     ["delivery", "store/x.ts", 'import type { Runtime } from "../../runtime/runtime";'],
     ["delivery", "x.ts", 'import { InferenceSession } from "onnxruntime-web";'],
     ["runtime", "x.ts", 'import { writeRun } from "../run/writeRun";'],
@@ -77,6 +89,8 @@ describe("imports point one way", () => {
   it("what may be imported is let by", () => {
     expect(wrongImports("player", "player/x.ts", 'import { scaleLinear } from "d3-scale";')).toEqual([]);
     expect(wrongImports("studio", "studio/x.ts", 'import type { Player } from "../player/createPlayer";')).toEqual([]);
+    const ofThePanels = 'import { generate } from "../actions/writing"; import { Part } from "./alerts/Part";';
+    expect(wrongImports("studio/panels", "studio/panels/x.tsx", ofThePanels)).toEqual([]);
   });
 });
 
@@ -181,12 +195,67 @@ describe("no circle of imports", () => {
   });
 });
 
-/** A room's own files whose names fit, each with its text; tests may do what they like. */
+/** Everything that a file runs with, by the imports of files, of those files, and so on. */
+function allThatComesWith(file: string, files: ReadonlyMap<string, string>, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  for (const target of importsOf(files.get(file) ?? "")) {
+    const next = fileOf(file, target, files);
+    if (next) allThatComesWith(next, files, seen);
+  }
+  return seen;
+}
+
+/** Files of `room` that React comes with, which then cannot run without it. */
+function boundToReact(room: Room, files: ReadonlyMap<string, string>): string[] {
+  const bound = (file: string) => importsOf(files.get(file) ?? "").some((target) => /^react(-dom)?(\/|$)/.test(target));
+  return [...files.keys()].filter(
+    (file) => roomOf(file) === room && [...allThatComesWith(file, files)].some((other) => bound(other)),
+  );
+}
+
+describe("what the studio knows and does runs without React", () => {
+  it.each<Room>(["studio/session", "studio/actions"])("%s", (room) => {
+    const everything = (Object.keys(MAY_IMPORT) as Room[]).flatMap((each) => sourcesOf(each, /\.tsx?$/));
+    expect(boundToReact(room, new Map(everything))).toEqual([]);
+  });
+
+  it("also not by way of another file", () => {
+    const files = new Map([
+      ["studio/session/a.ts", 'import { icon } from "../../player/ui/Icon";'],
+      ["studio/session/b.ts", 'import type { Player } from "../../player/createPlayer";'],
+      ["player/ui/Icon.tsx", 'import type { ReactNode } from "react";'],
+      ["player/createPlayer.ts", ""],
+    ]);
+    expect(boundToReact("studio/session", files)).toEqual(["studio/session/a.ts"]);
+  });
+});
+
+/** A room's own files whose names fit, each with its text; tests may do what they like, and so may what is made for them. */
 function sourcesOf(room: Room, name: RegExp): [file: string, source: string][] {
   return readdirSync(join(import.meta.dirname, room), { recursive: true, encoding: "utf8" })
     .filter((file) => name.test(file) && !/\.test\.tsx?$/.test(file))
     .map((file) => `${room}/${file.split(sep).join("/")}`)
+    .filter((file) => roomOf(file) === room && !file.startsWith("studio/testing/"))
     .map((file) => [file, readFileSync(join(import.meta.dirname, file), "utf8")]);
+}
+
+/** The room in which a file lies, or a folder; within the studio there are rooms of its own. */
+function roomOf(file: string): Room | undefined {
+  const rooms = Object.keys(MAY_IMPORT) as Room[];
+  return rooms.filter((room) => `${file}/`.startsWith(`${room}/`)).sort((a, b) => b.length - a.length)[0];
+}
+
+/** The file that `target` stands for in an import of `file`; undefined where it is none of these. */
+function fileOf(file: string, target: string, files: ReadonlyMap<string, string>): string | undefined {
+  if (!target.startsWith(".")) return undefined;
+  return [".ts", ".tsx"].map((end) => pathOf(file, target) + end).find((name) => files.has(name));
+}
+
+function pathOf(file: string, target: string): string {
+  return normalize(join(dirname(file), target))
+    .split(sep)
+    .join("/");
 }
 
 function importsOf(source: string): string[] {
@@ -206,11 +275,8 @@ function circleIn(files: ReadonlyMap<string, string>): string[] {
     if (way.includes(file)) return [...way.slice(way.indexOf(file)), file];
     if (done.has(file)) return [];
     for (const target of importsOf(files.get(file) ?? "")) {
-      const path = normalize(join(dirname(file), target))
-        .split(sep)
-        .join("/");
-      const next = [".ts", ".tsx"].map((end) => path + end).find((name) => files.has(name));
-      const circle = target.startsWith(".") && next ? from(next, [...way, file]) : [];
+      const next = fileOf(file, target, files);
+      const circle = next ? from(next, [...way, file]) : [];
       if (circle.length > 0) return circle;
     }
     done.add(file);
@@ -227,8 +293,8 @@ function isAllowed(file: string, room: Room, target: string, allowed: readonly s
   // The address of a file, not its code: the worker tells `runtime` where the runtime's parts lie.
   if (target.endsWith("?url")) return true;
   if (target.startsWith(".")) {
-    const [home = ""] = normalize(join(dirname(file), target)).split(sep);
-    return home === room || allowed.includes(home);
+    const home = roomOf(pathOf(file, target));
+    return home !== undefined && (home === room || allowed.includes(home));
   }
   const owner = Object.keys(ONLY_IN).find((name) => target === name || target.startsWith(`${name}/`));
   return owner === undefined || (ONLY_IN[owner] ?? []).includes(room);

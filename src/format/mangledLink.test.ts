@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Recipe } from "../flow/recipe";
 import { RUN_SETTINGS } from "../flow/testing/settings";
-import { readAddress } from "../studio/address";
+import { readAddress } from "../studio/session/address";
 import { linkTo, recipeIn } from "./link";
 
 const SETTINGS = { ...RUN_SETTINGS, steps: 3, length: 4 };

@@ -3,11 +3,11 @@ import { createRoot } from "react-dom/client";
 import "@fontsource-variable/inter/wght.css";
 import "@fontsource-variable/source-serif-4/wght.css";
 import "@fontsource-variable/source-serif-4/wght-italic.css";
-import "./base.css";
+import "./panels/base.css";
 import "../player/player.css";
-import { App } from "./App";
-import { Part } from "./alerts/Part";
-import { StudioProvider } from "./StudioContext";
+import { App } from "./panels/App";
+import { Part } from "./panels/alerts/Part";
+import { StudioProvider } from "./panels/StudioContext";
 import { startStudio } from "./start";
 
 const root = document.getElementById("root");

@@ -8,13 +8,13 @@ import { findMachine } from "../runtime/machine";
 import { createEngine } from "../worker/client";
 import { createLibrary } from "../worker/library";
 import { listenToKeyboard } from "./actions/keyboard";
-import { addressWithoutModel, readAddress } from "./address";
-import { shareAddress, showAddress } from "./addressBar";
-import { fetchRecording } from "./recording";
-import { browserArchive } from "./stores/archive";
-import { browserStorage } from "./stores/persisted";
-import { createStudio, type Studio } from "./studio";
-import { applyTheme } from "./theme";
+import { addressWithoutModel, readAddress } from "./session/address";
+import { shareAddress, showAddress } from "./session/addressBar";
+import { browserArchive } from "./session/kept/archive";
+import { browserStorage } from "./session/kept/persisted";
+import { fetchRecording } from "./session/recording";
+import { createStudio, type Studio } from "./session/studio";
+import { applyTheme } from "./session/theme";
 
 /** Puts the studio into this browser and opens it. */
 export function startStudio(): Studio {

@@ -1,5 +1,5 @@
-import { problemOf } from "../stores/problem";
-import type { Studio } from "../studio";
+import { problemOf } from "../session/problem";
+import type { Studio } from "../session/studio";
 
 /** One thing a person can do. Button, keyboard shortcut and the list of shortcuts all come from here. */
 export interface Action {

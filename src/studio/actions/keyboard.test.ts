@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { recipeIn } from "../../format/link";
-import { NotCopiedError } from "../addressBar";
+import { NotCopiedError } from "../session/addressBar";
 import { settled } from "../testing/fakeEngine";
 import { PIECES, runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";

@@ -1,5 +1,5 @@
 import { meantKey, type TypedKey } from "../../player/keys/meantKey";
-import type { Studio } from "../studio";
+import type { Studio } from "../session/studio";
 import { type Action, perform } from "./action";
 import { ACTIONS } from "./all";
 

@@ -1,5 +1,5 @@
 import { shownRunOf } from "../../player/testing/runs";
-import type { Run } from "../run/run";
+import type { Run } from "../session/runs/shelfRun";
 
 export { frameOf, PIECES, SETTINGS } from "../../player/testing/runs";
 

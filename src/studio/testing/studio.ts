@@ -1,9 +1,9 @@
 import { createPlayer } from "../../player/createPlayer";
-import type { Address } from "../address";
-import type { Run } from "../run/run";
-import type { RunArchive } from "../stores/archive";
-import type { TextStorage } from "../stores/persisted";
-import { createStudio, type Studio, type World } from "../studio";
+import type { Address } from "../session/address";
+import type { RunArchive } from "../session/kept/archive";
+import type { TextStorage } from "../session/kept/persisted";
+import type { Run } from "../session/runs/shelfRun";
+import { createStudio, type Studio, type World } from "../session/studio";
 import { FakeEngine, MANIFEST } from "./fakeEngine";
 import { FakeLibrary } from "./fakeLibrary";
 import { runOf } from "./runs";

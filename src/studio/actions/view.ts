@@ -1,0 +1,148 @@
+import { recipeOf } from "../../flow/recipe";
+import { linkTo } from "../../format/link";
+import { NotCopiedError } from "../session/addressBar";
+import { THEMES } from "../session/kept/preferences";
+import { parentOf } from "../session/runs/family";
+import { selectedRun } from "../session/runs/runs";
+import type { Run } from "../session/runs/shelfRun";
+import type { Studio } from "../session/studio";
+import type { Action } from "./action";
+
+export const switchReading: Action = {
+  id: "switch-reading",
+  label: "Switch between what it holds and what it expects",
+  group: "View",
+  shortcuts: [{ key: "r" }],
+  enabled: () => true,
+  run: ({ player }) => player.display.getState().switchReading(),
+};
+
+export const switchAxis: Action = {
+  id: "switch-axis",
+  label: "Lay the track out even in t or even in steps",
+  group: "View",
+  shortcuts: [{ key: "e" }],
+  enabled: () => true,
+  run: ({ player }) => player.display.getState().switchAxis(),
+};
+
+export const switchTheme: Action = {
+  id: "switch-theme",
+  label: "Switch between system, light and dark",
+  group: "View",
+  shortcuts: [{ key: "t" }],
+  enabled: () => true,
+  run: ({ preferences }) => {
+    const { theme, set } = preferences.getState();
+    set({ theme: THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "system" });
+  },
+};
+
+export const newerRun: Action = {
+  id: "newer-run",
+  label: "Show the newer run on the shelf",
+  group: "View",
+  shortcuts: [{ key: "," }],
+  enabled: (studio) => neighbourOnShelf(studio, -1) !== undefined,
+  run: (studio) => {
+    const run = neighbourOnShelf(studio, -1);
+    if (run) studio.runs.getState().select(run.id);
+  },
+};
+
+export const olderRun: Action = {
+  id: "older-run",
+  label: "Show the older run on the shelf",
+  group: "View",
+  shortcuts: [{ key: "." }],
+  enabled: (studio) => neighbourOnShelf(studio, 1) !== undefined,
+  run: (studio) => {
+    const run = neighbourOnShelf(studio, 1);
+    if (run) studio.runs.getState().select(run.id);
+  },
+};
+
+export const showModels: Action = {
+  id: "show-models",
+  label: "Show the models",
+  group: "View",
+  shortcuts: [{ key: "m" }],
+  enabled: () => true,
+  run: ({ library }) => library.getState().show(true),
+};
+
+export const showParent: Action = {
+  id: "show-parent",
+  label: "Show the run that this one goes on from, at that step",
+  group: "View",
+  shortcuts: [{ key: "p" }],
+  enabled: (studio) => parentShown(studio) !== undefined,
+  run: (studio) => {
+    const step = selectedRun(studio.runs.getState())?.trajectory.from?.step;
+    const parent = parentShown(studio);
+    if (!parent || step === undefined) return;
+    studio.runs.getState().select(parent.id);
+    studio.player.playback.getState().seek(step);
+  },
+};
+
+export const copyLink: Action = {
+  id: "copy-link",
+  label: "Copy a link to the run shown; it tells how to write it",
+  group: "View",
+  shortcuts: [{ key: "s" }],
+  enabled: ({ runs, model }) => selectedRun(runs.getState())?.trajectory.model === model.getState().name,
+  run: ({ runs, view, model, share }) => {
+    const run = selectedRun(runs.getState());
+    if (!run) return;
+    const { name, choice } = model.getState();
+    // A model from elsewhere has no address that means the same to somebody else.
+    const shipped = choice.baseUrl.endsWith(`models/${name}/`);
+    const more = shipped ? "" : " Whoever opens it has to add this model first.";
+    void share(linkTo(recipeOf(run.trajectory)), shipped ? name : null).then(
+      () => view.getState().say(`The link is copied. It tells how this run is written, and no more.${more}`),
+      (error) => view.getState().say(whereItIs(error)),
+    );
+  },
+};
+
+export const showShortcuts: Action = {
+  id: "show-shortcuts",
+  label: "Show this list",
+  group: "View",
+  shortcuts: [{ key: "?" }],
+  enabled: () => true,
+  run: ({ view }) => view.getState().openShortcuts(true),
+};
+
+/** In the order of the list of shortcuts. */
+export const VIEW: readonly Action[] = [
+  switchReading,
+  switchAxis,
+  switchTheme,
+  newerRun,
+  olderRun,
+  showModels,
+  showParent,
+  copyLink,
+  showShortcuts,
+];
+
+function parentShown({ runs }: Studio) {
+  const run = selectedRun(runs.getState());
+  return run && parentOf(run, runs.getState().runs);
+}
+
+function whereItIs(error: unknown): string {
+  if (!(error instanceof NotCopiedError) || error.isInBar) {
+    return "The link stands in the address bar, to be copied from there.";
+  }
+  return `This browser lets nothing be copied here. The link: ${error.href}`;
+}
+
+/** The run next to the selected one on the shelf: newer (−1) or older (+1). */
+function neighbourOnShelf({ runs }: Studio, by: 1 | -1): Run | undefined {
+  const { runs: shelf, selectedId } = runs.getState();
+  const at = shelf.findIndex(({ id }) => id === selectedId);
+  return at < 0 ? undefined : shelf[at + by];
+}

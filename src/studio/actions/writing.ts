@@ -1,0 +1,119 @@
+import { rootOf } from "../../flow/recipe";
+import { tokenName } from "../../player/run/pieces";
+import { readingAt, stepsOf } from "../../player/run/run";
+import { selectedRun } from "../session/runs/runs";
+import type { Studio } from "../session/studio";
+import { whyNotReady } from "../session/writing/readiness";
+import type { Action } from "./action";
+
+export const generate: Action = {
+  id: "generate",
+  label: "Generate a text",
+  group: "Writing",
+  shortcuts: [{ key: "g" }, { key: "Enter", ctrl: true }],
+  enabled: (studio) => studio.generation.getState().phase !== "loading" && whyNotReady(studio) === null,
+  run: ({ generation }) => void generation.getState().start(),
+};
+
+export const cancel: Action = {
+  id: "cancel",
+  label: "Cancel; what was written stays",
+  group: "Writing",
+  shortcuts: [{ key: "Escape" }],
+  enabled: ({ generation }) => generation.getState().phase !== "idle" && !generation.getState().cancelling,
+  run: ({ generation }) => void generation.getState().cancel(),
+};
+
+export const fork: Action = {
+  id: "fork",
+  label: "Go on from the step shown, with the settings as they stand",
+  group: "Writing",
+  shortcuts: [{ key: "f" }],
+  enabled: (studio) => {
+    const run = selectedRun(studio.runs.getState());
+    if (!run || run.trajectory.model !== studio.model.getState().name) return false;
+    const { index } = studio.player.playback.getState();
+    const shown = run.trajectory.frames[index] !== undefined;
+    // A fork has the prompt of its run, so an empty box does not matter to it.
+    const { refusals } = studio.settings.getState();
+    const ready = studio.generation.getState().phase !== "loading" && Object.keys(refusals).length === 0;
+    return ready && shown && index < stepsOf(run);
+  },
+  run: ({ runs, player, generation }) => {
+    const run = selectedRun(runs.getState());
+    if (run) void generation.getState().fork(run, player.playback.getState().index);
+  },
+};
+
+export const holdToken: Action = {
+  id: "hold-token",
+  label: "Hold the word looked at in the next run, or let it go",
+  group: "Writing",
+  shortcuts: [{ key: "h" }],
+  enabled: (studio) => tokenLookedAt(studio) !== undefined,
+  run: (studio) => {
+    const at = tokenLookedAt(studio);
+    if (!at) return;
+    const { held, hold, letGo } = studio.draft.getState();
+    if (held.some(({ position }) => position === at.position)) letGo(at.position);
+    else hold([at]);
+  },
+};
+
+export const letAllGo: Action = {
+  id: "let-all-go",
+  label: "Let all held words go",
+  group: "Writing",
+  shortcuts: [{ key: "x" }],
+  enabled: ({ draft }) => draft.getState().held.length > 0,
+  run: ({ draft }) => draft.getState().holdOnly([]),
+};
+
+export const adoptRun: Action = {
+  id: "adopt-run",
+  label: "Take settings, seed, prompt and held words from the run shown",
+  group: "Writing",
+  shortcuts: [{ key: "u" }],
+  enabled: ({ runs, model }) => selectedRun(runs.getState())?.trajectory.model === model.getState().name,
+  run: ({ runs, settings, draft, view }) => {
+    const run = selectedRun(runs.getState());
+    if (!run) return;
+    const { prompt } = rootOf(run.trajectory);
+    const { adopt, values } = settings.getState();
+    // Without a prompt ω had no effect: the person's own stays, for when there is one again.
+    adopt(prompt ? run.trajectory.settings : { ...run.trajectory.settings, cfgScale: values.cfgScale });
+    draft.getState().setPrompt(!prompt ? "" : "text" in prompt ? prompt.text : prompt.ids.join(", "));
+    const { held = [] } = run.trajectory;
+    draft.getState().holdOnly(held.map((at) => ({ ...at, word: tokenName(at.token, run.pieces, run.eos) })));
+    view.getState().say("Settings, seed and held words are those of this run.");
+  },
+};
+
+export const newSeed: Action = {
+  id: "new-seed",
+  label: "Draw a new seed",
+  group: "Writing",
+  shortcuts: [{ key: "n" }],
+  enabled: () => true,
+  run: ({ settings }) => settings.getState().drawSeed(),
+};
+
+export const lockSeed: Action = {
+  id: "lock-seed",
+  label: "Keep the seed for every run, or let it go",
+  group: "Writing",
+  shortcuts: [{ key: "l" }],
+  enabled: () => true,
+  run: ({ settings }) => settings.getState().lockSeed(!settings.getState().seedLocked),
+};
+
+/** In the order of the list of shortcuts. */
+export const WRITING: readonly Action[] = [generate, cancel, fork, holdToken, letAllGo, adoptRun, newSeed, lockSeed];
+
+function tokenLookedAt({ runs, player, model }: Studio) {
+  const run = selectedRun(runs.getState());
+  const position = player.inspection.getState().inspected;
+  if (!run || position === null || run.trajectory.model !== model.getState().name) return undefined;
+  const token = readingAt(run, player.playback.getState().index, player.display.getState().reading)?.tokens[position];
+  return token === undefined ? undefined : { position, token, word: tokenName(token, run.pieces, run.eos) };
+}

@@ -1,0 +1,30 @@
+import { perform } from "../../actions/action";
+import { generate } from "../../actions/writing";
+import { addressWithWasm, readAddress } from "../../session/address";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { Problem } from "./Problem";
+
+/** Faults that pressing Generate again cannot mend. */
+const NO_RETRY = new Set(["address", "condition", "policy", "settings", "too-large", "trace", "untrusted-model"]);
+
+/** Faults of a GPU that this page's address asks for. */
+const MENDED_BY_WASM = new Set(["no-web-gpu", "self-test"]);
+
+/** What went wrong, what can be done, and a way to do it. */
+export function ProblemAlert() {
+  const studio = useStudio();
+  const problem = useStudioStore("generation", ({ problem }) => problem);
+  if (!problem) return null;
+  return (
+    <Problem problem={problem} onDismiss={() => studio.generation.getState().dismiss()}>
+      {!NO_RETRY.has(problem.code) && (
+        <button type="button" onClick={() => perform(generate, studio)}>
+          Try again
+        </button>
+      )}
+      {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
+        <a href={addressWithWasm(location.search)}>Use WASM</a>
+      )}
+    </Problem>
+  );
+}

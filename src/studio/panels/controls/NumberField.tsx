@@ -1,0 +1,59 @@
+import { Slider } from "radix-ui";
+import { useId } from "react";
+import { settingLimits } from "../../../flow/settings";
+import type { NumberSetting } from "../../session/writing/settings";
+import { useStudio, useStudioStore } from "../StudioContext";
+import "./NumberField.css";
+import { NumberInput } from "./NumberInput";
+
+interface Props {
+  name: NumberSetting;
+  label: string;
+  /** The paper's letter for it. */
+  symbol: string;
+  /** What it does to the text, in one sentence. */
+  explanation: string;
+  /** The span worth sliding through; more can be typed. */
+  slider: { from?: number; to?: number; step: number };
+  /** Why it has no effect as things stand: said in place of the explanation, and nothing can be changed. */
+  idle?: string | undefined;
+}
+
+/** A number to slide or to type. */
+export function NumberField({ name, label, symbol, explanation, slider, idle }: Props) {
+  const { settings } = useStudio();
+  const id = useId();
+  const value = useStudioStore("settings", ({ values }) => values[name]);
+  const maxLength = useStudioStore("settings", ({ maxLength }) => maxLength);
+  const limits = settingLimits(maxLength)[name];
+  const from = Math.max(limits.least, slider.from ?? limits.least);
+  const to = Math.min(limits.greatest, slider.to ?? limits.greatest);
+  return (
+    <div className="control" data-idle={idle !== undefined}>
+      <div className="number-row">
+        <label htmlFor={id}>
+          {label} <i>{symbol}</i>
+        </label>
+        <NumberInput id={id} name={name} describedBy={`${id}-note`} disabled={idle !== undefined} />
+      </div>
+      <Slider.Root
+        className="slider"
+        disabled={idle !== undefined}
+        min={from}
+        max={to}
+        step={slider.step}
+        value={[Math.min(to, Math.max(from, value))]}
+        // Sliding in tenths gives 1.2000000000000002 now and then.
+        onValueChange={([slid = value]) => settings.getState().enter(name, String(Number(slid.toFixed(4))))}
+      >
+        <Slider.Track className="slider-track">
+          <Slider.Range className="slider-range" />
+        </Slider.Track>
+        <Slider.Thumb className="slider-thumb" aria-label={`${label} ${symbol}`} aria-valuetext={String(value)} />
+      </Slider.Root>
+      <p className="control-note" id={`${id}-note`}>
+        {idle ?? explanation}
+      </p>
+    </div>
+  );
+}

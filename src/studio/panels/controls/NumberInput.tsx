@@ -1,0 +1,50 @@
+import type { NumberSetting } from "../../session/writing/settings";
+import { useStudio, useStudioStore } from "../StudioContext";
+
+interface Props {
+  id: string;
+  name: NumberSetting;
+  describedBy?: string;
+  label?: string;
+  /** Can be read and reached, but not changed. */
+  disabled?: boolean;
+}
+
+/** The field to type a number in. What cannot be used stays as typed, with the reason, until it is put right. */
+export function NumberInput({ id, name, describedBy, label, disabled = false }: Props) {
+  const { settings } = useStudio();
+  const value = useStudioStore("settings", ({ values }) => values[name]);
+  const refusal = useStudioStore("settings", ({ refusals }) => refusals[name]);
+  const { enter, forgive } = settings.getState();
+  return (
+    <>
+      <input
+        id={id}
+        className="number-input"
+        type="text"
+        inputMode="decimal"
+        autoComplete="off"
+        spellCheck={false}
+        value={refusal?.typed ?? String(value)}
+        // What cannot be used has to be put right even so.
+        readOnly={disabled && !refusal}
+        aria-disabled={disabled && !refusal}
+        aria-label={label}
+        aria-invalid={refusal !== undefined}
+        aria-describedby={[refusal && `${id}-refusal`, describedBy].filter(Boolean).join(" ")}
+        onChange={({ target }) => enter(name, target.value)}
+        onFocus={({ target }) => target.select()}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !refusal) return;
+          event.preventDefault();
+          forgive(name);
+        }}
+      />
+      {refusal && (
+        <p className="number-refusal" id={`${id}-refusal`} role="alert">
+          {refusal.message}
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,36 @@
+import { writesFreely } from "../../session/writing/prompt";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { Chip } from "../ui/Chip";
+import "./Presets.css";
+import { isPreset, presetsFor } from "../../session/writing/presets";
+
+export function Presets() {
+  const { settings } = useStudio();
+  const values = useStudioStore("settings", ({ values }) => values);
+  const defaults = useStudioStore("settings", ({ defaults }) => defaults);
+  const manifest = useStudioStore("model", ({ manifest }) => manifest);
+  const free = useStudioStore("draft", ({ prompt }) => writesFreely(manifest, prompt));
+  const presets = presetsFor(defaults, !free, manifest?.presets);
+  const chosen = presets.find((preset) => isPreset(preset, values, !free));
+  return (
+    <section className="presets" aria-label="Presets">
+      <ul>
+        {presets.map((preset) => (
+          <li key={preset.id}>
+            <Chip
+              label={preset.label}
+              hint={preset.note}
+              chosen={preset === chosen}
+              onPress={() => {
+                const { gamma, ...others } = preset.settings;
+                // An ODE leaves γ alone, so that switching back to SDE finds it again.
+                settings.getState().apply(preset.settings.method === "ode" ? others : { ...others, gamma });
+              }}
+            />
+          </li>
+        ))}
+      </ul>
+      <p className="control-note">{chosen?.note ?? "Settings of your own."}</p>
+    </section>
+  );
+}

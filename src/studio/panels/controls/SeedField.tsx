@@ -1,0 +1,34 @@
+import { lockSeed, newSeed } from "../../actions/writing";
+import { useStudioStore } from "../StudioContext";
+import { ActionButton } from "../ui/ActionButton";
+import { Icon } from "../ui/Icon";
+import { NumberInput } from "./NumberInput";
+import "./SeedField.css";
+
+export function SeedField() {
+  const locked = useStudioStore("settings", ({ seedLocked }) => seedLocked);
+  return (
+    <div className="control">
+      <label htmlFor="seed">Seed</label>
+      <div className="seed-row">
+        <NumberInput id="seed" name="seed" describedBy="seed-note" />
+        <ActionButton
+          action={lockSeed}
+          label={locked ? "Seed is kept for every run" : "Keep this seed"}
+          pressed={locked}
+          className="action-button--outlined"
+        >
+          <Icon name={locked ? "lock" : "unlock"} />
+        </ActionButton>
+        <ActionButton action={newSeed} label="Draw a new seed" className="action-button--outlined">
+          <Icon name="dice" />
+        </ActionButton>
+      </div>
+      <p className="control-note" id="seed-note">
+        {locked
+          ? "The noise it starts from. Kept: the same settings write the same text again."
+          : "The noise it starts from. Each run draws its own; the lock keeps this one."}
+      </p>
+    </div>
+  );
+}

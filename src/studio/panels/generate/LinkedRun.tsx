@@ -1,0 +1,51 @@
+import { type Recipe, rootOf } from "../../../flow/recipe";
+import { describeSettings } from "../runInWords";
+import { useStudio, useStudioStore } from "../StudioContext";
+import "./LinkedRun.css";
+
+/** A run that the page's address tells of, which nobody has written here yet. */
+export function LinkedRun() {
+  const { view, generation } = useStudio();
+  const linked = useStudioStore("view", ({ linked }) => linked);
+  const phase = useStudioStore("generation", ({ phase }) => phase);
+  if (!linked) return null;
+  const { prompt } = rootOf(linked);
+  return (
+    <section className="linked" aria-label="Run of this link" data-testid="linked">
+      <p>
+        <b>This link tells of a run.</b> <span>{`${describeSettings(linked.settings)}${describeChain(linked)}`}</span>
+      </p>
+      {prompt && (
+        <p className="linked-prompt" translate="no">
+          {"text" in prompt ? prompt.text : prompt.ids.join(", ")}
+        </p>
+      )}
+      <div className="linked-buttons">
+        <button
+          type="button"
+          aria-disabled={phase === "loading"}
+          onClick={() => {
+            if (phase === "loading") return;
+            view.getState().offer(null);
+            void generation.getState().write(linked);
+          }}
+        >
+          Write it
+        </button>
+        <button type="button" onClick={() => view.getState().offer(null)}>
+          Leave it
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function describeChain({ from, held = [] }: Recipe): string {
+  const words = held.length === 1 ? "1 word" : `${held.length} words`;
+  return [
+    from ? `, from step ${from.step} of another run` : "",
+    from?.run.from ? " that goes on from one itself" : "",
+    held.length > 0 ? `, ${words} held` : "",
+    ".",
+  ].join("");
+}

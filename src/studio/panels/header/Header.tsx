@@ -1,0 +1,29 @@
+import { copyLink, showShortcuts, switchTheme } from "../../actions/view";
+import { useStudioStore } from "../StudioContext";
+import { ActionButton } from "../ui/ActionButton";
+import { Icon } from "../ui/Icon";
+import "./Header.css";
+import { ModelChip } from "./ModelChip";
+
+export function Header() {
+  const theme = useStudioStore("preferences", ({ theme }) => theme);
+  return (
+    <header className="header">
+      <h1 className="header-name">
+        ELF <span>Playground</span>
+      </h1>
+      <ModelChip />
+      <div className="header-tools">
+        <ActionButton action={copyLink} label="Copy a link to this run">
+          <Icon name="share" />
+        </ActionButton>
+        <ActionButton action={switchTheme} label={`Theme: ${theme}`}>
+          <Icon name={theme} />
+        </ActionButton>
+        <ActionButton action={showShortcuts} label="Keyboard shortcuts">
+          <span className="header-help">?</span>
+        </ActionButton>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,66 @@
+import { formatBytes } from "../../../delivery/bytes";
+import type { LoadedModel } from "../../../run/api";
+import { ariaShortcuts, perform } from "../../actions/action";
+import { showModels } from "../../actions/view";
+import { downloadBytes, type ModelStore } from "../../session/models/model";
+import { RECORDED_RUN_ID } from "../../session/runs/shelfRun";
+import { PRECISION } from "../models/words";
+import { backendName } from "../runInWords";
+import { useStudio, useStudioStore } from "../StudioContext";
+import "./ModelChip.css";
+
+/** Which model this is and where it stands; opens the shelf of models. */
+export function ModelChip() {
+  const studio = useStudio();
+  const model = useStudioStore("model", (state) => state);
+  // Another model than the recorded one may have been chosen.
+  const recordedTitle = useStudioStore("runs", ({ runs }) => {
+    const recorded = runs.find(({ id }) => id === RECORDED_RUN_ID);
+    return recorded?.trajectory.model === model.name ? recorded.modelTitle : undefined;
+  });
+  const title = model.manifest?.title ?? recordedTitle ?? model.name;
+  return (
+    <button
+      type="button"
+      className="model-chip"
+      data-status={model.status}
+      data-testid="model-chip"
+      aria-haspopup="dialog"
+      aria-keyshortcuts={ariaShortcuts(showModels.shortcuts)}
+      title={model.loaded?.backendReason}
+      onClick={() => perform(showModels, studio)}
+    >
+      <i className="model-dot" aria-hidden="true" />
+      <span className="model-title">{title}</span>
+      <span className="model-state">
+        <span>{shortState(model, recordedTitle !== undefined)}</span>
+        {model.loaded && model.manifest && (
+          <span className="model-size">
+            {[
+              kernelsOf(model.loaded),
+              PRECISION[model.loaded.dtype],
+              formatBytes(downloadBytes(model.manifest, model.loaded.dtype)),
+            ]
+              .map((detail) => ` · ${detail}`)
+              .join("")}
+          </span>
+        )}
+      </span>
+    </button>
+  );
+}
+
+/** What of the backend's label its name does not say: the kernels or the threads. */
+function kernelsOf({ backendLabel }: LoadedModel): string {
+  return backendLabel.slice(backendLabel.indexOf(" · ") + 3);
+}
+
+function shortState({ status, loaded, progress }: ModelStore, recorded: boolean): string {
+  if (status === "error" || status === "lost") return "not loaded";
+  if (status === "recorded") return recorded ? "recorded" : "not loaded";
+  if (loaded) return backendName(loaded.backend);
+  const download = progress?.phase === "download" ? progress.download : null;
+  return download
+    ? `loading ${Math.floor((100 * download.loadedBytes) / Math.max(1, download.totalBytes))} %`
+    : "loading";
+}

@@ -1,0 +1,50 @@
+import { letAllGo } from "../../actions/writing";
+import type { HeldWord } from "../../session/writing/draft";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { ActionButton } from "../ui/ActionButton";
+import { Icon } from "../ui/Icon";
+import "./HeldStrip.css";
+
+/** The tokens that the next run is to keep in their places; nothing while there are none. */
+export function HeldStrip() {
+  const { draft } = useStudio();
+  const held = useStudioStore("draft", ({ held }) => held);
+  return (
+    <>
+      {/* Always in the document, so that screen readers hear of every change. */}
+      <p className="visually-hidden" role="status">
+        {held.length === 1 ? "1 word held in the next run" : `${held.length} words held in the next run`}
+      </p>
+      {held.length > 0 && <HeldWords held={held} onLetGo={(position) => draft.getState().letGo(position)} />}
+    </>
+  );
+}
+
+function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (position: number) => void }) {
+  return (
+    <section className="held" aria-label="Held words" data-testid="held">
+      <p className="held-title" id="held-title">
+        Held in the next run
+      </p>
+      <ul aria-labelledby="held-title">
+        {held.map(({ position, word }) => (
+          <li key={position}>
+            <button
+              type="button"
+              className="held-word"
+              aria-label={`Let ${word} at position ${position + 1} go`}
+              onClick={() => onLetGo(position)}
+            >
+              <small>{position + 1}</small>
+              <span translate="no">{word}</span>
+              <Icon name="close" size={13} />
+            </button>
+          </li>
+        ))}
+      </ul>
+      <ActionButton action={letAllGo} label="Let all held words go" className="held-clear">
+        Clear
+      </ActionButton>
+    </section>
+  );
+}

@@ -1,0 +1,82 @@
+import { useId, useRef, useState } from "react";
+import { readSource, type Source } from "../../../delivery/sources";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { pickedFiles } from "./placedFiles";
+import { hostSentence } from "./words";
+
+/** Where a model from elsewhere is named: by address, hub id or folder. Says whom it will ask before it asks. */
+export function AddModel() {
+  const { library } = useStudio();
+  const looking = useStudioStore("library", ({ looking }) => looking);
+  const [typed, setTyped] = useState("");
+  const picker = useRef<HTMLInputElement>(null);
+  const note = useId();
+  const source = sourceOrNull(typed);
+  return (
+    <section className="models-add" aria-label="Add a model">
+      <h3>Add a model</h3>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void library.getState().add(typed);
+        }}
+      >
+        <label>
+          <span>Hub id or address</span>
+          <input
+            type="text"
+            value={typed}
+            placeholder="owner/name, owner/name@revision or https://…"
+            spellCheck={false}
+            autoCapitalize="none"
+            autoComplete="off"
+            aria-describedby={note}
+            onChange={({ target }) => setTyped(target.value)}
+          />
+        </label>
+        <button type="submit" aria-disabled={typed.trim() === "" || looking !== null}>
+          {source?.host ? `Look it up at ${source.host}` : "Look it up"}
+        </button>
+      </form>
+      <p id={note} className="models-note">
+        {source ? hostSentence(source) : "Nothing is asked before you press the button."}
+      </p>
+      <div className="models-folder">
+        <button type="button" onClick={() => picker.current?.click()}>
+          Choose a folder…
+        </button>
+        <span>or drop one anywhere on the page. It stays on this device.</span>
+        <input
+          ref={picker}
+          type="file"
+          hidden
+          multiple
+          data-testid="model-folder"
+          {...{ webkitdirectory: "" }}
+          onChange={({ target }) => {
+            if (target.files?.length) void library.getState().addFiles(pickedFiles(target.files));
+            // So that the same folder can be chosen again.
+            target.value = "";
+          }}
+        />
+      </div>
+      {looking !== null && (
+        <p className="models-note" role="status">
+          <span>{`Looking at ${looking}…`}</span>{" "}
+          <button type="button" className="models-link" onClick={() => void library.getState().cancel()}>
+            Cancel
+          </button>
+        </p>
+      )}
+    </section>
+  );
+}
+
+function sourceOrNull(typed: string): Source | null {
+  try {
+    return readSource(typed, document.baseURI);
+  } catch {
+    // Not finished yet, or wrong; the button's answer says what is.
+    return null;
+  }
+}

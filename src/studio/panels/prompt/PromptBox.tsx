@@ -1,0 +1,63 @@
+import { type SyntheticEvent, useId } from "react";
+import { MOST_LETTERS } from "../../../flow/recipe";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { Examples } from "./Examples";
+import "./PromptBox.css";
+import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "../../session/writing/prompt";
+
+/** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
+export function PromptBox() {
+  const { draft, view } = useStudio();
+  const id = useId();
+  const { prompt, promptTokens } = useStudioStore("draft", (state) => state);
+  const manifest = useStudioStore("model", ({ manifest }) => manifest);
+  if (!manifest || !takesPrompt(manifest)) return null;
+  const most = manifest.architecture.maxInputLength;
+  const { title, note } = promptTitle(manifest);
+  const { why } = readPrompt(prompt, promptTokens, manifest);
+  // An empty box has done nothing wrong yet.
+  const optional = manifest.architecture.sourceOptional;
+  const wrong = prompt.trim() !== "" && why !== undefined;
+  // Browsers lay out what is put into a box line by line: 150,000 short lines take them minutes, and the page with them.
+  const takeNoBook = (event: SyntheticEvent, brought: DataTransfer) => {
+    const letters = brought.getData("text/plain").length;
+    if (letters <= MOST_LETTERS) return;
+    event.preventDefault();
+    view.getState().say(`${letters.toLocaleString("en")} letters are too many for a prompt, which stays as it was.`);
+  };
+  return (
+    <section className="prompt" aria-label="Prompt">
+      <div className="prompt-head">
+        <label htmlFor={id}>{title}</label>
+        <span className="prompt-count" data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
+          {countSentence(promptTokens, most, writesFreely(manifest, prompt))}
+        </span>
+      </div>
+      <textarea
+        id={id}
+        className="prompt-text"
+        rows={3}
+        value={prompt}
+        placeholder={optional ? "Leave empty to let it write freely" : undefined}
+        spellCheck={false}
+        autoComplete="off"
+        aria-invalid={wrong}
+        aria-describedby={`${id}-note`}
+        data-testid="prompt"
+        onPaste={(event) => takeNoBook(event, event.clipboardData)}
+        onDrop={(event) => takeNoBook(event, event.dataTransfer)}
+        onChange={({ target }) => draft.getState().setPrompt(target.value)}
+      />
+      {readsText(manifest) && <Examples examples={manifest.examples} />}
+      <p className={wrong ? "prompt-note prompt-note--bad" : "prompt-note"} id={`${id}-note`} aria-live="polite">
+        {wrong ? why : note}
+      </p>
+    </section>
+  );
+}
+
+/** In one piece: a browser that translates takes pieces beside one another for its own. */
+function countSentence(tokens: number | null, most: number, free: boolean): string {
+  if (free) return `optional, at most ${most} tokens`;
+  return tokens === null ? `at most ${most} tokens` : `${tokens} of ${most} tokens`;
+}

@@ -1,0 +1,100 @@
+import { useEffect, useRef } from "react";
+import { joinText } from "../../../player/run/pieces";
+import { lastFrame } from "../../../player/run/run";
+import { settlingOf } from "../../../player/run/settling";
+import { forksOf, parentOf } from "../../session/runs/family";
+import type { Run } from "../../session/runs/shelfRun";
+import { describeOrigin, describeSettings } from "../runInWords";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { Icon } from "../ui/Icon";
+import "./RunCard.css";
+
+/** One run: where it comes from, how it was made, how its words settled over the steps, and how its text begins. */
+export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
+  const { runs } = useStudio();
+  const card = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    const list = card.current?.parentElement;
+    if (!selected || !card.current || !list) return;
+    // Not scrollIntoView: on a phone it would pull the page down to the shelf.
+    const { offsetLeft, offsetWidth } = card.current;
+    const seen = offsetLeft >= list.scrollLeft && offsetLeft + offsetWidth <= list.scrollLeft + list.clientWidth;
+    if (!seen) list.scrollTo({ left: offsetLeft - (list.clientWidth - offsetWidth) / 2 });
+  }, [selected]);
+  const last = lastFrame(run);
+  const text = run.text.trim() || (last ? joinText(last.holds.tokens, run.pieces, run.eos) : "");
+  return (
+    <li className="run-card" ref={card} data-status={run.status}>
+      <button
+        type="button"
+        className="run-card-open"
+        aria-pressed={selected}
+        onClick={() => runs.getState().select(run.id)}
+      >
+        <span className="run-card-origin">
+          <span>{describeOrigin(run)}</span>
+          <SettlingCurve run={run} />
+        </span>
+        <span className="run-card-settings">{describeSettings(run.trajectory.settings)}</span>
+        <Family run={run} />
+        <span className="run-card-text" translate="no">
+          {text || "No words yet."}
+        </span>
+      </button>
+      {run.origin === "generated" && run.status !== "running" && (
+        <button
+          type="button"
+          className="action-button run-card-delete"
+          aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
+          onClick={() => runs.getState().remove(run.id)}
+        >
+          <Icon name="remove" size={16} />
+        </button>
+      )}
+    </li>
+  );
+}
+
+/** What it goes on from, what goes on from it, and how many words it was told to keep. */
+function Family({ run }: { run: Run }) {
+  const runs = useStudioStore("runs", ({ runs }) => runs);
+  const { from, held = [] } = run.trajectory;
+  const forks = forksOf(run, runs).length;
+  const facts = [
+    ...(from ? [`from step ${from.step} of ${parentName(run, parentOf(run, runs))}`] : []),
+    ...(held.length > 0 ? [`${held.length} ${held.length === 1 ? "token" : "tokens"} held`] : []),
+    ...(forks > 0 ? [`${forks} ${forks === 1 ? "run goes" : "runs go"} on from it`] : []),
+  ];
+  if (facts.length === 0) return null;
+  return (
+    <span className="run-card-family" data-testid="family">
+      <Icon name="fork" size={13} /> <span>{facts.join(" · ")}</span>
+    </span>
+  );
+}
+
+function parentName(run: Run, parent: Run | undefined): string {
+  const seed = run.trajectory.from?.run.settings.seed;
+  if (!parent) return `a run of seed ${seed}, not on this shelf`;
+  return parent.origin === "recorded" ? "the recorded run" : `“${beginningOf(parent)}”`;
+}
+
+function beginningOf({ text }: Run): string {
+  const words = text.split(/\s+/).slice(0, 3).join(" ");
+  return words ? `${words}…` : "a run without words";
+}
+
+/** Share of the words settled, step by step: the run's shape at a glance. */
+function SettlingCurve({ run }: { run: Run }) {
+  const settling = settlingOf(run, "holds");
+  if (!settling || settling.words === 0) return null;
+  const last = Math.max(1, settling.wordsByFrame.length - 1);
+  const points = settling.wordsByFrame
+    .map((count, step) => `${((48 * step) / last).toFixed(1)},${(12 - (11 * count) / settling.words).toFixed(1)}`)
+    .join(" ");
+  return (
+    <svg width="48" height="13" viewBox="0 0 48 13" aria-hidden="true">
+      <polyline points={points} fill="none" stroke="var(--data)" strokeWidth="1.5" strokeLinejoin="round" />
+    </svg>
+  );
+}

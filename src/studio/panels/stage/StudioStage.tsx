@@ -1,0 +1,42 @@
+import { useMemo } from "react";
+import { useStore } from "zustand";
+import { Stage, type StageSlots } from "../../../player/stage/Stage";
+import { NO_WISHES } from "../../../player/stage/wishes";
+import { Part } from "../alerts/Part";
+import { HeldStrip } from "../held/HeldStrip";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { EmptyStage } from "./EmptyStage";
+import { TokenChoices } from "./TokenChoices";
+
+const SLOTS: StageSlots = {
+  aboveText: <HeldStrip />,
+  empty: <EmptyStage />,
+  cardActions: (run, position) => <TokenChoices run={run} position={position} />,
+  aroundCard: (card, frame) => (
+    <Part name="What else could stand there" of={frame}>
+      {card}
+    </Part>
+  ),
+};
+
+/** The player's stage, on which the studio lets words be held for the next run. */
+export function StudioStage() {
+  const { player, draft } = useStudio();
+  const held = useStudioStore("draft", ({ held }) => held);
+  const length = useStudioStore("settings", ({ values }) => values.length);
+  const isComing = useStudioStore("view", ({ recording }) => recording === "coming");
+  const modelName = useStudioStore("model", ({ name }) => name);
+  const shownModel = useStore(player.run, (run) => run?.trajectory.model);
+  // Tokens mean something else to another model.
+  const isOwn = shownModel === modelName;
+  const wishes = useMemo(() => (isOwn ? new Map(held.map((word) => [word.position, word])) : NO_WISHES), [isOwn, held]);
+  return (
+    <Stage
+      wishes={wishes}
+      onWish={isOwn ? (word) => draft.getState().hold([word]) : undefined}
+      slots={SLOTS}
+      isComing={isComing}
+      length={length}
+    />
+  );
+}

@@ -1,0 +1,70 @@
+import { type FormEvent, useId, useState } from "react";
+import type { ShownRun } from "../../../player/run/run";
+import { perform } from "../../actions/action";
+import { holdToken } from "../../actions/writing";
+import { problemOf } from "../../session/problem";
+import { holdWord } from "../../session/writing/holdWord";
+import { useStudio, useStudioStore } from "../StudioContext";
+import { Shortcuts } from "../ui/Shortcuts";
+import "./TokenChoices.css";
+
+/** Under a pinned token: hold it in the next run, or another word in its place. */
+export function TokenChoices({ run, position }: { run: ShownRun; position: number }) {
+  const studio = useStudio();
+  const id = useId();
+  const [word, setWord] = useState("");
+  const [wrong, setWrong] = useState("");
+  const [reading, setReading] = useState(false);
+  const held = useStudioStore("draft", ({ held }) => held.some((token) => token.position === position));
+  const ownModel = useStudioStore("model", ({ name }) => name === run.trajectory.model);
+  if (!ownModel) return null;
+
+  const onSubmit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (reading) return;
+    setReading(true);
+    const refusal = await holdWord(studio, run, position, word).catch((error: unknown) => problemOf(error).message);
+    setReading(false);
+    setWrong(refusal ?? "");
+    if (refusal === null) setWord("");
+  };
+
+  return (
+    <div className="token-choices">
+      <button
+        type="button"
+        className="token-hold"
+        aria-pressed={held}
+        data-testid="hold"
+        onClick={() => perform(holdToken, studio)}
+      >
+        <span>{held ? "Let go" : "Hold this word"}</span>
+        <Shortcuts shortcuts={holdToken.shortcuts} />
+      </button>
+      <form className="token-word" onSubmit={onSubmit}>
+        <label htmlFor={id}>or hold another</label>
+        <input
+          id={id}
+          value={word}
+          autoComplete="off"
+          spellCheck={false}
+          aria-invalid={wrong !== ""}
+          aria-describedby={wrong ? `${id}-wrong` : undefined}
+          data-testid="hold-word"
+          onChange={({ target }) => {
+            setWord(target.value);
+            setWrong("");
+          }}
+        />
+        <button type="submit" aria-disabled={reading}>
+          {reading ? "…" : "Hold"}
+        </button>
+      </form>
+      {wrong && (
+        <p className="token-wrong" id={`${id}-wrong`} role="alert">
+          {wrong}
+        </p>
+      )}
+    </div>
+  );
+}

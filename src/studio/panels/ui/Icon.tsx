@@ -1,0 +1,35 @@
+import { DRAWINGS, Drawing } from "../../../player/ui/Icon";
+
+const PATHS = {
+  ...DRAWINGS,
+  fork: <path d="M6 19V5M6 13c0-3.4 2.4-4.4 5.6-4.4H18M14.6 5.2 18 8.6l-3.4 3.4" />,
+  share: <path d="M12 14.5V4M8.4 7.2 12 3.8l3.6 3.4M6.5 11.5H5v8.7h14v-8.7h-1.5" />,
+  unlock: <path d="M6 11h12v8.5H6zM8.5 11V8a3.5 3.5 0 0 1 6.8-1.2" />,
+  dice: (
+    <>
+      <rect x="4.5" y="4.5" width="15" height="15" rx="3.2" />
+      <g fill="currentColor" stroke="none">
+        <circle cx="9" cy="9" r="1.35" />
+        <circle cx="15" cy="15" r="1.35" />
+        <circle cx="15" cy="9" r="1.35" />
+        <circle cx="9" cy="15" r="1.35" />
+      </g>
+    </>
+  ),
+  system: <path d="M4 5h16v11H4zM9 20h6M12 16v4" />,
+  light: (
+    <>
+      <circle cx="12" cy="12" r="3.8" />
+      <path d="M12 3v2.2M12 18.8V21M3 12h2.2M18.8 12H21M5.6 5.6l1.6 1.6M16.8 16.8l1.6 1.6M18.4 5.6l-1.6 1.6M7.2 16.8l-1.6 1.6" />
+    </>
+  ),
+  dark: <path d="M19.5 14.4A8 8 0 0 1 9.6 4.5a8 8 0 1 0 9.9 9.9Z" />,
+  close: <path d="m6.5 6.5 11 11M17.5 6.5l-11 11" />,
+  remove: <path d="M5 7h14M10 7V4.8h4V7M7 7l.8 12.2h8.4L17 7M10.3 10.5v5.3M13.7 10.5v5.3" />,
+  warning: <path d="M12 4.2 21 19.4H3ZM12 10v4.2M12 16.6v.4" />,
+} as const;
+
+/** A drawing that goes with words, or stands on a button with a label of its own; never read out. */
+export function Icon({ name, size = 18 }: { name: keyof typeof PATHS; size?: number }) {
+  return <Drawing size={size}>{PATHS[name]}</Drawing>;
+}

@@ -1,0 +1,44 @@
+import { z } from "zod";
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Display, DisplayStore } from "../../../player/display";
+import { keep, readKept, type TextStorage } from "./persisted";
+
+const schema = z.object({
+  theme: z.enum(["system", "light", "dark"]),
+  reading: z.enum(["holds", "expects"]),
+  axis: z.enum(["time", "steps"]),
+  speed: z.union([z.literal(0.25), z.literal(0.5), z.literal(1), z.literal(2), z.literal(4)]),
+  /** Shortcuts of one letter, which get in the way of some who speak to their computer. */
+  letterKeys: z.boolean(),
+});
+
+/** How a person likes the page; how they like to look at runs is kept with it, and stands in the player's own store. */
+export type Preferences = Omit<z.infer<typeof schema>, keyof Display>;
+export type Theme = Preferences["theme"];
+
+export const THEMES: readonly Theme[] = ["system", "light", "dark"];
+
+const DEFAULTS: Preferences = { theme: "system", letterKeys: true };
+const KEY = "elf.preferences";
+
+export interface PreferencesStore extends Preferences {
+  set(change: Partial<Preferences>): void;
+}
+
+/** Has `display` as an earlier visit left it, and keeps it from now on. */
+export function createPreferences(
+  storage: TextStorage | null,
+  display: StoreApi<DisplayStore>,
+): StoreApi<PreferencesStore> {
+  const { theme, letterKeys, ...looks } = { ...DEFAULTS, ...readKept(storage, KEY, schema) };
+  display.getState().set(looks);
+  const store = createStore<PreferencesStore>()((set) => ({ theme, letterKeys, set: (change) => set(change) }));
+  const all = (): z.infer<typeof schema> => {
+    const { theme, letterKeys } = store.getState();
+    const { reading, axis, speed } = display.getState();
+    return { theme, reading, axis, speed, letterKeys };
+  };
+  keep(store, storage, KEY, all);
+  keep(display, storage, KEY, all);
+  return store;
+}

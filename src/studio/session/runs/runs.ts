@@ -1,0 +1,77 @@
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Frame } from "../../../flow/trajectory";
+import type { Run } from "./shelfRun";
+
+/** The shelf: every run there is to look at, newest first, the recording last. */
+export interface RunsStore {
+  readonly runs: readonly Run[];
+  /** Run on the stage; null while there is none at all. */
+  readonly selectedId: string | null;
+  /** The run deleted last, for a change of mind. */
+  readonly deleted: Run | null;
+
+  /** Puts a run on the shelf in its place by age, and on the stage if `select` or if nothing stands there. */
+  add(run: Run, select?: boolean): void;
+  change(id: string, change: Partial<Pick<Run, "status" | "text" | "seconds">>): void;
+  addFrames(id: string, frames: readonly Frame[]): void;
+  select(id: string): void;
+  remove(id: string): void;
+  /** Takes a run off the shelf that came to nothing. */
+  discard(id: string): void;
+  restore(): void;
+  /** The deletion can no longer be taken back. */
+  forget(): void;
+}
+
+export function createRuns(): StoreApi<RunsStore> {
+  return createStore<RunsStore>()((set, get) => {
+    const update = (id: string, changed: (run: Run) => Run) =>
+      set(({ runs }) => ({ runs: runs.map((run) => (run.id === id ? changed(run) : run)) }));
+    return {
+      runs: [],
+      selectedId: null,
+      deleted: null,
+
+      add: (run, select = false) =>
+        set(({ runs, selectedId }) => ({
+          runs: [...runs.filter(({ id }) => id !== run.id), run].sort((a, b) => b.startedAt - a.startedAt),
+          selectedId: select ? run.id : (selectedId ?? run.id),
+        })),
+      change: (id, change) => update(id, (run) => ({ ...run, ...change })),
+      addFrames: (id, frames) =>
+        update(id, (run) => ({
+          ...run,
+          trajectory: { ...run.trajectory, frames: [...run.trajectory.frames, ...frames] },
+        })),
+      select: (id) =>
+        set(({ runs, selectedId }) => ({ selectedId: runs.some((run) => run.id === id) ? id : selectedId })),
+      remove: (id) =>
+        set(({ runs, selectedId, deleted }) => {
+          const at = runs.findIndex((run) => run.id === id);
+          const gone = runs[at];
+          // A run being written has to be cancelled first; its frames would have nowhere to go.
+          if (!gone || gone.status === "running") return { deleted };
+          const left = runs.filter((run) => run.id !== id);
+          const neighbour = left[Math.min(at, left.length - 1)]?.id ?? null;
+          return { runs: left, deleted: gone, selectedId: selectedId === id ? neighbour : selectedId };
+        }),
+      discard: (id) =>
+        set(({ runs, selectedId }) => {
+          const left = runs.filter((run) => run.id !== id);
+          return { runs: left, selectedId: selectedId === id ? (left[0]?.id ?? null) : selectedId };
+        }),
+      restore: () => {
+        const { deleted } = get();
+        if (!deleted) return;
+        get().add(deleted, true);
+        set({ deleted: null });
+      },
+      forget: () => set({ deleted: null }),
+    };
+  });
+}
+
+/** The run on the stage. */
+export function selectedRun({ runs, selectedId }: RunsStore): Run | undefined {
+  return runs.find((run) => run.id === selectedId);
+}

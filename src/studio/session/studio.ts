@@ -1,0 +1,215 @@
+import { z } from "zod";
+import type { StoreApi } from "zustand/vanilla";
+import type { Recipe } from "../../flow/recipe";
+import { DTYPES, type Manifest } from "../../format/manifest";
+import type { RecordedRun } from "../../format/trace";
+import type { Player } from "../../player/createPlayer";
+import type { Machine } from "../../runtime/memoryPlan";
+import type { LibraryApi } from "../../worker/libraryProtocol";
+import type { EngineClient } from "../../worker/protocol";
+import type { Address } from "./address";
+import type { RunArchive } from "./kept/archive";
+import { createKeeping, type KeepingStore } from "./kept/keeping";
+import { keep, readKept, type TextStorage, watchedStorage } from "./kept/persisted";
+import { createPreferences, type PreferencesStore } from "./kept/preferences";
+import { createLibraryStore, type LibraryStore } from "./models/library";
+import { createModel, type ModelStore } from "./models/model";
+import { turnTo } from "./models/turnTo";
+import { problemOf } from "./problem";
+import { runOfRecipe } from "./runs/family";
+import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
+import { RECORDED_RUN_ID, type Run, runFromRecording } from "./runs/shelfRun";
+import { createView, type ViewStore } from "./view";
+import { createDraft, type DraftStore } from "./writing/draft";
+import { createGeneration, type GenerationStore } from "./writing/generation";
+import { countPrompts } from "./writing/promptCount";
+import { createSettings, type DrawSeed, type SettingsStore } from "./writing/settings";
+
+/** Everything the page knows and can do, without the page. */
+export interface Studio {
+  /** Which backend the page's address asks for. */
+  readonly backend: Address["backend"];
+  readonly settings: StoreApi<SettingsStore>;
+  readonly draft: StoreApi<DraftStore>;
+  readonly preferences: StoreApi<PreferencesStore>;
+  readonly model: StoreApi<ModelStore>;
+  readonly runs: StoreApi<RunsStore>;
+  /** Shows the selected run. */
+  readonly player: Player;
+  readonly generation: StoreApi<GenerationStore>;
+  readonly library: StoreApi<LibraryStore>;
+  readonly view: StoreApi<ViewStore>;
+  readonly keeping: StoreApi<KeepingStore>;
+  /** The tokens of a text; takes the model to be loaded. */
+  readonly tokenize: EngineClient["tokenize"];
+  readonly share: World["share"];
+  /** A run that the address tells of: shown where it is on the shelf, and offered where it is not. */
+  openLinked(recipe: Recipe | null): void;
+  /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
+  open(): Promise<void>;
+}
+
+/** What the studio needs from the world; tests bring their own. */
+export interface World {
+  /** Where the selected run is shown; the studio turns it. */
+  readonly player: Player;
+  readonly address: Address;
+  readonly engine: EngineClient;
+  readonly storage: TextStorage | null;
+  readonly archive: RunArchive;
+  readonly library: LibraryApi;
+  /** Address of the page. */
+  readonly pageUrl: string;
+  readonly fetchShippedNames: () => Promise<readonly string[]>;
+  readonly findMachine: () => Promise<Machine>;
+  /** Asks the browser not to clear the page's storage by itself. */
+  readonly persist: () => Promise<boolean>;
+  readonly fetchRecording: (model: string) => Promise<RecordedRun | null>;
+  readonly fetchManifest: (model: string) => Promise<Manifest>;
+  readonly now: () => number;
+  readonly newId: () => string;
+  readonly drawSeed?: DrawSeed;
+  /**
+   * Puts the address of a run into the address bar and on the clipboard: its end, `#…`, and the model's name where that is
+   * enough to have the model. Rejects with `NotCopiedError` where the browser lets nothing be copied.
+   */
+  readonly share: (hash: string, model: string | null) => Promise<void>;
+}
+
+const MODEL_KEY = "elf.model";
+const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.enum(DTYPES).nullable() });
+
+export function createStudio(world: World): Studio {
+  const { address, engine, archive, player, now, newId } = world;
+  const keeping = createKeeping();
+  const { lose } = keeping.getState();
+  const storage = watchedStorage(world.storage, () => lose("settings"));
+  const settings = createSettings(storage, address.model, world.drawSeed);
+  const draft = createDraft(storage, address.model);
+  const preferences = createPreferences(storage, player.display);
+  const model = createModel(address.model);
+  const runs = createRuns();
+  const view = createView();
+  const library = createLibraryStore(world);
+  const keptChoice = readKept(storage, MODEL_KEY, choiceSchema);
+  keep(model, storage, MODEL_KEY, ({ choice: { baseUrl, dtype } }) => ({ baseUrl, dtype }));
+  const generation = createGeneration({
+    engine,
+    backend: address.backend,
+    settings,
+    draft,
+    model,
+    runs,
+    newId,
+    now,
+    onEnded: (run) => void save(run),
+  });
+  if (address.problem) generation.getState().raise(address.problem);
+  runs.subscribe((now) => player.show(selectedRun(now) ?? null));
+  linkArchive(runs, archive, save);
+  model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
+  library.subscribe(({ lasting }) => lasting === false && lose("models"));
+  model.subscribe((now, before) => now.name !== before.name && draft.getState().turnTo(now.name));
+  countPrompts(draft, model, engine);
+
+  async function openRecording(): Promise<void> {
+    try {
+      const recording = await world.fetchRecording(address.model);
+      if (recording) {
+        const run = runFromRecording(recording);
+        const { defaults, maxLength } = settings.getState();
+        if (model.getState().manifest === null) {
+          settings
+            .getState()
+            .learn(
+              { ...defaults, ...recording.trajectory.settings },
+              Math.max(maxLength, run.trajectory.settings.length),
+            );
+        }
+        // A person who is already looking at something else is not pulled away from it.
+        const first = runs.getState().selectedId === null;
+        runs.getState().add(run);
+        if (first) {
+          player.playback.getState().seek(0);
+          player.playback.getState().play();
+        }
+      }
+      view.getState().setRecording(recording ? "here" : "none");
+    } catch (error) {
+      view.getState().setRecording("none");
+      generation.getState().raise(problemOf(error));
+    }
+  }
+
+  /** The model of the last visit, if it is still stored. Nobody is asked for it. */
+  async function openKeptModel(): Promise<boolean> {
+    const choice = address.namesModel ? undefined : keptChoice;
+    if (!choice) return false;
+    await library.getState().refresh();
+    const kept = library.getState().models.find(({ source }) => source.baseUrl === choice.baseUrl);
+    if (!kept?.manifest || (!kept.stored && kept.source.kind !== "shipped")) return false;
+    turnTo({ model, settings }, kept, choice.dtype);
+    return true;
+  }
+
+  async function openManifest(): Promise<void> {
+    try {
+      if (await openKeptModel()) return;
+      const manifest = await world.fetchManifest(address.model);
+      model.getState().describe(manifest);
+      settings.getState().learn(manifest.defaults, manifest.architecture.maxLength);
+    } catch {
+      // Nothing was asked of the model yet. Generate fetches it again and says what is wrong.
+    }
+  }
+
+  async function openArchive(): Promise<void> {
+    const kept = await archive.all();
+    if (kept === null) lose("runs");
+    for (const run of kept ?? []) runs.getState().add(run);
+  }
+
+  async function save(run: Run): Promise<void> {
+    if ((await archive.save(run)) === false) lose("runs");
+  }
+
+  function openLinked(recipe: Recipe | null): void {
+    if (!recipe) return;
+    const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
+    if (here) runs.getState().select(here.id);
+    else view.getState().offer(recipe);
+  }
+
+  return {
+    backend: address.backend,
+    settings,
+    draft,
+    preferences,
+    model,
+    runs,
+    player,
+    generation,
+    library,
+    view,
+    keeping,
+    tokenize: (text) => engine.tokenize(text),
+    share: world.share,
+    openLinked,
+    open: async () => {
+      // The recording first: it is what the first second shows.
+      await openRecording();
+      await Promise.all([openManifest(), openArchive()]);
+      openLinked(address.recipe);
+    },
+  };
+}
+
+/** A run deleted from the shelf goes from the archive too; one taken back returns. */
+function linkArchive(runs: StoreApi<RunsStore>, archive: RunArchive, save: (run: Run) => Promise<void>): void {
+  runs.subscribe((now, before) => {
+    if (now.deleted === before.deleted) return;
+    if (now.deleted) void archive.remove(now.deleted.id);
+    const back = before.deleted && now.runs.find(({ id }) => id === before.deleted?.id);
+    if (back && back.id !== RECORDED_RUN_ID) void save(back);
+  });
+}

@@ -1,0 +1,244 @@
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { CancelledError, ConditionError } from "../../../flow/errors";
+import { branchAt, type Recipe, recipeOf, rootOf } from "../../../flow/recipe";
+import { unguided } from "../../../flow/settings";
+import type { Frame, Trajectory } from "../../../flow/trajectory";
+import type { LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../../run/api";
+import type { EngineClient } from "../../../worker/protocol";
+import type { ModelStore } from "../models/model";
+import { isCancellation, type Problem, problemOf } from "../problem";
+import type { RunsStore } from "../runs/runs";
+import type { Run } from "../runs/shelfRun";
+import type { DraftStore } from "./draft";
+import { createFrameBuffer } from "./frameBuffer";
+import { readPrompt, writesFreely } from "./prompt";
+import type { SettingsStore } from "./settings";
+
+/** What the Generate button does, from press to text. */
+export interface GenerationStore {
+  readonly phase: "idle" | "loading" | "running";
+  /** Cancel was pressed and the engine has not stopped yet. */
+  readonly cancelling: boolean;
+  /** The run being written; null until its first frame. */
+  readonly runId: string | null;
+  readonly problem: Problem | null;
+  /** How far an earlier run has been written again, up to where a fork begins; null while none is. */
+  readonly recall: { readonly done: number; readonly total: number } | null;
+
+  /**
+   * Loads the model if need be, then writes by the settings and the draft; a run under way ends for it and keeps its
+   * frames. Does nothing while the model is on its way to a run already. Never rejects: what goes wrong becomes `problem`.
+   */
+  start(): Promise<void>;
+  /** As `start`, but goes on from a frame of a run; length and prompt are that run's. */
+  fork(run: Run, index: number): Promise<void>;
+  /** As `start`, but writes what a recipe says and nothing else. */
+  write(recipe: Recipe): Promise<void>;
+  /** Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. Never rejects. */
+  prepare(): Promise<void>;
+  cancel(): Promise<void>;
+  raise(problem: Problem): void;
+  dismiss(): void;
+}
+
+export interface GenerationParts {
+  readonly engine: EngineClient;
+  readonly backend: LoadRequest["backend"];
+  readonly settings: StoreApi<SettingsStore>;
+  readonly draft: StoreApi<DraftStore>;
+  readonly model: StoreApi<ModelStore>;
+  readonly runs: StoreApi<RunsStore>;
+  readonly newId: () => string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Called with every generated run that has ended. */
+  readonly onEnded: (run: Run) => void;
+}
+
+/** What is to be written, and the frames of it that are here already; null where all are wanted from the engine. */
+interface Order {
+  readonly recipe: Recipe;
+  readonly lead: readonly Frame[] | null;
+}
+
+export function createGeneration(parts: GenerationParts): StoreApi<GenerationStore> {
+  const { engine, backend, settings, draft, model, runs, newId, now, onEnded } = parts;
+
+  return createStore<GenerationStore>()((set, get) => {
+    /** What the newest press asked for; only that says what goes on. The newest wins: it ends the one before. */
+    let newest = new AbortController();
+    const begin = () => {
+      newest.abort();
+      newest = new AbortController();
+      set({ phase: "loading", cancelling: false, runId: null, problem: null, recall: null });
+      return newest.signal;
+    };
+    const isNewest = (signal: AbortSignal) => signal === newest.signal;
+    engine.onLost(() => model.getState().giveUp("lost"));
+
+    async function load(signal: AbortSignal): Promise<LoadedModel> {
+      const { loaded, status, choice, begin, report, finish, giveUp } = model.getState();
+      if (loaded) return loaded;
+      // Turned to another model meanwhile: what becomes of this one is no news.
+      const isWanted = () => model.getState().choice === choice;
+      set({ phase: "loading" });
+      begin();
+      const onProgress = (progress: LoadProgress) => {
+        if (isWanted()) report(progress, now() / 1000);
+      };
+      const { baseUrl, dtype, files } = choice;
+      const request = { baseUrl, dtype: dtype ?? undefined, files, backend };
+      try {
+        const fresh = await (status === "lost"
+          ? engine.restore(onProgress, signal)
+          : engine.load(request, onProgress, signal));
+        if (!isWanted()) throw new CancelledError();
+        finish(fresh);
+        settings.getState().learn(fresh.manifest.defaults, fresh.manifest.architecture.maxLength);
+        return fresh;
+      } catch (error) {
+        if (isWanted()) giveUp(isCancellation(error) ? "recorded" : "error");
+        throw error;
+      }
+    }
+
+    /** After a fault that cost the engine its model: has it again, and says so beside what happened. */
+    async function restore(fault: Problem, signal: AbortSignal): Promise<void> {
+      set({ problem: { ...fault, action: "What was written is kept. The engine is being restored." } });
+      try {
+        const { backendLabel } = await load(signal);
+        const action = `What was written is kept, and the engine was restored (${backendLabel}). Generate again.`;
+        set({ problem: { ...fault, action } });
+      } catch (error) {
+        if (isCancellation(error)) set({ problem: fault });
+        else set({ problem: { ...problemOf(error), message: `${fault.message} ${problemOf(error).message}` } });
+      }
+    }
+
+    async function write(loaded: LoadedModel, { recipe, lead }: Order, signal: AbortSignal): Promise<void> {
+      const id = newId();
+      const frames = createFrameBuffer((batch) => runs.getState().addFrames(id, batch));
+      let isSeen = false;
+      const hear = (event: RunEvent) => {
+        if (event.type === "start") {
+          const here = (lead ?? []).slice(0, event.first);
+          runs.getState().add(emptyRun(id, loaded, { ...recipe, times: event.times, frames: here }, now()));
+        } else if (event.type === "recall") {
+          if (isNewest(signal)) set({ recall: { done: event.done, total: event.total } });
+        } else {
+          if (!isSeen) {
+            // It takes the stage when there is something to see.
+            runs.getState().select(id);
+            if (isNewest(signal)) set({ runId: id, recall: null });
+          }
+          isSeen = true;
+          frames.push(event.frame);
+        }
+      };
+      const end = (change: Pick<Run, "status"> & Partial<Pick<Run, "text" | "seconds">>) => {
+        frames.flush();
+        runs.getState().change(id, change);
+        const ended = runs.getState().runs.find((run) => run.id === id);
+        if (!isSeen) runs.getState().discard(id);
+        else if (ended) onEnded(ended);
+      };
+      try {
+        const { status, text, seconds } = await engine.generate({ ...recipe, lead: lead === null }, hear, signal);
+        end({ status, text, seconds });
+      } catch (error) {
+        end({ status: isCancellation(error) ? "cancelled" : "failed" });
+        throw error;
+      }
+    }
+
+    /** From press to idle, whatever goes wrong between. `order` may look at the model, which then is there. */
+    async function press(order: (loaded: LoadedModel) => Order): Promise<void> {
+      if (get().phase === "loading") return;
+      const signal = begin();
+      try {
+        const loaded = await load(signal);
+        // Cancelled just as the load ended.
+        if (signal.aborted) return;
+        const wanted = order(loaded);
+        set({ phase: "running" });
+        await write(loaded, wanted, signal);
+      } catch (error) {
+        if (!isCancellation(error)) {
+          const problem = problemOf(error);
+          set({ problem });
+          if (isNewest(signal) && model.getState().status === "lost") await restore(problem, signal);
+        }
+      } finally {
+        if (isNewest(signal)) set({ phase: "idle", cancelling: false, runId: null, recall: null });
+      }
+    }
+
+    return {
+      phase: "idle",
+      cancelling: false,
+      runId: null,
+      problem: null,
+      recall: null,
+
+      start: () =>
+        press(({ manifest }) => {
+          const { prompt: typed, promptTokens, held } = draft.getState();
+          const read = writesFreely(manifest, typed) ? null : readPrompt(typed, promptTokens, manifest);
+          if (read?.why !== undefined) throw new ConditionError(read.why, "Then generate again.");
+          const wanted = settings.getState().take();
+          const recipe = { settings: read ? wanted : unguided(wanted), prompt: read?.prompt, held };
+          return { recipe: recipeOf(recipe), lead: [] };
+        }),
+      fork: (run, index) =>
+        press(() => {
+          const { settings: before, frames } = run.trajectory;
+          const wanted = { ...settings.getState().take(), length: before.length };
+          const from = branchAt(run.trajectory, index);
+          const prompted = rootOf(run.trajectory).prompt !== undefined;
+          return {
+            recipe: recipeOf({ settings: prompted ? wanted : unguided(wanted), held: draft.getState().held, from }),
+            lead: frames.slice(0, index),
+          };
+        }),
+      write: (recipe) => press(() => ({ recipe, lead: null })),
+      prepare: async () => {
+        const signal = begin();
+        try {
+          await load(signal);
+        } catch (error) {
+          if (!isCancellation(error) && isNewest(signal)) set({ problem: problemOf(error) });
+        } finally {
+          if (isNewest(signal)) set({ phase: "idle", cancelling: false, runId: null });
+        }
+      },
+      cancel: async () => {
+        if (get().phase === "idle") return;
+        set({ cancelling: true });
+        newest.abort();
+      },
+      raise: (problem) => set({ problem }),
+      dismiss: () => set({ problem: null }),
+    };
+  });
+}
+
+function emptyRun(
+  id: string,
+  { manifest, backend, pieces }: LoadedModel,
+  way: Omit<Trajectory, "model">,
+  startedAt: number,
+): Run {
+  return {
+    id,
+    origin: "generated",
+    status: "running",
+    modelTitle: manifest.title,
+    backend,
+    trajectory: { model: manifest.name, ...way },
+    pieces,
+    eos: manifest.tokens.eos,
+    text: "",
+    seconds: null,
+    startedAt,
+  };
+}

@@ -1,0 +1,57 @@
+import { MOST_LETTERS, type Prompt } from "../../../flow/recipe";
+import type { Manifest } from "../../../format/manifest";
+
+/** Whether the model writes to a prompt. */
+export function takesPrompt(manifest: Manifest | null): boolean {
+  return (manifest?.architecture.maxInputLength ?? 0) > 0;
+}
+
+/** Whether the next run is to have no prompt: that of a model which takes none, or may do without and is given none. */
+export function writesFreely(manifest: Manifest | null, typed: string): boolean {
+  return !takesPrompt(manifest) || (manifest?.architecture.sourceOptional === true && typed.trim() === "");
+}
+
+/** Whether the model reads text, or numbers of tokens only. */
+export function readsText({ files }: Manifest): boolean {
+  return files.some(({ path }) => path === "tokenizer.json");
+}
+
+/** What the box for the prompt is called, and what is said below it: the model's own words where they are few. */
+export function promptTitle(manifest: Manifest): { readonly title: string; readonly note: string } {
+  const fallback = readsText(manifest) ? "Write to" : "Write to, as numbers of tokens";
+  const [, first = "", rest = ""] = /^([^.!?]{1,60})(?:[.!?]+(?:\s+(.*))?)?$/s.exec(manifest.description.trim()) ?? [];
+  return first && readsText(manifest) ? { title: first, note: rest } : { title: fallback, note: manifest.description };
+}
+
+/** A prompt as typed, understood or not; `why` says what is wrong with it. */
+export type TypedPrompt = { readonly prompt: Prompt; readonly why?: never } | { readonly why: string };
+
+/** Reads what was typed for a model that takes prompts; `tokens` is its length, null where it has not been counted. */
+export function readPrompt(typed: string, tokens: number | null, manifest: Manifest): TypedPrompt {
+  const most = manifest.architecture.maxInputLength;
+  const text = typed.trim();
+  if (text === "") return { why: "Type what it is to write to." };
+  if (text.length > MOST_LETTERS) return endless(text.length, most);
+  if (readsText(manifest)) return tokens !== null && tokens > most ? tooLong(tokens, most) : { prompt: { text } };
+  const ids = idsOf(text);
+  if (!ids) return { why: "This model has no tokenizer: give the numbers of tokens, parted by commas." };
+  const { vocabularySize } = manifest.architecture;
+  const stranger = ids.find((id) => id >= vocabularySize);
+  if (stranger !== undefined) return { why: `It has no token ${stranger}: its last is ${vocabularySize - 1}.` };
+  return ids.length > most ? tooLong(ids.length, most) : { prompt: { ids } };
+}
+
+/** Numbers parted by commas or spaces; null where there is anything else. */
+export function idsOf(text: string): number[] | null {
+  const words = text.trim().split(/[\s,]+/);
+  return words.every((word) => /^\d{1,9}$/.test(word)) ? words.map(Number) : null;
+}
+
+function endless(letters: number, most: number): TypedPrompt {
+  const said = letters.toLocaleString("en");
+  return { why: `${said} letters are too many: this model reads at most ${most} tokens. Make it much shorter.` };
+}
+
+function tooLong(tokens: number, most: number): TypedPrompt {
+  return { why: `${tokens} tokens are too many: this model reads at most ${most}. Make it shorter.` };
+}

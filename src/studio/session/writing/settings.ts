@@ -1,0 +1,179 @@
+import { z } from "zod";
+import { createStore, type StoreApi } from "zustand/vanilla";
+import { isWithin, type SamplerSettings, settingLimits } from "../../../flow/settings";
+import { settingsSchema } from "../../../format/settingsSchema";
+import { keep, readKept, type TextStorage } from "../kept/persisted";
+
+/** The settings that are numbers. */
+export type NumberSetting = "steps" | "gamma" | "selfCondScale" | "cfgScale" | "seed" | "length";
+
+/** Something typed that is no usable number, kept as typed until it is put right. */
+export interface Refusal {
+  readonly typed: string;
+  readonly message: string;
+}
+
+export interface SettingsStore {
+  /** Always usable; what a next run would use. */
+  readonly values: SamplerSettings;
+  readonly refusals: Readonly<Partial<Record<NumberSetting, Refusal>>>;
+  /** What the model's maker recommends. */
+  readonly defaults: SamplerSettings;
+  /** Most tokens the model can write. */
+  readonly maxLength: number;
+  /** Whether any of it is the person's choice; until then the model's defaults are taken as they come. */
+  readonly chosen: boolean;
+  readonly seedLocked: boolean;
+  /** Whether a run has begun with this seed. */
+  readonly seedUsed: boolean;
+
+  /** A solver goes with its method: one that the new method does not have gives way, and the model's own comes back. */
+  set(change: Partial<Omit<SamplerSettings, NumberSetting>>): void;
+  /** Takes a number as typed or slid. What no run can use is refused and `values` stays as it was. */
+  enter(name: NumberSetting, typed: string): void;
+  /** Drops what was refused; the field shows the value again. */
+  forgive(name: NumberSetting): void;
+  /** Takes a preset's settings; seed and length stay. */
+  apply(preset: Partial<SamplerSettings>): void;
+  /** Takes all settings of a run, its seed too, as far as the model allows them. The next run uses that seed. */
+  adopt(settings: SamplerSettings): void;
+  /** Learns what the model wants. A person's own choices stay, as far as the model allows them. */
+  learn(defaults: SamplerSettings, maxLength: number): void;
+  /** Turns to another model: what was kept for it comes back, and what is chosen from now on is kept for it. */
+  turnTo(model: string, defaults: SamplerSettings, maxLength: number): void;
+  drawSeed(): void;
+  lockSeed(locked: boolean): void;
+  /** The settings for a run that begins now. An unlocked seed that a run has had already is drawn anew. */
+  take(): SamplerSettings;
+}
+
+/** Used until trace or manifest say better; the paper's settings for unconditional text. */
+const PAPER: SamplerSettings = {
+  steps: 32,
+  method: "sde",
+  gamma: 1.5,
+  selfCondScale: 3,
+  cfgScale: 1,
+  schedule: "logit_normal",
+  solver: "euler",
+  rng: "original",
+  seed: 1,
+  length: 64,
+};
+
+const schema = z.object({ values: settingsSchema, chosen: z.boolean(), seedLocked: z.boolean() });
+
+export type DrawSeed = () => number;
+
+/** Settings are kept for each model: what suits one is seldom good for another. */
+export function createSettings(
+  storage: TextStorage | null,
+  model: string,
+  drawSeed: DrawSeed = randomSeed,
+): StoreApi<SettingsStore> {
+  let key = keyOf(model);
+  const kept = readKept(storage, key, schema);
+  const store = createStore<SettingsStore>()((set, get) => ({
+    values: fitting(kept?.values ?? { ...PAPER, seed: drawSeed() }, {}, PAPER),
+    refusals: {},
+    defaults: PAPER,
+    maxLength: Math.max(PAPER.length, kept?.values.length ?? 0),
+    chosen: kept?.chosen ?? false,
+    seedLocked: kept?.seedLocked ?? false,
+    seedUsed: false,
+
+    set: (change) => set(({ values, defaults }) => ({ chosen: true, values: fitting(values, change, defaults) })),
+    enter: (name, typed) => {
+      const message = whyRefused(name, typed, get().maxLength);
+      if (message !== null) {
+        set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed, message } } }));
+        return;
+      }
+      get().forgive(name);
+      set(({ values, seedUsed, chosen }) => ({
+        // A seed says nothing about how to sample.
+        chosen: chosen || name !== "seed",
+        values: { ...values, [name]: Number(typed) },
+        seedUsed: name === "seed" ? false : seedUsed,
+      }));
+    },
+    forgive: (name) => set(({ refusals: { [name]: _, ...others } }) => ({ refusals: others })),
+    apply: (preset) =>
+      set(({ values, defaults, refusals: { seed, length } }) => ({
+        chosen: true,
+        values: fitting(values, { ...preset, seed: values.seed, length: values.length }, defaults),
+        refusals: { ...(seed ? { seed } : {}), ...(length ? { length } : {}) },
+      })),
+    adopt: (settings) =>
+      set(({ maxLength }) => ({
+        chosen: true,
+        values: { ...settings, length: Math.min(settings.length, maxLength) },
+        refusals: {},
+        seedUsed: false,
+      })),
+    learn: (defaults, maxLength) =>
+      set(({ values, chosen }) => {
+        const wanted = chosen ? values : { ...defaults, seed: values.seed };
+        return { defaults, maxLength, values: { ...wanted, length: Math.min(wanted.length, maxLength) } };
+      }),
+    turnTo: (model, defaults, maxLength) => {
+      key = keyOf(model);
+      const kept = readKept(storage, key, schema);
+      const values = kept?.values ?? { ...defaults, seed: get().values.seed };
+      set({
+        values,
+        chosen: kept?.chosen ?? false,
+        seedLocked: kept?.seedLocked ?? false,
+        refusals: {},
+        seedUsed: false,
+      });
+      get().learn(defaults, maxLength);
+    },
+    drawSeed: () => {
+      get().forgive("seed");
+      set(({ values }) => ({ values: { ...values, seed: drawSeed() }, seedUsed: false }));
+    },
+    lockSeed: (seedLocked) => set({ seedLocked }),
+    take: () => {
+      const { seedUsed, seedLocked } = get();
+      if (seedUsed && !seedLocked) get().drawSeed();
+      set({ seedUsed: true });
+      return get().values;
+    },
+  }));
+  keep(
+    store,
+    storage,
+    () => key,
+    ({ values, chosen, seedLocked }) => ({ values, chosen, seedLocked }),
+  );
+  return store;
+}
+
+function keyOf(model: string): string {
+  return `elf.settings.${model}`;
+}
+
+/** `values` changed: the SDE knows Euler's steps only, and whoever turns to the ODE gets its solver from the model. */
+function fitting(
+  values: SamplerSettings,
+  change: Partial<SamplerSettings>,
+  defaults: SamplerSettings,
+): SamplerSettings {
+  const changed = { ...values, ...change };
+  if (changed.method === "sde") return { ...changed, solver: "euler" };
+  const turned = values.method === "sde" && change.solver === undefined;
+  return turned ? { ...changed, solver: defaults.solver } : changed;
+}
+
+/** Why `typed` cannot be the value of `name`; null if it can. */
+function whyRefused(name: NumberSetting, typed: string, maxLength: number): string | null {
+  const limits = settingLimits(maxLength)[name];
+  if (typed.trim() !== "" && isWithin(Number(typed), limits)) return null;
+  const { least, greatest, integer } = limits;
+  return `Give ${integer ? "a whole number" : "a number"} from ${least} to ${greatest}.`;
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] as number;
+}
