@@ -24,7 +24,7 @@ export default defineConfig({
   // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/runtime/runtime.ts). The self-contained ones
   // start their threads by running *this worker's* file again once a bundler has merged them into it.
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
-  optimizeDeps: { exclude: ["onnxruntime-web", "@huggingface/transformers"] },
+  optimizeDeps: { exclude: ["onnxruntime-web"] },
   worker: { format: "es" },
   build: { target: "es2023", chunkSizeWarningLimit: 1000 },
   server: { headers: crossOriginIsolation },

@@ -24,7 +24,7 @@ type Room = keyof typeof MAY_IMPORT;
 /** Packages that `flow`, the pure mathematics, may use: none. Those that compute belong to `runtime`, React to `player` and the panels. */
 const ONLY_IN: Record<string, readonly string[]> = {
   "onnxruntime-web": ["runtime"],
-  "@huggingface/transformers": ["runtime"],
+  "@huggingface/tokenizers": ["runtime"],
   "@noble/hashes": ["delivery"],
   idb: ["studio/session"],
   comlink: ["worker"],

@@ -185,7 +185,7 @@ export function configure(ort: OrtModule, files: RuntimeFiles | undefined, threa
   // This code already runs in a worker of ours.
   ort.env.wasm.proxy = false;
   ort.env.wasm.numThreads = threads;
-  // Always named: left alone, the library and transformers.js fall back to a public CDN.
+  // Always named: left alone, the library falls back to a public CDN.
   if (files) ort.env.wasm.wasmPaths = { ...files };
 }
 

@@ -27,13 +27,13 @@ export interface Tokenizer {
 export async function createTokenizer(json: string, vocabularySize: number, config?: string): Promise<Tokenizer> {
   const cleansUp = cleansUpSpaces(config);
   // Loaded late: the library is large, and the page plays its recorded run without it.
-  const { PreTrainedTokenizer } = await import("@huggingface/transformers");
-  let tokenizer: InstanceType<typeof PreTrainedTokenizer>;
+  const library = await import("@huggingface/tokenizers");
+  let tokenizer: InstanceType<typeof library.Tokenizer>;
   let reader: Reader | undefined;
   try {
     const file = JSON.parse(json);
     // Of the configuration the library gets this alone: whatever else it says is for other programs.
-    tokenizer = new PreTrainedTokenizer(file, { clean_up_tokenization_spaces: cleansUp });
+    tokenizer = new library.Tokenizer(file, { clean_up_tokenization_spaces: cleansUp });
     reader = readerOf(file);
   } catch (cause) {
     throw new TokenizerError(
@@ -47,7 +47,7 @@ export async function createTokenizer(json: string, vocabularySize: number, conf
   return {
     pieces,
     // The library's own way is for tokenizers that `elf export` refuses, in folders that it did not write.
-    encode: reader ?? ((text) => tokenizer.encode(text, { add_special_tokens: false })),
+    encode: reader ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids),
     decode: (tokens) => {
       const ids = [...tokens];
       // The library refuses to read nothing.

@@ -1,6 +1,6 @@
 /**
- * Which tokenizers are read by this project's own code, as the reference of each reads them, and not by transformers.js:
- * that one's white space and normal forms are JavaScript's, which differ. `elf export` refuses all others (Python's
+ * Which tokenizers are read by this project's own code, as the reference of each reads them, and not by the library:
+ * its white space and normal forms are JavaScript's, which differ. `elf export` refuses all others (Python's
  * `elf.data.tokenizer_forms`, which must know the same).
  */
 import { SentencePiece, SPACE } from "./sentencePiece";
