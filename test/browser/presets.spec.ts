@@ -64,3 +64,33 @@ test("a model's own presets come first, are taken by keyboard and fit a phone", 
   await expect(studio.runs.first()).toContainText("3 steps ODE · w 2 · quantile");
   expect(studio.faults).toEqual([]);
 });
+
+test("numbers are typed letter by letter, and one that comes meanwhile does not mix with them", async ({ page }) => {
+  let arrive = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  await page.route("**/models/tiny-two-pass/manifest.json", async (route) => {
+    await arrived;
+    await route.continue();
+  });
+  const studio = new StudioPage(page);
+  await studio.open({ model: "tiny-two-pass", backend: "wasm" });
+  const steps = page.getByRole("textbox", { name: "Steps N" });
+  await expect(steps).toHaveValue("32");
+  await steps.click();
+  arrive();
+  await expect(steps).toHaveValue("8");
+  await page.keyboard.type("12");
+  await expect(steps).toHaveValue("12");
+
+  await page.getByRole("radio", { name: "SDE" }).click();
+  const gamma = page.getByRole("textbox", { name: "Fresh noise γ" });
+  await gamma.click();
+  await page.keyboard.type("1.25");
+  await expect(gamma).toHaveValue("1.25");
+  await gamma.fill("2.");
+  await page.keyboard.press("Tab");
+  await expect(gamma).toHaveValue("2");
+  await expect(studio.alert).toHaveCount(0);
+});

@@ -35,6 +35,7 @@ export class StudioPage {
     const field = this.page.getByRole("textbox", { name: label });
     await field.fill(String(value));
     await field.press("Enter");
+    await expect(field).toHaveValue(String(value));
   }
 
   /** Presses Generate and waits until the text is written. */

@@ -1,3 +1,4 @@
+import { useLayoutEffect, useRef, useState } from "react";
 import type { NumberSetting } from "../../session/writing/settings";
 import { useStudio, useStudioStore } from "../StudioContext";
 
@@ -16,24 +17,40 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
   const value = useStudioStore("settings", ({ values }) => values[name]);
   const refusal = useStudioStore("settings", ({ refusals }) => refusals[name]);
   const { enter, forgive } = settings.getState();
+  const field = useRef<HTMLInputElement>(null);
+  const [typed, setTyped] = useState("");
+  // "1." is 1, but is on its way to 1.5.
+  const shown = refusal?.typed ?? (typed.trim() !== "" && Number(typed) === value ? typed : String(value));
+
+  // A number that comes from elsewhere, such as a model's own, would stand before what is typed next.
+  useLayoutEffect(() => {
+    const input = field.current;
+    if (input && shown !== typed && input.ownerDocument.activeElement === input) input.select();
+  }, [shown, typed]);
+
   return (
     <>
       <input
+        ref={field}
         id={id}
         className="number-input"
         type="text"
         inputMode="decimal"
         autoComplete="off"
         spellCheck={false}
-        value={refusal?.typed ?? String(value)}
+        value={shown}
         // What cannot be used has to be put right even so.
         readOnly={disabled && !refusal}
         aria-disabled={disabled && !refusal}
         aria-label={label}
         aria-invalid={refusal !== undefined}
         aria-describedby={[refusal && `${id}-refusal`, describedBy].filter(Boolean).join(" ")}
-        onChange={({ target }) => enter(name, target.value)}
+        onChange={({ target }) => {
+          setTyped(target.value);
+          enter(name, target.value);
+        }}
         onFocus={({ target }) => target.select()}
+        onBlur={() => setTyped("")}
         onKeyDown={(event) => {
           if (event.key !== "Escape" || !refusal) return;
           event.preventDefault();
