@@ -17,7 +17,10 @@ const pageChecks = {
   browser: async () => {
     const CHROMIUM = await ensureChromium();
     const CHROMIUM_HEADLESS_SHELL = await ensureHeadlessShell(CHROMIUM);
-    const build = await run(tool("vite"), ["build", "--logLevel", "warn"], { cwd: root });
+    const builds = [[], ["-c", "vite.embed.config.ts"]];
+    let build = 0;
+    for (const wanted of builds)
+      build ||= await run(tool("vite"), ["build", "--logLevel", "warn", ...wanted], { cwd: root });
     const env = { ...process.env, CHROMIUM, CHROMIUM_HEADLESS_SHELL };
     return build || run(tool("playwright"), ["test"], { cwd: root, env });
   },

@@ -1,5 +1,9 @@
-import { z } from "zod";
+import { en } from "zod/locales";
+import * as z from "zod/mini";
 import { SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
+
+// The small zod speaks no language by itself. It is taken where an element in someone's page carries it.
+z.config(en());
 
 /** The sampler settings as JSON; `length` is bounded by the model, not here. */
 export const settingsSchema = z.object({
@@ -8,30 +12,30 @@ export const settingsSchema = z.object({
   gamma: limited("gamma"),
   selfCondScale: limited("selfCondScale"),
   // Absent from what older versions wrote, which knew neither.
-  cfgScale: limited("cfgScale").default(1),
+  cfgScale: z._default(limited("cfgScale"), 1),
   schedule: z.enum(SETTING_CHOICES.schedule),
-  solver: z.enum(SETTING_CHOICES.solver).default("euler"),
+  solver: z._default(z.enum(SETTING_CHOICES.solver), "euler"),
   rng: z.enum(SETTING_CHOICES.rng),
   seed: limited("seed"),
-  length: z.int().positive(),
+  length: z.int().check(z.positive()),
 });
 
 /** A way to sample that the model's maker found worth choosing; what it does not set is the defaults'. */
 export const presetSchema = z.object({
-  name: z.string().trim().min(1),
-  note: z.string().trim().min(1),
+  name: z.string().check(z.trim(), z.minLength(1)),
+  note: z.string().check(z.trim(), z.minLength(1)),
   settings: z.object({
-    steps: limited("steps").exactOptional(),
-    method: z.enum(SETTING_CHOICES.method).exactOptional(),
-    gamma: limited("gamma").exactOptional(),
-    selfCondScale: limited("selfCondScale").exactOptional(),
-    cfgScale: limited("cfgScale").exactOptional(),
-    schedule: z.enum(SETTING_CHOICES.schedule).exactOptional(),
-    solver: z.enum(SETTING_CHOICES.solver).exactOptional(),
+    steps: z.exactOptional(limited("steps")),
+    method: z.exactOptional(z.enum(SETTING_CHOICES.method)),
+    gamma: z.exactOptional(limited("gamma")),
+    selfCondScale: z.exactOptional(limited("selfCondScale")),
+    cfgScale: z.exactOptional(limited("cfgScale")),
+    schedule: z.exactOptional(z.enum(SETTING_CHOICES.schedule)),
+    solver: z.exactOptional(z.enum(SETTING_CHOICES.solver)),
   }),
 });
 
 function limited(name: keyof typeof SETTING_LIMITS) {
   const { least, greatest, integer } = SETTING_LIMITS[name];
-  return (integer ? z.int() : z.number()).min(least).max(greatest);
+  return (integer ? z.int() : z.number()).check(z.minimum(least), z.maximum(greatest));
 }

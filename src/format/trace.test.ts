@@ -106,3 +106,36 @@ describe("a recorded run", () => {
     expect(() => readTrace(broken)).toThrow(TraceError);
   });
 });
+
+/** What of a trace file is changed below. */
+interface TraceText {
+  version: number;
+  eos: number;
+  times: number[];
+  pieces: Record<string, string>;
+  frames: { holds: { entropy: number[]; top: unknown[] } }[];
+}
+
+describe("a trace from a stranger", () => {
+  const changed = (change: (trace: TraceText) => void) => {
+    const trace = JSON.parse(text) as TraceText;
+    change(trace);
+    return JSON.stringify(trace);
+  };
+
+  it.each<[string, (trace: TraceText) => unknown, RegExp]>([
+    ["of a later version", (trace) => Object.assign(trace, { version: 99 }), /version/],
+    ["whose token would take gigabytes", (trace) => Object.assign(trace.pieces, { 4294967294: "x" }), /pieces/],
+    ["that names a token beyond all vocabularies", (trace) => Object.assign(trace, { eos: 2 ** 40 }), /eos/],
+    ["with more frames than times", (trace) => trace.times.pop(), /more frames than times/],
+    ["whose positions have no entropies", (trace) => trace.frames[1]?.holds.entropy.pop(), /entropy/],
+    [
+      "whose positions differ from frame to frame",
+      ({ frames }) => [frames[1]?.holds.entropy.pop(), frames[1]?.holds.top.pop()],
+      /as many positions/,
+    ],
+  ])("%s is refused by name", (_, change, words) => {
+    expect(() => readTrace(changed(change))).toThrow(TraceError);
+    expect(() => readTrace(changed(change))).toThrow(words);
+  });
+});

@@ -1,10 +1,10 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
-import { branchAt, type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { branchAt, LONGEST_CHAIN, type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { SETTING_LIMITS } from "../flow/settings";
 import type { Frame, Trajectory } from "../flow/trajectory";
-import type { Manifest } from "./manifest";
 import { settingsSchema } from "./settingsSchema";
 
 /**
@@ -38,49 +38,83 @@ const END_OF_VERSION_1 = "</s>";
 /** How many of a position's most likely tokens are kept. The decoder's further ones are not worth their bytes. */
 const KEPT_TOKENS = 3;
 
-const reading = z.object({
-  /** Nats, two decimals; one number per position. */
-  entropy: z.array(z.number().min(0)),
-  /** Per position `[id, percent, id, percent, …]`, best first; the first id is the position's token, unless that is held. */
-  top: z.array(z.array(z.int().min(0)).min(2)),
-});
+/** Ids of a larger vocabulary than any is: a trace from a stranger must not have the page reserve room for them. */
+const MOST_TOKENS = 2 ** 21;
+
+/** Times of the longest chain of runs, each of the most steps. */
+const MOST_TIMES = LONGEST_CHAIN * SETTING_LIMITS.steps.greatest + 1;
+
+const tokenId = z.int().check(z.minimum(0), z.maximum(MOST_TOKENS));
+const count = z.int().check(z.minimum(0));
+
+const reading = z
+  .object({
+    /** Nats, two decimals; one number per position. */
+    entropy: z.array(z.number().check(z.minimum(0))),
+    /** Per position `[id, percent, id, percent, …]`, best first; the first id is the position's token, unless that is held. */
+    top: z.array(z.array(tokenId).check(z.minLength(2))),
+  })
+  .check(
+    z.refine(
+      ({ entropy, top }) =>
+        top.length === entropy.length && top.every(({ length }) => length % 2 === 0 && length === top[0]?.length),
+      "every position has to have an entropy and as many tokens as the others",
+    ),
+  );
 
 const recipeShape = {
   settings: settingsSchema,
   /** What a conditional model wrote to; the frames are of the text behind it alone. Only a run from noise has it. */
-  prompt: z.union([z.object({ text: z.string() }), z.object({ ids: z.array(z.int().min(0)) })]).exactOptional(),
-  held: z.array(z.object({ position: z.int().min(0), token: z.int().min(0) })).exactOptional(),
+  prompt: z.exactOptional(z.union([z.object({ text: z.string() }), z.object({ ids: z.array(tokenId) })])),
+  held: z.exactOptional(z.array(z.object({ position: count, token: tokenId }))),
 };
 
 /** Where a run goes on from another, whose recipe may do so too. */
 const branchSchema = z.object({
-  get run(): z.ZodType<Recipe> {
-    return z.object({ ...recipeShape, from: branchSchema.exactOptional() });
+  get run(): z.ZodMiniType<Recipe> {
+    return z.object({ ...recipeShape, from: z.exactOptional(branchSchema) });
   },
-  step: z.int().min(0),
+  step: count,
 });
 
-const schema = z.object({
-  version: z.union([z.literal(1), z.literal(TRACE_VERSION)]),
-  recorded: z.literal(true),
-  model: z.string(),
-  title: z.string(),
-  text: z.string(),
-  ...recipeShape,
-  from: branchSchema.exactOptional(),
-  eos: z.int().min(0).nullable().exactOptional(),
-  times: z.array(z.number()),
-  pieces: z.record(z.string().regex(/^\d+$/), z.string()),
-  frames: z
-    .array(z.object({ step: z.int().min(0), t: z.number(), holds: reading, expects: reading.optional() }))
-    .min(1),
-});
+const frame = z.object({ step: count, t: z.number(), holds: reading, expects: z.optional(reading) });
+
+const schema = z
+  .object({
+    version: z.union([z.literal(1), z.literal(TRACE_VERSION)]),
+    recorded: z.literal(true),
+    model: z.string(),
+    title: z.string(),
+    text: z.string(),
+    ...recipeShape,
+    from: z.exactOptional(branchSchema),
+    eos: z.exactOptional(z.nullable(tokenId)),
+    times: z.array(z.number()).check(z.maxLength(MOST_TIMES)),
+    pieces: z.record(z.string().check(z.regex(/^\d{1,7}$/)), z.string()),
+    frames: z.array(frame).check(z.minLength(1)),
+  })
+  .check(
+    z.refine(({ frames, times }) => frames.length <= times.length, "there are more frames than times"),
+    z.refine(
+      ({ frames }) =>
+        frames.every(({ holds, expects = holds }) =>
+          [holds, expects].every(({ top }) => top.length === frames[0]?.holds.top.length),
+        ),
+      "every frame has to have as many positions as the others",
+    ),
+  );
 
 type TraceFile = z.infer<typeof schema>;
 type TraceReading = z.infer<typeof reading>;
 
+/** What a trace has of the model that wrote it. */
+export interface TracedModel {
+  readonly title: string;
+  readonly tokens: { readonly eos: number | null };
+}
+
 /** Writes a finished run as the text of a trace file, one frame per line. */
-export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: Manifest): string {
+export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: TracedModel): string {
   const { trajectory, pieces, text } = run;
   const frames = trajectory.frames.map(packFrame);
   const named = frames.flatMap(({ holds, expects }) => [...idsOf(holds), ...(expects ? idsOf(expects) : [])]);

@@ -1,0 +1,145 @@
+import { useState } from "react";
+import { useStore } from "zustand";
+import { PlayerView } from "../player/PlayerView";
+import { Icon } from "../player/ui/Icon";
+import type { Figure, FigureState, Work } from "./figure";
+import type { Words } from "./words";
+
+/** All that is seen of an element, in its shadow root. */
+export function FigureView({ figure }: { figure: Figure }) {
+  const { stage, problem, options, title, work } = useStore(figure.state);
+  const { player, words } = figure.seat;
+  const canWrite = options.model !== "" && options.controls.includes("generate");
+  return (
+    <div className="player figure" part="figure" data-controls={options.controls.join(" ")}>
+      {stage === "shown" ? (
+        <PlayerView
+          player={player}
+          label={words.label(title)}
+          stage={{ slots: { empty: <p className="figure-empty">{words.empty}</p> }, isComing: work.kind === "writing" }}
+        />
+      ) : (
+        <Poster figure={figure} stage={stage} words={words} />
+      )}
+      {canWrite && stage === "shown" && <Bar figure={figure} work={work} options={options} words={words} />}
+      {problem && (
+        <div className="figure-problem" part="error" role="alert" data-code={problem.code}>
+          <slot name="error">
+            <b>{problem.name}</b> {problem.message} {problem.action}
+          </slot>
+          <span className="figure-problem-buttons">
+            <button type="button" className="figure-button" onClick={() => figure.retry()}>
+              {words.retry}
+            </button>
+            <button type="button" className="figure-button" onClick={() => figure.dismiss()}>
+              {words.dismiss}
+            </button>
+          </span>
+        </div>
+      )}
+      <div className="figure-caption" part="caption">
+        <slot name="caption" />
+      </div>
+    </div>
+  );
+}
+
+/** What the page itself has of the run: its poster, or its text. */
+function Poster({ figure, stage, words }: { figure: Figure; stage: FigureState["stage"]; words: Words }) {
+  return (
+    <div className="figure-poster" part="poster">
+      {stage === "loading" ? (
+        <>
+          <slot />
+          <p className="figure-loading">
+            <slot name="loading">{words.loadingTrace}</slot>
+          </p>
+        </>
+      ) : (
+        <>
+          <button
+            type="button"
+            className="figure-open"
+            part="poster-button"
+            // What goes wrong is said in the box.
+            onClick={() => figure.open().catch(() => {})}
+          >
+            <slot name="poster" />
+            <span className="figure-open-words">
+              <Icon name="play" size={22} />
+              {words.show}
+            </span>
+          </button>
+          <slot />
+        </>
+      )}
+    </div>
+  );
+}
+
+interface BarProps {
+  readonly figure: Figure;
+  readonly work: Work;
+  readonly options: FigureState["options"];
+  readonly words: Words;
+}
+
+/** What has the model write, and how far that is. */
+function Bar({ figure, work, options, words }: BarProps) {
+  const [prompt, setPrompt] = useState(options.prompt);
+  const isBusy = work.kind !== "none";
+  const start = () => figure.generate(prompt.trim() === "" ? {} : { prompt }).catch(() => {});
+  return (
+    <form
+      className="figure-bar"
+      part="bar"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (isBusy) figure.cancel();
+        else void start();
+      }}
+    >
+      {options.controls.includes("prompt") && (
+        <input
+          className="figure-prompt"
+          part="prompt"
+          aria-label={words.prompt}
+          placeholder={words.prompt}
+          value={prompt}
+          onChange={(event) => setPrompt(event.target.value)}
+        />
+      )}
+      <button type="submit" className="figure-button figure-generate" part="generate">
+        {isBusy ? words.stop : words.generate}
+      </button>
+      <p className="figure-work" part="work" role="status">
+        {isBusy ? saysOf(work, words) : whatItTakes(figure, words)}
+      </p>
+    </form>
+  );
+}
+
+function saysOf(work: Work, words: Words): string {
+  if (work.kind === "waiting") return words.waiting(work.ahead);
+  if (work.kind === "writing") return words.writing;
+  const progress = work.kind === "loading" ? work.progress : null;
+  if (progress === null || progress.phase === "manifest") return words.asking;
+  if (progress.phase === "download") return words.downloading(progress.loadedBytes, progress.totalBytes);
+  return words.preparing;
+}
+
+/** What pressing Generate will cost, before it is pressed. */
+function whatItTakes(figure: Figure, words: Words): string {
+  const place = figure.place();
+  if (!place || figure.run?.id.startsWith("written")) return "";
+  return [words.loads(place.host), ...(isForeignFrame() ? [words.loadsAgain] : [])].join(" ");
+}
+
+/** Whether the page stands in a frame of another site, whose storage browsers keep apart from that of the page itself. */
+function isForeignFrame(): boolean {
+  try {
+    return window.top !== window && window.top?.location.origin !== location.origin;
+  } catch {
+    return true;
+  }
+}

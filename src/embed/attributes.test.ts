@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { ATTRIBUTE_NAMES, CONTROLS, readAttribute } from "./attributes";
+
+describe("an attribute of the element (point 7)", () => {
+  it("has a value of its own where it is not written", () => {
+    for (const name of ATTRIBUTE_NAMES) expect(readAttribute(name, null).isWrong).toBe(false);
+    expect(readAttribute("speed", null).value).toBe(1);
+    expect(readAttribute("preload", null).value).toBe("trace");
+    expect(readAttribute("controls", null).value).not.toContain("prompt");
+  });
+
+  it.each([
+    ["speed", "0.25", 0.25],
+    ["theme", " dark ", "dark"],
+    ["height", "320", 320],
+    ["autoplay", "", true],
+    ["loop", "false", false],
+    ["controls", "all", CONTROLS],
+    ["controls", "none", []],
+    ["controls", "scrub  play, reading", ["play", "scrub", "reading"]],
+  ] as const)("%s says %j", (name, written, value) => {
+    expect(readAttribute(name, written)).toEqual({ value, isWrong: false });
+  });
+
+  it.each([
+    ["speed", "3"],
+    ["theme", "sepia"],
+    ["height", "40"],
+    ["height", "50%"],
+    ["controls", "play rewind"],
+    ["controls", ""],
+    ["preload", "model"],
+    ["lens", "basis"],
+  ] as const)("falls back from %s=%j, and says so", (name, written) => {
+    expect(readAttribute(name, written)).toEqual({ value: readAttribute(name, null).value, isWrong: true });
+  });
+});

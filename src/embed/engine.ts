@@ -1,0 +1,25 @@
+/** The one engine of all elements of a page; a part of the script that comes with the first request for a text. */
+import type { Recipe } from "../flow/recipe";
+import { recipeIn } from "../format/link";
+import { createEngine } from "../worker/client";
+import workerAddress from "../worker/worker.ts?worker&url";
+import { Broker } from "./broker";
+import { wantedWorker } from "./configuration";
+import { RecipeError } from "./errors";
+import { startModule } from "./trust";
+
+export const broker = new Broker(createEngine(() => startModule(wantedWorker() ?? workerAddress, "elf-engine")));
+
+/**
+ * The recipe in the end of a link to a run.
+ * @throws {RecipeError} there is none in it.
+ */
+export function recipeOfLink(link: string): Recipe {
+  const end = link.slice(link.indexOf("#") + 1);
+  const recipe = recipeIn(end.startsWith("run=") ? end : `run=${end}`);
+  if (recipe) return recipe;
+  throw new RecipeError(
+    `“${link.slice(0, 80)}” tells of no run.`,
+    "Copy the link of a run from the page again; what stands behind its # is the recipe.",
+  );
+}

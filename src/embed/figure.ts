@@ -1,0 +1,532 @@
+/** What stands behind one `<elf-playground>`: its run, its time, and what it asks of the engine. It outlives its place in a page. */
+import { createStore } from "zustand/vanilla";
+import { branchAt, type Recipe, recipeOf } from "../flow/recipe";
+import { type SamplerSettings, unguided } from "../flow/settings";
+import type { Frame } from "../flow/trajectory";
+import { readTrace } from "../format/trace";
+import { createPlayer, type Player } from "../player/createPlayer";
+import { recordedRun, type ShownRun, stepsOf } from "../player/run/run";
+import { nearestStep } from "../player/transport/layout";
+import type { LoadedModel, LoadProgress, RunResult } from "../run/api";
+import type { Options } from "./attributes";
+import { onWords, wordsOf } from "./configuration";
+import {
+  isCancellation,
+  NoRunError,
+  NothingToShowError,
+  type Problem,
+  problemOf,
+  ScriptPartError,
+  UnreachableTraceError,
+} from "./errors";
+import { type ElfEventName, type ElfEvents, tell } from "./events";
+import { join, lead, type Member, share } from "./groups";
+import { type Place, placeOf } from "./place";
+import { ElementVisibility } from "./visibility";
+import type { Words } from "./words";
+import { WrittenRun } from "./writing";
+
+/** What an element does for its next text, from press to the last frame. */
+export type Work =
+  | { readonly kind: "none" }
+  | { readonly kind: "waiting"; readonly ahead: number }
+  | { readonly kind: "loading"; readonly progress: LoadProgress | null }
+  | { readonly kind: "writing" };
+
+export interface FigureState {
+  /** `poster`: what the page has of it, until somebody asks for more. */
+  readonly stage: "poster" | "loading" | "shown";
+  readonly problem: Problem | null;
+  readonly work: Work;
+  readonly options: Options;
+  /** The model's title, as a person reads it; empty while nobody knows. */
+  readonly title: string;
+}
+
+/** What a text is to be written by; what is left out is the element's own, then the model's. */
+export interface Wish {
+  readonly prompt?: string;
+  readonly seed?: number;
+  readonly settings?: Partial<SamplerSettings>;
+  readonly signal?: AbortSignal;
+}
+
+/** Where a run is to go on: from the frame shown unless `step` says another. */
+export interface ForkWish extends Omit<Wish, "prompt"> {
+  readonly step?: number;
+}
+
+/** What came of a request. */
+export type Outcome = Pick<RunResult, "status" | "text" | "seconds">;
+
+interface Order {
+  readonly recipe: Recipe;
+  /** The frames before the fork, where it has one. */
+  readonly lead: readonly Frame[];
+}
+
+/** What an element has only while it stands in a page. */
+interface Seat {
+  readonly player: Player;
+  readonly visibility: ElementVisibility;
+  readonly words: Words;
+  /** Ends everything that listens. */
+  leave(): void;
+}
+
+/** Between the end of a run and its next beginning, where it plays again and again. */
+const REST = 1500;
+
+/** Bytes of the longest trace that is read: 1024 steps of 512 tokens take some twenty. */
+const MOST_TRACE_BYTES = 32e6;
+
+const NOTHING_BEGUN: Outcome = { status: "cancelled", text: "", seconds: 0 };
+
+export class Figure {
+  readonly state;
+  #seat: Seat | undefined;
+  /** What was shown when the element left its page, to be shown again. */
+  #kept: { readonly run: ShownRun; readonly index: number } | undefined;
+  #loading: Promise<void> | undefined;
+  /** The newest request for a text. */
+  #newest: AbortController | undefined;
+  /** Lets the engine know that this element has gone. */
+  #release: (() => void) | undefined;
+  #retry: (() => void) | undefined;
+  /** A recipe is written as it is once; after that other seeds are wanted. */
+  #isRecipeWritten = false;
+  #loads = 0;
+
+  constructor(
+    readonly element: HTMLElement,
+    options: Options,
+    /** Puts the views of a figure that has taken its seat into the page; returns what takes them out. */
+    private readonly render: (figure: Figure) => () => void,
+  ) {
+    this.state = createStore<FigureState>()(() => ({
+      stage: "poster",
+      problem: null,
+      work: { kind: "none" },
+      options,
+      title: "",
+    }));
+  }
+
+  /** @throws {Error} it stands in no page. */
+  get seat(): Seat {
+    if (!this.#seat) throw new Error("The element stands in no page.");
+    return this.#seat;
+  }
+
+  get isSeated(): boolean {
+    return this.#seat !== undefined;
+  }
+
+  get run(): ShownRun | null {
+    return this.#seat?.player.run.getState() ?? this.#kept?.run ?? null;
+  }
+
+  /** Frame shown. */
+  get index(): number {
+    return this.#seat?.player.playback.getState().index ?? this.#kept?.index ?? 0;
+  }
+
+  get #options(): Options {
+    return this.state.getState().options;
+  }
+
+  /** Takes a place in a page. */
+  connect(): void {
+    if (this.#seat) return;
+    const { element } = this;
+    const language = element.closest<HTMLElement>("[lang]")?.lang ?? "";
+    const words = wordsOf(language);
+    const visibility = new ElementVisibility(element, () => this.#comeNear());
+    const motion = matchMedia("(prefers-reduced-motion: reduce)");
+    const player = createPlayer({ visibility, motion, words: words.player });
+    const { speed, reading } = this.#options;
+    player.display.getState().set({ speed, reading });
+    if (this.#kept) player.show(this.#kept.run);
+    if (this.#kept) player.playback.getState().seek(this.#kept.index);
+    const ends = [this.#follow(player), onWords(() => this.#sitDownAnew())];
+    this.#seat = {
+      player,
+      visibility,
+      words,
+      leave: () => {
+        for (const end of ends) end();
+        visibility.stop();
+        player.dispose();
+      },
+    };
+    ends.push(this.render(this));
+  }
+
+  /** Leaves its page: what it plays stays as it is, what it writes is ended. */
+  disconnect(): void {
+    const seat = this.#seat;
+    if (!seat) return;
+    const run = seat.player.run.getState();
+    this.#kept = run ? { run, index: seat.player.playback.getState().index } : undefined;
+    seat.leave();
+    this.#seat = undefined;
+    this.#newest?.abort();
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  /** Takes everything back that it holds; in a page again it begins anew. */
+  dispose(): void {
+    this.disconnect();
+    this.#begin();
+  }
+
+  /** Heeds a change of its options. */
+  change(options: Options): void {
+    const before = this.#options;
+    this.state.setState({ options });
+    const changed = (name: keyof Options) => before[name] !== options[name];
+    if (changed("recipe")) this.#isRecipeWritten = false;
+    if (changed("trace") || changed("model") || changed("src")) {
+      const isLoaded = this.#loading !== undefined;
+      this.#begin();
+      if (isLoaded && this.#seat) void this.ready().catch(ignore);
+    }
+    if (!this.#seat) return;
+    const { display } = this.#seat.player;
+    if (changed("speed")) display.getState().set({ speed: options.speed });
+    if (changed("reading")) display.getState().set({ reading: options.reading });
+    if (changed("group")) this.#sitDownAnew();
+  }
+
+  /** Its words may be others: the page speaks another language. */
+  changeLanguage(): void {
+    this.#sitDownAnew();
+  }
+
+  /** Has what it shows: its recorded run, or a stage for one that is to be written. Rejects with what the box says. */
+  ready(): Promise<void> {
+    this.#loading ??= this.#load();
+    return this.#loading;
+  }
+
+  async play(): Promise<void> {
+    await this.ready();
+    this.#seat?.player.playback.getState().play();
+  }
+
+  pause(): void {
+    const playback = this.#seat?.player.playback.getState();
+    if (playback && (playback.playing || playback.following)) playback.toggle();
+  }
+
+  async seek(step: number): Promise<void> {
+    await this.ready();
+    this.#seat?.player.playback.getState().seek(Math.round(step));
+  }
+
+  /** From the poster on: what was recorded is played, what was not is written. */
+  async open(): Promise<void> {
+    await this.ready();
+    if (this.run) await this.play();
+    else if (this.#options.model) await this.generate();
+  }
+
+  generate(wish: Wish = {}): Promise<Outcome> {
+    return this.#ask(
+      wish,
+      () => this.generate(wish),
+      async ({ manifest }, recipe) => {
+        const isFirst = recipe !== null && !this.#isRecipeWritten;
+        this.#isRecipeWritten = true;
+        const seed = wish.seed ?? (isFirst ? recipe.settings.seed : anySeed());
+        const said = wish.prompt ?? (this.#options.prompt || undefined);
+        // A fork has the prompt of the run from noise, and is written as it was told, seed and all.
+        if (isFirst && said === undefined && wish.seed === undefined && !wish.settings) return { recipe, lead: [] };
+        const settings = { ...manifest.defaults, ...recipe?.settings, ...wish.settings, seed };
+        const prompt = said === undefined ? recipe?.prompt : { text: said };
+        return { recipe: recipeOf({ settings: prompt ? settings : unguided(settings), prompt }), lead: [] };
+      },
+    );
+  }
+
+  /** Goes on from a frame of the run shown, by other settings. */
+  async fork(wish: ForkWish = {}): Promise<Outcome> {
+    await this.ready();
+    const { run } = this;
+    if (!run) throw new NoRunError("There is no run to go on from.", "Set trace, or generate one first.");
+    const step = wish.step ?? this.index;
+    return this.#ask(
+      wish,
+      () => this.fork(wish),
+      async () => {
+        const settings = { ...run.trajectory.settings, ...wish.settings };
+        const recipe: Recipe = {
+          settings: wish.seed === undefined ? settings : { ...settings, seed: wish.seed },
+          from: branchAt(run.trajectory, step),
+        };
+        return { recipe: recipeOf(recipe), lead: run.trajectory.frames.slice(0, step) };
+      },
+    );
+  }
+
+  /** Ends what is being written, or waits to be; what has been written of it stays. */
+  cancel(): void {
+    this.#newest?.abort();
+  }
+
+  retry(): void {
+    this.state.setState({ problem: null });
+    this.#retry?.();
+  }
+
+  dismiss(): void {
+    this.state.setState({ problem: null });
+  }
+
+  /** Where the model lies; undefined where none is named, or by no name. */
+  place(): Place | undefined {
+    if (!this.#options.model) return undefined;
+    try {
+      return placeOf(this.#options, this.element.baseURI);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** As if it had just been made. */
+  #begin(): void {
+    this.#newest?.abort();
+    this.#loading = undefined;
+    this.#kept = undefined;
+    this.#isRecipeWritten = false;
+    this.#loads++;
+    this.#seat?.player.show(null);
+    this.state.setState({ stage: "poster", problem: null, work: { kind: "none" }, title: "" });
+  }
+
+  #sitDownAnew(): void {
+    const seat = this.#seat;
+    if (!seat) return;
+    const run = seat.player.run.getState();
+    // What is being written goes on into the next player.
+    this.#kept = run ? { run, index: seat.player.playback.getState().index } : undefined;
+    seat.leave();
+    this.#seat = undefined;
+    this.connect();
+  }
+
+  #comeNear(): void {
+    const { preload, autoplay } = this.#options;
+    const isPosterWanted = preload === "none" || this.element.querySelector(":scope > [slot=poster]") !== null;
+    if (isPosterWanted && !autoplay) return;
+    this.ready().catch(ignore);
+  }
+
+  async #load(): Promise<void> {
+    const load = ++this.#loads;
+    try {
+      this.state.setState({ stage: "loading", problem: null });
+      const text = await this.#traceText();
+      const recording = text === null ? null : readTrace(text);
+      if (load !== this.#loads) return;
+      if (!recording && !this.#options.model) {
+        throw new NothingToShowError(
+          "The element names neither a recorded run nor a model.",
+          'Give it trace="ADDRESS" of a recorded run, or model="NAME".',
+        );
+      }
+      const run = recording && recordedRun(`recorded-${load}`, recording);
+      this.state.setState({ stage: "shown", title: recording?.title ?? "" });
+      if (run) this.#show(run);
+      this.#tell("elf-ready", {
+        model: run?.trajectory.model ?? this.#options.model,
+        text: run?.text ?? "",
+        steps: run ? stepsOf(run) : 0,
+      });
+      if (run && this.#options.autoplay) {
+        this.#seat?.player.playback.getState().seek(0);
+        this.#seat?.player.playback.getState().play();
+      }
+    } catch (error) {
+      if (load !== this.#loads) return;
+      this.#loading = undefined;
+      // A model can write even so; without one the words of the page are all there is.
+      this.state.setState({ stage: this.#options.model ? "shown" : "poster" });
+      this.#fail(error, () => void this.ready().catch(ignore));
+      throw error;
+    }
+  }
+
+  #show(run: ShownRun): void {
+    if (this.#seat) this.#seat.player.show(run);
+    else this.#kept = { run, index: run.trajectory.frames.length - 1 };
+  }
+
+  /** What is recorded: in a script of the element's own, or at an address; null where neither is. */
+  async #traceText(): Promise<string | null> {
+    const { trace } = this.#options;
+    const inline = this.element.querySelector(':scope > script[type="application/json"]');
+    if (trace === "") return inline?.textContent ?? null;
+    const { href } = new URL(trace, this.element.baseURI);
+    let response: Response;
+    try {
+      response = await fetch(href, { credentials: "same-origin" });
+    } catch (cause) {
+      throw unreachable(href, "it could not be reached", cause);
+    }
+    if (!response.ok) throw unreachable(href, `the answer was ${response.status}`);
+    if (Number(response.headers.get("content-length")) > MOST_TRACE_BYTES) throw unreachable(href, "it is too large");
+    return response.text();
+  }
+
+  /** Asks for a text from press to end, whatever goes wrong between. The newest request ends the one before. */
+  async #ask(
+    { signal }: Pick<Wish, "signal">,
+    again: () => Promise<Outcome>,
+    order: (loaded: LoadedModel, recipe: Recipe | null) => Promise<Order>,
+  ): Promise<Outcome> {
+    this.#newest?.abort();
+    const abort = new AbortController();
+    this.#newest = abort;
+    const work = (work: Work) => {
+      if (this.#newest === abort) this.state.setState({ work });
+    };
+    try {
+      const { model, recipe: link } = this.#options;
+      if (!model) throw new NoRunError("The element names no model to write by.", 'Give it model="NAME".');
+      this.state.setState({ problem: null, stage: "shown" });
+      work({ kind: "loading", progress: null });
+      const { baseUrl } = placeOf(this.#options, this.element.baseURI);
+      const { broker, recipeOfLink } = await part(() => import("./engine"));
+      const recipe = link === "" ? null : recipeOfLink(link);
+      this.#release = () => broker.release(this);
+      return await broker.use(this, {
+        model: { baseUrl, backend: "auto" },
+        signal: signal ? AbortSignal.any([signal, abort.signal]) : abort.signal,
+        onAhead: (ahead) => {
+          work(ahead > 0 ? { kind: "waiting", ahead } : { kind: "loading", progress: null });
+          if (ahead > 0) this.#tell("elf-load", { phase: "waiting", done: 0, total: ahead });
+        },
+        onProgress: (progress) => {
+          work({ kind: "loading", progress });
+          this.#tell("elf-load", loadDetail(progress));
+        },
+        task: async (loaded, engine, ended) => {
+          this.#tell("elf-load", { phase: "ready", done: 0, total: 0 });
+          this.state.setState({ title: loaded.manifest.title });
+          const { recipe: wanted, lead: before } = await order(loaded, recipe);
+          const run = new WrittenRun(loaded, wanted, before, (grown) => this.#show(grown));
+          work({ kind: "writing" });
+          this.#tell("elf-run", { model: loaded.manifest.name, recipe: wanted });
+          try {
+            const result = await engine.generate(
+              { ...wanted, lead: before.length === 0 },
+              (event) => run.hear(event),
+              ended,
+            );
+            run.end(result);
+            const { status, text, seconds } = result;
+            this.#tell("elf-done", { status, text, seconds });
+            return { status, text, seconds };
+          } catch (error) {
+            run.end({ status: isCancellation(error) ? "cancelled" : "failed", text: "" });
+            throw error;
+          }
+        },
+      });
+    } catch (error) {
+      if (isCancellation(error)) return NOTHING_BEGUN;
+      this.#fail(error, () => void again().catch(ignore));
+      throw error;
+    } finally {
+      work({ kind: "none" });
+    }
+  }
+
+  #fail(error: unknown, retry: () => void): void {
+    const problem = problemOf(error);
+    this.#retry = retry;
+    this.state.setState({ problem });
+    console.error(`<elf-playground> ${problem.name}: ${problem.message} ${problem.action}`);
+    this.#tell("elf-error", problem);
+  }
+
+  #tell<Name extends ElfEventName>(name: Name, detail: ElfEvents[Name]): void {
+    tell(this.element, name, detail);
+  }
+
+  /** Tells of frames, shares its time with its group, and begins again where it is to. Returns what ends all that. */
+  #follow(player: Player): () => void {
+    const { playback } = player;
+    const { group } = this.#options;
+    let isFollowing = false;
+    const member: Member = {
+      follow: (t) => {
+        const times = player.run.getState()?.trajectory.times;
+        if (!times) return;
+        isFollowing = true;
+        playback.getState().seek(nearestStep(times, t, playback.getState().last + 1));
+        isFollowing = false;
+      },
+      rest: () => playback.getState().playing && playback.getState().toggle(),
+    };
+    const leaveGroup = group === "" ? () => {} : join(group, member);
+    let rest: ReturnType<typeof setTimeout> | undefined;
+    let told = "";
+    const stop = playback.subscribe((now, before) => {
+      const run = player.run.getState();
+      const t = run?.trajectory.times[now.index];
+      const frame = `${run?.id} ${now.index}`;
+      if (run && t !== undefined && frame !== told) {
+        told = frame;
+        this.#tell("elf-frame", { step: now.index, steps: stepsOf(run), t });
+        if (group !== "" && !isFollowing) share(group, member, t);
+      }
+      clearTimeout(rest);
+      if (now.playing && !before.playing && group !== "" && !isFollowing) lead(group, member);
+      const isOver = before.playing && !now.playing && !now.live && now.index === now.last;
+      if (isOver && this.#options.loop) rest = setTimeout(() => playback.getState().play(), REST);
+    });
+    return () => {
+      stop();
+      clearTimeout(rest);
+      leaveGroup();
+    };
+  }
+}
+
+/** A part of the script that is fetched when it is wanted. */
+async function part<T>(fetchPart: () => Promise<T>): Promise<T> {
+  try {
+    return await fetchPart();
+  } catch (cause) {
+    throw new ScriptPartError(
+      `A part of the script did not come: ${cause instanceof Error ? cause.message : String(cause)}`,
+      "Try again. The folder of elf-playground.js has to lie whole where it is served from, under a policy that lets its scripts run.",
+      { cause },
+    );
+  }
+}
+
+function unreachable(address: string, why: string, cause?: unknown): UnreachableTraceError {
+  return new UnreachableTraceError(
+    `The recorded run at ${address} did not come: ${why}.`,
+    "Correct the address in trace; a host of another origin has to allow this page to read it (CORS).",
+    { cause },
+  );
+}
+
+function loadDetail(progress: LoadProgress): ElfEvents["elf-load"] {
+  if (progress.phase === "download") {
+    return { phase: "download", done: progress.loadedBytes, total: progress.totalBytes };
+  }
+  return { phase: "prepare", done: 0, total: 0 };
+}
+
+function anySeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
+/** What failed has been told of. */
+function ignore(): void {}

@@ -1,0 +1,44 @@
+/** How the element starts its worker where a page's policies are strict, and where its script comes from another host. */
+
+interface TrustedTypes {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL(url: string): string },
+  ): { createScriptURL(url: string): unknown };
+}
+
+/** The name that a page's policy has to allow: `trusted-types elf-playground`. */
+const POLICY = "elf-playground";
+
+let policy: ReturnType<TrustedTypes["createPolicy"]> | undefined;
+let allowed = "";
+
+/** An address as a page with Trusted Types takes it; the policy lets the worker's own through and no other. */
+function trusted(url: string): string {
+  allowed = url;
+  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+  policy ??= trustedTypes?.createPolicy(POLICY, {
+    createScriptURL: (asked) => {
+      if (asked !== allowed) throw new TypeError(`${POLICY} starts its own worker only.`);
+      return asked;
+    },
+  });
+  return (policy?.createScriptURL(url) as string | undefined) ?? url;
+}
+
+/**
+ * Starts the module at `address` as a worker. Browsers start workers from the page's own origin only; for one that lies
+ * elsewhere, as on a CDN, a line of script imports it, which needs `worker-src blob:` or a worker's address of the page's own.
+ */
+export function startModule(address: string, name: string): Worker {
+  const { href, origin } = new URL(address, document.baseURI);
+  if (origin === location.origin) return new Worker(trusted(href), { type: "module", name });
+  const line = new Blob([`import ${JSON.stringify(href)};`], { type: "text/javascript" });
+  const url = URL.createObjectURL(line);
+  const worker = new Worker(trusted(url), { type: "module", name });
+  // It has been fetched by the time that the worker says anything, or that it fails.
+  const forget = () => URL.revokeObjectURL(url);
+  worker.addEventListener("message", forget, { once: true });
+  worker.addEventListener("error", forget, { once: true });
+  return worker;
+}

@@ -1,0 +1,83 @@
+/** Pages of other people that hold `<elf-playground>`: plain HTML, served as they would serve it. */
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize, sep } from "node:path";
+
+const root = join(import.meta.dirname, "../..");
+
+/** What is served from where: the built element, recorded runs, and the models of the tests. */
+const FOLDERS: Readonly<Record<string, string>> = {
+  "/embed/": join(root, "dist/embed"),
+  "/traces/": join(root, "public/traces"),
+  "/models/": join(root, "test/fixtures"),
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
+
+/** The strictest policy that docs/embed.md says is enough. Nothing inline, no blob:, and Trusted Types. */
+export const STRICT =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; " +
+  "require-trusted-types-for 'script'; trusted-types elf-playground";
+
+export const SCRIPT = '<script type="module" src="/embed/elf-playground.js"></script>';
+
+/** A box that is there before the script is, and what a page does to everything in it. */
+const STYLES = `
+  elf-playground:not(:defined) { display: block; height: 420px; }
+  * { margin: 0; padding: 0; letter-spacing: 0.2em; text-transform: uppercase; line-height: 3; }
+  body { width: 640px; }
+`;
+
+export class EmbedHost {
+  readonly asked: string[] = [];
+  url = "";
+  readonly #pages = new Map<string, { html: string; headers: Record<string, string> }>();
+  readonly #server = createServer((request, response) => this.#answer(request, response));
+
+  static async start(): Promise<EmbedHost> {
+    const host = new EmbedHost();
+    await new Promise<void>((resolve) => host.#server.listen(0, "127.0.0.1", resolve));
+    host.url = `http://127.0.0.1:${(host.#server.address() as AddressInfo).port}/`;
+    return host;
+  }
+
+  /** A page whose body is `body`; returns its address. */
+  page(name: string, body: string, headers: Record<string, string> = { "Content-Security-Policy": STRICT }): string {
+    const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,"><title>${name}</title><link rel="stylesheet" href="/host.css">${SCRIPT}</head><body>${body}</body></html>`;
+    this.#pages.set(`/${name}.html`, { html, headers });
+    return `${this.url}${name}.html`;
+  }
+
+  async stop(): Promise<void> {
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
+    this.asked.push(path);
+    const page = this.#pages.get(path);
+    if (page) return void response.writeHead(200, { "Content-Type": "text/html", ...page.headers }).end(page.html);
+    if (path === "/host.css") return void response.writeHead(200, { "Content-Type": "text/css" }).end(STYLES);
+    const folder = Object.keys(FOLDERS).find((name) => path.startsWith(name));
+    const file = folder && join(FOLDERS[folder] ?? "", path.slice(folder.length));
+    if (!file?.startsWith(root + sep) || !existsSync(file) || !statSync(file).isFile()) {
+      return void response.writeHead(404).end();
+    }
+    response.writeHead(200, {
+      "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
+      "Content-Length": statSync(file).size,
+      "Access-Control-Allow-Origin": "*",
+      // A worker has the policy of its own answer.
+      ...(extname(file) === ".js" ? { "Content-Security-Policy": STRICT } : {}),
+    });
+    createReadStream(file).pipe(response);
+  }
+}
