@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useStore } from "zustand";
 import { PlayerView } from "../player/PlayerView";
 import { Icon } from "../player/ui/Icon";
+import type { Problem } from "./errors";
 import type { Figure, FigureState, Work } from "./figure";
 import type { Words } from "./words";
 
@@ -10,33 +11,16 @@ export function FigureView({ figure }: { figure: Figure }) {
   const { stage, problem, options, title, work } = useStore(figure.state);
   const { player, words } = figure.seat;
   const canWrite = options.model !== "" && options.controls.includes("generate");
+  if (stage !== "shown") return <Poster figure={figure} stage={stage} problem={problem} words={words} />;
   return (
     <div className="player figure" part="figure" data-controls={options.controls.join(" ")}>
-      {stage === "shown" ? (
-        <PlayerView
-          player={player}
-          label={words.label(title)}
-          stage={{ slots: { empty: <p className="figure-empty">{words.empty}</p> }, isComing: work.kind === "writing" }}
-        />
-      ) : (
-        <Poster figure={figure} stage={stage} words={words} />
-      )}
-      {canWrite && stage === "shown" && <Bar figure={figure} work={work} options={options} words={words} />}
-      {problem && (
-        <div className="figure-problem" part="error" role="alert" data-code={problem.code}>
-          <slot name="error">
-            <b>{problem.name}</b> {problem.message} {problem.action}
-          </slot>
-          <span className="figure-problem-buttons">
-            <button type="button" className="figure-button" onClick={() => figure.retry()}>
-              {words.retry}
-            </button>
-            <button type="button" className="figure-button" onClick={() => figure.dismiss()}>
-              {words.dismiss}
-            </button>
-          </span>
-        </div>
-      )}
+      <PlayerView
+        player={player}
+        label={words.label(title)}
+        stage={{ slots: { empty: <p className="figure-empty">{words.empty}</p> }, isComing: work.kind === "writing" }}
+      />
+      {canWrite && <Bar figure={figure} work={work} options={options} words={words} />}
+      {problem && <Fault figure={figure} problem={problem} words={words} />}
       <div className="figure-caption" part="caption">
         <slot name="caption" />
       </div>
@@ -44,35 +28,61 @@ export function FigureView({ figure }: { figure: Figure }) {
   );
 }
 
-/** What the page itself has of the run: its poster, or its text. */
-function Poster({ figure, stage, words }: { figure: Figure; stage: FigureState["stage"]; words: Words }) {
+interface FaultProps {
+  readonly figure: Figure;
+  readonly problem: Problem;
+  readonly words: Words;
+}
+
+function Fault({ figure, problem, words }: FaultProps) {
+  return (
+    <div className="player figure-problem" part="error" role="alert" data-code={problem.code}>
+      <slot name="error">
+        <b>{problem.name}</b> {problem.message} {problem.action}
+      </slot>
+      <span className="figure-problem-buttons">
+        <button type="button" className="figure-button" onClick={() => figure.retry()}>
+          {words.retry}
+        </button>
+        <button type="button" className="figure-button" onClick={() => figure.dismiss()}>
+          {words.dismiss}
+        </button>
+      </span>
+    </div>
+  );
+}
+
+interface PosterProps extends Omit<FaultProps, "problem"> {
+  readonly stage: FigureState["stage"];
+  readonly problem: Problem | null;
+}
+
+/** What the page itself has of the run, its text or its poster, where it stood before there was a script. */
+function Poster({ figure, stage, problem, words }: PosterProps) {
   return (
     <div className="figure-poster" part="poster">
-      {stage === "loading" ? (
-        <>
-          <slot />
-          <p className="figure-loading">
-            <slot name="loading">{words.loadingTrace}</slot>
-          </p>
-        </>
-      ) : (
-        <>
-          <button
-            type="button"
-            className="figure-open"
-            part="poster-button"
-            // What goes wrong is said in the box.
-            onClick={() => figure.open().catch(() => {})}
-          >
-            <slot name="poster" />
-            <span className="figure-open-words">
-              <Icon name="play" size={22} />
-              {words.show}
-            </span>
-          </button>
-          <slot />
-        </>
+      <slot />
+      {stage === "poster" && (
+        <button
+          type="button"
+          className="player figure-open"
+          part="poster-button"
+          // What goes wrong is said in the box.
+          onClick={() => figure.open().catch(() => {})}
+        >
+          <slot name="poster" />
+          <span className="figure-open-words">
+            <Icon name="play" size={22} />
+            {words.show}
+          </span>
+        </button>
       )}
+      {stage === "loading" && (
+        <p className="player figure-loading">
+          <slot name="loading">{words.loadingTrace}</slot>
+        </p>
+      )}
+      {problem && <Fault figure={figure} problem={problem} words={words} />}
     </div>
   );
 }

@@ -34,8 +34,8 @@ export type Work =
   | { readonly kind: "writing" };
 
 export interface FigureState {
-  /** `poster`: what the page has of it, until somebody asks for more. */
-  readonly stage: "poster" | "loading" | "shown";
+  /** `text`: what the page has of it, until it is nearly in sight; `poster`: until somebody asks for more. */
+  readonly stage: "text" | "poster" | "loading" | "shown";
   readonly problem: Problem | null;
   readonly work: Work;
   readonly options: Options;
@@ -104,7 +104,7 @@ export class Figure {
     private readonly render: (figure: Figure) => () => void,
   ) {
     this.state = createStore<FigureState>()(() => ({
-      stage: "poster",
+      stage: "text",
       problem: null,
       work: { kind: "none" },
       options,
@@ -302,7 +302,7 @@ export class Figure {
     this.#isRecipeWritten = false;
     this.#loads++;
     this.#seat?.player.show(null);
-    this.state.setState({ stage: "poster", problem: null, work: { kind: "none" }, title: "" });
+    this.state.setState({ stage: "text", problem: null, work: { kind: "none" }, title: "" });
   }
 
   #sitDownAnew(): void {
@@ -319,8 +319,8 @@ export class Figure {
   #comeNear(): void {
     const { preload, autoplay } = this.#options;
     const isPosterWanted = preload === "none" || this.element.querySelector(":scope > [slot=poster]") !== null;
-    if (isPosterWanted && !autoplay) return;
-    this.ready().catch(ignore);
+    if (!isPosterWanted || autoplay) this.ready().catch(ignore);
+    else if (!this.#loading) this.state.setState({ stage: "poster" });
   }
 
   async #load(): Promise<void> {

@@ -51,7 +51,7 @@ export class EmbedHost {
   /** A page whose body is `body`; returns its address. */
   page(name: string, body: string, headers: Record<string, string> = { "Content-Security-Policy": STRICT }): string {
     const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,"><title>${name}</title><link rel="stylesheet" href="/host.css">${SCRIPT}</head><body>${body}</body></html>`;
+<title>${name}</title><link rel="stylesheet" href="/host.css">${SCRIPT}</head><body>${body}</body></html>`;
     this.#pages.set(`/${name}.html`, { html, headers });
     return `${this.url}${name}.html`;
   }
