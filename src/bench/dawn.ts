@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type GraphName, NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
 import { parseManifest } from "../format/manifest";
-import { openNetwork } from "../runtime/session";
+import { openNetwork } from "../runtime/arrayNetwork";
 import { describeAdapter, findAdapter, startWebGpu } from "../runtime/webgpu";
 import { countPasses, type GpuFigures, type OpenModel, onWebGpu, type Passes } from "./measure";
 

@@ -4,22 +4,22 @@ import { flow } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { readFrame } from "../flow/trajectory";
 import { flowConstants, type Manifest } from "../format/manifest";
+import type { ArrayNetwork } from "../runtime/arrayNetwork";
 import { followGpuFlow, gpuFlow } from "../runtime/gpu/loop";
 import { GpuNetwork } from "../runtime/gpu/network";
 import type { Runtime } from "../runtime/runtime";
-import type { OrtNetwork } from "../runtime/session";
 import { countTraffic, type Traffic } from "./traffic";
 
 /** An exported model on one backend, without the engine and its worker. */
 export interface OpenModel {
   readonly manifest: Manifest;
   readonly runtime: Runtime;
-  readonly network: OrtNetwork;
+  readonly network: ArrayNetwork;
 }
 
 /** The loop's view of a model that is open on WebGPU. */
-export function gpuNetwork({ runtime, manifest }: OpenModel): GpuNetwork {
-  const network = GpuNetwork.on(runtime, manifest);
+export function gpuNetwork({ network: { graphs } }: OpenModel): GpuNetwork {
+  const network = GpuNetwork.of(graphs);
   if (!network) throw new Error("The model is not open on WebGPU.");
   return network;
 }

@@ -6,8 +6,8 @@ import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { Delivery } from "../delivery/delivery";
 import { type GraphName, NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
 import { memoryStorage } from "../delivery/store/storage";
+import { openNetwork } from "../runtime/arrayNetwork";
 import { type Runtime, startWasm } from "../runtime/runtime";
-import { openNetwork } from "../runtime/session";
 import { findAdapter, startWebGpu } from "../runtime/webgpu";
 import type { OpenModel } from "./measure";
 

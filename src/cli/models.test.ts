@@ -9,9 +9,10 @@ import { targetOf } from "../flow/tokens";
 import { readFrame } from "../flow/trajectory";
 import { flowConstants } from "../format/manifest";
 import { writeBatch } from "../run/batch";
+import { openNetwork } from "../runtime/arrayNetwork";
+import { SessionError } from "../runtime/graphs";
 import type { Model } from "../runtime/load";
 import { startWasm } from "../runtime/runtime";
-import { openNetwork, SessionError } from "../runtime/session";
 import { loadFolder } from "./folder";
 
 const TINY = "test/fixtures/tiny-model";

@@ -1,6 +1,6 @@
 /**
  * The network as the flow sees it: two questions, no tensors of any runtime. Implemented over onnxruntime in
- * `runtime/session.ts` and by plain functions in tests.
+ * `runtime/arrayNetwork.ts` and by plain functions in tests.
  */
 export interface Network {
   /** D, the width of one position's latent. */

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import { CancelledError } from "../flow/errors";
 import { type ChooseOptions, chooseBackend, type OpenNetwork, type Platform } from "./backend";
+import { SessionError } from "./graphs";
 import type { Backend, Runtime } from "./runtime";
 import { SelfTestError } from "./selfTest";
-import { SessionError } from "./session";
 import { isSoftwareAdapter, NoWebGpuError } from "./webgpu";
 
 const realGpu = { info: { vendor: "acme", architecture: "swift-9" } } as GPUAdapter;

@@ -17,8 +17,8 @@ export interface Platform {
   startWasm(): Promise<Runtime>;
 }
 
-export interface ChosenBackend {
-  readonly network: OpenNetwork;
+export interface ChosenBackend<N extends OpenNetwork = OpenNetwork> {
+  readonly network: N;
   readonly backend: Backend;
   /** What it runs on, in a few words: "WebGPU · fused attention", "WASM · 2 threads". */
   readonly label: string;
@@ -26,7 +26,7 @@ export interface ChosenBackend {
   readonly reason: string;
 }
 
-export interface ChooseOptions {
+export interface ChooseOptions<N extends OpenNetwork = OpenNetwork> {
   readonly wanted: Backend | "auto";
   readonly platform: Platform;
   /** The graphs to try on a GPU, best first; wasm takes the plain ones. */
@@ -34,7 +34,7 @@ export interface ChooseOptions {
   /** Whether `open` tests what it opens. */
   readonly isTested: boolean;
   /** Opens the model on a runtime, which it gives back when it fails. */
-  readonly open: (runtime: Runtime, variant: Variant) => Promise<OpenNetwork>;
+  readonly open: (runtime: Runtime, variant: Variant) => Promise<N>;
 }
 
 const VARIANT_NAMES = {
@@ -51,7 +51,7 @@ const VARIANT_NAMES = {
  * @throws {SelfTestError} what was asked for, or even wasm, computes wrong numbers.
  * @throws {SessionError | RuntimeError | DeviceLostError | OutOfMemoryError | CancelledError}
  */
-export async function chooseBackend(options: ChooseOptions): Promise<ChosenBackend> {
+export async function chooseBackend<N extends OpenNetwork>(options: ChooseOptions<N>): Promise<ChosenBackend<N>> {
   const { wanted, platform } = options;
   if (wanted === "wasm") return onWasm(options, "It was asked for.");
 
@@ -75,14 +75,20 @@ export async function chooseBackend(options: ChooseOptions): Promise<ChosenBacke
   }
 }
 
-async function onWasm({ platform, open }: ChooseOptions, reason: string): Promise<ChosenBackend> {
+async function onWasm<N extends OpenNetwork>(
+  { platform, open }: ChooseOptions<N>,
+  reason: string,
+): Promise<ChosenBackend<N>> {
   const runtime = await platform.startWasm();
   const { threads } = runtime;
   const network = await open(runtime, "plain");
   return { network, backend: "wasm", label: `WASM · ${threads} ${threads === 1 ? "thread" : "threads"}`, reason };
 }
 
-async function onGpu({ platform, variants, isTested, open }: ChooseOptions, first: GPUAdapter): Promise<ChosenBackend> {
+async function onGpu<N extends OpenNetwork>(
+  { platform, variants, isTested, open }: ChooseOptions<N>,
+  first: GPUAdapter,
+): Promise<ChosenBackend<N>> {
   const name = describeAdapter(first);
   const test = isTested ? "passed the model's self-test" : "was not tested: the model brings no self-test";
   const failures: string[] = [];

@@ -14,12 +14,12 @@ import type { FetchFile } from "../delivery/store/request";
 import { memoryStorage, type Storage } from "../delivery/store/storage";
 import { CancelledError } from "../flow/errors";
 import type { Dtype, Manifest } from "../format/manifest";
-import { type ChosenBackend, chooseBackend, type OpenNetwork, type Platform } from "./backend";
+import { openNetwork } from "./arrayNetwork";
+import { type ChosenBackend, chooseBackend, type Platform } from "./backend";
 import { GpuNetwork } from "./gpu/network";
 import { deviceBytes, planMemory, requireMemory, usualRun } from "./memoryPlan";
-import type { Backend, Runtime } from "./runtime";
+import type { Backend } from "./runtime";
 import { SelfTest } from "./selfTest";
-import { openNetwork } from "./session";
 import { createTokenizer, numberTokenizer, type Tokenizer } from "./tokenizer";
 
 /** Progress of a load, in the order the phases happen. */
@@ -102,7 +102,6 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
   const fetchLate = latePartsOf(delivery, dtype);
   const { selfTest: testPath } = storedDtype(manifest, dtype);
   const selfTest = testPath === undefined ? undefined : new SelfTest(await read(testPath));
-  const runtimes = new Map<OpenNetwork, Runtime>();
   const chosen = await chooseBackend({
     wanted,
     platform,
@@ -112,24 +111,22 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
       const onGraph = (graph: string) => onProgress({ phase: "session", graph });
       const onCheck = (graph: string) => onProgress({ phase: "check", graph });
       const options = { signal, variant, selfTest, onGraph, onCheck, fetchLate };
-      const network = await openNetwork(manifest, await partsFor(variant), runtime, options);
-      runtimes.set(network, runtime);
-      return network;
+      return openNetwork(manifest, await partsFor(variant), runtime, options);
     },
   });
   if (signal?.aborted) {
     await chosen.network.dispose();
     throw new CancelledError();
   }
-  const runtime = runtimes.get(chosen.network);
+  const { graphs } = chosen.network;
   return {
     manifest,
     dtype,
     tokenizer,
     lasting: storage.store.lasting,
     ...chosen,
-    gpu: runtime && GpuNetwork.on(runtime, manifest),
-    lost: runtime?.lost,
+    gpu: GpuNetwork.of(graphs),
+    lost: graphs.runtime.lost,
   };
 }
 

@@ -3,9 +3,9 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
 import { parseManifest } from "../format/manifest";
+import { openNetwork } from "./arrayNetwork";
 import { startWasm } from "./runtime";
 import { SelfTest } from "./selfTest";
-import { openNetwork } from "./session";
 
 const folder = "test/fixtures/tiny-packed";
 const read = async (path: string) => new Uint8Array(readFileSync(`${folder}/${path}`));

@@ -1,17 +1,11 @@
-import type { InferenceSession, Tensor } from "onnxruntime-web";
-import type { OrtModule } from "./runtime";
-
-/** Runs the prefix graph; inputs that it lacks are left out. */
-export type RunPrefixGraph = (inputs: Record<string, Tensor>) => Promise<InferenceSession.ReturnType>;
+import type { Tensor } from "onnxruntime-web";
+import type { Graphs } from "./graphs";
 
 /** What the denoiser is told of time and guidance, computed for all passes of a run at once. */
 export class Prefixes {
   #known = new Map<string, Tensor>();
 
-  constructor(
-    private readonly ort: Pick<OrtModule, "Tensor">,
-    private readonly run: RunPrefixGraph,
-  ) {}
+  constructor(private readonly graphs: Pick<Graphs, "prefixes" | "floats">) {}
 
   /** Computes those of a run's passes, and forgets those of the run before. */
   async prepare(times: readonly number[], selfCondScale: number): Promise<void> {
@@ -27,16 +21,12 @@ export class Prefixes {
   async #compute(times: readonly number[], selfCondScale: number): Promise<Map<string, Tensor>> {
     const computed = new Map<string, Tensor>();
     if (times.length === 0) return computed;
-    const { Tensor } = this.ort;
-    const { prefix } = await this.run({
-      t: new Tensor("float32", Float32Array.from(times), [times.length]),
-      self_cond_scale: new Tensor("float32", new Float32Array(times.length).fill(selfCondScale), [times.length]),
-    });
-    const [, length = 0, width = 0] = prefix?.dims ?? [];
+    const { dims, data } = await this.graphs.prefixes(times, selfCondScale);
+    const [, length = 0, width = 0] = dims;
     const size = length * width;
     for (const [i, t] of times.entries()) {
-      const row = (prefix?.data as Float32Array).subarray(i * size, (i + 1) * size);
-      computed.set(keyOf(t, selfCondScale), new Tensor("float32", row, [1, length, width]));
+      const row = (data as Float32Array).subarray(i * size, (i + 1) * size);
+      computed.set(keyOf(t, selfCondScale), this.graphs.floats(row, [1, length, width]));
     }
     return computed;
   }

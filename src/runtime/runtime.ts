@@ -52,8 +52,6 @@ export class Runtime {
   readonly device: GPUDevice | undefined;
   /** Threads that a run computes on; 1 on a GPU. */
   readonly threads: number;
-  /** Those created here and not yet released. */
-  readonly sessions: InferenceSession[] = [];
   #queue: Promise<unknown> = Promise.resolve();
   /** Fails with a DeviceLostError when the device is lost; never settles otherwise, nor on other backends. */
   readonly lost: Promise<never>;
@@ -81,16 +79,14 @@ export class Runtime {
     graph: Uint8Array,
     externalData: readonly { readonly path: string; readonly data: Uint8Array }[],
   ): Promise<InferenceSession> {
-    return this.#inTurn(async () => {
-      const session = await this.ort.InferenceSession.create(graph, {
+    return this.#inTurn(() =>
+      this.ort.InferenceSession.create(graph, {
         executionProviders: [this.provider],
         externalData,
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
-      });
-      this.sessions.push(session);
-      return session;
-    });
+      }),
+    );
   }
 
   /**
@@ -107,8 +103,6 @@ export class Runtime {
 
   /** Frees a session after the runs under way. Never fails: of a lost device there is nothing left to free. */
   releaseSession(session: InferenceSession): Promise<void> {
-    const at = this.sessions.indexOf(session);
-    if (at >= 0) this.sessions.splice(at, 1);
     return this.#inTurn(() => session.release()).catch(() => {});
   }
 

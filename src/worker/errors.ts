@@ -1,6 +1,6 @@
 import { ElfError } from "../flow/errors";
+import { SessionError } from "../runtime/graphs";
 import { DeviceLostError, OutOfMemoryError, RuntimeError } from "../runtime/runtime";
-import { SessionError } from "../runtime/session";
 
 /** The worker ended without an answer. */
 export class EngineCrashedError extends ElfError {

@@ -8,7 +8,7 @@ import type { Reading } from "../../flow/network";
 import type { FlowConstants, FlowOptions, FlowState } from "../../flow/sampler";
 import type { SamplerSettings } from "../../flow/settings";
 import type { Frame } from "../../flow/trajectory";
-import { overflowed } from "../session";
+import { overflowed } from "../graphs";
 import { download, makeBuffers, type RunBuffers } from "./buffers";
 import type { DenoiserTensors, GpuNetwork } from "./network";
 import { type Dispatch, passesOf, planRun } from "./plan";

@@ -1,46 +1,31 @@
-import type { InferenceSession, Tensor } from "onnxruntime-web";
-import { ElfError } from "../../flow/errors";
+import type { Tensor } from "onnxruntime-web";
 import type { Reading } from "../../flow/network";
-import type { Manifest } from "../../format/manifest";
+import type { Graphs } from "../graphs";
 import type { Runtime } from "../runtime";
-import { readingsOf, SessionError } from "../session";
 
-/**
- * The graphs of an open model as the loop runs them: on tensors of the loop's own, which stay on the device. It borrows
- * the sessions that live on the model's runtime, and ends with them.
- */
+/** A model's graphs as the loop on the GPU asks them: on tensors of the loop's own, which stay on the device. */
 export class GpuNetwork {
   /** D */
   readonly latentSize: number;
   readonly takesSelfCondScale: boolean;
+  readonly runtime: Runtime;
   /** P and H of a prefix (1, P, H), which tells a pass its time and scale. */
   readonly prefixShape: readonly [number, number];
-  readonly #prefix: InferenceSession;
-  readonly #denoiser: InferenceSession;
-  readonly #decoder: InferenceSession;
 
   private constructor(
-    manifest: Manifest,
-    readonly runtime: Runtime,
+    private readonly graphs: Graphs,
     readonly device: GPUDevice,
-    sessions: Record<"prefix" | "denoiser" | "decoder", InferenceSession>,
   ) {
-    this.latentSize = manifest.architecture.latentSize;
-    this.takesSelfCondScale = manifest.architecture.selfCondCfgTokens > 0;
-    this.prefixShape = prefixShape(sessions.denoiser);
-    this.#prefix = sessions.prefix;
-    this.#denoiser = sessions.denoiser;
-    this.#decoder = sessions.decoder;
+    this.latentSize = graphs.latentSize;
+    this.takesSelfCondScale = graphs.takesSelfCondScale;
+    this.runtime = graphs.runtime;
+    this.prefixShape = graphs.prefixShape();
   }
 
-  /** The network of the model that is open on `runtime`; undefined where it does not run on WebGPU. */
-  static on(runtime: Runtime, manifest: Manifest): GpuNetwork | undefined {
-    const { device } = runtime;
-    const [prefix, denoiser, decoder] = ["prefix", "x_hat", "top_tokens"].map((output) =>
-      runtime.sessions.find(({ outputNames }) => outputNames.includes(output)),
-    );
-    if (!device || !prefix || !denoiser || !decoder) return undefined;
-    return new GpuNetwork(manifest, runtime, device, { prefix, denoiser, decoder });
+  /** Undefined where the graphs are not open on WebGPU. */
+  static of(graphs: Graphs): GpuNetwork | undefined {
+    const { device } = graphs.runtime;
+    return device && new GpuNetwork(graphs, device);
   }
 
   /** A buffer of the device as floats of this shape, of which it may hold more. */
@@ -54,14 +39,8 @@ export class GpuNetwork {
    */
   async prepare(times: readonly number[], selfCondScale: number, prefixes: GPUBuffer): Promise<void> {
     if (times.length === 0) return;
-    const numbers = (values: Float32Array) => new this.runtime.ort.Tensor("float32", values, [times.length]);
-    const inputs = {
-      t: numbers(Float32Array.from(times)),
-      self_cond_scale: numbers(new Float32Array(times.length).fill(selfCondScale)),
-    };
-    await this.#run("prefix", this.#prefix, inputs, {
-      prefix: this.tensor(prefixes, [times.length, ...this.prefixShape]),
-    });
+    const shape = [times.length, ...this.prefixShape];
+    await this.graphs.prefixes(times, selfCondScale, this.tensor(prefixes, shape));
   }
 
   /**
@@ -69,45 +48,16 @@ export class GpuNetwork {
    * @throws {SessionError | DeviceLostError}
    */
   async denoise(inputs: DenoiserTensors, answers: Tensor): Promise<void> {
-    await this.#run("denoiser", this.#denoiser, { ...inputs }, { x_hat: answers });
+    await this.graphs.run("denoiser", { ...inputs }, { x_hat: answers });
   }
 
   /**
    * Reads `count` latents of `length` positions as tokens; all that comes back from the device.
    * @throws {SessionError | DeviceLostError}
    */
-  async decode(latent: Tensor, scale: Tensor, count: number, length: number): Promise<Reading[]> {
-    const inputs = { latent, self_cond_scale: scale };
-    const outputs = await this.#run("decoder", this.#decoder, inputs, ["top_tokens", "top_probabilities", "entropy"]);
-    return readingsOf(outputs, count, length);
+  decode(latent: Tensor, scale: Tensor, count: number, length: number): Promise<Reading[]> {
+    return this.graphs.readings(latent, scale, count, length);
   }
-
-  async #run(
-    graph: string,
-    session: InferenceSession,
-    inputs: Record<string, Tensor>,
-    outputs: Record<string, Tensor> | readonly string[],
-  ): Promise<InferenceSession.ReturnType> {
-    // Networks without self-conditioning tokens have no input for the scale.
-    const known = Object.fromEntries(Object.entries(inputs).filter(([name]) => session.inputNames.includes(name)));
-    try {
-      return await this.runtime.run(session, known, outputs);
-    } catch (cause) {
-      if (cause instanceof ElfError) throw cause;
-      throw new SessionError(
-        `The ${graph} failed on the GPU: ${cause instanceof Error ? cause.message : String(cause)}`,
-        "Choose the wasm backend, or load the model again.",
-        { cause },
-      );
-    }
-  }
-}
-
-function prefixShape(denoiser: InferenceSession): readonly [number, number] {
-  const input = denoiser.inputMetadata.find(({ name }) => name === "prefix");
-  const [, length, width] = input?.isTensor ? input.shape : [];
-  if (typeof length === "number" && typeof width === "number") return [length, width];
-  throw new SessionError("The denoiser graph does not say how long a prefix is.", "Export the model again.");
 }
 
 /** The inputs of the denoiser for R rows. */

@@ -3,8 +3,8 @@ import { startRuntime } from "../../../src/bench/models";
 import { Delivery } from "../../../src/delivery/delivery";
 import { NETWORK_GRAPHS, networkParts, storedDtype } from "../../../src/delivery/networkParts";
 import { memoryStorage } from "../../../src/delivery/store/storage";
+import { openNetwork } from "../../../src/runtime/arrayNetwork";
 import { SelfTest } from "../../../src/runtime/selfTest";
-import { openNetwork } from "../../../src/runtime/session";
 
 export const packedFunctions = {
   /** Opens a model of the fixtures with packed weights on WebGPU and tests its graphs; their names, or why one failed. */

@@ -1,10 +1,12 @@
+/**
+ * A model's graphs, open on a runtime: which session is whose, what each takes and gives, and what a failure is called.
+ * Two fronts stand before it: `arrayNetwork.ts` for the flow, and `gpu/network.ts` for the loop that stays on the GPU.
+ */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { type GraphName, graphPath, NETWORK_GRAPHS, type NetworkParts, type Variant } from "../delivery/networkParts";
 import { CancelledError, ConditionError, ElfError } from "../flow/errors";
-import { type DenoiseInput, type Encoder, HIDDEN, type Network, type Reading, type Source } from "../flow/network";
-import { joined } from "../flow/rows";
+import type { Reading } from "../flow/network";
 import type { Manifest } from "../format/manifest";
-import { Prefixes } from "./prefixes";
 import type { Backend, Runtime } from "./runtime";
 import type { SelfTest } from "./selfTest";
 
@@ -21,7 +23,7 @@ const BORDERS = {
   encoder: { inputs: ["input_ids", "attention_mask"], outputs: ["latent"] },
 } as const satisfies Record<GraphName, { inputs: readonly string[]; outputs: readonly string[] }>;
 
-export interface OpenNetworkOptions {
+export interface OpenGraphsOptions {
   readonly signal?: AbortSignal | undefined;
   /** The kernels to run by; plain ones where nothing is said. */
   readonly variant?: Variant;
@@ -35,18 +37,18 @@ export interface OpenNetworkOptions {
 }
 
 /**
- * Creates the sessions of a model's graphs on `runtime`, which then belongs to the network and is released with it, or
+ * Creates the sessions of a model's graphs on `runtime`, which then belongs to them and is released with them, or
  * at once on failure. `parts` are those of `NETWORK_GRAPHS`.
  * @throws {SessionError} the runtime refuses a graph, or a graph lacks an input or output of the format.
  * @throws {SelfTestError} a graph gives other numbers than it should.
  * @throws {DeviceLostError | OutOfMemoryError | CancelledError}
  */
-export async function openNetwork(
+export async function openGraphs(
   manifest: Manifest,
   parts: NetworkParts,
   runtime: Runtime,
-  { signal, variant = "plain", selfTest, onGraph, onCheck, fetchLate }: OpenNetworkOptions = {},
-): Promise<OrtNetwork> {
+  { signal, variant = "plain", selfTest, onGraph, onCheck, fetchLate }: OpenGraphsOptions = {},
+): Promise<Graphs> {
   const sessions: Sessions = {};
   try {
     for (const name of NETWORK_GRAPHS) {
@@ -74,10 +76,10 @@ export async function openNetwork(
       throw error;
     }
   };
-  return new OrtNetwork(manifest, runtime, sessions, openEncoder);
+  return new Graphs(manifest, runtime, sessions, openEncoder);
 }
 
-/** Apart from `openNetwork`, whose other functions would keep the weights as well: they share what they close over. */
+/** Apart from `openGraphs`, whose other functions would keep the weights as well: they share what they close over. */
 function giving(parts: NetworkParts): () => Promise<NetworkParts> {
   return async () => parts;
 }
@@ -121,11 +123,11 @@ function isNeeded(input: string, manifest: Manifest): boolean {
   return input !== "self_cond_scale" || manifest.architecture.selfCondCfgTokens > 0;
 }
 
-/** The network on onnxruntime: a session for each head, and one for the encoder once it is needed. */
-export class OrtNetwork implements Network, Encoder {
+/** The sessions of a model, by the names of their graphs: one for each head, and one for the encoder once it is needed. */
+export class Graphs {
+  /** D */
   readonly latentSize: number;
   readonly takesSelfCondScale: boolean;
-  readonly #prefixes: Prefixes;
   #opening: Promise<InferenceSession> | undefined;
 
   constructor(
@@ -136,72 +138,18 @@ export class OrtNetwork implements Network, Encoder {
   ) {
     this.latentSize = manifest.architecture.latentSize;
     this.takesSelfCondScale = manifest.architecture.selfCondCfgTokens > 0;
-    this.#prefixes = new Prefixes(runtime.ort, (inputs) => this.run("prefix", inputs));
   }
 
-  prepare(times: readonly number[], selfCondScale: number): Promise<void> {
-    return this.#prefixes.prepare(times, selfCondScale);
-  }
-
-  async denoise({ z, previous, batch, t, selfCondScale }: DenoiseInput): Promise<Float32Array> {
-    const shape = [batch, z.length / batch / this.latentSize, this.latentSize];
-    const prefix = await this.#prefixes.at(t, selfCondScale);
-    const outputs = await this.run("denoiser", {
-      z: this.#floats(z, shape),
-      x_hat_prev: this.#floats(previous, shape),
-      prefix,
+  /**
+   * Opens the encoder, unless it is open.
+   * @throws {ConditionError} the model has none; and whatever opening its graph throws.
+   */
+  async requireEncoder(): Promise<void> {
+    if (this.sessions.encoder) return;
+    this.#opening ??= this.openEncoder().finally(() => {
+      this.#opening = undefined;
     });
-    const prediction = outputs.x_hat?.data as Float32Array;
-    // Some GPUs overflow without a word; every later pass would only spread it.
-    if (!prediction.every(Number.isFinite)) throw overflowed(this.runtime.backend);
-    return prediction;
-  }
-
-  async decode(latents: readonly Float32Array[], selfCondScale: number): Promise<Reading[]> {
-    const count = latents[0]?.length ?? 0;
-    const length = count / this.latentSize;
-    const outputs = await this.run("decoder", {
-      latent: this.#floats(joined(latents), [latents.length, length, this.latentSize]),
-      self_cond_scale: this.#perRow(selfCondScale, latents.length),
-    });
-    return readingsOf(outputs, latents.length, length);
-  }
-
-  /** @throws {ConditionError} the model has no encoder; the first time also whatever opening its graph throws. */
-  async encode(sources: readonly Source[]): Promise<Float32Array[]> {
-    if (!this.sessions.encoder) {
-      this.#opening ??= this.openEncoder().finally(() => {
-        this.#opening = undefined;
-      });
-      this.sessions.encoder = await this.#opening;
-    }
-    const longest = Math.max(...sources.map(({ length }) => length));
-    const shape = [sources.length, longest];
-    const ids = new BigInt64Array(sources.length * longest);
-    const mask = new BigInt64Array(sources.length * longest);
-    for (const [row, source] of sources.entries()) {
-      ids.set(
-        source.map((id) => BigInt(id === HIDDEN ? 0 : id)),
-        row * longest,
-      );
-      mask.set(
-        source.map((id) => (id === HIDDEN ? 0n : 1n)),
-        row * longest,
-      );
-    }
-    const outputs = await this.run("encoder", {
-      input_ids: new this.runtime.ort.Tensor("int64", ids, shape),
-      attention_mask: new this.runtime.ort.Tensor("int64", mask, shape),
-    });
-    const latent = outputs.latent?.data as Float32Array;
-    const width = longest * this.latentSize;
-    return sources.map(({ length }, row) => latent.slice(row * width, row * width + length * this.latentSize));
-  }
-
-  /** Frees the sessions and the runtime's device. */
-  async dispose(): Promise<void> {
-    for (const session of Object.values(this.sessions)) await this.runtime.releaseSession(session);
-    this.runtime.release();
+    this.sessions.encoder = await this.#opening;
   }
 
   /**
@@ -219,12 +167,44 @@ export class OrtNetwork implements Network, Encoder {
     return named(`The ${graph} failed on ${this.runtime.backend}`, () => this.runtime.run(session, known, outputs));
   }
 
-  #perRow(value: number, rows: number): Tensor {
-    return this.#floats(new Float32Array(rows).fill(value), [rows]);
+  /** What the denoiser is told of time and scale, (N, P, H), for passes at N times; into `prefix`, where one is given. */
+  async prefixes(times: readonly number[], selfCondScale: number, prefix?: Tensor): Promise<Tensor> {
+    const inputs = {
+      t: this.floats(Float32Array.from(times), [times.length]),
+      self_cond_scale: this.perRow(selfCondScale, times.length),
+    };
+    const outputs = await this.run("prefix", inputs, prefix && { prefix });
+    return outputs.prefix as Tensor;
   }
 
-  #floats(data: Float32Array, shape: readonly number[]): Tensor {
+  /** Reads `count` latents of `length` positions as tokens. */
+  async readings(latent: Tensor, selfCondScale: Tensor, count: number, length: number): Promise<Reading[]> {
+    return readingsOf(await this.run("decoder", { latent, self_cond_scale: selfCondScale }), count, length);
+  }
+
+  /**
+   * P and H of a prefix (1, P, H), as the denoiser asks for it.
+   * @throws {SessionError} its graph does not say.
+   */
+  prefixShape(): readonly [number, number] {
+    const input = this.sessions.denoiser?.inputMetadata.find(({ name }) => name === "prefix");
+    const [, length, width] = input?.isTensor ? input.shape : [];
+    if (typeof length === "number" && typeof width === "number") return [length, width];
+    throw new SessionError("The denoiser graph does not say how long a prefix is.", "Export the model again.");
+  }
+
+  floats(data: Float32Array, shape: readonly number[]): Tensor {
     return new this.runtime.ort.Tensor("float32", data, shape);
+  }
+
+  perRow(value: number, rows: number): Tensor {
+    return this.floats(new Float32Array(rows).fill(value), [rows]);
+  }
+
+  /** Frees the sessions and the runtime's device. */
+  async dispose(): Promise<void> {
+    for (const session of Object.values(this.sessions)) await this.runtime.releaseSession(session);
+    this.runtime.release();
   }
 }
 
@@ -239,7 +219,7 @@ export function overflowed(backend: Backend): SessionError {
 }
 
 /** What the decoder's outputs say of `count` latents of `length` positions, in their order. */
-export function readingsOf(outputs: InferenceSession.ReturnType, count: number, length: number): Reading[] {
+function readingsOf(outputs: InferenceSession.ReturnType, count: number, length: number): Reading[] {
   const topTokens = Int32Array.from(outputs.top_tokens?.data as BigInt64Array, Number);
   const topProbabilities = outputs.top_probabilities?.data as Float32Array;
   const entropy = outputs.entropy?.data as Float32Array;

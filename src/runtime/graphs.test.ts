@@ -4,9 +4,10 @@ import { describe, expect, it, vi } from "vitest";
 import { graphPath } from "../delivery/networkParts";
 import { CancelledError, ConditionError } from "../flow/errors";
 import { parseManifest } from "../format/manifest";
+import { openNetwork } from "./arrayNetwork";
+import { SessionError } from "./graphs";
 import { DeviceLostError, type Runtime } from "./runtime";
 import { type SelfTest, SelfTestError } from "./selfTest";
-import { openNetwork, SessionError } from "./session";
 
 const manifest = parseManifest(readFileSync("test/fixtures/tiny-model/manifest.json", "utf8"));
 const D = manifest.architecture.latentSize;
@@ -144,7 +145,7 @@ describe("graphPath", () => {
   });
 });
 
-describe("OrtNetwork", () => {
+describe("ArrayNetwork", () => {
   const input = { z: new Float32Array(2 * D), previous: new Float32Array(2 * D), batch: 1, t: 0.25, selfCondScale: 3 };
 
   it("asks the denoiser for x̂ with the shapes of the format", async () => {
