@@ -28,7 +28,7 @@ interface Ticket {
 }
 
 /** How long the engine outlives the last element that used it, in milliseconds: frameworks take elements out and in again. */
-const PATIENCE = 10_000;
+const PATIENCE = 5_000;
 
 export class Broker {
   readonly #waiting: Ticket[] = [];

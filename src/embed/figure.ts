@@ -398,7 +398,7 @@ export class Figure {
       this.state.setState({ problem: null, stage: "shown" });
       work({ kind: "loading", progress: null });
       const { baseUrl } = placeOf(this.#options, this.element.baseURI);
-      const { broker, recipeOfLink } = await part(() => import("./engine"));
+      const { broker, recipeOfLink } = await enginePart();
       const recipe = link === "" ? null : recipeOfLink(link);
       this.#release = () => broker.release(this);
       return await broker.use(this, {
@@ -496,11 +496,16 @@ export class Figure {
   }
 }
 
-/** A part of the script that is fetched when it is wanted. */
-async function part<T>(fetchPart: () => Promise<T>): Promise<T> {
+type EnginePart = typeof import("./engine");
+let engine: Promise<EnginePart> | undefined;
+
+/** The part of the script that has the engine, fetched when it is first wanted; whoever asks first gets it first. */
+async function enginePart(): Promise<EnginePart> {
+  engine ??= import("./engine");
   try {
-    return await fetchPart();
+    return await engine;
   } catch (cause) {
+    engine = undefined;
     throw new ScriptPartError(
       `A part of the script did not come: ${cause instanceof Error ? cause.message : String(cause)}`,
       "Try again. The folder of elf-playground.js has to lie whole where it is served from, under a policy that lets its scripts run.",

@@ -2,8 +2,9 @@ import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
 
-// The small zod speaks no language by itself. It is taken where an element in someone's page carries it.
-z.config(en());
+// The small zod, since an element in other people's pages carries it along; it speaks no language by itself. And no code made
+// from text: pages with a strict policy forbid that, and report each try.
+z.config({ ...en(), jitless: true });
 
 /** The sampler settings as JSON; `length` is bounded by the model, not here. */
 export const settingsSchema = z.object({

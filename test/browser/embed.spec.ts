@@ -109,3 +109,103 @@ test("1, 4, 9, 11, 15, 24, 31: the text stands there first, then its run, under 
   await expect(figure.getByRole("slider")).toBeHidden();
   expect(faults).toEqual([]);
 });
+
+test("3, 6, 7, 8, 19: twenty elements share one engine in turn, and give all of it back", async ({ page }) => {
+  const figures = Array.from(
+    { length: 20 },
+    (_, i) => `<elf-playground id="e${i}" model="tiny-model" height="200">Text ${i}</elf-playground>`,
+  );
+  await page.goto(host.page("twenty", figures.join("")));
+  await expect(page.locator("#e0").getByRole("button", { name: "Generate" })).toBeVisible();
+  await expect(page.locator("#e0").getByText("Nothing is written yet.")).toBeVisible();
+  expect(host.asked.filter((path) => /worker|wasm|models|engine/.test(path))).toEqual([]);
+
+  const { told, statuses, same, refused } = await page.evaluate(async () => {
+    const element = (id: string) => document.getElementById(id) as HTMLElementTagNameMap["elf-playground"];
+    const told: string[] = [];
+    for (const type of ["elf-run", "elf-done"] as const)
+      document.addEventListener(type, ({ target }) => told.push(`${(target as Element).id} ${type}`));
+    const wish = { seed: 1, settings: { steps: 4 } };
+    const first = await Promise.all(["e0", "e1", "e2"].map((id) => element(id).generate(wish)));
+    // The newest of one element ends its own, and no other's.
+    const long = element("e0").generate({ seed: 1, settings: { steps: 1024 } });
+    const other = element("e1").generate(wish);
+    const newest = element("e0").generate(wish);
+    const second = await Promise.all([long, other, newest]);
+    const refused = await element("e3")
+      .generate({ settings: { steps: 9999 } })
+      .catch((error: Error) => error.name);
+    return {
+      told,
+      statuses: [...first, ...second].map(({ status }) => status),
+      same: new Set([...first, ...second.slice(1)].map(({ text }) => text)).size,
+      refused,
+    };
+  });
+  expect(statuses).toEqual(["done", "done", "done", "cancelled", "done", "done"]);
+  expect(same, "texts by one seed").toBe(1);
+  expect(told.slice(0, 6)).toEqual(["e0", "e1", "e2"].flatMap((id) => [`${id} elf-run`, `${id} elf-done`]));
+  expect(page.workers()).toHaveLength(1);
+  expect(host.asked.filter((path) => path.endsWith("/manifest.json"))).toHaveLength(1);
+
+  // What went wrong stands in the box of that one, with what to do; the others go on.
+  expect(refused).toBe("SettingsError");
+  const third = page.locator("#e3");
+  await expect(third.getByRole("alert")).toContainText("steps is 9999.");
+  await third.getByRole("button", { name: "Dismiss" }).click();
+  await expect(third.getByRole("alert")).toHaveCount(0);
+  // A turn that has to be waited for is seen, and can be given up.
+  await page.locator("#e0").evaluate((element: HTMLElementTagNameMap["elf-playground"]) => {
+    void element.generate({ settings: { steps: 1024 } });
+  });
+  await third.getByRole("button", { name: "Generate" }).click();
+  await expect(third.getByText("Waits for its turn, 1 before it")).toBeVisible();
+  await third.getByRole("button", { name: "Stop" }).click();
+  await expect(third.getByRole("button", { name: "Generate" })).toBeVisible();
+  await page.locator("#e0").getByRole("button", { name: "Stop" }).click();
+
+  // A fork, and a run that goes on where it stood when its element is put elsewhere.
+  const forked = await page.locator("#e1").evaluate(async (element: HTMLElementTagNameMap["elf-playground"]) => {
+    await element.seek(2);
+    const { status } = await element.fork({ settings: { method: "sde", gamma: 1, solver: "euler" } });
+    const [text, trace] = [element.text, JSON.parse(element.toTrace())];
+    await element.seek(3);
+    document.body.prepend(element);
+    return {
+      status,
+      same: element.text === text,
+      step: element.step,
+      from: trace.from.step,
+      frames: trace.frames.length,
+    };
+  });
+  expect(forked).toEqual({ status: "done", same: true, step: 3, from: 2, frames: 5 });
+
+  // Fifty mounts and removals leave nothing behind, and with the last element its worker goes.
+  const session = await page.context().newCDPSession(page);
+  const counts = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    const { jsEventListeners, nodes } = await session.send("Memory.getDOMCounters");
+    return { jsEventListeners, nodes };
+  };
+  const mount = (times: number) =>
+    page.evaluate(async (count) => {
+      document.body.replaceChildren();
+      for (let i = 0; i < count; i++) {
+        const element = document.createElement("elf-playground");
+        element.trace = "/traces/stories-fast.json";
+        document.body.append(element);
+        await element.play();
+        element.remove();
+      }
+    }, times);
+  await mount(3);
+  const before = await counts();
+  await mount(50);
+  const after = await counts();
+  test.info().annotations.push({ type: "50 mounts", description: JSON.stringify({ before, after }) });
+  expect(after.jsEventListeners).toBeLessThanOrEqual(before.jsEventListeners);
+  expect(after.nodes - before.nodes).toBeLessThan(50);
+  await expect.poll(() => page.workers().length).toBe(0);
+  expect(faults.filter((fault) => !fault.includes("steps is 9999"))).toEqual([]);
+});
