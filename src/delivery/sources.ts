@@ -10,7 +10,7 @@ export class SourceError extends ElfError {
 }
 
 /** Where a model comes from, as it is told to the person and asked for by the worker. */
-export interface Source {
+export interface ModelSource {
   readonly kind: "shipped" | "address" | "hub" | "folder";
   /** Folder that holds `manifest.json`, ending in `/`. The model is known by it. */
   readonly baseUrl: string;
@@ -31,7 +31,7 @@ const LONGEST_ADDRESS = 8000;
 const FOLDER = "folder:";
 
 /** The model in the folder `models/NAME/` beside the page. */
-export function shippedSource(name: string, pageUrl: string): Source {
+export function shippedSource(name: string, pageUrl: string): ModelSource {
   return {
     kind: "shipped",
     baseUrl: new URL(`models/${name}/`, pageUrl).href,
@@ -41,7 +41,7 @@ export function shippedSource(name: string, pageUrl: string): Source {
 }
 
 /** A folder dropped on the page; `digest` tells it from others of its name. */
-export function folderSource(name: string, digest: string): Source {
+export function folderSource(name: string, digest: string): ModelSource {
   const plain = name.replace(/[^\w.-]+/g, "-").slice(0, 80) || "model";
   return { kind: "folder", baseUrl: `${FOLDER}${plain}-${digest.slice(0, 12)}/`, label: name, host: null };
 }
@@ -51,7 +51,7 @@ export function folderSource(name: string, digest: string): Source {
  * address of a folder or of its `manifest.json`. Asks nobody.
  * @throws {SourceError}
  */
-export function readSource(text: string, pageUrl: string): Source {
+export function readSource(text: string, pageUrl: string): ModelSource {
   if (text.length > LONGEST_ADDRESS) {
     const letters = text.length.toLocaleString("en");
     throw new SourceError(
@@ -103,7 +103,7 @@ function unescapedOnce(text: string): string {
   }
 }
 
-function hubSource(id: string, revision: string): Source {
+function hubSource(id: string, revision: string): ModelSource {
   if (!HUB_ID.test(id) || !REVISION.test(revision) || revision.includes("..")) {
     throw new SourceError(
       `“${id}@${revision}” is no model of the hub.`.slice(0, 200),
@@ -119,7 +119,7 @@ function hubSource(id: string, revision: string): Source {
 }
 
 /** The source of a model that is known by its address only: one that was kept, or one in a link. */
-export function sourceOf(baseUrl: string, pageUrl: string): Source {
+export function sourceOf(baseUrl: string, pageUrl: string): ModelSource {
   if (baseUrl.startsWith(FOLDER)) {
     const label = baseUrl.slice(FOLDER.length, -1).replace(/-[0-9a-f]{12}$/, "");
     return { kind: "folder", baseUrl, label, host: null };

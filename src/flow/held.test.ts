@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { encodeHeld, newlyHeld } from "./held";
+import { checkHeld, encodeHeld, newlyHeld } from "./held";
 import { type Encoder, HIDDEN, type Source } from "./network";
 
 /** Gives each token two numbers: itself, and how many it was shown with. Remembers what it was shown. */
@@ -59,4 +59,15 @@ it("a place held to another token is held anew", () => {
     { position: 4, token: 40 },
     { position: 2, token: 5 },
   ]);
+});
+
+it("places are counted from 1 where a person hears of them, as where they name them", () => {
+  const check = (...positions: number[]) => {
+    const words = positions.map((position) => ({ position, token: 5 }));
+    return () => checkHeld(words, 97, 10);
+  };
+  expect(check(0, 96)).not.toThrow();
+  expect(check(97)).toThrow("No token can be held at position 98.");
+  expect(check(3, 3)).toThrow("No token can be held at position 4 twice.");
+  expect(check(-1)).toThrow(expect.objectContaining({ action: expect.stringContaining("from 1 to 97") }));
 });

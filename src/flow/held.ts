@@ -22,8 +22,9 @@ export function checkHeld(held: readonly HeldToken[], room: number, vocabularySi
   for (const { position, token } of held) {
     if (!isIndex(position, room) || seen.has(position)) {
       throw new ConditionError(
-        `No token can be held at position ${String(position)}${seen.has(position) ? " twice" : ""}.`,
-        `Hold each position at most once, from 0 to ${room - 1}; let the others go, or give a greater length.`,
+        // Counted from 1, as people do where they hold words.
+        `No token can be held at position ${position + 1}${seen.has(position) ? " twice" : ""}.`,
+        `Hold each position at most once, from 1 to ${room}; let the others go, or give a greater length.`,
       );
     }
     if (!isIndex(token, vocabularySize)) {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { modelBasis, principalBasis, project } from "./latentBasis";
 import type { Reading } from "./network";
-import { changeTimes, distances, margins } from "./probes";
+import { distances, margins } from "./probes";
 import { normal } from "./random";
 import type { FlowState } from "./sampler";
 import { ToyNetwork } from "./testing/toyNetwork";
-import { type Frame, readFrames } from "./trajectory";
+import { readFrames } from "./trajectory";
 
 function reading(...tokens: number[]): Reading {
   return {
@@ -21,17 +21,6 @@ describe("probes", () => {
     expect(Array.from(margins(reading(5, 6)))).toEqual([0.625, 0.625]);
     // A vocabulary of one.
     expect(Array.from(margins({ ...reading(5), topProbabilities: Float32Array.of(1) }))).toEqual([1]);
-  });
-
-  it("tells when each position changed", () => {
-    const frames: Frame[] = [
-      { step: 0, t: 0, holds: reading(1, 2), expects: reading(1, 2) },
-      { step: 1, t: 0.25, holds: reading(3, 2), expects: reading(1, 4) },
-      { step: 2, t: 1, holds: reading(1, 2), expects: reading(1, 4) },
-    ];
-    expect(changeTimes(frames, "holds")).toEqual([[0.25, 1], []]);
-    expect(changeTimes(frames, "expects")).toEqual([[], [0.25]]);
-    expect(changeTimes([], "holds")).toEqual([]);
   });
 
   it("tells how far each position is from its end", () => {

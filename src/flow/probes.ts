@@ -1,6 +1,5 @@
 /** What can be measured of a run besides its tokens. The decoder gives the entropy itself (`Reading.entropy`). */
 import type { Reading } from "./network";
-import type { Frame } from "./trajectory";
 
 /** By how much each position's token is more probable than the next best, 0 … 1; (length). */
 export function margins({ tokens, topProbabilities }: Reading): Float32Array {
@@ -9,16 +8,6 @@ export function margins({ tokens, topProbabilities }: Reading): Float32Array {
     const [best = 0, second = 0] = topProbabilities.subarray(position * k, (position + 1) * k);
     return best - second;
   });
-}
-
-/** For each position, the times of the frames whose token is another than in the frame before. */
-export function changeTimes(frames: readonly Frame[], reading: "holds" | "expects"): number[][] {
-  const length = frames[0]?.[reading].tokens.length ?? 0;
-  return Array.from({ length }, (_, position) =>
-    frames
-      .filter((frame, i) => i > 0 && frame[reading].tokens[position] !== frames[i - 1]?.[reading].tokens[position])
-      .map(({ t }) => t),
-  );
 }
 
 /** How far each position is from where it ends: the root mean square over its D numbers; (positions). */

@@ -7,7 +7,7 @@ export class SafetensorsError extends ElfError {
   readonly code = "safetensors";
 }
 
-export interface StoredTensor {
+export interface TensorData {
   readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array;
 }
@@ -32,13 +32,13 @@ const entrySchema = z.object({
  * The tensors of a file by name, each a copy of its own.
  * @throws {SafetensorsError} naming what is wrong, and the tensor.
  */
-export function parseSafetensors(file: Uint8Array): Map<string, StoredTensor> {
+export function parseSafetensors(file: Uint8Array): Map<string, TensorData> {
   if (file.length < PREAMBLE_BYTES) throw broken("it is too short");
   const size = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
   if (size > BigInt(file.length - PREAMBLE_BYTES)) throw broken("its header does not end");
   const start = PREAMBLE_BYTES + Number(size);
   const body = file.subarray(start);
-  const tensors = new Map<string, StoredTensor>();
+  const tensors = new Map<string, TensorData>();
   for (const [name, entry] of Object.entries(headerOf(file.subarray(PREAMBLE_BYTES, start)))) {
     if (name === "__metadata__") continue;
     const { data, error } = entrySchema.safeParse(entry);

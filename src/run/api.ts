@@ -1,6 +1,7 @@
 /** What is asked of an engine, and what it answers. */
 
 import type { PlacedFile } from "../delivery/folder";
+import type { Variant } from "../delivery/networkParts";
 import type { Source } from "../flow/network";
 import type { Recipe } from "../flow/recipe";
 import type { Frame } from "../flow/trajectory";
@@ -27,8 +28,10 @@ export interface LoadedModel {
   /** How its weights were stored. */
   readonly dtype: Dtype;
   readonly backend: Backend;
-  /** What it runs on, in a few words: "WebGPU · fused attention", "WASM · 2 threads". */
-  readonly backendLabel: string;
+  /** The kernels it runs by. */
+  readonly variant: Variant;
+  /** Threads it computes on; 1 on a GPU. */
+  readonly threads: number;
   /** Why, one sentence for the person. */
   readonly backendReason: string;
   /** Whether its files outlive the page. */

@@ -37,7 +37,8 @@ function fakeModel(): Model & { network: { dispose: ReturnType<typeof vi.fn> } }
     tokenizer: numberTokenizer(128),
     network,
     backend: "wasm",
-    label: "WASM · 1 thread",
+    variant: "plain",
+    threads: 1,
     reason: "A test.",
   };
 }
@@ -60,7 +61,8 @@ describe("Engine", () => {
       manifest,
       dtype: "f32",
       backend: "wasm",
-      backendLabel: "WASM · 1 thread",
+      variant: "plain",
+      threads: 1,
       backendReason: "A test.",
       lasting: true,
     });

@@ -42,12 +42,13 @@ export class Engine implements EngineApi {
       await this.#giveUpModel();
       const model = await this.loader(request, { signal: ended, onProgress });
       this.#model = model;
-      const { manifest, dtype, backend, label, reason, lasting, tokenizer } = model;
+      const { manifest, dtype, backend, variant, threads, reason, lasting, tokenizer } = model;
       return {
         manifest,
         dtype,
         backend,
-        backendLabel: label,
+        variant,
+        threads,
         backendReason: reason,
         lasting,
         pieces: tokenizer.pieces,

@@ -1,4 +1,5 @@
 /** One thing at a time, first come, first served. */
+import { unlessAborted } from "../runtime/interruption";
 
 /** Something that was asked for and has not ended yet. */
 interface Turn {
@@ -27,8 +28,10 @@ export class Turns {
     const end = () => abort.abort();
     if (signal?.aborted) end();
     else signal?.addEventListener("abort", end, { once: true });
-    const before = this.#turns.at(-1)?.over;
-    const answer = beforeOrEnded(before, abort.signal).then(() => task(abort.signal));
+    const before = this.#turns.at(-1)?.over ?? Promise.resolve();
+    // Whether the wait ended or was cut short, the task has the signal and answers.
+    const wait = unlessAborted(abort.signal, before).catch(() => {});
+    const answer = wait.then(() => task(abort.signal));
     const over = Promise.allSettled([before, answer]).then(() => {
       signal?.removeEventListener("abort", end);
       this.#turns = this.#turns.filter((turn) => turn.abort !== abort);
@@ -41,16 +44,4 @@ export class Turns {
   endAll(): void {
     for (const { abort } of this.#turns) abort.abort();
   }
-}
-
-function beforeOrEnded(before: Promise<unknown> | undefined, signal: AbortSignal): Promise<unknown> {
-  if (!before || signal.aborted) return Promise.resolve();
-  return new Promise<void>((resolve) => {
-    const go = () => {
-      signal.removeEventListener("abort", go);
-      resolve();
-    };
-    signal.addEventListener("abort", go);
-    void before.then(go);
-  });
 }

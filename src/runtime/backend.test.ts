@@ -35,7 +35,7 @@ describe("chooseBackend", () => {
     expect(await choose("auto")).toEqual({
       network,
       backend: "webgpu",
-      label: "WebGPU · fused attention",
+      variant: "fused",
       reason: "The GPU (acme swift-9) passed the model's self-test.",
     });
     expect(open).toHaveBeenCalledOnce();
@@ -46,7 +46,7 @@ describe("chooseBackend", () => {
     const { choose, platform } = machine(realGpu, { fused: wrong("x_hat") });
     for (const wanted of ["auto", "webgpu"] as const) {
       const chosen = await choose(wanted);
-      expect(chosen).toMatchObject({ backend: "webgpu", label: "WebGPU · plain attention" });
+      expect(chosen).toMatchObject({ backend: "webgpu", variant: "plain" });
       expect(chosen.reason).toContain("Fused attention failed its self-test: x_hat is off by 0.3.");
     }
     expect(platform.findAdapter).toHaveBeenCalledTimes(4);
@@ -57,7 +57,7 @@ describe("chooseBackend", () => {
     const failing = machine(realGpu, { fused: new SessionError("No kernel.", "") });
     expect((await failing.choose("auto")).reason).toContain("Fused attention does not run here: No kernel.");
     const { choose, open } = machine(realGpu);
-    expect((await choose("auto", { variants: ["plain"] })).label).toBe("WebGPU · plain attention");
+    expect((await choose("auto", { variants: ["plain"] })).variant).toBe("plain");
     expect(open.mock.calls.map(([, variant]) => variant)).toEqual(["plain"]);
   });
 
@@ -66,7 +66,8 @@ describe("chooseBackend", () => {
     expect(await choose("auto")).toEqual({
       network,
       backend: "wasm",
-      label: "WASM · 2 threads",
+      variant: "plain",
+      threads: 2,
       reason: "The GPU (acme swift-9) failed: entropy is off by 0.3.",
     });
   });

@@ -20,8 +20,10 @@ export interface Platform {
 export interface ChosenBackend<N extends OpenNetwork = OpenNetwork> {
   readonly network: N;
   readonly backend: Backend;
-  /** What it runs on, in a few words: "WebGPU · fused attention", "WASM · 2 threads". */
-  readonly label: string;
+  /** The kernels it runs by. */
+  readonly variant: Variant;
+  /** Threads it computes on; 1 on a GPU. */
+  readonly threads: number;
   /** Why, one sentence for the person. */
   readonly reason: string;
 }
@@ -37,7 +39,8 @@ export interface ChooseOptions<N extends OpenNetwork = OpenNetwork> {
   readonly open: (runtime: Runtime, variant: Variant) => Promise<N>;
 }
 
-const VARIANT_NAMES = {
+/** How kernels are called in sentences. */
+export const VARIANT_NAMES = {
   fused: "fused attention",
   plain: "plain attention",
   packed: "packed weights",
@@ -81,8 +84,7 @@ async function onWasm<N extends OpenNetwork>(
 ): Promise<ChosenBackend<N>> {
   const runtime = await platform.startWasm();
   const { threads } = runtime;
-  const network = await open(runtime, "plain");
-  return { network, backend: "wasm", label: `WASM · ${threads} ${threads === 1 ? "thread" : "threads"}`, reason };
+  return { network: await open(runtime, "plain"), backend: "wasm", variant: "plain", threads, reason };
 }
 
 async function onGpu<N extends OpenNetwork>(
@@ -97,9 +99,10 @@ async function onGpu<N extends OpenNetwork>(
       // An adapter gives one device; after a failure there has to be another.
       const adapter = i === 0 ? first : await platform.findAdapter();
       if (!adapter) throw new NoWebGpuError("The GPU did not come back.", "Choose the wasm backend.");
-      const network = await open(await platform.startWebGpu(adapter), variant);
+      const runtime = await platform.startWebGpu(adapter);
+      const network = await open(runtime, variant);
       const reason = [...failures, `The GPU (${name}) ${test}.`].join(" ");
-      return { network, backend: "webgpu", label: `WebGPU · ${VARIANT_NAMES[variant]}`, reason };
+      return { network, backend: "webgpu", variant, threads: runtime.threads, reason };
     } catch (error) {
       if (error instanceof CancelledError || i === variants.length - 1) throw error;
       const how = error instanceof SelfTestError ? "failed its self-test" : "does not run here";

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { Interruption } from "./interruption";
+import { CancelledError } from "../flow/errors";
+import { Interruption, unlessAborted } from "./interruption";
 
 describe("Interruption", () => {
   it("lets pass what comes before it", async () => {
@@ -32,5 +33,18 @@ describe("Interruption", () => {
     collect();
     expect(results.filter((result) => result.deref() !== undefined)).toHaveLength(0);
     await interruption.or(Promise.resolve());
+  });
+});
+
+describe("unlessAborted", () => {
+  it("waits for the task, and for no longer than the signal lets it", async () => {
+    const abort = new AbortController();
+    await unlessAborted(undefined, Promise.resolve());
+    await unlessAborted(abort.signal, Promise.resolve());
+    await expect(unlessAborted(abort.signal, Promise.reject(new Error("own fault")))).rejects.toThrow("own fault");
+    const wait = unlessAborted(abort.signal, new Promise(() => {}));
+    abort.abort();
+    await expect(wait).rejects.toThrow(CancelledError);
+    await expect(unlessAborted(abort.signal, Promise.reject(new Error("late")))).rejects.toThrow(CancelledError);
   });
 });

@@ -1,3 +1,5 @@
+import { CancelledError } from "../flow/errors";
+
 /**
  * Something that may happen once and ends all waiting: the loss of a device, the end of a worker. In place of
  * `Promise.race` with a promise that stays pending, which would keep every result that it ever raced with.
@@ -26,5 +28,21 @@ export class Interruption {
       const done = () => this.#waiting.delete(reject);
       task.then(resolve, reject).finally(done);
     });
+  }
+}
+
+/**
+ * Waits for `task`, which goes on by itself where nobody waits for it any more.
+ * @throws {CancelledError} the signal is aborted before `task` has ended. @throws whatever `task` throws.
+ */
+export async function unlessAborted(signal: AbortSignal | undefined, task: Promise<unknown>): Promise<void> {
+  const end = new Interruption();
+  const abort = () => end.happen(new CancelledError());
+  if (signal?.aborted) abort();
+  else signal?.addEventListener("abort", abort, { once: true });
+  try {
+    await end.or(task);
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
 }

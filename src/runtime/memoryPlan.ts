@@ -92,12 +92,20 @@ export function usualRun({ architecture, defaults }: Manifest, dtype: Dtype, bac
  * model where it says 141. Weights stay packed only where they have to.
  */
 export function planMemory(manifest: Manifest, run: PlannedRun, machine: Machine): MemoryPlan {
-  const expanded = planOf(manifest, run, machine, false);
+  const expanded = planInForm(manifest, run, machine, false);
   const suffices = expanded.refusal === null && expanded.doubt === null;
-  return suffices || !canStayPacked(manifest, run) ? expanded : planOf(manifest, run, machine, true);
+  return suffices || !canStayPacked(manifest, run) ? expanded : planInForm(manifest, run, machine, true);
 }
 
-function planOf(manifest: Manifest, run: PlannedRun, machine: Machine, packed: boolean): MemoryPlan {
+/** Memory of a usual run of the model: on the GPU if there is a real one, else in wasm. */
+export function usualPlan(manifest: Manifest, dtype: Dtype, machine: Machine, backend: Backend | "auto"): MemoryPlan {
+  const inWasm = planMemory(manifest, usualRun(manifest, dtype, "wasm"), machine);
+  if (backend === "wasm" || (backend === "auto" && !machine.limits)) return inWasm;
+  const onGpu = planMemory(manifest, usualRun(manifest, dtype, "webgpu"), machine);
+  return backend === "auto" && onGpu.refusal !== null && inWasm.refusal === null ? inWasm : onGpu;
+}
+
+function planInForm(manifest: Manifest, run: PlannedRun, machine: Machine, packed: boolean): MemoryPlan {
   const { heads, hiddenSize: H, latentSize: D, vocabularySize: V } = manifest.architecture;
   const parameters = networkParameters(manifest.architecture);
   const expanded = parameters * FLOAT;

@@ -4,7 +4,7 @@
  */
 import type { InferenceSession, OnnxValue } from "onnxruntime-web";
 import { ElfError } from "../flow/errors";
-import { parseSafetensors, SafetensorsError, type StoredTensor } from "../format/safetensors";
+import { parseSafetensors, SafetensorsError, type TensorData } from "../format/safetensors";
 import type { Runtime } from "./runtime";
 
 /** A device or browser computes a graph wrongly. */
@@ -19,15 +19,15 @@ const TIE = 0.01;
 
 /** The stored inputs and outputs of one graph. */
 interface Example {
-  readonly inputs: ReadonlyMap<string, StoredTensor>;
-  readonly outputs: ReadonlyMap<string, StoredTensor>;
+  readonly inputs: ReadonlyMap<string, TensorData>;
+  readonly outputs: ReadonlyMap<string, TensorData>;
 }
 
 /** What `SelfTest` needs of a session. */
 export type TestedSession = Pick<InferenceSession, "inputNames" | "outputNames">;
 
 export class SelfTest {
-  readonly #tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #tensors: ReadonlyMap<string, TensorData>;
 
   /**
    * Reads a self-test file (export/FORMAT.md): its tensors are called `graph.name`, after the graph's inputs and outputs.
@@ -92,8 +92,8 @@ interface Fault {
 function faultOf(
   name: string,
   answer: OnnxValue | undefined,
-  stored: StoredTensor,
-  outputs: ReadonlyMap<string, StoredTensor>,
+  stored: TensorData,
+  outputs: ReadonlyMap<string, TensorData>,
 ): Fault {
   if (stored.data instanceof BigInt64Array) {
     const wrong = wrongTokens(
@@ -130,7 +130,7 @@ export function wrongTokens(
   a: BigInt64Array | undefined,
   b: BigInt64Array,
   shape: readonly number[],
-  probabilities: StoredTensor | undefined,
+  probabilities: TensorData | undefined,
 ): number {
   const k = shape.at(-1) ?? 1;
   let wrong = 0;

@@ -3,7 +3,7 @@ import { browserLocks } from "../delivery/store/locks";
 import { CancelledError } from "../flow/errors";
 import { type LoadedModel, type LoadProgress, type LoadRequest, NOT_BEGUN } from "../run/api";
 import { NoModelError } from "../run/errors";
-import { Interruption } from "../runtime/interruption";
+import { unlessAborted } from "../runtime/interruption";
 import { DeviceLostError } from "../runtime/runtime";
 import { SelfTestError } from "../runtime/selfTest";
 import { NoWebGpuError } from "../runtime/webgpu";
@@ -214,19 +214,6 @@ interface OpenRequest {
 }
 
 function nothing(): void {}
-
-/** @throws {CancelledError} the signal is aborted before `task` has ended. */
-async function unlessAborted(signal: AbortSignal | undefined, task: Promise<unknown>): Promise<void> {
-  const end = new Interruption();
-  const abort = () => end.happen(new CancelledError());
-  if (signal?.aborted) abort();
-  else signal?.addEventListener("abort", abort, { once: true });
-  try {
-    await end.or(task);
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
-}
 
 /** Whether wasm may do what failed: not so where the model itself cannot be had. */
 function isOfTheGpu(error: unknown): boolean {

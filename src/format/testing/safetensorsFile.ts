@@ -1,4 +1,4 @@
-import type { StoredTensor } from "../safetensors";
+import type { TensorData } from "../safetensors";
 
 /** A safetensors file of this header, a text as it stands, before these bytes. */
 export function safetensorsFile(header: unknown, body: Uint8Array): Uint8Array {
@@ -11,7 +11,7 @@ export function safetensorsFile(header: unknown, body: Uint8Array): Uint8Array {
 }
 
 /** A safetensors file of these tensors. */
-export function safetensorsOf(tensors: Readonly<Record<string, StoredTensor>>): Uint8Array {
+export function safetensorsOf(tensors: Readonly<Record<string, TensorData>>): Uint8Array {
   const header: Record<string, object> = {};
   const body: number[] = [];
   for (const [name, { shape, data }] of Object.entries(tensors)) {

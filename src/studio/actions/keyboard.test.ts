@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { recipeIn } from "../../format/link";
 import { NotCopiedError } from "../session/addressBar";
-import { settled } from "../testing/fakeEngine";
+import { MANIFEST, settled } from "../testing/fakeEngine";
 import { PIECES, runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";
 import { type Action, perform } from "./action";
@@ -205,6 +205,25 @@ describe("actions", () => {
     perform(ACTIONS.find(({ id }) => id === "copy-link") as Action, studio);
     await settled();
     expect(studio.view.getState().said).toContain(words);
+  });
+
+  it("name a model in a link by where it comes from, not by how its address ends", async () => {
+    const shared: (string | null)[] = [];
+    const { studio } = testStudio({ share: async (_, model) => void shared.push(model) });
+    await studio.open();
+    const copy = ACTIONS.find(({ id }) => id === "copy-link") as Action;
+    perform(copy, studio);
+    const elsewhere = {
+      baseUrl: "https://other.example/models/test/",
+      dtype: null,
+      kind: "address",
+      label: "",
+    } as const;
+    studio.model.getState().choose(elsewhere, MANIFEST);
+    perform(copy, studio);
+    await settled();
+    expect(shared).toEqual(["test", null]);
+    expect(studio.view.getState().said).toContain("has to add this model first");
   });
 
   it("hold the word looked at, let it go, and let all go", async () => {

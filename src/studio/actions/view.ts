@@ -97,7 +97,7 @@ export const copyLink: Action = {
     if (!run) return;
     const { name, choice } = model.getState();
     // A model from elsewhere has no address that means the same to somebody else.
-    const shipped = choice.baseUrl.endsWith(`models/${name}/`);
+    const shipped = choice.kind === "shipped";
     const more = shipped ? "" : " Whoever opens it has to add this model first.";
     void share(linkTo(recipeOf(run.trajectory)), shipped ? name : null).then(
       () => view.getState().say(`The link is copied. It tells how this run is written, and no more.${more}`),

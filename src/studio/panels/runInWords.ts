@@ -1,5 +1,6 @@
 import type { SamplerSettings } from "../../flow/settings";
 import { stepsOf } from "../../player/run/run";
+import { backendName } from "../session/models/backendInWords";
 import type { Run } from "../session/runs/shelfRun";
 
 /** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
@@ -20,14 +21,10 @@ export function describeOrigin(run: Run): string {
   const { origin, status, seconds, backend, trajectory } = run;
   if (origin === "recorded") return "Recorded";
   if (status === "running") return `Writing, step ${reached(trajectory.frames)} of ${stepsOf(run)}`;
-  if (status === "done") return [formatSeconds(seconds), backendName(backend)].filter(Boolean).join(" · ");
+  if (status === "done")
+    return [formatSeconds(seconds), backend ? backendName(backend) : ""].filter(Boolean).join(" · ");
   const how = status === "failed" ? "Failed" : "Stopped";
   return `${how} at step ${reached(trajectory.frames)} of ${stepsOf(run)}`;
-}
-
-export function backendName(backend: Run["backend"]): string {
-  if (backend === null) return "";
-  return backend === "webgpu" ? "WebGPU" : "WASM";
 }
 
 function formatSeconds(seconds: number | null): string {

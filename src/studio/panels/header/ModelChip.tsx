@@ -1,11 +1,10 @@
 import { formatBytes } from "../../../delivery/bytes";
-import type { LoadedModel } from "../../../run/api";
 import { ariaShortcuts, perform } from "../../actions/action";
 import { showModels } from "../../actions/view";
+import { backendName, kernelsInWords } from "../../session/models/backendInWords";
 import { downloadBytes, type ModelStore } from "../../session/models/model";
 import { RECORDED_RUN_ID } from "../../session/runs/shelfRun";
 import { PRECISION } from "../models/words";
-import { backendName } from "../runInWords";
 import { useStudio, useStudioStore } from "../StudioContext";
 import "./ModelChip.css";
 
@@ -37,7 +36,7 @@ export function ModelChip() {
         {model.loaded && model.manifest && (
           <span className="model-size">
             {[
-              kernelsOf(model.loaded),
+              kernelsInWords(model.loaded),
               PRECISION[model.loaded.dtype],
               formatBytes(downloadBytes(model.manifest, model.loaded.dtype)),
             ]
@@ -48,11 +47,6 @@ export function ModelChip() {
       </span>
     </button>
   );
-}
-
-/** What of the backend's label its name does not say: the kernels or the threads. */
-function kernelsOf({ backendLabel }: LoadedModel): string {
-  return backendLabel.slice(backendLabel.indexOf(" · ") + 3);
 }
 
 function shortState({ status, loaded, progress }: ModelStore, recorded: boolean): string {

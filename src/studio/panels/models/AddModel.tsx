@@ -1,5 +1,5 @@
 import { useId, useRef, useState } from "react";
-import { readSource, type Source } from "../../../delivery/sources";
+import { type ModelSource, readSource } from "../../../delivery/sources";
 import { useStudio, useStudioStore } from "../StudioContext";
 import { pickedFiles } from "./placedFiles";
 import { hostSentence } from "./words";
@@ -72,7 +72,7 @@ export function AddModel() {
   );
 }
 
-function sourceOrNull(typed: string): Source | null {
+function sourceOrNull(typed: string): ModelSource | null {
   try {
     return readSource(typed, document.baseURI);
   } catch {

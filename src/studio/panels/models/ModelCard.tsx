@@ -3,6 +3,8 @@ import { formatBytes } from "../../../delivery/bytes";
 import { bytesOf, filesOf } from "../../../delivery/delivery";
 import { DTYPES, type Dtype, type Manifest } from "../../../format/manifest";
 import { Choice } from "../../../player/ui/Choice";
+import { usualPlan } from "../../../runtime/memoryPlan";
+import { backendInWords } from "../../session/models/backendInWords";
 import type { ShelfModel } from "../../session/models/library";
 import { loadFromShelf } from "../../session/models/turnTo";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
@@ -14,7 +16,6 @@ import {
   nearestSentence,
   PRECISION,
   parametersInWords,
-  planOf,
   storedSentence,
 } from "./words";
 
@@ -66,7 +67,7 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
   const offered = DTYPES.filter((one) => manifest.dtypes[one]);
   const measured = manifest.dtypes[dtype];
   const share = model.stored?.dtypes[dtype];
-  const plan = machine && planOf(manifest, dtype, machine, studio.backend);
+  const plan = machine && usualPlan(manifest, dtype, machine, studio.backend);
   const isLoading = isCurrent && current.status === "loading";
   const isDownloading = download?.baseUrl === model.source.baseUrl;
   const isLoaded = isCurrent && current.status === "ready" && inUse === dtype;
@@ -102,7 +103,7 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
         {plan && !plan.refusal && <li>{memorySentence(plan)}</li>}
         {plan?.doubt && !plan.refusal && <li>{plan.doubt}</li>}
         {isLoaded && current.loaded && (
-          <li>{`Runs on: ${current.loaded.backendLabel}. ${current.loaded.backendReason}`}</li>
+          <li>{`Runs on: ${backendInWords(current.loaded)}. ${current.loaded.backendReason}`}</li>
         )}
       </ul>
       {plan?.refusal && machine && (

@@ -1,17 +1,10 @@
 import { formatBytes } from "../../../delivery/bytes";
 import type { StoredShare } from "../../../delivery/library";
-import type { Source } from "../../../delivery/sources";
+import type { ModelSource } from "../../../delivery/sources";
 import type { Space } from "../../../delivery/store/space";
 import type { Dtype, Manifest, StoredDtype } from "../../../format/manifest";
-import {
-  describeChange,
-  type Machine,
-  type MemoryPlan,
-  nearestPlan,
-  planMemory,
-  usualRun,
-} from "../../../runtime/memoryPlan";
-import { backendName } from "../runInWords";
+import { describeChange, type Machine, type MemoryPlan, nearestPlan } from "../../../runtime/memoryPlan";
+import { backendName } from "../../session/models/backendInWords";
 
 export const PRECISION: Readonly<Record<Dtype, string>> = { f32: "32-bit", f16: "16-bit", q8: "8-bit", q4: "4-bit" };
 
@@ -34,19 +27,6 @@ export function storedSentence(bytes: number, share: StoredShare | undefined): s
   if (!share || share.storedBytes === 0) return `${size} to download.`;
   if (share.storedBytes >= share.totalBytes) return `${size}, stored on this device.`;
   return `${size}; ${formatBytes(share.storedBytes)} of it are here already.`;
-}
-
-/** Memory of a usual run of the model: on the GPU if there is a real one, else in wasm. */
-export function planOf(
-  manifest: Manifest,
-  dtype: Dtype,
-  machine: Machine,
-  backend: "auto" | "webgpu" | "wasm",
-): MemoryPlan {
-  const inWasm = planMemory(manifest, usualRun(manifest, dtype, "wasm"), machine);
-  if (backend === "wasm" || (backend === "auto" && !machine.limits)) return inWasm;
-  const onGpu = planMemory(manifest, usualRun(manifest, dtype, "webgpu"), machine);
-  return backend === "auto" && onGpu.refusal !== null && inWasm.refusal === null ? inWasm : onGpu;
 }
 
 export function memorySentence({ bytes, parts, run, isPacked }: MemoryPlan): string {
@@ -74,7 +54,7 @@ export function spaceSentence(storedBytes: number, space: Space | null, lasting:
 }
 
 /** Whom a lookup asks, before it asks. */
-export function hostSentence({ kind, host }: Source): string {
+export function hostSentence({ kind, host }: ModelSource): string {
   if (kind === "hub") {
     return `Asks ${host}, which hands large files out from its own hosts under hf.co. They learn your network address and which model you load, nothing you write.`;
   }

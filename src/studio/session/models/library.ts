@@ -1,7 +1,14 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { modelFolder, type PlacedFile } from "../../../delivery/folder";
 import type { StoredModel } from "../../../delivery/library";
-import { folderSource, readSource, type Source, SourceError, shippedSource, sourceOf } from "../../../delivery/sources";
+import {
+  folderSource,
+  type ModelSource,
+  readSource,
+  SourceError,
+  shippedSource,
+  sourceOf,
+} from "../../../delivery/sources";
 import type { Wait } from "../../../delivery/store/request";
 import { sha256Of } from "../../../delivery/store/sha256";
 import type { Space } from "../../../delivery/store/space";
@@ -13,7 +20,7 @@ import { beginDownload, type Download, trackDownload } from "./download";
 
 /** A model as the shelf shows it. */
 export interface ShelfModel {
-  readonly source: Source;
+  readonly source: ModelSource;
   /** Null while it is being asked for, and where what is stored of it can no longer be read. */
   readonly manifest: Manifest | null;
   /** Of a folder that was dropped on this visit. */
@@ -91,7 +98,7 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
       }
     }
 
-    async function look(source: Source, files?: readonly PlacedFile[]): Promise<void> {
+    async function look(source: ModelSource, files?: readonly PlacedFile[]): Promise<void> {
       set({ looking: source.label });
       try {
         const manifest = await library.look({ baseUrl: source.baseUrl, files });
@@ -236,7 +243,7 @@ function withModel(models: readonly ShelfModel[], model: ShelfModel): readonly S
   return models.with(at, merged);
 }
 
-function sourceOrNull(baseUrl: string, pageUrl: string): Source | null {
+function sourceOrNull(baseUrl: string, pageUrl: string): ModelSource | null {
   try {
     return sourceOf(baseUrl, pageUrl);
   } catch {

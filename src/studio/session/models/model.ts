@@ -1,6 +1,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { bytesOf, filesOf } from "../../../delivery/delivery";
 import type { PlacedFile } from "../../../delivery/folder";
+import type { ModelSource } from "../../../delivery/sources";
 import type { Wait } from "../../../delivery/store/request";
 import type { Dtype, Manifest } from "../../../format/manifest";
 import type { LoadedModel, LoadProgress } from "../../../run/api";
@@ -18,7 +19,9 @@ export interface ModelChoice {
   readonly baseUrl: string;
   /** How the weights are stored; null for the model's default. */
   readonly dtype: Dtype | null;
-  /** Where it comes from, as the person knows it. */
+  /** Where it comes from. */
+  readonly kind: ModelSource["kind"];
+  /** The same as the person knows it. */
   readonly label: string;
   /** The files of a folder that was dropped on this visit. */
   readonly files?: readonly PlacedFile[] | undefined;
@@ -59,7 +62,7 @@ export interface Progress {
 export function createModel(name: string): StoreApi<ModelStore> {
   return createStore<ModelStore>()((set) => ({
     name,
-    choice: { baseUrl: `models/${name}/`, dtype: null, label: `models/${name}` },
+    choice: { baseUrl: `models/${name}/`, dtype: null, kind: "shipped", label: `models/${name}` },
     status: "recorded",
     manifest: null,
     loaded: null,

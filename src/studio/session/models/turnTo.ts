@@ -24,7 +24,7 @@ export function turnTo(
   dtype: Dtype | null,
 ): void {
   if (!manifest) return;
-  model.getState().choose({ baseUrl: source.baseUrl, dtype, label: source.label, files }, manifest);
+  model.getState().choose({ baseUrl: source.baseUrl, dtype, kind: source.kind, label: source.label, files }, manifest);
   settings.getState().turnTo(manifest.name, manifest.defaults, manifest.architecture.maxLength);
 }
 

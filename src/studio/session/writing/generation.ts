@@ -5,6 +5,7 @@ import { unguided } from "../../../flow/settings";
 import type { Frame, Trajectory } from "../../../flow/trajectory";
 import type { LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../../run/api";
 import type { EngineClient } from "../../../worker/protocol";
+import { backendInWords } from "../models/backendInWords";
 import type { ModelStore } from "../models/model";
 import { isCancellation, type Problem, problemOf } from "../problem";
 import type { RunsStore } from "../runs/runs";
@@ -106,8 +107,8 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
     async function restore(fault: Problem, signal: AbortSignal): Promise<void> {
       set({ problem: { ...fault, action: "What was written is kept. The engine is being restored." } });
       try {
-        const { backendLabel } = await load(signal);
-        const action = `What was written is kept, and the engine was restored (${backendLabel}). Generate again.`;
+        const on = backendInWords(await load(signal));
+        const action = `What was written is kept, and the engine was restored (${on}). Generate again.`;
         set({ problem: { ...fault, action } });
       } catch (error) {
         if (isCancellation(error)) set({ problem: fault });
