@@ -33,8 +33,8 @@ export default defineConfig({
     environment: "node",
     include: ["{src,deploy}/**/*.test.{ts,tsx}"],
     // Tests that run a real model in wasm share their cores with whatever else the machine does.
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });
 

@@ -16,7 +16,8 @@ const MAY_IMPORT = {
   "studio/actions": ["flow", "format", "player", "studio/session"],
   "studio/panels": ["flow", "format", "delivery", "runtime", "run", "player", "studio/session", "studio/actions"],
   studio: ["delivery", "runtime", "worker", "player", "studio/session", "studio/actions", "studio/panels"],
-  cli: ["flow", "format", "delivery", "runtime", "run"],
+  package: ["flow", "format", "delivery", "runtime", "run", "worker"],
+  cli: ["flow", "format", "delivery", "runtime", "run", "package"],
   bench: ["flow", "format", "delivery", "runtime", "run"],
 } as const;
 

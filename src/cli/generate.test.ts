@@ -21,7 +21,7 @@ interface Finished {
 /** Runs the command as `npm run generate` does, in a process of its own. */
 function generate(...args: string[]): Promise<Finished> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ["--import", "tsx", "src/cli/generate.ts", ...args], (error, out, err) =>
+    execFile(process.execPath, ["--import", "tsx", "src/cli/main.ts", "generate", ...args], (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });

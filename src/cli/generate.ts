@@ -1,8 +1,8 @@
-/** `npm run generate`: the page's flow and model code in Node, on onnxruntime-web's wasm build. */
+/** `elf-playground generate`: the page's flow and model code in Node, on onnxruntime-web's wasm build. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { request } from "../delivery/store/request";
 import { checkSources } from "../flow/condition";
-import { ConditionError, ElfError, SettingsError } from "../flow/errors";
+import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Source } from "../flow/network";
 import { branchAt, type Prompt, type Recipe, recipeOf, roomOf } from "../flow/recipe";
@@ -14,6 +14,7 @@ import { cutAtEnd, targetOf } from "../flow/tokens";
 import { type Frame, readFrame, type Trajectory } from "../flow/trajectory";
 import { type Manifest, parseManifest } from "../format/manifest";
 import { readTrace, writeTrace } from "../format/trace";
+import { fetchFromAnywhere } from "../package/node";
 import { writeBatch } from "../run/batch";
 import { RunMemory } from "../run/memory";
 import { countPasses } from "../run/passes";
@@ -23,29 +24,16 @@ import type { Model } from "../runtime/load";
 import { loadFolder, modelAddress } from "./folder";
 import { type CommandLine, helpText, readCommandLine, settingsOf, UsageError } from "./options";
 
-/** Exit code 2 says that the command line is at fault, 1 that something else is. */
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(argv: readonly string[]): Promise<number> {
-  try {
-    const command = readCommandLine(argv);
-    if (command.help) {
-      process.stdout.write(`${helpText(manifestOf(command.model))}\n`);
-      return 0;
-    }
-    await generate(command);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof ElfError)) throw error;
-    process.stderr.write(`${error.name}: ${error.message} ${error.action}\n`);
-    return [UsageError, SettingsError, ConditionError].some((fault) => error instanceof fault) ? 2 : 1;
-  }
+/** Writes what the arguments say, or the help. */
+export async function runGenerate(argv: readonly string[]): Promise<void> {
+  const command = readCommandLine(argv);
+  if (command.help) process.stdout.write(`${helpText(await manifestOf(command.model))}\n`);
+  else await generate(command);
 }
 
 async function generate(command: CommandLine): Promise<void> {
-  const baseUrl = modelAddress(command.model);
   // A silly setting should be refused before seconds of loading.
-  const manifest = parseManifest(readFileSync(fileURLToPath(`${baseUrl}manifest.json`), "utf8"));
+  const manifest = await manifestAt(modelAddress(command.model));
   const parent = command.from && readParent(command.from.file, manifest);
   const settings = settingsOf(command, manifest, parent);
 
@@ -225,10 +213,15 @@ function showFrame({ step, t }: Frame, steps: number, text: string): void {
   process.stderr.write(`${line.slice(0, process.stderr.columns || 120)}\n`);
 }
 
+async function manifestAt(baseUrl: string): Promise<Manifest> {
+  const response = await request(`${baseUrl}manifest.json`, "manifest.json", fetchFromAnywhere, {});
+  return parseManifest(await response.text());
+}
+
 /** The manifest for the help's defaults; none where the model is not there. */
-function manifestOf(nameOrFolder: string): Manifest | undefined {
+async function manifestOf(source: string): Promise<Manifest | undefined> {
   try {
-    return parseManifest(readFileSync(fileURLToPath(`${modelAddress(nameOrFolder)}manifest.json`), "utf8"));
+    return await manifestAt(modelAddress(source));
   } catch (error) {
     if (error instanceof ElfError) return undefined;
     throw error;

@@ -12,7 +12,7 @@ import type { Manifest } from "../format/manifest";
 export class UsageError extends ElfError {
   readonly code = "usage";
 
-  constructor(message: string, action = "npm run generate -- --help lists the options.", options?: ErrorOptions) {
+  constructor(message: string, action = "Add --help for the options.", options?: ErrorOptions) {
     super(message, action, options);
   }
 }
@@ -29,7 +29,11 @@ interface Option {
 }
 
 const OPTIONS: readonly Option[] = [
-  { name: "model", value: "NAME|DIR", help: `a folder under models/, or any exported folder [${DEFAULT_MODEL}]` },
+  {
+    name: "model",
+    value: "NAME|DIR|URL",
+    help: `a folder under models/, any exported folder, its address, or OWNER/NAME of the hub [${DEFAULT_MODEL}]`,
+  },
   {
     name: "method",
     value: "ode|sde",
@@ -189,7 +193,7 @@ export function helpText(manifest?: Manifest): string {
   });
   const width = Math.max(...rows.map(([left]) => left.length));
   return [
-    "usage: npm run generate -- [OPTIONS]",
+    "usage: elf-playground generate [OPTIONS]      (here: npm run generate -- [OPTIONS])",
     "",
     `Writes a text from noise with an exported model${manifest ? ` (here: ${manifest.title})` : ""}.`,
     "",

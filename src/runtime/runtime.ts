@@ -159,14 +159,15 @@ function withMemoryNamed(cause: unknown, backend: Backend): unknown {
 }
 
 /**
- * Starts the CPU build. `files` may be left out in Node, which finds its own.
+ * Starts the CPU build. Where `files` are left out, as in Node, the library finds its own and computes on one thread.
  * @throws {PolicyError} WebAssembly is forbidden here. @throws {RuntimeError} the build cannot be loaded.
  */
 export async function startWasm(files?: RuntimeFiles): Promise<Runtime> {
   requireWebAssembly();
   try {
     const ort = await import("onnxruntime-web/wasm");
-    configure(ort, files, threadCount());
+    // A bundler may have merged the library's own script into another, which each of its threads would then run again.
+    configure(ort, files, files ? threadCount() : 1);
     return new Runtime("wasm", ort, { name: "wasm" });
   } catch (cause) {
     throw notStarted("wasm", cause);

@@ -8,10 +8,13 @@ export class NoWebGpuError extends ElfError {
   readonly code = "no-web-gpu";
 }
 
-/** The two WebGPU builds: `jspi` suspends wasm natively, `asyncify` works everywhere and is larger. */
+/**
+ * The two WebGPU builds: `jspi` suspends wasm natively, `asyncify` works everywhere and is larger. What is left out the
+ * library finds by itself, or does not.
+ */
 export interface WebGpuFiles {
-  readonly jspi: RuntimeFiles;
-  readonly asyncify: RuntimeFiles;
+  readonly jspi?: RuntimeFiles | undefined;
+  readonly asyncify?: RuntimeFiles | undefined;
 }
 
 /** Asks for the machine's fastest adapter; null where there is no WebGPU, or where the page may not have any. */
