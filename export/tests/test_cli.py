@@ -89,7 +89,7 @@ def test_overrides_are_read_bare(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "flow.noise" in capsys.readouterr().err
 
 
-def test_a_bucket_is_no_folder_here(
+def test_an_address_is_no_folder_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its address would be taken for folders of this machine, `gs:` and below, and the run be lost with them."""
@@ -97,10 +97,11 @@ def test_a_bucket_is_no_folder_here(
     config = tmp_path / "test.yml"
     config.write_text("name: test\n")
     for argv in (
-        ["train", "--config", str(config), "out=gs://bucket/run"],
+        ["train", "--config", str(config), "out=s3://bucket/run"],
         ["train", "--config", "s3://bucket/test.yml"],
-        ["evaluate", "model", "--out", "gs://bucket/run"],
-        ["evaluate", "gs://bucket/run"],
+        ["evaluate", "model", "--out", "s3://bucket/run"],
+        ["evaluate", "s3://bucket/run"],
+        ["export", "model", "--out", "gs://bucket/run"],
     ):
         assert main(argv) == 2
         said = capsys.readouterr().err

@@ -13,8 +13,8 @@ ROOT = Path(elf.__file__).parent
 
 ORDER = (
     ("errors",),
-    ("foreign_files",),
-    ("local_path", "text_file"),
+    ("paths", "foreign_files"),
+    ("text_file",),
     ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
     ("processes",),
     ("data",),

@@ -19,8 +19,8 @@ devices           how many devices there are, and what lies on which
 disk              files that are there whole or not at all
 progress          what a long command says meanwhile
 sampler_settings  the settings of one run of the sampler
-local_path        paths on this machine, and addresses that are none
 text_file         text files and their lines, with whatever marks and line ends they have
+paths             paths on this machine, and addresses in a bucket
 foreign_files     files that are something else than their name says
 errors            every error that a person can meet, by name
 """

@@ -6,10 +6,10 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from elf.errors import ElfError, UsageError
-from elf.local_path import refuse_address
+from elf.paths import MAY_BE_ADDRESS, path_of, refuse_address
 from elf.text_file import describe_half, half_character
 
 # Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
@@ -78,6 +78,23 @@ def texts_joined(words: list[str], arguments: type) -> list[str]:
     return joined
 
 
+def with_addresses(arguments: Any) -> Any:
+    """The arguments, what names something in a bucket as its address: tyro has made a path of this machine of it.
+
+    Raises UsageError where an option takes none.
+    """
+    kinds = get_type_hints(type(arguments), include_extras=True)
+    for field in dataclasses.fields(arguments):
+        if not isinstance(path := getattr(arguments, field.name), Path):
+            continue
+        kind = kinds[field.name]
+        if any(MAY_BE_ADDRESS in getattr(each, "__metadata__", ()) for each in (kind, *get_args(kind))):
+            arguments = dataclasses.replace(arguments, **{field.name: path_of(path)})
+        else:
+            refuse_address(path, f"--{field.name.replace('_', '-')}")
+    return arguments
+
+
 def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
@@ -104,9 +121,7 @@ def main(argv: list[str] | None = None) -> int:
                 raise UsageError(describe_half(word, at), "Give the text as UTF-8.")
         rest = texts_joined(rest, module.Arguments)
         arguments = tyro.cli(module.Arguments, args=rest, prog=f"elf {command}", description=module.__doc__)
-        for field in dataclasses.fields(arguments):
-            if isinstance(path := getattr(arguments, field.name), Path):
-                refuse_address(path, f"--{field.name.replace('_', '-')}")
+        arguments = with_addresses(arguments)
         if overrides:
             arguments = dataclasses.replace(arguments, overrides=overrides)
         module.main(arguments)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import yaml
 
 from elf.errors import ConfigError
-from elf.local_path import refuse_address
+from elf.paths import MAY_BE_ADDRESS, path_of, refuse_address
 from elf.text_file import describe_half, half_character, read_text
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def read_override(override: str) -> tuple[str, Any]:
 
 def build_config(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
     """An instance of the dataclass `kind` with `values` for fields; `prefix` goes before their names in errors."""
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     arguments = {}
     for name, value in values.items():
@@ -101,6 +101,10 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         if isinstance(value, dict):
             return build_config(hint, value, f"{name}.")  # type: ignore[arg-type]
         raise ConfigError(f"{name} is {value!r}, not a group of fields", f"Write {name}.FIELD=VALUE.")
+    if origin is typing.Annotated:
+        if MAY_BE_ADDRESS in hint.__metadata__ and isinstance(value, str):
+            return path_of(value)
+        return _convert(options[0], value, name)
     if hint is Path and isinstance(value, str):
         refuse_address(value, name)
         return Path(value)

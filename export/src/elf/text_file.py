@@ -11,6 +11,7 @@ from pathlib import Path
 
 from elf.errors import ElfError, TextError
 from elf.foreign_files import UNPACK, foreign_file
+from elf.paths import open_to_read
 
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """Unicode's property of that name. Python's `str.strip` takes four control characters besides."""
@@ -44,7 +45,7 @@ def read_lines(path: Path, error: type[ElfError]) -> Iterator[tuple[int, str]]:
     """
     number = 0
     try:
-        with path.open("rb") as file:
+        with open_to_read(path) as file:
             beginning = file.peek(LOOKED_AT)[:LOOKED_AT]
             if beginning.startswith(ZIP):
                 raise error(f"{path} is not UTF-8 text but packed by zip", UNPACK)

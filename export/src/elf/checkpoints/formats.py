@@ -15,6 +15,7 @@ from elf.checkpoints.torch_archive import read_torch_archive
 from elf.checkpoints.torch_legacy import is_legacy, read_torch_legacy
 from elf.errors import CheckpointError
 from elf.foreign_files import foreign_file
+from elf.paths import COPY, absolute, file_size, refuse_address
 
 READERS = {
     "Flax msgpack": read_msgpack,
@@ -27,6 +28,9 @@ READERS = {
 }
 
 SHARDS = "files with an index"
+
+IN_BUCKETS = ("Orbax folder", "safetensors", SHARDS)
+"""The forms that are read where they lie also in a bucket; the others are gone through in ways that a disk allows."""
 
 DISTRIBUTED = ".metadata"
 """The file that every such folder of torch has."""
@@ -57,7 +61,7 @@ def format_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             start = file.read(64)
-        size = path.stat().st_size
+        size = file_size(path)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}", "Check the path.") from error
     # First, because the length that these files start with may look like the start of any other.
@@ -100,8 +104,10 @@ def read_tree(path: Path) -> tuple[str, Tree]:
     What is in it and can't be read is Unread in the tree. Raises CheckpointError for a file that is missing, damaged,
     of no known format, or no tree of names.
     """
-    path = path.absolute()
+    path = absolute(path)
     kind = format_of(path)
+    if kind not in IN_BUCKETS:
+        refuse_address(path, f"this {kind}", f"{COPY} {path} .")
     if kind == SHARDS:
         tree, kinds = read_shards(path, read_tree)
         return f"{kinds}, {SHARDS}", tree

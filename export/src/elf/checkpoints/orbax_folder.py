@@ -13,6 +13,7 @@ import numpy as np
 
 from elf.checkpoints.stored import Tree, Unread
 from elf.errors import first_line
+from elf.paths import absolute
 
 METADATA = "_METADATA"
 ITEMS = ("", "default", "state")
@@ -106,7 +107,7 @@ def read_orbax(folder: Path) -> Tree:
     item = orbax_item(folder)
     if item is None:
         raise ValueError(f"it holds no {METADATA}")
-    item = item.absolute()
+    item = absolute(item)
     handler = ocp.PyTreeCheckpointHandler()
     try:
         metadata = handler.metadata(item)

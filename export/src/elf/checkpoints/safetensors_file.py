@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from elf.checkpoints.stored import DTYPES, FileTensor, Tree, Unread
+from elf.paths import file_size
 
 MAX_HEADER = 100_000_000
 """Bytes, as the format itself demands."""
@@ -22,7 +23,7 @@ TYPES |= {"F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz"}
 
 def read_safetensors(path: Path) -> Tree:
     """Name → tensor. Raises ValueError for a file without a header of this form, or that ends early, and OSError."""
-    size = path.stat().st_size
+    size = file_size(path)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(MAX_HEADER, size - 8):

@@ -17,6 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from elf.checkpoints.lazy_weights import StoredTensor
+from elf.paths import is_address
 
 Tree = Mapping[str, Any]
 """Nested mappings whose leaves are StoredTensor, Unread, int, float, bool, str, bytes or None."""
@@ -93,7 +94,11 @@ class FileTensor(NamedTuple):
     def read(self) -> np.ndarray:
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            numbers = np.fromfile(file, self.dtype, self.span)
+            if is_address(self.path):
+                data = file.read(self.span * self.dtype.itemsize)
+                numbers = np.frombuffer(data[: len(data) // self.dtype.itemsize * self.dtype.itemsize], self.dtype)
+            else:
+                numbers = np.fromfile(file, self.dtype, self.span)
         return laid_out(numbers, self)
 
 

@@ -6,13 +6,13 @@ which the official texts were written, and to transformers.js, by which the page
 """
 
 import json
-import shutil
 from pathlib import Path
 
 from tokenizers import decoders
 
 from elf.disk import written_whole
 from elf.errors import CheckpointError
+from elf.paths import is_same
 
 CONFIG = "tokenizer_config.json"
 FIELD = "clean_up_tokenization_spaces"
@@ -53,14 +53,15 @@ def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
 
     Each file is there whole, or as it was before. Raises DiskFullError.
     """
-    if tokenizer.resolve() == (folder / "tokenizer.json").resolve():
+    target = folder / "tokenizer.json"
+    if is_same(tokenizer, target):
         return
     config = tokenizer.parent / CONFIG
     if config.is_file():
         with written_whole(folder / CONFIG) as file:
-            shutil.copyfile(config, file)
+            file.write_bytes(config.read_bytes())
     else:
         # One of another tokenizer must not speak for this one.
         (folder / CONFIG).unlink(missing_ok=True)
-    with written_whole(folder / "tokenizer.json") as file:
-        shutil.copyfile(tokenizer, file)
+    with written_whole(target) as file:
+        file.write_bytes(tokenizer.read_bytes())

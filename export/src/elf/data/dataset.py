@@ -16,6 +16,7 @@ from elf.data.arrow_folder import load_arrow_folder
 from elf.data.collation import TokenRow, check_ids
 from elf.data.hub import holds_parquet, is_hub_name, load_files, load_hub_dataset
 from elf.errors import DatasetError, EmptyCorpusError
+from elf.paths import COPY, refuse_address
 
 if typing.TYPE_CHECKING:
     from datasets import Dataset
@@ -128,6 +129,7 @@ def open_pairs(name: str | Path) -> TokenDataset:
 
 def open_arrow(name: str | Path, split: str | None = None, revision: str | None = None) -> "Dataset":
     """As `open_dataset`, with all columns as they are."""
+    refuse_address(name, "the dataset", f"It is mapped into memory, which takes a disk. {COPY} {name} .")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return load_files(str(folder), split) if holds_parquet(folder) else load_arrow_folder(folder, split)

@@ -13,6 +13,7 @@ from elf.data.dataset import open_arrow, token_dataset
 from elf.data.text_value import LeftOut, described, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CorpusFormatError, EmptyCorpusError
+from elf.paths import path_of
 from elf.text_file import read_lines
 
 if typing.TYPE_CHECKING:
@@ -56,8 +57,9 @@ def stream_evaluation_rows(
     Raises CorpusFormatError naming the line, DatasetError, also for ids that the tokenizer does not know, and
     EmptyCorpusError.
     """
-    if Path(name).is_file():
-        read = _jsonl_rows(Path(name), tokenizer, max_input_length)
+    file = path_of(name)
+    if file.is_file():
+        read = _jsonl_rows(file, tokenizer, max_input_length)
     else:
         read = _dataset_rows(name, tokenizer, max_input_length, split, revision)
     seen: set[int | str] = set()

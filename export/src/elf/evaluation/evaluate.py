@@ -20,21 +20,22 @@ from elf.evaluation.sampling_grid import Sampling, load_samplings
 from elf.models.find_checkpoint import CHECKPOINT
 from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
+from elf.paths import AnyPath
 from elf.processes import ProcessArguments
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(ProcessArguments, CheckpointOptions, EvaluationOptions):
-    checkpoint: Annotated[Path, tyro.conf.Positional]
+    checkpoint: Annotated[AnyPath, tyro.conf.Positional]
     """A trained model's folder; the output folder of a training, finished or not; one of its
     checkpoints/checkpoint_N; or an official checkpoint."""
-    config: Path | None = None
+    config: AnyPath | None = None
     """YAML of the training, where the checkpoint has neither a `model` folder nor a config.yml beside it."""
     overrides: tuple[str, ...] = ()
     """Sampling settings, set in every entry of --sampling, given bare: steps=8 gamma=[0.5,1.5] …"""
     fsdp: int = 1
     """Devices that share one copy of the weights."""
-    out: Path | None = None
+    out: AnyPath | None = None
     """Output folder; `evaluation` in the training's, or in the model's, unless given."""
     json: bool = False
     """Print the rows of metrics.jsonl instead of lines to read."""

@@ -119,6 +119,8 @@ class Generator:
         tick = ticker(f"{folder.name}: texts", samples) if file else lambda done: None
         while len(texts) < samples:
             if stopping():
+                if file:
+                    file.keep()
                 raise StoppedError(f"{folder.name}: {len(texts)} of {samples} texts")
             batch, there = divmod(len(texts), self.batch_size)
             begin = time.monotonic()
@@ -133,6 +135,8 @@ class Generator:
             if file:
                 file.append(new, time.monotonic() - begin)
             tick(len(texts))
+        if file:
+            file.keep()
         return Generated(texts, from_first_process(file.seconds if file else 0.0))
 
     def _length(self, sampling: Sampling) -> int:

@@ -1,14 +1,15 @@
 """The texts of an evaluation as they are written: row by row, so that a killed run goes on where it was."""
 
+import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elf.disk import named_when_full
+from elf.disk import GrowingFile, named_when_full, written_whole
 from elf.errors import DiskFullError, OutputExistsError
 from elf.evaluation.generations import Id, write_generation
+from elf.paths import file_size
 from elf.progress import say
 
 
@@ -48,20 +49,28 @@ class GenerationFile:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             self._remember()
+        self.file = GrowingFile(self.path)
         if self.path.is_file():
             self._keep_whole_rows()
 
     def append(self, texts: Sequence[str], seconds: float) -> None:
-        """The texts of the next ids, on disk when this returns; `seconds` is what they took. Raises DiskFullError."""
+        """The texts of the next ids; `seconds` is what they took. On disk when this returns, in a bucket when `keep`
+        does. Raises DiskFullError."""
         ids = self.ids[len(self.texts) : len(self.texts) + len(texts)]
         with named_when_full(self._full):
-            with self.path.open("a", encoding="utf-8") as file:
-                for id, text in zip(ids, texts, strict=True):
-                    write_generation(file, id, text)
-                file.flush()
-                os.fsync(file.fileno())
+            rows = io.StringIO()
+            for id, text in zip(ids, texts, strict=True):
+                write_generation(rows, id, text)
+            there = self.file.append(rows.getvalue())
             self.texts += texts
             self.seconds += seconds
+            if there:
+                self._remember()
+
+    def keep(self) -> None:
+        """Returns when all texts so far are where they belong."""
+        with named_when_full(self._full):
+            self.file.flush()
             self._remember()
 
     def _full(self, detail: str) -> DiskFullError:
@@ -98,10 +107,9 @@ class GenerationFile:
                 )
 
     def _remember(self) -> None:
-        # In one step, so that being killed leaves the old record or the new one.
-        beside = self.record.with_suffix(".json.new")
-        beside.write_text(json.dumps({"settings": self.settings, "seconds": round(self.seconds, 3)}, indent=2) + "\n")
-        beside.replace(self.record)
+        record = {"settings": self.settings, "seconds": round(self.seconds, 3)}
+        with written_whole(self.record) as file:
+            file.write_text(json.dumps(record, indent=2) + "\n")
 
     def _keep_whole_rows(self) -> None:
         """Reads the rows that are good, and cuts off what follows them if any is still to be written."""
@@ -113,9 +121,9 @@ class GenerationFile:
                     break
                 self.texts.append(text)
                 kept += len(line)
-        if len(self.texts) < len(self.ids) and kept < self.path.stat().st_size:
+        if len(self.texts) < len(self.ids) and kept < file_size(self.path):
             say(f"{self.path}: row {len(self.texts) + 1} is cut off or out of order, so it is written anew from there")
-            os.truncate(self.path, kept)
+            self.file.cut(kept)
 
 
 def _text_of(line: bytes, id: Id) -> str | None:

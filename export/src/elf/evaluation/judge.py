@@ -17,6 +17,7 @@ from elf.evaluation.gpt2 import Gpt2Config
 from elf.evaluation.gpt2_files import INDEX, read_facts, read_gpt2, write_gpt2
 from elf.evaluation.gpt2_tokenizer import FILES, end_of_text, read_tokenizer
 from elf.models.trained_model import FlatParams
+from elf.paths import COPY, refuse_address
 from elf.progress import say
 
 OFFICIAL_JUDGE = "openai-community/gpt2-large"
@@ -48,6 +49,7 @@ def load_judge(name: str | Path, revision: str | None = None) -> Judge:
     `revision` is a branch, tag or commit on the hub. Raises HubError when it cannot be fetched, CheckpointError for
     what is missing or unreadable, and CheckpointMismatchError for weights or a tokenizer that do not fit.
     """
+    refuse_address(name, "the judge", f"{COPY} {name} .")
     folder = Path(name).expanduser()
     if not folder.is_dir():
         folder = _download(str(name), revision)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from elf.disk import written_whole
 from elf.errors import GenerationsError, OutputExistsError
 
 Row = dict[str, Any]
@@ -67,7 +68,5 @@ class MetricsFile:
             self.rows.append(row)
         else:
             self.rows[self.rows.index(before)] = row
-        beside = self.path.with_suffix(".jsonl.new")
-        beside.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows), encoding="utf-8")
-        # In one step: being killed leaves the old file or the new one.
-        beside.replace(self.path)
+        with written_whole(self.path) as file:
+            file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows), encoding="utf-8")

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from elf.paths import AnyPath
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
     """Which texts are written, and what they are measured by."""
 
-    sampling: Path | None = None
+    sampling: AnyPath | None = None
     """YAML of sampling settings, see configs/sampling; the sampler's defaults unless given."""
     samples: int | None = None
     """Texts for each way to sample; 1,000 unless given. For conditional models at most, and unless given, one for each

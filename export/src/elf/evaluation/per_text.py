@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from elf.disk import written_whole
 from elf.errors import GenerationsError
 from elf.evaluation.generations import Id
 
@@ -40,12 +41,10 @@ def per_text_file(folder: Path, epoch: int, step: int) -> Path:
 
 def write_per_text(path: Path, ids: Sequence[Id], statistics: Mapping[str, np.ndarray]) -> None:
     """Replaces the file in one step."""
-    beside = path.with_suffix(".jsonl.new")
-    with beside.open("w", encoding="utf-8") as file:
+    with written_whole(path) as beside, beside.open("w", encoding="utf-8") as file:
         for row, id in enumerate(ids):
             figures = {name: values[row].tolist() for name, values in statistics.items()}
             file.write(json.dumps({"id": id, **figures}, ensure_ascii=False) + "\n")
-    beside.replace(path)
 
 
 def read_per_text(path: Path) -> PerText:

@@ -20,6 +20,7 @@ from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.models.run_settings import RunSettings, read_run_settings
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.paths import COPY, path_of, refuse_address
 
 
 def open_model(
@@ -51,12 +52,13 @@ def open_model(
     if name is not None:
         model = open_model(fetched(name, dtype), config, options, dtype, weights_only, where_needed)
         return dataclasses.replace(model, source=model.source or {"repository": name["repository"]})
-    checkpoint = Path(checkpoint)
+    checkpoint = path_of(checkpoint)
     given = [] if where_needed else options.given_for_official()
     if is_exported(checkpoint):
         given += ["--raw"] * options.raw + ["--config"] * (config is not None)
         if given:
             raise UsageError(f"{', '.join(given)}: an exported model has its own", "Leave it out.")
+        refuse_address(checkpoint, "the exported model", f"{COPY} {checkpoint} .")
         return open_folder(checkpoint, dtype)
     if dtype:
         raise UsageError("--dtype is given for a checkpoint", "It chooses the weights of an exported folder.")

@@ -15,6 +15,7 @@ from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.models.options import CheckpointOptions
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.models.trained_model import FlatParams, TrainedModel
+from elf.paths import absolute, files_below
 from elf.progress import say
 
 
@@ -71,7 +72,7 @@ def open_official(checkpoint: Path, options: CheckpointOptions, weights_only: bo
     training |= {"epoch": round(found.epoch, 3)} if found.epoch is not None else {}
     training |= {"licence": source.licence} if source and source.licence else {}
     return TrainedModel(
-        name=official or checkpoint.absolute().name,
+        name=official or absolute(checkpoint).name,
         elf=elf,
         flow=facts.flow,
         params=params,  # type: ignore[arg-type]
@@ -88,8 +89,7 @@ def open_official(checkpoint: Path, options: CheckpointOptions, weights_only: bo
 
 def _files(folder: Path) -> list[str]:
     """All files below, but for those that programs hide."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return [path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)]
+    return [name for name in files_below(folder) if not any(part.startswith(".") for part in name.split("/"))]
 
 
 def _check_lengths(elf: ElfConfig) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from elf.checkpoints.architecture import WHOLE_T5, t5_config
 from elf.checkpoints.sentencepiece_tokenizer import converted_file
@@ -18,7 +18,8 @@ from elf.config import T5Config
 from elf.data.clean_up import CONFIG
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
-from elf.models.trained_model import FlatParams
+from elf.models.trained_model import FlatParams, load_weights
+from elf.paths import COPY, path_of, refuse_address
 from elf.text_file import MARK
 
 TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"
@@ -84,14 +85,19 @@ def tokenizer_file(name: str | Path) -> Path:
     """
     path = _path(name, (TOKENIZER, SENTENCEPIECE, CONFIG))
     if path.is_file():
-        return path if _is_json(path) else converted_file(path.absolute())
+        return path if _is_json(path) else _converted(path)
     if (path / TOKENIZER).is_file():
         return path / TOKENIZER
     if (path / SENTENCEPIECE).is_file():
-        return converted_file((path / SENTENCEPIECE).absolute())
+        return _converted(path / SENTENCEPIECE)
     raise CheckpointError(
         f"{name} holds no {TOKENIZER}", f"Give a {TOKENIZER}, as `elf tokenizer train` writes, or a {SENTENCEPIECE}."
     )
+
+
+def _converted(file: Path) -> Path:
+    refuse_address(file, "the tokenizer", f"{COPY} {file} . A {TOKENIZER} is read from a bucket.")
+    return converted_file(file.absolute())
 
 
 def _is_json(file: Path) -> bool:
@@ -113,7 +119,7 @@ def save_encoder(folder: Path, config: T5Config, params: Mapping[str, Any], fact
 def _own_encoder(folder: Path) -> tuple[T5Config, FlatParams]:
     try:
         config = T5Config(**json.loads((folder / "encoder.json").read_text())["config"])
-        return config, load_file(folder / "encoder.safetensors")
+        return config, load_weights(folder / "encoder.safetensors")
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder} holds no readable encoder: {error}", ADVICE) from error
 
@@ -155,7 +161,7 @@ def _path(name: str | Path, files: tuple[str, ...] | None = None) -> Path:
     """A file or folder as it is; `owner/repository` fetched from the hub, unless something has that path."""
     text = str(name)
     if Path(name).exists() or text.count("/") != 1 or text.startswith((".", "/", "~")):
-        return Path(name)
+        return path_of(name)
     import huggingface_hub
 
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load, load_file
 
 from elf.checkpoints.safetensors_file import write_safetensors
 from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
@@ -16,6 +16,7 @@ from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError
 from elf.network.parameters import shapes_of
+from elf.paths import is_address
 from elf.sampler_settings import SamplerSettings
 
 BEFORE_SELF_COND_START: SelfCondStart = "zero"
@@ -97,7 +98,6 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
 
 def load_trained_model(directory: Path) -> TrainedModel:
     """Reads what `save_trained_model` wrote. Raises CheckpointError naming the file that is missing or broken."""
-    directory = Path(directory)
     path = directory / "config.json"
     if not path.is_file():
         raise CheckpointError(
@@ -108,9 +108,9 @@ def load_trained_model(directory: Path) -> TrainedModel:
         config = json.loads(path.read_text(encoding="utf-8-sig"))
         encoder = T5Config(**config["encoder"]) if config["encoder"] else None
         path = directory / "model.safetensors"
-        params = load_file(path)
+        params = load_weights(path)
         path = directory / "encoder.safetensors"
-        encoder_params = load_file(path) if encoder else {}
+        encoder_params = load_weights(path) if encoder else {}
         tokenizer = directory / "tokenizer.json"
         return TrainedModel(
             name=config["name"],
@@ -128,6 +128,11 @@ def load_trained_model(directory: Path) -> TrainedModel:
         raise CheckpointError(
             f"{path} cannot be read: {error}", "Copy the folder again, or write it anew from the training run."
         ) from error
+
+
+def load_weights(file: Path) -> FlatParams:
+    """All tensors of a safetensors file. Raises OSError and SafetensorError."""
+    return load(file.read_bytes()) if is_address(file) else load_file(file)
 
 
 def plain_statistic(value: float | np.ndarray) -> float | list[float]:

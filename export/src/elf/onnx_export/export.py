@@ -35,6 +35,7 @@ from elf.onnx_export.offered_dtypes import dtypes_of, offer_dtypes
 from elf.onnx_export.parity import check_parity
 from elf.onnx_export.presets import read_presets
 from elf.onnx_export.setting_limits import refuse_beyond_page
+from elf.paths import AnyPath
 from elf.progress import say
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.options import ModelSamplerOptions, text_reader
@@ -46,7 +47,7 @@ MIN_PARITY_TOKENS = 2048
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(ModelSamplerOptions, CheckpointOptions, CardOptions):
-    checkpoint: Annotated[Path, tyro.conf.Positional]
+    checkpoint: Annotated[AnyPath, tyro.conf.Positional]
     """A `model` folder, the output folder of a training or one of its checkpoint_N, a folder of `elf make-random`; or
     an official checkpoint, as file, as folder, or as `elf fetch` left it."""
     out: Path

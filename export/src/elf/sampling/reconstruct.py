@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
+from elf.paths import AnyPath
 from elf.sampler_settings import Method, SamplerSettings, Schedule
 from elf.sampling.condition import Condition
 from elf.sampling.guidance import Denoise, Guided
@@ -68,7 +68,7 @@ def reverse(
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(SamplerOptions, CheckpointOptions):
-    checkpoint: Annotated[Path, tyro.conf.Positional]
+    checkpoint: Annotated[AnyPath, tyro.conf.Positional]
     """A model that writes without a source, with its encoder, as `elf sample` takes it."""
     text: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """The text to take back to noise. May repeat."""

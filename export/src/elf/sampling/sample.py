@@ -16,6 +16,7 @@ from elf.errors import CheckpointMismatchError, UsageError
 from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
 from elf.models.trained_model import TrainedModel
+from elf.paths import AnyPath
 from elf.progress import ticker
 from elf.sampling.condition import Condition, Encoder, check_sources, encode_sources, spread_sources
 from elf.sampling.exported_graphs import open_graphs
@@ -27,12 +28,12 @@ from elf.text_file import BLANK_AT_ENDS
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments(ModelSamplerOptions, CheckpointOptions):
-    checkpoint: Annotated[Path, tyro.conf.Positional]
+    checkpoint: Annotated[AnyPath, tyro.conf.Positional]
     """A `model` folder, the output folder of a training (also while it runs), or one of its checkpoint_N; a folder of
     `elf make-random`; an official checkpoint, as file, as folder, or as `elf fetch` left it; or an exported folder."""
     dtype: str | None = None
     """Which weights of an exported folder: f32, f16, q8, q4; its own choice unless given."""
-    config: Path | None = None
+    config: AnyPath | None = None
     """The training's YAML, for a checkpoint that lies beside neither a model nor a config.yml."""
     length: int | None = None
     """Positions of a run, a prompt's included; all the model has unless given."""

@@ -12,13 +12,14 @@ import orbax.checkpoint as ocp
 
 from elf.disk import named_when_full
 from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError, first_line
+from elf.paths import absolute, is_address
 
 
 class Checkpoints:
     """The checkpoints below one output folder. Every process of a run must call its methods alike."""
 
     def __init__(self, directory: Path, keep: int = 2):
-        self.directory = directory.absolute()
+        self.directory = absolute(directory)
         self.manager = ocp.CheckpointManager(
             self.directory,
             options=ocp.CheckpointManagerOptions(
@@ -47,15 +48,20 @@ class Checkpoints:
         error = self._followed()
         if self.manager.latest_step() != step:
             self.saved = step
-            arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
-            size = sum(part.data.nbytes for array in arrays for part in array.addressable_shards)
-            free = shutil.disk_usage(self.directory).free
-            if free < size:
-                raise self._full(step, f"it needs {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
+            if not is_address(self.directory):
+                self._check_room(step, state)
             with named_when_full(partial(self._full, step)):
                 self.manager.save(step, args=ocp.args.StandardSave(state))
         if error is not None:
             raise error
+
+    def _check_room(self, step: int, state: Any) -> None:
+        """Raises DiskFullError."""
+        arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
+        size = sum(part.data.nbytes for array in arrays for part in array.addressable_shards)
+        free = shutil.disk_usage(self.directory).free
+        if free < size:
+            raise self._full(step, f"it needs {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
 
     def follow(self, step: int, then: Callable[[Path], None]) -> None:
         """Has `then` called with the folder of the checkpoint last saved, in the background, once that is whole.

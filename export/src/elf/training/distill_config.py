@@ -15,6 +15,7 @@ from elf.models.options import CheckpointOptions
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.paths import path_of
 from elf.training.recipe import DISTILL_CHOICES, Choice
 from elf.training.train_config import TrainConfig
 
@@ -118,7 +119,8 @@ def load_distill_config(path: Path, overrides: tuple[str, ...] = ()) -> tuple[Di
     if not isinstance(name, str):
         raise ConfigError("teacher is not set", "Set it in the file or as teacher=FOLDER, to a trained model.")
     teacher = open_teacher(name, values)
-    folder = Path(name) / "model" if (Path(name) / "model").is_dir() else Path(name)
+    folder = path_of(name)
+    folder = folder / "model" if (folder / "model").is_dir() else folder
     check_parameters(teacher.params, parameter_shapes(teacher.elf), "the ELF network")
     if teacher.encoder is None:
         raise CheckpointError(

@@ -110,6 +110,7 @@ def run_loop(
             def save(step: int) -> None:
                 # A state that has left the finite numbers must not replace the last good one.
                 _check_finite(window, step)
+                log.flush()
                 seconds = spent + time.monotonic() - begin
                 checkpoints.save(step, {"state": state, "seconds": np.asarray(seconds)})
                 if then := on_checkpoint(state, step, seconds):
@@ -127,9 +128,6 @@ def run_loop(
                 if config.checkpoint_minutes is not None and (logs or jax.process_count() == 1):
                     due |= _agreed(time.monotonic() - last_save > 60 * config.checkpoint_minutes)
                 stopping = stop.asked(done)
-                if due or stopping or is_evaluated(done):
-                    save(done)
-                    last_save = time.monotonic()
                 if logs:
                     _check_finite(window, done)
                     now = time.monotonic()
@@ -139,6 +137,10 @@ def run_loop(
                         times["epoch"] = round(done / config.steps_per_epoch, 4)
                     log.write(done, means(window) | times, (now - begin) / (done - first) * (config.steps - done))
                     window, last_log = [], now
+                # After its line in the log: a run that goes on from here has all lines before it.
+                if due or stopping or is_evaluated(done):
+                    save(done)
+                    last_save = time.monotonic()
                 if stopping or (is_evaluated(done) and evaluate(done)):
                     leave(done)
             jax.block_until_ready(state)

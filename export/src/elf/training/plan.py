@@ -19,6 +19,7 @@ from elf.config_file import load_config
 from elf.devices import make_mesh
 from elf.errors import ConfigError, DoesNotFitError, UsageError
 from elf.models.pretrained import load_encoder
+from elf.paths import path_of
 from elf.progress import say
 from elf.training.ahead_of_time import compile_branch, simulated_devices, tpu_devices
 from elf.training.memory_estimate import estimate, ways_to_fit
@@ -130,7 +131,7 @@ def device_count(arguments: Arguments) -> int:
 
 def encoder_shape(config: TrainConfig) -> T5Config:
     """The encoder's own where its folder is here; otherwise T5-small's, as wide as the latents."""
-    if Path(config.encoder).is_dir():
+    if path_of(config.encoder).is_dir():
         return load_encoder(config.encoder)[0]
     return T5Config(d_model=config.elf.latent_size)
 

@@ -1,11 +1,13 @@
 """What the devices do in some steps of a training, recorded by JAX's profiler."""
 
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import jax
 
+from elf.paths import files_below, is_address
 from elf.progress import say
 
 
@@ -18,13 +20,16 @@ class Profiler:
 
     def __init__(self, folder: Path, steps: tuple[int, int] | None):
         self.folder = folder
+        # JAX writes on this machine only.
+        self.scratch = tempfile.TemporaryDirectory() if steps and is_address(folder) else None
+        self.here = Path(self.scratch.name) if self.scratch else folder
         self.first, self.last = steps or (0, -1)
         self.records = False
 
     def begin(self, step: int) -> None:
         """Before the step of this number."""
         if not self.records and self.first <= step <= self.last:
-            jax.profiler.start_trace(str(self.folder))
+            jax.profiler.start_trace(str(self.here))
             self.records = True
 
     def end(self, step: int, state: Any) -> None:
@@ -46,5 +51,9 @@ class Profiler:
     def _stop(self) -> None:
         self.records = False
         jax.profiler.stop_trace()
+        if self.scratch:
+            for name in files_below(self.here):
+                (self.folder / name).write_bytes((self.here / name).read_bytes())
+            self.scratch.cleanup()
         if jax.process_index() == 0:
             say(f"recorded steps {self.first} to {self.last} in {self.folder}")

@@ -10,9 +10,10 @@ import jax
 from elf.data.dataset import TokenDataset, check_vocabulary
 from elf.data.pipeline import Shard, training_batches
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
-from elf.errors import CheckpointMismatchError
+from elf.errors import CheckpointMismatchError, ConfigError
 from elf.models.open_model import read_weights
 from elf.models.trained_model import TrainedModel, save_trained_model
+from elf.paths import AnyPath, is_address
 from elf.processes import ProcessArguments
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.hub_upload import HubUpload
@@ -28,7 +29,7 @@ from elf.training.training_evaluation import TrainingEvaluation
 class RunArguments(ProcessArguments):
     """The arguments of both commands."""
 
-    config: Path
+    config: AnyPath
     """YAML of an experiment, see configs/."""
     overrides: tuple[str, ...] = ()
     """Given bare on the command line: steps=100 flow.noise_scale=0.7 …"""
@@ -139,7 +140,12 @@ class Run:
 
 
 def make_upload(config: TrainConfig) -> HubUpload | None:
-    """For the first process of a run that is to be uploaded. Raises HubError."""
+    """For the first process of a run that is to be uploaded. Raises HubError, and ConfigError for a run in a bucket."""
+    if config.hub_repo and is_address(config.out):
+        raise ConfigError(
+            f"hub_repo is {config.hub_repo}, but the run lies at {config.out}, and only a folder here is uploaded",
+            "Set hub_repo=null, and upload a copy of the folder when the training has ended: hf upload.",
+        )
     return HubUpload(config.hub_repo, config.out) if config.hub_repo and jax.process_index() == 0 else None
 
 

@@ -1,7 +1,9 @@
 """Where a run's numbers go: always `metrics.jsonl` and TensorBoard events, Weights & Biases where it is asked for."""
 
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +12,9 @@ from typing import Any
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from elf.disk import GrowingFile, written_whole
 from elf.errors import ConfigError
+from elf.paths import absolute, is_address
 from elf.progress import say
 
 TEXTS_SHOWN = 20
@@ -36,11 +40,12 @@ class RunLog:
         self.steps, self.main = steps, main
         if not main:
             return
-        self.metrics_file = out / "metrics.jsonl"
-        kept = _forget_after(self.metrics_file, first)
+        kept = _forget_after(out / "metrics.jsonl", first)
+        self.metrics_file = GrowingFile(out / "metrics.jsonl")
         self.evaluated = {(line["step"], line["evaluation"]) for line in kept if "evaluation" in line}
         """Steps and ways to sample whose figures the log has."""
-        self.tensorboard = SummaryWriter(str(out / "tensorboard"), purge_step=first + 1, max_queue=1000)
+        self.events = _EventFolder(out / "tensorboard")
+        self.tensorboard = SummaryWriter(str(self.events.here), purge_step=first + 1, max_queue=1000)
         called = {"entity": wandb_entity, "name": wandb_run_name, "tags": [*wandb_tags]}
         self.wandb = _wandb_run(wandb_project, called, out, settings) if wandb_project else None
         # A bar for people; lines of text for files.
@@ -50,8 +55,7 @@ class RunLog:
         """`step` is the number of steps done."""
         if not self.main:
             return
-        with self.metrics_file.open("a") as file:
-            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        self.metrics_file.append(json.dumps({"step": step, **metrics}) + "\n")
         for name, value in metrics.items():
             self.tensorboard.add_scalar(name, value, step)
         if self.wandb:
@@ -93,14 +97,22 @@ class RunLog:
             table = wandb.Table(columns=["id", "generated"], data=[[str(id), text] for id, text in shown])
             self.wandb.log({**numbers, f"evaluation/{way}/texts": table}, step=step)
         # Last: the line says that all of it was told.
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, "evaluation": way, **figures}, ensure_ascii=False) + "\n")
+        line = {"step": step, "evaluation": way, **figures}
+        self.metrics_file.append(json.dumps(line, ensure_ascii=False) + "\n")
+        self.flush()
         self.evaluated.add((step, way))
         said = {name.rsplit("/", 1)[-1]: value for name, value in numbers.items() if isinstance(value, float)}
         self.tell(
             f"step {step}/{self.steps}  evaluation {way}  "
             + "  ".join(f"{name} {value:.4g}" for name, value in said.items() if not name.startswith("held_out_"))
         )
+
+    def flush(self) -> None:
+        """Returns when everything so far is where it belongs, also in a bucket: a checkpoint may be made."""
+        if self.main:
+            self.metrics_file.flush()
+            self.tensorboard.flush()
+            self.events.bring()
 
     def tell(self, line: str) -> None:
         if self.main:
@@ -114,11 +126,37 @@ class RunLog:
     ) -> None:
         if not self.main:
             return
+        self.metrics_file.flush()
         self.tensorboard.close()
+        self.events.close()
         if self.wandb:
             self.wandb.finish(exit_code=0 if error is None else 1)
         if self.bar is not None:
             self.bar.close()
+
+
+class _EventFolder:
+    """The folder of TensorBoard's events. What belongs into a bucket is written on this machine and brought there."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.scratch = tempfile.TemporaryDirectory() if is_address(folder) else None
+        self.here = Path(self.scratch.name) if self.scratch else folder
+        self.brought: dict[str, int] = {}
+        """Files and how much of them was there."""
+
+    def bring(self) -> None:
+        for file in self.here.iterdir() if self.scratch else ():
+            size = file.stat().st_size
+            if self.brought.get(file.name) != size:
+                with written_whole(self.folder / file.name) as copy:
+                    shutil.copyfile(file, copy)
+                self.brought[file.name] = size
+
+    def close(self) -> None:
+        self.bring()
+        if self.scratch:
+            self.scratch.cleanup()
 
 
 def _wandb_run(project: str, called: dict[str, Any], out: Path, settings: Any) -> Any:
@@ -130,7 +168,7 @@ def _wandb_run(project: str, called: dict[str, Any], out: Path, settings: Any) -
             f"wandb_project is {project!r}, but Weights & Biases is not installed",
             "pip install wandb, or set wandb_project=null; metrics.jsonl and TensorBoard events are written anyway.",
         ) from error
-    place = out.absolute()
+    place = absolute(out)
     # One id for all sessions of a run, so that a resumed one goes on in the same plots, also under another name.
     identity = f"{place.parent.name}-{place.name}"
     facts = {"name": place.name, **{name: value for name, value in called.items() if value}}
@@ -140,10 +178,11 @@ def _wandb_run(project: str, called: dict[str, Any], out: Path, settings: Any) -
 def _forget_after(metrics_file: Path, step: int) -> list[dict[str, Any]]:
     """Drops the lines of steps that were lost with the last session and will be made again; returns the others."""
     metrics_file.parent.mkdir(parents=True, exist_ok=True)
-    lines = metrics_file.read_text().splitlines(keepends=True) if metrics_file.is_file() else []
+    lines = metrics_file.read_text(encoding="utf-8").splitlines(keepends=True) if metrics_file.is_file() else []
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     if kept != lines:
-        metrics_file.write_text("".join(kept))
+        with written_whole(metrics_file) as file:
+            file.write_text("".join(kept), encoding="utf-8")
     return [json.loads(line) for line in kept]
 
 

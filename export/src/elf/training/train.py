@@ -4,7 +4,6 @@ The same command trains on one CPU, on the GPUs of a machine, and, run on every 
 """
 
 from functools import partial
-from pathlib import Path
 
 import jax
 
@@ -12,6 +11,7 @@ from elf.config_file import load_config
 from elf.data.dataset import open_dataset
 from elf.devices import make_mesh
 from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.paths import path_of
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.resume import bring_checkpoint, first_weights
@@ -52,7 +52,7 @@ def main(arguments: Arguments) -> None:
         )
     upload = make_upload(config)
     command = command_line("train", arguments.config, arguments.overrides)
-    facts = partial(training_facts, config, command, encoder_facts(Path(config.encoder)))
+    facts = partial(training_facts, config, command, encoder_facts(path_of(config.encoder)))
     Run(config, resolved, dataset, tokenizer, encoder, facts, upload).carry_out(step)
     if upload:
         upload.finish(resolved.steps)

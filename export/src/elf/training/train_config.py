@@ -1,13 +1,13 @@
 """Everything that decides a training: a dataclass of defaults, a YAML per experiment over it, overrides over that."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import ConfigError
 from elf.models.latent_statistics import Normalisation
 from elf.network.modules import Remat
+from elf.paths import AnyPath
 from elf.training.evaluation_config import EvaluationConfig
 from elf.training.optimizer import OptimizerConfig
 from elf.training.recipe import (
@@ -56,7 +56,7 @@ class TrainConfig:
     folder or by its name on the hub."""
     tokenizer: str
     """A tokenizer.json, or the name of a hub repository that holds one."""
-    out: Path
+    out: AnyPath
     """Output folder: checkpoints/, metrics.jsonl, tensorboard/, model/."""
     start: str | None = None
     """A trained model whose averaged weights the first step starts from: its `model` folder, or the output folder of
