@@ -6,7 +6,6 @@ options are those of the whole runs compared, and become the defaults of the pag
 
 import json
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,7 +148,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         write_json(folder / "config.json", hub_config(model))
         write_json(folder / "generation_config.json", hub_generation_config(settings, length))
         if model.tokenizer:
-            shutil.copyfile(model.tokenizer, folder / "tokenizer.json")
+            (folder / "tokenizer.json").write_bytes(model.tokenizer.read_bytes())
             write_json(folder / "tokenizer_config.json", hub_tokenizer_config(model))
         if parts.sources or model.elf.source_optional:
             samples = write_samples(model, onnx_folder, manifest["defaultDtype"], settings, length, parts.sources)
