@@ -235,6 +235,22 @@ describe("what the studio knows and does runs without React", () => {
   });
 });
 
+/** Where a panel would decide by itself whether something can be done, or do it past the one place that asks. */
+const DECIDES = /\bperform\(|\.enabled\(/;
+const ASKS = "studio/panels/ui/useAction.ts";
+
+describe("panels ask in one place whether an action can be done", () => {
+  it("and do it there", () => {
+    const deciding = sourcesOf("studio/panels", /\.tsx?$/).filter(([, source]) => DECIDES.test(source));
+    expect(deciding.map(([file]) => file)).toEqual([ASKS]);
+  });
+
+  it.each([
+    "onClick={() => perform(generate, studio)}",
+    "const live = fork.enabled(studio);",
+  ])("a panel that does not is found: %s", (source) => expect(DECIDES.test(source)).toBe(true));
+});
+
 /** A room's own files whose names fit, each with its text; tests may do what they like, and so may what is made for them. */
 function sourcesOf(room: Room, name: RegExp): [file: string, source: string][] {
   return readdirSync(join(import.meta.dirname, room), { recursive: true, encoding: "utf8" })

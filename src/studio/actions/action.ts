@@ -1,16 +1,20 @@
 import { problemOf } from "../session/problem";
 import type { Studio } from "../session/studio";
 
+/** Something that can be done, and when: the one place that decides whether a button is live. */
+export interface Deed {
+  enabled(studio: Studio): boolean;
+  run(studio: Studio): void;
+}
+
 /** One thing a person can do. Button, keyboard shortcut and the list of shortcuts all come from here. */
-export interface Action {
+export interface Action extends Deed {
   readonly id: string;
   /** What it does, as the list of shortcuts says it. */
   readonly label: string;
   readonly group: "Writing" | "Time" | "View";
   /** The first is the one shown on buttons. */
   readonly shortcuts: readonly Shortcut[];
-  enabled(studio: Studio): boolean;
-  run(studio: Studio): void;
 }
 
 export interface Shortcut {
@@ -21,9 +25,9 @@ export interface Shortcut {
 }
 
 /** Does it, if it can be done now. What it throws becomes a problem to be seen: from a press nobody would catch it. */
-export function perform(action: Action, studio: Studio): void {
+export function perform(deed: Deed, studio: Studio): void {
   try {
-    if (action.enabled(studio)) action.run(studio);
+    if (deed.enabled(studio)) deed.run(studio);
   } catch (error) {
     studio.generation.getState().raise(problemOf(error));
   }

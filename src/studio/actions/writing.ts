@@ -4,7 +4,7 @@ import { readingAt, stepsOf } from "../../player/run/run";
 import { selectedRun } from "../session/runs/runs";
 import type { Studio } from "../session/studio";
 import { whyNotReady } from "../session/writing/readiness";
-import type { Action } from "./action";
+import type { Action, Deed } from "./action";
 
 export const generate: Action = {
   id: "generate",
@@ -105,6 +105,17 @@ export const lockSeed: Action = {
   shortcuts: [{ key: "l" }],
   enabled: () => true,
   run: ({ settings }) => settings.getState().lockSeed(!settings.getState().seedLocked),
+};
+
+/** Writes the run that the page's address tells of. It is offered in one place only, so it needs no shortcut. */
+export const writeLinked: Deed = {
+  enabled: ({ view, generation }) => view.getState().linked !== null && generation.getState().phase !== "loading",
+  run: ({ view, generation }) => {
+    const { linked, offer } = view.getState();
+    if (!linked) return;
+    offer(null);
+    void generation.getState().write(linked);
+  },
 };
 
 /** In the order of the list of shortcuts. */

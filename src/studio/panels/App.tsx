@@ -1,4 +1,5 @@
 import { Tooltip } from "radix-ui";
+import { useStore } from "zustand";
 import "./App.css";
 import { Notice } from "./alerts/Notice";
 import { Part } from "./alerts/Part";
@@ -10,7 +11,7 @@ import { ShortcutsDialog } from "./help/ShortcutsDialog";
 import { DropTarget } from "./models/DropTarget";
 import { ModelShelf } from "./models/ModelShelf";
 import { PromptBox } from "./prompt/PromptBox";
-import { useStudioStore } from "./StudioContext";
+import { useStudio } from "./StudioContext";
 import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
 import { StudioStage } from "./stage/StudioStage";
@@ -18,8 +19,9 @@ import { StudioTransport } from "./transport/StudioTransport";
 
 /** All parts of the page, each on its own: one that fails takes no other with it. */
 export function App() {
-  const selected = useStudioStore("runs", ({ selectedId }) => selectedId);
-  const model = useStudioStore("model", ({ name }) => name);
+  const studio = useStudio();
+  const selected = useStore(studio.runs, ({ selectedId }) => selectedId);
+  const model = useStore(studio.model, ({ name }) => name);
   return (
     <Tooltip.Provider delayDuration={400}>
       <div className="app">

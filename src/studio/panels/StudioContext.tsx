@@ -1,9 +1,5 @@
-import { createContext, type ReactNode, useContext } from "react";
-import { useStore } from "zustand";
-import type { StoreApi } from "zustand/vanilla";
+import { createContext, type ReactNode, useContext, useSyncExternalStore } from "react";
 import { PlayerProvider } from "../../player/PlayerContext";
-import { selectedRun } from "../session/runs/runs";
-import type { Run } from "../session/runs/shelfRun";
 import type { Studio } from "../session/studio";
 
 const Context = createContext<Studio | null>(null);
@@ -23,15 +19,9 @@ export function useStudio(): Studio {
   return studio;
 }
 
-type StoreName = { [Name in keyof Studio]: Studio[Name] extends StoreApi<infer _> ? Name : never }[keyof Studio];
-type StateOf<Name extends StoreName> = Studio[Name] extends StoreApi<infer State> ? State : never;
-
-/** Reads one of the studio's stores, and renders again when what `select` returns changes. */
-export function useStudioStore<Name extends StoreName, T>(name: Name, select: (state: StateOf<Name>) => T): T {
-  const store = useStudio()[name] as unknown as StoreApi<StateOf<Name>>;
-  return useStore<StoreApi<StateOf<Name>>, T>(store, select);
-}
-
-export function useSelectedRun(): Run | undefined {
-  return useStudioStore("runs", selectedRun);
+/** What `read` makes of the studio, anew whenever anything in it changes. */
+export function useStudioValue<T extends string | number | boolean | null>(read: (studio: Studio) => T): T {
+  const studio = useStudio();
+  const value = () => read(studio);
+  return useSyncExternalStore(studio.watch, value, value);
 }

@@ -43,6 +43,8 @@ export interface Studio {
   /** The tokens of a text; takes the model to be loaded. */
   readonly tokenize: EngineClient["tokenize"];
   readonly share: World["share"];
+  /** Calls `listener` whenever anything changes that the studio or its player knows. Returns what ends that. */
+  watch(listener: () => void): () => void;
   /** A run that the address tells of: shown where it is on the shelf, and offered where it is not. */
   openLinked(recipe: Recipe | null): void;
   /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
@@ -194,6 +196,14 @@ export function createStudio(world: World): Studio {
     keeping,
     tokenize: (text) => engine.tokenize(text),
     share: world.share,
+    watch: (listener) => {
+      const { run, playback, display, inspection } = player;
+      const own = [settings, draft, preferences, model, runs, generation, library, view, keeping];
+      const ends = [...own, run, playback, display, inspection].map((store) => store.subscribe(listener));
+      return () => {
+        for (const end of ends) end();
+      };
+    },
     openLinked,
     open: async () => {
       // The recording first: it is what the first second shows.

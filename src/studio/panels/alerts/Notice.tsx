@@ -1,5 +1,6 @@
 import { useEffect } from "react";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStore } from "zustand";
+import { useStudio } from "../StudioContext";
 import "./Notice.css";
 
 /** Seconds that a notice stands; a longer one as long as it takes to read. */
@@ -8,16 +9,16 @@ const CHARACTERS_PER_SECOND = 12;
 
 /** Says what an action has done that cannot be seen otherwise. */
 export function Notice() {
-  const { view } = useStudio();
-  const said = useStudioStore("view", ({ said }) => said);
+  const studio = useStudio();
+  const said = useStore(studio.view, ({ said }) => said);
   useEffect(() => {
     if (said === "") return;
     const timer = setTimeout(
-      () => view.getState().say(""),
+      () => studio.view.getState().say(""),
       1000 * Math.max(STANDS, said.length / CHARACTERS_PER_SECOND),
     );
     return () => clearTimeout(timer);
-  }, [said, view]);
+  }, [said, studio.view]);
   return (
     <p className="notice" role="status" data-testid="notice" data-empty={said === ""}>
       {said}

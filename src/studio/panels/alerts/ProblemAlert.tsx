@@ -1,7 +1,8 @@
-import { perform } from "../../actions/action";
+import { useStore } from "zustand";
 import { generate } from "../../actions/writing";
 import { addressWithWasm, readAddress } from "../../session/address";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
+import { useAction } from "../ui/useAction";
 import { Problem } from "./Problem";
 
 /** Faults that pressing Generate again cannot mend. */
@@ -13,18 +14,18 @@ const MENDED_BY_WASM = new Set(["no-web-gpu", "self-test"]);
 /** What went wrong, what can be done, and a way to do it. */
 export function ProblemAlert() {
   const studio = useStudio();
-  const problem = useStudioStore("generation", ({ problem }) => problem);
+  const problem = useStore(studio.generation, ({ problem }) => problem);
   if (!problem) return null;
   return (
     <Problem problem={problem} onDismiss={() => studio.generation.getState().dismiss()}>
-      {!NO_RETRY.has(problem.code) && (
-        <button type="button" onClick={() => perform(generate, studio)}>
-          Try again
-        </button>
-      )}
+      {!NO_RETRY.has(problem.code) && <TryAgain />}
       {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
         <a href={addressWithWasm(location.search)}>Use WASM</a>
       )}
     </Problem>
   );
+}
+
+function TryAgain() {
+  return <button {...useAction(generate)}>Try again</button>;
 }

@@ -1,8 +1,10 @@
+import { useStore } from "zustand";
 import { Announcer } from "../../../player/announce/Announcer";
-import { useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 
 /** What is read aloud: the text, or that there will be one. */
 export function StudioAnnouncer() {
-  const isLoading = useStudioStore("generation", ({ phase }) => phase === "loading");
+  const studio = useStudio();
+  const isLoading = useStore(studio.generation, ({ phase }) => phase === "loading");
   return <Announcer instead={isLoading ? "Loading the model." : ""} />;
 }

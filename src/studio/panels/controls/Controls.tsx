@@ -1,7 +1,8 @@
+import { useStore } from "zustand";
 import type { Schedule } from "../../../flow/settings";
 import { Choice } from "../../../player/ui/Choice";
 import { takesPrompt, writesFreely } from "../../session/writing/prompt";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import "./Controls.css";
 import { NumberField } from "./NumberField";
 import { Presets } from "./Presets";
@@ -26,11 +27,11 @@ const SCHEDULE_NOTES = {
 
 /** All that decides what the next run writes. */
 export function Controls() {
-  const { settings } = useStudio();
-  const { method, schedule } = useStudioStore("settings", ({ values }) => values);
-  const manifest = useStudioStore("model", ({ manifest }) => manifest);
-  const free = useStudioStore("draft", ({ prompt }) => writesFreely(manifest, prompt));
-  const { set } = settings.getState();
+  const studio = useStudio();
+  const { method, schedule } = useStore(studio.settings, ({ values }) => values);
+  const manifest = useStore(studio.model, ({ manifest }) => manifest);
+  const free = useStore(studio.draft, ({ prompt }) => writesFreely(manifest, prompt));
+  const { set } = studio.settings.getState();
   return (
     <aside className="controls" aria-label="Settings of the next run">
       <Presets />

@@ -1,8 +1,9 @@
 import { Slider } from "radix-ui";
 import { useId } from "react";
+import { useStore } from "zustand";
 import { settingLimits } from "../../../flow/settings";
 import type { NumberSetting } from "../../session/writing/settings";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import "./NumberField.css";
 import { NumberInput } from "./NumberInput";
 
@@ -21,10 +22,10 @@ interface Props {
 
 /** A number to slide or to type. */
 export function NumberField({ name, label, symbol, explanation, slider, idle }: Props) {
-  const { settings } = useStudio();
+  const studio = useStudio();
   const id = useId();
-  const value = useStudioStore("settings", ({ values }) => values[name]);
-  const maxLength = useStudioStore("settings", ({ maxLength }) => maxLength);
+  const value = useStore(studio.settings, ({ values }) => values[name]);
+  const maxLength = useStore(studio.settings, ({ maxLength }) => maxLength);
   const limits = settingLimits(maxLength)[name];
   const from = Math.max(limits.least, slider.from ?? limits.least);
   const to = Math.min(limits.greatest, slider.to ?? limits.greatest);
@@ -44,7 +45,7 @@ export function NumberField({ name, label, symbol, explanation, slider, idle }: 
         step={slider.step}
         value={[Math.min(to, Math.max(from, value))]}
         // Sliding in tenths gives 1.2000000000000002 now and then.
-        onValueChange={([slid = value]) => settings.getState().enter(name, String(Number(slid.toFixed(4))))}
+        onValueChange={([slid = value]) => studio.settings.getState().enter(name, String(Number(slid.toFixed(4))))}
       >
         <Slider.Track className="slider-track">
           <Slider.Range className="slider-range" />

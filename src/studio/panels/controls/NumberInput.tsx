@@ -1,6 +1,7 @@
 import { useLayoutEffect, useRef, useState } from "react";
+import { useStore } from "zustand";
 import type { NumberSetting } from "../../session/writing/settings";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 
 interface Props {
   id: string;
@@ -13,10 +14,10 @@ interface Props {
 
 /** The field to type a number in. What cannot be used stays as typed, with the reason, until it is put right. */
 export function NumberInput({ id, name, describedBy, label, disabled = false }: Props) {
-  const { settings } = useStudio();
-  const value = useStudioStore("settings", ({ values }) => values[name]);
-  const refusal = useStudioStore("settings", ({ refusals }) => refusals[name]);
-  const { enter, forgive } = settings.getState();
+  const studio = useStudio();
+  const value = useStore(studio.settings, ({ values }) => values[name]);
+  const refusal = useStore(studio.settings, ({ refusals }) => refusals[name]);
+  const { enter, forgive } = studio.settings.getState();
   const field = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState("");
   // "1." is 1, but is on its way to 1.5.

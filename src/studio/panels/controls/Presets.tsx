@@ -1,15 +1,16 @@
+import { useStore } from "zustand";
 import { writesFreely } from "../../session/writing/prompt";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { Chip } from "../ui/Chip";
 import "./Presets.css";
 import { isPreset, presetsFor } from "../../session/writing/presets";
 
 export function Presets() {
-  const { settings } = useStudio();
-  const values = useStudioStore("settings", ({ values }) => values);
-  const defaults = useStudioStore("settings", ({ defaults }) => defaults);
-  const manifest = useStudioStore("model", ({ manifest }) => manifest);
-  const free = useStudioStore("draft", ({ prompt }) => writesFreely(manifest, prompt));
+  const studio = useStudio();
+  const values = useStore(studio.settings, ({ values }) => values);
+  const defaults = useStore(studio.settings, ({ defaults }) => defaults);
+  const manifest = useStore(studio.model, ({ manifest }) => manifest);
+  const free = useStore(studio.draft, ({ prompt }) => writesFreely(manifest, prompt));
   const presets = presetsFor(defaults, !free, manifest?.presets);
   const chosen = presets.find((preset) => isPreset(preset, values, !free));
   return (
@@ -24,7 +25,7 @@ export function Presets() {
               onPress={() => {
                 const { gamma, ...others } = preset.settings;
                 // An ODE leaves γ alone, so that switching back to SDE finds it again.
-                settings.getState().apply(preset.settings.method === "ode" ? others : { ...others, gamma });
+                studio.settings.getState().apply(preset.settings.method === "ode" ? others : { ...others, gamma });
               }}
             />
           </li>

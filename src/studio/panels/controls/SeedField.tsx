@@ -1,12 +1,14 @@
+import { useStore } from "zustand";
 import { lockSeed, newSeed } from "../../actions/writing";
-import { useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
 import { NumberInput } from "./NumberInput";
 import "./SeedField.css";
 
 export function SeedField() {
-  const locked = useStudioStore("settings", ({ seedLocked }) => seedLocked);
+  const studio = useStudio();
+  const locked = useStore(studio.settings, ({ seedLocked }) => seedLocked);
   return (
     <div className="control">
       <label htmlFor="seed">Seed</label>

@@ -1,15 +1,16 @@
+import { useStore } from "zustand";
 import { formatBytes } from "../../../delivery/bytes";
-import { ariaShortcuts, perform } from "../../actions/action";
 import { cancel, generate } from "../../actions/writing";
 import { downloadBytes } from "../../session/models/model";
+import { whyNotReady } from "../../session/writing/readiness";
 import { ProblemAlert } from "../alerts/ProblemAlert";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio, useStudioValue } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
+import { useAction } from "../ui/useAction";
 import "./GeneratePanel.css";
 import { LinkedRun } from "./LinkedRun";
 import { LoadProgressBar } from "./LoadProgressBar";
 import { RunProgressBar } from "./RunProgressBar";
-import { useWhyNotReady } from "./useWhyNotReady";
 
 /** What the great button does; while a run is under way it ends that run. */
 const GO = { idle: "Generate", loading: "Loading…", running: "Write anew" } as const;
@@ -17,35 +18,27 @@ const GO = { idle: "Generate", loading: "Loading…", running: "Write anew" } as
 /** Generate and Cancel, with all that happens between the two. */
 export function GeneratePanel() {
   const studio = useStudio();
-  const phase = useStudioStore("generation", ({ phase }) => phase);
-  const cancelling = useStudioStore("generation", ({ cancelling }) => cancelling);
-  const why = useWhyNotReady();
+  const phase = useStore(studio.generation, ({ phase }) => phase);
+  const cancelling = useStore(studio.generation, ({ cancelling }) => cancelling);
+  const why = useStudioValue(whyNotReady);
+  const go = useAction(generate);
+  const end = useAction(cancel);
   const busy = phase !== "idle";
   return (
     <section className="generate" aria-label="Generate">
       <LinkedRun />
       <div className="generate-buttons">
         <button
-          type="button"
+          {...go}
           className="generate-go"
           data-testid="generate"
-          aria-keyshortcuts={ariaShortcuts(generate.shortcuts)}
-          aria-disabled={phase === "loading" || why !== null}
           aria-describedby={why === null ? undefined : "generate-why"}
-          onClick={() => perform(generate, studio)}
         >
           <span>{GO[phase]}</span>
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
         </button>
         {busy && (
-          <button
-            type="button"
-            className="generate-cancel"
-            data-testid="cancel"
-            aria-keyshortcuts={ariaShortcuts(cancel.shortcuts)}
-            aria-disabled={cancelling}
-            onClick={() => perform(cancel, studio)}
-          >
+          <button {...end} className="generate-cancel" data-testid="cancel">
             {cancelling ? "Stopping…" : "Cancel"}
           </button>
         )}
@@ -65,7 +58,8 @@ export function GeneratePanel() {
 
 /** What a first press costs. */
 function DownloadNote() {
-  const { status, manifest, choice } = useStudioStore("model", (state) => state);
+  const studio = useStudio();
+  const { status, manifest, choice } = useStore(studio.model, (state) => state);
   if (status === "ready" || !manifest) return null;
   return (
     <p className="generate-note">

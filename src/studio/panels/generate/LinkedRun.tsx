@@ -1,13 +1,16 @@
+import { useStore } from "zustand";
 import { type Recipe, rootOf } from "../../../flow/recipe";
+import { writeLinked } from "../../actions/writing";
 import { describeSettings } from "../runInWords";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
+import { useAction } from "../ui/useAction";
 import "./LinkedRun.css";
 
 /** A run that the page's address tells of, which nobody has written here yet. */
 export function LinkedRun() {
-  const { view, generation } = useStudio();
-  const linked = useStudioStore("view", ({ linked }) => linked);
-  const phase = useStudioStore("generation", ({ phase }) => phase);
+  const studio = useStudio();
+  const linked = useStore(studio.view, ({ linked }) => linked);
+  const write = useAction(writeLinked);
   if (!linked) return null;
   const { prompt } = rootOf(linked);
   return (
@@ -21,18 +24,8 @@ export function LinkedRun() {
         </p>
       )}
       <div className="linked-buttons">
-        <button
-          type="button"
-          aria-disabled={phase === "loading"}
-          onClick={() => {
-            if (phase === "loading") return;
-            view.getState().offer(null);
-            void generation.getState().write(linked);
-          }}
-        >
-          Write it
-        </button>
-        <button type="button" onClick={() => view.getState().offer(null)}>
+        <button {...write}>Write it</button>
+        <button type="button" onClick={() => studio.view.getState().offer(null)}>
           Leave it
         </button>
       </div>

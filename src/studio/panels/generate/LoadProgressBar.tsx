@@ -1,10 +1,12 @@
+import { useStore } from "zustand";
 import type { Progress } from "../../session/models/model";
 import { downloadDetail, waitSentence } from "../models/progressWords";
-import { useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 
 export function LoadProgressBar() {
-  const progress = useStudioStore("model", ({ progress }) => progress);
+  const studio = useStudio();
+  const progress = useStore(studio.model, ({ progress }) => progress);
   const download = progress?.phase === "download" ? progress.download : null;
   const coming = download !== null && download.loadedBytes < download.totalBytes;
   return (

@@ -1,12 +1,14 @@
+import { useStore } from "zustand";
 import { stepsOf } from "../../../player/run/run";
-import { useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 
 export function RunProgressBar() {
-  const runId = useStudioStore("generation", ({ runId }) => runId);
-  const run = useStudioStore("runs", ({ runs }) => runs.find(({ id }) => id === runId));
-  const settings = useStudioStore("settings", ({ values }) => values);
-  const recall = useStudioStore("generation", ({ recall }) => recall);
+  const studio = useStudio();
+  const runId = useStore(studio.generation, ({ runId }) => runId);
+  const run = useStore(studio.runs, ({ runs }) => runs.find(({ id }) => id === runId));
+  const settings = useStore(studio.settings, ({ values }) => values);
+  const recall = useStore(studio.generation, ({ recall }) => recall);
   if (recall) {
     return (
       <ProgressBar

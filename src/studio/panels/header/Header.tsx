@@ -1,12 +1,14 @@
+import { useStore } from "zustand";
 import { copyLink, showShortcuts, switchTheme } from "../../actions/view";
-import { useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
 import "./Header.css";
 import { ModelChip } from "./ModelChip";
 
 export function Header() {
-  const theme = useStudioStore("preferences", ({ theme }) => theme);
+  const studio = useStudio();
+  const theme = useStore(studio.preferences, ({ theme }) => theme);
   return (
     <header className="header">
       <h1 className="header-name">

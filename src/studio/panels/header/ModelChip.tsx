@@ -1,33 +1,32 @@
+import { useStore } from "zustand";
 import { formatBytes } from "../../../delivery/bytes";
-import { ariaShortcuts, perform } from "../../actions/action";
 import { showModels } from "../../actions/view";
 import { backendName, kernelsInWords } from "../../session/models/backendInWords";
 import { downloadBytes, type ModelStore } from "../../session/models/model";
 import { RECORDED_RUN_ID } from "../../session/runs/shelfRun";
 import { PRECISION } from "../models/words";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
+import { useAction } from "../ui/useAction";
 import "./ModelChip.css";
 
 /** Which model this is and where it stands; opens the shelf of models. */
 export function ModelChip() {
   const studio = useStudio();
-  const model = useStudioStore("model", (state) => state);
+  const model = useStore(studio.model, (state) => state);
   // Another model than the recorded one may have been chosen.
-  const recordedTitle = useStudioStore("runs", ({ runs }) => {
+  const recordedTitle = useStore(studio.runs, ({ runs }) => {
     const recorded = runs.find(({ id }) => id === RECORDED_RUN_ID);
     return recorded?.trajectory.model === model.name ? recorded.modelTitle : undefined;
   });
   const title = model.manifest?.title ?? recordedTitle ?? model.name;
   return (
     <button
-      type="button"
+      {...useAction(showModels)}
       className="model-chip"
       data-status={model.status}
       data-testid="model-chip"
       aria-haspopup="dialog"
-      aria-keyshortcuts={ariaShortcuts(showModels.shortcuts)}
       title={model.loaded?.backendReason}
-      onClick={() => perform(showModels, studio)}
     >
       <i className="model-dot" aria-hidden="true" />
       <span className="model-title">{title}</span>

@@ -1,21 +1,22 @@
+import { useStore } from "zustand";
 import { letAllGo } from "../../actions/writing";
 import type { HeldWord } from "../../session/writing/draft";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
 import "./HeldStrip.css";
 
 /** The tokens that the next run is to keep in their places; nothing while there are none. */
 export function HeldStrip() {
-  const { draft } = useStudio();
-  const held = useStudioStore("draft", ({ held }) => held);
+  const studio = useStudio();
+  const held = useStore(studio.draft, ({ held }) => held);
   return (
     <>
       {/* Always in the document, so that screen readers hear of every change. */}
       <p className="visually-hidden" role="status">
         {held.length === 1 ? "1 word held in the next run" : `${held.length} words held in the next run`}
       </p>
-      {held.length > 0 && <HeldWords held={held} onLetGo={(position) => draft.getState().letGo(position)} />}
+      {held.length > 0 && <HeldWords held={held} onLetGo={(position) => studio.draft.getState().letGo(position)} />}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { Dialog } from "radix-ui";
+import { useStore } from "zustand";
 import { ACTIONS } from "../../actions/all";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import { Shortcuts } from "../ui/Shortcuts";
 import "./ShortcutsDialog.css";
@@ -8,11 +9,11 @@ import "./ShortcutsDialog.css";
 const GROUPS = ["Writing", "Time", "View"] as const;
 
 export function ShortcutsDialog() {
-  const { view, preferences } = useStudio();
-  const open = useStudioStore("view", ({ shortcutsOpen }) => shortcutsOpen);
-  const letterKeys = useStudioStore("preferences", ({ letterKeys }) => letterKeys);
+  const studio = useStudio();
+  const open = useStore(studio.view, ({ shortcutsOpen }) => shortcutsOpen);
+  const letterKeys = useStore(studio.preferences, ({ letterKeys }) => letterKeys);
   return (
-    <Dialog.Root open={open} onOpenChange={view.getState().openShortcuts}>
+    <Dialog.Root open={open} onOpenChange={studio.view.getState().openShortcuts}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-veil" />
         <Dialog.Content className="dialog" data-modal aria-describedby={undefined}>
@@ -42,7 +43,7 @@ export function ShortcutsDialog() {
             <input
               type="checkbox"
               checked={letterKeys}
-              onChange={({ target }) => preferences.getState().set({ letterKeys: target.checked })}
+              onChange={({ target }) => studio.preferences.getState().set({ letterKeys: target.checked })}
             />
             Shortcuts of a single letter or sign
           </label>

@@ -1,13 +1,14 @@
 import { useId, useRef, useState } from "react";
+import { useStore } from "zustand";
 import { type ModelSource, readSource } from "../../../delivery/sources";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { pickedFiles } from "./placedFiles";
 import { hostSentence } from "./words";
 
 /** Where a model from elsewhere is named: by address, hub id or folder. Says whom it will ask before it asks. */
 export function AddModel() {
-  const { library } = useStudio();
-  const looking = useStudioStore("library", ({ looking }) => looking);
+  const studio = useStudio();
+  const looking = useStore(studio.library, ({ looking }) => looking);
   const [typed, setTyped] = useState("");
   const picker = useRef<HTMLInputElement>(null);
   const note = useId();
@@ -18,7 +19,7 @@ export function AddModel() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          void library.getState().add(typed);
+          void studio.library.getState().add(typed);
         }}
       >
         <label>
@@ -54,7 +55,7 @@ export function AddModel() {
           data-testid="model-folder"
           {...{ webkitdirectory: "" }}
           onChange={({ target }) => {
-            if (target.files?.length) void library.getState().addFiles(pickedFiles(target.files));
+            if (target.files?.length) void studio.library.getState().addFiles(pickedFiles(target.files));
             // So that the same folder can be chosen again.
             target.value = "";
           }}
@@ -63,7 +64,7 @@ export function AddModel() {
       {looking !== null && (
         <p className="models-note" role="status">
           <span>{`Looking at ${looking}…`}</span>{" "}
-          <button type="button" className="models-link" onClick={() => void library.getState().cancel()}>
+          <button type="button" className="models-link" onClick={() => void studio.library.getState().cancel()}>
             Cancel
           </button>
         </p>

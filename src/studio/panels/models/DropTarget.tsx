@@ -4,7 +4,7 @@ import { droppedFiles } from "./placedFiles";
 
 /** Takes folders and files that are dropped anywhere on the page, and says so while they hang over it. */
 export function DropTarget() {
-  const { library } = useStudio();
+  const studio = useStudio();
   const [isOver, setOver] = useState(false);
 
   useEffect(() => {
@@ -22,8 +22,8 @@ export function DropTarget() {
       // Otherwise the browser would leave the page for the file.
       event.preventDefault();
       setOver(false);
-      library.getState().show(true);
-      void droppedFiles(event.dataTransfer).then((placed) => library.getState().addFiles(placed));
+      studio.library.getState().show(true);
+      void droppedFiles(event.dataTransfer).then((placed) => studio.library.getState().addFiles(placed));
     };
     addEventListener("dragover", over);
     addEventListener("dragleave", leave);
@@ -33,7 +33,7 @@ export function DropTarget() {
       removeEventListener("dragleave", leave);
       removeEventListener("drop", drop);
     };
-  }, [library]);
+  }, [studio.library]);
 
   return isOver ? <div className="drop-target">Drop a model’s folder</div> : null;
 }

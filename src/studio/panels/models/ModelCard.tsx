@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { useStore } from "zustand";
 import { formatBytes } from "../../../delivery/bytes";
 import { bytesOf, filesOf } from "../../../delivery/delivery";
 import { DTYPES, type Dtype, type Manifest } from "../../../format/manifest";
@@ -8,7 +9,7 @@ import { backendInWords } from "../../session/models/backendInWords";
 import type { ShelfModel } from "../../session/models/library";
 import { loadFromShelf } from "../../session/models/turnTo";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { DownloadBar } from "./DownloadBar";
 import {
   agreementSentence,
@@ -21,8 +22,9 @@ import {
 
 /** One model of the shelf: what it is, what it costs, and what can be done with it. */
 export function ModelCard({ model }: { model: ShelfModel }) {
+  const studio = useStudio();
   const { source, manifest, stored } = model;
-  const current = useStudioStore("model", (state) => state);
+  const current = useStore(studio.model, (state) => state);
   const isCurrent = new URL(current.choice.baseUrl, document.baseURI).href === source.baseUrl;
   return (
     <li className="model-entry" data-testid="model-entry" data-current={isCurrent}>
@@ -58,9 +60,9 @@ interface ParticularsProps {
 
 function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
   const studio = useStudio();
-  const current = useStudioStore("model", (state) => state);
-  const isRunning = useStudioStore("generation", ({ phase }) => phase === "running");
-  const { machine, lasting, download } = useStudioStore("library", (state) => state);
+  const current = useStore(studio.model, (state) => state);
+  const isRunning = useStore(studio.generation, ({ phase }) => phase === "running");
+  const { machine, lasting, download } = useStore(studio.library, (state) => state);
   const [picked, setPicked] = useState<Dtype | null>(null);
   const inUse = isCurrent ? (current.loaded?.dtype ?? current.choice.dtype) : null;
   const dtype = picked ?? inUse ?? manifest.defaultDtype;
@@ -153,7 +155,7 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
 
 /** Asks once more, in its own place: what is deleted has to be downloaded again. */
 function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
-  const { library } = useStudio();
+  const studio = useStudio();
   const [isAsked, setAsked] = useState(false);
   if (!isAsked) {
     return (
@@ -171,7 +173,7 @@ function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
         autoFocus
         onClick={() => {
           setAsked(false);
-          void library.getState().remove(model);
+          void studio.library.getState().remove(model);
         }}
       >
         {`Delete ${formatBytes(bytes)}`}

@@ -1,8 +1,9 @@
 import { Dialog } from "radix-ui";
 import { useRef } from "react";
+import { useStore } from "zustand";
 import { Part } from "../alerts/Part";
 import { Problem } from "../alerts/Problem";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import { AddModel } from "./AddModel";
 import { ModelCard } from "./ModelCard";
@@ -11,14 +12,14 @@ import { spaceSentence } from "./words";
 
 /** All models within reach: those that ship, those stored on this device, and any other by address, hub id or folder. */
 export function ModelShelf() {
-  const { library, generation } = useStudio();
-  const { isOpen, models, problem, news } = useStudioStore("library", (state) => state);
+  const studio = useStudio();
+  const { isOpen, models, problem, news } = useStore(studio.library, (state) => state);
   const opener = useRef<Element>(null);
-  const loadProblem = useStudioStore("generation", (state) => state.problem);
+  const loadProblem = useStore(studio.generation, (state) => state.problem);
   const shipped = models.filter(({ source }) => source.kind === "shipped");
   const others = models.filter(({ source }) => source.kind !== "shipped");
   return (
-    <Dialog.Root open={isOpen} onOpenChange={(open) => library.getState().show(open)}>
+    <Dialog.Root open={isOpen} onOpenChange={(open) => studio.library.getState().show(open)}>
       <Dialog.Portal>
         <Dialog.Overlay className="dialog-veil" />
         <Dialog.Content
@@ -42,12 +43,12 @@ export function ModelShelf() {
           </div>
           {problem && (
             <div ref={bringIntoSight}>
-              <Problem problem={problem} onDismiss={() => library.getState().dismiss()} />
+              <Problem problem={problem} onDismiss={() => studio.library.getState().dismiss()} />
             </div>
           )}
           {loadProblem && (
             <div ref={bringIntoSight}>
-              <Problem problem={loadProblem} onDismiss={() => generation.getState().dismiss()} />
+              <Problem problem={loadProblem} onDismiss={() => studio.generation.getState().dismiss()} />
             </div>
           )}
           <ul className="models-list">
@@ -75,8 +76,8 @@ function bringIntoSight(element: HTMLElement | null): void {
 
 /** What is stored, what room there is, and whether the browser may clear it. */
 function Room() {
-  const { library } = useStudio();
-  const { models, space, lasting } = useStudioStore("library", (state) => state);
+  const studio = useStudio();
+  const { models, space, lasting } = useStore(studio.library, (state) => state);
   const storedBytes = models.reduce((sum, { stored }) => sum + (stored?.ownBytes ?? 0), 0);
   return (
     <section className="models-room" aria-label="Storage">
@@ -89,7 +90,7 @@ function Room() {
               : "The browser may clear them when the device runs short of space."}
           </span>{" "}
           {!space.persisted && (
-            <button type="button" className="models-link" onClick={() => void library.getState().persist()}>
+            <button type="button" className="models-link" onClick={() => void studio.library.getState().persist()}>
               Keep them for good
             </button>
           )}

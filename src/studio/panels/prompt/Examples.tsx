@@ -1,13 +1,14 @@
 import { useId } from "react";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStore } from "zustand";
+import { useStudio } from "../StudioContext";
 import { Chip } from "../ui/Chip";
 import "./Examples.css";
 
 /** Prompts that the model's maker offers. A press puts one into the box, another press takes it out again. */
 export function Examples({ examples }: { examples: readonly string[] }) {
-  const { draft } = useStudio();
+  const studio = useStudio();
   const id = useId();
-  const prompt = useStudioStore("draft", ({ prompt }) => prompt);
+  const prompt = useStore(studio.draft, ({ prompt }) => prompt);
   if (examples.length === 0) return null;
   return (
     <div className="examples">
@@ -23,7 +24,7 @@ export function Examples({ examples }: { examples: readonly string[] }) {
                 label={example}
                 hint={example}
                 chosen={chosen}
-                onPress={() => draft.getState().setPrompt(chosen ? "" : example)}
+                onPress={() => studio.draft.getState().setPrompt(chosen ? "" : example)}
               />
             </li>
           );

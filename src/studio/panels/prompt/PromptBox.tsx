@@ -1,16 +1,17 @@
 import { type SyntheticEvent, useId } from "react";
+import { useStore } from "zustand";
 import { MOST_LETTERS } from "../../../flow/recipe";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { Examples } from "./Examples";
 import "./PromptBox.css";
 import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "../../session/writing/prompt";
 
 /** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
 export function PromptBox() {
-  const { draft, view } = useStudio();
+  const studio = useStudio();
   const id = useId();
-  const { prompt, promptTokens } = useStudioStore("draft", (state) => state);
-  const manifest = useStudioStore("model", ({ manifest }) => manifest);
+  const { prompt, promptTokens } = useStore(studio.draft, (state) => state);
+  const manifest = useStore(studio.model, ({ manifest }) => manifest);
   if (!manifest || !takesPrompt(manifest)) return null;
   const most = manifest.architecture.maxInputLength;
   const { title, note } = promptTitle(manifest);
@@ -23,7 +24,9 @@ export function PromptBox() {
     const letters = brought.getData("text/plain").length;
     if (letters <= MOST_LETTERS) return;
     event.preventDefault();
-    view.getState().say(`${letters.toLocaleString("en")} letters are too many for a prompt, which stays as it was.`);
+    studio.view
+      .getState()
+      .say(`${letters.toLocaleString("en")} letters are too many for a prompt, which stays as it was.`);
   };
   return (
     <section className="prompt" aria-label="Prompt">
@@ -46,7 +49,7 @@ export function PromptBox() {
         data-testid="prompt"
         onPaste={(event) => takeNoBook(event, event.clipboardData)}
         onDrop={(event) => takeNoBook(event, event.dataTransfer)}
-        onChange={({ target }) => draft.getState().setPrompt(target.value)}
+        onChange={({ target }) => studio.draft.getState().setPrompt(target.value)}
       />
       {readsText(manifest) && <Examples examples={manifest.examples} />}
       <p className={wrong ? "prompt-note prompt-note--bad" : "prompt-note"} id={`${id}-note`} aria-live="polite">

@@ -1,17 +1,18 @@
 import { useEffect, useRef } from "react";
+import { useStore } from "zustand";
 import { joinText } from "../../../player/run/pieces";
 import { lastFrame } from "../../../player/run/run";
 import { settlingOf } from "../../../player/run/settling";
 import { forksOf, parentOf } from "../../session/runs/family";
 import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin, describeSettings } from "../runInWords";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import "./RunCard.css";
 
 /** One run: where it comes from, how it was made, how its words settled over the steps, and how its text begins. */
 export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
-  const { runs } = useStudio();
+  const studio = useStudio();
   const card = useRef<HTMLLIElement>(null);
   useEffect(() => {
     const list = card.current?.parentElement;
@@ -29,7 +30,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
         type="button"
         className="run-card-open"
         aria-pressed={selected}
-        onClick={() => runs.getState().select(run.id)}
+        onClick={() => studio.runs.getState().select(run.id)}
       >
         <span className="run-card-origin">
           <span>{describeOrigin(run)}</span>
@@ -46,7 +47,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
           type="button"
           className="action-button run-card-delete"
           aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
-          onClick={() => runs.getState().remove(run.id)}
+          onClick={() => studio.runs.getState().remove(run.id)}
         >
           <Icon name="remove" size={16} />
         </button>
@@ -57,7 +58,8 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
 
 /** What it goes on from, what goes on from it, and how many words it was told to keep. */
 function Family({ run }: { run: Run }) {
-  const runs = useStudioStore("runs", ({ runs }) => runs);
+  const studio = useStudio();
+  const runs = useStore(studio.runs, ({ runs }) => runs);
   const { from, held = [] } = run.trajectory;
   const forks = forksOf(run, runs).length;
   const facts = [

@@ -1,6 +1,7 @@
 import { useEffect } from "react";
+import { useStore } from "zustand";
 import { Part } from "../alerts/Part";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { RunCard } from "./RunCard";
 import "./Shelf.css";
 
@@ -9,14 +10,14 @@ const UNDO_SECONDS = 8;
 
 /** Every run there is to look at. A new one never takes the place of an old one. */
 export function Shelf() {
-  const { runs: store } = useStudio();
-  const { runs, selectedId, deleted } = useStudioStore("runs", (state) => state);
+  const studio = useStudio();
+  const { runs, selectedId, deleted } = useStore(studio.runs, (state) => state);
 
   useEffect(() => {
     if (!deleted) return;
-    const timer = setTimeout(() => store.getState().forget(), 1000 * UNDO_SECONDS);
+    const timer = setTimeout(() => studio.runs.getState().forget(), 1000 * UNDO_SECONDS);
     return () => clearTimeout(timer);
-  }, [deleted, store]);
+  }, [deleted, studio.runs]);
 
   if (runs.length === 0 && !deleted) return null;
   return (
@@ -29,7 +30,7 @@ export function Shelf() {
             name="A run of this list"
             of={run}
             remedy={
-              <button type="button" onClick={() => store.getState().remove(run.id)}>
+              <button type="button" onClick={() => studio.runs.getState().remove(run.id)}>
                 Delete it
               </button>
             }
@@ -41,7 +42,7 @@ export function Shelf() {
       {deleted && (
         <p className="shelf-undo" role="status">
           Run deleted.
-          <button type="button" onClick={() => store.getState().restore()}>
+          <button type="button" onClick={() => studio.runs.getState().restore()}>
             Undo
           </button>
         </p>

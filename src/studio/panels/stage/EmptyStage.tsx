@@ -1,14 +1,16 @@
+import { useStore } from "zustand";
 import { formatBytes } from "../../../delivery/bytes";
 import { generate } from "../../actions/writing";
 import { downloadBytes } from "../../session/models/model";
-import { useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
 import "./EmptyStage.css";
 
 /** There is no run to show: says so, and what to do. */
 export function EmptyStage() {
-  const { manifest, status, choice } = useStudioStore("model", (state) => state);
-  const phase = useStudioStore("generation", ({ phase }) => phase);
+  const studio = useStudio();
+  const { manifest, status, choice } = useStore(studio.model, (state) => state);
+  const phase = useStore(studio.generation, ({ phase }) => phase);
   const cost =
     manifest && status !== "ready" ? `, once its ${formatBytes(downloadBytes(manifest, choice.dtype))} are loaded` : "";
   return (

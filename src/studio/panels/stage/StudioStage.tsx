@@ -4,7 +4,7 @@ import { Stage, type StageSlots } from "../../../player/stage/Stage";
 import { NO_WISHES } from "../../../player/stage/wishes";
 import { Part } from "../alerts/Part";
 import { HeldStrip } from "../held/HeldStrip";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { EmptyStage } from "./EmptyStage";
 import { TokenChoices } from "./TokenChoices";
 
@@ -21,19 +21,19 @@ const SLOTS: StageSlots = {
 
 /** The player's stage, on which the studio lets words be held for the next run. */
 export function StudioStage() {
-  const { player, draft } = useStudio();
-  const held = useStudioStore("draft", ({ held }) => held);
-  const length = useStudioStore("settings", ({ values }) => values.length);
-  const isComing = useStudioStore("view", ({ recording }) => recording === "coming");
-  const modelName = useStudioStore("model", ({ name }) => name);
-  const shownModel = useStore(player.run, (run) => run?.trajectory.model);
+  const studio = useStudio();
+  const held = useStore(studio.draft, ({ held }) => held);
+  const length = useStore(studio.settings, ({ values }) => values.length);
+  const isComing = useStore(studio.view, ({ recording }) => recording === "coming");
+  const modelName = useStore(studio.model, ({ name }) => name);
+  const shownModel = useStore(studio.player.run, (run) => run?.trajectory.model);
   // Tokens mean something else to another model.
   const isOwn = shownModel === modelName;
   const wishes = useMemo(() => (isOwn ? new Map(held.map((word) => [word.position, word])) : NO_WISHES), [isOwn, held]);
   return (
     <Stage
       wishes={wishes}
-      onWish={isOwn ? (word) => draft.getState().hold([word]) : undefined}
+      onWish={isOwn ? (word) => studio.draft.getState().hold([word]) : undefined}
       slots={SLOTS}
       isComing={isComing}
       length={length}

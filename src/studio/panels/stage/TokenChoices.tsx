@@ -1,11 +1,12 @@
 import { type FormEvent, useId, useState } from "react";
+import { useStore } from "zustand";
 import type { ShownRun } from "../../../player/run/run";
-import { perform } from "../../actions/action";
 import { holdToken } from "../../actions/writing";
 import { problemOf } from "../../session/problem";
 import { holdWord } from "../../session/writing/holdWord";
-import { useStudio, useStudioStore } from "../StudioContext";
+import { useStudio } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
+import { useAction } from "../ui/useAction";
 import "./TokenChoices.css";
 
 /** Under a pinned token: hold it in the next run, or another word in its place. */
@@ -15,8 +16,9 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
   const [word, setWord] = useState("");
   const [wrong, setWrong] = useState("");
   const [reading, setReading] = useState(false);
-  const held = useStudioStore("draft", ({ held }) => held.some((token) => token.position === position));
-  const ownModel = useStudioStore("model", ({ name }) => name === run.trajectory.model);
+  const held = useStore(studio.draft, ({ held }) => held.some((token) => token.position === position));
+  const ownModel = useStore(studio.model, ({ name }) => name === run.trajectory.model);
+  const hold = useAction(holdToken);
   if (!ownModel) return null;
 
   const onSubmit = async (event: FormEvent) => {
@@ -31,13 +33,7 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
 
   return (
     <div className="token-choices">
-      <button
-        type="button"
-        className="token-hold"
-        aria-pressed={held}
-        data-testid="hold"
-        onClick={() => perform(holdToken, studio)}
-      >
+      <button {...hold} className="token-hold" aria-pressed={held} data-testid="hold">
         <span>{held ? "Let go" : "Hold this word"}</span>
         <Shortcuts shortcuts={holdToken.shortcuts} />
       </button>

@@ -10,6 +10,7 @@ export function StudioTransport() {
   return <Transport button={TransportButton} actions={<ForkButton />} />;
 }
 
-function TransportButton({ command, onPress: _, ...button }: TransportButtonProps) {
+/** Whether it is live, the action knows: the player's own word on that counts where there are no actions. */
+function TransportButton({ command, onPress: _, disabled: __, ...button }: TransportButtonProps) {
   return <ActionButton action={ACTIONS[command]} {...button} />;
 }

@@ -1,9 +1,9 @@
 import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
-import { type Action, ariaShortcuts, perform } from "../../actions/action";
-import { useStudio } from "../StudioContext";
+import type { Action } from "../../actions/action";
 import { Shortcuts } from "./Shortcuts";
 import "./Tooltip.css";
+import { useAction } from "./useAction";
 
 interface Props {
   action: Action;
@@ -11,26 +11,16 @@ interface Props {
   label: string;
   className?: string;
   pressed?: boolean;
-  disabled?: boolean;
   children: ReactNode;
 }
 
 /** A square button for an action, with its name and shortcut in a tooltip. */
-export function ActionButton({ action, label, className = "", pressed, disabled = false, children }: Props) {
-  const studio = useStudio();
+export function ActionButton({ action, label, className = "", pressed, children }: Props) {
+  const button = useAction(action);
   return (
     <Tooltip.Root>
       <Tooltip.Trigger asChild>
-        <button
-          type="button"
-          className={`action-button ${className}`}
-          aria-label={label}
-          aria-keyshortcuts={ariaShortcuts(action.shortcuts)}
-          aria-pressed={pressed}
-          // Not `disabled`: a button that goes dead under the finger must not lose the keyboard's place.
-          aria-disabled={disabled}
-          onClick={() => perform(action, studio)}
-        >
+        <button {...button} className={`action-button ${className}`} aria-label={label} aria-pressed={pressed}>
           {children}
         </button>
       </Tooltip.Trigger>
