@@ -5,6 +5,7 @@ import { type Reversal, type ReverseSettings, reverse } from "../flow/reverse";
 import { wellFormed } from "../flow/text";
 import { flowConstants, type Manifest } from "../format/manifest";
 import { RunMemory } from "../run/memory";
+import { backendInWords } from "../runtime/backendInWords";
 import type { Model } from "../runtime/load";
 import type { Backend } from "../runtime/runtime";
 
@@ -34,7 +35,7 @@ export class ElfModel {
 
   /** What it runs on, in a few words: "WebGPU · fused attention", "WASM · 2 threads". */
   get backendLabel(): string {
-    return this.loaded.label;
+    return backendInWords(this.loaded);
   }
 
   /** Why it runs on that, one sentence. */

@@ -1,6 +1,6 @@
 import type { SamplerSettings } from "../../flow/settings";
 import { stepsOf } from "../../player/run/run";
-import { backendName } from "../session/models/backendInWords";
+import { backendName } from "../../runtime/backendInWords";
 import type { Run } from "../session/runs/shelfRun";
 
 /** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */

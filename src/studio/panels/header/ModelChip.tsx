@@ -1,7 +1,7 @@
 import { useStore } from "zustand";
 import { formatBytes } from "../../../delivery/bytes";
+import { backendName, kernelsInWords } from "../../../runtime/backendInWords";
 import { showModels } from "../../actions/view";
-import { backendName, kernelsInWords } from "../../session/models/backendInWords";
 import { downloadBytes, type ModelStore } from "../../session/models/model";
 import { RECORDED_RUN_ID } from "../../session/runs/shelfRun";
 import { PRECISION } from "../models/words";

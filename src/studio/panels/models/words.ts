@@ -3,8 +3,8 @@ import type { StoredShare } from "../../../delivery/library";
 import type { ModelSource } from "../../../delivery/sources";
 import type { Space } from "../../../delivery/store/space";
 import type { Dtype, Manifest, StoredDtype } from "../../../format/manifest";
+import { backendName } from "../../../runtime/backendInWords";
 import { describeChange, type Machine, type MemoryPlan, nearestPlan } from "../../../runtime/memoryPlan";
-import { backendName } from "../../session/models/backendInWords";
 
 export const PRECISION: Readonly<Record<Dtype, string>> = { f32: "32-bit", f16: "16-bit", q8: "8-bit", q4: "4-bit" };
 

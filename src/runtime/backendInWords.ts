@@ -1,9 +1,8 @@
-import type { LoadedModel } from "../../../run/api";
-import { VARIANT_NAMES } from "../../../runtime/backend";
-import type { Backend } from "../../../runtime/runtime";
+import { type ChosenBackend, VARIANT_NAMES } from "./backend";
+import type { Backend } from "./runtime";
 
 /** What a loaded model runs on. */
-export type RunsOn = Pick<LoadedModel, "backend" | "variant" | "threads">;
+export type RunsOn = Pick<ChosenBackend, "backend" | "variant" | "threads">;
 
 export function backendName(backend: Backend): string {
   return backend === "webgpu" ? "WebGPU" : "WASM";
