@@ -181,6 +181,76 @@ describe("a player's styles go where it goes", () => {
   });
 });
 
+const MODULE = /import (\w+) from "([^"]+\.module\.css)"/g;
+
+/** The classes of a style module as code names them: `.model-dot` is `modelDot`. */
+function classesOf(css: string): Set<string> {
+  const own = css.replace(/:global\([^)]*\)/g, "");
+  const names = [...own.matchAll(/\.([a-z][\w-]*)/g)].map(([, name = ""]) => name);
+  return new Set(names.map((name) => name.replace(/-+(\w)/g, (_, letter: string) => letter.toUpperCase())));
+}
+
+/** What of style modules is asked for and not there, or there and never asked for. */
+function strayClasses(views: ReadonlyMap<string, string>, modules: ReadonlyMap<string, string>): string[] {
+  const used = new Map([...modules.keys()].map((file) => [file, new Set<string>()]));
+  const missing: string[] = [];
+  for (const [file, source] of views) {
+    for (const [, name = "", target = ""] of source.matchAll(MODULE)) {
+      const module = pathOf(file, target);
+      for (const [, asked = ""] of source.matchAll(new RegExp(`\\b${name}\\.(\\w+)`, "g"))) {
+        used.get(module)?.add(asked);
+        if (!classesOf(modules.get(module) ?? "").has(asked)) missing.push(`${file} asks for ${asked}`);
+      }
+    }
+  }
+  const idle = [...modules].flatMap(([file, css]) =>
+    [...classesOf(css)]
+      .filter((name) => !used.get(file)?.has(name))
+      .map((name) => `nobody asks for ${name} of ${file}`),
+  );
+  return [...missing, ...idle];
+}
+
+/** Sizes of type are tokens, or relative to what is around them. */
+const RAW_SIZE = /font(?:-size)?:[^;]*(?<![\w.-])\d+(?:\.\d+)?(?:px|rem|pt)\b/;
+
+describe("the panels' styles", () => {
+  const PAGE = "studio/panels/base.css";
+
+  it("are modules, each in the studio's layer", () => {
+    const others = sourcesOf("studio/panels", /\.css$/).filter(
+      ([file, css]) => file !== PAGE && !(file.endsWith(".module.css") && css.startsWith("@layer studio {")),
+    );
+    expect(others).toEqual([]);
+  });
+
+  it("have no class that nobody asks for, and all that are", () => {
+    const views = new Map(sourcesOf("studio/panels", /\.tsx$/));
+    expect(strayClasses(views, new Map(sourcesOf("studio/panels", /\.module\.css$/)))).toEqual([]);
+  });
+
+  it("are found out where they stray", () => {
+    const views = new Map([["a/x.tsx", 'import styles from "./x.module.css"; <p className={styles.modelDot} />']]);
+    expect(strayClasses(views, new Map([["a/x.module.css", ".model-dot :global(.choice) {}"]]))).toEqual([]);
+    expect(strayClasses(views, new Map([["a/x.module.css", ".model-name {}"]]))).toEqual([
+      "a/x.tsx asks for modelDot",
+      "nobody asks for modelName of a/x.module.css",
+    ]);
+  });
+
+  it.each<Room>(["player", "studio/panels"])("take sizes of type from the tokens: %s", (room) => {
+    const raw = sourcesOf(room, /\.css$/).filter(([, css]) => RAW_SIZE.test(css));
+    expect(raw.map(([file]) => file)).toEqual([]);
+  });
+
+  it("with a size of their own are found", () => {
+    for (const raw of ["font-size: 12.5px;", "font: 600 13px var(--sans);"]) expect(raw).toMatch(RAW_SIZE);
+    for (const fine of ["font: 400 var(--type-title) / 1.4 var(--serif);", "font-size: 0.6em;", "height: 13px;"]) {
+      expect(fine).not.toMatch(RAW_SIZE);
+    }
+  });
+});
+
 describe("no circle of imports", () => {
   it.each(Object.keys(MAY_IMPORT) as Room[])("in %s", (room) => {
     expect(circleIn(new Map(sourcesOf(room, /\.tsx?$/)))).toEqual([]);

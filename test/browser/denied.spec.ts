@@ -42,7 +42,7 @@ async function write(place: Place): Promise<string> {
   await steps.fill("2");
   await steps.press("Enter");
   await place.getByTestId("generate").click();
-  const problem = place.locator(".problem-message");
+  const problem = place.getByTestId("problem-message");
   await expect(place.getByTestId("readout").filter({ hasText: "step 2 of 2" }).or(problem)).toBeVisible();
   if ((await problem.count()) === 0) return "writes";
   // What follows a colon is in the browser's own words.

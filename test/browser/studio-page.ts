@@ -21,7 +21,7 @@ export class StudioPage {
     this.time = page.getByRole("slider", { name: /^Time t/ });
     this.alert = page.getByRole("alert");
     this.chip = page.getByTestId("model-chip");
-    this.runs = page.locator(".run-card");
+    this.runs = page.getByTestId("run-card");
     page.on("pageerror", (error) => this.faults.push(error.message));
   }
 

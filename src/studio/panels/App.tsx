@@ -1,8 +1,8 @@
 import { Tooltip } from "radix-ui";
 import { useStore } from "zustand";
-import "./App.css";
-import { Notice } from "./alerts/Notice";
+import styles from "./App.module.css";
 import { Part } from "./alerts/Part";
+import { Said } from "./alerts/Said";
 import { StudioAnnouncer } from "./alerts/StudioAnnouncer";
 import { Controls } from "./controls/Controls";
 import { GeneratePanel } from "./generate/GeneratePanel";
@@ -24,15 +24,15 @@ export function App() {
   const model = useStore(studio.model, ({ name }) => name);
   return (
     <Tooltip.Provider delayDuration={400}>
-      <div className="app">
+      <div className={styles.app}>
         <Part name="The head of the page">
           <Header />
         </Part>
-        <main className="app-main">
+        <main className={styles.appMain}>
           <Part name="The box for the prompt" of={model}>
             <PromptBox />
           </Part>
-          <section className="app-centre" aria-label="The text and its time">
+          <section className={styles.appCentre} aria-label="The text and its time">
             <Part name="The text" of={selected}>
               <StudioStage />
             </Part>
@@ -64,7 +64,7 @@ export function App() {
         <DropTarget />
       </Part>
       <Part name="The notice">
-        <Notice />
+        <Said />
       </Part>
       <Part name="The list of shortcuts">
         <ShortcutsDialog />

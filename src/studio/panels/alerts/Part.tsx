@@ -1,7 +1,6 @@
 import { Component, type ReactNode } from "react";
-import { type Problem, problemOf } from "../../session/problem";
-import { Icon } from "../ui/Icon";
-import "./Problem.css";
+import { type Problem as Fault, problemOf } from "../../session/problem";
+import { Problem } from "./Problem";
 
 interface Props {
   /** What it is, as the person would call it: "The text", "The list of runs". */
@@ -16,7 +15,7 @@ interface Props {
 }
 
 interface State {
-  readonly problem: Problem | null;
+  readonly problem: Fault | null;
 }
 
 /** Milliseconds within which a part that was shown anew does not fail again, if that has helped. */
@@ -50,20 +49,26 @@ export class Part extends Component<Props, State> {
     const { name, isItem, remedy, children } = this.props;
     const { problem } = this.state;
     if (!problem) return children;
+    const shown = {
+      code: "part",
+      message: `${name} cannot be shown: ${sentence(problem.message)}`,
+      action: "Your runs are kept.",
+    };
+    const again = (
+      <button type="button" onClick={this.#drawAnew}>
+        Show it again
+      </button>
+    );
     const box = (
-      <div className="problem" role="alert" data-code="part">
-        <Icon name="warning" />
-        <div>
-          <p className="problem-message">{`${name} cannot be shown: ${sentence(problem.message)}`}</p>
-          <p>Your runs are kept.</p>
-          <div className="problem-buttons">
-            <button type="button" onClick={this.#drawAnew}>
-              Show it again
-            </button>
+      <Problem
+        problem={shown}
+        ways={
+          <>
+            {again}
             {remedy}
-          </div>
-        </div>
-      </div>
+          </>
+        }
+      />
     );
     return isItem ? <li>{box}</li> : box;
   }

@@ -1,30 +1,31 @@
 import type { ReactNode } from "react";
 import type { Problem as Fault } from "../../session/problem";
-import { Icon } from "../ui/Icon";
-import "./Problem.css";
+import { Notice } from "../ui/Notice";
+import styles from "./Problem.module.css";
 
 interface Props {
   problem: Fault;
-  onDismiss: () => void;
   /** Buttons and links that may mend it. */
-  children?: ReactNode;
+  ways: ReactNode;
 }
 
 /** What went wrong and what can be done about it. */
-export function Problem({ problem, onDismiss, children }: Props) {
+export function Problem({ problem: { code, message, action }, ways }: Props) {
   return (
-    <div className="problem" role="alert" data-code={problem.code}>
-      <Icon name="warning" />
-      <div>
-        <p className="problem-message">{problem.message}</p>
-        <p>{problem.action}</p>
-        <div className="problem-buttons">
-          {children}
-          <button type="button" onClick={onDismiss}>
-            Dismiss
-          </button>
-        </div>
-      </div>
-    </div>
+    <Notice tone="fault" role="alert" data-code={code} ways={ways}>
+      <p className={styles.message} data-testid="problem-message">
+        {message}
+      </p>
+      <p>{action}</p>
+    </Notice>
+  );
+}
+
+/** Takes a problem off the page; what it was about may still be so. */
+export function Dismiss({ onPress }: { onPress: () => void }) {
+  return (
+    <button type="button" onClick={onPress}>
+      Dismiss
+    </button>
   );
 }

@@ -3,7 +3,7 @@ import { generate } from "../../actions/writing";
 import { addressWithWasm, readAddress } from "../../session/address";
 import { useStudio } from "../StudioContext";
 import { useAction } from "../ui/useAction";
-import { Problem } from "./Problem";
+import { Dismiss, Problem } from "./Problem";
 
 /** Faults that pressing Generate again cannot mend. */
 const NO_RETRY = new Set(["address", "condition", "policy", "settings", "too-large", "trace", "untrusted-model"]);
@@ -17,12 +17,18 @@ export function ProblemAlert() {
   const problem = useStore(studio.generation, ({ problem }) => problem);
   if (!problem) return null;
   return (
-    <Problem problem={problem} onDismiss={() => studio.generation.getState().dismiss()}>
-      {!NO_RETRY.has(problem.code) && <TryAgain />}
-      {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
-        <a href={addressWithWasm(location.search)}>Use WASM</a>
-      )}
-    </Problem>
+    <Problem
+      problem={problem}
+      ways={
+        <>
+          {!NO_RETRY.has(problem.code) && <TryAgain />}
+          {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
+            <a href={addressWithWasm(location.search)}>Use WASM</a>
+          )}
+          <Dismiss onPress={() => studio.generation.getState().dismiss()} />
+        </>
+      }
+    />
   );
 }
 

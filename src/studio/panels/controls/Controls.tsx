@@ -3,7 +3,7 @@ import type { Schedule } from "../../../flow/settings";
 import { Choice } from "../../../player/ui/Choice";
 import { takesPrompt, writesFreely } from "../../session/writing/prompt";
 import { useStudio } from "../StudioContext";
-import "./Controls.css";
+import styles from "./Controls.module.css";
 import { NumberField } from "./NumberField";
 import { Presets } from "./Presets";
 import { SeedField } from "./SeedField";
@@ -33,9 +33,9 @@ export function Controls() {
   const free = useStore(studio.draft, ({ prompt }) => writesFreely(manifest, prompt));
   const { set } = studio.settings.getState();
   return (
-    <aside className="controls" aria-label="Settings of the next run">
+    <aside className={styles.controls} aria-label="Settings of the next run">
       <Presets />
-      <section className="control-group">
+      <section className={styles.controlGroup}>
         <h2>Sampler</h2>
         <NumberField
           name="steps"
@@ -44,9 +44,9 @@ export function Controls() {
           slider={{ to: 128, step: 1 }}
           explanation="Stops on the way from noise to text. More of them make cleaner text and take longer."
         />
-        <div className="control">
+        <div className={styles.control}>
           <Choice label="Method" value={method} options={METHODS} onChange={(value) => set({ method: value })} />
-          <p className="control-note">
+          <p className={styles.controlNote}>
             {method === "ode"
               ? "Straight along the flow: what the start noise says is final."
               : "Adds a little fresh noise before every step, so that early mistakes can be mended."}
@@ -61,17 +61,17 @@ export function Controls() {
             explanation="How much noise comes back before each step. None leaves mistakes standing; with much, a step keeps little but its last guess: plainer text, less varied."
           />
         )}
-        <div className="control">
+        <div className={styles.control}>
           <Choice
             label="Schedule"
             value={schedule}
             options={SCHEDULES}
             onChange={(value) => set({ schedule: value })}
           />
-          <p className="control-note">{SCHEDULE_NOTES[schedule]}</p>
+          <p className={styles.controlNote}>{SCHEDULE_NOTES[schedule]}</p>
         </div>
       </section>
-      <section className="control-group">
+      <section className={styles.controlGroup}>
         <h2>Guidance</h2>
         {takesPrompt(manifest) && (
           <NumberField
@@ -91,7 +91,7 @@ export function Controls() {
           explanation="How far it trusts its own last guess. Higher is safer, plainer prose; above 5 it was never trained."
         />
       </section>
-      <section className="control-group">
+      <section className={styles.controlGroup}>
         <h2>Start</h2>
         <SeedField />
         <NumberField

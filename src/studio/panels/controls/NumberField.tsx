@@ -4,7 +4,8 @@ import { useStore } from "zustand";
 import { settingLimits } from "../../../flow/settings";
 import type { NumberSetting } from "../../session/writing/settings";
 import { useStudio } from "../StudioContext";
-import "./NumberField.css";
+import controlsStyles from "./Controls.module.css";
+import styles from "./NumberField.module.css";
 import { NumberInput } from "./NumberInput";
 
 interface Props {
@@ -30,15 +31,15 @@ export function NumberField({ name, label, symbol, explanation, slider, idle }: 
   const from = Math.max(limits.least, slider.from ?? limits.least);
   const to = Math.min(limits.greatest, slider.to ?? limits.greatest);
   return (
-    <div className="control" data-idle={idle !== undefined}>
-      <div className="number-row">
+    <div className={controlsStyles.control} data-idle={idle !== undefined}>
+      <div className={styles.numberRow}>
         <label htmlFor={id}>
           {label} <i>{symbol}</i>
         </label>
         <NumberInput id={id} name={name} describedBy={`${id}-note`} disabled={idle !== undefined} />
       </div>
       <Slider.Root
-        className="slider"
+        className={styles.slider}
         disabled={idle !== undefined}
         min={from}
         max={to}
@@ -47,12 +48,12 @@ export function NumberField({ name, label, symbol, explanation, slider, idle }: 
         // Sliding in tenths gives 1.2000000000000002 now and then.
         onValueChange={([slid = value]) => studio.settings.getState().enter(name, String(Number(slid.toFixed(4))))}
       >
-        <Slider.Track className="slider-track">
-          <Slider.Range className="slider-range" />
+        <Slider.Track className={styles.sliderTrack}>
+          <Slider.Range className={styles.sliderRange} />
         </Slider.Track>
-        <Slider.Thumb className="slider-thumb" aria-label={`${label} ${symbol}`} aria-valuetext={String(value)} />
+        <Slider.Thumb className={styles.sliderThumb} aria-label={`${label} ${symbol}`} aria-valuetext={String(value)} />
       </Slider.Root>
-      <p className="control-note" id={`${id}-note`}>
+      <p className={controlsStyles.controlNote} id={`${id}-note`}>
         {idle ?? explanation}
       </p>
     </div>

@@ -2,6 +2,7 @@ import { useLayoutEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import type { NumberSetting } from "../../session/writing/settings";
 import { useStudio } from "../StudioContext";
+import styles from "./NumberField.module.css";
 
 interface Props {
   id: string;
@@ -34,7 +35,7 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
       <input
         ref={field}
         id={id}
-        className="number-input"
+        className={styles.numberInput}
         type="text"
         inputMode="decimal"
         autoComplete="off"
@@ -59,7 +60,7 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
         }}
       />
       {refusal && (
-        <p className="number-refusal" id={`${id}-refusal`} role="alert">
+        <p className={styles.numberRefusal} id={`${id}-refusal`} role="alert">
           {refusal.message}
         </p>
       )}

@@ -1,9 +1,10 @@
 import { useStore } from "zustand";
+import { isPreset, presetsFor } from "../../session/writing/presets";
 import { writesFreely } from "../../session/writing/prompt";
 import { useStudio } from "../StudioContext";
 import { Chip } from "../ui/Chip";
-import "./Presets.css";
-import { isPreset, presetsFor } from "../../session/writing/presets";
+import controlsStyles from "./Controls.module.css";
+import styles from "./Presets.module.css";
 
 export function Presets() {
   const studio = useStudio();
@@ -14,7 +15,7 @@ export function Presets() {
   const presets = presetsFor(defaults, !free, manifest?.presets);
   const chosen = presets.find((preset) => isPreset(preset, values, !free));
   return (
-    <section className="presets" aria-label="Presets">
+    <section className={styles.presets} aria-label="Presets">
       <ul>
         {presets.map((preset) => (
           <li key={preset.id}>
@@ -31,7 +32,7 @@ export function Presets() {
           </li>
         ))}
       </ul>
-      <p className="control-note">{chosen?.note ?? "Settings of your own."}</p>
+      <p className={controlsStyles.controlNote}>{chosen?.note ?? "Settings of your own."}</p>
     </section>
   );
 }

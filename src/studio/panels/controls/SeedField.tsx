@@ -3,16 +3,17 @@ import { lockSeed, newSeed } from "../../actions/writing";
 import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
+import styles from "./Controls.module.css";
+import numberFieldStyles from "./NumberField.module.css";
 import { NumberInput } from "./NumberInput";
-import "./SeedField.css";
 
 export function SeedField() {
   const studio = useStudio();
   const locked = useStore(studio.settings, ({ seedLocked }) => seedLocked);
   return (
-    <div className="control">
+    <div className={styles.control}>
       <label htmlFor="seed">Seed</label>
-      <div className="seed-row">
+      <div className={numberFieldStyles.seedRow}>
         <NumberInput id="seed" name="seed" describedBy="seed-note" />
         <ActionButton
           action={lockSeed}
@@ -26,7 +27,7 @@ export function SeedField() {
           <Icon name="dice" />
         </ActionButton>
       </div>
-      <p className="control-note" id="seed-note">
+      <p className={styles.controlNote} id="seed-note">
         {locked
           ? "The noise it starts from. Kept: the same settings write the same text again."
           : "The noise it starts from. Each run draws its own; the lock keeps this one."}

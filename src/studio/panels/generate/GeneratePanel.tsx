@@ -7,7 +7,7 @@ import { ProblemAlert } from "../alerts/ProblemAlert";
 import { useStudio, useStudioValue } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
 import { useAction } from "../ui/useAction";
-import "./GeneratePanel.css";
+import styles from "./GeneratePanel.module.css";
 import { LinkedRun } from "./LinkedRun";
 import { LoadProgressBar } from "./LoadProgressBar";
 import { RunProgressBar } from "./RunProgressBar";
@@ -25,12 +25,12 @@ export function GeneratePanel() {
   const end = useAction(cancel);
   const busy = phase !== "idle";
   return (
-    <section className="generate" aria-label="Generate">
+    <section className={styles.generate} aria-label="Generate">
       <LinkedRun />
-      <div className="generate-buttons">
+      <div className={styles.generateButtons}>
         <button
           {...go}
-          className="generate-go"
+          className={styles.generateGo}
           data-testid="generate"
           aria-describedby={why === null ? undefined : "generate-why"}
         >
@@ -38,13 +38,13 @@ export function GeneratePanel() {
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
         </button>
         {busy && (
-          <button {...end} className="generate-cancel" data-testid="cancel">
+          <button {...end} className={styles.generateCancel} data-testid="cancel">
             {cancelling ? "Stopping…" : "Cancel"}
           </button>
         )}
       </div>
       {why !== null && (
-        <p className="generate-note generate-note--why" id="generate-why">
+        <p className={`${styles.generateNote} ${styles.generateNoteWhy}`} id="generate-why">
           {why}
         </p>
       )}
@@ -62,7 +62,7 @@ function DownloadNote() {
   const { status, manifest, choice } = useStore(studio.model, (state) => state);
   if (status === "ready" || !manifest) return null;
   return (
-    <p className="generate-note">
+    <p className={styles.generateNote}>
       {`Loads ${formatBytes(downloadBytes(manifest, choice.dtype))} once, then writes on this device.`}
     </p>
   );

@@ -3,8 +3,9 @@ import { type Recipe, rootOf } from "../../../flow/recipe";
 import { writeLinked } from "../../actions/writing";
 import { describeSettings } from "../runInWords";
 import { useStudio } from "../StudioContext";
+import { Notice } from "../ui/Notice";
 import { useAction } from "../ui/useAction";
-import "./LinkedRun.css";
+import styles from "./LinkedRun.module.css";
 
 /** A run that the page's address tells of, which nobody has written here yet. */
 export function LinkedRun() {
@@ -14,22 +15,28 @@ export function LinkedRun() {
   if (!linked) return null;
   const { prompt } = rootOf(linked);
   return (
-    <section className="linked" aria-label="Run of this link" data-testid="linked">
+    <Notice
+      tone="offer"
+      aria-label="Run of this link"
+      data-testid="linked"
+      ways={
+        <>
+          <button {...write}>Write it</button>
+          <button type="button" onClick={() => studio.view.getState().offer(null)}>
+            Leave it
+          </button>
+        </>
+      }
+    >
       <p>
         <b>This link tells of a run.</b> <span>{`${describeSettings(linked.settings)}${describeChain(linked)}`}</span>
       </p>
       {prompt && (
-        <p className="linked-prompt" translate="no">
+        <p className={styles.linkedPrompt} translate="no">
           {"text" in prompt ? prompt.text : prompt.ids.join(", ")}
         </p>
       )}
-      <div className="linked-buttons">
-        <button {...write}>Write it</button>
-        <button type="button" onClick={() => studio.view.getState().offer(null)}>
-          Leave it
-        </button>
-      </div>
-    </section>
+    </Notice>
   );
 }
 

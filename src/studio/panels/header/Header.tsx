@@ -3,19 +3,19 @@ import { copyLink, showShortcuts, switchTheme } from "../../actions/view";
 import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
-import "./Header.css";
+import styles from "./Header.module.css";
 import { ModelChip } from "./ModelChip";
 
 export function Header() {
   const studio = useStudio();
   const theme = useStore(studio.preferences, ({ theme }) => theme);
   return (
-    <header className="header">
-      <h1 className="header-name">
+    <header className={styles.header}>
+      <h1 className={styles.headerName}>
         ELF <span>Playground</span>
       </h1>
       <ModelChip />
-      <div className="header-tools">
+      <div className={styles.headerTools}>
         <ActionButton action={copyLink} label="Copy a link to this run">
           <Icon name="share" />
         </ActionButton>
@@ -23,7 +23,7 @@ export function Header() {
           <Icon name={theme} />
         </ActionButton>
         <ActionButton action={showShortcuts} label="Keyboard shortcuts">
-          <span className="header-help">?</span>
+          <span className={styles.headerHelp}>?</span>
         </ActionButton>
       </div>
     </header>

@@ -7,7 +7,7 @@ import { RECORDED_RUN_ID } from "../../session/runs/shelfRun";
 import { PRECISION } from "../models/words";
 import { useStudio } from "../StudioContext";
 import { useAction } from "../ui/useAction";
-import "./ModelChip.css";
+import styles from "./ModelChip.module.css";
 
 /** Which model this is and where it stands; opens the shelf of models. */
 export function ModelChip() {
@@ -22,18 +22,18 @@ export function ModelChip() {
   return (
     <button
       {...useAction(showModels)}
-      className="model-chip"
+      className={styles.modelChip}
       data-status={model.status}
       data-testid="model-chip"
       aria-haspopup="dialog"
       title={model.loaded?.backendReason}
     >
-      <i className="model-dot" aria-hidden="true" />
-      <span className="model-title">{title}</span>
-      <span className="model-state">
+      <i className={styles.modelDot} aria-hidden="true" />
+      <span className={styles.modelTitle}>{title}</span>
+      <span className={styles.modelState}>
         <span>{shortState(model, recordedTitle !== undefined)}</span>
         {model.loaded && model.manifest && (
-          <span className="model-size">
+          <span className={styles.modelSize}>
             {[
               kernelsInWords(model.loaded),
               PRECISION[model.loaded.dtype],

@@ -4,7 +4,7 @@ import type { HeldWord } from "../../session/writing/draft";
 import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
-import "./HeldStrip.css";
+import styles from "./HeldStrip.module.css";
 
 /** The tokens that the next run is to keep in their places; nothing while there are none. */
 export function HeldStrip() {
@@ -23,8 +23,8 @@ export function HeldStrip() {
 
 function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (position: number) => void }) {
   return (
-    <section className="held" aria-label="Held words" data-testid="held">
-      <p className="held-title" id="held-title">
+    <section className={styles.held} aria-label="Held words" data-testid="held">
+      <p className={styles.heldTitle} id="held-title">
         Held in the next run
       </p>
       <ul aria-labelledby="held-title">
@@ -32,7 +32,7 @@ function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (pos
           <li key={position}>
             <button
               type="button"
-              className="held-word"
+              className={styles.heldWord}
               aria-label={`Let ${word} at position ${position + 1} go`}
               onClick={() => onLetGo(position)}
             >
@@ -43,7 +43,7 @@ function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (pos
           </li>
         ))}
       </ul>
-      <ActionButton action={letAllGo} label="Let all held words go" className="held-clear">
+      <ActionButton action={letAllGo} label="Let all held words go" className={styles.heldClear}>
         Clear
       </ActionButton>
     </section>

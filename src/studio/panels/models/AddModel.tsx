@@ -2,6 +2,8 @@ import { useId, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { type ModelSource, readSource } from "../../../delivery/sources";
 import { useStudio } from "../StudioContext";
+import { Button } from "../ui/Button";
+import styles from "./ModelShelf.module.css";
 import { pickedFiles } from "./placedFiles";
 import { hostSentence } from "./words";
 
@@ -14,7 +16,7 @@ export function AddModel() {
   const note = useId();
   const source = sourceOrNull(typed);
   return (
-    <section className="models-add" aria-label="Add a model">
+    <section className={styles.modelsAdd} aria-label="Add a model">
       <h3>Add a model</h3>
       <form
         onSubmit={(event) => {
@@ -35,17 +37,15 @@ export function AddModel() {
             onChange={({ target }) => setTyped(target.value)}
           />
         </label>
-        <button type="submit" aria-disabled={typed.trim() === "" || looking !== null}>
+        <Button type="submit" disabled={typed.trim() === "" || looking !== null}>
           {source?.host ? `Look it up at ${source.host}` : "Look it up"}
-        </button>
+        </Button>
       </form>
-      <p id={note} className="models-note">
+      <p id={note} className={styles.modelsNote}>
         {source ? hostSentence(source) : "Nothing is asked before you press the button."}
       </p>
-      <div className="models-folder">
-        <button type="button" onClick={() => picker.current?.click()}>
-          Choose a folder…
-        </button>
+      <div className={styles.modelsFolder}>
+        <Button onPress={() => picker.current?.click()}>Choose a folder…</Button>
         <span>or drop one anywhere on the page. It stays on this device.</span>
         <input
           ref={picker}
@@ -62,9 +62,9 @@ export function AddModel() {
         />
       </div>
       {looking !== null && (
-        <p className="models-note" role="status">
+        <p className={styles.modelsNote} role="status">
           <span>{`Looking at ${looking}…`}</span>{" "}
-          <button type="button" className="models-link" onClick={() => void studio.library.getState().cancel()}>
+          <button type="button" className={styles.modelsLink} onClick={() => void studio.library.getState().cancel()}>
             Cancel
           </button>
         </p>

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { useStudio } from "../StudioContext";
+import styles from "./ModelShelf.module.css";
 import { droppedFiles } from "./placedFiles";
 
 /** Takes folders and files that are dropped anywhere on the page, and says so while they hang over it. */
@@ -35,5 +36,5 @@ export function DropTarget() {
     };
   }, [studio.library]);
 
-  return isOver ? <div className="drop-target">Drop a model’s folder</div> : null;
+  return isOver ? <div className={styles.dropTarget}>Drop a model’s folder</div> : null;
 }

@@ -10,7 +10,9 @@ import type { ShelfModel } from "../../session/models/library";
 import { loadFromShelf } from "../../session/models/turnTo";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
 import { useStudio } from "../StudioContext";
+import { Button } from "../ui/Button";
 import { DownloadBar } from "./DownloadBar";
+import styles from "./ModelShelf.module.css";
 import {
   agreementSentence,
   memorySentence,
@@ -27,8 +29,8 @@ export function ModelCard({ model }: { model: ShelfModel }) {
   const current = useStore(studio.model, (state) => state);
   const isCurrent = new URL(current.choice.baseUrl, document.baseURI).href === source.baseUrl;
   return (
-    <li className="model-entry" data-testid="model-entry" data-current={isCurrent}>
-      <div className="model-entry-head">
+    <li className={styles.modelEntry} data-testid="model-entry" data-current={isCurrent}>
+      <div className={styles.modelEntryHead}>
         <h3>{manifest?.title ?? source.label}</h3>
         <span>{badge(model, isCurrent ? current.status : null)}</span>
       </div>
@@ -36,13 +38,13 @@ export function ModelCard({ model }: { model: ShelfModel }) {
         <Particulars model={model} manifest={manifest} isCurrent={isCurrent} />
       ) : (
         <>
-          <p className="models-note">
+          <p className={styles.modelsNote}>
             {stored
               ? "It was stored by another version of this page and can only be deleted."
               : "It cannot be read at the moment."}
           </p>
           {stored && (
-            <div className="model-entry-buttons">
+            <div className={styles.modelEntryButtons}>
               <DeleteButton model={model} bytes={stored.ownBytes} />
             </div>
           )}
@@ -78,7 +80,7 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
   return (
     <>
       <p>{manifest.description}</p>
-      <p className="models-note">
+      <p className={styles.modelsNote}>
         {[
           model.source.label,
           parametersInWords(architecture.parameters),
@@ -97,7 +99,7 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
           onChange={setPicked}
         />
       )}
-      <ul className="model-entry-facts">
+      <ul className={styles.modelEntryFacts}>
         <li>
           {`${offered.length > 1 ? "" : `${PRECISION[dtype]} weights, `}${storedSentence(bytesOf(filesOf(manifest, dtype)), share)}`}
         </li>
@@ -109,41 +111,31 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
         )}
       </ul>
       {plan?.refusal && machine && (
-        <p className="model-entry-refusal">
+        <p className={styles.modelEntryRefusal}>
           {`It does not fit here. ${plan.refusal} ${nearestSentence(manifest, plan, machine)}`}
         </p>
       )}
       {isLoading && <LoadProgressBar />}
       {isDownloading && download && <DownloadBar download={download} />}
-      <div className="model-entry-buttons">
+      <div className={styles.modelEntryButtons}>
         {isLoading || isDownloading ? (
-          <button
-            type="button"
-            onClick={() => void (isLoading ? studio.generation.getState() : studio.library.getState()).cancel()}
-          >
+          <Button onPress={() => void (isLoading ? studio.generation.getState() : studio.library.getState()).cancel()}>
             Cancel
-          </button>
+          </Button>
         ) : (
           <>
-            <button
-              type="button"
-              className="model-entry-load"
-              aria-disabled={isLoaded || Boolean(plan?.refusal)}
+            <Button
+              look="main"
+              disabled={isLoaded || Boolean(plan?.refusal)}
               title={isRunning && !isLoaded ? "Ends the run under way; what it wrote is kept." : undefined}
-              onClick={() => {
-                if (!isLoaded && !plan?.refusal) void loadFromShelf(studio, model, dtype);
-              }}
+              onPress={() => void loadFromShelf(studio, model, dtype)}
             >
               {isLoaded ? "In use" : "Load"}
-            </button>
+            </Button>
             {lasting && !isStored && (
-              <button
-                type="button"
-                aria-disabled={download !== null}
-                onClick={() => download ?? void studio.library.getState().keep(model, dtype)}
-              >
+              <Button disabled={download !== null} onPress={() => void studio.library.getState().keep(model, dtype)}>
                 Download only
-              </button>
+              </Button>
             )}
             {model.stored && model.stored.bytes > 0 && <DeleteButton model={model} bytes={model.stored.ownBytes} />}
           </>
@@ -158,29 +150,22 @@ function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
   const studio = useStudio();
   const [isAsked, setAsked] = useState(false);
   if (!isAsked) {
-    return (
-      <button type="button" onClick={() => setAsked(true)}>
-        Delete…
-      </button>
-    );
+    return <Button onPress={() => setAsked(true)}>Delete…</Button>;
   }
   return (
     <>
-      <button
-        type="button"
-        className="model-entry-delete"
-        // biome-ignore lint/a11y/noAutofocus: it takes the place of the button that was just pressed.
+      <Button
+        look="danger"
+        // It takes the place of the button that was just pressed.
         autoFocus
-        onClick={() => {
+        onPress={() => {
           setAsked(false);
           void studio.library.getState().remove(model);
         }}
       >
         {`Delete ${formatBytes(bytes)}`}
-      </button>
-      <button type="button" onClick={() => setAsked(false)}>
-        Keep it
-      </button>
+      </Button>
+      <Button onPress={() => setAsked(false)}>Keep it</Button>
     </>
   );
 }

@@ -2,7 +2,7 @@ import { useId } from "react";
 import { useStore } from "zustand";
 import { useStudio } from "../StudioContext";
 import { Chip } from "../ui/Chip";
-import "./Examples.css";
+import styles from "./Examples.module.css";
 
 /** Prompts that the model's maker offers. A press puts one into the box, another press takes it out again. */
 export function Examples({ examples }: { examples: readonly string[] }) {
@@ -11,8 +11,8 @@ export function Examples({ examples }: { examples: readonly string[] }) {
   const prompt = useStore(studio.draft, ({ prompt }) => prompt);
   if (examples.length === 0) return null;
   return (
-    <div className="examples">
-      <span className="examples-label" id={id}>
+    <div className={styles.examples}>
+      <span className={styles.examplesLabel} id={id}>
         Try
       </span>
       <ul aria-labelledby={id}>

@@ -1,10 +1,10 @@
 import { type SyntheticEvent, useId } from "react";
 import { useStore } from "zustand";
 import { MOST_LETTERS } from "../../../flow/recipe";
+import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "../../session/writing/prompt";
 import { useStudio } from "../StudioContext";
 import { Examples } from "./Examples";
-import "./PromptBox.css";
-import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "../../session/writing/prompt";
+import styles from "./PromptBox.module.css";
 
 /** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
 export function PromptBox() {
@@ -29,16 +29,16 @@ export function PromptBox() {
       .say(`${letters.toLocaleString("en")} letters are too many for a prompt, which stays as it was.`);
   };
   return (
-    <section className="prompt" aria-label="Prompt">
-      <div className="prompt-head">
+    <section className={styles.prompt} aria-label="Prompt">
+      <div className={styles.promptHead}>
         <label htmlFor={id}>{title}</label>
-        <span className="prompt-count" data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
+        <span className={styles.promptCount} data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
           {countSentence(promptTokens, most, writesFreely(manifest, prompt))}
         </span>
       </div>
       <textarea
         id={id}
-        className="prompt-text"
+        className={styles.promptText}
         rows={3}
         value={prompt}
         placeholder={optional ? "Leave empty to let it write freely" : undefined}
@@ -52,7 +52,7 @@ export function PromptBox() {
         onChange={({ target }) => studio.draft.getState().setPrompt(target.value)}
       />
       {readsText(manifest) && <Examples examples={manifest.examples} />}
-      <p className={wrong ? "prompt-note prompt-note--bad" : "prompt-note"} id={`${id}-note`} aria-live="polite">
+      <p className={styles.promptNote} data-wrong={wrong} id={`${id}-note`} aria-live="polite">
         {wrong ? why : note}
       </p>
     </section>

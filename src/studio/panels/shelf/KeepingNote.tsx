@@ -1,13 +1,14 @@
 import { useStore } from "zustand";
 import { keepingSentence } from "../../session/kept/keeping";
 import { useStudio } from "../StudioContext";
+import styles from "./Shelf.module.css";
 
 /** Says what will be gone when the page is closed; nothing where all of it is kept. */
 export function KeepingNote() {
   const studio = useStudio();
   const sentence = useStore(studio.keeping, keepingSentence);
   return (
-    <p className="shelf-keeping" role="status" data-testid="keeping" data-empty={sentence === null}>
+    <p className={styles.shelfKeeping} role="status" data-testid="keeping" data-empty={sentence === null}>
       {sentence}
     </p>
   );

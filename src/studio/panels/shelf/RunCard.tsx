@@ -8,7 +8,7 @@ import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin, describeSettings } from "../runInWords";
 import { useStudio } from "../StudioContext";
 import { Icon } from "../ui/Icon";
-import "./RunCard.css";
+import styles from "./RunCard.module.css";
 
 /** One run: where it comes from, how it was made, how its words settled over the steps, and how its text begins. */
 export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
@@ -25,27 +25,27 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
   const last = lastFrame(run);
   const text = run.text.trim() || (last ? joinText(last.holds.tokens, run.pieces, run.eos) : "");
   return (
-    <li className="run-card" ref={card} data-status={run.status}>
+    <li className={styles.runCard} ref={card} data-testid="run-card" data-status={run.status}>
       <button
         type="button"
-        className="run-card-open"
+        className={styles.runCardOpen}
         aria-pressed={selected}
         onClick={() => studio.runs.getState().select(run.id)}
       >
-        <span className="run-card-origin">
+        <span className={styles.runCardOrigin}>
           <span>{describeOrigin(run)}</span>
           <SettlingCurve run={run} />
         </span>
-        <span className="run-card-settings">{describeSettings(run.trajectory.settings)}</span>
+        <span className={styles.runCardSettings}>{describeSettings(run.trajectory.settings)}</span>
         <Family run={run} />
-        <span className="run-card-text" translate="no">
+        <span className={styles.runCardText} translate="no">
           {text || "No words yet."}
         </span>
       </button>
       {run.origin === "generated" && run.status !== "running" && (
         <button
           type="button"
-          className="action-button run-card-delete"
+          className={`action-button ${styles.runCardDelete}`}
           aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
           onClick={() => studio.runs.getState().remove(run.id)}
         >
@@ -69,7 +69,7 @@ function Family({ run }: { run: Run }) {
   ];
   if (facts.length === 0) return null;
   return (
-    <span className="run-card-family" data-testid="family">
+    <span className={styles.runCardFamily} data-testid="family">
       <Icon name="fork" size={13} /> <span>{facts.join(" · ")}</span>
     </span>
   );

@@ -3,7 +3,7 @@ import { useStore } from "zustand";
 import { Part } from "../alerts/Part";
 import { useStudio } from "../StudioContext";
 import { RunCard } from "./RunCard";
-import "./Shelf.css";
+import styles from "./Shelf.module.css";
 
 /** Seconds in which a deletion can be taken back. */
 const UNDO_SECONDS = 8;
@@ -21,7 +21,7 @@ export function Shelf() {
 
   if (runs.length === 0 && !deleted) return null;
   return (
-    <section className="shelf" aria-label="Runs">
+    <section className={styles.shelf} aria-label="Runs">
       <ul>
         {runs.map((run) => (
           <Part
@@ -40,7 +40,7 @@ export function Shelf() {
         ))}
       </ul>
       {deleted && (
-        <p className="shelf-undo" role="status">
+        <p className={styles.shelfUndo} role="status">
           Run deleted.
           <button type="button" onClick={() => studio.runs.getState().restore()}>
             Undo

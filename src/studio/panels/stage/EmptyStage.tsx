@@ -4,7 +4,7 @@ import { generate } from "../../actions/writing";
 import { downloadBytes } from "../../session/models/model";
 import { useStudio } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
-import "./EmptyStage.css";
+import styles from "./EmptyStage.module.css";
 
 /** There is no run to show: says so, and what to do. */
 export function EmptyStage() {
@@ -14,8 +14,8 @@ export function EmptyStage() {
   const cost =
     manifest && status !== "ready" ? `, once its ${formatBytes(downloadBytes(manifest, choice.dtype))} are loaded` : "";
   return (
-    <div className="stage-empty" data-testid="stage-empty">
-      <p className="stage-empty-title">Nothing is written yet.</p>
+    <div className={styles.stageEmpty} data-testid="stage-empty">
+      <p className={styles.stageEmptyTitle}>Nothing is written yet.</p>
       {phase === "idle" ? (
         <p key="idle">
           There is no recorded run of this model to show. Press <em>Generate</em>{" "}

@@ -7,7 +7,7 @@ import { holdWord } from "../../session/writing/holdWord";
 import { useStudio } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
 import { useAction } from "../ui/useAction";
-import "./TokenChoices.css";
+import styles from "./TokenChoices.module.css";
 
 /** Under a pinned token: hold it in the next run, or another word in its place. */
 export function TokenChoices({ run, position }: { run: ShownRun; position: number }) {
@@ -32,12 +32,12 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
   };
 
   return (
-    <div className="token-choices">
-      <button {...hold} className="token-hold" aria-pressed={held} data-testid="hold">
+    <div className={styles.tokenChoices}>
+      <button {...hold} className={styles.tokenHold} aria-pressed={held} data-testid="hold">
         <span>{held ? "Let go" : "Hold this word"}</span>
         <Shortcuts shortcuts={holdToken.shortcuts} />
       </button>
-      <form className="token-word" onSubmit={onSubmit}>
+      <form className={styles.tokenWord} onSubmit={onSubmit}>
         <label htmlFor={id}>or hold another</label>
         <input
           id={id}
@@ -57,7 +57,7 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
         </button>
       </form>
       {wrong && (
-        <p className="token-wrong" id={`${id}-wrong`} role="alert">
+        <p className={styles.tokenWrong} id={`${id}-wrong`} role="alert">
           {wrong}
         </p>
       )}

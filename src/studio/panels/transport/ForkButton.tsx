@@ -1,7 +1,7 @@
 import { fork } from "../../actions/writing";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
-import "./ForkButton.css";
+import styles from "./ForkButton.module.css";
 
 /** Goes on from the step shown, with the settings as they stand. */
 export function ForkButton() {
@@ -9,7 +9,7 @@ export function ForkButton() {
     <ActionButton
       action={fork}
       label="Go on from this step, with the settings as they stand"
-      className="action-button--outlined transport-fork"
+      className={`action-button--outlined ${styles.transportFork}`}
     >
       <Icon name="fork" size={17} /> Go on from here
     </ActionButton>

@@ -2,14 +2,14 @@ import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
 import type { Action } from "../../actions/action";
 import { Shortcuts } from "./Shortcuts";
-import "./Tooltip.css";
+import styles from "./Tooltip.module.css";
 import { useAction } from "./useAction";
 
 interface Props {
   action: Action;
   /** What the button is called where its content is a drawing, and the tooltip says. */
   label: string;
-  className?: string;
+  className?: string | undefined;
   pressed?: boolean;
   children: ReactNode;
 }
@@ -25,7 +25,7 @@ export function ActionButton({ action, label, className = "", pressed, children 
         </button>
       </Tooltip.Trigger>
       <Tooltip.Portal>
-        <Tooltip.Content className="tooltip" sideOffset={6} collisionPadding={8}>
+        <Tooltip.Content className={styles.tooltip} sideOffset={6} collisionPadding={8}>
           <span>{label}</span> <Shortcuts shortcuts={action.shortcuts.slice(0, 1)} />
         </Tooltip.Content>
       </Tooltip.Portal>

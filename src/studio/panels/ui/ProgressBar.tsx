@@ -1,4 +1,4 @@
-import "./ProgressBar.css";
+import styles from "./ProgressBar.module.css";
 
 interface Props {
   label: string;
@@ -15,9 +15,9 @@ interface Props {
 /** One bar, and beneath it in words what it stands for. */
 export function ProgressBar({ label, phase, detail, share, note }: Props) {
   return (
-    <div className="progress">
+    <div className={styles.progress}>
       <div
-        className="progress-bar"
+        className={styles.progressBar}
         role="progressbar"
         aria-label={label}
         aria-valuemin={0}
@@ -33,7 +33,7 @@ export function ProgressBar({ label, phase, detail, share, note }: Props) {
         <span>{detail}</span>
       </p>
       {note && (
-        <p className="progress-given-up" role="status">
+        <p className={styles.progressGivenUp} role="status">
           {note}
         </p>
       )}

@@ -1,14 +1,14 @@
 import { useEffect } from "react";
 import { useStore } from "zustand";
 import { useStudio } from "../StudioContext";
-import "./Notice.css";
+import styles from "./Said.module.css";
 
 /** Seconds that a notice stands; a longer one as long as it takes to read. */
 const STANDS = 6;
 const CHARACTERS_PER_SECOND = 12;
 
 /** Says what an action has done that cannot be seen otherwise. */
-export function Notice() {
+export function Said() {
   const studio = useStudio();
   const said = useStore(studio.view, ({ said }) => said);
   useEffect(() => {
@@ -20,7 +20,7 @@ export function Notice() {
     return () => clearTimeout(timer);
   }, [said, studio.view]);
   return (
-    <p className="notice" role="status" data-testid="notice" data-empty={said === ""}>
+    <p className={styles.said} role="status" data-testid="notice" data-empty={said === ""}>
       {said}
     </p>
   );

@@ -1,0 +1,43 @@
+import { Dialog } from "radix-ui";
+import { type ComponentProps, type ReactNode, useRef } from "react";
+import { Icon } from "./Icon";
+import styles from "./Sheet.module.css";
+
+interface Props extends Omit<ComponentProps<typeof Dialog.Content>, "title"> {
+  readonly title: string;
+  readonly open: boolean;
+  readonly onOpen: (open: boolean) => void;
+  readonly children: ReactNode;
+}
+
+/** A sheet over the page, which waits below it. It has several openers, or none that is seen: the keyboard returns to where it was. */
+export function Sheet({ title, open, onOpen, children, ...content }: Props) {
+  const before = useRef<Element>(null);
+  return (
+    <Dialog.Root open={open} onOpenChange={onOpen}>
+      <Dialog.Portal>
+        <Dialog.Overlay className={styles.dialogVeil} />
+        <Dialog.Content
+          {...content}
+          className={styles.dialog}
+          data-modal
+          aria-describedby={undefined}
+          onOpenAutoFocus={() => {
+            before.current = document.activeElement;
+          }}
+          onCloseAutoFocus={() => {
+            if (before.current instanceof HTMLElement) before.current.focus();
+          }}
+        >
+          <div className={styles.dialogHead}>
+            <Dialog.Title>{title}</Dialog.Title>
+            <Dialog.Close className="action-button" aria-label="Close">
+              <Icon name="close" />
+            </Dialog.Close>
+          </div>
+          {children}
+        </Dialog.Content>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}
