@@ -123,7 +123,7 @@ async function writeOne(
   });
   // The first state and the newest are always kept as they are.
   const states = memory.recall(plan.key)?.states;
-  const [start, end] = [states?.exactBefore(first), states?.exactBefore(settings.steps)];
+  const [start, end] = [states?.keptBefore(first), states?.keptBefore(settings.steps)];
   if (!start || !end) throw new Error("The run left no state.");
   if (command.trace !== undefined) {
     const trajectory = { ...recipeOf(recipe), model: manifest.name, times, frames };

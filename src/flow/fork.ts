@@ -55,7 +55,7 @@ export async function recall(
   constants: FlowConstants,
   options: FlowOptions = {},
 ): Promise<FlowState> {
-  const from = store.exactBefore(step);
+  const from = store.keptBefore(step);
   if (from)
     for await (const state of fork(network, from, settings, constants, options)) if (state.step === step) return state;
   throw new RangeError(`The run has no step ${step}.`);

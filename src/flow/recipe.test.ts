@@ -25,7 +25,7 @@ describe("the path of a recipe", () => {
   it("is its schedule where it comes from noise", () => {
     expect(pathOf(root, schedule)).toEqual({
       times: f32(...[0, 1, 2, 3, 4, 5, 6, 7, 8].map((k) => k / 8)),
-      lead: 0,
+      begin: 0,
       first: 0,
     });
   });
@@ -33,10 +33,10 @@ describe("the path of a recipe", () => {
   it("goes on with the times of the fork that lie ahead, by its own numbers", () => {
     // 3/8 lies between 3/10 and 4/10; then of that path frame 5 is 5/10, where 2/4 stands.
     const ahead = f32(0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1);
-    expect(pathOf(fork, schedule)).toEqual({ times: [...f32(0, 1 / 8, 2 / 8, 3 / 8), ...ahead], lead: 3, first: 3 });
+    expect(pathOf(fork, schedule)).toEqual({ times: [...f32(0, 1 / 8, 2 / 8, 3 / 8), ...ahead], begin: 3, first: 3 });
     expect(pathOf(twice, schedule)).toEqual({
       times: f32(0, 1 / 8, 2 / 8, 3 / 8, 0.4, 0.5, 0.75, 1),
-      lead: 5,
+      begin: 5,
       first: 2,
     });
   });
@@ -48,7 +48,7 @@ describe("the path of a recipe", () => {
       for (let step = 0; step < 8; step++) {
         expect(pathOf({ ...parent, from: { run: parent, step } }, schedule)).toEqual({
           times,
-          lead: step,
+          begin: step,
           first: step,
         });
       }

@@ -35,7 +35,7 @@ export interface Path {
   /** Times of all its frames, from 0 to 1. */
   readonly times: readonly number[];
   /** Number of its own first frame; those before are of the run that it continues. 0 for a run from noise. */
-  readonly lead: number;
+  readonly begin: number;
   /** The step of its own schedule that stands at that frame. */
   readonly first: number;
 }
@@ -92,10 +92,10 @@ export function branchAt(run: Recipe, step: number): Branch {
 /** Settings and steps must have been checked (`checkRecipe`). */
 export function pathOf({ settings, from }: Recipe, constants: LogitNormal): Path {
   const own = scheduleTimes(settings, constants);
-  if (!from) return { times: Array.from(own), lead: 0, first: 0 };
+  if (!from) return { times: Array.from(own), begin: 0, first: 0 };
   const before = pathOf(from.run, constants);
-  const first = stepAt(own, { step: before.first + from.step - before.lead, t: before.times[from.step] as number });
-  return { times: [...before.times.slice(0, from.step + 1), ...own.slice(first + 1)], lead: from.step, first };
+  const first = stepAt(own, { step: before.first + from.step - before.begin, t: before.times[from.step] as number });
+  return { times: [...before.times.slice(0, from.step + 1), ...own.slice(first + 1)], begin: from.step, first };
 }
 
 /** What of a model bounds a recipe; as in its manifest. */

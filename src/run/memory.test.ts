@@ -15,8 +15,8 @@ it("forgets the runs used longest ago, and never takes more than it may", () => 
   memory.recall("a");
   memory.begin("c", []).add(state(0));
   expect(memory.recall("b")).toBeUndefined();
-  expect(memory.recall("a")?.states.exactBefore(2)?.z[0]).toBe(2);
-  expect(memory.recall("c")?.states.exactBefore(5)?.step).toBe(0);
+  expect(memory.recall("a")?.states.keptBefore(2)?.z[0]).toBe(2);
+  expect(memory.recall("c")?.states.keptBefore(5)?.step).toBe(0);
   expect(memory.bytes).toBe(4 * 800);
 });
 
@@ -25,7 +25,7 @@ it("keeps the run that grows, within its half", () => {
   const run = memory.begin("a", []);
   for (let step = 0; step <= 100; step++) run.add(state(step));
   expect(memory.bytes).toBeLessThanOrEqual(4 * 800);
-  expect(run.states.exactBefore(100)?.step).toBe(100);
+  expect(run.states.keptBefore(100)?.step).toBe(100);
 });
 
 it("takes a run that is written once more for the same", () => {

@@ -42,7 +42,7 @@ export async function* writeRun(
   const writer = new Writer(model, plan.source, options);
   try {
     if (signal?.aborted) throw new CancelledError();
-    yield { type: "start", times: plan.path.times, first: lead ? 0 : plan.path.lead };
+    yield { type: "start", times: plan.path.times, first: lead ? 0 : plan.path.begin };
     for await (const event of lead ? writer.wholePath(plan) : writer.ownFrames(plan)) {
       if (event.type === "frame") last = event.frame;
       yield event;
@@ -100,22 +100,22 @@ class Writer {
 
   /** Every frame from noise on, those of the runs that it continues included. */
   async *wholePath(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Written, void> {
-    if (plan.parent) yield* this.wholePath(plan.parent, plan.path.lead);
+    if (plan.parent) yield* this.wholePath(plan.parent, plan.path.begin);
     yield* this.ownFrames(plan, until);
   }
 
   /** The frames from where the recipe begins to before the frame `until`. */
   async *ownFrames(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Written, void> {
-    const { lead, first, times } = plan.path;
-    if (until <= lead) return;
+    const { begin, first, times } = plan.path;
+    if (until <= begin) return;
     const run = yield* this.#open(plan);
     // Noise is what the loop begins with by itself.
-    const start = plan.parent && run.remembered.states.exactBefore(first);
+    const start = plan.parent && run.remembered.states.keptBefore(first);
     const isWanted = (index: number) => this.#readsAll || index === times.length - 1;
-    if (start && isWanted(lead)) yield { type: "frame", frame: await this.#read(plan, start, lead) };
-    if (start && until === lead + 1) return;
+    if (start && isWanted(begin)) yield { type: "frame", frame: await this.#read(plan, start, begin) };
+    if (start && until === begin + 1) return;
     for await (const state of this.#follow(run, start)) {
-      const index = state.step - first + lead;
+      const index = state.step - first + begin;
       if (isWanted(index)) yield { type: "frame", frame: this.#frameOf(plan, await state.read(), index) };
       if (index + 1 >= until) return;
     }
@@ -123,8 +123,8 @@ class Writer {
 
   /** The state of a run at a frame of its own, bit for bit: remembered, or had again from the nearest one before. */
   async *#stateAt(run: OpenRun, index: number): AsyncGenerator<Written, FlowState> {
-    const step = run.plan.path.first + index - run.plan.path.lead;
-    const from = run.remembered.states.exactBefore(step);
+    const step = run.plan.path.first + index - run.plan.path.begin;
+    const from = run.remembered.states.keptBefore(step);
     if (from?.step === step) return from;
     const before = from?.step ?? run.plan.path.first;
     for await (const state of this.#follow(run, from)) {
@@ -158,9 +158,9 @@ class Writer {
     if (!plan.parent) return this.#memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
 
     const parent = yield* this.#open(plan.parent);
-    const there = yield* this.#stateAt(parent, plan.path.lead);
+    const there = yield* this.#stateAt(parent, plan.path.begin);
     const fresh = newlyHeld(held, plan.parent.recipe.held ?? []);
-    const around = fresh.length > 0 ? await this.#guessAt(plan.parent, there, plan.path.lead) : [];
+    const around = fresh.length > 0 ? await this.#guessAt(plan.parent, there, plan.path.begin) : [];
     const added = await encodeHeld(network, fresh, { held, source, around });
     const places = new Set(held.map(({ position }) => source.length + position));
     for (const { position } of added) places.delete(position);

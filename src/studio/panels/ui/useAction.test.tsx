@@ -1,13 +1,11 @@
-import { Tooltip } from "radix-ui";
-import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, it } from "vitest";
 import { ACTIONS } from "../../actions/all";
 import { copyLink } from "../../actions/view";
 import { generate, writeLinked } from "../../actions/writing";
 import type { Studio } from "../../session/studio";
+import { drawn } from "../../testing/drawn";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
-import { StudioProvider } from "../StudioContext";
 import { ActionButton } from "./ActionButton";
 import { useAction } from "./useAction";
 
@@ -22,44 +20,37 @@ function Write() {
 }
 
 describe("a button of an action", () => {
-  const drawn = (studio: Studio, action = copyLink) =>
-    renderToStaticMarkup(
-      <StudioProvider value={studio}>
-        <Tooltip.Provider>
-          <ActionButton action={action} label="x">
-            x
-          </ActionButton>
-        </Tooltip.Provider>
-      </StudioProvider>,
+  const draw = (studio: Studio, action = copyLink) =>
+    drawn(
+      studio,
+      <ActionButton action={action} label="x">
+        x
+      </ActionButton>,
     );
 
   it("is live where the action can be done, and only there", async () => {
     const studio = await openStudio();
-    expect(drawn(studio)).toContain('aria-disabled="false"');
+    expect(draw(studio)).toContain('aria-disabled="false"');
     const { trajectory } = runOf(["▁the", "▁cat"]);
     const foreign = runOf(["▁the"], { id: "foreign", trajectory: { ...trajectory, model: "another" } });
     studio.runs.getState().add(foreign, true);
-    expect(drawn(studio)).toContain('aria-disabled="true"');
+    expect(draw(studio)).toContain('aria-disabled="true"');
   });
 
   it("asks the action, whichever it is", async () => {
     const studio = await openStudio();
     studio.settings.getState().enter("steps", "0");
     for (const action of ACTIONS) {
-      expect(drawn(studio, action)).toContain(`aria-disabled="${!action.enabled(studio)}"`);
+      expect(draw(studio, action)).toContain(`aria-disabled="${!action.enabled(studio)}"`);
     }
-    expect(drawn(studio, generate)).toContain('aria-disabled="true"');
-    expect(drawn(studio, generate)).toContain('aria-keyshortcuts="G Control+Enter"');
+    expect(draw(studio, generate)).toContain('aria-disabled="true"');
+    expect(draw(studio, generate)).toContain('aria-keyshortcuts="G Control+Enter"');
   });
 
   it("has no shortcut where the deed has none", async () => {
     const studio = await openStudio();
     studio.view.getState().offer({ settings: SETTINGS });
-    const button = renderToStaticMarkup(
-      <StudioProvider value={studio}>
-        <Write />
-      </StudioProvider>,
-    );
+    const button = drawn(studio, <Write />);
     expect(button).toBe('<button type="button" aria-disabled="false">Write it</button>');
   });
 });

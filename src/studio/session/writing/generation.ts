@@ -59,7 +59,7 @@ export interface GenerationParts {
 /** What is to be written, and the frames of it that are here already; null where all are wanted from the engine. */
 interface Order {
   readonly recipe: Recipe;
-  readonly lead: readonly Frame[] | null;
+  readonly here: readonly Frame[] | null;
 }
 
 export function createGeneration(parts: GenerationParts): StoreApi<GenerationStore> {
@@ -116,14 +116,14 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       }
     }
 
-    async function write(loaded: LoadedModel, { recipe, lead }: Order, signal: AbortSignal): Promise<void> {
+    async function write(loaded: LoadedModel, { recipe, here }: Order, signal: AbortSignal): Promise<void> {
       const id = newId();
       const frames = createFrameBuffer((batch) => runs.getState().addFrames(id, batch));
       let isSeen = false;
       const hear = (event: RunEvent) => {
         if (event.type === "start") {
-          const here = (lead ?? []).slice(0, event.first);
-          runs.getState().add(emptyRun(id, loaded, { ...recipe, times: event.times, frames: here }, now()));
+          const before = (here ?? []).slice(0, event.first);
+          runs.getState().add(emptyRun(id, loaded, { ...recipe, times: event.times, frames: before }, now()));
         } else if (event.type === "recall") {
           if (isNewest(signal)) set({ recall: { done: event.done, total: event.total } });
         } else {
@@ -144,7 +144,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         else if (ended) onEnded(ended);
       };
       try {
-        const { status, text, seconds } = await engine.generate({ ...recipe, lead: lead === null }, hear, signal);
+        const { status, text, seconds } = await engine.generate({ ...recipe, lead: here === null }, hear, signal);
         end({ status, text, seconds });
       } catch (error) {
         end({ status: isCancellation(error) ? "cancelled" : "failed" });
@@ -188,7 +188,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           if (read?.why !== undefined) throw new ConditionError(read.why, "Then generate again.");
           const wanted = settings.getState().take();
           const recipe = { settings: read ? wanted : unguided(wanted), prompt: read?.prompt, held };
-          return { recipe: recipeOf(recipe), lead: [] };
+          return { recipe: recipeOf(recipe), here: [] };
         }),
       fork: (run, index) =>
         press(() => {
@@ -198,10 +198,10 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           const prompted = rootOf(run.trajectory).prompt !== undefined;
           return {
             recipe: recipeOf({ settings: prompted ? wanted : unguided(wanted), held: draft.getState().held, from }),
-            lead: frames.slice(0, index),
+            here: frames.slice(0, index),
           };
         }),
-      write: (recipe) => press(() => ({ recipe, lead: null })),
+      write: (recipe) => press(() => ({ recipe, here: null })),
       prepare: async () => {
         const signal = begin();
         try {
