@@ -47,7 +47,7 @@ def test_the_kernel_of_gpus_is_asked_for_where_it_is() -> None:
         assert not has_flash_kernel(wide) and not has_flash_kernel(odd)
 
 
-SMALL = ElfConfig(depth=4, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
+SMALL = ElfConfig(depth=3, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 
 
 @pytest.mark.parametrize("dropped", [False, True])

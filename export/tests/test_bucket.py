@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fake_bucket import Bucket, fake_bucket
+from tiny_training import PLAIN
 
 from elf import disk
 from elf.checkpoints.elf_weights import read_elf_weights
@@ -41,7 +42,7 @@ def lines(path: str) -> list[dict]:
 def test_a_run_in_a_bucket_from_its_first_step_to_its_evaluation(
     bucket: Bucket, experiment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train = ["train", "--config", str(experiment), f"out={RUN}", "checkpoints.keep=1"]
+    train = ["train", "--config", str(experiment), f"out={RUN}", "checkpoints.keep=1", *PLAIN]
     evaluates = ["evaluation.every_steps=6", "evaluation.samples=3", "evaluation.batch_size=2"]
     assert main([*train, *evaluates, "steps=6"]) == 0
     assert main([*train, *evaluates]) == 0

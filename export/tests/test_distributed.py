@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from simulated_devices import simulated
-from tiny_training import losses, rows, write_experiment
+from tiny_training import PLAIN, losses, rows, write_experiment
 
 from elf.cli import main
 from elf.models.open_model import read_weights
@@ -163,14 +163,13 @@ def wait_for(condition, processes) -> None:
         time.sleep(0.05)
 
 
-def test_kill_9_loses_at_most_the_interval(alone, tmp_path):
-    path, _ = alone
-    words = (*SAME, f"out={tmp_path}", "checkpoints.steps=2")
+def test_kill_9_loses_at_most_the_interval(experiment, tmp_path):
+    words = (*PLAIN, f"out={tmp_path}", "checkpoints.steps=2")
     whole = tmp_path / "whole"
-    train_here(path, *words, f"out={whole}", "steps=24")
+    train_here(experiment, *words, f"out={whole}", "steps=12")
     lost = []
     for least in (3, 9):  # killed twice, at whatever moment it is in by then
-        process = train(path, *words, "steps=100000")
+        process = train(experiment, *words, "steps=100000")
         wait_for(lambda least=least: (tmp_path / "metrics.jsonl").is_file() and len(rows(tmp_path)) >= least, [process])
         process.kill()
         process.communicate()
@@ -186,10 +185,10 @@ def test_kill_9_loses_at_most_the_interval(alone, tmp_path):
     # One interval, and the one that was still being written in the background.
     assert max(lost) <= 4
     done = int(rows(tmp_path)[-1]["step"])
-    train_here(path, *words, f"steps={max(24, done)}")
+    train_here(experiment, *words, f"steps={max(12, done)}")
     history = rows(tmp_path)
     assert [row["step"] for row in history] == list(range(1, len(history) + 1))
-    assert losses(tmp_path)[:24] == losses(whole)
+    assert losses(tmp_path)[:12] == losses(whole)
     assert not [p for p in (tmp_path / "checkpoints").iterdir() if "tmp" in p.name]
 
 
@@ -201,18 +200,17 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def test_a_full_disk_is_named_and_the_last_checkpoint_stands(alone, tmp_path):
-    path, _ = alone
-    words = [*SAME, f"out={tmp_path}"]
-    train_here(path, *words, "steps=2")
+def test_a_full_disk_is_named_and_the_last_checkpoint_stands(experiment, tmp_path):
+    words = [*SAME, *PLAIN, f"out={tmp_path}"]
+    train_here(experiment, *words, "steps=2")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints" / "checkpoint_2").rglob("*")}
-    command = [sys.executable, "-c", LIMITED, "train", "--config", str(path), *words]
+    command = [sys.executable, "-c", LIMITED, "train", "--config", str(experiment), *words]
     result = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=240)
     assert result.returncode == 2, result.stderr
     assert "DiskFullError: checkpoint_6 could not be written" in result.stderr
     assert "checkpoint_2 stands" in result.stderr and "Make room" in result.stderr
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints" / "checkpoint_2").rglob("*")}
-    train_here(path, *words)
+    train_here(experiment, *words)
     assert len(rows(tmp_path)) == STEPS
 
 
@@ -236,9 +234,8 @@ def test_a_disk_too_small_is_known_before_writing(tmp_path, monkeypatch):
     np.testing.assert_array_equal(checkpoints.restore({"x": jnp.ones(1000)})["x"], np.zeros(1000))
 
 
-def test_settings_that_changed_are_told(alone, tmp_path, capsys):
-    path, _ = alone
-    train_here(path, *SAME, f"out={tmp_path}", "steps=1")
-    train_here(path, *SAME, f"out={tmp_path}", "steps=2", "label_drop=0.3")
+def test_settings_that_changed_are_told(experiment, tmp_path, capsys):
+    train_here(experiment, *PLAIN, f"out={tmp_path}", "steps=1")
+    train_here(experiment, *PLAIN, f"out={tmp_path}", "steps=2", "label_drop=0.3")
     assert "changed since this run began: label_drop was 0.1, is 0.3" in capsys.readouterr().err
     assert json.loads((tmp_path / "model" / "config.json").read_text())["training"]["steps"] == 2

@@ -15,7 +15,7 @@ import pytest
 from flax.traverse_util import unflatten_dict
 from optax.contrib import muon
 from test_weight_sets import as_torch
-from tiny_training import losses, rows
+from tiny_training import ONE_BRANCH, losses, rows
 
 from elf.checkpoints.elf_weights import read_elf_weights
 from elf.checkpoints.optimizer_state import read_optimizer
@@ -235,10 +235,10 @@ def test_a_run_goes_on_elsewhere_as_if_it_had_not_stopped(
     experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, before, after = (tmp_path / name for name in ("whole", "before", "after"))
-    main(Arguments(experiment, (f"out={whole}", "steps=6")))
-    main(Arguments(experiment, (f"out={before}", "steps=3")))
+    main(Arguments(experiment, (ONE_BRANCH, f"out={whole}", "steps=6")))
+    main(Arguments(experiment, (ONE_BRANCH, f"out={before}", "steps=3")))
     capsys.readouterr()
-    main(Arguments(experiment, (f"out={after}", "steps=6", f"resume={before}")))
+    main(Arguments(experiment, (ONE_BRANCH, f"out={after}", "steps=6", f"resume={before}")))
     said = capsys.readouterr().err
     assert "the optimizer's state of all" in said and "resuming after step 3" in said
     assert losses(after) == losses(whole)[3:] and [row["step"] for row in rows(after)] == [4, 5, 6]
@@ -246,13 +246,17 @@ def test_a_run_goes_on_elsewhere_as_if_it_had_not_stopped(
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
     # The same command again: the run has a checkpoint of its own by now.
-    main(Arguments(experiment, (f"out={after}", "steps=6", f"resume={before / 'checkpoints' / 'checkpoint_3'}")))
+    main(
+        Arguments(
+            experiment, (ONE_BRANCH, f"out={after}", "steps=6", f"resume={before / 'checkpoints' / 'checkpoint_3'}")
+        )
+    )
     assert "it goes on from its own checkpoint_6" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="has 3 updates behind it, and the training ends at 3"):
-        main(Arguments(experiment, (f"out={tmp_path / 'short'}", "steps=3", f"resume={before}")))
+        main(Arguments(experiment, (ONE_BRANCH, f"out={tmp_path / 'short'}", "steps=3", f"resume={before}")))
     assert not checkpoints_of(tmp_path / "short")
     # Where a run has begun, `start` is not needed any more, and that is said.
-    main(Arguments(experiment, (f"out={after}", "steps=6", "start=gone")))
+    main(Arguments(experiment, (ONE_BRANCH, f"out={after}", "steps=6", "start=gone")))
     assert "start=gone was where this run began" in capsys.readouterr().err
 
 

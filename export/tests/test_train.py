@@ -13,7 +13,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from tiny_training import losses, rows, write_experiment
+from tiny_training import PLAIN, losses, rows, write_experiment
 
 from elf.config_file import load_config
 from elf.data.dataset import open_dataset
@@ -60,7 +60,7 @@ def test_both_branches_train_and_the_model_is_written(experiment: Path, tmp_path
 
 def test_a_training_starts_from_another_model(experiment: Path, trained: Path, tmp_path: Path) -> None:
     first = load_trained_model(trained / "model")
-    still = ("steps=1", "optimizer.blr=1e-30", f"start={trained}", f"out={tmp_path / 'second'}")
+    still = ("steps=1", *PLAIN, "optimizer.blr=1e-30", f"start={trained}", f"out={tmp_path / 'second'}")
     main(Arguments(experiment, (*still, "elf.max_length=24")))
     second = load_trained_model(tmp_path / "second/model")
     for name in first.params:
@@ -87,7 +87,7 @@ def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(
     np.testing.assert_allclose(after.decode(z, half), before.decode(z, half), atol=1e-5)
     # The first update has rate 0; soon the new directions are read.
     places = (f"start={trained}", f"out={tmp_path / 'wide'}")
-    main(Arguments(experiment, ("steps=3", "elf.bottleneck_size=12", *places)))
+    main(Arguments(experiment, ("steps=3", "elf.bottleneck_size=12", *PLAIN, *places)))
     learnt = load_trained_model(tmp_path / "wide/model").params["text_proj/proj2/kernel"]
     assert learnt.shape == (12, 16) and np.abs(learnt[8:]).sum(axis=1).min() > 0
     with pytest.raises(CheckpointMismatchError, match="proj1"):
@@ -95,7 +95,7 @@ def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(
 
 
 def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, tmp_path: Path) -> None:
-    main(Arguments(experiment, ("steps=1", "pad_token=pad")))
+    main(Arguments(experiment, ("steps=1", "pad_token=pad", *PLAIN)))
     model = load_trained_model(tmp_path / "out" / "model")
     dataset = open_dataset(load_config(TrainConfig, experiment).data)
     assert model.encoder is not None
@@ -119,7 +119,7 @@ def test_a_stopped_run_goes_on_with_the_same_losses(experiment: Path, trained: P
 
 def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), "steps=100000"]
+    command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), *PLAIN, "steps=100000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "JAX_PLATFORMS": "cpu"})
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not ((out / "metrics.jsonl").is_file() and rows(out)):
@@ -127,7 +127,7 @@ def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> 
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 143
     done = int(rows(out)[-1]["step"])
-    main(Arguments(experiment, (f"steps={done + 2}",)))
+    main(Arguments(experiment, (*PLAIN, f"steps={done + 2}")))
     assert [row["step"] for row in rows(out)] == list(range(1, done + 3))
 
 
@@ -149,7 +149,7 @@ def test_a_step_moves_nothing_between_host_and_devices_but_its_batch(
 
 
 def test_the_steps_asked_for_are_profiled(experiment: Path, tmp_path: Path) -> None:
-    main(Arguments(experiment, ("steps=4", "profile=[3,4]")))
+    main(Arguments(experiment, ("steps=4", "profile=[3,4]", *PLAIN)))
     [record] = (tmp_path / "out" / "profile").rglob("*.xplane.pb")
     assert record.stat().st_size > 0
     with pytest.raises(ConfigError, match=r"profile is \[4, 3\]"):

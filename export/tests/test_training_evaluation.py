@@ -17,7 +17,7 @@ import pytest
 from conftest import NAMES, THINGS
 from test_perplexity import make_judge
 from test_run_log import scalars
-from tiny_training import rows
+from tiny_training import PLAIN, rows, write_experiment
 
 from elf.config_file import load_config
 from elf.data.dataset import open_dataset
@@ -39,17 +39,19 @@ from elf.training.training_evaluation import FOLDER, fingerprint_on_devices
 NAME = "00_sde_2_gamma1.5_w3_seed42"
 
 
-@pytest.fixture
-def evaluated(tmp_path: Path, tokenizer_file: Path) -> tuple[str, ...]:
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> tuple[str, ...]:
     """Settings of a training that evaluates ten texts after every fourth of its twelve steps."""
-    save_judge(tmp_path / "judge", make_judge(tokenizer_file), tokenizer_file)
-    (tmp_path / "sampling.yml").write_text("{steps: 2, seed: 42}\n")
+    folder = tmp_path_factory.mktemp("evaluated")
+    save_judge(folder / "judge", make_judge(tokenizer_file), tokenizer_file)
+    (folder / "sampling.yml").write_text("{steps: 2, seed: 42}\n")
     return (
+        *PLAIN,
         "evaluation.every_steps=4",
         "evaluation.samples=10",
         "evaluation.batch_size=4",
-        f"evaluation.sampling={tmp_path / 'sampling.yml'}",
-        f"evaluation.judge={tmp_path / 'judge'}",
+        f"evaluation.sampling={folder / 'sampling.yml'}",
+        f"evaluation.judge={folder / 'judge'}",
     )
 
 
@@ -68,11 +70,18 @@ def texts_of(out: Path, step: int, epoch: int) -> list[str]:
     return [json.loads(line)["generated"] for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def test_the_averaged_weights_write_and_the_training_is_as_without(
-    experiment: Path, tmp_path: Path, evaluated: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alone, out = tmp_path / "alone", tmp_path / "out"
-    main(Arguments(experiment, (f"out={alone}",)))
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory,
+    prepared: Path,
+    tokenizer_file: Path,
+    encoder: Path,
+    evaluated: tuple[str, ...],
+) -> tuple[Path, list[int]]:
+    """The output of such a training that nothing interrupts, and how many functions of the sampler were compiled after
+    each of its batches."""
+    folder = tmp_path_factory.mktemp("whole")
+    experiment = write_experiment(folder / "test.yml", prepared, tokenizer_file, encoder)
     compiled: list[int] = []
     write = BatchSampler.write
 
@@ -81,9 +90,17 @@ def test_the_averaged_weights_write_and_the_training_is_as_without(
         compiled.append(batch_sampler._write._cache_size())
         return tokens
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BatchSampler, "write", counting)
         main(Arguments(experiment, evaluated))
+    return folder / "out", compiled
+
+
+def test_the_averaged_weights_write_and_the_training_is_as_without(
+    experiment: Path, tmp_path: Path, whole: tuple[Path, list[int]]
+) -> None:
+    alone, (out, compiled) = tmp_path / "alone", whole
+    main(Arguments(experiment, (*PLAIN, f"out={alone}")))
     # Three evaluations of three batches each, and one compiled function for all of them.
     assert len(compiled) == 9 and len({*compiled}) == 1, compiled
     # To the last digit: no random number, no batch and no state is touched.
@@ -113,10 +130,13 @@ def test_the_averaged_weights_write_and_the_training_is_as_without(
 
 
 def test_an_interrupted_evaluation_goes_on_and_none_is_doubled(
-    experiment: Path, tmp_path: Path, evaluated: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    experiment: Path,
+    tmp_path: Path,
+    evaluated: tuple[str, ...],
+    whole: tuple[Path, list[int]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    main(Arguments(experiment, (*evaluated, f"out={whole}")))
+    (whole_out, _), out = whole, tmp_path / "out"
     write, written = BatchSampler.write, 0
 
     def dying(self: BatchSampler, *words: Any, **named: Any) -> np.ndarray:
@@ -141,9 +161,9 @@ def test_an_interrupted_evaluation_goes_on_and_none_is_doubled(
     main(Arguments(experiment, evaluated))
     # Of the second evaluation the texts that were missing, then the third.
     assert batches == [(0, 1), (0, 2), (0, 0), (0, 1), (0, 2)]
-    assert training_lines(out) == training_lines(whole)
-    measured = [name for name in evaluations(whole)[0] if "seconds" not in name and "per_second" not in name]
-    for ours, theirs in zip(evaluations(out), evaluations(whole), strict=True):
+    assert training_lines(out) == training_lines(whole_out)
+    measured = [name for name in evaluations(whole_out)[0] if "seconds" not in name and "per_second" not in name]
+    for ours, theirs in zip(evaluations(out), evaluations(whole_out), strict=True):
         assert {name: ours[name] for name in measured} == {name: theirs[name] for name in measured}
     before = (out / "metrics.jsonl").read_bytes()
     main(Arguments(experiment, evaluated))

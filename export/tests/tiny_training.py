@@ -21,6 +21,13 @@ log_every: 1
 """
 
 
+ONE_BRANCH = "flow.decoder_prob=0"
+"""For trainings of which only the course matters: no step decodes, so one program is compiled instead of two."""
+
+PLAIN = (ONE_BRANCH, "optimizer.optimizer=adamw")
+"""For those to which the optimizer is all the same, too: Muon's iterations take most of the time of compiling."""
+
+
 def write_experiment(path: Path, prepared: Path, tokenizer: Path, encoder: Path) -> Path:
     """The experiment as a file; its output goes to `out` beside it."""
     text = EXPERIMENT.format(data=prepared / "train", encoder=encoder, tokenizer=tokenizer, out=path.parent / "out")

@@ -259,18 +259,21 @@ def make_train_step(
         counts = rows.real if config.pad_token == "pad" else jnp.ones_like(rows.real)
         return Examples(jax.lax.stop_gradient(x), held, rows.ids, (counts & ~held).astype(jnp.float32), draws)
 
+    # A function of its own to JAX, which XLA takes back: it is traced once, however often it is asked for, as for the
+    # shape of a sum and for the sum itself.
+    @functools.partial(jax.jit, static_argnames="decode")
+    def value_and_gradient(params: Params, frozen, examples: Examples, weight: jax.Array, decode: bool | None):
+        """(loss, what is logged of it), and its gradient."""
+        x, held, ids, _, draws = examples
+        return jax.value_and_grad(objective.loss, has_aux=True)(params, frozen, x, held, ids, draws, weight, decode)
+
     def measure(params: Params, frozen, examples: Examples, decode: bool | None) -> tuple[jax.Array, Params]:
-        x, held, ids, counts, draws = examples
-        (value, _), gradients = jax.value_and_grad(objective.loss, has_aux=True)(
-            params, frozen, x, held, ids, draws, objective.weigh(counts), decode
-        )
+        weight = objective.weigh(examples.counts)
+        (value, _), gradients = value_and_gradient(params, frozen, examples, weight, decode=decode)
         return value, gradients
 
-    def value_and_gradient(params: Params, frozen, examples: Examples, weight: jax.Array, decode: bool | None):
-        x, held, ids, _, draws = examples
-        (_, metrics), gradients = jax.value_and_grad(objective.loss, has_aux=True)(
-            params, frozen, x, held, ids, draws, weight, decode
-        )
+    def metrics_and_gradient(params: Params, frozen, examples: Examples, weight: jax.Array, decode: bool | None):
+        (_, metrics), gradients = value_and_gradient(params, frozen, examples, weight, decode=decode)
         return metrics, gradients
 
     def gradient_of_batch(params: Params, frozen, examples: Examples, decode: bool | None):
@@ -278,15 +281,16 @@ def make_train_step(
         is clipped by itself, means of their own."""
         parts = config.accumulation
         if parts == 1:
-            return value_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
+            return metrics_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
         weights = None if choices.clip_each_part else objective.weigh(examples.counts)
         split_up = jax.tree.map(lambda array: split_rows(array, parts, objective.group), (examples, weights))
 
         def of_part(part) -> tuple[Metrics, Params]:
             examples, weight = part
             if weight is not None:
-                return value_and_gradient(params, frozen, examples, weight, decode)
-            metrics, gradients = value_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
+                return metrics_and_gradient(params, frozen, examples, weight, decode)
+            weight = objective.weigh(examples.counts)
+            metrics, gradients = metrics_and_gradient(params, frozen, examples, weight, decode)
             return averaged(metrics, parts), jax.tree.map(lambda leaf: leaf / parts, clipped(gradients))
 
         return add_up(of_part, split_up)
@@ -302,7 +306,7 @@ def make_train_step(
             )
 
             def of_group(examples: Examples) -> tuple[Metrics, Params]:
-                return value_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
+                return metrics_and_gradient(params, frozen, examples, objective.weigh(examples.counts), decode)
 
             def of_part(examples: Examples) -> tuple[Metrics, Params]:
                 metrics, gradients = jax.lax.psum(add_up(of_group, examples), AXES)
