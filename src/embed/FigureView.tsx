@@ -62,7 +62,7 @@ function Poster({ figure, stage, problem, words }: PosterProps) {
   return (
     <div className="figure-poster" part="poster">
       <slot />
-      {stage === "poster" && (
+      {stage === "poster" && !problem && (
         <button
           type="button"
           className="player figure-open"
@@ -138,10 +138,12 @@ function saysOf(work: Work, words: Words): string {
   return words.preparing;
 }
 
-/** What pressing Generate will cost, before it is pressed. */
+/** What pressing Generate will cost, before it is pressed; and what it will cost again, where nothing may be kept. */
 function whatItTakes(figure: Figure, words: Words): string {
+  const { isLasting } = figure.state.getState();
   const place = figure.place();
-  if (!place || figure.run?.id.startsWith("written")) return "";
+  if (isLasting === false) return words.notKept;
+  if (!place || isLasting === true) return "";
   return [words.loads(place.host), ...(isForeignFrame() ? [words.loadsAgain] : [])].join(" ");
 }
 

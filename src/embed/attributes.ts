@@ -9,7 +9,7 @@ import type { ReadingName } from "../player/run/run";
 export const CONTROLS = ["play", "scrub", "reading", "speed", "axis", "generate", "prompt"] as const;
 export type Control = (typeof CONTROLS)[number];
 
-const SHOWN_UNASKED: readonly Control[] = ["play", "scrub", "reading", "speed", "generate"];
+const SHOWN_UNASKED: readonly Control[] = ["play", "scrub", "reading", "generate"];
 
 export interface Options {
   readonly model: string;

@@ -41,6 +41,8 @@ export interface FigureState {
   readonly options: Options;
   /** The model's title, as a person reads it; empty while nobody knows. */
   readonly title: string;
+  /** Whether the model that wrote last outlives the page; null while none has written. */
+  readonly isLasting: boolean | null;
 }
 
 /** What a text is to be written by; what is left out is the element's own, then the model's. */
@@ -109,6 +111,7 @@ export class Figure {
       work: { kind: "none" },
       options,
       title: "",
+      isLasting: null,
     }));
   }
 
@@ -302,7 +305,7 @@ export class Figure {
     this.#isRecipeWritten = false;
     this.#loads++;
     this.#seat?.player.show(null);
-    this.state.setState({ stage: "text", problem: null, work: { kind: "none" }, title: "" });
+    this.state.setState({ stage: "text", problem: null, work: { kind: "none" }, title: "", isLasting: null });
   }
 
   #sitDownAnew(): void {
@@ -414,7 +417,7 @@ export class Figure {
         },
         task: async (loaded, engine, ended) => {
           this.#tell("elf-load", { phase: "ready", done: 0, total: 0 });
-          this.state.setState({ title: loaded.manifest.title });
+          this.state.setState({ title: loaded.manifest.title, isLasting: loaded.lasting });
           const { recipe: wanted, lead: before } = await order(loaded, recipe);
           const run = new WrittenRun(loaded, wanted, before, (grown) => this.#show(grown));
           work({ kind: "writing" });

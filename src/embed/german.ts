@@ -21,7 +21,7 @@ export const GERMAN: Words = {
   writing: "Schreibt",
   loads: (host) => (host ? `Lädt zuerst das Modell von ${host}.` : "Lädt zuerst das Modell."),
   loadsAgain: "Dieser Rahmen ist von anderen Seiten getrennt, deshalb wird hier noch einmal geladen.",
-  problem: "Etwas ist schiefgegangen.",
+  notKept: "Das Modell bleibt nur da, bis diese Seite geschlossen wird.",
   player: {
     readings: {
       label: "Welche Lesart des Zustands",

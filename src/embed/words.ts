@@ -25,8 +25,8 @@ export interface Words {
   loads(host: string): string;
   /** The same in a frame of another site, which browsers keep apart. */
   readonly loadsAgain: string;
-  /** How a problem is introduced to a screen reader. */
-  readonly problem: string;
+  /** Said where the browser lets nothing be kept. */
+  readonly notKept: string;
 }
 
 export function megabytes(language: string): (bytes: number) => string {
@@ -54,5 +54,5 @@ export const ENGLISH: Words = {
   writing: "Writes",
   loads: (host) => (host ? `Loads the model from ${host} first.` : "Loads the model first."),
   loadsAgain: "This frame is kept apart from other sites, so it loads again here.",
-  problem: "Something went wrong.",
+  notKept: "The model is kept only until this page is closed.",
 };

@@ -209,3 +209,153 @@ test("3, 6, 7, 8, 19: twenty elements share one engine in turn, and give all of 
   await expect.poll(() => page.workers().length).toBe(0);
   expect(faults.filter((fault) => !fault.includes("steps is 9999"))).toEqual([]);
 });
+
+/** A recorded run with something changed, as a script of the element's own. */
+function inline(change: (trace: Record<string, unknown>) => void): string {
+  const trace = JSON.parse(readFileSync(join(import.meta.dirname, "../../public/traces/translate-de-en.json"), "utf8"));
+  change(trace);
+  return `<script type="application/json">${JSON.stringify(trace).replaceAll("<", "\\u003c")}</script>`;
+}
+
+test("7, 10, 12, 19, 20, 22, 23, 31: what its attributes say, in words of the page's language, and what is refused", async ({
+  page,
+}) => {
+  const warned: string[] = [];
+  page.on("console", (message) => message.type() === "warning" && warned.push(message.text()));
+  const hostile = '<img src=x onerror="document.title=1">';
+  const body = `
+    <script type="module" src="/embed/elf-playground.js?again"></script>
+    <div style="width: 280px" lang="de-AT"><elf-playground id="german" trace="/traces/translate-de-en.json" controls="all"
+      reading="expects" speed="2" theme="dark"></elf-playground></div>
+    <elf-playground id="poster" preload="none" trace="/traces/stories-fast.json"><b slot="poster">Look</b> At once
+      <i slot="caption">Caption</i></elf-playground>
+    <elf-playground id="wrong" speed="3" theme="sepia" controls="none" trace="/traces/stories-fast.json"></elf-playground>
+    <elf-playground id="wrong-too" speed="3" trace="/traces/stories-fast.json"></elf-playground>
+    <elf-playground id="later">Words${inline((trace) => Object.assign(trace, { version: 99 }))}</elf-playground>
+    <elf-playground id="html">${inline((trace) => {
+      Object.assign(trace, { title: hostile, text: hostile, prompt: { text: hostile } });
+      Object.assign(trace.pieces as object, { 18: `▁${hostile}` });
+    })}</elf-playground>
+    <elf-playground id="missing" trace="/traces/none.json" model="tiny-model"
+      recipe="run=steps:many">Words <em slot="error">The page's own words</em></elf-playground>
+    <elf-playground id="nothing">Words</elf-playground>
+    <elf-playground id="recipe" trace="/traces/stories-fast.json" model="tiny-model" recipe="run=steps:many"></elf-playground>`;
+  await page.goto(host.page("attributes", body));
+  const figure = (id: string) => page.locator(`#${id}`);
+
+  // 12, 23: narrow, dark, and in German, numbers too.
+  await expect(figure("german").getByRole("radio", { name: "Was es erwartet" })).toBeChecked();
+  await expect(figure("german").getByTestId("readout")).toContainText("t = 1,00");
+  await expect(figure("german").getByRole("radio", { name: "2×" })).toBeChecked();
+  const dark = await figure("german").evaluate((element) => {
+    const figure = element.shadowRoot?.querySelector(".figure") as Element;
+    return [getComputedStyle(figure).backgroundColor, figure.scrollWidth - figure.clientWidth];
+  });
+  expect(dark).toEqual(["rgb(20, 19, 25)", 0]);
+
+  // 10, 31: the poster is a button, and nothing is fetched before it is pressed.
+  const poster = figure("poster").getByRole("button", { name: /Look/ });
+  await expect(poster).toBeVisible();
+  await poster.focus();
+  await page.keyboard.press("Space");
+  await expect(figure("poster").getByRole("button", { name: "Pause" })).toBeVisible();
+  await expect(figure("poster").getByText("Caption")).toBeVisible();
+
+  // 7: unknown values fall back and are named once; properties reflect.
+  await figure("wrong").scrollIntoViewIfNeeded();
+  await expect(figure("wrong").getByTestId("stage-text")).toBeVisible();
+  await expect(figure("wrong").getByRole("slider")).toHaveCount(0);
+  expect(warned.filter((words) => words.includes('speed="3"'))).toHaveLength(1);
+  expect(warned.filter((words) => words.includes("give auto, light or dark"))).toHaveLength(1);
+  const reflected = await figure("wrong").evaluate((element: HTMLElementTagNameMap["elf-playground"]) => {
+    const before = [element.speed, element.theme, element.autoplay, element.height];
+    Object.assign(element, { speed: 4, theme: "light", loop: true, height: 300, group: "a" });
+    element.trace = "";
+    return [before, element.getAttributeNames().filter((name) => name !== "id"), element.offsetHeight, element.speed];
+  });
+  expect(reflected).toEqual([
+    [1, "auto", false, 420],
+    ["speed", "theme", "controls", "trace", "loop", "height", "group"],
+    300,
+    4,
+  ]);
+
+  // 31: what was set before the script knew of the element counts; 22: a second script takes nothing away.
+  const upgraded = await page.evaluate(async () => {
+    const before = document.createElement("elf-playground-late") as HTMLElement & { speed?: number };
+    before.speed = 2;
+    document.body.append(before);
+    const { ElfPlayground } = await import(/* @vite-ignore */ new URL("/embed/elf-playground.js", location.href).href);
+    customElements.define("elf-playground-late", class extends ElfPlayground {} as CustomElementConstructor);
+    return [before.speed, before.getAttribute("speed")];
+  });
+  expect(upgraded).toEqual([2, "2"]);
+
+  // 19, 20: by name in the box, with what to do; the page's words stay, and nothing of a stranger's trace is HTML.
+  const alert = (id: string) => figure(id).getByRole("alert");
+  for (const id of ["later", "html", "missing", "nothing", "recipe"]) await figure(id).scrollIntoViewIfNeeded();
+  await expect(alert("later")).toContainText("TraceError");
+  await expect(alert("later")).toContainText("version");
+  await expect(figure("later").getByText("Words")).toBeVisible();
+  await expect(alert("nothing")).toContainText('Give it trace="ADDRESS"');
+  await expect(alert("missing")).toHaveAttribute("data-code", "unreachable-trace");
+  await expect(figure("missing").getByText("The page's own words")).toBeVisible();
+  await expect(figure("html").getByTestId("given")).toContainText(hostile);
+  await expect(figure("html").locator("img")).toHaveCount(0);
+  expect(await page.title()).toBe("attributes");
+  await figure("recipe").getByRole("button", { name: "Generate" }).click();
+  await expect(alert("recipe")).toContainText("RecipeError");
+  // The recorded run is still there to be played.
+  await figure("recipe").getByRole("slider").press("Home");
+  await expect(figure("recipe").getByTestId("readout")).toContainText("step 0 of");
+  expect(page.workers()).toEqual([]);
+});
+
+test("5, 8, 24, 25: time stands still out of sight, is shared by a group, and its events are heard outside", async ({
+  page,
+}) => {
+  const body = `<elf-playground id="a" group="one" trace="/traces/stories-fast.json"></elf-playground>
+    <elf-playground id="b" group="one" trace="/traces/stories.json" speed="0.25"></elf-playground>
+    <details><summary>More</summary><elf-playground id="hidden" trace="/traces/translate-de-en.json" autoplay></elf-playground></details>
+    <div id="far"></div>`;
+  await page.goto(host.page("time", body));
+  const figure = (id: string) => page.locator(`#${id}`);
+  await page.evaluate(() => {
+    (document.getElementById("far") as HTMLElement).style.height = "4000px";
+    const told: string[] = [];
+    Object.assign(window, { told });
+    document.body.addEventListener("elf-frame", ({ target, detail }) =>
+      told.push(`${(target as Element).id} ${detail.step}`),
+    );
+  });
+  const told = () => page.evaluate(() => (window as unknown as { told: string[] }).told);
+  const step = () => figure("b").evaluate((element: HTMLElementTagNameMap["elf-playground"]) => element.step);
+
+  // 25: eight steps and thirty-two show one time.
+  await figure("a").getByRole("slider").press("Home");
+  await expect(figure("b").getByTestId("readout")).toContainText("step 0 of 32");
+  await figure("a").getByRole("slider").press("End");
+  await expect(figure("b").getByTestId("readout")).toContainText("step 32 of 32");
+  expect(await told()).toContain("a 0");
+  expect(await told()).toContain("b 32");
+
+  // 24, 5: what is folded away begins when it is seen.
+  expect((await told()).filter((line) => line.startsWith("hidden"))).toEqual([]);
+  await page.getByText("More").click();
+  await expect.poll(told).toContain("hidden 8");
+
+  // 5: it stops out of sight, and goes on from there.
+  await page.evaluate(() => scrollTo(0, 0));
+  await figure("b").evaluate((element: HTMLElementTagNameMap["elf-playground"]) =>
+    element.seek(0).then(() => element.play()),
+  );
+  await expect.poll(step).toBeGreaterThan(1);
+  await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+  await page.waitForTimeout(400);
+  const stood = await step();
+  await page.waitForTimeout(1500);
+  expect(await step()).toBe(stood);
+  await page.evaluate(() => scrollTo(0, 0));
+  await expect.poll(step).toBeGreaterThan(stood);
+  expect(faults).toEqual([]);
+});
