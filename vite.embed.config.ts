@@ -29,10 +29,10 @@ export default defineConfig({
     modulePreload: false,
     chunkSizeWarningLimit: 1000,
     rolldownOptions: {
-      input: { "elf-playground": "src/embed/main.ts" },
+      input: { "elf-playground": "src/embed/main.ts", embed: "embed.html" },
       preserveEntrySignatures: "allow-extension",
       output: {
-        entryFileNames: "[name].js",
+        entryFileNames: ({ name }) => (name === "elf-playground" ? "[name].js" : "[name]-[hash].js"),
         // Beside the script: parts of it find the models by where they lie.
         chunkFileNames: "[name]-[hash].js",
         assetFileNames: "[name]-[hash][extname]",

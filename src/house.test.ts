@@ -35,7 +35,7 @@ const ONLY_IN: Record<string, readonly string[]> = {
   zustand: ["player", "embed", "studio/session", "studio/panels"],
   "radix-ui": ["studio/panels"],
   "@floating-ui/dom": ["player"],
-  zod: ["format", "delivery", "studio/session"],
+  zod: ["format", "delivery", "embed", "studio/session"],
   // The builds of the element and of some tests put it in React's place.
   preact: [],
   // Whole, it weighs more than the player; its modules (d3-scale, d3-shape …) are to be taken one by one.

@@ -98,17 +98,14 @@ interface BarProps {
 function Bar({ figure, work, options, words }: BarProps) {
   const [prompt, setPrompt] = useState(options.prompt);
   const isBusy = work.kind !== "none";
-  const start = () => figure.generate(prompt.trim() === "" ? {} : { prompt }).catch(() => {});
+  const press = () => {
+    if (isBusy) figure.cancel();
+    // What goes wrong is said in the box.
+    else figure.generate(prompt.trim() === "" ? {} : { prompt }).catch(() => {});
+  };
   return (
-    <form
-      className="figure-bar"
-      part="bar"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (isBusy) figure.cancel();
-        else void start();
-      }}
-    >
+    // No form: a sandbox without `allow-forms` would keep it from being sent.
+    <div className="figure-bar" part="bar">
       {options.controls.includes("prompt") && (
         <input
           className="figure-prompt"
@@ -117,15 +114,18 @@ function Bar({ figure, work, options, words }: BarProps) {
           placeholder={words.prompt}
           value={prompt}
           onChange={(event) => setPrompt(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && !isBusy) press();
+          }}
         />
       )}
-      <button type="submit" className="figure-button figure-generate" part="generate">
+      <button type="button" className="figure-button figure-generate" part="generate" onClick={press}>
         {isBusy ? words.stop : words.generate}
       </button>
       <p className="figure-work" part="work" role="status">
         {isBusy ? saysOf(work, words) : whatItTakes(figure, words)}
       </p>
-    </form>
+    </div>
   );
 }
 

@@ -32,9 +32,14 @@ function trusted(url: string): string {
  */
 export function startModule(address: string, name: string): Worker {
   const { href, origin } = new URL(address, document.baseURI);
-  if (origin === location.origin) return new Worker(trusted(href), { type: "module", name });
-  const line = new Blob([`import ${JSON.stringify(href)};`], { type: "text/javascript" });
-  const url = URL.createObjectURL(line);
+  // Not that of the address: a page in a sandbox has none of its own.
+  if (origin === globalThis.origin) return new Worker(trusted(href), { type: "module", name });
+  const line = `import ${JSON.stringify(href)};`;
+  // A page in a sandbox can fetch no module by blob:.
+  if (globalThis.origin === "null") {
+    return new Worker(trusted(`data:text/javascript,${encodeURIComponent(line)}`), { type: "module", name });
+  }
+  const url = URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
   const worker = new Worker(trusted(url), { type: "module", name });
   // It has been fetched by the time that the worker says anything, or that it fails.
   const forget = () => URL.revokeObjectURL(url);

@@ -26,8 +26,6 @@ export const STRICT =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; " +
   "require-trusted-types-for 'script'; trusted-types elf-playground";
 
-export const SCRIPT = '<script type="module" src="/embed/elf-playground.js"></script>';
-
 /** A box that is there before the script is, and what a page does to everything in it. */
 const STYLES = `
   elf-playground:not(:defined) { display: block; height: 420px; }
@@ -49,11 +47,21 @@ export class EmbedHost {
   }
 
   /** A page whose body is `body`; returns its address. */
-  page(name: string, body: string, headers: Record<string, string> = { "Content-Security-Policy": STRICT }): string {
+  page(
+    name: string,
+    body: string,
+    headers: Record<string, string> = { "Content-Security-Policy": STRICT },
+    script = "/embed/elf-playground.js",
+  ): string {
     const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
-<title>${name}</title><link rel="stylesheet" href="/host.css">${SCRIPT}</head><body>${body}</body></html>`;
-    this.#pages.set(`/${name}.html`, { html, headers });
+<title>${name}</title><link rel="stylesheet" href="/host.css"><script type="module" src="${script}"></script></head><body>${body}</body></html>`;
+    this.#pages.set(`/${name}.html`, { html, headers: { "Content-Type": "text/html", ...headers } });
     return `${this.url}${name}.html`;
+  }
+
+  /** A script of the page's own, at its address. */
+  script(path: string, text: string): void {
+    this.#pages.set(path, { html: text, headers: { "Content-Type": "text/javascript" } });
   }
 
   async stop(): Promise<void> {
@@ -64,7 +72,7 @@ export class EmbedHost {
     const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
     this.asked.push(path);
     const page = this.#pages.get(path);
-    if (page) return void response.writeHead(200, { "Content-Type": "text/html", ...page.headers }).end(page.html);
+    if (page) return void response.writeHead(200, page.headers).end(page.html);
     if (path === "/host.css") return void response.writeHead(200, { "Content-Type": "text/css" }).end(STYLES);
     const folder = Object.keys(FOLDERS).find((name) => path.startsWith(name));
     const file = folder && join(FOLDERS[folder] ?? "", path.slice(folder.length));
@@ -76,7 +84,9 @@ export class EmbedHost {
       "Content-Length": statSync(file).size,
       "Access-Control-Allow-Origin": "*",
       // A worker has the policy of its own answer.
-      ...(extname(file) === ".js" ? { "Content-Security-Policy": STRICT } : {}),
+      ...(extname(file) === ".js"
+        ? { "Content-Security-Policy": STRICT, "Cross-Origin-Embedder-Policy": "require-corp" }
+        : {}),
     });
     createReadStream(file).pipe(response);
   }
