@@ -2,41 +2,56 @@ import { defaultClientConditions, defineConfig } from "vite";
 
 /**
  * Builds `<elf-playground>` into a folder that may be put anywhere, `dist/embed/`: the script that pages name, and beside it
- * the parts that it fetches when they are wanted, by addresses relative to its own.
+ * the parts that it fetches when they are wanted, by addresses relative to its own. With `--mode package` into the npm
+ * package, where it shares the runtime's files with the engine (`vite.package.config.ts`).
  */
-export default defineConfig({
-  base: "./",
-  publicDir: false,
-  resolve: {
-    // A tenth of React's size, for a script that comes along in other people's pages.
-    alias: {
-      "react-dom/client": "preact/compat/client",
-      "react-dom": "preact/compat",
-      "react/jsx-runtime": "preact/jsx-runtime",
-      react: "preact/compat",
+export default defineConfig(({ mode }) => {
+  const isPackage = mode === "package";
+  const scripts = isPackage ? "element/" : "";
+  const assets = isPackage ? "runtime/[name]-[hash][extname]" : "[name]-[hash][extname]";
+  return {
+    base: "./",
+    publicDir: false,
+    resolve: {
+      // A tenth of React's size, for a script that comes along in other people's pages.
+      alias: {
+        "react-dom/client": "preact/compat/client",
+        "react-dom": "preact/compat",
+        "react/jsx-runtime": "preact/jsx-runtime",
+        react: "preact/compat",
+      },
+      conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions],
     },
-    conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions],
-  },
-  worker: { format: "es", rolldownOptions: { output: { entryFileNames: "[name]-[hash].js" } } },
-  build: {
-    outDir: "dist/embed",
-    emptyOutDir: true,
-    target: "es2023",
-    // Those that have light-dark() themselves: what a build puts in its place follows the system's colour scheme only, not that
-    // of the element.
-    cssTarget: ["chrome123", "firefox120", "safari17.5"],
-    // The page around has an opinion on what is fetched when.
-    modulePreload: false,
-    chunkSizeWarningLimit: 1000,
-    rolldownOptions: {
-      input: { "elf-playground": "src/embed/main.ts", embed: "embed.html" },
-      preserveEntrySignatures: "allow-extension",
-      output: {
-        entryFileNames: ({ name }) => (name === "elf-playground" ? "[name].js" : "[name]-[hash].js"),
-        // Beside the script: parts of it find the models by where they lie.
-        chunkFileNames: "[name]-[hash].js",
-        assetFileNames: "[name]-[hash][extname]",
+    worker: {
+      format: "es",
+      rolldownOptions: {
+        output: {
+          entryFileNames: `${scripts}[name]-[hash].js`,
+          ...(isPackage ? { chunkFileNames: `${scripts}[name]-[hash].js`, assetFileNames: assets } : {}),
+        },
       },
     },
-  },
+    build: {
+      outDir: isPackage ? "package/dist" : "dist/embed",
+      emptyOutDir: !isPackage,
+      target: "es2023",
+      // Those that have light-dark() themselves: what a build puts in its place follows the system's colour scheme only, not that
+      // of the element.
+      cssTarget: ["chrome123", "firefox120", "safari17.5"],
+      // The page around has an opinion on what is fetched when.
+      modulePreload: false,
+      chunkSizeWarningLimit: 1000,
+      rolldownOptions: {
+        // Beside the script the page that shows an element in a frame.
+        input: { "elf-playground": "src/embed/main.ts", ...(isPackage ? {} : { embed: "embed.html" }) },
+        preserveEntrySignatures: "allow-extension",
+        output: {
+          entryFileNames: ({ name }) => `${scripts}${name === "elf-playground" ? "[name]" : "[name]-[hash]"}.js`,
+          // Beside the script: parts of it find the models by where they lie.
+          chunkFileNames: `${scripts}[name]-[hash].js`,
+          assetFileNames: assets,
+        },
+      },
+    },
+  };
 });

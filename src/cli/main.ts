@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The command `elf-playground`, and `npm run generate`: finds a command's module and reports named errors. */
 import { SourceError } from "../delivery/sources";
 import { ConditionError, ElfError, SettingsError } from "../flow/errors";
