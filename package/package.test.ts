@@ -1,5 +1,5 @@
 /** The npm package as others get it: what `npm pack` makes of `npm run package`, put into projects that know nothing of ours. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   mkdirSync,
   mkdtempSync,
@@ -34,7 +34,7 @@ function run(program: string, words: readonly string[], cwd: string): string {
 }
 
 beforeAll(() => {
-  execFileSync(process.execPath, [join(root, "scripts", "package.mjs")], { stdio: "ignore" });
+  run(process.execPath, [join(root, "scripts", "package.mjs")], root);
   place = mkdtempSync(join(tmpdir(), "elf-package-"));
   const [packed] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", place], folder));
   tarball = join(place, packed.filename);

@@ -88,8 +88,11 @@ export function ElfPlayground({
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
-      "elf-playground": HTMLAttributes<ElfPlaygroundElement> &
-        ElfAttributes & { readonly class?: string; readonly ref?: RefObject<ElfPlaygroundElement | null> };
+      "elf-playground": import("react").HTMLAttributes<ElfPlaygroundElement> &
+        ElfAttributes & {
+          readonly class?: string;
+          readonly ref?: import("react").RefObject<ElfPlaygroundElement | null>;
+        };
     }
   }
 }
