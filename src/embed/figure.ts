@@ -1,7 +1,7 @@
 /** What stands behind one `<elf-playground>`: its run, its time, and what it asks of the engine. It outlives its place in a page. */
 import { createStore } from "zustand/vanilla";
 import { branchAt, type Recipe, recipeOf } from "../flow/recipe";
-import { type SamplerSettings, unguided } from "../flow/settings";
+import type { SamplerSettings } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
 import { readTrace } from "../format/trace";
 import { createPlayer, type Player } from "../player/createPlayer";
@@ -24,7 +24,7 @@ import { join, lead, type Member, share } from "./groups";
 import { type Place, placeOf } from "./place";
 import { ElementVisibility } from "./visibility";
 import type { Words } from "./words";
-import { WrittenRun } from "./writing";
+import { recipeToWrite, WrittenRun } from "./writing";
 
 /** What an element does for its next text, from press to the last frame. */
 export type Work =
@@ -240,15 +240,10 @@ export class Figure {
       wish,
       () => this.generate(wish),
       async ({ manifest }, recipe) => {
-        const isFirst = recipe !== null && !this.#isRecipeWritten;
+        const own = { ...wish, prompt: wish.prompt ?? (this.#options.prompt || undefined) };
+        const isFirst = !this.#isRecipeWritten;
         this.#isRecipeWritten = true;
-        const seed = wish.seed ?? (isFirst ? recipe.settings.seed : anySeed());
-        const said = wish.prompt ?? (this.#options.prompt || undefined);
-        // A fork has the prompt of the run from noise, and is written as it was told, seed and all.
-        if (isFirst && said === undefined && wish.seed === undefined && !wish.settings) return { recipe, lead: [] };
-        const settings = { ...manifest.defaults, ...recipe?.settings, ...wish.settings, seed };
-        const prompt = said === undefined ? recipe?.prompt : { text: said };
-        return { recipe: recipeOf({ settings: prompt ? settings : unguided(settings), prompt }), lead: [] };
+        return { recipe: recipeToWrite(manifest.defaults, recipe, own, isFirst), lead: [] };
       },
     );
   }
@@ -530,10 +525,6 @@ function loadDetail(progress: LoadProgress): ElfEvents["elf-load"] {
     return { phase: "download", done: progress.loadedBytes, total: progress.totalBytes };
   }
   return { phase: "prepare", done: 0, total: 0 };
-}
-
-function anySeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
 /** What failed has been told of. */

@@ -1,7 +1,43 @@
-import type { Recipe } from "../flow/recipe";
+import { type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { type SamplerSettings, unguided } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
 import type { ShownRun } from "../player/run/run";
 import type { LoadedModel, RunEvent, RunResult } from "../run/api";
+
+/** What somebody said of the next run, by a method or an attribute. */
+export interface OwnWords {
+  readonly prompt?: string | undefined;
+  readonly seed?: number | undefined;
+  readonly settings?: Partial<SamplerSettings> | undefined;
+}
+
+/**
+ * The recipe of an element's next run. What a method says counts before what an attribute says, that before the element's
+ * recipe, and that before the model's defaults. A recipe is written once as it is, seed, held words and forks included, where
+ * nothing was said against it; then, and without one, it is another seed each time.
+ */
+export function recipeToWrite(
+  defaults: SamplerSettings,
+  recipe: Recipe | null,
+  { prompt, seed, settings }: OwnWords,
+  isFirst: boolean,
+  anySeed: () => number = randomSeed,
+): Recipe {
+  const isPlain = prompt === undefined && seed === undefined && settings === undefined;
+  if (recipe && isFirst && isPlain) return recipe;
+  const wanted = {
+    ...defaults,
+    ...recipe?.settings,
+    ...settings,
+    seed: seed ?? (recipe && isFirst ? recipe.settings.seed : anySeed()),
+  };
+  const given = prompt === undefined ? recipe && rootOf(recipe).prompt : { text: prompt };
+  return recipeOf({ settings: given ? wanted : unguided(wanted), prompt: given ?? undefined });
+}
+
+function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
 
 let written = 0;
 

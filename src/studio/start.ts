@@ -9,10 +9,11 @@ import { createEngine } from "../worker/client";
 import { createLibrary } from "../worker/library";
 import { listenToKeyboard } from "./actions/keyboard";
 import { addressWithoutModel, readAddress } from "./session/address";
-import { shareAddress, showAddress } from "./session/addressBar";
+import { copyText, shareAddress, showAddress } from "./session/addressBar";
 import { browserArchive } from "./session/kept/archive";
 import { browserStorage } from "./session/kept/persisted";
 import { fetchRecording } from "./session/recording";
+import { snippetsOf } from "./session/runs/snippets";
 import { createStudio, type Studio } from "./session/studio";
 import { applyTheme } from "./session/theme";
 
@@ -39,6 +40,11 @@ export function startStudio(): Studio {
       if (model !== null) shared.searchParams.set("model", model);
       shared.hash = hash;
       await shareAddress(shared.href);
+    },
+    copyEmbed: async (run, model) => {
+      const isShipped = run.origin === "recorded" && model !== null;
+      const trace = isShipped ? new URL(`traces/${model}.json`, document.baseURI).href : null;
+      await copyText(snippetsOf(run, { page: location.href, model, trace }));
     },
     // Not randomUUID: browsers leave it out on plain http.
     newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,

@@ -110,7 +110,7 @@ test("1, 4, 9, 11, 15, 24, 31: the text stands there first, then its run, under 
   expect(faults).toEqual([]);
 });
 
-test("3, 6, 7, 8, 19: twenty elements share one engine in turn, and give all of it back", async ({ page }) => {
+test("3, 6, 7, 8, 19, 26: twenty elements share one engine in turn, and give all of it back", async ({ page }) => {
   const figures = Array.from(
     { length: 20 },
     (_, i) => `<elf-playground id="e${i}" model="tiny-model" height="200">Text ${i}</elf-playground>`,

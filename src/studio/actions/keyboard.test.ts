@@ -207,6 +207,17 @@ describe("actions", () => {
     expect(studio.view.getState().said).toContain(words);
   });
 
+  it.each([
+    [async () => {}, "as an element, as a frame, and as Markdown"],
+    [() => Promise.reject(new NotCopiedError("", false)), "lets nothing be copied"],
+  ])("copy a run for other pages: %#", async (copyEmbed, words) => {
+    const { studio } = testStudio({ copyEmbed });
+    await studio.open();
+    perform(ACTIONS.find(({ id }) => id === "copy-embed") as Action, studio);
+    await settled();
+    expect(studio.view.getState().said).toContain(words);
+  });
+
   it("name a model in a link by where it comes from, not by how its address ends", async () => {
     const shared: (string | null)[] = [];
     const { studio } = testStudio({ share: async (_, model) => void shared.push(model) });

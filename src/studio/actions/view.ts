@@ -106,6 +106,26 @@ export const copyLink: Action = {
   },
 };
 
+export const copyEmbed: Action = {
+  id: "copy-embed",
+  label: "Copy the run shown as a piece of another page: an element, a frame, Markdown",
+  group: "View",
+  shortcuts: [{ key: "w" }],
+  enabled: copyLink.enabled,
+  run: ({ runs, view, model, copyEmbed }) => {
+    const run = selectedRun(runs.getState());
+    if (!run) return;
+    const { name, choice } = model.getState();
+    void copyEmbed(run, choice.kind === "shipped" ? name : null).then(
+      () =>
+        view
+          .getState()
+          .say("Copied: the run as an element, as a frame, and as Markdown, to be pasted into another page."),
+      () => view.getState().say("This browser lets nothing be copied here."),
+    );
+  },
+};
+
 export const showShortcuts: Action = {
   id: "show-shortcuts",
   label: "Show this list",
@@ -125,6 +145,7 @@ export const VIEW: readonly Action[] = [
   showModels,
   showParent,
   copyLink,
+  copyEmbed,
   showShortcuts,
 ];
 

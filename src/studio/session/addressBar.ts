@@ -38,6 +38,14 @@ export async function shareAddress(href: string, page: SharingWindow = window): 
   throw new NotCopiedError(href, isShown && page.top === page);
 }
 
+/**
+ * Puts a text onto the clipboard.
+ * @throws {NotCopiedError} it is not there.
+ */
+export async function copyText(text: string, page: SharingWindow = window): Promise<void> {
+  if (!(await copied(text, page))) throw new NotCopiedError(text, false);
+}
+
 /** By the clipboard where the page has one, else by the old command, which plain http and frames have as well. */
 async function copied(text: string, page: SharingWindow): Promise<boolean> {
   try {

@@ -43,6 +43,7 @@ export interface Studio {
   /** The tokens of a text; takes the model to be loaded. */
   readonly tokenize: EngineClient["tokenize"];
   readonly share: World["share"];
+  readonly copyEmbed: World["copyEmbed"];
   /** Calls `listener` whenever anything changes that the studio or its player knows. Returns what ends that. */
   watch(listener: () => void): () => void;
   /** A run that the address tells of: shown where it is on the shelf, and offered where it is not. */
@@ -76,6 +77,11 @@ export interface World {
    * enough to have the model. Rejects with `NotCopiedError` where the browser lets nothing be copied.
    */
   readonly share: (hash: string, model: string | null) => Promise<void>;
+  /**
+   * Puts a run onto the clipboard as pieces of text for other pages; `model` is its name where it ships with the page. Rejects
+   * with `NotCopiedError` where the browser lets nothing be copied.
+   */
+  readonly copyEmbed: (run: Run, model: string | null) => Promise<void>;
 }
 
 const MODEL_KEY = "elf.model";
@@ -196,6 +202,7 @@ export function createStudio(world: World): Studio {
     keeping,
     tokenize: (text) => engine.tokenize(text),
     share: world.share,
+    copyEmbed: world.copyEmbed,
     watch: (listener) => {
       const { run, playback, display, inspection } = player;
       const own = [settings, draft, preferences, model, runs, generation, library, view, keeping];

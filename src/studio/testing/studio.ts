@@ -74,6 +74,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     newId: () => `run-${++ids}`,
     drawSeed: () => ++seeds,
     share: async () => {},
+    copyEmbed: async () => {},
     ...change,
   });
   return { studio, engine, archive, storage };

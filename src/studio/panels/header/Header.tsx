@@ -1,5 +1,5 @@
 import { useStore } from "zustand";
-import { copyLink, showShortcuts, switchTheme } from "../../actions/view";
+import { copyEmbed, copyLink, showShortcuts, switchTheme } from "../../actions/view";
 import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
@@ -18,6 +18,9 @@ export function Header() {
       <div className={styles.headerTools}>
         <ActionButton action={copyLink} label="Copy a link to this run">
           <Icon name="share" />
+        </ActionButton>
+        <ActionButton action={copyEmbed} label="Copy as embed">
+          <Icon name="embed" />
         </ActionButton>
         <ActionButton action={switchTheme} label={`Theme: ${theme}`}>
           <Icon name={theme} />

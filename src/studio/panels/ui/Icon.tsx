@@ -4,6 +4,7 @@ const PATHS = {
   ...DRAWINGS,
   fork: <path d="M6 19V5M6 13c0-3.4 2.4-4.4 5.6-4.4H18M14.6 5.2 18 8.6l-3.4 3.4" />,
   share: <path d="M12 14.5V4M8.4 7.2 12 3.8l3.6 3.4M6.5 11.5H5v8.7h14v-8.7h-1.5" />,
+  embed: <path d="m8.5 7-5 5 5 5M15.5 7l5 5-5 5" />,
   unlock: <path d="M6 11h12v8.5H6zM8.5 11V8a3.5 3.5 0 0 1 6.8-1.2" />,
   dice: (
     <>

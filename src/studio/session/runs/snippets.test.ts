@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { recipeOf } from "../../../flow/recipe";
+import { recipeIn } from "../../../format/link";
+import { readTrace } from "../../../format/trace";
+import { type Run, runFromRecording } from "./shelfRun";
+import { snippetsOf } from "./snippets";
+
+function recorded(name: string): Run {
+  return runFromRecording(readTrace(readFileSync(`public/traces/${name}.json`, "utf8")));
+}
+
+const short = recorded("translate-de-en");
+const long = recorded("stories");
+const places = { page: "https://a.example/elf/index.html?model=x#run=y", model: "stories", trace: null };
+
+/** What is given of an attribute, as a browser would read it. */
+const attribute = (snippets: string, name: string) =>
+  new RegExp(` ${name}="([^"]*)"`).exec(snippets)?.[1]?.replaceAll("&amp;", "&") ?? "";
+
+describe("Copy as embed (point 18)", () => {
+  it("gives an element with a short run inside, its script beside the page, and its recipe", () => {
+    const snippets = snippetsOf(short, places);
+    expect(snippets).toContain('src="https://a.example/elf/embed/elf-playground.js"');
+    const [, inline = ""] = /<script type="application\/json">(.*)<\/script>/.exec(snippets) ?? [];
+    expect(readTrace(inline).trajectory.frames).toEqual(short.trajectory.frames);
+    expect(inline).not.toContain("<");
+    expect(recipeIn(`#${attribute(snippets, "recipe")}`)).toEqual(recipeOf(short.trajectory));
+    expect(attribute(snippets, "model")).toBe("stories");
+  });
+
+  it("gives a long one by its address, or to be written again", () => {
+    expect(snippetsOf(long, places)).not.toContain("application/json");
+    // Where nobody has the model, the run itself is all there is.
+    expect(snippetsOf(long, { ...places, model: null })).toContain("application/json");
+    const snippets = snippetsOf(long, { ...places, trace: "https://a.example/elf/traces/stories.json" });
+    expect(attribute(snippets, "trace")).toBe("https://a.example/elf/traces/stories.json");
+    const [, frame = ""] = /<iframe.* src="([^"]*)"/.exec(snippets) ?? [];
+    const address = new URL(frame.replaceAll("&amp;", "&"));
+    expect(address.pathname).toBe("/elf/embed/embed.html");
+    expect(address.searchParams.get("trace")).toBe("https://a.example/elf/traces/stories.json");
+    expect(recipeIn(address.hash)).toEqual(recipeOf(long.trajectory));
+  });
+
+  it("gives Markdown with the text and a link, and lets no text be HTML or marks", () => {
+    const hostile: Run = { ...short, text: 'a <img src=x onerror="b"> [c](d) *e*', modelTitle: '"><script>' };
+    const snippets = snippetsOf(hostile, { ...places, model: null });
+    expect(snippets).not.toContain("<img");
+    expect(snippets.replaceAll('\\"', "")).not.toContain('"><script>');
+    expect(snippets).toContain("\\[c\\](d) \\*e\\*");
+    expect(snippets).toMatch(
+      /\[See how this was written\]\(https:\/\/a\.example\/elf\/index\.html\?model=x#run=[^()\s]*\)/,
+    );
+  });
+});
