@@ -2,17 +2,28 @@
 
 import gc
 import os
-import tempfile
+import time
 from pathlib import Path
 
-# Tests compile the same small graphs again and again: one cache for all, subprocesses too. Set before JAX loads.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="elf-jax-cache-")
+# Tests compile the same small graphs again and again: one cache for all, for subprocesses and for the next run, too.
+# `pytest --cache-clear` empties it. Set before JAX loads.
+CACHE = Path(__file__).parents[1] / ".pytest_cache/d/jax"
+A_WEEK = 7 * 24 * 3600
+CACHE.mkdir(parents=True, exist_ok=True)
+for entry in CACHE.iterdir():
+    if time.time() - entry.stat().st_mtime > A_WEEK:
+        entry.unlink(missing_ok=True)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PLATFORMS"] = "cpu"
 # Most programs here run a few times on a handful of numbers: making them fast takes longer than all their runs.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 # The older of XLA's two ways to write a fused operation, in one piece: less than half the time of compiling.
-os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+os.environ["XLA_FLAGS"] = (
+    "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    # Handing a few numbers to other threads costs more than computing with them.
+    " --xla_cpu_multi_thread_eigen=false"
+)
 
 # Tracing makes millions of small things that live on: looking through all of them for garbage that often is a tenth of
 # the time.
