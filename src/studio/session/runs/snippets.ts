@@ -53,7 +53,7 @@ function frameFor(run: Run, { page, model, trace }: EmbedPlaces): string {
   if (trace !== null) address.searchParams.set("trace", trace);
   if (model !== null) address.searchParams.set("model", model);
   address.hash = linkTo(recipeOf(run.trajectory));
-  return `<iframe title="${escaped(run.modelTitle)}" loading="lazy" width="100%" height="${HEIGHT}" sandbox="allow-scripts allow-same-origin" src="${escaped(address.href)}"></iframe>`;
+  return `<iframe title="${escaped(run.modelTitle)}" loading="lazy" width="100%" height="${HEIGHT}" style="border: 0" sandbox="allow-scripts allow-same-origin" src="${escaped(address.href)}"></iframe>`;
 }
 
 function markdownFor(run: Run, { page, model }: EmbedPlaces): string {
