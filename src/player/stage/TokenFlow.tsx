@@ -30,6 +30,8 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
   const [home, setHome] = useState(0);
   const { frames } = run.trajectory;
   const shown = frames[index]?.[reading] as Reading;
+  // What the last step left stands, however many other words would have done.
+  const isOpen = (frames[index]?.t ?? 1) < 1;
   const texts = useMemo(() => tokenTexts(shown.tokens, run.pieces, run.eos).filter(isVisible), [shown, run]);
   const held = useMemo(() => heldAt(run, index), [run, index]);
   const changed = useMemo(() => changedPositions(frames, index, reading), [frames, index, reading]);
@@ -81,7 +83,7 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
               data-wish={wish?.word}
               data-wish-same={wish?.token === shown.tokens[position]}
               data-position={position}
-              style={styleOf(entropy)}
+              style={styleOf(entropy, isOpen)}
               onKeyDown={(event) => {
                 if (event.key !== "Enter" && event.key !== " ") return;
                 event.preventDefault();
@@ -122,8 +124,9 @@ function classOf({ kind, afterEnd }: TokenText, changed: boolean, held: boolean)
   ].join(" ");
 }
 
-function styleOf(entropy: number): React.CSSProperties {
-  const blur = blurOf(entropy);
+/** Ink tells how sure the model is; blur, that a word is not decided yet. */
+function styleOf(entropy: number, isOpen: boolean): React.CSSProperties {
+  const blur = isOpen ? blurOf(entropy) : 0;
   return {
     "--certainty": `${Math.round(100 * certaintyOf(entropy))}%`,
     ...(blur > 0.05 ? { filter: `blur(${blur.toFixed(2)}px)` } : {}),
