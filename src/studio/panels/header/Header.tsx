@@ -19,7 +19,7 @@ export function Header() {
         <ActionButton action={copyLink} label="Copy a link to this run">
           <Icon name="share" />
         </ActionButton>
-        <ActionButton action={copyEmbed} label="Copy as embed">
+        <ActionButton action={copyEmbed} label="Copy as embed" className={styles.headerEmbed}>
           <Icon name="embed" />
         </ActionButton>
         <ActionButton action={switchTheme} label={`Theme: ${theme}`}>
