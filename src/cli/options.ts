@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 import { DEFAULT_MODEL } from "../delivery/shipped";
 import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
@@ -246,9 +246,21 @@ function parse(argv: readonly string[]): Record<string, string | boolean | (stri
       { type: value ? ("string" as const) : ("boolean" as const), multiple },
     ]),
   );
-  const args = withValuesJoined(argv);
+  return readWords(withValuesJoined(argv), options).values;
+}
+
+/**
+ * Reads a command's words by Node's own reader: options, `--help` among them, and what is none.
+ * @throws {UsageError} an option that there is not, or one without its value.
+ */
+export function readWords<const Options extends NonNullable<ParseArgsConfig["options"]>>(
+  argv: readonly string[],
+  options: Options,
+  allowPositionals = false,
+) {
+  const help = { type: "boolean", short: "h" } as const;
   try {
-    return parseArgs({ args, options: { ...options, help: { type: "boolean", short: "h" } } }).values;
+    return parseArgs({ args: [...argv], allowPositionals, options: { ...options, help } });
   } catch (cause) {
     // Node's own sentence names the option; what follows it is advice for programmers.
     const [sentence = "The options cannot be read"] = String((cause as Error).message).split(/\.\s/);

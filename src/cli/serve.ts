@@ -2,9 +2,8 @@
 import { statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import sirv from "sirv";
-import { UsageError } from "./options";
+import { readWords, UsageError } from "./options";
 
 const HELP = `usage: elf-playground serve [FOLDER] [OPTIONS]
 
@@ -26,7 +25,7 @@ const HEADERS = {
 };
 
 export async function runServe(argv: readonly string[]): Promise<void> {
-  const { values, positionals } = parsed(argv);
+  const { values, positionals } = readWords(argv, { port: { type: "string" }, host: { type: "string" } }, true);
   if (values.help) {
     process.stdout.write(`${HELP}\n`);
     return;
@@ -70,16 +69,4 @@ export async function serve(folder: string, port: number, host: string): Promise
     server.listen(port, host, started);
   });
   return server;
-}
-
-function parsed(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: { port: { type: "string" }, host: { type: "string" }, help: { type: "boolean", short: "h" } },
-    });
-  } catch (cause) {
-    throw new UsageError(`${(cause as Error).message.split(". ")[0]}.`, undefined, { cause });
-  }
 }

@@ -1,9 +1,8 @@
 /** `elf-playground trace`: what a recorded run holds. */
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { type Recipe, rootOf } from "../flow/recipe";
 import { type RecordedRun, readTrace } from "../format/trace";
-import { UsageError } from "./options";
+import { readWords, UsageError } from "./options";
 
 const HELP = `usage: elf-playground trace FILE [OPTIONS]
 
@@ -14,7 +13,7 @@ the place that is wrong.
   --help  print this and exit`;
 
 export async function runTrace(argv: readonly string[]): Promise<void> {
-  const { values, positionals } = parsed(argv);
+  const { values, positionals } = readWords(argv, { json: { type: "boolean" } }, true);
   if (values.help) {
     process.stdout.write(`${HELP}\n`);
     return;
@@ -70,16 +69,4 @@ function described({ title, model, settings, prompt, held, forks, frames, steps,
     text,
   ];
   return lines.join("\n");
-}
-
-function parsed(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
-    });
-  } catch (cause) {
-    throw new UsageError(`${(cause as Error).message.split(". ")[0]}.`, undefined, { cause });
-  }
 }

@@ -167,12 +167,7 @@ export class Figure {
 
   /** Leaves its page: what it plays stays as it is, what it writes is ended. */
   disconnect(): void {
-    const seat = this.#seat;
-    if (!seat) return;
-    const run = seat.player.run.getState();
-    this.#kept = run ? { run, index: seat.player.playback.getState().index } : undefined;
-    seat.leave();
-    this.#seat = undefined;
+    if (!this.#standUp()) return;
     this.#newest?.abort();
     this.#release?.();
     this.#release = undefined;
@@ -304,14 +299,19 @@ export class Figure {
   }
 
   #sitDownAnew(): void {
-    const seat = this.#seat;
-    if (!seat) return;
-    const run = seat.player.run.getState();
     // What is being written goes on into the next player.
+    if (this.#standUp()) this.connect();
+  }
+
+  /** Gives its player up and keeps what that showed. Says whether it had one. */
+  #standUp(): boolean {
+    const seat = this.#seat;
+    if (!seat) return false;
+    const run = seat.player.run.getState();
     this.#kept = run ? { run, index: seat.player.playback.getState().index } : undefined;
     seat.leave();
     this.#seat = undefined;
-    this.connect();
+    return true;
   }
 
   #comeNear(): void {

@@ -2,7 +2,7 @@
 import { type CSSProperties, createElement, type ReactNode, type RefObject, useEffect, useRef } from "react";
 import type { Control, Options } from "./attributes";
 import type { ElfPlayground as ElfPlaygroundElement } from "./element";
-import type { ElfEventName, ElfEvents } from "./events";
+import { type ElfEventName, type ElfEvents, EVENT_NAMES } from "./events";
 
 /** The attributes of the element, all of them optional; `controls` as a list or as written. */
 export type ElfAttributes = Partial<Omit<Options, "controls">> & {
@@ -58,19 +58,11 @@ export function ElfPlayground({
     const hear = (event: Event) => heard.current[event.type as ElfEventName]?.((event as CustomEvent).detail as never);
     // Older versions of React know no events of custom elements; and those of elements within are theirs.
     const hearOwn = (event: Event) => event.target === figure && hear(event);
-    const names = [
-      "elf-ready",
-      "elf-frame",
-      "elf-run",
-      "elf-done",
-      "elf-error",
-      "elf-load",
-    ] as const satisfies ElfEventName[];
-    for (const name of names) figure.addEventListener(name, hearOwn);
+    for (const name of EVENT_NAMES) figure.addEventListener(name, hearOwn);
     // On a server there is none, and it is not asked for.
     void import("./main");
     return () => {
-      for (const name of names) figure.removeEventListener(name, hearOwn);
+      for (const name of EVENT_NAMES) figure.removeEventListener(name, hearOwn);
     };
   }, [ref]);
 
