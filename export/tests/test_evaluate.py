@@ -147,7 +147,7 @@ def test_killed_on_four_devices_it_goes_on_on_one(plain: Path, tmp_path: Path) -
     # Far more texts than it gets to write.
     command_line = [sys.executable, "-m", "elf.cli", *command, "--samples", "100000", "--out", str(out)]
     with subprocess.Popen(command_line, env=simulated(4), stderr=subprocess.PIPE) as process:
-        give_up = time.monotonic() + 120
+        give_up = time.monotonic() + 600
         while process.poll() is None and time.monotonic() < give_up:
             if texts_of(out).is_file() and texts_of(out).stat().st_size:
                 break

@@ -121,7 +121,7 @@ def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> 
     out = tmp_path / "out"
     command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), *PLAIN, "steps=100000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "JAX_PLATFORMS": "cpu"})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and not ((out / "metrics.jsonl").is_file() and rows(out)):
         time.sleep(0.2)
     process.send_signal(signal.SIGTERM)

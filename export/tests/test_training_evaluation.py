@@ -197,7 +197,7 @@ def test_a_signal_ends_an_evaluation_and_the_run_goes_on_with_it(
         while run.poll() is None and time.monotonic() < give_up and not (file.is_file() and file.stat().st_size):
             time.sleep(0.1)
         run.send_signal(signal.SIGTERM)
-        _, said = run.communicate(timeout=120)
+        _, said = run.communicate(timeout=600)
     assert run.returncode == 143 and "stopped by a signal after step 4" in said, said
     there = len(texts_of(out, 4, 0))
     assert 0 < there < 100000
