@@ -3,7 +3,7 @@ import { StudioPage } from "./studio-page";
 
 /** What a visitor does first, on each backend: the shipped model in wasm, a tiny random one on software WebGPU. */
 const visits = {
-  wasm: { address: { backend: "wasm" }, steps: 16, chip: "WASM" },
+  wasm: { address: { backend: "wasm" }, steps: 8, chip: "WASM" },
   webgpu: { address: { backend: "webgpu", model: "tiny-model" }, steps: 8, chip: "WebGPU" },
 };
 
@@ -11,9 +11,14 @@ function visit(project: string) {
   return visits[project === "webgpu" ? "webgpu" : "wasm"];
 }
 
-test("writes a text, which can be scrubbed and written again from its seed", async ({ page }, { project }) => {
+/** One page for both of its parts, so that the model is loaded once. */
+test("writes a text, which can be scrubbed and written again from its seed; a run cancelled keeps its frames", async ({
+  page,
+}, { project }) => {
   const { address, steps, chip } = visit(project.name);
   const studio = new StudioPage(page);
+  // Without pictures in between, which are drawn in software as well.
+  await page.emulateMedia({ reducedMotion: "reduce" });
   await studio.open(address);
   await studio.set("Steps", steps);
   await page.getByRole("button", { name: /Keep this seed/ }).click();
@@ -40,12 +45,9 @@ test("writes a text, which can be scrubbed and written again from its seed", asy
   expect(await studio.write(), "the same seed writes the same text").toBe(text);
   await expect(studio.runs.filter({ hasText: "11" })).toHaveCount(2);
   expect(studio.faults).toEqual([]);
-});
 
-test("cancels a run and keeps the frames so far", async ({ page }, { project }) => {
-  const { address } = visit(project.name);
-  const studio = new StudioPage(page);
-  await studio.open(address);
+  // What is written while it is written is shown step by step only where motion is welcome.
+  await page.emulateMedia({ reducedMotion: "no-preference" });
   await studio.set("Steps", 400);
   await studio.generate.click();
   await expect(studio.readout).toContainText(/step [1-9]\d* of 400/);
