@@ -43,11 +43,12 @@ async function compare(runs: readonly ModelRun[]) {
   return result;
 }
 
-const seeds = [0, 1, 2, 3, 4, 5];
+/** Six samples, three to a run: fewer passes than six runs take. */
+const samples = [0, 1].map((seed) => ({ seed, batch: 3 }));
 
 for (const method of ["sde", "ode"] as const) {
   test(`writes the tokens of wasm: ${method}`, async () => {
-    const { last, all } = await compare(seeds.map((seed) => tiny({ method, seed })));
+    const { last, all } = await compare(samples.map(({ seed, batch }) => ({ ...tiny({ method, seed }), batch })));
     expect(last).toBeGreaterThanOrEqual(0.99);
     expect(all).toBeGreaterThanOrEqual(0.99);
   });
