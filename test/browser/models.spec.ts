@@ -35,14 +35,14 @@ test("a model from an address is looked up, stored, loaded, and deleted again", 
   await expect(entry.getByRole("button", { name: "In use" })).toBeVisible();
   expect(server.filesAsked).toHaveLength(asked);
   await page.keyboard.press("Escape");
-  await studio.set("Steps", 100);
+  await studio.set("Steps", 8);
   expect((await studio.write()).length).toBeGreaterThan(0);
 
   // There at the next visit, even when its server is gone; and nobody asks it.
   await server.stop();
   await page.goto("?backend=wasm");
   await expect(studio.chip).toContainText(TITLE);
-  await studio.set("Steps", 100);
+  await studio.set("Steps", 8);
   expect((await studio.write()).length).toBeGreaterThan(0);
 
   await studio.chip.click();
@@ -289,7 +289,7 @@ test("without a file system a model is kept in memory, and the page says so", as
   await expect(studio.shelf).toContainText("This window keeps nothing");
   await expect(studio.shelf.getByRole("button", { name: "Download only" })).toHaveCount(0);
   await page.keyboard.press("Escape");
-  await studio.set("Steps", 100);
+  await studio.set("Steps", 8);
   expect((await studio.write()).length).toBeGreaterThan(0);
   expect(await studio.stored()).toEqual({});
 });
