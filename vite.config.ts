@@ -33,7 +33,7 @@ export default defineConfig({
   preview: { headers: crossOriginIsolation },
   test: {
     environment: "node",
-    include: ["{src,deploy,package}/**/*.test.{ts,tsx}"],
+    include: ["{src,deploy,package,docs}/**/*.test.{ts,tsx}"],
     // Tests that run a real model in wasm share their cores with whatever else the machine does.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -1,0 +1,9 @@
+import DefaultTheme from "vitepress/theme";
+import RecordedFigure from "./RecordedFigure.vue";
+
+export default {
+  extends: DefaultTheme,
+  enhanceApp({ app }: { app: { component(name: string, component: unknown): void } }) {
+    app.component("RecordedFigure", RecordedFigure);
+  },
+};

@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readTrace } from "../src/format/trace";
+
+const docs = import.meta.dirname;
+const figures: Record<string, string[]> = JSON.parse(readFileSync(join(docs, "figures.json"), "utf8"));
+const traces = readdirSync(join(docs, "public", "traces")).map((file) => file.replace(/\.json$/, ""));
+const pages = [...readdirSync(docs), ...readdirSync(join(docs, "how")).map((file) => `how/${file}`)].filter((file) =>
+  file.endsWith(".md"),
+);
+const textOf = (page: string) => readFileSync(join(docs, page), "utf8");
+
+describe("figures of the documentation", () => {
+  it("are recorded, each by the command that is kept for it", () => {
+    expect(traces.sort()).toEqual(Object.keys(figures).sort());
+  });
+
+  it.each(Object.entries(figures))("%s is the run that its command asks for", (name, words) => {
+    const { trajectory } = readTrace(readFileSync(join(docs, "public", "traces", `${name}.json`), "utf8"));
+    const said = (option: string) => words[words.indexOf(`--${option}`) + 1];
+    expect(trajectory.model).toBe(said("model"));
+    expect(trajectory.prompt).toEqual({ text: said("prompt") });
+    expect(trajectory.settings.seed).toBe(Number(said("seed")));
+    if (words.includes("--steps")) expect(trajectory.settings.steps).toBe(Number(said("steps")));
+    expect(trajectory.frames).toHaveLength(trajectory.times.length);
+  });
+
+  it("are all shown, and none is shown that there is not", () => {
+    const shown = pages.flatMap((page) =>
+      [...textOf(page).matchAll(/<RecordedFigure run="([^"]+)"/g)].map(([, run]) => run),
+    );
+    expect([...new Set(shown)].sort()).toEqual(Object.keys(figures).sort());
+  });
+});
+
+describe("links of the documentation", () => {
+  it.each(pages)("%s leads to what is there", (page) => {
+    const folder = join(docs, page, "..");
+    const targets = [...textOf(page).matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, target = ""]) => target);
+    expect(targets.filter((target) => !/^https?:/.test(target) && !existsSync(join(folder, target)))).toEqual([]);
+  });
+
+  it("of the menus, too", () => {
+    const config = readFileSync(join(docs, ".vitepress", "config.ts"), "utf8");
+    const links = [...config.matchAll(/link: "\/([^"#]+)/g), ...textOf("index.md").matchAll(/link: \/([\w/-]+)/g)];
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.map(([, link]) => link).filter((link) => !existsSync(join(docs, `${link}.md`)))).toEqual([]);
+  });
+});

@@ -1,0 +1,46 @@
+// `npm run docs`: the documentation as a site, in dist/docs; `npm run docs -- dev` while one writes it, `npm run docs -- figures`
+// to record the runs of its figures anew.
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ensureNodeModules, root } from "./node-modules.mjs";
+import { must } from "./run.mjs";
+import { isCurrent, markCurrent } from "./stamp.mjs";
+
+const docs = join(root, "docs");
+const [what = "build"] = process.argv.slice(2);
+if (!["build", "dev", "preview", "figures"].includes(what)) {
+  console.error(`There is no docs ${what}. Choose from: build, dev, preview, figures.`);
+  process.exit(2);
+}
+
+if (what === "figures") {
+  await ensureNodeModules();
+  const recipes = JSON.parse(readFileSync(join(docs, "figures.json"), "utf8"));
+  mkdirSync(join(docs, "public", "traces"), { recursive: true });
+  for (const [name, words] of Object.entries(recipes)) {
+    const trace = join(docs, "public", "traces", `${name}.json`);
+    const command = ["run", "-s", "generate", "--", ...words, "--trace", trace, "--json"];
+    await must(`The run ${name} could not be recorded.`, "npm", command, {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+  }
+} else {
+  // VitePress stands on another Vite than the page does, so it has packages of its own.
+  const lock = join(docs, "package-lock.json");
+  const stamp = join(docs, "node_modules", ".elf-stamp");
+  if (!isCurrent(stamp, [lock])) {
+    await must(
+      "npm could not install VitePress. Check the network, then try again.",
+      "npm",
+      ["ci", "--no-audit", "--no-fund"],
+      {
+        cwd: docs,
+      },
+    );
+    markCurrent(stamp, [lock]);
+  }
+  await must("The documentation could not be built.", join(docs, "node_modules", ".bin", "vitepress"), [what], {
+    cwd: docs,
+  });
+}
