@@ -17,6 +17,7 @@ const FILES: Record<string, string | Buffer> = {
   "assets/page-a1b2.js.gz": gzipSync(SCRIPT),
   "assets/runtime-c3d4.mjs": SCRIPT,
   "assets/runtime-c3d4.wasm": Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]),
+  "embed/elf-playground.js": SCRIPT,
   "models/tiny/weights.bin": WEIGHTS,
   "models/tiny/manifest.json": JSON.stringify({ words: "word ".repeat(1000) }),
   "models/tiny/denoiser.onnx": WEIGHTS,
@@ -109,6 +110,8 @@ describe.skipIf(!nginx)("deploy/nginx.conf", () => {
     const late = await fetch(`${address}/assets/runtime-c3d4.mjs`, { headers: { "Accept-Encoding": "gzip" } });
     expect(late.headers.get("content-encoding")).toBe("gzip");
     expect(await late.text()).toBe(SCRIPT);
+    const element = await fetch(`${address}/embed/elf-playground.js`, { headers: { "Accept-Encoding": "gzip" } });
+    expect(element.headers.get("content-encoding")).toBe("gzip");
   });
 
   it("a model comes as it lies, and from the middle when asked", async () => {
@@ -123,7 +126,10 @@ describe.skipIf(!nginx)("deploy/nginx.conf", () => {
     expect(Buffer.from(await rest.arrayBuffer())).toEqual(WEIGHTS.subarray(4990));
   });
 
-  it("other people's pages may read models", async () => {
+  it("other people's pages may have the element and read models", async () => {
+    const element = await fetch(`${address}/embed/elf-playground.js`);
+    expect(element.headers.get("access-control-allow-origin")).toBe("*");
+    expect(element.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
     expect((await fetch(`${address}/models/tiny/weights.bin`)).headers.get("access-control-allow-origin")).toBe("*");
     expect((await fetch(address)).headers.get("access-control-allow-origin")).toBeNull();
   });

@@ -4,7 +4,6 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { must } from "./run.mjs";
-import { isCurrent, markCurrent } from "./stamp.mjs";
 
 const docs = join(root, "docs");
 const [what = "build"] = process.argv.slice(2);
@@ -27,19 +26,7 @@ if (what === "figures") {
   }
 } else {
   // VitePress stands on another Vite than the page does, so it has packages of its own.
-  const lock = join(docs, "package-lock.json");
-  const stamp = join(docs, "node_modules", ".elf-stamp");
-  if (!isCurrent(stamp, [lock])) {
-    await must(
-      "npm could not install VitePress. Check the network, then try again.",
-      "npm",
-      ["ci", "--no-audit", "--no-fund"],
-      {
-        cwd: docs,
-      },
-    );
-    markCurrent(stamp, [lock]);
-  }
+  await ensureNodeModules(docs);
   await must("The documentation could not be built.", join(docs, "node_modules", ".bin", "vitepress"), [what], {
     cwd: docs,
   });

@@ -6,16 +6,17 @@ import { isCurrent, markCurrent } from "./stamp.mjs";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
-export async function ensureNodeModules() {
-  const lock = join(root, "package-lock.json");
-  const stamp = join(root, "node_modules", ".elf-stamp");
+/** Those of the project, or of a folder that has a lock file of its own. */
+export async function ensureNodeModules(folder = root) {
+  const lock = join(folder, "package-lock.json");
+  const stamp = join(folder, "node_modules", ".elf-stamp");
   if (isCurrent(stamp, [lock])) return;
   console.log("Installing the JavaScript packages (once, about half a minute) …");
   await must(
     "npm could not install the packages. Check the network and that `node --version` is 20.19 or newer, then try again.",
     "npm",
     ["ci", "--no-audit", "--no-fund"],
-    { cwd: root },
+    { cwd: folder },
   );
   markCurrent(stamp, [lock]);
 }

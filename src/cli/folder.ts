@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { addressOf, fetchFromAnywhere } from "../package/node";
-import { type LoadProgress, loadModel, type Model } from "../runtime/load";
-import { wasmOnly } from "../runtime/wasmOnly";
+import { addressOf, loadModel } from "../package/node";
+import type { LoadProgress, Model } from "../runtime/load";
 
 const MODELS = resolve(import.meta.dirname, "../../models");
 
@@ -19,12 +18,6 @@ export function modelAddress(source: string): string {
  * Loads a model, in wasm.
  * @throws {SourceError} there is no exported model; and whatever `loadModel` throws.
  */
-export function loadFolder(source: string, onProgress?: (progress: LoadProgress) => void): Promise<Model> {
-  return loadModel({
-    baseUrl: modelAddress(source),
-    wanted: "wasm",
-    fetchFile: fetchFromAnywhere,
-    platform: wasmOnly,
-    ...(onProgress ? { onProgress } : {}),
-  });
+export async function loadFolder(source: string, onProgress?: (progress: LoadProgress) => void): Promise<Model> {
+  return (await loadModel(modelAddress(source), { onProgress })).loaded;
 }

@@ -1,7 +1,7 @@
 /** Writing a text, frame by frame. */
 import { SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
-import { type Branch, branchAt, type Prompt, type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { type Branch, branchAt, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import { type SamplerSettings, unguided } from "../flow/settings";
 import { cutAtEnd } from "../flow/tokens";
 import type { Frame, Trajectory } from "../flow/trajectory";
@@ -55,7 +55,7 @@ export interface FinishedRun extends RunResult {
 export function generate({ model, prompt, settings, held, from, frames, signal }: GenerateOptions): Generation {
   const { defaults } = model.manifest;
   const given: Prompt | undefined = typeof prompt === "string" ? { text: prompt.trim() } : prompt;
-  const own = given || (from && rootOf(from.run).prompt) ? defaults : unguided(defaults);
+  const own = given ? defaults : unguided(defaults);
   const recipe: Recipe = {
     settings: { ...(from ? from.run.settings : own), ...settings },
     ...(given ? { prompt: given } : {}),
@@ -152,7 +152,7 @@ export class Generation implements AsyncIterable<TextFrame> {
   }
 
   async *#follow(signal: AbortSignal | undefined): AsyncGenerator<TextFrame, FinishedRun> {
-    const release = await this.model.turn();
+    const release = await this.model.turn(signal);
     try {
       const { memory, loaded } = this.model;
       const lead = this.plan.parent !== undefined;

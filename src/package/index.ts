@@ -31,6 +31,7 @@ export async function loadModel(source: string | URL, options: LoadModelOptions 
   };
   const { baseUrl } = readSource(String(source), globalThis.location?.href ?? "http://localhost/");
   const storage = await openStorage();
-  const options_ = { baseUrl, dtype, wanted: backend, platform, fetchFile: fetchFromHost, storage, signal };
-  return new ElfModel(await load(onProgress ? { ...options_, onProgress } : options_));
+  return new ElfModel(
+    await load({ baseUrl, dtype, wanted: backend, platform, fetchFile: fetchFromHost, storage, signal, onProgress }),
+  );
 }

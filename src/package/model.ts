@@ -5,6 +5,7 @@ import { type Reversal, type ReverseSettings, reverse } from "../flow/reverse";
 import { wellFormed } from "../flow/text";
 import { flowConstants, type Manifest } from "../format/manifest";
 import { RunMemory } from "../run/memory";
+import { Turns } from "../run/turns";
 import { backendInWords } from "../runtime/backendInWords";
 import type { Model } from "../runtime/load";
 import type { Backend } from "../runtime/runtime";
@@ -13,8 +14,7 @@ import type { Backend } from "../runtime/runtime";
 export class ElfModel {
   /** What of earlier runs is remembered, for runs that go on from them. */
   readonly #memory = new RunMemory();
-  /** Resolves when the run has ended that was asked for last. */
-  #last: Promise<void> = Promise.resolve();
+  readonly #turns = new Turns();
   #disposed: Promise<void> | undefined;
 
   /** @internal Of a model that `runtime` has loaded. */
@@ -68,7 +68,7 @@ export class ElfModel {
    */
   async encode(text: string | Source): Promise<Float32Array> {
     const source = typeof text === "string" ? this.tokenize(text) : text;
-    const [latents] = await this.inTurn(() => this.loaded.network.encode([source]));
+    const [latents] = await this.#turns.take("encode", undefined, () => this.loaded.network.encode([source]));
     return latents as Float32Array;
   }
 
@@ -89,12 +89,14 @@ export class ElfModel {
     }
     const clean = await this.encode(ids);
     const wanted = { ...defaults, cfgScale: 1, schedule: "quantile" as const, ...settings, length: ids.length };
-    return this.inTurn(() => reverse(this.loaded.network, clean, wanted, flowConstants(this.manifest)));
+    return this.#turns.take("reverse", undefined, () =>
+      reverse(this.loaded.network, clean, wanted, flowConstants(this.manifest)),
+    );
   }
 
   /** Gives its memory back, the GPU's too, when what was asked of it before has ended. It cannot be used after. */
   dispose(): Promise<void> {
-    this.#disposed ??= this.inTurn(async () => {
+    this.#disposed ??= this.#turns.take("dispose", undefined, async () => {
       this.#memory.clear();
       await this.loaded.network.dispose();
     });
@@ -106,23 +108,13 @@ export class ElfModel {
     return this.#memory;
   }
 
-  /** @internal Waits for what was asked for before, and is waited for by what comes after until `release` is called. */
-  async turn(): Promise<() => void> {
-    const before = this.#last;
-    let release = () => {};
-    this.#last = new Promise((resolve) => {
-      release = resolve;
+  /**
+   * @internal Waits for what was asked for before, unless it is ended meanwhile, and is waited for by what comes after until
+   * the function that it gives is called.
+   */
+  turn(signal: AbortSignal | undefined): Promise<() => void> {
+    return new Promise((begin) => {
+      void this.#turns.take("run", signal, () => new Promise<void>(begin));
     });
-    await before;
-    return release;
-  }
-
-  async inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const release = await this.turn();
-    try {
-      return await task();
-    } finally {
-      release();
-    }
   }
 }

@@ -24,17 +24,16 @@ export type { LoadModelOptions };
  */
 export async function loadModel(source: string | URL, options: LoadModelOptions = {}): Promise<ElfModel> {
   const { backend = "wasm", dtype, signal, onProgress } = options;
-  const progress = onProgress ? { onProgress } : {};
   const baseUrl = addressOf(String(source));
   return new ElfModel(
     await load({
       baseUrl,
       dtype,
-      signal,
       wanted: backend,
       platform: wasmOnly,
       fetchFile: fetchFromAnywhere,
-      ...progress,
+      signal,
+      onProgress,
     }),
   );
 }

@@ -41,7 +41,7 @@ export interface LoadOptions {
   /** Where the files are kept; in memory, for this load alone, where none is given. */
   readonly storage?: Storage | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 /** A model ready to run. */
