@@ -1,19 +1,11 @@
-import { execFile } from "node:child_process";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "./options";
 import { serve } from "./serve";
+import { command } from "./testing/command";
 
 const root = join(import.meta.dirname, "../..");
-
-function command(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ["--import", "tsx", "src/cli/main.ts", ...args], { cwd: root }, (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out, err }),
-    );
-  });
-}
 
 describe("elf-playground", () => {
   it("lists its commands, and names what there is for a word that is none", async () => {

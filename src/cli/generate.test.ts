@@ -1,4 +1,3 @@
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,26 +5,14 @@ import { afterAll, describe, expect, it } from "vitest";
 import { type Manifest, parseManifest } from "../format/manifest";
 import { readTrace } from "../format/trace";
 import { helpText, readCommandLine, settingsOf, UsageError } from "./options";
+import { command } from "./testing/command";
 
 const TINY = "test/fixtures/tiny-model";
 const manifest = parseManifest(readFileSync(`${TINY}/manifest.json`, "utf8"));
 const optional = parseManifest(readFileSync("test/fixtures/tiny-two-pass/manifest.json", "utf8"));
 const conditional = parseManifest(readFileSync("test/fixtures/tiny-conditional/manifest.json", "utf8"));
 
-interface Finished {
-  code: number;
-  out: string;
-  err: string;
-}
-
-/** Runs the command as `npm run generate` does, in a process of its own. */
-function generate(...args: string[]): Promise<Finished> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ["--import", "tsx", "src/cli/main.ts", "generate", ...args], (error, out, err) =>
-      resolve({ code: error ? Number(error.code) : 0, out, err }),
-    );
-  });
-}
+const generate = (...args: string[]) => command("generate", ...args);
 
 describe("the command line", () => {
   it("lays named settings over the model's defaults", () => {
