@@ -18,7 +18,8 @@ from elf.data.prepare import Arguments, main
 from elf.data.sentencepiece_form import model_of_tokenizer
 from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
 from elf.data.train_tokenizer import learn_pieces, train_tokenizer
-from elf.errors import CheckpointError, TextError
+from elf.data.whole_words import WordCounts, add_whole_words
+from elf.errors import CheckpointError, ConfigError, TextError
 from elf.sampling.sample import read_prompts
 
 T5 = Path(__file__).parents[2].parent / "shared/tokenizers/t5"
@@ -119,6 +120,48 @@ def test_a_new_tokenizer_reads_texts_as_its_pieces_were_learnt(tmp_path: Path) -
     unknown = tokenizer.token_to_id("<unk>")
     assert tokenizer.encode("the\u200bcat\x07 sat").ids == tokenizer.encode("the cat sat").ids
     assert unknown not in tokenizer.encode("the\u200bcat\x07 sat").ids
+
+
+def test_frequent_words_that_would_be_cut_are_whole(tmp_path: Path) -> None:
+    texts = [*stories(), '"Tomorrow," said Mia. "Tomorrow?" asked Ben.', "It is tomorrow. Tomorrow it is. ﬁve"] * 2
+    cut = learn_pieces(texts, 72)
+    learnt = sentencepiece.SentencePieceProcessor(model_proto=cut.SerializeToString())
+    assert len(learnt.encode("Tomorrow")) > 1
+    train_tokenizer(texts, 80, 2, whole_words=6).save(str(tmp_path / "tokenizer.json"))
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
+    assert tokenizer.get_vocab_size() == 80
+    assert tokenizer.encode('"Tomorrow," found').tokens == ["▁", '"', "Tomorrow", ",", '"', "▁found"]
+    added = [tokenizer.id_to_token(id) for id in range(72, 78)]
+    assert set(added) == {"▁found", "▁lost", "▁by", "▁old", "▁Was", "▁it"}, "those of every story"
+    for text in ("a white otter", *TEXTS):
+        assert tokenizer.decode(tokenizer.encode(text).ids) == text
+    assert tokenizer.encode("a gate").ids == learnt.encode("a gate"), "what holds no whole word is read as before"
+
+
+def test_a_whole_word_wins_over_whole_words_in_it() -> None:
+    model = learn_pieces([*stories(), "A p n d a"], 60)
+    counts = WordCounts()
+    for times, word in ((5, "panda"), (4, "pan"), (3, "pand"), (2, "panda")):
+        counts.add(f"{word} " * times)
+    add_whole_words(model, counts, 3)
+    assert [piece.piece for piece in model.pieces[-3:]] == ["▁panda", "▁pan", "▁pand"], "by frequency"
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+    assert pieces.encode("panda pan pand pa", out_type=str)[:3] == ["▁panda", "▁pan", "▁pand"]
+
+
+def test_more_whole_words_than_are_cut_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"cut only \d+ words of this corpus, and 9,000 are asked for"):
+        train_tokenizer(stories(), 9060, 2, whole_words=9000)
+    with pytest.raises(ConfigError, match="--whole-words is -1"):
+        train_tokenizer(stories(), 60, 2, whole_words=-1)
+
+
+def test_rare_characters_are_known_where_that_is_asked_for() -> None:
+    texts = [*stories()] * 3 + ["Q"]
+    some, all_of_them = (train_tokenizer(texts, 62, 2, coverage=coverage) for coverage in (0.999, 1.0))
+    assert some.token_to_id("Q") is None and all_of_them.token_to_id("Q") is not None
+    with pytest.raises(ConfigError, match="--character-coverage is 99"):
+        train_tokenizer(texts, 60, 2, coverage=99)
 
 
 @needs_t5

@@ -18,6 +18,7 @@ from elf.data.clean_up import CONFIG, FIELD
 from elf.data.corpus import read_corpus
 from elf.data.sentencepiece_form import EOS, PAD, SPECIAL, UNK, tokenizer_of_model
 from elf.data.tokenizer import load_tokenizer
+from elf.data.whole_words import WordCounts, add_whole_words
 from elf.errors import ConfigError
 from elf.progress import say
 
@@ -32,10 +33,14 @@ class Arguments:
     """Number of ids, special tokens and sentinels included."""
     sentinels: int = 4
     """Number of `<extra_id_i>` at the end (T5 has 100). `<extra_id_0>` is the mask of `elf pretrain-encoder`."""
+    whole_words: int = 0
+    """Of the ids, that many are whole words: the most frequent ones which the other pieces would cut."""
+    character_coverage: float = 0.9999
+    """Share of the corpus's characters that get a piece; the rarest of the others are unknown to the model."""
 
 
 class _Lines:
-    """The lines of texts for SentencePiece, counted; none is held here.
+    """The lines of texts for SentencePiece, counted as their words are; none is held here.
 
     It would say of an error in reading only that something went wrong: that is kept, and the texts end.
     """
@@ -45,6 +50,7 @@ class _Lines:
         self.first = ""
         """The beginning of the first text."""
         self.count = 0
+        self.words = WordCounts()
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[str]:
@@ -52,32 +58,44 @@ class _Lines:
             for text in self.texts:
                 self.first = self.first or text[:60]
                 self.count += 1
-                yield from (line for line in text.split("\n") if line.strip())
+                for line in text.split("\n"):
+                    if line.strip():
+                        self.words.add(line)
+                        yield line
         except Exception as error:  # whatever the texts come from raises
             self.error = error
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary_size: int, sentinels: int) -> tokenizers.Tokenizer:
-    """Learns a unigram vocabulary of exactly `vocabulary_size` ids from `texts`.
+def train_tokenizer(
+    texts: Iterable[str], vocabulary_size: int, sentinels: int, whole_words: int = 0, coverage: float = 0.9999
+) -> tokenizers.Tokenizer:
+    """Learns a unigram vocabulary of exactly `vocabulary_size` ids from `texts`, `whole_words` of them by frequency.
 
     It brings the trainer's own normaliser: a text is to the model what it was when the pieces were learnt.
 
     Raises ConfigError when the texts are too few or too alike for so many pieces, and what reading them raises.
     """
-    return _tokenizer_of(_Lines(texts), vocabulary_size, sentinels)
+    return _tokenizer_of(_Lines(texts), vocabulary_size, sentinels, whole_words, coverage)
 
 
-def _tokenizer_of(lines: _Lines, vocabulary_size: int, sentinels: int) -> tokenizers.Tokenizer:
-    model = _pieces_of(lines, vocabulary_size - sentinels)
+def _tokenizer_of(
+    lines: _Lines, vocabulary_size: int, sentinels: int, whole_words: int, coverage: float
+) -> tokenizers.Tokenizer:
+    if whole_words < 0:
+        raise ConfigError(f"--whole-words is {whole_words}", "Give 0 or more.")
+    if not 0.9 <= coverage <= 1:
+        raise ConfigError(f"--character-coverage is {coverage}", "Give a share from 0.9 to 1.")
+    model = _pieces_of(lines, vocabulary_size - sentinels - whole_words, coverage)
+    add_whole_words(model, lines.words, whole_words)
     return tokenizer_of_model(model, [f"<extra_id_{i}>" for i in range(sentinels)])
 
 
-def learn_pieces(texts: Iterable[str], size: int) -> Any:
+def learn_pieces(texts: Iterable[str], size: int, coverage: float = 0.9999) -> Any:
     """The ModelProto of `size` pieces that SentencePiece learns. Raises as above."""
-    return _pieces_of(_Lines(texts), size)
+    return _pieces_of(_Lines(texts), size, coverage)
 
 
-def _pieces_of(lines: _Lines, size: int) -> Any:
+def _pieces_of(lines: _Lines, size: int, coverage: float) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         prefix = f"{folder}/spm"
         try:
@@ -93,7 +111,7 @@ def _pieces_of(lines: _Lines, size: int) -> Any:
                 pad_piece=SPECIAL[PAD],
                 eos_piece=SPECIAL[EOS],
                 unk_piece=SPECIAL[UNK],
-                character_coverage=0.9999,
+                character_coverage=coverage,
                 normalization_rule_name="nmt_nfkc",
                 # One thread: the same corpus must give the same pieces on every machine.
                 num_threads=1,
@@ -125,7 +143,9 @@ def save_tokenizer(tokenizer: tokenizers.Tokenizer, path: Path) -> None:
 def main(arguments: Arguments) -> None:
     say(f"learning {arguments.vocabulary_size:,} pieces from {', '.join(path.name for path in arguments.corpus)}")
     lines = _Lines(text for path in arguments.corpus for row in read_corpus(path) for text in row)
-    tokenizer = _tokenizer_of(lines, arguments.vocabulary_size, arguments.sentinels)
+    tokenizer = _tokenizer_of(
+        lines, arguments.vocabulary_size, arguments.sentinels, arguments.whole_words, arguments.character_coverage
+    )
     save_tokenizer(tokenizer, arguments.out)
     report: dict[str, Any] = {
         "texts": lines.count,
