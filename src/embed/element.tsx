@@ -4,6 +4,7 @@ import { ATTRIBUTE_NAMES, ATTRIBUTES, type AttributeName, type Options, readAttr
 import { NoRunError } from "./errors";
 import { FigureView } from "./FigureView";
 import { Figure, type ForkWish, type Outcome, type Wish } from "./figure";
+import type { PictureKind, PictureLook } from "./picture";
 import { adoptStyles } from "./styles";
 
 /** What there is of elements where there is no page: enough to be extended, so that importing this on a server does no harm. */
@@ -130,6 +131,15 @@ export class ElfPlayground extends Base {
     const { run } = this.#figure;
     if (!run) throw new NoRunError("There is no run to be kept.", "Set trace, or generate one first.");
     return writeTrace(run, { title: this.#figure.state.getState().title, tokens: { eos: run.eos } });
+  }
+
+  /**
+   * A frame of the run as the file of a picture, drawn from the run itself, with its recipe in the file's metadata.
+   * @throws {PictureError} its size or frame is none, or there is no such kind.
+   * @throws {NoRunError}
+   */
+  toBlob(kind: PictureKind, look: PictureLook = {}): Promise<Blob> {
+    return this.#figure.picture(kind, look);
   }
 
   #options(): Options {

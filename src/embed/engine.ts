@@ -1,4 +1,4 @@
-/** The one engine of all elements of a page; a part of the script that comes with the first request for a text. */
+/** The one engine of all elements of a page. */
 import type { Recipe } from "../flow/recipe";
 import { recipeIn } from "../format/link";
 import { createEngine } from "../worker/client";

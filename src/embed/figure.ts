@@ -21,6 +21,7 @@ import {
 } from "./errors";
 import { type ElfEventName, type ElfEvents, tell } from "./events";
 import { join, lead, type Member, share } from "./groups";
+import type { PictureKind, PictureLook } from "./picture";
 import { type Place, placeOf } from "./place";
 import { ElementVisibility } from "./visibility";
 import type { Words } from "./words";
@@ -223,6 +224,16 @@ export class Figure {
     this.#seat?.player.playback.getState().seek(Math.round(step));
   }
 
+  /** A frame as the file of a picture. */
+  async picture(kind: PictureKind, { step = this.index, ...look }: PictureLook): Promise<Blob> {
+    await this.ready();
+    const { run, element } = this;
+    if (!run) throw new NoRunError("There is no run to be drawn.", "Set trace, or generate one first.");
+    const { pictureOf } = await laterPart();
+    const reading = this.#seat?.player.display.getState().reading ?? this.#options.reading;
+    return pictureOf(kind, { run, index: step, reading, title: this.state.getState().title, element, ...look });
+  }
+
   /** From the poster on: what was recorded is played, what was not is written. */
   async open(): Promise<void> {
     await this.ready();
@@ -396,7 +407,7 @@ export class Figure {
       this.state.setState({ problem: null, stage: "shown" });
       work({ kind: "loading", progress: null });
       const { baseUrl } = placeOf(this.#options, this.element.baseURI);
-      const { broker, recipeOfLink } = await enginePart();
+      const { broker, recipeOfLink } = await laterPart();
       const recipe = link === "" ? null : recipeOfLink(link);
       this.#release = () => broker.release(this);
       return await broker.use(this, {
@@ -494,16 +505,16 @@ export class Figure {
   }
 }
 
-type EnginePart = typeof import("./engine");
-let engine: Promise<EnginePart> | undefined;
+type LaterPart = typeof import("./later");
+let later: Promise<LaterPart> | undefined;
 
 /** The part of the script that has the engine, fetched when it is first wanted; whoever asks first gets it first. */
-async function enginePart(): Promise<EnginePart> {
-  engine ??= import("./engine");
+async function laterPart(): Promise<LaterPart> {
+  later ??= import("./later");
   try {
-    return await engine;
+    return await later;
   } catch (cause) {
-    engine = undefined;
+    later = undefined;
     throw new ScriptPartError(
       `A part of the script did not come: ${cause instanceof Error ? cause.message : String(cause)}`,
       "Try again. The folder of elf-playground.js has to lie whole where it is served from, under a policy that lets its scripts run.",

@@ -1,10 +1,13 @@
 /** `<elf-playground>` in other people's pages. The numbers are those of the points in docs/embed.md. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
 import type {} from "../../src/embed/main";
+import { recipeOf } from "../../src/flow/recipe";
+import { recipeIn } from "../../src/format/link";
+import { readTrace } from "../../src/format/trace";
 import { EmbedHost } from "./embed-host";
 
 /** What the script that pages name may weigh, packed, with all that it fetches at once. */
@@ -76,7 +79,7 @@ test("1, 4, 9, 11, 15, 24, 31: the text stands there first, then its run, under 
     return (ends[1] ?? 0) - (ends[0] ?? 0);
   });
   test.info().annotations.push({ type: "ms from the script to its trace", description: waited.toFixed(0) });
-  expect(host.asked.filter((path) => /worker|wasm|models|engine/.test(path))).toEqual([]);
+  expect(host.asked.filter((path) => /worker|wasm|models|later/.test(path))).toEqual([]);
 
   expect(await shift(page)).toBe(0);
 
@@ -110,6 +113,61 @@ test("1, 4, 9, 11, 15, 24, 31: the text stands there first, then its run, under 
   expect(faults).toEqual([]);
 });
 
+test("26: a frame as the file of a picture, which says how it came about", async ({ page }) => {
+  await page.goto(host.page("picture", '<elf-playground trace="/traces/stories.json" theme="dark"></elf-playground>'));
+  const { svg, png, colours, refused } = await page.locator("elf-playground").evaluate(async (found) => {
+    const element = found as HTMLElementTagNameMap["elf-playground"];
+    const png = await element.toBlob("png", { step: 16 });
+    await element.seek(16);
+    const svg = await element.toBlob("svg", { width: 600, height: 400, theme: "light" });
+    const image = await createImageBitmap(png);
+    const canvas = new OffscreenCanvas(image.width, image.height);
+    const context = canvas.getContext("2d");
+    context?.drawImage(image, 0, 0);
+    const { data } = context?.getImageData(0, 0, image.width, image.height) ?? { data: [] };
+    const colours = new Set(Array.from({ length: data.length / 4 }, (_, i) => data.slice(4 * i, 4 * i + 3).join(" ")));
+    return {
+      svg: await svg.text(),
+      png: [png.type, ...new Uint8Array(await png.arrayBuffer())],
+      colours: [image.width, image.height, data.slice(0, 3).join(" "), colours.size],
+      refused: await Promise.all(
+        [element.toBlob("gif" as "svg"), element.toBlob("png", { width: 1 }), element.toBlob("svg", { step: 99 })].map(
+          (blob) => blob.catch((error: Error) => [error.name, error.message]),
+        ),
+      ),
+    };
+  });
+  expect(colours.slice(0, 3)).toEqual([1200, 630, "20 19 25"]);
+  // Words of many certainties, and their edges.
+  expect(colours[3]).toBeGreaterThan(100);
+  const [type, ...bytes] = png;
+  expect(type).toBe("image/png");
+  const file = Buffer.from(bytes as number[]);
+  writeFileSync(test.info().outputPath("frame.png"), file);
+  writeFileSync(test.info().outputPath("frame.svg"), svg);
+  const [, note = ""] = /iTXtelf-playground\0{5}(\{.*?\})/.exec(file.toString("latin1")) ?? [];
+  const recorded = readTrace(readFileSync(join(import.meta.dirname, "../../public/traces/stories.json"), "utf8"));
+  const { recipe, step } = JSON.parse(note);
+  expect(step).toBe(16);
+  expect(recipeIn(`#${recipe}`)).toEqual(recipeOf(recorded.trajectory));
+
+  expect(refused).toEqual([
+    ["PictureError", expect.stringContaining("gif")],
+    ["PictureError", expect.stringContaining("width is 1")],
+    ["PictureError", expect.stringContaining("no frame 99")],
+  ]);
+  expect(page.workers()).toEqual([]);
+  expect(faults).toEqual([]);
+
+  await page.goto(`data:image/svg+xml,${encodeURIComponent(svg)}`);
+  const whole = await page.evaluate(() => {
+    const { documentElement } = document;
+    const note = JSON.parse(documentElement.querySelector("metadata")?.textContent ?? "null");
+    return [documentElement.localName, documentElement.querySelector("title")?.textContent, note.recipe];
+  });
+  expect(whole).toEqual(["svg", expect.stringContaining("step 16 of 32"), recipe]);
+});
+
 test("3, 6, 7, 8, 19, 26: twenty elements share one engine in turn, and give all of it back", async ({ page }) => {
   const figures = Array.from(
     { length: 20 },
@@ -118,7 +176,7 @@ test("3, 6, 7, 8, 19, 26: twenty elements share one engine in turn, and give all
   await page.goto(host.page("twenty", figures.join("")));
   await expect(page.locator("#e0").getByRole("button", { name: "Generate" })).toBeVisible();
   await expect(page.locator("#e0").getByText("Nothing is written yet.")).toBeVisible();
-  expect(host.asked.filter((path) => /worker|wasm|models|engine/.test(path))).toEqual([]);
+  expect(host.asked.filter((path) => /worker|wasm|models|later/.test(path))).toEqual([]);
 
   const { told, statuses, same, refused } = await page.evaluate(async () => {
     const element = (id: string) => document.getElementById(id) as HTMLElementTagNameMap["elf-playground"];

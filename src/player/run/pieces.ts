@@ -13,6 +13,9 @@ export interface TokenText {
   readonly afterEnd: boolean;
 }
 
+/** Stands where a text ends. */
+export const END_SIGN = "∎";
+
 const UNKNOWN = "⁇";
 const BYTE_PIECE = /^<0x([0-9A-Fa-f]{2})>$/;
 const NAMED_PIECE = /^<[^<>\s]+>$/;

@@ -1,10 +1,10 @@
 import { Fragment, type KeyboardEvent, type RefObject, useMemo, useState } from "react";
 import { useStore } from "zustand";
 import type { Reading } from "../../flow/network";
-import { branchAt } from "../../flow/recipe";
 import { usePlayer } from "../PlayerContext";
 import { blurOf, certaintyOf } from "../run/certainty";
-import { type TokenText, tokenName, tokenTexts } from "../run/pieces";
+import { heldAt } from "../run/held";
+import { END_SIGN, type TokenText, tokenName, tokenTexts } from "../run/pieces";
 import type { ReadingName, ShownRun } from "../run/run";
 import { changedPositions } from "../run/settling";
 import { nextToken } from "./nextToken";
@@ -50,6 +50,8 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
     <div
       ref={list}
       className="tokens"
+      // Text is written in its own direction, whatever that of the words around it.
+      dir="auto"
       role="listbox"
       aria-label={words.tokens.list}
       aria-orientation="horizontal"
@@ -99,19 +101,13 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
               onPointerLeave={({ pointerType }) => pointerType === "mouse" && glance(null)}
               onClick={() => pin(position)}
             >
-              {text.kind === "end" ? "∎" : text.text}
+              {text.kind === "end" ? END_SIGN : text.text}
             </span>
           </Fragment>
         );
       })}
     </div>
   );
-}
-
-/** Places whose token the run was told to keep, in the frames in which it does. */
-function heldAt({ trajectory }: ShownRun, index: number): ReadonlySet<number> {
-  const { held = [] } = branchAt(trajectory, index).run;
-  return new Set(held.map(({ position }) => position));
 }
 
 function classOf({ kind, afterEnd }: TokenText, changed: boolean, held: boolean): string {

@@ -1,20 +1,6 @@
-import type { SamplerSettings } from "../../flow/settings";
 import { stepsOf } from "../../player/run/run";
 import { backendName } from "../../runtime/backendInWords";
 import type { Run } from "../session/runs/shelfRun";
-
-/** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
-export function describeSettings(settings: SamplerSettings): string {
-  const { steps, method, gamma, selfCondScale, cfgScale, seed, schedule } = settings;
-  const sampler = `${steps} ${steps === 1 ? "step" : "steps"} ${method.toUpperCase()}`;
-  return [
-    method === "sde" ? `${sampler} γ ${gamma}` : sampler,
-    ...(cfgScale === 1 ? [] : [`ω ${cfgScale}`]),
-    `w ${selfCondScale}`,
-    ...(schedule === "logit_normal" ? [] : [schedule]),
-    `seed ${seed}`,
-  ].join(" · ");
-}
 
 /** Where a run comes from and how it ended. */
 export function describeOrigin(run: Run): string {

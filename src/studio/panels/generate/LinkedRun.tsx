@@ -1,7 +1,7 @@
 import { useStore } from "zustand";
 import { type Recipe, rootOf } from "../../../flow/recipe";
+import { describeSettings } from "../../../player/run/settingsInWords";
 import { writeLinked } from "../../actions/writing";
-import { describeSettings } from "../runInWords";
 import { useStudio } from "../StudioContext";
 import { Notice } from "../ui/Notice";
 import { useAction } from "../ui/useAction";

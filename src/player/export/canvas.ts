@@ -1,0 +1,49 @@
+import type { Drawing, Line } from "./drawing";
+import { FAMILIES, type Measure, type Type } from "./typography";
+
+type Context = OffscreenCanvasRenderingContext2D;
+
+/** Measures by the fonts that a canvas has, which are those of the page or the worker that it is in. */
+export function measureBy(context: Context): Measure {
+  return (text, type) => {
+    context.font = fontOf(type);
+    return context.measureText(text).width;
+  };
+}
+
+/**
+ * Draws a drawing, at the canvas's left upper corner. Not by an image of its SVG: a strict policy (`img-src`) forbids those,
+ * and no font of the page gets into one.
+ */
+export function paint({ rectangles, lines }: Drawing, context: Context): void {
+  for (const { x, y, width, height, colour } of rectangles) {
+    context.fillStyle = colour;
+    context.fillRect(x, y, width, height);
+  }
+  for (const line of lines) paintLine(line, context);
+}
+
+function paintLine({ x, y, width, type, isRightToLeft, spans }: Line, context: Context): void {
+  context.save();
+  context.font = fontOf(type);
+  context.direction = isRightToLeft ? "rtl" : "ltr";
+  context.textAlign = "start";
+  const widths = spans.map(({ text }) => context.measureText(text).width);
+  const natural = widths.reduce((sum, own) => sum + own, 0);
+  context.translate(x, y);
+  if (natural > 0) context.scale(width / natural, 1);
+  let at = 0;
+  for (const [i, { text, colour, underlined }] of spans.entries()) {
+    const own = widths[i] ?? 0;
+    const left = isRightToLeft ? -at : at;
+    context.fillStyle = colour;
+    context.fillText(text, left, 0);
+    if (underlined) context.fillRect(isRightToLeft ? left - own : left, 0.12 * type.size, own, 0.06 * type.size);
+    at += own;
+  }
+  context.restore();
+}
+
+function fontOf({ family, size, weight }: Type): string {
+  return `${weight} ${size}px ${FAMILIES[family]}`;
+}
