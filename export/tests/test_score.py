@@ -165,6 +165,29 @@ def test_memorisation_beside_held_out_text(tmp_path: Path, capsys: pytest.Captur
     assert score(capsys, path, *alone)["longest_copy_text"] == "quelle"
 
 
+def test_faults_of_words_beside_held_out_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training = tmp_path / "training.txt"
+    training.write_text("One day, Mia met Ben.\nMia and Ben ran and ran.\n")
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text("Mia met Ben, and Ben ran.\nBen ran ran ran.\n")
+    path = rows(
+        tmp_path / "g.jsonl",
+        {"id": 0, "generated": "Mia shexfiep met met met Ben."},
+        {"id": 1, "generated": "One day and day and day, Mia ran."},
+    )
+    options = ("--training", training, "--held-out", held_out)
+    report = score(capsys, path, *options, "--metrics", "unknown,stutter,names")
+    assert report["unknown_words"] == pytest.approx(1 / 14) and report["unknown_texts"] == 0.5
+    assert report["stutter_words"] == pytest.approx(2 / 14) and report["stutter_phrases"] == pytest.approx(2 / 14)
+    assert report["names_once"] == 1 and report["names_first"] == pytest.approx(2 / 3)
+    assert report["held_out_n"] == 2 and report["held_out_unknown_words"] == 0
+    assert report["held_out_stutter_words"] == pytest.approx(2 / 10) and report["held_out_stutter_phrases"] == 0
+    assert report["held_out_names_once"] == pytest.approx(2 / 3) and report["held_out_names_first"] == 0.5
+    # All that the inputs allow, without being asked for; without a training text only the stutter.
+    assert {"unknown_words", "stutter_words", "names_once", "memorised_8grams"} <= {*score(capsys, path, *options)}
+    assert {"unknown_words", "names_once"}.isdisjoint(alone := score(capsys, path)) and "stutter_phrases" in alone
+
+
 def test_confidence(generated: Path, reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = score(capsys, generated, "--reference", reference, "--confidence")
     for name in ("bleu", "rouge1", "rouge2", "rougeL", "entropy", "repetition_4gram"):
@@ -286,6 +309,8 @@ def test_files_that_are_missing_or_no_text(generated: Path, tmp_path: Path, caps
         (["--metrics", "bleu"], "bleu needs a --reference file"),
         (["--metrics", "rouge"], "rouge needs a --reference file"),
         (["--metrics", "memorisation"], "memorisation needs a --training file"),
+        (["--metrics", "unknown"], "unknown needs a --training file"),
+        (["--metrics", "entropy,names"], "names needs a --training file"),
         (["--metrics", "gen_ppl"], "gen_ppl needs a --judge"),
         (["--continuation"], "--continuation needs a --judge"),
         (["--judge", "some", "--continuation", "--metrics", "gen_ppl"], "gen_ppl needs a --reference file"),

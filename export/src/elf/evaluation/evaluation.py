@@ -168,7 +168,7 @@ def measures(options: EvaluationOptions, tokenizer: Tokenizer | None, conditiona
     """Raises UsageError for metrics that cannot be taken, and what opening the judge raises."""
     possible = {"bleu", "rouge"} if conditional else set()
     possible |= {"gen_ppl"} if options.judge else set()
-    possible |= {"memorisation"} if options.training else set()
+    possible |= {"memorisation", "unknown", "names"} if options.training else set()
     possible |= {"kept"} if options.training and options.continuation else set()
     metrics = choose_metrics(options.metrics, possible)
     if options.metrics is None and not options.judge and jax.process_index() == 0:

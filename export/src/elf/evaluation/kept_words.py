@@ -34,6 +34,8 @@ class KeyWords:
     names: frozenset[str]
     common: frozenset[str]
     """Words in lower case that are no things."""
+    known: frozenset[str]
+    """All words, in lower case."""
 
     @classmethod
     def of(cls, documents: SizedIterable[str]) -> "KeyWords":
@@ -41,7 +43,7 @@ class KeyWords:
         capitalised: Counter[str] = Counter()
         spelt: Counter[str] = Counter()
         for text in told(documents, "words of the training text"):
-            spelt.update({*_words(text)})
+            spelt.update({*plain_words(text)})
             capitalised.update({word for word in _plain(WITHIN_A_SENTENCE.findall(text)) if word[0].isupper()})
         names = {
             word
@@ -49,16 +51,16 @@ class KeyWords:
             if len(word) > 1 and word.isalpha() and count > NAME_RATIO * spelt[word.lower()]
         }
         common = {word for word, count in spelt.items() if word.islower() and count >= COMMON * len(documents)}
-        return cls(frozenset(names), frozenset(common))
+        return cls(frozenset(names), frozenset(common), frozenset(word.lower() for word in spelt))
 
     def names_in(self, source: str) -> set[str]:
-        return {*_words(source)} & self.names
+        return {*plain_words(source)} & self.names
 
     def things_in(self, source: str) -> set[str]:
         """Words in lower case, of four letters or more, that are not common."""
         return {
             word
-            for word in _words(source)
+            for word in plain_words(source)
             if word.isalpha() and word.islower() and len(word) >= SHORTEST_THING and word not in self.common
         }
 
@@ -70,7 +72,7 @@ def kept_words(key_words: KeyWords, sources: Sequence[str], texts: Sequence[str]
     """
     names, things = [], []
     for source, text in zip(sources, texts, strict=True):
-        there = {*_words(text)}
+        there = {*plain_words(text)}
         wanted = key_words.names_in(source)
         names.append([len(wanted & there), len(wanted)])
         wanted = key_words.things_in(source)
@@ -84,7 +86,8 @@ def moved(texts: Sequence[str]) -> list[str]:
     return [*texts[shift:], *texts[:shift]]
 
 
-def _words(text: str) -> list[str]:
+def plain_words(text: str) -> list[str]:
+    """The words of a text as they are spelt, without what makes them possessive."""
     return _plain(WORD.findall(text))
 
 

@@ -21,18 +21,26 @@ from elf.evaluation.text_scores import (
     entropy_scores,
     kept_scores,
     memorisation_scores,
+    name_scores,
     repetition_scores,
     rouge_scores,
+    stutter_scores,
+    unknown_scores,
 )
 from elf.progress import SizedIterable, say, ticker
 
-METRICS = ("gen_ppl", "bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
+METRICS = (
+    *("gen_ppl", "bleu", "rouge", "kept", "entropy", "distinct", "repetition"),
+    *("stutter", "unknown", "names", "memorisation"),
+)
 
 NEEDS = {
     "gen_ppl": "a --judge",
     "bleu": "references: a conditional model and its --data",
     "rouge": "references: a conditional model and its --data",
     "kept": "the --training text, and sources that the texts go on from: --continuation",
+    "unknown": "the --training text",
+    "names": "the --training text",
     "memorisation": "the --training text",
 }
 
@@ -158,6 +166,12 @@ class Measures:
             scores.add(distinct_scores(tokens))
         if "repetition" in self.metrics:
             scores.add(repetition_scores(tokens, confidence=True))
+        if "stutter" in self.metrics:
+            scores.add(stutter_scores(texts, confidence=True))
+        if "unknown" in self.metrics:
+            scores.add(unknown_scores(self.key_words, texts, confidence=True))
+        if "names" in self.metrics:
+            scores.add(name_scores(self.key_words, texts, confidence=True))
         if "memorisation" in self.metrics:
             scores.add(memorisation_scores(copying(texts, self.training), confidence=True))
         return scores

@@ -34,8 +34,8 @@ class EvaluationOptions:
     judge: str | None = None
     """The language model for Gen. PPL: a folder of `elf train-judge`, or a GPT-2 on disk or the hub."""
     metrics: str | None = None
-    """Some of gen_ppl,bleu,rouge,kept,entropy,distinct,repetition,memorisation, with commas between. Left out: all that
-    the inputs allow."""
+    """Some of gen_ppl,bleu,rouge,kept,entropy,distinct,repetition,stutter,unknown,names,memorisation, with commas
+    between. Left out: all that the inputs allow."""
     continuation: bool = False
     """The texts go on from their sources: Gen. PPL is of a text's own tokens after its source, how much of the source a
     text takes up is measured (`kept`, with --training), and the references are measured in the same way beside it."""
@@ -43,7 +43,7 @@ class EvaluationOptions:
     """Real text that was not trained on, a corpus file or a dataset, measured in the same way beside the generated: at
     most as many texts, each cut to the length of a generated one. With --continuation the references are that."""
     training: Path | None = None
-    """Training text for memorisation and `kept`, a corpus file or a dataset, which may be larger than the memory. Of
-    pairs the target counts."""
+    """Training text for memorisation, unknown words, names and `kept`, a corpus file or a dataset, which may be larger
+    than the memory. Of pairs the target counts."""
     training_texts: int | None = None
     """At most so many of its texts, evenly spread; all unless given. Four million words take some 20 s."""

@@ -17,7 +17,7 @@ from elf.errors import GenerationsError, UsageError
 from elf.evaluation.generations import match_references, read_generations, read_references, read_sources
 from elf.evaluation.judge import load_judge
 from elf.evaluation.kept_words import KeyWords
-from elf.evaluation.measure import counted_texts, judge_scores, tell_blank
+from elf.evaluation.measure import METRICS, counted_texts, judge_scores, tell_blank
 from elf.evaluation.memorisation import copying
 from elf.evaluation.real_texts import RealTexts, corpus_texts
 from elf.evaluation.text_scores import (
@@ -28,11 +28,13 @@ from elf.evaluation.text_scores import (
     entropy_scores,
     kept_scores,
     memorisation_scores,
+    name_scores,
     repetition_scores,
     rouge_scores,
+    stutter_scores,
+    unknown_scores,
 )
 
-METRICS = ("gen_ppl", "bleu", "rouge", "kept", "entropy", "distinct", "repetition", "memorisation")
 ASKED_FOR = {"kept"}
 """Metrics that the inputs alone do not call for: a text to a source need not go on from it."""
 
@@ -46,21 +48,22 @@ class Arguments:
     is null is left out, and counted. The texts are then answers, and blank ones stay in perplexity and entropy; without
     references they are left out of both."""
     metrics: str | None = None
-    """Some of gen_ppl,bleu,rouge,kept,entropy,distinct,repetition,memorisation, with commas between. Left out: all that
-    the inputs allow, but `kept` only by name: how much of their sources, "input" in --reference, the texts take up."""
+    """Some of gen_ppl,bleu,rouge,kept,entropy,distinct,repetition,stutter,unknown,names,memorisation, with commas
+    between. Left out: all that the inputs allow, but `kept` only by name: how much of their sources, "input" in
+    --reference, the texts take up."""
     judge: str | None = None
     """The language model for gen_ppl: a folder of `elf train-judge`, or a GPT-2 on disk or the hub. Entropy is of its
     tokens then, as in `elf evaluate`."""
     continuation: bool = False
     """The texts go on from their sources, "input" in --reference, which the judge reads first, whole."""
     training: Path | None = None
-    """Training text for memorisation and `kept`: any corpus file (.json, .jsonl, .tsv or .txt). Of pairs the target
-    counts."""
+    """Training text for memorisation, unknown words, names and `kept`: any corpus file (.json, .jsonl, .tsv or .txt).
+    Of pairs the target counts."""
     training_texts: int | None = None
     """At most so many of its texts, evenly spread; all unless given. Four million words take some 20 s."""
     held_out: Path | None = None
-    """Real text that was not trained on, measured for memorisation in the same way and printed beside it. At most as
-    many texts as there are generations are taken."""
+    """Real text that was not trained on, measured in the same way for memorisation, stutter, unknown words and names
+    and printed beside them. At most as many texts as there are generations are taken."""
     reverse: bool = False
     """The target of the pairs in --training and --held-out is the first of the two, as in `elf prepare --reverse`."""
     ngram: int = 8
@@ -106,9 +109,8 @@ def main(arguments: Arguments) -> None:
             scores.add(bleu_scores(generated, references, arguments.confidence))
         if "rouge" in metrics:
             scores.add(rouge_scores(generated, references, arguments.confidence))
-    if "kept" in metrics:
-        assert arguments.training is not None  # _metrics has refused this
-        key_words = KeyWords.of(_targets(arguments.training, arguments, arguments.training_texts))
+    key_words = _key_words(metrics, arguments)
+    if "kept" in metrics and key_words:
         scores.add(kept_scores(key_words, matched["source"], generated, arguments.confidence))
     if {"entropy", "distinct", "repetition"} & {*metrics}:
         tokens = _tokens(generated, arguments.tokenizer)
@@ -120,8 +122,16 @@ def main(arguments: Arguments) -> None:
             scores.add(distinct_scores(tokens))
         if "repetition" in metrics:
             scores.add(repetition_scores(tokens, arguments.confidence))
+    held_out: list[str] = []
+    if arguments.held_out:
+        # As many: the longest copy and other maxima compare only for equally many texts.
+        held_out = _targets(arguments.held_out, arguments).evenly(len(generated))
+        scores.figures["held_out_n"] = len(held_out)
+    scores.add(_word_faults(generated, key_words, metrics, arguments.confidence))
+    real = _word_faults(held_out, key_words, metrics, arguments.confidence) if held_out else Scores()
+    scores.figures |= {f"held_out_{name}": value for name, value in real.figures.items()}
     if "memorisation" in metrics:
-        scores.add(_memorisation(generated, arguments))
+        scores.add(_memorisation(generated, held_out, arguments))
 
     if arguments.details:
         _write_details(arguments.details, [*texts], scores)
@@ -135,6 +145,8 @@ def _metrics(arguments: Arguments) -> list[str]:
         "bleu": [reference],
         "rouge": [reference],
         "kept": [reference, training],
+        "unknown": [training],
+        "names": [training],
         "memorisation": [training],
     }
     inputs["gen_ppl"] = [("judge", arguments.judge), *([reference] if arguments.continuation else [])]
@@ -194,19 +206,31 @@ def _targets(corpus: Path, arguments: Arguments, most: int | None = None) -> Rea
     return corpus_texts(corpus, lambda row: row[0 if arguments.reverse else -1], most)
 
 
-def _memorisation(generated: list[str], arguments: Arguments) -> Scores:
+def _key_words(metrics: list[str], arguments: Arguments) -> KeyWords | None:
+    if not {"kept", "unknown", "names"} & {*metrics}:
+        return None
+    assert arguments.training is not None  # _metrics has refused this
+    return KeyWords.of(_targets(arguments.training, arguments, arguments.training_texts))
+
+
+def _word_faults(texts: list[str], key_words: KeyWords | None, metrics: list[str], confidence: bool) -> Scores:
+    scores = stutter_scores(texts, confidence) if "stutter" in metrics else Scores()
+    if "unknown" in metrics and key_words:
+        scores.add(unknown_scores(key_words, texts, confidence))
+    if "names" in metrics and key_words:
+        scores.add(name_scores(key_words, texts, confidence))
+    return scores
+
+
+def _memorisation(generated: list[str], held_out: list[str], arguments: Arguments) -> Scores:
     """Of the generations and, in the same search, of the held-out text."""
     assert arguments.training is not None  # _metrics has refused this
     training = _targets(arguments.training, arguments, arguments.training_texts)
-    held_out: list[str] = []
-    if arguments.held_out:
-        # As many: the longest copy and other maxima compare only for equally many texts.
-        held_out = _targets(arguments.held_out, arguments).evenly(len(generated))
     copied = copying(generated + held_out, training, arguments.ngram)
     scores = memorisation_scores(copied[: len(generated)], arguments.ngram, arguments.confidence)
     if held_out:
         real = memorisation_scores(copied[len(generated) :], arguments.ngram, arguments.confidence, "held_out_")
-        scores.figures |= {"held_out_n": len(held_out), **real.figures}
+        scores.figures |= real.figures
     return scores
 
 

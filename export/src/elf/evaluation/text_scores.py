@@ -12,6 +12,7 @@ from elf.evaluation.bootstrap import confidence_interval, mean_interval
 from elf.evaluation.diversity import Tokens, adjacent_repetition, distinct, duplicated_4_grams, entropies
 from elf.evaluation.kept_words import KeyWords, kept_words, moved
 from elf.evaluation.memorisation import Copying
+from elf.evaluation.word_faults import name_drift, stutter, unknown_words
 
 
 @dataclass
@@ -24,6 +25,14 @@ class Scores:
     """Name → one value for each sample."""
     statistics: dict[str, np.ndarray] = field(default_factory=dict)
     """Name → (n, k) numbers of each sample, such that the figure needs only their sums: what `score_of_sums` takes."""
+
+    def add_share(self, name: str, counts: np.ndarray, confidence: bool) -> None:
+        """Of all samples together: counts (n, 2) are of each the part and the whole."""
+        self.figures[name] = _ratio(counts.sum(0))
+        if confidence:
+            self.figures[f"{name}_ci"] = [*confidence_interval(counts, _ratio)]
+        self.samples[name] = [_ratio(row) for row in counts]
+        self.statistics[name] = counts
 
     def add(self, other: "Scores") -> None:
         self.figures |= other.figures
@@ -96,13 +105,8 @@ def memorisation_scores(copied: Sequence[Copying], n: int = 8, confidence: bool 
     `copied` is what `memorisation.copying` returns for the same `n`; `prefix` goes before each name.
     """
     scores = Scores()
-    memorised = f"{prefix}memorised_{n}grams"
     counts = np.array([[sample.copied_n_grams, sample.n_grams] for sample in copied])
-    scores.figures[memorised] = _ratio(counts.sum(0))
-    scores.statistics[memorised] = counts
-    if confidence:
-        scores.figures[f"{memorised}_ci"] = [*confidence_interval(counts, _ratio)]
-    scores.samples[memorised] = [_ratio(row) for row in counts]
+    scores.add_share(f"{prefix}memorised_{n}grams", counts, confidence)
     longest = max(copied, key=lambda sample: sample.longest_copy)
     scores.figures[f"{prefix}longest_copy"] = longest.longest_copy
     scores.figures[f"{prefix}longest_copy_text"] = longest.longest_copy_text
@@ -123,13 +127,33 @@ def kept_scores(key_words: KeyWords, sources: Sequence[str], texts: Sequence[str
     for kind, counts in kept_words(key_words, sources, texts).items():
         if not counts[:, 1].any():
             continue
-        name = f"kept_{kind}"
-        scores.figures[name] = _ratio(counts.sum(0))
-        if confidence:
-            scores.figures[f"{name}_ci"] = [*confidence_interval(counts, _ratio)]
-        scores.figures[f"{name}_chance"] = _ratio(moved_away[kind].sum(0))
-        scores.samples[name] = [_ratio(row) for row in counts]
-        scores.statistics[name] = counts
+        scores.add_share(f"kept_{kind}", counts, confidence)
+        scores.figures[f"kept_{kind}_chance"] = _ratio(moved_away[kind].sum(0))
+    return scores
+
+
+def unknown_scores(key_words: KeyWords, texts: Sequence[str], confidence: bool = False) -> Scores:
+    """`unknown_words` and `unknown_texts`: shares of the words, and of the texts with any, that the corpus has not."""
+    scores = Scores()
+    counts = unknown_words(key_words, texts)
+    scores.add_share("unknown_words", counts, confidence)
+    scores.add_mean("unknown_texts", (counts[:, 0] > 0).astype(np.float64), confidence)
+    return scores
+
+
+def stutter_scores(texts: Sequence[str], confidence: bool = False) -> Scores:
+    """`stutter_words` and `stutter_phrases`, shares of all words."""
+    scores = Scores()
+    for kind, counts in stutter(texts).items():
+        scores.add_share(f"stutter_{kind}", counts, confidence)
+    return scores
+
+
+def name_scores(key_words: KeyWords, texts: Sequence[str], confidence: bool = False) -> Scores:
+    """`names_once`, of the names of each text, and `names_first`, of all mentions of a name."""
+    scores = Scores()
+    for kind, counts in name_drift(key_words, texts).items():
+        scores.add_share(f"names_{kind}", counts, confidence)
     return scores
 
 
