@@ -1,10 +1,11 @@
-import { cpSync, createReadStream, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, createReadStream, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, normalize, resolve, sep } from "node:path";
 import react from "@vitejs/plugin-react";
 import type { Connect, Plugin } from "vite";
 import { defaultClientConditions } from "vite";
 import { defineConfig } from "vitest/config";
+import { linkPreview, siteConstants } from "./vite.site.ts";
 
 const root = import.meta.dirname;
 
@@ -20,7 +21,8 @@ export default defineConfig({
   base: "./",
   // One page and no routes: a missing file is an honest 404, not index.html in disguise.
   appType: "mpa",
-  plugins: [react(), servedModels()],
+  plugins: [react(), servedModels(), linkPreview("./")],
+  define: siteConstants,
   // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/runtime/runtime.ts). The self-contained ones
   // start their threads by running *this worker's* file again once a bundler has merged them into it.
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
@@ -58,7 +60,9 @@ function servedModels(): Plugin {
     closeBundle() {
       const models = join(root, "models");
       if (!outDir || !existsSync(models)) return;
-      cpSync(models, join(outDir, "models"), { recursive: true });
+      // Those that lie elsewhere are named all the same.
+      if (process.env.ELF_BASE_MODELS) mkdirSync(join(outDir, "models"), { recursive: true });
+      else cpSync(models, join(outDir, "models"), { recursive: true });
       writeFileSync(join(outDir, "models", "index.json"), shippedNames());
     },
   };

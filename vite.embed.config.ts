@@ -1,4 +1,5 @@
 import { defaultClientConditions, defineConfig } from "vite";
+import { linkPreview, siteConstants } from "./vite.site.ts";
 
 /**
  * Builds `<elf-playground>` into a folder that may be put anywhere, `dist/embed/`: the script that pages name, and beside it
@@ -12,6 +13,7 @@ export default defineConfig(({ mode }) => {
   return {
     base: "./",
     publicDir: false,
+    ...(isPackage ? {} : { define: siteConstants, plugins: [linkPreview("../")] }),
     resolve: {
       // A tenth of React's size, for a script that comes along in other people's pages.
       alias: {

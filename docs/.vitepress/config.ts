@@ -3,6 +3,8 @@ import { defineConfig } from "vitepress";
 /** Where the site will lie; the page, the element and the models lie one folder higher. */
 const base = process.env.DOCS_BASE ?? "/docs/";
 const above = (path: string) => new URL(`../${path}`, `http://host${base}`).pathname;
+/** Whole where it is known where the site will lie, which some readers of links want. */
+const preview = process.env.ELF_SITE ? new URL("preview.png", process.env.ELF_SITE).href : above("preview.png");
 
 export default defineConfig({
   title: "ELF Playground",
@@ -13,6 +15,8 @@ export default defineConfig({
   cleanUrls: false,
   head: [
     ["link", { rel: "icon", href: above("favicon.svg") }],
+    ["meta", { property: "og:image", content: preview }],
+    ["meta", { name: "twitter:card", content: "summary_large_image" }],
     ["script", { type: "module", src: above("embed/elf-playground.js") }],
   ],
   vue: { template: { compilerOptions: { isCustomElement: (name) => name === "elf-playground" } } },

@@ -1,8 +1,16 @@
+declare const __BASE_MODELS__: string | undefined;
+
+/**
+ * The folder of the models that ship: beside the page, unless its build was told of another address (`npm run build --
+ * --base-models ADDRESS`), as where a host takes no files of their size.
+ */
+export const SHIPPED_FOLDER: string = (typeof __BASE_MODELS__ === "undefined" ? "" : __BASE_MODELS__) || "models/";
+
 /** The folder under `models/` that runs where none is named. */
 export const DEFAULT_MODEL = "stories";
 
 /**
- * The names of the models that lie beside the page, in the file `models/index.json` that its build writes. Where a server
+ * The names of the models that lie beside the page, or elsewhere, in the file `models/index.json` that its build writes. Where a server
  * lacks that file, it is the default alone.
  */
 export async function fetchShippedNames(pageUrl: string, fetchFile: typeof fetch = fetch): Promise<readonly string[]> {

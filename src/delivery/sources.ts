@@ -1,6 +1,7 @@
 import { ElfError } from "../flow/errors";
 import { fetchFromFiles, type PlacedFile } from "./folder";
 import { forbiddenRequest } from "./policy";
+import { SHIPPED_FOLDER } from "./shipped";
 import { ForeignHostError, UnreachableError } from "./store/errors";
 import type { FetchFile } from "./store/request";
 
@@ -30,13 +31,14 @@ const LONGEST_ADDRESS = 8000;
 /** Dropped folders have no address; this scheme stands for one. */
 const FOLDER = "folder:";
 
-/** The model in the folder `models/NAME/` beside the page. */
+/** The model in the folder `NAME` of those that ship. */
 export function shippedSource(name: string, pageUrl: string): ModelSource {
+  const url = new URL(`${SHIPPED_FOLDER}${name}/`, pageUrl);
   return {
     kind: "shipped",
-    baseUrl: new URL(`models/${name}/`, pageUrl).href,
+    baseUrl: url.href,
     label: `models/${name}`,
-    host: null,
+    host: url.origin === new URL(pageUrl).origin ? null : url.host,
   };
 }
 
@@ -124,7 +126,7 @@ export function sourceOf(baseUrl: string, pageUrl: string): ModelSource {
     const label = baseUrl.slice(FOLDER.length, -1).replace(/-[0-9a-f]{12}$/, "");
     return { kind: "folder", baseUrl, label, host: null };
   }
-  const shipped = new URL("models/", pageUrl).href;
+  const shipped = new URL(SHIPPED_FOLDER, pageUrl).href;
   const name = baseUrl.startsWith(shipped) ? baseUrl.slice(shipped.length, -1) : "";
   return name && !name.includes("/") ? shippedSource(name, pageUrl) : readSource(baseUrl, pageUrl);
 }

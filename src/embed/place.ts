@@ -1,3 +1,4 @@
+import { SHIPPED_FOLDER } from "../delivery/shipped";
 import { readSource } from "../delivery/sources";
 import type { Options } from "./attributes";
 
@@ -9,7 +10,7 @@ export interface Place {
   readonly host: string;
 }
 
-/** The folder of the models that ship, beside the one that the script lies in. A chunk lies where the script does. */
+/** The models that ship lie beside the folder of the script, unless its build says otherwise. A chunk lies where it does. */
 const SCRIPT = import.meta.url;
 
 /**
@@ -25,7 +26,7 @@ export function placeOf({ model, src }: Pick<Options, "model" | "src">, page: st
 }
 
 function folderOf(src: string, page: string): URL {
-  return src ? new URL(src.replace(/\/?$/, "/"), page) : new URL("../models/", SCRIPT);
+  return src ? new URL(src.replace(/\/?$/, "/"), page) : new URL(SHIPPED_FOLDER, new URL("../", SCRIPT));
 }
 
 function at({ href, origin, host }: URL, page: string): Place {

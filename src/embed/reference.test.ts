@@ -82,7 +82,7 @@ describe("docs/embed.md has a line for each (point 30)", () => {
 
 /** The folder of a unit test; every name in the table is there once. */
 function placeOf(name: string): string {
-  const files = ["src", "package"].flatMap((folder) =>
+  const files = ["src", "package", "deploy"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((file) => join(folder, file)),
   );
   const [file = "", ...more] = files.filter((file) => basename(file) === name && !file.includes("node_modules"));

@@ -113,7 +113,7 @@ test("1, 4, 9, 11, 15, 24, 31: the text stands there first, then its run, under 
   expect(faults).toEqual([]);
 });
 
-test("26: a frame as the file of a picture, which says how it came about", async ({ page }) => {
+test("26, 33: a frame as the file of a picture, which says how it came about", async ({ page }) => {
   await page.goto(host.page("picture", '<elf-playground trace="/traces/stories.json" theme="dark"></elf-playground>'));
   const { svg, png, colours, refused } = await page.locator("elf-playground").evaluate(async (found) => {
     const element = found as HTMLElementTagNameMap["elf-playground"];

@@ -1,6 +1,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { bytesOf, filesOf } from "../../../delivery/delivery";
 import type { PlacedFile } from "../../../delivery/folder";
+import { SHIPPED_FOLDER } from "../../../delivery/shipped";
 import type { ModelSource } from "../../../delivery/sources";
 import type { Wait } from "../../../delivery/store/request";
 import type { Dtype, Manifest } from "../../../format/manifest";
@@ -62,7 +63,7 @@ export interface Progress {
 export function createModel(name: string): StoreApi<ModelStore> {
   return createStore<ModelStore>()((set) => ({
     name,
-    choice: { baseUrl: `models/${name}/`, dtype: null, kind: "shipped", label: `models/${name}` },
+    choice: { baseUrl: `${SHIPPED_FOLDER}${name}/`, dtype: null, kind: "shipped", label: `models/${name}` },
     status: "recorded",
     manifest: null,
     loaded: null,
