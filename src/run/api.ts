@@ -47,7 +47,16 @@ export interface LoadedModel {
 export interface RunRequest extends Recipe {
   /** Whether the frames before the fork are wanted too; without it they are not, for the page has the parent's. */
   readonly lead?: boolean;
+  /** Which frames are read on the way; every one unless given. */
+  readonly frames?: FrameChoice;
 }
+
+/**
+ * A frame costs two passes of the decoder, a step often one pass of the denoiser: reading all of them trebles a run.
+ * `every`: all. `paced`: the text at t = 1 and, evenly spread before it, as many as slow the run by a fifth at most
+ * (`pacedFrames`); the others can be had by `read`. `last`: the text alone.
+ */
+export type FrameChoice = "every" | "paced" | "last";
 
 /**
  * What a run reports while it goes. `start` comes once, before the first frame, with the times of all frames from noise
@@ -58,6 +67,9 @@ export type RunEvent =
   | { readonly type: "start"; readonly times: readonly number[]; readonly first: number }
   | { readonly type: "recall"; readonly done: number; readonly total: number }
   | { readonly type: "frame"; readonly frame: Frame };
+
+/** What reading frames reports. */
+export type ReadEvent = Exclude<RunEvent, { readonly type: "start" }>;
 
 export interface RunResult {
   readonly status: "done" | "cancelled";
@@ -99,6 +111,19 @@ export interface EngineApi {
     onEvent: (event: RunEvent) => void,
     signal?: AbortSignal | undefined,
   ): Promise<RunResult>;
+  /**
+   * Reads frames of a run that need not have been read when it was written: from the states that are remembered, else by
+   * writing it again as far as is needed, which `recall` events tell of. They come in their order; one whose signal is
+   * aborted ends without the rest.
+   * @param steps numbers on the path of the recipe, 0 (noise) … N (text), those before its fork included.
+   * @throws {SettingsError} there is no such frame; and whatever `generate` throws.
+   */
+  read(
+    recipe: Recipe,
+    steps: readonly number[],
+    onEvent: (event: ReadEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<void>;
   /**
    * The tokens of a text, at any time after a load.
    * @throws {NoModelError | TokenizerError} there is no model, or it has no tokenizer.

@@ -1,5 +1,6 @@
 import { CancelledError } from "../flow/errors";
 import type { Source } from "../flow/network";
+import type { Recipe } from "../flow/recipe";
 import { wellFormed } from "../flow/text";
 import type { LoadOptions, LoadProgress, Model } from "../runtime/load";
 import {
@@ -7,6 +8,7 @@ import {
   type LoadedModel,
   type LoadRequest,
   NOT_BEGUN,
+  type ReadEvent,
   type RunEvent,
   type RunRequest,
   type RunResult,
@@ -15,7 +17,7 @@ import { NoModelError } from "./errors";
 import { RunMemory } from "./memory";
 import { planRecipe } from "./plan";
 import { Turns } from "./turns";
-import { followRun, writeRun } from "./writeRun";
+import { followRun, readRun, writeRun } from "./writeRun";
 
 /** Loads a model; `loadModel` with this worker's platform, or a stand-in in tests. */
 export type Loader = (
@@ -66,8 +68,23 @@ export class Engine implements EngineApi {
     return this.#turns.take("run", signal, async (ended) => {
       if (ended.aborted) return NOT_BEGUN;
       const model = this.#loaded();
-      const options = { memory: this.#memory, lead: request.lead ?? false, signal: ended };
+      const { lead = false, frames = "every" } = request;
+      const options = { memory: this.#memory, lead, frames, signal: ended };
       return followRun(writeRun(model, known ?? planRecipe(model, request), options), onEvent);
+    });
+  }
+
+  async read(
+    recipe: Recipe,
+    steps: readonly number[],
+    onEvent: (event: ReadEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<void> {
+    return this.#turns.take("run", signal, async (ended) => {
+      if (ended.aborted) return;
+      const model = this.#loaded();
+      const events = readRun(model, planRecipe(model, recipe), steps, { memory: this.#memory, signal: ended });
+      for await (const event of events) onEvent(event);
     });
   }
 

@@ -10,7 +10,7 @@ import { RUN_SETTINGS } from "../flow/testing/settings";
 import type { Frame } from "../flow/trajectory";
 import type { Model } from "../runtime/load";
 import { TokenizerError } from "../runtime/tokenizer";
-import type { RunEvent, RunRequest } from "./api";
+import type { ReadEvent, RunEvent, RunRequest } from "./api";
 import { Engine } from "./engine";
 import { countPasses } from "./passes";
 import { planRecipe } from "./plan";
@@ -296,6 +296,73 @@ describe("held tokens", () => {
     expect(lastTokens(run)[0]).toBe(26);
     const behind = { settings: wanted, prompt: { ids: [5, 6, 7] }, held: [{ position: 10, token: 26 }] };
     await expect(engine.generate(behind, () => {})).rejects.toThrow(ConditionError);
+  });
+});
+
+describe("frames that were not read on the way", () => {
+  const wanted: SamplerSettings = { ...settings, steps: 16 };
+  const run: Recipe = { settings: wanted };
+
+  async function read(engine: Engine, recipe: Recipe, steps: readonly number[], signal?: AbortSignal) {
+    const events: ReadEvent[] = [];
+    await engine.read(recipe, steps, (event) => events.push(event), signal);
+    const frames = events.flatMap((event) => (event.type === "frame" ? [event.frame] : []));
+    return { frames, recalled: events.length - frames.length };
+  }
+
+  it("are those that would have been, from the states that are remembered, in their order and each once", async () => {
+    const whole = await write(await engineWith(tiny), run);
+    const engine = await engineWith(tiny);
+    const paced = await write(engine, { ...run, frames: "paced" });
+    expect(paced).toMatchObject({ status: "done", text: whole.text, times: whole.times });
+    expect(paced.frames).toEqual([0, 8, 16].map((step) => whole.frames[step]));
+    expect(await read(engine, run, [9, 3, 3, 12])).toEqual({
+      frames: [3, 9, 12].map((step) => whole.frames[step]),
+      recalled: 0,
+    });
+    expect(await read(engine, run, [])).toEqual({ frames: [], recalled: 0 });
+  });
+
+  it("cost no pass of the denoiser where the states are remembered, and one way to the last where not", async () => {
+    const { model, passes } = countPasses(tiny);
+    const engine = await engineWith(model);
+    await write(engine, { ...run, frames: "paced" });
+    expect(passes).toEqual({ denoise: 16, decode: 3 });
+    await read(engine, run, [4, 5, 11]);
+    expect(passes).toEqual({ denoise: 16, decode: 6 });
+    const whole = await write(await engineWith(tiny), run);
+    const forgotten = countPasses(tiny);
+    const { frames, recalled } = await read(await engineWith(forgotten.model), run, [4, 5, 11]);
+    expect(frames).toEqual([4, 5, 11].map((step) => whole.frames[step]));
+    expect(recalled).toBe(3 + 5);
+    expect(forgotten.passes).toEqual({ denoise: 11, decode: 3 });
+  });
+
+  it("may be a fork's and those before it", async () => {
+    const fork: Recipe = { settings: { ...wanted, method: "ode", steps: 9 }, from: { run, step: 6 } };
+    const whole = await write(await engineWith(tiny), { ...fork, lead: true });
+    const engine = await engineWith(tiny);
+    const paced = await write(engine, { ...fork, frames: "paced" });
+    expect(paced.frames[0]).toEqual(whole.frames[6]);
+    expect(paced.frames.at(-1)).toEqual(whole.frames.at(-1));
+    const steps = [0, 5, 6, 7];
+    for (const one of [engine, await engineWith(tiny)]) {
+      expect((await read(one, fork, steps)).frames).toEqual(steps.map((step) => whole.frames[step]));
+    }
+  });
+
+  it("end where the signal says so, and are refused where there are none", async () => {
+    const engine = await engineWith(tiny);
+    const abort = new AbortController();
+    const steps: number[] = [];
+    const stop = (event: ReadEvent) => {
+      if (event.type === "frame" && steps.push(event.frame.step) === 2) abort.abort();
+    };
+    await engine.read(run, [1, 2, 3, 9], stop, abort.signal);
+    expect(steps).toEqual([1, 2]);
+    expect((await read(engine, run, [1], AbortSignal.abort())).frames).toEqual([]);
+    for (const step of [-1, 17, 1.5]) await expect(read(engine, run, [step])).rejects.toThrow(/no frame/);
+    await expect(read(engine, { settings: { ...wanted, steps: 0 } }, [0])).rejects.toThrow(SettingsError);
   });
 });
 

@@ -1,17 +1,19 @@
 /** Writes what a recipe says: finds the state where it begins, follows the flow from there, and reads its frames. */
 import { type Clamp, type Fixed, makeClamp, replaceTokens } from "../flow/clamp";
 import { type Condition, encodeCondition } from "../flow/condition";
-import { CancelledError } from "../flow/errors";
+import { CancelledError, SettingsError } from "../flow/errors";
 import { encodeHeld, newlyHeld } from "../flow/held";
 import { roomOf, rootOf } from "../flow/recipe";
 import type { FlowOptions, FlowState } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
 import { cutToText, type Frame, readFrame } from "../flow/trajectory";
+import { passesOf } from "../runtime/gpu/plan";
 import type { Model } from "../runtime/load";
-import type { RunEvent, RunResult } from "./api";
+import type { FrameChoice, ReadEvent, RunEvent, RunResult } from "./api";
 import { type Loop, type LoopState, loopOf } from "./loops";
 import { type RememberedRun, RunMemory } from "./memory";
 import { nextTask } from "./nextTask";
+import { pacedFrames } from "./pacedFrames";
 import type { RunPlan } from "./plan";
 
 export interface WriteOptions {
@@ -19,8 +21,8 @@ export interface WriteOptions {
   readonly memory?: RunMemory;
   /** Whether the frames before a fork are wanted too. */
   readonly lead?: boolean;
-  /** Which frames are read, each in a pass of the decoder: every one unless given, or only the text at t = 1. */
-  readonly frames?: "every" | "last";
+  /** Which frames are read; every one unless given. */
+  readonly frames?: FrameChoice;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -56,6 +58,32 @@ export async function* writeRun(
   return { status, tokens: writer.tokens, text: tokenizer.decode(tokens), seconds };
 }
 
+/**
+ * Reads frames of a run, in their order, as fast as they are asked for (`EngineApi.read`). One whose signal is aborted ends
+ * without the rest, and does not throw.
+ * @throws {SettingsError} the run has no such frame; and every named error of the network.
+ */
+export async function* readRun(
+  model: Model,
+  plan: RunPlan,
+  steps: readonly number[],
+  { memory, signal }: Pick<WriteOptions, "memory" | "signal"> = {},
+): AsyncGenerator<ReadEvent, void> {
+  const wanted = [...new Set(steps)].sort((a, b) => a - b);
+  const end = plan.path.times.length - 1;
+  const wrong = wanted.find((step) => !(Number.isInteger(step) && step >= 0 && step <= end));
+  if (wrong !== undefined) throw new SettingsError(`The run has no frame ${wrong}.`, `Ask for frames 0 to ${end}.`);
+  try {
+    if (signal?.aborted) return;
+    yield* new Writer(model, plan.source, { memory: memory ?? new RunMemory(), frames: "paced", signal }).frames(
+      plan,
+      wanted,
+    );
+  } catch (error) {
+    if (!(error instanceof CancelledError)) throw error;
+  }
+}
+
 /** Follows a run to its end and tells of everything on the way. */
 export async function followRun(
   run: AsyncGenerator<RunEvent, RunResult>,
@@ -68,8 +96,8 @@ export async function followRun(
   }
 }
 
-/** What comes of following a run, beside its start. */
-type Written = Exclude<RunEvent, { readonly type: "start" }>;
+/** On a GPU states are fetched that far apart, for frames to be read later: with the waits of the loop, which are as far. */
+const CHECKPOINT_STEPS = 8;
 
 /** A run that can be followed: all that it holds is encoded. */
 interface OpenRun {
@@ -83,7 +111,7 @@ class Writer {
   tokens: Int32Array = new Int32Array();
   readonly #loop: Loop;
   readonly #memory: RunMemory;
-  readonly #readsAll: boolean;
+  readonly #choice: FrameChoice;
   readonly #signal: AbortSignal | undefined;
   #condition: Promise<Condition | undefined> | undefined;
 
@@ -94,24 +122,24 @@ class Writer {
   ) {
     this.#loop = loopOf(model);
     this.#memory = memory;
-    this.#readsAll = frames === "every";
+    this.#choice = frames;
     this.#signal = signal;
   }
 
   /** Every frame from noise on, those of the runs that it continues included. */
-  async *wholePath(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Written, void> {
+  async *wholePath(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<ReadEvent, void> {
     if (plan.parent) yield* this.wholePath(plan.parent, plan.path.begin);
     yield* this.ownFrames(plan, until);
   }
 
   /** The frames from where the recipe begins to before the frame `until`. */
-  async *ownFrames(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<Written, void> {
-    const { begin, first, times } = plan.path;
+  async *ownFrames(plan: RunPlan, until = plan.path.times.length): AsyncGenerator<ReadEvent, void> {
+    const { begin, first } = plan.path;
     if (until <= begin) return;
     const run = yield* this.#open(plan);
     // Noise is what the loop begins with by itself.
     const start = plan.parent && run.remembered.states.keptBefore(first);
-    const isWanted = (index: number) => this.#readsAll || index === times.length - 1;
+    const isWanted = this.#wantedOf(plan);
     if (start && isWanted(begin)) yield { type: "frame", frame: await this.#read(plan, start, begin) };
     if (start && until === begin + 1) return;
     for await (const state of this.#follow(run, start)) {
@@ -121,8 +149,46 @@ class Writer {
     }
   }
 
+  /** These frames of the path, in their order, wherever its forks are. */
+  async *frames(plan: RunPlan, wanted: readonly number[]): AsyncGenerator<ReadEvent, void> {
+    const { begin, first } = plan.path;
+    if (plan.parent) {
+      const earlier = wanted.filter((index) => index < begin);
+      if (earlier.length > 0) yield* this.frames(plan.parent, earlier);
+    }
+    const own = wanted.filter((index) => !plan.parent || index >= begin);
+    if (own.length === 0) return;
+    const run = yield* this.#open(plan);
+    const next = () => (own.length > 0 ? first + (own[0] as number) - begin : undefined);
+    for (let step = next(); step !== undefined; step = next()) {
+      const from = run.remembered.states.keptBefore(step);
+      if (from?.step === step) yield { type: "frame", frame: await this.#read(plan, from, own.shift() as number) };
+      else yield* this.#readOn(run, from, own);
+    }
+  }
+
+  /** Follows a run from a state and takes from `own` what comes by, up to a frame that a later state is nearer to. */
+  async *#readOn(run: OpenRun, from: FlowState | undefined, own: number[]): AsyncGenerator<ReadEvent, void> {
+    const { begin, first } = run.plan.path;
+    const before = from?.step ?? first;
+    for await (const state of this.#follow(run, from)) {
+      const index = state.step - first + begin;
+      const wanted = own[0] as number;
+      if (index < wanted) {
+        if (state.step > before)
+          yield { type: "recall", done: state.step - before, total: first + wanted - begin - before };
+        continue;
+      }
+      yield { type: "frame", frame: this.#frameOf(run.plan, await state.read(), index) };
+      own.shift();
+      const next = own[0];
+      if (next === undefined || (run.remembered.states.keptBefore(first + next - begin)?.step ?? -1) > state.step)
+        return;
+    }
+  }
+
   /** The state of a run at a frame of its own, bit for bit: remembered, or had again from the nearest one before. */
-  async *#stateAt(run: OpenRun, index: number): AsyncGenerator<Written, FlowState> {
+  async *#stateAt(run: OpenRun, index: number): AsyncGenerator<ReadEvent, FlowState> {
     const step = run.plan.path.first + index - run.plan.path.begin;
     const from = run.remembered.states.keptBefore(step);
     if (from?.step === step) return from;
@@ -136,14 +202,25 @@ class Writer {
 
   async *#follow({ plan, remembered, options }: OpenRun, from: FlowState | undefined): AsyncGenerator<LoopState, void> {
     for await (const state of this.#loop.follow(from, plan.recipe.settings, options)) {
-      if (this.#loop.statesAreHere) remembered.add(await state.download());
+      // What may be read later has to be had again without writing the whole run once more.
+      const isCheckpoint = this.#choice === "paced" && state.step % CHECKPOINT_STEPS === 0;
+      if (this.#loop.statesAreHere || isCheckpoint) remembered.add(await state.download());
       yield state;
       // A pass in wasm never leaves the microtask queue: without this, a cancel would be heard only after the run.
       await nextTask();
     }
   }
 
-  async *#open(plan: RunPlan): AsyncGenerator<Written, OpenRun> {
+  #wantedOf({ recipe, path }: RunPlan): (index: number) => boolean {
+    if (this.#choice === "every") return () => true;
+    const last = path.times.length - 1;
+    if (this.#choice === "last") return (index) => index === last;
+    const { passes } = passesOf(recipe.settings, this.source.length > 0, this.model.network.takesSelfCondScale);
+    const paced = pacedFrames(last - path.begin, passes);
+    return (index) => paced.has(index - path.begin);
+  }
+
+  async *#open(plan: RunPlan): AsyncGenerator<ReadEvent, OpenRun> {
     const remembered = this.#memory.recall(plan.key) ?? (yield* this.#begin(plan));
     const clamp = this.#clampOf(plan, remembered.fixed);
     const condition = await this.#conditionOf(plan);
@@ -151,7 +228,7 @@ class Writer {
   }
 
   /** Encodes what a run holds and, for a fork, finds the state where it begins. */
-  async *#begin(plan: RunPlan): AsyncGenerator<Written, RememberedRun> {
+  async *#begin(plan: RunPlan): AsyncGenerator<ReadEvent, RememberedRun> {
     const { network } = this.model;
     const { source } = this;
     const held = plan.recipe.held ?? [];

@@ -133,6 +133,25 @@ describe("createEngine", () => {
     client.terminate();
   });
 
+  it("reads frames of a run in a request of its own", async () => {
+    const asked: unknown[] = [];
+    const { client } = clientOf({
+      read: async (handle, recipe, steps, onEvent) => {
+        asked.push(recipe, steps);
+        await onEvent({ type: "recall", done: handle, total: 9 });
+        if (steps.length === 0) throw new SettingsError("No frame.", "Ask for one.");
+      },
+      cancel: async (handle) => void asked.push(handle),
+    });
+    await client.load(request, () => {});
+    const told: unknown[] = [];
+    await client.read({ settings }, [3, 4], (event) => told.push(event));
+    expect(asked).toEqual([{ settings }, [3, 4]]);
+    expect(told).toEqual([{ type: "recall", done: expect.any(Number), total: 9 }]);
+    await expect(client.read({ settings }, [], () => {})).rejects.toThrow(SettingsError);
+    client.terminate();
+  });
+
   it("does not begin what is ended while a model loads for it", async () => {
     const generate = vi.fn(async () => done);
     const { client } = clientOf({ load: never, generate });

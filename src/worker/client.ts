@@ -153,6 +153,27 @@ export function createEngine(
     return loadHere(wanted, onProgress, signal);
   }
 
+  /** Does something with the model that is loaded when its turn comes; ended before that, it answers `unbegun`. */
+  function inTurn<T>(
+    signal: AbortSignal | undefined,
+    unbegun: T,
+    task: (current: Connection) => Promise<T>,
+  ): Promise<T> {
+    const loading = loads;
+    const begin = async () => {
+      let current: Connection;
+      try {
+        if (loading) await unlessAborted(signal, loading);
+        current = await restored(signal);
+      } catch (error) {
+        if (signal?.aborted && error instanceof CancelledError) return unbegun;
+        throw error;
+      }
+      return task(current);
+    };
+    return opened(signal, begin());
+  }
+
   return {
     load: (request, onProgress, signal) => {
       // Inside the worker a relative address would mean another place than on the page.
@@ -170,24 +191,18 @@ export function createEngine(
       return loading;
     },
     generate: (request, onEvent, signal) => {
-      const loading = loads;
-      const write = async () => {
-        let current: Connection;
-        try {
-          if (loading) await unlessAborted(signal, loading);
-          current = await restored(signal);
-        } catch (error) {
-          if (signal?.aborted && error instanceof CancelledError) return NOT_BEGUN;
-          throw error;
-        }
+      return inTurn(signal, NOT_BEGUN, async (current) => {
         const result = await ask(current, signal, (remote, handle) =>
           remote.generate(handle, request, callback(onEvent)),
         );
         if (result.status === "done") losses = 0;
         return result;
-      };
-      return opened(signal, write());
+      });
     },
+    read: (recipe, steps, onEvent, signal) =>
+      inTurn(signal, undefined, (current) =>
+        ask(current, signal, (remote, handle) => remote.read(handle, recipe, steps, callback(onEvent))),
+      ),
     tokenize: async (text) => call(await restored(), (remote) => remote.tokenize(text)),
     dispose: async () => {
       last = undefined;

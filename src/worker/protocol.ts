@@ -1,5 +1,15 @@
 /** How the page speaks with the worker. */
-import type { EngineApi, LoadedModel, LoadProgress, LoadRequest, RunEvent, RunRequest, RunResult } from "../run/api";
+import type { Recipe } from "../flow/recipe";
+import type {
+  EngineApi,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  ReadEvent,
+  RunEvent,
+  RunRequest,
+  RunResult,
+} from "../run/api";
 
 /** Names a request from the page to the worker, where no signal can travel. */
 export type Handle = number;
@@ -8,6 +18,7 @@ export type Handle = number;
 export interface WorkerApi {
   load(handle: Handle, request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
   generate(handle: Handle, request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult>;
+  read(handle: Handle, recipe: Recipe, steps: readonly number[], onEvent: (event: ReadEvent) => void): Promise<void>;
   /** Aborts the signal of a request that has not ended yet. */
   cancel(handle: Handle): Promise<void>;
   tokenize: EngineApi["tokenize"];

@@ -11,7 +11,7 @@ import { watchPolicy } from "../delivery/policy";
 import { fetchFor } from "../delivery/sources";
 import { holdForLife } from "../delivery/store/locks";
 import { openStorage } from "../delivery/store/storage";
-import type { LoadProgress, RunEvent } from "../run/api";
+import type { LoadProgress, ReadEvent, RunEvent } from "../run/api";
 import { Engine } from "../run/engine";
 import type { Platform } from "../runtime/backend";
 import { loadModel } from "../runtime/load";
@@ -61,6 +61,12 @@ expose({
     requests.handle(handle, (signal) =>
       delivering(onEvent as Remote<typeof onEvent>, (report: (event: RunEvent) => void) =>
         engine.generate(request, report, signal),
+      ),
+    ),
+  read: (handle, recipe, steps, onEvent) =>
+    requests.handle(handle, (signal) =>
+      delivering(onEvent as Remote<typeof onEvent>, (report: (event: ReadEvent) => void) =>
+        engine.read(recipe, steps, report, signal),
       ),
     ),
   cancel: async (handle) => requests.cancel(handle),

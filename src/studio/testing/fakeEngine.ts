@@ -1,7 +1,8 @@
 import { CancelledError } from "../../flow/errors";
 import type { Source } from "../../flow/network";
+import type { Recipe } from "../../flow/recipe";
 import type { Manifest } from "../../format/manifest";
-import type { LoadedModel, LoadProgress, LoadRequest, RunEvent, RunRequest, RunResult } from "../../run/api";
+import type { LoadedModel, LoadProgress, LoadRequest, ReadEvent, RunEvent, RunRequest, RunResult } from "../../run/api";
 import type { EngineClient } from "../../worker/protocol";
 import { frameOf, PIECES, SETTINGS } from "./runs";
 
@@ -103,6 +104,17 @@ export class FakeEngine implements EngineClient {
         if (step++ === settings.steps) end("done");
       };
     });
+  }
+
+  /** Frames asked for by `read`, oldest request first; they come at once. */
+  readonly reads: (readonly number[])[] = [];
+
+  async read(recipe: Recipe, steps: readonly number[], onEvent: (event: ReadEvent) => void): Promise<void> {
+    this.reads.push(steps);
+    for (const step of steps) {
+      const frame = frameOf(step, recipe.settings.steps, "▁the", step > 1 ? "▁cat" : "▁sat");
+      onEvent({ type: "frame", frame });
+    }
   }
 
   /** One token for each word of the vocabulary of tests. */
