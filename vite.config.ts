@@ -1,7 +1,8 @@
-import { cpSync, createReadStream, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { extname, join, normalize, resolve, sep } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { join, resolve } from "node:path";
 import react from "@vitejs/plugin-react";
+import sirv from "sirv";
 import type { Connect, Plugin } from "vite";
 import { defaultClientConditions } from "vite";
 import { defineConfig } from "vitest/config";
@@ -55,8 +56,8 @@ function servedModels(): Plugin {
     configResolved(config) {
       if (config.command === "build") outDir = resolve(config.root, config.build.outDir);
     },
-    configureServer: (server) => void server.middlewares.use("/models", modelFiles(folders)),
-    configurePreviewServer: (server) => void server.middlewares.use("/models", modelFiles(folders)),
+    configureServer: ({ middlewares }) => serveModels(middlewares, folders),
+    configurePreviewServer: ({ middlewares }) => serveModels(middlewares, folders),
     closeBundle() {
       const models = join(root, "models");
       if (!outDir || !existsSync(models)) return;
@@ -75,59 +76,25 @@ function shippedNames(): string {
   return JSON.stringify(names.filter((name) => existsSync(join(folder, name, "manifest.json"))).sort());
 }
 
-const contentTypes: Record<string, string> = {
-  ".json": "application/json; charset=utf-8",
-  ".md": "text/markdown; charset=utf-8",
-  ".onnx": "application/octet-stream",
-  ".bin": "application/octet-stream",
-};
-
-function modelFiles(folders: readonly string[]): Connect.NextHandleFunction {
-  return (request: IncomingMessage, response: ServerResponse) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
-    if (path === `${sep}index.json`) {
-      response.writeHead(200, { ...crossOriginIsolation, "Content-Type": contentTypes[".json"] }).end(shippedNames());
-      return;
-    }
-    const file = folders.map((folder) => join(folder, path)).find((candidate) => isFileIn(candidate, folders));
-    if (file === undefined) {
-      response.writeHead(404, { "Content-Type": "text/plain" }).end(`There is no model file ${path}\n`);
-      return;
-    }
-    const size = statSync(file).size;
-    const range = parseRange(request.headers.range, size);
-    if (range === "unsatisfiable") {
-      response.writeHead(416, { "Content-Range": `bytes */${size}` }).end();
-      return;
-    }
-    const { first, last } = range ?? { first: 0, last: size - 1 };
-    response.writeHead(range ? 206 : 200, {
-      ...crossOriginIsolation,
-      "Content-Type": contentTypes[extname(file)] ?? "application/octet-stream",
-      "Content-Length": last - first + 1,
-      "Accept-Ranges": "bytes",
-      // Models are written again while one works on them.
-      "Cache-Control": "no-cache",
-      ...(range ? { "Content-Range": `bytes ${first}-${last}/${size}` } : {}),
-    });
-    if (request.method === "HEAD" || size === 0) response.end();
-    else createReadStream(file, { start: first, end: last }).pipe(response);
-  };
+/** Under `/models` the files of all folders, those of the first before those of the next, in ranges where they are asked for. */
+function serveModels(middlewares: Connect.Server, folders: readonly string[]): void {
+  middlewares.use("/models/index.json", (_, response) => {
+    tellHow(response);
+    response.setHeader("Content-Type", "application/json; charset=utf-8").end(shippedNames());
+  });
+  // `dev`: what lies there now is served, not what lay there at the start.
+  for (const folder of folders) {
+    middlewares.use("/models", sirv(folder, { dev: true, extensions: [], setHeaders: tellHow }));
+  }
+  middlewares.use("/models", ({ url }, response) => {
+    response.writeHead(404, { "Content-Type": "text/plain" }).end(`There is no model file ${url}\n`);
+  });
 }
 
-function isFileIn(file: string, folders: readonly string[]): boolean {
-  return folders.some((folder) => file.startsWith(folder + sep)) && existsSync(file) && statSync(file).isFile();
-}
-
-/** Reads one `bytes=first-last` range; several ranges, or none, mean the whole file. */
-function parseRange(
-  header: string | undefined,
-  size: number,
-): { first: number; last: number } | "unsatisfiable" | null {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
-  if (!match || (match[1] === "" && match[2] === "")) return null;
-  const suffix = match[1] === "";
-  const first = suffix ? Math.max(0, size - Number(match[2])) : Number(match[1]);
-  const last = suffix || match[2] === "" ? size - 1 : Math.min(size - 1, Number(match[2]));
-  return first > last ? "unsatisfiable" : { first, last };
+function tellHow(response: ServerResponse, path = ""): void {
+  for (const [name, value] of Object.entries(crossOriginIsolation)) response.setHeader(name, value);
+  // Models are written again while one works on them.
+  response.setHeader("Cache-Control", "no-cache");
+  // Which no list of types names.
+  if (path.endsWith(".onnx")) response.setHeader("Content-Type", "application/octet-stream");
 }

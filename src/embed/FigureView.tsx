@@ -1,8 +1,8 @@
 import { useState } from "react";
 import { useStore } from "zustand";
+import type { NamedProblem } from "../flow/errors";
 import { PlayerView } from "../player/PlayerView";
 import { Icon } from "../player/ui/Icon";
-import type { Problem } from "./errors";
 import type { Figure, FigureState, Work } from "./figure";
 import type { Words } from "./words";
 
@@ -30,7 +30,7 @@ export function FigureView({ figure }: { figure: Figure }) {
 
 interface FaultProps {
   readonly figure: Figure;
-  readonly problem: Problem;
+  readonly problem: NamedProblem;
   readonly words: Words;
 }
 
@@ -54,7 +54,7 @@ function Fault({ figure, problem, words }: FaultProps) {
 
 interface PosterProps extends Omit<FaultProps, "problem"> {
   readonly stage: FigureState["stage"];
-  readonly problem: Problem | null;
+  readonly problem: NamedProblem | null;
 }
 
 /** What the page itself has of the run, its text or its poster, where it stood before there was a script. */

@@ -1,4 +1,4 @@
-import { CancelledError, ElfError } from "../flow/errors";
+import { ElfError } from "../flow/errors";
 
 /** An element that was told neither of a recorded run nor of a model. */
 export class NothingToShowError extends ElfError {
@@ -23,26 +23,4 @@ export class NoRunError extends ElfError {
 /** A part of the script did not come. */
 export class ScriptPartError extends ElfError {
   readonly code = "script-part";
-}
-
-/** What is said of anything thrown, in the box, in the event and in the console. */
-export interface Problem {
-  readonly name: string;
-  readonly code: string;
-  readonly message: string;
-  /** What can be done about it; empty where nobody knows. */
-  readonly action: string;
-}
-
-export function problemOf(thrown: unknown): Problem {
-  if (thrown instanceof ElfError) {
-    const { name, code, message, action } = thrown;
-    return { name, code, message, action };
-  }
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return { name: thrown instanceof Error ? thrown.name : "Error", code: "unknown", message, action: "" };
-}
-
-export function isCancellation(thrown: unknown): boolean {
-  return thrown instanceof CancelledError || (thrown instanceof DOMException && thrown.name === "AbortError");
 }

@@ -1,5 +1,5 @@
+import type { NamedProblem } from "../flow/errors";
 import type { Recipe } from "../flow/recipe";
-import type { Problem } from "./errors";
 
 /** What the events of `<elf-playground>` carry. All of them bubble and leave shadow roots; none can be cancelled. */
 export interface ElfEvents {
@@ -12,7 +12,7 @@ export interface ElfEvents {
   /** A run has ended. */
   readonly "elf-done": { readonly status: "done" | "cancelled"; readonly text: string; readonly seconds: number };
   /** Something failed; the box says the same. */
-  readonly "elf-error": Problem;
+  readonly "elf-error": NamedProblem;
   /** A model is on its way: waiting for its turn, downloading, or being made ready; `done` of `total` bytes where known. */
   readonly "elf-load": {
     readonly phase: "waiting" | "download" | "prepare" | "ready";

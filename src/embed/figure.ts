@@ -1,5 +1,6 @@
 /** What stands behind one `<elf-playground>`: its run, its time, and what it asks of the engine. It outlives its place in a page. */
 import { createStore } from "zustand/vanilla";
+import { isCancellation, type NamedProblem, problemOf } from "../flow/errors";
 import { branchAt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
@@ -10,15 +11,7 @@ import { nearestStep } from "../player/transport/layout";
 import type { LoadedModel, LoadProgress, RunResult } from "../run/api";
 import type { Options } from "./attributes";
 import { onWords, wordsOf } from "./configuration";
-import {
-  isCancellation,
-  NoRunError,
-  NothingToShowError,
-  type Problem,
-  problemOf,
-  ScriptPartError,
-  UnreachableTraceError,
-} from "./errors";
+import { NoRunError, NothingToShowError, ScriptPartError, UnreachableTraceError } from "./errors";
 import { type ElfEventName, type ElfEvents, tell } from "./events";
 import { join, lead, type Member, share } from "./groups";
 import type { PictureKind, PictureLook } from "./picture";
@@ -37,7 +30,7 @@ export type Work =
 export interface FigureState {
   /** `text`: what the page has of it, until it is nearly in sight; `poster`: until somebody asks for more. */
   readonly stage: "text" | "poster" | "loading" | "shown";
-  readonly problem: Problem | null;
+  readonly problem: NamedProblem | null;
   readonly work: Work;
   readonly options: Options;
   /** The model's title, as a person reads it; empty while nobody knows. */

@@ -1,6 +1,6 @@
 /** The page `embed.html`, for pages that let no script of others in: the element alone, by the address of the frame. */
+import { problemOf } from "../flow/errors";
 import { ATTRIBUTE_NAMES } from "./attributes";
-import { problemOf } from "./errors";
 import { EVENT_NAMES } from "./events";
 import { FRAME_VERSION, type FrameCall, type FrameMessage, originIn, readCall } from "./frameProtocol";
 import type { ElfPlayground } from "./main";

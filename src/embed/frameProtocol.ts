@@ -4,8 +4,8 @@
  * tell the one origin only that the frame's address names (`?origin=`).
  */
 import * as z from "zod/mini";
+import type { NamedProblem } from "../flow/errors";
 import { ElfError } from "../flow/errors";
-import type { Problem } from "./errors";
 import type { ElfEventName, ElfEvents } from "./events";
 
 export const FRAME_VERSION = 1;
@@ -42,7 +42,7 @@ export type FrameMessage = { readonly elf: typeof FRAME_VERSION } & (
       readonly type: "answer";
       readonly id: FrameCall["id"];
       readonly result: unknown;
-      readonly problem: Problem | null;
+      readonly problem: NamedProblem | null;
     }
 );
 

@@ -1,7 +1,8 @@
 import { type Recipe, recipeOf, rootOf } from "../flow/recipe";
-import { type SamplerSettings, unguided } from "../flow/settings";
+import { randomSeed, type SamplerSettings, unguided } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
 import type { ShownRun } from "../player/run/run";
+import { begunRun, grownRun } from "../player/run/writtenRun";
 import type { LoadedModel, RunEvent, RunResult } from "../run/api";
 
 /** What somebody said of the next run, by a method or an attribute. */
@@ -35,13 +36,9 @@ export function recipeToWrite(
   return recipeOf({ settings: given ? wanted : unguided(wanted), prompt: given ?? undefined });
 }
 
-function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-}
-
 let written = 0;
 
-/** A run that grows as it is written, each time as a new object of the same `id`, as players take it. */
+/** The run of an element, told of each time that it has grown. */
 export class WrittenRun {
   #run: ShownRun | undefined;
   readonly #id = `written-${++written}`;
@@ -55,35 +52,17 @@ export class WrittenRun {
   ) {}
 
   hear(event: RunEvent): void {
-    if (event.type === "start") {
-      const { manifest, pieces } = this.model;
-      this.#run = {
-        id: this.#id,
-        status: "running",
-        trajectory: {
-          ...this.recipe,
-          model: manifest.name,
-          times: event.times,
-          frames: this.lead.slice(0, event.first),
-        },
-        pieces,
-        eos: manifest.tokens.eos,
-        text: "",
-      };
-    } else if (event.type === "frame" && this.#run) {
-      const { trajectory } = this.#run;
-      this.#grow({ trajectory: { ...trajectory, frames: [...trajectory.frames, event.frame] } });
-    }
+    if (event.type === "start") this.#run = begunRun(this.#id, this.model, this.recipe, event, this.lead);
+    else if (event.type === "frame" && this.#run) this.#show(grownRun(this.#run, [event.frame]));
   }
 
   /** The run has ended; one without a frame never was. */
   end({ status, text }: Pick<RunResult, "text"> & { status: ShownRun["status"] }): void {
-    if (this.#run?.trajectory.frames.length) this.#grow({ status, text });
+    if (this.#run?.trajectory.frames.length) this.#show({ ...this.#run, status, text });
   }
 
-  #grow(change: Partial<ShownRun>): void {
-    if (!this.#run) return;
-    this.#run = { ...this.#run, ...change };
-    this.onGrown(this.#run);
+  #show(run: ShownRun): void {
+    this.#run = run;
+    this.onGrown(run);
   }
 }

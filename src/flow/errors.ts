@@ -36,3 +36,34 @@ export class CancelledError extends ElfError {
     super(message, action);
   }
 }
+
+/** A fault as somebody meets it: what happened, and what can be done about it; `action` is empty where nobody knows. */
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly action: string;
+}
+
+export interface NamedProblem extends Problem {
+  readonly name: string;
+}
+
+/** Reads anything thrown as a problem. Named errors bring their own words, also from a worker, where they are made anew. */
+export function problemOf(thrown: unknown): NamedProblem {
+  if (thrown instanceof ElfError) {
+    const { name, code, message, action } = thrown;
+    return { name, code, message, action };
+  }
+  const { name, message } = thrown instanceof Error ? thrown : { name: "Error", message: String(thrown) };
+  return {
+    name,
+    code: "unexpected",
+    message: message || "Something went wrong that this page has no name for.",
+    action: "",
+  };
+}
+
+/** Whether it was ended by the person, or by a signal, and is no fault. */
+export function isCancellation(thrown: unknown): boolean {
+  return thrown instanceof CancelledError || (thrown instanceof DOMException && thrown.name === "AbortError");
+}

@@ -4,7 +4,6 @@ import type { Network } from "./network";
 import { type FlowConstants, type FlowOptions, type FlowState, followFlow } from "./sampler";
 import { scheduleTimes } from "./schedule";
 import type { SamplerSettings } from "./settings";
-import type { StateStore } from "./stateStore";
 
 /**
  * Continues from a state of another run, or one that was edited, to t = 1. The times are those of the new settings that
@@ -40,23 +39,4 @@ export function stepAt(times: Float32Array, { step, t }: Pick<FlowState, "step" 
   if (times[step] === t) return step;
   const next = times.findIndex((time) => time > t);
   return next < 0 ? times.length - 1 : next - 1;
-}
-
-/**
- * A state of a stored run as it was, bit for bit: kept, or had again from the nearest one before it. The arguments are
- * those of the run.
- * @throws {CancelledError}
- */
-export async function recall(
-  network: Network,
-  store: StateStore,
-  step: number,
-  settings: SamplerSettings,
-  constants: FlowConstants,
-  options: FlowOptions = {},
-): Promise<FlowState> {
-  const from = store.keptBefore(step);
-  if (from)
-    for await (const state of fork(network, from, settings, constants, options)) if (state.step === step) return state;
-  throw new RangeError(`The run has no step ${step}.`);
 }

@@ -48,6 +48,11 @@ export const SETTING_LIMITS = {
   seed: { least: 0, greatest: 2 ** 32 - 1, integer: true },
 } as const satisfies Record<string, SettingLimits>;
 
+/** A seed for a run that is to be unlike any other. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
 /**
  * Checks the number of samples of a run.
  * @throws {SettingsError}

@@ -1,4 +1,4 @@
-import { problemOf } from "../session/problem";
+import { problemOf } from "../../flow/errors";
 import type { Studio } from "../session/studio";
 
 /** Something that can be done, and when: the one place that decides whether a button is live. */

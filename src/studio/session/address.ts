@@ -1,9 +1,9 @@
 import { DEFAULT_MODEL } from "../../delivery/shipped";
+import type { Problem } from "../../flow/errors";
 import type { Recipe } from "../../flow/recipe";
 import { recipeIn } from "../../format/link";
 import { unescaped } from "../../format/linkEscapes";
 import type { Backend } from "../../run/api";
-import type { Problem } from "./problem";
 
 /** What the page's own address asks for: `?model=NAME&backend=webgpu#run=…`. */
 export interface Address {

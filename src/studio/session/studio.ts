@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
+import { problemOf } from "../../flow/errors";
 import type { Recipe } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
 import type { RecordedRun } from "../../format/trace";
@@ -15,7 +16,6 @@ import { createPreferences, type PreferencesStore } from "./kept/preferences";
 import { createLibraryStore, type LibraryStore } from "./models/library";
 import { createModel, type ModelStore } from "./models/model";
 import { turnTo } from "./models/turnTo";
-import { problemOf } from "./problem";
 import { runOfRecipe } from "./runs/family";
 import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
 import { RECORDED_RUN_ID, type Run, runFromRecording } from "./runs/shelfRun";

@@ -1,5 +1,5 @@
 import { Component, type ReactNode } from "react";
-import { type Problem as Fault, problemOf } from "../../session/problem";
+import { type Problem as Fault, problemOf } from "../../../flow/errors";
 import { Problem } from "./Problem";
 
 interface Props {

@@ -1,5 +1,5 @@
 import type { ReactNode } from "react";
-import type { Problem as Fault } from "../../session/problem";
+import type { Problem as Fault } from "../../../flow/errors";
 import { Notice } from "../ui/Notice";
 import styles from "./Problem.module.css";
 
@@ -9,6 +9,9 @@ interface Props {
   ways: ReactNode;
 }
 
+/** What can be done about what nobody has thought of. */
+const ALWAYS = "Try again. If it happens every time, reload the page.";
+
 /** What went wrong and what can be done about it. */
 export function Problem({ problem: { code, message, action }, ways }: Props) {
   return (
@@ -16,7 +19,7 @@ export function Problem({ problem: { code, message, action }, ways }: Props) {
       <p className={styles.message} data-testid="problem-message">
         {message}
       </p>
-      <p>{action}</p>
+      <p>{action || ALWAYS}</p>
     </Notice>
   );
 }

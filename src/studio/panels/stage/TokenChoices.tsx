@@ -1,8 +1,8 @@
 import { type FormEvent, useId, useState } from "react";
 import { useStore } from "zustand";
+import { problemOf } from "../../../flow/errors";
 import type { ShownRun } from "../../../player/run/run";
 import { holdToken } from "../../actions/writing";
-import { problemOf } from "../../session/problem";
 import { holdWord } from "../../session/writing/holdWord";
 import { useStudio } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";

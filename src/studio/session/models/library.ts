@@ -12,10 +12,10 @@ import {
 import type { Wait } from "../../../delivery/store/request";
 import { sha256Of } from "../../../delivery/store/sha256";
 import type { Space } from "../../../delivery/store/space";
+import { isCancellation, type Problem, problemOf } from "../../../flow/errors";
 import type { Dtype, Manifest } from "../../../format/manifest";
 import type { Machine } from "../../../runtime/memoryPlan";
 import type { LibraryApi } from "../../../worker/libraryProtocol";
-import { isCancellation, type Problem, problemOf } from "../problem";
 import { beginDownload, type Download, trackDownload } from "./download";
 
 /** A model as the shelf shows it. */

@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Frame } from "../../../flow/trajectory";
+import { grownRun } from "../../../player/run/writtenRun";
 import type { Run } from "./shelfRun";
 
 /** The shelf: every run there is to look at, newest first, the recording last. */
@@ -38,11 +39,7 @@ export function createRuns(): StoreApi<RunsStore> {
           selectedId: select ? run.id : (selectedId ?? run.id),
         })),
       change: (id, change) => update(id, (run) => ({ ...run, ...change })),
-      addFrames: (id, frames) =>
-        update(id, (run) => ({
-          ...run,
-          trajectory: { ...run.trajectory, frames: [...run.trajectory.frames, ...frames] },
-        })),
+      addFrames: (id, frames) => update(id, (run) => grownRun(run, frames)),
       select: (id) =>
         set(({ runs, selectedId }) => ({ selectedId: runs.some((run) => run.id === id) ? id : selectedId })),
       remove: (id) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { UnreachableError } from "../../../delivery/store/errors";
 import { SettingsError } from "../../../flow/errors";
 import { DeviceLostError } from "../../../runtime/runtime";
 import { adoptRun, generate } from "../../actions/writing";
@@ -135,7 +136,7 @@ describe("generating", () => {
 
   it("says what to do where the engine cannot be restored, and loads afresh with the next press", async () => {
     const { studio, engine } = await writing(1);
-    engine.fault.load = { code: "unreachable", message: "No connection.", action: "Check it." };
+    engine.fault.load = new UnreachableError("No connection.", "Check it.");
     engine.lose(new DeviceLostError("The GPU is gone.", "Load again."));
     await settled();
     expect(studio.generation.getState()).toMatchObject({

@@ -1,13 +1,13 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { CancelledError, ConditionError } from "../../../flow/errors";
+import { CancelledError, ConditionError, isCancellation, type Problem, problemOf } from "../../../flow/errors";
 import { branchAt, type Recipe, recipeOf, rootOf } from "../../../flow/recipe";
 import { unguided } from "../../../flow/settings";
-import type { Frame, Trajectory } from "../../../flow/trajectory";
+import type { Frame } from "../../../flow/trajectory";
+import { begunRun } from "../../../player/run/writtenRun";
 import type { LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../../run/api";
 import { backendInWords } from "../../../runtime/backendInWords";
 import type { EngineClient } from "../../../worker/protocol";
 import type { ModelStore } from "../models/model";
-import { isCancellation, type Problem, problemOf } from "../problem";
 import type { RunsStore } from "../runs/runs";
 import type { Run } from "../runs/shelfRun";
 import type { DraftStore } from "./draft";
@@ -122,8 +122,15 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       let isSeen = false;
       const hear = (event: RunEvent) => {
         if (event.type === "start") {
-          const before = (here ?? []).slice(0, event.first);
-          runs.getState().add(emptyRun(id, loaded, { ...recipe, times: event.times, frames: before }, now()));
+          const { manifest, backend } = loaded;
+          runs.getState().add({
+            ...begunRun(id, loaded, recipe, event, here ?? []),
+            origin: "generated",
+            modelTitle: manifest.title,
+            backend,
+            seconds: null,
+            startedAt: now(),
+          });
         } else if (event.type === "recall") {
           if (isNewest(signal)) set({ recall: { done: event.done, total: event.total } });
         } else {
@@ -221,25 +228,4 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       dismiss: () => set({ problem: null }),
     };
   });
-}
-
-function emptyRun(
-  id: string,
-  { manifest, backend, pieces }: LoadedModel,
-  way: Omit<Trajectory, "model">,
-  startedAt: number,
-): Run {
-  return {
-    id,
-    origin: "generated",
-    status: "running",
-    modelTitle: manifest.title,
-    backend,
-    trajectory: { model: manifest.name, ...way },
-    pieces,
-    eos: manifest.tokens.eos,
-    text: "",
-    seconds: null,
-    startedAt,
-  };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { isWithin, type SamplerSettings, settingLimits } from "../../../flow/settings";
+import { isWithin, randomSeed, type SamplerSettings, settingLimits } from "../../../flow/settings";
 import { settingsSchema } from "../../../format/settingsSchema";
 import { keep, readKept, type TextStorage } from "../kept/persisted";
 
@@ -172,8 +172,4 @@ function whyRefused(name: NumberSetting, typed: string, maxLength: number): stri
   if (typed.trim() !== "" && isWithin(Number(typed), limits)) return null;
   const { least, greatest, integer } = limits;
   return `Give ${integer ? "a whole number" : "a number"} from ${least} to ${greatest}.`;
-}
-
-function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0] as number;
 }
