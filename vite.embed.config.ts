@@ -1,5 +1,23 @@
-import { defaultClientConditions, defineConfig } from "vite";
+import { createHash } from "node:crypto";
+import { defaultClientConditions, defineConfig, type Plugin } from "vite";
 import { linkPreview, siteConstants } from "./vite.site.ts";
+
+/** Writes `integrity.json` beside the script: what pages of others may give its tag, for a browser to run this script and no other. */
+function checksumOfScript(): Plugin {
+  return {
+    name: "elf:checksum-of-script",
+    generateBundle: {
+      order: "post",
+      handler(_, bundle) {
+        const name = "elf-playground.js";
+        const script = bundle[name];
+        if (script?.type !== "chunk") this.error(`There is no ${name}.`);
+        const checksum = `sha384-${createHash("sha384").update(script.code).digest("base64")}`;
+        this.emitFile({ type: "asset", fileName: "integrity.json", source: JSON.stringify({ [name]: checksum }) });
+      },
+    },
+  };
+}
 
 /**
  * Builds `<elf-playground>` into a folder that may be put anywhere, `dist/embed/`: the script that pages name, and beside it
@@ -13,7 +31,7 @@ export default defineConfig(({ mode }) => {
   return {
     base: "./",
     publicDir: false,
-    ...(isPackage ? {} : { define: siteConstants, plugins: [linkPreview("../")] }),
+    ...(isPackage ? {} : { define: siteConstants, plugins: [linkPreview("../"), checksumOfScript()] }),
     resolve: {
       // A tenth of React's size, for a script that comes along in other people's pages.
       alias: {

@@ -104,7 +104,7 @@ describe("what is packed", () => {
     expect(strange).toEqual([]);
   });
 
-  it("has exports that exist and that publint has nothing against", async () => {
+  it("has exports that exist and that publint has nothing against (point 29)", async () => {
     const { messages, pkg } = await publint({ pkgDir: installed, pack: false, strict: true });
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
@@ -140,7 +140,7 @@ function weightOf(entry: string, seen = new Set<string>()): number {
 describe("in a project that installs it", () => {
   const model = join(root, "test", "fixtures", "tiny-model");
 
-  it("ten lines write a text in Node", () => {
+  it("ten lines write a text in Node (point 27)", () => {
     writeFileSync(
       join(place, "ten-lines.mjs"),
       `import { generate, loadModel } from "elf-playground";

@@ -1,5 +1,6 @@
 import type { NamedProblem } from "../flow/errors";
 import type { Recipe } from "../flow/recipe";
+import type { Backend } from "../run/api";
 
 /** What the events of `<elf-playground>` carry. All of them bubble and leave shadow roots; none can be cancelled. */
 export interface ElfEvents {
@@ -18,6 +19,9 @@ export interface ElfEvents {
     readonly phase: "waiting" | "download" | "prepare" | "ready";
     readonly done: number;
     readonly total: number;
+    /** Once it is ready, on what it computes, and why on that. */
+    readonly backend?: Backend;
+    readonly reason?: string;
   };
 }
 

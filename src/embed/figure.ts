@@ -415,7 +415,8 @@ export class Figure {
           this.#tell("elf-load", loadDetail(progress));
         },
         task: async (loaded, engine, ended) => {
-          this.#tell("elf-load", { phase: "ready", done: 0, total: 0 });
+          const { backend, backendReason: reason } = loaded;
+          this.#tell("elf-load", { phase: "ready", done: 0, total: 0, backend, reason });
           this.state.setState({ title: loaded.manifest.title, isLasting: loaded.lasting });
           const { recipe: wanted, lead: before } = await order(loaded, recipe);
           const run = new WrittenRun(loaded, wanted, before, (grown) => this.#show(grown));

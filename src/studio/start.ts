@@ -13,6 +13,7 @@ import { copyText, shareAddress, showAddress } from "./session/addressBar";
 import { browserArchive } from "./session/kept/archive";
 import { browserStorage } from "./session/kept/persisted";
 import { fetchRecording } from "./session/recording";
+import { scriptChecksum } from "./session/runs/scriptChecksum";
 import { snippetsOf } from "./session/runs/snippets";
 import { createStudio, type Studio } from "./session/studio";
 import { applyTheme } from "./session/theme";
@@ -44,7 +45,8 @@ export function startStudio(): Studio {
     copyEmbed: async (run, model) => {
       const isShipped = run.origin === "recorded" && model !== null;
       const trace = isShipped ? new URL(`traces/${model}.json`, document.baseURI).href : null;
-      await copyText(snippetsOf(run, { page: location.href, model, trace }));
+      const integrity = await scriptChecksum(document.baseURI);
+      await copyText(snippetsOf(run, { page: location.href, model, trace, integrity }));
     },
     // Not randomUUID: browsers leave it out on plain http.
     newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,

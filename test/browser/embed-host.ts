@@ -36,6 +36,10 @@ const STYLES = `
 export class EmbedHost {
   readonly asked: string[] = [];
   url = "";
+  /** A line of script before that of the worker, which makes a machine what it is not. */
+  beforeWorker = "";
+  /** What the host says of keeping its files. */
+  caching = "no-cache";
   readonly #pages = new Map<string, { html: string; headers: Record<string, string> }>();
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
@@ -72,6 +76,7 @@ export class EmbedHost {
     const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
     this.asked.push(path);
     const page = this.#pages.get(path);
+    response.setHeader("Cache-Control", this.caching);
     if (page) return void response.writeHead(200, page.headers).end(page.html);
     if (path === "/host.css") return void response.writeHead(200, { "Content-Type": "text/css" }).end(STYLES);
     const folder = Object.keys(FOLDERS).find((name) => path.startsWith(name));
@@ -79,15 +84,17 @@ export class EmbedHost {
     if (!file?.startsWith(root + sep) || !existsSync(file) || !statSync(file).isFile()) {
       return void response.writeHead(404).end();
     }
+    const before = /\/worker-[^/]*\.js$/.test(path) ? this.beforeWorker : "";
     response.writeHead(200, {
       "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
-      "Content-Length": statSync(file).size,
+      "Content-Length": before.length + statSync(file).size,
       "Access-Control-Allow-Origin": "*",
       // A worker has the policy of its own answer.
       ...(extname(file) === ".js"
         ? { "Content-Security-Policy": STRICT, "Cross-Origin-Embedder-Policy": "require-corp" }
         : {}),
     });
+    response.write(before);
     createReadStream(file).pipe(response);
   }
 }

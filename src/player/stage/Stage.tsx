@@ -83,10 +83,10 @@ export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false
         {run && shown && <GivenPrompt run={run} />}
         {shown || isComing ? (
           <div className="stage-sheet">
-            <p className="stage-sizer" aria-hidden="true" translate="no">
+            <p className="stage-sizer" aria-hidden="true" translate="no" dir="auto">
               {longest}
             </p>
-            <p className="stage-sizer" aria-hidden="true" translate="no">
+            <p className="stage-sizer" aria-hidden="true" translate="no" dir="auto">
               {ordinary}
             </p>
             {run && shown && (

@@ -1,6 +1,7 @@
 import { Fragment, type KeyboardEvent, type RefObject, useMemo, useState } from "react";
 import { useStore } from "zustand";
 import type { Reading } from "../../flow/network";
+import { isMirrored } from "../keys/mirroredKey";
 import { usePlayer } from "../PlayerContext";
 import { blurOf, certaintyOf } from "../run/certainty";
 import { heldAt } from "../run/held";
@@ -39,7 +40,7 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
   const reached = texts.find(({ position }) => position >= home)?.position ?? texts[0]?.position;
 
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
-    const next = nextToken(event.key, texts, reached);
+    const next = nextToken(event.key, texts, reached, isMirrored(event.currentTarget));
     if (next === undefined) return;
     // Keeps the arrows from moving time as well.
     event.preventDefault();

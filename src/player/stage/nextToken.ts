@@ -1,7 +1,17 @@
+import { mirroredKey } from "../keys/mirroredKey";
 import type { TokenText } from "../run/pieces";
 
-/** Position of the token that a key leads to from the one at `from`; undefined for keys that do not move. */
-export function nextToken(key: string, texts: readonly TokenText[], from: number | undefined): number | undefined {
+/**
+ * Position of the token that a key leads to from the one at `from`; undefined for keys that do not move. What is read from
+ * right to left goes on to the left.
+ */
+export function nextToken(
+  pressed: string,
+  texts: readonly TokenText[],
+  from: number | undefined,
+  isRightToLeft = false,
+): number | undefined {
+  const key = isRightToLeft ? mirroredKey(pressed) : pressed;
   const at = texts.findIndex(({ position }) => position === from);
   switch (key) {
     case "ArrowRight":

@@ -36,6 +36,12 @@ describe("moving from token to token", () => {
     expect(nextToken("ArrowRight", texts, 3)).toBe(3);
   });
 
+  it("goes on to the left in what is read from right to left", () => {
+    expect(nextToken("ArrowLeft", texts, 0, true)).toBe(2);
+    expect(nextToken("ArrowRight", texts, 2, true)).toBe(0);
+    expect(nextToken("ArrowDown", texts, 0, true)).toBe(2);
+  });
+
   it("leaves other keys alone", () => {
     expect(nextToken("g", texts, 0)).toBeUndefined();
   });

@@ -1,4 +1,5 @@
 import { type KeyboardEvent, useState } from "react";
+import { isMirrored, mirroredKey } from "../keys/mirroredKey";
 
 interface Props<T extends string> {
   label: string;
@@ -17,7 +18,8 @@ export function Choice<T extends string>({ label, value, options, onChange, look
 
   const onKeyDown = (event: KeyboardEvent<HTMLButtonElement>, from: number) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    const to = neighbour(event.key, from, options.length);
+    const key = isMirrored(event.currentTarget) ? mirroredKey(event.key) : event.key;
+    const to = neighbour(key, from, options.length);
     if (to === undefined) return;
     event.preventDefault();
     const items = event.currentTarget.parentElement?.querySelectorAll<HTMLElement>("[role=radio]");

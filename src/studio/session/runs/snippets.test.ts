@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { recipeOf } from "../../../flow/recipe";
 import { recipeIn } from "../../../format/link";
 import { readTrace } from "../../../format/trace";
+import { scriptChecksum } from "./scriptChecksum";
 import { type Run, runFromRecording } from "./shelfRun";
 import { snippetsOf } from "./snippets";
 
@@ -12,7 +13,12 @@ function recorded(name: string): Run {
 
 const short = recorded("translate-de-en");
 const long = recorded("stories");
-const places = { page: "https://a.example/elf/index.html?model=x#run=y", model: "stories", trace: null };
+const places = {
+  page: "https://a.example/elf/index.html?model=x#run=y",
+  model: "stories",
+  trace: null,
+  integrity: null,
+};
 
 /** What is given of an attribute, as a browser would read it. */
 const attribute = (snippets: string, name: string) =>
@@ -27,6 +33,22 @@ describe("Copy as embed (point 18)", () => {
     expect(inline).not.toContain("<");
     expect(recipeIn(`#${attribute(snippets, "recipe")}`)).toEqual(recipeOf(short.trajectory));
     expect(attribute(snippets, "model")).toBe("stories");
+  });
+
+  it("names the script's checksum where it is known (point 21)", async () => {
+    const integrity = "sha384-AbC+/==";
+    expect(snippetsOf(short, { ...places, integrity })).toContain(`integrity="${integrity}" crossorigin="anonymous"`);
+    expect(snippetsOf(short, places)).not.toContain("integrity");
+    const asked: string[] = [];
+    const answer = (body: string) => async (address: unknown) => {
+      asked.push(String(address));
+      return new Response(body);
+    };
+    const known = (body: string) => scriptChecksum("https://a.example/elf/?model=x", answer(body));
+    expect(await known(`{"elf-playground.js":"${integrity}"}`)).toBe(integrity);
+    expect(asked).toEqual(["https://a.example/elf/embed/integrity.json"]);
+    expect(await known("<!doctype html>")).toBeNull();
+    expect(await known('{"elf-playground.js":"\\"><script>"}')).toBeNull();
   });
 
   it("gives a long one by its address, or to be written again", () => {

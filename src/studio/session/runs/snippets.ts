@@ -16,6 +16,8 @@ export interface EmbedPlaces {
   readonly page: string;
   /** The model's name where it ships with the page, and everybody can have it; null otherwise. */
   readonly model: string | null;
+  /** Checksum of the element's script, where its build has left one. */
+  readonly integrity: string | null;
   /** Address of the run's recording, where it has one. */
   readonly trace: string | null;
 }
@@ -29,7 +31,7 @@ export function snippetsOf(run: Run, places: EmbedPlaces): string {
   ].join("\n\n");
 }
 
-function elementFor(run: Run, { page, model, trace }: EmbedPlaces): string {
+function elementFor(run: Run, { page, model, trace, integrity }: EmbedPlaces): string {
   const address = new URL("embed/elf-playground.js", page).href;
   const inline = trace === null ? traceOf(run, model === null) : null;
   const attributes = [
@@ -39,6 +41,12 @@ function elementFor(run: Run, { page, model, trace }: EmbedPlaces): string {
     `height="${HEIGHT}"`,
   ];
   return [
+    ...(integrity === null
+      ? []
+      : [
+          "<!-- With these two attributes the browser runs the script as it is now, and no later one of this host:",
+          `     integrity="${escaped(integrity)}" crossorigin="anonymous" -->`,
+        ]),
     `<script type="module" src="${escaped(address)}"></script>`,
     `<elf-playground ${attributes.join(" ")}>`,
     escaped(run.text),
