@@ -6,8 +6,11 @@ import { readTrace } from "../src/format/trace";
 const docs = import.meta.dirname;
 const figures: Record<string, string[]> = JSON.parse(readFileSync(join(docs, "figures.json"), "utf8"));
 const traces = readdirSync(join(docs, "public", "traces")).map((file) => file.replace(/\.json$/, ""));
-const pages = [...readdirSync(docs), ...readdirSync(join(docs, "how")).map((file) => `how/${file}`)].filter((file) =>
-  file.endsWith(".md"),
+const folders = ["", "how/", "guides/", "reference/"];
+const pages = folders.flatMap((folder) =>
+  readdirSync(join(docs, folder))
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => `${folder}${file}`),
 );
 const textOf = (page: string) => readFileSync(join(docs, page), "utf8");
 
@@ -18,11 +21,15 @@ describe("figures of the documentation", () => {
 
   it.each(Object.entries(figures))("%s is the run that its command asks for", (name, words) => {
     const { trajectory } = readTrace(readFileSync(join(docs, "public", "traces", `${name}.json`), "utf8"));
-    const said = (option: string) => words[words.indexOf(`--${option}`) + 1];
-    expect(trajectory.model).toBe(said("model"));
-    expect(trajectory.prompt).toEqual({ text: said("prompt") });
-    expect(trajectory.settings.seed).toBe(Number(said("seed")));
-    if (words.includes("--steps")) expect(trajectory.settings.steps).toBe(Number(said("steps")));
+    const said = (option: string) =>
+      words.includes(`--${option}`) ? words[words.indexOf(`--${option}`) + 1] : undefined;
+    const { settings, from, held } = trajectory;
+    if (said("from")) expect(from?.step).toBe(Number(said("at")));
+    else expect(trajectory).toMatchObject({ model: said("model"), prompt: { text: said("prompt") } });
+    if (said("seed")) expect(settings.seed).toBe(Number(said("seed")));
+    if (said("steps")) expect(settings.steps).toBe(Number(said("steps")));
+    if (said("method")) expect(settings.method).toBe(said("method"));
+    if (said("hold")) expect(held?.map(({ position }) => position + 1)).toEqual([Number(said("hold")?.split("=")[0])]);
     expect(trajectory.frames).toHaveLength(trajectory.times.length);
   });
 

@@ -1,14 +1,15 @@
 // `npm run docs`: the documentation as a site, in dist/docs; `npm run docs -- dev` while one writes it, `npm run docs -- figures`
-// to record the runs of its figures anew.
+// to record the runs of its figures anew, `npm run docs -- reference` to write the pages that are read off the code.
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureNodeModules, root } from "./node-modules.mjs";
+import { ensurePythonEnvironment, pythonProgram } from "./python-environment.mjs";
 import { must } from "./run.mjs";
 
 const docs = join(root, "docs");
 const [what = "build"] = process.argv.slice(2);
-if (!["build", "dev", "preview", "figures"].includes(what)) {
-  console.error(`There is no docs ${what}. Choose from: build, dev, preview, figures.`);
+if (!["build", "dev", "preview", "figures", "reference"].includes(what)) {
+  console.error(`There is no docs ${what}. Choose from: build, dev, preview, figures, reference.`);
   process.exit(2);
 }
 
@@ -24,6 +25,15 @@ if (what === "figures") {
       stdio: ["ignore", "ignore", "inherit"],
     });
   }
+} else if (what === "reference") {
+  await ensureNodeModules();
+  await ensurePythonEnvironment();
+  // The tests that hold the pages to the code write them where they are told to.
+  const failed = "The reference could not be written.";
+  await must(failed, join(root, "node_modules", ".bin", "vitest"), ["run", "docs/reference.test.ts", "--update"], {
+    cwd: root,
+  });
+  await must(failed, pythonProgram("python"), [join(root, "export", "tests", "reference_pages.py")]);
 } else {
   // VitePress stands on another Vite than the page does, so it has packages of its own.
   await ensureNodeModules(docs);

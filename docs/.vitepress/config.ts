@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { defineConfig } from "vitepress";
 
 /** Where the site will lie; the page, the element and the models lie one folder higher. */
 const base = process.env.DOCS_BASE ?? "/docs/";
+const docs = join(import.meta.dirname, "..");
 const above = (path: string) => new URL(`../${path}`, `http://host${base}`).pathname;
 /** Whole where it is known where the site will lie, which some readers of links want. */
 const preview = process.env.ELF_SITE ? new URL("preview.png", process.env.ELF_SITE).href : above("preview.png");
@@ -13,6 +16,8 @@ export default defineConfig({
   base,
   outDir: "../dist/docs",
   cleanUrls: false,
+  // Parts of pages, and words of the packages that some of them stand on.
+  srcExclude: ["parts/**", "node_modules/**"],
   head: [
     ["link", { rel: "icon", href: above("favicon.svg") }],
     ["meta", { property: "og:image", content: preview }],
@@ -27,10 +32,18 @@ export default defineConfig({
     nav: [
       { text: "Start", link: "/start" },
       { text: "How ELF writes", link: "/how/noise" },
-      { text: "Guides", link: "/embed" },
+      { text: "Guides", link: "/guides/translate" },
+      { text: "Reference", link: "/embed" },
+      { text: "Figures", link: "/figures" },
     ],
     sidebar: [
-      { text: "Start", items: [{ text: "A first run", link: "/start" }] },
+      {
+        text: "Start",
+        items: [
+          { text: "A first run", link: "/start" },
+          { text: "The page", link: "/page" },
+        ],
+      },
       {
         text: "How ELF writes",
         items: [
@@ -46,15 +59,60 @@ export default defineConfig({
       {
         text: "Guides",
         items: [
-          { text: "Embed a run", link: "/embed" },
-          { text: "Host the page", link: "/hosting" },
+          { text: "Translate", link: "/guides/translate" },
+          { text: "Continue an opening", link: "/guides/continue" },
+          { text: "Hold words", link: "/guides/hold" },
+          { text: "Go on from a step", link: "/guides/go-on" },
+          { text: "Compare runs", link: "/guides/compare" },
+          { text: "Bring your own checkpoint", link: "/guides/checkpoint" },
+          { text: "Train your own", link: "/guides/train" },
+          { text: "Evaluate on a TPU pod", link: "/guides/evaluate" },
+          { text: "Embed in your pages", link: "/guides/embed" },
+          { text: "Deploy", link: "/hosting" },
+        ],
+      },
+      {
+        text: "Reference",
+        items: [
+          { text: "The element", link: "/embed" },
+          { text: "The package", link: "/reference/package" },
+          { text: "The command elf-playground", link: "/reference/command" },
+          { text: "Settings and links", link: "/reference/settings" },
+          { text: "Files", link: "/reference/files" },
+          { text: "Errors", link: "/reference/errors" },
+          { text: "Models that ship", link: "/reference/models" },
+          { text: "Browsers and GPUs", link: "/reference/browsers" },
           { text: "What a browser may deny", link: "/denied" },
+        ],
+      },
+      {
+        text: "The Python package",
+        items: [
+          { text: "All of it", link: "/reference/python-package" },
+          { text: "The command elf", link: "/reference/elf" },
+          { text: "Configuration", link: "/reference/configuration" },
+          { text: "Errors of elf", link: "/reference/python-errors" },
+          { text: "An exported model", link: "/reference/exported-model" },
+        ],
+      },
+      {
+        text: "Beyond",
+        items: [
+          { text: "Figures", link: "/figures" },
+          { text: "What was tried", link: "/experiments" },
+          { text: "Security and privacy", link: "/security" },
+          { text: "Contributing", link: "/contributing" },
           { text: "The player, in the house", link: "/player" },
         ],
       },
     ],
   },
 });
+
+interface MarkdownState {
+  readonly tokens: Token[];
+  readonly env: { readonly path?: string };
+}
 
 interface Token {
   type: string;
@@ -63,18 +121,18 @@ interface Token {
   children: Token[] | null;
 }
 
-/** Links to files of the repository lead nowhere from a site: their words stay. */
+/** Links to files of the repository, which are no pages here, lead nowhere from a site: their words stay. */
 function sourcesWithoutLinks(markdown: {
-  core: { ruler: { push(name: string, rule: (state: { tokens: Token[] }) => void): void } };
+  core: { ruler: { push(name: string, rule: (state: MarkdownState) => void): void } };
 }) {
-  markdown.core.ruler.push("sources-without-links", ({ tokens }) => {
+  markdown.core.ruler.push("sources-without-links", ({ tokens, env }) => {
     for (const { children } of tokens) {
       if (!children) continue;
       let inside = false;
       for (let at = 0; at < children.length; at++) {
         const token = children[at];
         if (!token) continue;
-        if (token.type === "link_open") inside = token.attrGet("href")?.startsWith("../") ?? false;
+        if (token.type === "link_open") inside = isSource(token.attrGet("href") ?? "", env.path ?? docs);
         if (inside && (token.type === "link_open" || token.type === "link_close")) {
           if (token.type === "link_close") inside = false;
           children.splice(at--, 1);
@@ -82,4 +140,11 @@ function sourcesWithoutLinks(markdown: {
       }
     }
   });
+}
+
+/** Whether a link leads out of this folder, or from an included file to one beside it. */
+function isSource(href: string, page: string): boolean {
+  if (href === "" || /^([a-z]+:|#|\/)/.test(href)) return false;
+  const target = join(dirname(page), href.replace(/#.*/, ""));
+  return relative(docs, target).startsWith("..") || !existsSync(target);
 }

@@ -28,7 +28,8 @@ interface Option {
   readonly multiple?: true;
 }
 
-const OPTIONS: readonly Option[] = [
+/** The options of `generate`. */
+export const OPTIONS: readonly Option[] = [
   {
     name: "model",
     value: "NAME|DIR|URL",

@@ -10,6 +10,7 @@ export type ElfAttributes = Partial<Omit<Options, "controls">> & {
   readonly lang?: string;
 };
 
+/** The element's attributes, what it holds, and a callback for each of its events. */
 export interface ElfPlaygroundProps extends ElfAttributes {
   readonly id?: string;
   readonly className?: string;
@@ -26,6 +27,7 @@ export interface ElfPlaygroundProps extends ElfAttributes {
   readonly onElfLoad?: (detail: ElfEvents["elf-load"]) => void;
 }
 
+/** The element `<elf-playground>`. On a server it renders as the bare element with its text. */
 export function ElfPlayground({
   className,
   element,

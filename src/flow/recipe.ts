@@ -10,6 +10,7 @@ import { type LogitNormal, scheduleTimes } from "./schedule";
 import { checkSettings, type SamplerSettings } from "./settings";
 import { wellFormed } from "./text";
 
+/** What decides a run by a given model. */
 export interface Recipe {
   readonly settings: SamplerSettings;
   /** What it writes to; an empty one is none. Only a run from noise has one; a fork has that of the run it comes from. */

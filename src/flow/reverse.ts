@@ -8,6 +8,7 @@ import { scheduleTimes } from "./schedule";
 import type { SamplerSettings } from "./settings";
 import { eulerStep } from "./solvers";
 
+/** A text taken back to noise by the ODE, and forward again. */
 export interface Reversal {
   /** The noise found, as the start of a run (t = 0, step 0). */
   readonly start: FlowState;

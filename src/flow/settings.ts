@@ -24,8 +24,11 @@ export interface SamplerSettings {
   readonly length: number;
 }
 
+/** How the state goes on: by the ODE, or with fresh noise, by the SDE. */
 export type Method = "ode" | "sde";
+/** How the times of the steps are laid out. */
 export type Schedule = "uniform" | "logit_normal" | "quantile";
+/** How the ODE is followed from one time to the next. */
 export type SolverName = "euler" | "multistep";
 export type RngLayout = "original" | "partitionable";
 

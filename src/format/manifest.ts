@@ -25,6 +25,7 @@ const path = z
 
 /** How the weights may be stored; a model offers one or several. */
 export const DTYPES = ["f32", "f16", "q8", "q4"] as const;
+/** A form of stored weights: 32 or 16 bits a weight, or quantised to 8 or 4. */
 export type Dtype = (typeof DTYPES)[number];
 
 /** `fused` and `packed` compute the same as `file`, with kernels or weights that not every device handles. */
@@ -53,7 +54,8 @@ const storedWeights = z.object({
   approximate: z.boolean(),
 });
 
-const schema = z
+/** `manifest.json` as written; what it means stands in export/FORMAT.md, and docs/public/schema has it as JSON Schema. */
+export const manifestSchema = z
   .object({
     schemaVersion: z.literal(READ_VERSIONS),
     name: z.string().min(1),
@@ -199,7 +201,7 @@ function promptWords({
 }
 
 /** `manifest.json` of an exported model: shapes, constants of its flow, defaults, and every file with its SHA-256. */
-export type Manifest = Readonly<z.infer<typeof schema>> & { readonly defaults: SamplerSettings };
+export type Manifest = Readonly<z.infer<typeof manifestSchema>> & { readonly defaults: SamplerSettings };
 
 /** What the flow of a model needs to know of it. */
 export function flowConstants({ latent, schedule, selfCondStart }: Manifest): FlowConstants {
@@ -234,7 +236,7 @@ export function parseManifest(text: string): Manifest {
         : "Export the model again with this repository's `elf export`.",
     );
   }
-  const result = schema.safeParse(json);
+  const result = manifestSchema.safeParse(json);
   if (!result.success) {
     const issue = result.error.issues[0];
     const field = issue?.path.join(".") || "the top level";

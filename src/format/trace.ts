@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
-import { branchAt, LONGEST_CHAIN, type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf, rootOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
 import type { Frame, Trajectory } from "../flow/trajectory";
 import { settingsSchema } from "./settingsSchema";
@@ -69,17 +69,26 @@ const recipeShape = {
   held: z.exactOptional(z.array(z.object({ position: count, token: tokenId }))),
 };
 
-/** Where a run goes on from another, whose recipe may do so too. */
+/** What decides a run, down to the noise that the first of its chain began with. */
+export const recipeSchema = z.object({
+  ...recipeShape,
+  /** Where it goes on from another run. */
+  get from(): z.ZodMiniExactOptional<z.ZodMiniType<Branch>> {
+    return z.exactOptional(branchSchema);
+  },
+});
+
 const branchSchema = z.object({
   get run(): z.ZodMiniType<Recipe> {
-    return z.object({ ...recipeShape, from: z.exactOptional(branchSchema) });
+    return recipeSchema;
   },
   step: count,
 });
 
 const frame = z.object({ step: count, t: z.number(), holds: reading, expects: z.optional(reading) });
 
-const schema = z
+/** A recorded run as written; docs/public/schema has it as JSON Schema. */
+export const traceSchema = z
   .object({
     version: z.union([z.literal(1), z.literal(TRACE_VERSION)]),
     recorded: z.literal(true),
@@ -104,7 +113,7 @@ const schema = z
     ),
   );
 
-type TraceFile = z.infer<typeof schema>;
+type TraceFile = z.infer<typeof traceSchema>;
 type TraceReading = z.infer<typeof reading>;
 
 /** What a trace has of the model that wrote it. */
@@ -149,7 +158,7 @@ export function readTrace(text: string): RecordedRun {
       cause,
     });
   }
-  const result = schema.safeParse(json);
+  const result = traceSchema.safeParse(json);
   if (!result.success) {
     const issue = result.error.issues[0];
     throw new TraceError(

@@ -30,7 +30,8 @@ const tensor = z.object({
   packed: z.union([place, z.object({ values: place, scales: place })]).optional(),
 });
 
-const schema = z.object({
+/** The index as written; docs/public/schema has it as JSON Schema. */
+export const weightIndexSchema = z.object({
   schemaVersion: z.literal(INDEX_SCHEMA_VERSION),
   dtype: z.enum(DTYPES),
   bytes,
@@ -40,7 +41,7 @@ const schema = z.object({
 });
 
 /** Where each tensor of a dtype lies in its shards, and where the graphs look for it. */
-export type WeightIndex = Readonly<z.infer<typeof schema>>;
+export type WeightIndex = Readonly<z.infer<typeof weightIndexSchema>>;
 export type StoredTensor = WeightIndex["tensors"][number];
 
 /** How many numbers a tensor has. */
@@ -71,7 +72,7 @@ export function parseWeightIndex(text: string): WeightIndex {
   } catch (cause) {
     throw wrong("it is not JSON", cause);
   }
-  const result = schema.safeParse(json);
+  const result = weightIndexSchema.safeParse(json);
   if (!result.success) {
     const issue = result.error.issues[0];
     throw wrong(`${issue?.path.join(".") || "the top level"}: ${issue?.message ?? "unreadable"}`);

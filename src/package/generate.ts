@@ -11,6 +11,7 @@ import { planRecipe, type RunPlan } from "../run/plan";
 import { writeRun } from "../run/writeRun";
 import type { ElfModel } from "./model";
 
+/** What `generate` is asked for. Only the model has to be given. */
 export interface GenerateOptions {
   /** The model that writes. */
   readonly model: ElfModel;

@@ -2,6 +2,7 @@ import type { Dtype } from "../format/manifest";
 import type { LoadProgress } from "../runtime/load";
 import type { Backend, RuntimeFiles } from "../runtime/runtime";
 
+/** How a model is loaded. All of it may be left out. */
 export interface LoadModelOptions {
   /** What to run on: unless given, a real GPU that passes the model's self-test, and wasm elsewhere. Node has wasm alone. */
   readonly backend?: Backend | "auto" | undefined;

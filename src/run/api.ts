@@ -11,6 +11,7 @@ import type { Backend } from "../runtime/runtime";
 
 export type { Backend, LoadProgress };
 
+/** The model that an engine is to load, and how. */
 export interface LoadRequest {
   /** Folder that holds `manifest.json`, ending in `/`; resolved against the page. */
   readonly baseUrl: string;
@@ -71,6 +72,7 @@ export type RunEvent =
 /** What reading frames reports. */
 export type ReadEvent = Exclude<RunEvent, { readonly type: "start" }>;
 
+/** What a run that has ended, or was ended, leaves. */
 export interface RunResult {
   readonly status: "done" | "cancelled";
   /**
