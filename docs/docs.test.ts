@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readTrace } from "../src/format/trace";
+import { llmsText } from "./.vitepress/llms";
 
 const docs = import.meta.dirname;
 const figures: Record<string, string[]> = JSON.parse(readFileSync(join(docs, "figures.json"), "utf8"));
@@ -38,6 +39,27 @@ describe("figures of the documentation", () => {
       [...textOf(page).matchAll(/<RecordedFigure run="([^"]+)"/g)].map(([, run]) => run),
     );
     expect([...new Set(shown)].sort()).toEqual(Object.keys(figures).sort());
+  });
+});
+
+describe("llms.txt", () => {
+  const menu = readFileSync(join(docs, ".vitepress", "config.ts"), "utf8");
+  const items = [...menu.matchAll(/\{ text: "([^"]+)", link: "\/([^"]+)" \}/g)];
+
+  it("lists each page with its first sentence", () => {
+    const pick = items.filter(([, , link]) => link === "guides/hold" || link === "reference/exported-model");
+    const group = { text: "Some", items: pick.map(([, text = "", link = ""]) => ({ text, link: `/${link}` })) };
+    expect(llmsText(docs, "/docs/", [group]).split("\n")).toEqual(
+      expect.arrayContaining([
+        "- [Hold words](/docs/guides/hold.html): A word may be held in its place from the first step on:",
+        expect.stringMatching(/^- \[An exported model\]\(\/docs\/reference\/exported-model\.html\): ./),
+      ]),
+    );
+  });
+
+  it("and the menu leave none out", () => {
+    const linked = new Set(items.map(([, , link]) => `${link}.md`));
+    expect(pages.filter((page) => page !== "index.md" && !linked.has(page))).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { defineConfig } from "vitepress";
+import { writeLlms } from "./llms";
 
 /** Where the site will lie; the page, the element and the models lie one folder higher. */
 const base = process.env.DOCS_BASE ?? "/docs/";
@@ -8,6 +9,78 @@ const docs = join(import.meta.dirname, "..");
 const above = (path: string) => new URL(`../${path}`, `http://host${base}`).pathname;
 /** Whole where it is known where the site will lie, which some readers of links want. */
 const preview = process.env.ELF_SITE ? new URL("preview.png", process.env.ELF_SITE).href : above("preview.png");
+
+/** Every page, in the order of the menu. */
+export const sidebar = [
+  {
+    text: "Start",
+    items: [
+      { text: "A first run", link: "/start" },
+      { text: "The page", link: "/page" },
+    ],
+  },
+  {
+    text: "How ELF writes",
+    items: [
+      { text: "1 Noise", link: "/how/noise" },
+      { text: "2 One step", link: "/how/step" },
+      { text: "3 Schedule", link: "/how/schedule" },
+      { text: "4 Self-conditioning", link: "/how/self-conditioning" },
+      { text: "5 Guidance", link: "/how/guidance" },
+      { text: "6 Decoding", link: "/how/decoding" },
+      { text: "7 Few steps", link: "/how/few-steps" },
+    ],
+  },
+  {
+    text: "Guides",
+    items: [
+      { text: "Translate", link: "/guides/translate" },
+      { text: "Continue an opening", link: "/guides/continue" },
+      { text: "Hold words", link: "/guides/hold" },
+      { text: "Go on from a step", link: "/guides/go-on" },
+      { text: "Compare runs", link: "/guides/compare" },
+      { text: "Bring your own checkpoint", link: "/guides/checkpoint" },
+      { text: "Train your own", link: "/guides/train" },
+      { text: "Evaluate on a TPU pod", link: "/guides/evaluate" },
+      { text: "Embed in your pages", link: "/guides/embed" },
+      { text: "Deploy", link: "/hosting" },
+    ],
+  },
+  {
+    text: "Reference",
+    items: [
+      { text: "The element", link: "/embed" },
+      { text: "The package", link: "/reference/package" },
+      { text: "The command elf-playground", link: "/reference/command" },
+      { text: "Settings and links", link: "/reference/settings" },
+      { text: "Files", link: "/reference/files" },
+      { text: "Errors", link: "/reference/errors" },
+      { text: "Models that ship", link: "/reference/models" },
+      { text: "Browsers and GPUs", link: "/reference/browsers" },
+      { text: "What a browser may deny", link: "/denied" },
+    ],
+  },
+  {
+    text: "The Python package",
+    items: [
+      { text: "All of it", link: "/reference/python-package" },
+      { text: "The command elf", link: "/reference/elf" },
+      { text: "Configuration", link: "/reference/configuration" },
+      { text: "Errors of elf", link: "/reference/python-errors" },
+      { text: "An exported model", link: "/reference/exported-model" },
+    ],
+  },
+  {
+    text: "Beyond",
+    items: [
+      { text: "Figures", link: "/figures" },
+      { text: "What was tried", link: "/experiments" },
+      { text: "Security and privacy", link: "/security" },
+      { text: "Contributing", link: "/contributing" },
+      { text: "The player, in the house", link: "/player" },
+    ],
+  },
+];
 
 export default defineConfig({
   title: "ELF Playground",
@@ -36,77 +109,9 @@ export default defineConfig({
       { text: "Reference", link: "/embed" },
       { text: "Figures", link: "/figures" },
     ],
-    sidebar: [
-      {
-        text: "Start",
-        items: [
-          { text: "A first run", link: "/start" },
-          { text: "The page", link: "/page" },
-        ],
-      },
-      {
-        text: "How ELF writes",
-        items: [
-          { text: "1 Noise", link: "/how/noise" },
-          { text: "2 One step", link: "/how/step" },
-          { text: "3 Schedule", link: "/how/schedule" },
-          { text: "4 Self-conditioning", link: "/how/self-conditioning" },
-          { text: "5 Guidance", link: "/how/guidance" },
-          { text: "6 Decoding", link: "/how/decoding" },
-          { text: "7 Few steps", link: "/how/few-steps" },
-        ],
-      },
-      {
-        text: "Guides",
-        items: [
-          { text: "Translate", link: "/guides/translate" },
-          { text: "Continue an opening", link: "/guides/continue" },
-          { text: "Hold words", link: "/guides/hold" },
-          { text: "Go on from a step", link: "/guides/go-on" },
-          { text: "Compare runs", link: "/guides/compare" },
-          { text: "Bring your own checkpoint", link: "/guides/checkpoint" },
-          { text: "Train your own", link: "/guides/train" },
-          { text: "Evaluate on a TPU pod", link: "/guides/evaluate" },
-          { text: "Embed in your pages", link: "/guides/embed" },
-          { text: "Deploy", link: "/hosting" },
-        ],
-      },
-      {
-        text: "Reference",
-        items: [
-          { text: "The element", link: "/embed" },
-          { text: "The package", link: "/reference/package" },
-          { text: "The command elf-playground", link: "/reference/command" },
-          { text: "Settings and links", link: "/reference/settings" },
-          { text: "Files", link: "/reference/files" },
-          { text: "Errors", link: "/reference/errors" },
-          { text: "Models that ship", link: "/reference/models" },
-          { text: "Browsers and GPUs", link: "/reference/browsers" },
-          { text: "What a browser may deny", link: "/denied" },
-        ],
-      },
-      {
-        text: "The Python package",
-        items: [
-          { text: "All of it", link: "/reference/python-package" },
-          { text: "The command elf", link: "/reference/elf" },
-          { text: "Configuration", link: "/reference/configuration" },
-          { text: "Errors of elf", link: "/reference/python-errors" },
-          { text: "An exported model", link: "/reference/exported-model" },
-        ],
-      },
-      {
-        text: "Beyond",
-        items: [
-          { text: "Figures", link: "/figures" },
-          { text: "What was tried", link: "/experiments" },
-          { text: "Security and privacy", link: "/security" },
-          { text: "Contributing", link: "/contributing" },
-          { text: "The player, in the house", link: "/player" },
-        ],
-      },
-    ],
+    sidebar,
   },
+  buildEnd: ({ outDir }) => writeLlms(docs, outDir, base, sidebar),
 });
 
 interface MarkdownState {
