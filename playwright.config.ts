@@ -1,4 +1,5 @@
 import { defineConfig } from "@playwright/test";
+import { quickWasm } from "./src/runtime/testing/quickWasm";
 
 /** Two checkouts that are tested at once on one machine need two. */
 const port = Number(process.env.ELF_PORT ?? 4173);
@@ -13,12 +14,6 @@ const quiet = [
   "--no-first-run",
   "--no-sandbox",
 ];
-
-/**
- * onnxruntime is 15 MB of WebAssembly, and every page compiles it anew. Compiled well is worth while only for what is run
- * so often that it pays: Chromium believes in that ten times too early for a test of a few seconds.
- */
-const quickWasm = "--js-flags=--wasm-lazy-compilation,--wasm-tiering-budget=180000000";
 
 /** Nothing is computed on a GPU, the picture of the page neither: it would go through one in software. */
 const noGpu = ["--disable-gpu"];
@@ -39,7 +34,7 @@ const browser = process.env.CHROMIUM_HEADLESS_SHELL ?? process.env.CHROMIUM;
 
 const launch = (args: readonly string[]) => ({
   launchOptions: {
-    args: [...quiet, quickWasm, ...args],
+    args: [...quiet, `--js-flags=${quickWasm.join()}`, ...args],
     ...(browser ? { executablePath: browser } : {}),
   },
 });
@@ -58,7 +53,9 @@ export default defineConfig({
   use: { baseURL: `http://localhost:${port}/`, viewport: { width: 1280, height: 900 } },
   projects: [
     { name: "wasm", use: launch(noGpu), testIgnore: /webgpu/ },
-    { name: "webgpu", use: launch(softwareWebGpu), testMatch: /webgpu|writing/ },
+    { name: "webgpu", use: launch(softwareWebGpu), testMatch: /webgpu/ },
+    // What is written on the page, once more: with a GPU in software it takes long.
+    { name: "webgpu @slow", use: launch(softwareWebGpu), testMatch: /writing/ },
   ],
   webServer: {
     command: `npx vite preview --port ${port} --strictPort`,

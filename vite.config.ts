@@ -6,6 +6,7 @@ import sirv from "sirv";
 import type { Connect, Plugin } from "vite";
 import { defaultClientConditions } from "vite";
 import { defineConfig } from "vitest/config";
+import { quickWasm } from "./src/runtime/testing/quickWasm.ts";
 import { linkPreview, siteConstants } from "./vite.site.ts";
 
 const root = import.meta.dirname;
@@ -37,6 +38,8 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["{src,deploy,package,docs}/**/*.test.{ts,tsx}"],
+    tags: [{ name: "slow", description: "takes long: `npm test` leaves it out, `npm run test:all` does not" }],
+    execArgv: [...quickWasm],
     // Tests that run a real model in wasm share their cores with whatever else the machine does.
     testTimeout: 120_000,
     hookTimeout: 120_000,

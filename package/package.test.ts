@@ -17,6 +17,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { quickWasm } from "../src/runtime/testing/quickWasm";
 
 const folder = import.meta.dirname;
 const root = join(folder, "..");
@@ -153,7 +154,7 @@ describe("in a project that installs it", () => {
        await model.dispose();
        console.log(JSON.stringify(times));`,
     );
-    const times = JSON.parse(run(process.execPath, ["ten-lines.mjs"], place));
+    const times = JSON.parse(run(process.execPath, [...quickWasm, "ten-lines.mjs"], place));
     expect(times).toHaveLength(4);
     expect(times[0]).toBe(0);
     expect(times[3]).toBe(1);
@@ -162,7 +163,7 @@ describe("in a project that installs it", () => {
   it("the command writes a run, and tells what it wrote", () => {
     const command = join(installed, manifest.bin["elf-playground"]);
     const words = ["generate", "--model", model, "--steps", "3", "--seed", "7", "--trace", "run.json"];
-    const text = run(process.execPath, [command, ...words], place).trim();
+    const text = run(process.execPath, [...quickWasm, command, ...words], place).trim();
     const facts = JSON.parse(run(process.execPath, [command, "trace", "run.json", "--json"], place));
     expect(facts).toMatchObject({ steps: 3, text });
   });

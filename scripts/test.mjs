@@ -1,4 +1,5 @@
-// `npm test`: installs what is missing, then checks and tests everything. `npm test -- unit python` runs only those.
+// `npm test`: installs what is missing, then runs every check. `npm test -- unit python` runs only those.
+// Of the tests it leaves out those that take long, which say so where they stand (`slow`); `npm run test:all` does not.
 // The Python checks run beside those of the page: neither needs the other, and most of them use one core.
 import { join } from "node:path";
 import { ensureChromium, ensureHeadlessShell } from "./chromium.mjs";
@@ -9,11 +10,18 @@ import { run, runKept } from "./run.mjs";
 const tool = (name) => join(root, "node_modules", ".bin", name);
 const exportFolder = join(root, "export");
 
+const words = process.argv.slice(2);
+const all = words.includes("--all");
+/** What each program is told so that it leaves slow tests out. */
+const quick = all
+  ? { unit: [], browser: [], python: [] }
+  : { unit: ["--tagsFilter", "!slow"], browser: ["--grep-invert", "@slow"], python: ["-m", "not slow"] };
+
 /** Checks of the page, whose output is shown as it comes. */
 const pageChecks = {
   lint: async () => run(tool("biome"), ["check", "."], { cwd: root }),
   types: async () => run(tool("tsc"), ["--noEmit"], { cwd: root }),
-  unit: async () => run(tool("vitest"), ["run"], { cwd: root }),
+  unit: async () => run(tool("vitest"), ["run", ...quick.unit], { cwd: root }),
   browser: async () => {
     const CHROMIUM = await ensureChromium();
     const CHROMIUM_HEADLESS_SHELL = await ensureHeadlessShell(CHROMIUM);
@@ -22,7 +30,7 @@ const pageChecks = {
     for (const wanted of builds)
       build ||= await run(tool("vite"), ["build", "--logLevel", "warn", ...wanted], { cwd: root });
     const env = { ...process.env, CHROMIUM, CHROMIUM_HEADLESS_SHELL };
-    return build || run(tool("playwright"), ["test"], { cwd: root, env });
+    return build || run(tool("playwright"), ["test", ...quick.browser], { cwd: root, env });
   },
 };
 
@@ -33,12 +41,12 @@ const pythonChecks = {
     return code || run(pythonProgram("ruff"), ["format", "--check", "."], { cwd: exportFolder });
   },
   "python-types": async (run) => run(pythonProgram("mypy"), [], { cwd: exportFolder }),
-  python: async (run) => run(pythonProgram("pytest"), [], { cwd: exportFolder }),
+  python: async (run) => run(pythonProgram("pytest"), quick.python, { cwd: exportFolder }),
 };
 
 const checks = { ...pageChecks, ...pythonChecks };
 
-const wanted = process.argv.slice(2);
+const wanted = words.filter((word) => word !== "--all");
 const unknown = wanted.filter((name) => !(name in checks));
 if (unknown.length > 0) {
   console.error(`There is no check called ${unknown.join(", ")}. Choose from: ${Object.keys(checks).join(", ")}.`);
@@ -79,5 +87,8 @@ function heading(name) {
 console.log("");
 for (const { name, code, seconds } of results) {
   console.log(`${code === 0 ? "passed" : "FAILED"}  ${name.padEnd(14)} ${seconds.toFixed(1)} s`);
+}
+if (!all && results.some(({ name }) => name in quick)) {
+  console.log(`\nSlow tests were left out: npm run test:all${wanted.length > 0 ? ` -- ${wanted.join(" ")}` : ""}`);
 }
 process.exit(results.some(({ code }) => code !== 0) ? 1 : 0);

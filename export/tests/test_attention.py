@@ -50,8 +50,18 @@ def test_the_kernel_of_gpus_is_asked_for_where_it_is() -> None:
 SMALL = ElfConfig(depth=3, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 
 
-@pytest.mark.parametrize("dropped", [False, True])
-@pytest.mark.parametrize("remat", ["none", "blocks"])
+COMPILED = "compiles the network twice more"
+
+
+@pytest.mark.parametrize(
+    ("remat", "dropped"),
+    [
+        ("none", False),
+        ("blocks", True),
+        pytest.param("none", True, marks=pytest.mark.slow(COMPILED)),
+        pytest.param("blocks", False, marks=pytest.mark.slow(COMPILED)),
+    ],
+)
 def test_blocks_under_scan_compute_what_they_do_one_by_one(remat: str, dropped: bool) -> None:
     params = random_params(parameter_shapes(SMALL), seed=1)
     z, t = jax.random.normal(jax.random.key(1), (2, 5, 6)), jnp.array([0.2, 0.7])

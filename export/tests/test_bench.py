@@ -112,6 +112,7 @@ def test_cost_model_of_elf_b_on_a_v5p_64() -> None:
     assert cost_model(CostArguments(preset="ELF-M"))["literal"]["mfu_of_published_hours"] is None
 
 
+@pytest.mark.slow("two steps are compiled")
 def test_the_whole_step_is_the_one_that_trains() -> None:
     config = replace(bench_config(SMALL, batch_size=4), optimizer=OptimizerConfig("adamw"))
     step = compile_step(config, "shared")

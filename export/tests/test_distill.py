@@ -284,6 +284,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.slow("two distillations of two rounds, one of them killed")
 def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, teacher: Path, monkeypatch, capsys):
     rounds = ("round_1_2_steps", "round_2_1_steps")
     main(Arguments(experiment, (f"out={tmp_path / 'whole'}",)))

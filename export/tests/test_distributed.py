@@ -95,6 +95,7 @@ sys.exit(main([*train, *words, "fsdp=2"]))
 """
 
 
+@pytest.mark.slow("a process of its own compiles for eight devices")
 def test_eight_devices_refuse_a_batch_that_does_not_split_and_give_the_curve_of_one(alone, tmp_path):
     path, expected = alone
     command = [sys.executable, "-c", ON_EIGHT_DEVICES, str(path), str(tmp_path), *SAME]
@@ -124,6 +125,7 @@ def two_processes(path: Path, *words: str) -> list[subprocess.Popen]:
     return [train(path, *joined, str(i), *words, devices=2) for i in range(2)]
 
 
+@pytest.mark.slow("six processes train and compile")
 def test_two_processes_train_save_and_resume_and_sigterm_to_one_saves_and_stops_both(alone, tmp_path):
     path, expected = alone
     words = (*SAME, f"out={tmp_path}", "fsdp=2")
@@ -154,6 +156,10 @@ def test_two_processes_train_save_and_resume_and_sigterm_to_one_saves_and_stops_
     assert evaluated()[:2] == [(3, 6), (6, 6)]
     for texts in (tmp_path / "training_evaluation").glob("*/all_generated_*.jsonl"):
         assert [json.loads(line)["id"] for line in texts.read_text().splitlines()] == [*range(6)]
+    # What was stopped goes on to its end, and both say that it went well.
+    last = max(saved_steps(tmp_path)) + 2
+    finished(*two_processes(path, *words, f"steps={last}"))
+    assert saved_steps(tmp_path)[-1] == last == rows(tmp_path)[-1]["step"]
 
 
 def wait_for(condition, processes) -> None:
@@ -163,6 +169,7 @@ def wait_for(condition, processes) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow("two processes are killed, two trainings more repair what they left")
 def test_kill_9_loses_at_most_the_interval(experiment, tmp_path):
     words = (*PLAIN, f"out={tmp_path}", "checkpoints.steps=2")
     whole = tmp_path / "whole"
@@ -200,6 +207,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow("three trainings, one of them a process")
 def test_a_full_disk_is_named_and_the_last_checkpoint_stands(experiment, tmp_path):
     words = [*SAME, *PLAIN, f"out={tmp_path}"]
     train_here(experiment, *words, "steps=2")

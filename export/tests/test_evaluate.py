@@ -139,6 +139,7 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(
     assert "weights" in capsys.readouterr().err
 
 
+@pytest.mark.slow("a process compiles for four devices, and two evaluations more")
 def test_killed_on_four_devices_it_goes_on_on_one(plain: Path, tmp_path: Path) -> None:
     """The same file as without being killed: the random numbers are those of the devices asked for."""
     derived = ["--rng-processes", "1", "--rng-devices", "4"]

@@ -44,7 +44,13 @@ STEP = {"latents", "loss", "gradient_norm", "gradients", "ema"}
 
 
 @needs_golden
-@pytest.mark.parametrize("name", ["uncond-muon", "cond-adamw-accum2"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("uncond-muon", marks=pytest.mark.slow("compiles Muon, in steps that do and do not decode")),
+        pytest.param("cond-adamw-accum2", marks=pytest.mark.slow("compiles steps in parts, that do and do not decode")),
+    ],
+)
 def test_a_training_step_is_the_official_one(name: str) -> None:
     folder = open_golden(GOLDEN)
     (case,) = (each for each in folder.cases if each.name == name)
@@ -53,7 +59,10 @@ def test_a_training_step_is_the_official_one(name: str) -> None:
 
 
 @needs_golden
-@pytest.mark.parametrize("name", ["distill-uncond", "distill-cond"])
+@pytest.mark.parametrize(
+    "name",
+    ["distill-cond", pytest.param("distill-uncond", marks=pytest.mark.slow("compiles a second kind of distillation"))],
+)
 def test_a_distillation_step_is_the_official_one(name: str) -> None:
     folder = open_golden(GOLDEN)
     (case,) = (each for each in folder.cases if each.name == name)
@@ -62,6 +71,7 @@ def test_a_distillation_step_is_the_official_one(name: str) -> None:
 
 
 @needs_golden
+@pytest.mark.slow("a process compiles both branches for two devices")
 def test_two_devices_take_the_official_step() -> None:
     """The coins differ between them, so each runs a branch of its own."""
     program = (

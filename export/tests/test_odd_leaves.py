@@ -133,6 +133,7 @@ def test_the_form_from_before_torch_1_6(tmp_path: Path) -> None:
     assert "damaged" not in caught.value.action
 
 
+@pytest.mark.slow("half a million leaves are looked at")
 def test_a_leaf_that_contains_itself_or_has_a_million_parts_is_passed_over(tmp_path: Path) -> None:
     loop: dict[str, Any] = {}
     loop["again"] = loop

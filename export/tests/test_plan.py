@@ -111,7 +111,9 @@ def test_remat_keeps_the_input_of_every_block() -> None:
     assert whole.kept == max(kept_at_depth(training(elf), 3, 2, decode) for decode in (False, True))
 
 
-@pytest.mark.parametrize("name", ["owt-elf-b", "owt-elf-l", "xsum"])
+@pytest.mark.parametrize(
+    "name", ["owt-elf-b", "xsum", pytest.param("owt-elf-l", marks=pytest.mark.slow("32 blocks are traced"))]
+)
 def test_the_published_trainings_fit_a_v5p_64(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--config", str(CONFIGS / f"{name}.yml"), "--devices", "32", "--hbm-gb", "95"]) == 0
     assert "\nfits in 95 GB" in capsys.readouterr().out

@@ -231,6 +231,7 @@ def test_moments_are_found_under_any_container(tmp_path: Path) -> None:
         assert state.moments.keys() == RAW.keys()
 
 
+@pytest.mark.slow("four trainings")
 def test_a_run_goes_on_elsewhere_as_if_it_had_not_stopped(
     experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

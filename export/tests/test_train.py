@@ -131,7 +131,7 @@ def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> 
     assert [row["step"] for row in rows(out)] == list(range(1, done + 3))
 
 
-@pytest.mark.parametrize("recipe", ["own", "official"])
+@pytest.mark.parametrize("recipe", ["own", pytest.param("official", marks=pytest.mark.slow("compiles another recipe"))])
 def test_a_step_moves_nothing_between_host_and_devices_but_its_batch(
     experiment: Path, recipe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +148,7 @@ def test_a_step_moves_nothing_between_host_and_devices_but_its_batch(
     assert len(rows(experiment.parent / "out")) == 6
 
 
+@pytest.mark.slow("the profiler writes down every operation")
 def test_the_steps_asked_for_are_profiled(experiment: Path, tmp_path: Path) -> None:
     main(Arguments(experiment, ("steps=4", "profile=[3,4]", *PLAIN)))
     [record] = (tmp_path / "out" / "profile").rglob("*.xplane.pb")

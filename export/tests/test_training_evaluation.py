@@ -129,6 +129,7 @@ def test_the_averaged_weights_write_and_the_training_is_as_without(
     assert ours.training["config"]["evaluation"]["judge"] == "judge"
 
 
+@pytest.mark.slow("three trainings that evaluate")
 def test_an_interrupted_evaluation_goes_on_and_none_is_doubled(
     experiment: Path,
     tmp_path: Path,
@@ -170,6 +171,7 @@ def test_an_interrupted_evaluation_goes_on_and_none_is_doubled(
     assert (out / "metrics.jsonl").read_bytes() == before, "a finished run says nothing twice"
 
 
+@pytest.mark.slow("two trainings that evaluate")
 def test_steps_that_are_lost_and_made_again_are_evaluated_again(
     experiment: Path, tmp_path: Path, evaluated: tuple[str, ...]
 ) -> None:
@@ -183,6 +185,7 @@ def test_steps_that_are_lost_and_made_again_are_evaluated_again(
     assert texts_of(out, 8, 0) != texts and len(texts_of(out, 8, 0)) == 10
 
 
+@pytest.mark.slow("a process trains and evaluates, another training goes on")
 def test_a_signal_ends_an_evaluation_and_the_run_goes_on_with_it(
     experiment: Path, tmp_path: Path, evaluated: tuple[str, ...]
 ) -> None:
@@ -205,6 +208,7 @@ def test_a_signal_ends_an_evaluation_and_the_run_goes_on_with_it(
     assert len(texts_of(out, 4, 0)) == there + 3 and [line["n"] for line in evaluations(out)] == [there + 3]
 
 
+@pytest.mark.slow("compiles a training and a sampler of other shapes")
 def test_conditional_models_are_evaluated_on_their_data(
     experiment: Path, tmp_path: Path, tokenizer_file: Path, evaluated: tuple[str, ...]
 ) -> None:

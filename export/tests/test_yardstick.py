@@ -275,6 +275,7 @@ def test_bleu_and_loss_are_those_of_other_pairs_too(trained: Path, tmp_path: Pat
     assert report["held_out_loss"] == pytest.approx(np.mean(nll), rel=1e-4)
 
 
+@pytest.mark.slow("three trainings more")
 def test_a_stopped_run_goes_on_to_the_same_weights(experiment: Path, tmp_path: Path) -> None:
     for name, stops in (("whole", (9,)), ("parts", (5, 9))):
         for steps in stops:

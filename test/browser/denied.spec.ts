@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { expect, type FrameLocator, type Page, test } from "@playwright/test";
 import { DENIALS } from "./denials";
 import { NastyServer } from "./nasty-server";
+import { slow } from "./slow";
 
 const TABLE = join(import.meta.dirname, "../../docs/denied.md");
 const HEAD = "| denied | what went well | what lasts for the visit only | a link is |\n|---|---|---|---|\n";
@@ -91,14 +92,18 @@ function faultsOf(page: Page): string[] {
 const WRITING = "?backend=wasm&model=tiny-model";
 
 for (const { name, script, computes } of DENIALS) {
-  test(`denied: ${name}`, async ({ page }) => {
-    const faults = faultsOf(page);
-    await page.emulateMedia({ reducedMotion: "reduce" });
-    await deny(page, script);
-    await page.goto(computes ? WRITING : "?");
-    await holdRow(name, page, computes ? write : look);
-    expect(faults).toEqual([]);
-  });
+  test(
+    `denied: ${name}`,
+    name.startsWith("all of them") ? {} : slow("a visit for each, beside those for all"),
+    async ({ page }) => {
+      const faults = faultsOf(page);
+      await page.emulateMedia({ reducedMotion: "reduce" });
+      await deny(page, script);
+      await page.goto(computes ? WRITING : "?");
+      await holdRow(name, page, computes ? write : look);
+      expect(faults).toEqual([]);
+    },
+  );
 }
 
 /** Those that a person can make in the browser, which denies what it will. */

@@ -10,7 +10,9 @@ export class ModelShelfPage extends StudioPage {
     this.shelf = page.getByTestId("model-shelf");
   }
 
+  /** Without motion: the run behind the shelf would be drawn, in software, while nobody looks at it. */
   async openShelf(parameters: Record<string, string> = { backend: "wasm" }): Promise<void> {
+    await this.page.emulateMedia({ reducedMotion: "reduce" });
     await this.open(parameters);
     await this.chip.click();
     await expect(this.entry(/Stories, mini/)).toBeVisible();

@@ -3,6 +3,7 @@ import { expect, test } from "@playwright/test";
 import { violations } from "./axe";
 import { ModelServer } from "./model-server";
 import { ModelShelfPage } from "./model-shelf-page";
+import { slow } from "./slow";
 
 const TITLE = /tiny/i;
 let server: ModelServer;
@@ -136,7 +137,7 @@ test("a download that is cancelled or left goes on where it was", async ({ page 
   await studio.expectNothingWrongStored();
 });
 
-test("two tabs load a model once between them", async ({ page, context }) => {
+test("two tabs load a model once between them", slow("two pages"), async ({ page, context }) => {
   const studios = [new ModelShelfPage(page), new ModelShelfPage(await context.newPage())];
   for (const studio of studios) {
     await studio.openShelf();
@@ -226,7 +227,7 @@ test("a model of the hub is asked for by one commit; hostile ones are refused an
   expect(studio.faults).toEqual([]);
 });
 
-test("a folder that was chosen is loaded without any request", async ({ page }) => {
+test("a folder that was chosen is loaded without any request", slow("two models are loaded"), async ({ page }) => {
   const studio = new ModelShelfPage(page);
   await studio.openShelf();
   const requests: string[] = [];
@@ -295,24 +296,28 @@ test("without a file system a model is kept in memory, and the page says so", as
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  test(`nothing on the shelf stands in anybody's way, ${colorScheme}`, async ({ page }) => {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    const studio = new ModelShelfPage(page);
-    await studio.open({ backend: "wasm" });
-    await studio.chip.press("Enter");
-    await studio.lookUp(server.url);
-    await studio.entry(TITLE).getByRole("button", { name: "Download only" }).click();
-    await expect(studio.entry(TITLE)).toContainText("stored on this device");
-    await studio.lookUp("nonsense");
-    await expect(studio.shelf.getByRole("alert")).toBeVisible();
-    for (const width of [1280, 360]) {
-      await page.setViewportSize({ width, height: 800 });
-      expect(await violations(page)).toEqual([]);
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      expect(over).toBeLessThanOrEqual(0);
-    }
-    await page.keyboard.press("Escape");
-    await expect(studio.shelf).toHaveCount(0);
-    await expect(studio.chip).toBeFocused();
-  });
+  test(
+    `nothing on the shelf stands in anybody's way, ${colorScheme}`,
+    colorScheme === "light" ? slow("looked at twice more") : {},
+    async ({ page }) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const studio = new ModelShelfPage(page);
+      await studio.open({ backend: "wasm" });
+      await studio.chip.press("Enter");
+      await studio.lookUp(server.url);
+      await studio.entry(TITLE).getByRole("button", { name: "Download only" }).click();
+      await expect(studio.entry(TITLE)).toContainText("stored on this device");
+      await studio.lookUp("nonsense");
+      await expect(studio.shelf.getByRole("alert")).toBeVisible();
+      for (const width of [1280, 360]) {
+        await page.setViewportSize({ width, height: 800 });
+        expect(await violations(page)).toEqual([]);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect(over).toBeLessThanOrEqual(0);
+      }
+      await page.keyboard.press("Escape");
+      await expect(studio.shelf).toHaveCount(0);
+      await expect(studio.chip).toBeFocused();
+    },
+  );
 }

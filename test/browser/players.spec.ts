@@ -1,6 +1,7 @@
 import { expect, type Locator, type Page, test } from "@playwright/test";
 import { violations } from "./axe";
 import { buildPlayers, servePlayers } from "./players/build";
+import { slow } from "./slow";
 
 /** One of the two players on the page. */
 class PlayerOnPage {
@@ -35,7 +36,8 @@ class PlayerOnPage {
 }
 
 for (const views of ["react", "preact"] as const) {
-  test.describe(`two players on a page that is not the studio, by ${views}`, () => {
+  const lane = views === "preact" ? slow("all of it again") : {};
+  test.describe(`two players on a page that is not the studio, by ${views}`, lane, () => {
     let server: Awaited<ReturnType<typeof servePlayers>>;
     let light: PlayerOnPage;
     let shadow: PlayerOnPage;

@@ -1,4 +1,5 @@
 import { expect, type Page, test } from "@playwright/test";
+import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
 import { lostChanges, translate, translated } from "./translator";
 
@@ -88,7 +89,7 @@ async function write(page: Page, studio: StudioPage): Promise<void> {
 
 for (const everything of [false, true]) {
   const how = everything ? "that translates even what asks to be left alone" : "that translates";
-  test(`the page is usable in a browser ${how}`, async ({ page }) => {
+  test(`the page is usable in a browser ${how}`, everything ? slow("the whole visit again") : {}, async ({ page }) => {
     await page.emulateMedia({ reducedMotion: "reduce" });
     await translate(page, everything);
     const studio = new StudioPage(page);

@@ -8,7 +8,7 @@ const visits = {
 };
 
 function visit(project: string) {
-  return visits[project === "webgpu" ? "webgpu" : "wasm"];
+  return visits[project.startsWith("webgpu") ? "webgpu" : "wasm"];
 }
 
 /** One page for both of its parts, so that the model is loaded once. */

@@ -1,6 +1,7 @@
 import { expect, type Page } from "@playwright/test";
 import type { SamplerSettings } from "../../../src/flow/settings";
 import { RUN_SETTINGS } from "../../../src/flow/testing/settings";
+import { slow } from "../slow";
 import { test } from "../source-pages";
 import type { ModelRun, RunTokens } from "./loop-page";
 
@@ -47,7 +48,7 @@ async function compare(runs: readonly ModelRun[]) {
 const samples = [0, 1].map((seed) => ({ seed, batch: 3 }));
 
 for (const method of ["sde", "ode"] as const) {
-  test(`writes the tokens of wasm: ${method}`, async () => {
+  test(`writes the tokens of wasm: ${method}`, slow("six samples, 32 steps each, in software"), async () => {
     const { last, all } = await compare(samples.map(({ seed, batch }) => ({ ...tiny({ method, seed }), batch })));
     expect(last).toBeGreaterThanOrEqual(0.99);
     expect(all).toBeGreaterThanOrEqual(0.99);
@@ -59,19 +60,23 @@ test("writes the tokens of wasm: the multistep solver", async () => {
   expect(all).toBeGreaterThanOrEqual(0.99);
 });
 
-test("writes the tokens of wasm: prompts, guided, several samples at once", async () => {
-  const run = { model: "tiny-conditional", settings: { ...settings, cfgScale: 2, steps: 4 }, batch: 2 };
-  const { all } = await compare([
-    {
-      ...run,
-      sources: [
-        [5, 6, 7],
-        [9, 8],
-      ],
-    },
-  ]);
-  expect(all).toBeGreaterThanOrEqual(0.99);
-});
+test(
+  "writes the tokens of wasm: prompts, guided, several samples at once",
+  slow("a network more is compiled"),
+  async () => {
+    const run = { model: "tiny-conditional", settings: { ...settings, cfgScale: 2, steps: 4 }, batch: 2 };
+    const { all } = await compare([
+      {
+        ...run,
+        sources: [
+          [5, 6, 7],
+          [9, 8],
+        ],
+      },
+    ]);
+    expect(all).toBeGreaterThanOrEqual(0.99);
+  },
+);
 
 test("writes the tokens of wasm: a network without self-cond CFG tokens", async () => {
   const { all } = await compare([{ model: "tiny-two-pass", settings: { ...settings, steps: 4 } }]);
@@ -103,10 +108,14 @@ test("a cancel is heard before the next pass, and frees the run", async () => {
   expect(result).toEqual({ thrown: "CancelledError", states: 3, left: 0 });
 });
 
-test("a lost device ends the run by name, after the frames so far", async () => {
-  const result = await page.evaluate((run) => window.gpu.deviceLost(run, 2), tiny());
-  expect(result).toEqual({ thrown: "DeviceLostError", frames: 3 });
-});
+test(
+  "a lost device ends the run by name, after the frames so far",
+  slow("everything is made anew for a second device"),
+  async () => {
+    const result = await page.evaluate((run) => window.gpu.deviceLost(run, 2), tiny());
+    expect(result).toEqual({ thrown: "DeviceLostError", frames: 3 });
+  },
+);
 
 test("a run that does not fit is refused by name", async () => {
   const thrown = await page.evaluate((run) => window.gpu.tooLarge(run), { ...tiny({ length: 1024 }), batch: 2 ** 15 });
