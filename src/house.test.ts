@@ -164,8 +164,13 @@ function styleFaults(file: string, css: string): string[] {
 describe("a player's styles go where it goes", () => {
   it("all of them by player.css, in its layer", () => {
     const named = sourcesOf("player", /player\.css$/).flatMap(([, css]) => [...css.matchAll(IN_LAYER)]);
-    const files = sourcesOf("player", /(?<!player)\.css$/);
+    const files = sourcesOf("player", /(?<!player|\.module)\.css$/);
     expect(named.map(([, file]) => `player/${file}`).sort()).toEqual(files.map(([file]) => file).sort());
+  });
+
+  it("but for modules, which stand in it themselves and come with the views that have them", () => {
+    const modules = sourcesOf("player", /\.module\.css$/);
+    expect(modules.filter(([, css]) => !css.startsWith("@layer player {")).map(([file]) => file)).toEqual([]);
   });
 
   it("and each for itself", () => {

@@ -2,6 +2,7 @@
 import { recipeOf } from "../flow/recipe";
 import { linkTo } from "../format/link";
 import { type PictureKind, type PictureWish, pictureFile } from "../player/export/picture";
+import { themeOf } from "../player/theme/themeOf";
 import { wordsOf } from "./configuration";
 
 export type { PictureKind } from "../player/export/picture";
@@ -23,12 +24,4 @@ export function pictureOf(
     recipe: linkTo(recipeOf(wish.run.trajectory)).slice(1),
     words: wordsOf(element.closest<HTMLElement>("[lang]")?.lang ?? "").player,
   });
-}
-
-/** The colour scheme that the element is seen in: one that it, or the page around, allows and the system prefers. */
-function themeOf(element: HTMLElement): "light" | "dark" {
-  const { colorScheme } = getComputedStyle(element);
-  if (!colorScheme.includes("dark")) return "light";
-  const isChosen = !colorScheme.includes("light") || matchMedia("(prefers-color-scheme: dark)").matches;
-  return isChosen ? "dark" : "light";
 }

@@ -1,7 +1,12 @@
-import type { Drawing, Line } from "./drawing";
+import { type Curve, DASH, type Drawing, type Line } from "./drawing";
 import { FAMILIES, type Measure, type Type } from "./typography";
 
-type Context = OffscreenCanvasRenderingContext2D;
+type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D;
+
+/** A canvas to measure by or to draw on; null where the browser has none for scripts. */
+export function newContext(): OffscreenCanvasRenderingContext2D | null {
+  return typeof OffscreenCanvas === "undefined" ? null : new OffscreenCanvas(1, 1).getContext("2d");
+}
 
 /** Measures by the fonts that a canvas has, which are those of the page or the worker that it is in. */
 export function measureBy(context: Context): Measure {
@@ -15,12 +20,28 @@ export function measureBy(context: Context): Measure {
  * Draws a drawing, at the canvas's left upper corner. Not by an image of its SVG: a strict policy (`img-src`) forbids those,
  * and no font of the page gets into one.
  */
-export function paint({ rectangles, lines }: Drawing, context: Context): void {
+export function paint(
+  { rectangles, curves = [], lines }: Pick<Drawing, "rectangles" | "curves" | "lines">,
+  context: Context,
+): void {
   for (const { x, y, width, height, colour } of rectangles) {
     context.fillStyle = colour;
     context.fillRect(x, y, width, height);
   }
+  for (const curve of curves) paintCurve(curve, context);
   for (const line of lines) paintLine(line, context);
+}
+
+function paintCurve({ points, colour, width, isDashed }: Curve, context: Context): void {
+  context.save();
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.lineJoin = "round";
+  context.setLineDash(isDashed ? [DASH * width, DASH * width] : []);
+  context.beginPath();
+  for (const [x, y] of points) context.lineTo(x, y);
+  context.stroke();
+  context.restore();
 }
 
 function paintLine({ x, y, width, type, isRightToLeft, spans }: Line, context: Context): void {

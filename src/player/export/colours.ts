@@ -9,6 +9,7 @@ export interface Palette {
   readonly mist: string;
   readonly line: string;
   readonly flow: string;
+  readonly data: string;
 }
 
 export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
@@ -20,6 +21,7 @@ export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
     mist: "#8d83bb",
     line: "#e5ddd0",
     flow: "#573bcf",
+    data: "#cf6a0c",
   },
   dark: {
     paper: "#141319",
@@ -29,6 +31,7 @@ export const PALETTES: Readonly<Record<ThemeName, Palette>> = {
     mist: "#716a9e",
     line: "#302d3b",
     flow: "#a996ff",
+    data: "#ffa652",
   },
 };
 

@@ -59,10 +59,19 @@ export interface Line {
   readonly spans: readonly Span[];
 }
 
+/** A line through points, drawn over the rectangles. */
+export interface Curve {
+  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly colour: string;
+  readonly width: number;
+  readonly isDashed?: boolean;
+}
+
 export interface Drawing {
   readonly width: number;
   readonly height: number;
   readonly rectangles: readonly Rectangle[];
+  readonly curves?: readonly Curve[];
   readonly lines: readonly Line[];
   /** What it is a picture of, and what can be read in it. */
   readonly title: string;
@@ -70,6 +79,9 @@ export interface Drawing {
   /** What its file says of how it came about, as JSON. */
   readonly note: string;
 }
+
+/** Length of a dash, and of the gap behind it, in widths of its line. */
+export const DASH = 3;
 
 /** Side of a picture in pixels, both allowed. */
 const LEAST = 160;

@@ -1,8 +1,8 @@
-import type { Drawing, Line } from "./drawing";
+import { type Curve, DASH, type Drawing, type Line } from "./drawing";
 import { FAMILIES } from "./typography";
 
 /** A drawing as the text of an SVG file, with what it says of itself in its metadata. */
-export function svgOf({ width, height, rectangles, lines, title, text, note }: Drawing): string {
+export function svgOf({ width, height, rectangles, curves = [], lines, title, text, note }: Drawing): string {
   return element(
     "svg",
     { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}`, role: "img" },
@@ -10,8 +10,20 @@ export function svgOf({ width, height, rectangles, lines, title, text, note }: D
     element("desc", {}, escaped(text)),
     element("metadata", {}, escaped(note)),
     ...rectangles.map(({ colour, ...box }) => element("rect", { ...rounded(box), fill: colour })),
+    ...curves.map(curveElement),
     ...lines.map(textElement),
   );
+}
+
+function curveElement({ points, colour, width, isDashed }: Curve): string {
+  return element("polyline", {
+    points: points.map(([x, y]) => `${tenths(x)},${tenths(y)}`).join(" "),
+    fill: "none",
+    stroke: colour,
+    "stroke-width": tenths(width),
+    "stroke-linejoin": "round",
+    ...(isDashed ? { "stroke-dasharray": tenths(DASH * width) } : {}),
+  });
 }
 
 function textElement({ x, y, width, type, isRightToLeft, spans }: Line): string {

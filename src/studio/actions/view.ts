@@ -1,5 +1,6 @@
 import { recipeOf } from "../../flow/recipe";
 import { linkTo } from "../../format/link";
+import { ENGLISH_LENSES, type LensId } from "../../player/lenses/words";
 import { NotCopiedError } from "../session/addressBar";
 import { THEMES } from "../session/kept/preferences";
 import { parentOf } from "../session/runs/family";
@@ -24,6 +25,19 @@ export const switchAxis: Action = {
   shortcuts: [{ key: "e" }],
   enabled: () => true,
   run: ({ player }) => player.display.getState().switchAxis(),
+};
+
+export const nextLens: Action = {
+  id: "next-lens",
+  label: "Look through the next lens: certainty, schedule, numbers, none",
+  group: "View",
+  shortcuts: [{ key: "v" }],
+  enabled: ({ player }) => player.run.getState() !== null,
+  run: ({ view }) => {
+    const { lens, lookThrough } = view.getState();
+    const all = [null, ...(Object.keys(ENGLISH_LENSES.titles) as LensId[])];
+    lookThrough(all[(all.indexOf(lens) + 1) % all.length] ?? null);
+  },
 };
 
 export const switchTheme: Action = {
@@ -139,6 +153,7 @@ export const showShortcuts: Action = {
 export const VIEW: readonly Action[] = [
   switchReading,
   switchAxis,
+  nextLens,
   switchTheme,
   newerRun,
   olderRun,

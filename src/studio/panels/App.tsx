@@ -8,6 +8,7 @@ import { Controls } from "./controls/Controls";
 import { GeneratePanel } from "./generate/GeneratePanel";
 import { Header } from "./header/Header";
 import { ShortcutsDialog } from "./help/ShortcutsDialog";
+import { LensChoice, LensPanel } from "./lenses/Lenses";
 import { DropTarget } from "./models/DropTarget";
 import { ModelShelf } from "./models/ModelShelf";
 import { PromptBox } from "./prompt/PromptBox";
@@ -22,13 +23,14 @@ export function App() {
   const studio = useStudio();
   const selected = useStore(studio.runs, ({ selectedId }) => selectedId);
   const model = useStore(studio.model, ({ name }) => name);
+  const lens = useStore(studio.view, ({ lens }) => lens);
   return (
     <Tooltip.Provider delayDuration={400}>
       <div className={styles.app}>
         <Part name="The head of the page">
           <Header />
         </Part>
-        <main className={styles.appMain}>
+        <main className={styles.appMain} data-lens={lens ?? undefined}>
           <Part name="The box for the prompt" of={model}>
             <PromptBox />
           </Part>
@@ -39,7 +41,11 @@ export function App() {
             <Part name="The control of time" of={selected}>
               <StudioTransport />
             </Part>
+            <Part name="The choice of lenses" of={selected}>
+              <LensChoice />
+            </Part>
           </section>
+          <LensPanel />
           <Part name="The panel that generates">
             <GeneratePanel />
           </Part>

@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Recipe } from "../../flow/recipe";
+import type { LensId } from "../../player/lenses/words";
 
 /** What is open on the page right now; none of it outlives the visit. */
 export interface ViewStore {
@@ -10,11 +11,14 @@ export interface ViewStore {
   readonly said: string;
   /** A run that the address tells of, to be written if the person likes. */
   readonly linked: Recipe | null;
+  /** The picture of the run that is open under its text. */
+  readonly lens: LensId | null;
 
   openShortcuts(open: boolean): void;
   setRecording(recording: ViewStore["recording"]): void;
   say(what: string): void;
   offer(linked: Recipe | null): void;
+  lookThrough(lens: LensId | null): void;
 }
 
 export function createView(): StoreApi<ViewStore> {
@@ -23,10 +27,12 @@ export function createView(): StoreApi<ViewStore> {
     recording: "coming",
     said: "",
     linked: null,
+    lens: null,
 
     openShortcuts: (shortcutsOpen) => set({ shortcutsOpen }),
     setRecording: (recording) => set({ recording }),
     say: (said) => set({ said }),
     offer: (linked) => set({ linked }),
+    lookThrough: (lens) => set({ lens }),
   }));
 }

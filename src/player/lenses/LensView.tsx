@@ -1,0 +1,224 @@
+import { type PointerEvent, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useStore } from "zustand";
+import type { LogitNormal } from "../../flow/schedule";
+import { measureBy, newContext, paint } from "../export/canvas";
+import { PALETTES, type ThemeName } from "../export/colours";
+import type { Drawing } from "../export/drawing";
+import { estimateWidth, type Measure } from "../export/typography";
+import { useGround, usePlayer } from "../PlayerContext";
+import { themeOf } from "../theme/themeOf";
+import { certainty } from "./certainty";
+import styles from "./LensView.module.css";
+import type { Lens, LensDrawing, LensInput, RunPlace } from "./lens";
+import { numbers } from "./numbers";
+import { schedule } from "./schedule";
+import { ENGLISH_LENSES, type LensId, type LensWords } from "./words";
+
+const LENSES: Readonly<Record<LensId, Lens>> = { certainty, schedule, numbers };
+
+export interface LensViewProps {
+  readonly id: LensId;
+  readonly words?: LensWords;
+  /** How the model's times are distributed, where that is known. */
+  readonly logitNormal?: LogitNormal | undefined;
+  /** What an app does with a picture of a lens, such as saving it. */
+  readonly actions?: ((draw: (measure?: Measure) => Drawing, lens: LensId) => ReactNode) | undefined;
+  /** The end of a link to the run, which goes into the files of pictures. */
+  readonly recipe?: string;
+  /** What the page lets be chosen of its colours: another word, and they are looked at again. */
+  readonly chosenTheme?: string;
+}
+
+/** One lens on the player's run, as a picture or as a table; both lead to the place that is pressed. */
+export function LensView({
+  id,
+  words = ENGLISH_LENSES,
+  logitNormal,
+  actions,
+  recipe = "",
+  chosenTheme,
+}: LensViewProps) {
+  const { run: shown, display } = usePlayer();
+  const ground = useGround();
+  const run = useStore(shown);
+  const reading = useStore(display, ({ reading }) => reading);
+  const [asTable, setAsTable] = useState(false);
+  const [room, setRoom] = useState<HTMLElement | null>(null);
+  const width = useWidth(room);
+  const theme = useTheme(room, chosenTheme);
+  const lens = LENSES[id];
+  const input = useMemo(
+    () => run && { run, reading, width, theme, words, logitNormal, measure: pageMeasure() },
+    [run, reading, width, theme, words, logitNormal],
+  );
+  const isShown = input && input.run.trajectory.frames.length > 0;
+  return (
+    <section className={styles.lens} aria-label={words.titles[id]} ref={ground} data-lens={id}>
+      <p className={styles.lensAbout}>{words.about[id]}</p>
+      <div className={styles.lensRoom} ref={setRoom}>
+        {!isShown && <p>{words.notYet}</p>}
+        {isShown && asTable && <TableOf lens={lens} input={input} />}
+        {isShown && !asTable && width > 0 && <PictureOf lens={lens} input={input} />}
+      </div>
+      {isShown && (
+        <p className={styles.lensActions}>
+          <button type="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+            {words.asTable}
+          </button>
+          {actions?.((measure) => fileDrawing(lens, { ...input, ...(measure ? { measure } : {}) }, recipe), id)}
+        </p>
+      )}
+    </section>
+  );
+}
+
+/** The lens as a file has it: on paper, with what it says and the recipe of its run. */
+function fileDrawing(lens: Lens, input: LensInput, recipe: string): Drawing {
+  const { run, words, theme } = input;
+  const { width, height, text, rectangles, lines, curves = [] } = lens.draw(input);
+  const margin = 16;
+  const moved = <T extends { readonly x: number; readonly y: number }>(thing: T): T => ({
+    ...thing,
+    x: thing.x + margin,
+    y: thing.y + margin,
+  });
+  const size = { width: Math.ceil(width) + 2 * margin, height: Math.ceil(height) + 2 * margin };
+  return {
+    ...size,
+    rectangles: [{ x: 0, y: 0, ...size, colour: PALETTES[theme].paper }, ...rectangles.map(moved)],
+    curves: curves.map((curve) => ({
+      ...curve,
+      points: curve.points.map(([x, y]) => [x + margin, y + margin] as const),
+    })),
+    lines: lines.map(moved),
+    title: words.titles[lens.id],
+    text,
+    note: JSON.stringify({ "elf-playground": 1, model: run.trajectory.model, lens: lens.id, recipe }),
+  };
+}
+
+function PictureOf({ lens, input }: { lens: Lens; input: LensInput }) {
+  const { playback, inspection } = usePlayer();
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const drawing = useMemo(() => lens.draw(input), [lens, input]);
+  useLayoutEffect(() => {
+    if (canvas.current) paintSharp(drawing, canvas.current);
+  }, [drawing]);
+
+  const placeOf = ({ clientX, clientY }: PointerEvent): RunPlace | null => {
+    const box = canvas.current?.getBoundingClientRect();
+    return box ? drawing.at(clientX - box.left, clientY - box.top) : null;
+  };
+  const seek = (event: PointerEvent) => {
+    const place = placeOf(event);
+    if (!place) return;
+    playback.getState().seek(place.index);
+    const { pinned, inspected, pin } = inspection.getState();
+    // Pressed again it stays: here it is a place that is gone to, not a card that is put away.
+    if (place.position !== undefined && !(pinned && inspected === place.position)) pin(place.position);
+  };
+  return (
+    <div
+      className={styles.lensPicture}
+      style={{ height: drawing.height }}
+      onPointerDown={(event) => event.button === 0 && seek(event)}
+      onPointerMove={(event) => {
+        if (event.pointerType === "mouse") inspection.getState().glance(placeOf(event)?.position ?? null);
+      }}
+      onPointerLeave={() => inspection.getState().glance(null)}
+    >
+      <canvas ref={canvas} role="img" aria-label={drawing.text} />
+      <Marks drawing={drawing} />
+    </div>
+  );
+}
+
+/** Where the person is: all that changes while time goes by. */
+function Marks({ drawing }: { drawing: LensDrawing }) {
+  const { playback, inspection } = usePlayer();
+  const index = useStore(playback, ({ index }) => index);
+  const position = useStore(inspection, ({ inspected }) => inspected);
+  return drawing.mark(index, position).map(({ x, y, width, height, colour }, i) => (
+    <i
+      // biome-ignore lint/suspicious/noArrayIndexKey: marks have no other name than their order.
+      key={i}
+      className={styles.lensMark}
+      style={{ transform: `translate(${x}px, ${y}px)`, width, height, background: colour }}
+    />
+  ));
+}
+
+function TableOf({ lens, input }: { lens: Lens; input: LensInput }) {
+  const { heads, rows } = lens.table(input);
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard.
+    <section className={styles.lensTable} tabIndex={0} aria-label={input.words.titles[lens.id]}>
+      <table>
+        <thead>
+          <tr>
+            {heads.map((head) => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row, at) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: rows are told apart by their place alone.
+            <tr key={at}>
+              {row.map((cell, column) => (
+                <td key={heads[column]}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function paintSharp(drawing: LensDrawing, canvas: HTMLCanvasElement): void {
+  const sharp = devicePixelRatio || 1;
+  canvas.width = Math.round(drawing.width * sharp);
+  canvas.height = Math.round(drawing.height * sharp);
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  context.scale(sharp, sharp);
+  paint(drawing, context);
+}
+
+let measure: Measure | undefined;
+
+/** By the fonts of the page. */
+function pageMeasure(): Measure {
+  const context = measure ? null : newContext();
+  measure ??= context ? measureBy(context) : estimateWidth;
+  return measure;
+}
+
+function useWidth(element: HTMLElement | null): number {
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    if (!element) return;
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry?.contentRect.width ?? 0)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [element]);
+  return width;
+}
+
+/** The colours that the element is seen in, also when the system changes them, or the page, which then says `chosen` anew. */
+function useTheme(element: HTMLElement | null, chosen: string | undefined): ThemeName {
+  const [theme, setTheme] = useState<ThemeName>("light");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are looked at again when the page has chosen others.
+  useEffect(() => {
+    if (!element) return;
+    const look = () => setTheme(themeOf(element));
+    look();
+    const system = matchMedia("(prefers-color-scheme: dark)");
+    system.addEventListener("change", look);
+    return () => system.removeEventListener("change", look);
+  }, [element, chosen]);
+  return theme;
+}

@@ -1,0 +1,156 @@
+/** How open every token was at every step: rows are tokens, columns steps. */
+import { mix, PALETTES } from "../export/colours";
+import type { Curve, Line, Rectangle } from "../export/drawing";
+import { cutToWidth } from "../export/lines";
+import type { Type } from "../export/typography";
+import { certaintyOf } from "../run/certainty";
+import { tokenName } from "../run/pieces";
+import { endOf, lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { settlingOf } from "../run/settling";
+import type { Lens, LensInput } from "./lens";
+import { stepAxis } from "./stepAxis";
+
+/** Pixels. What all rows take where there are many, and the height of one where there are few. */
+const MAP_HEIGHT = 520;
+const HIGHEST_ROW = 14;
+const LABEL: Type = { family: "sans", size: 11, weight: 400 };
+/** Between two words at the side. */
+const LABEL_GAP = 11;
+/** Below this width the words stand in no room of their own. */
+const NARROW = 420;
+const WORDS_WIDTH = 92;
+/** Steps of ink: so many colours are told apart, and no more are mixed. */
+const SHADES = 24;
+
+export const certainty: Lens = {
+  id: "certainty",
+
+  draw: (input) => {
+    const { run, reading, width, theme, words } = input;
+    const colours = PALETTES[theme];
+    const { frames } = run.trajectory;
+    const columns = stepsOf(run) + 1;
+    const rows = rowsOf(run, reading);
+    const left = width < NARROW ? 0 : WORDS_WIDTH;
+    const row = Math.min(HIGHEST_ROW, MAP_HEIGHT / rows);
+    const column = (width - left) / columns;
+    const height = row * rows;
+    const shades = Array.from({ length: SHADES + 1 }, (_, i) => mix(colours.paper, colours.flow, i / SHADES));
+
+    const rectangles: Rectangle[] = [{ x: left, y: 0, width: width - left, height, colour: colours.line }];
+    // The ground shows where steps are still to come.
+    for (const [index, frame] of frames.entries()) {
+      const { entropy, tokens } = frame[reading];
+      const before = frames[index - 1]?.[reading].tokens;
+      for (let position = 0; position < rows; position++) {
+        const sure = certaintyOf(entropy[position] ?? 0);
+        const [x, y] = [left + index * column, position * row];
+        rectangles.push({
+          x,
+          y,
+          width: column,
+          height: row,
+          colour: shades[Math.round(SHADES * sure)] as string,
+        });
+        if (before && before[position] !== tokens[position]) {
+          rectangles.push({ x, y, width: Math.max(1.5, column / 4), height: row, colour: colours.data });
+        }
+      }
+    }
+
+    const settling = settlingOf(run, reading);
+    const half = settling ? settling.wordsByFrame.findIndex((count) => 2 * count >= settling.words) : -1;
+    const curves: Curve[] = [];
+    if (half > 0) {
+      const x = left + half * column;
+      curves.push({
+        points: [
+          [x, 0],
+          [x, height],
+        ],
+        colour: colours.ink,
+        width: 1,
+        isDashed: true,
+      });
+    }
+    const axis = stepAxis({ left, width: width - left, y: height, steps: stepsOf(run), isCells: true }, input);
+    return {
+      width,
+      height: height + axis.height,
+      rectangles,
+      curves,
+      lines: [...(left > 0 ? wordsBeside(input, rows, row) : []), ...axis.lines],
+      text: settling
+        ? words.certainty.said(settling.words, half, Math.max(0, ...settling.at.subarray(0, rows)))
+        : words.certainty.unsettled,
+      at: (x, y) => {
+        const [index, position] = [Math.floor((x - left) / column), Math.floor(y / row)];
+        const isIn = index >= 0 && index < frames.length && position >= 0 && position < rows;
+        return isIn ? { index, position } : null;
+      },
+      mark: (index, position) => [
+        ...frameOf({ x: left + index * column, y: 0, width: column, height }, colours.ink),
+        ...(position === null || position >= rows
+          ? []
+          : frameOf({ x: left, y: position * row, width: width - left, height: row }, colours.flow)),
+      ],
+    };
+  },
+
+  table: ({ run, reading, words }) => {
+    const { position, word, certainty: own, number } = words;
+    const settling = settlingOf(run, reading);
+    const last = lastFrame(run)?.[reading];
+    return {
+      heads: [position, word, own.settledAt, own.changes, own.entropyAtEnd],
+      rows: Array.from({ length: last ? rowsOf(run, reading) : 0 }, (_, at) => [
+        `${at + 1}`,
+        tokenName(last?.tokens[at] ?? 0, run.pieces, run.eos),
+        settling ? `${settling.at[at]}` : "–",
+        `${changesOf(run, reading, at)}`,
+        number(last?.entropy[at] ?? 0),
+      ]),
+    };
+  },
+};
+
+/** Tokens up to the end of the text, that sign included; at least one. */
+function rowsOf(run: ShownRun, reading: ReadingName): number {
+  const tokens = lastFrame(run)?.[reading].tokens ?? new Int32Array(1);
+  return Math.max(1, Math.min(tokens.length, endOf(tokens, run.eos) + 1));
+}
+
+function changesOf({ trajectory: { frames } }: ShownRun, reading: ReadingName, position: number): number {
+  let changes = 0;
+  for (const [index, frame] of frames.entries()) {
+    const before = frames[index - 1]?.[reading].tokens[position];
+    if (before !== undefined && before !== frame[reading].tokens[position]) changes++;
+  }
+  return changes;
+}
+
+/** The last frame's words at the side, as many as stand clear of each other. */
+function wordsBeside({ run, reading, theme, measure }: LensInput, rows: number, row: number): Line[] {
+  const tokens = lastFrame(run)?.[reading].tokens ?? new Int32Array();
+  const every = Math.max(1, Math.ceil(LABEL_GAP / row));
+  const room = WORDS_WIDTH - 10;
+  return Array.from(tokens.subarray(0, rows), (token, position) => ({ token, position }))
+    .filter(({ position }) => position % every === 0)
+    .map(({ token, position }) => {
+      const text = cutToWidth(tokenName(token, run.pieces, run.eos), room, LABEL, measure);
+      const width = measure(text, LABEL);
+      const y = position * row + row / 2 + LABEL.size * 0.36;
+      const spans = [{ text, colour: PALETTES[theme].inkSoft }];
+      return { x: room - width, y, width, type: LABEL, isRightToLeft: false, spans };
+    });
+}
+
+function frameOf({ x, y, width, height }: Omit<Rectangle, "colour">, colour: string): Rectangle[] {
+  const thick = 1.5;
+  return [
+    { x, y, width, height: thick, colour },
+    { x, y: y + height - thick, width, height: thick, colour },
+    { x, y, width: thick, height, colour },
+    { x: x + width - thick, y, width: thick, height, colour },
+  ];
+}

@@ -1,0 +1,48 @@
+import type { LogitNormal } from "../../flow/schedule";
+import type { ThemeName } from "../export/colours";
+import type { Drawing, Rectangle } from "../export/drawing";
+import type { Measure } from "../export/typography";
+import type { ReadingName, ShownRun } from "../run/run";
+import type { LensId, LensWords } from "./words";
+
+/** A lens is a picture of a run: what it shows of one, drawn the same on the page and in a file, and the same as a table. */
+export interface Lens {
+  readonly id: LensId;
+  /** The same input gives the same drawing; where the person is in the run is laid over it (`LensDrawing.mark`). */
+  draw(input: LensInput): LensDrawing;
+  table(input: LensInput): LensTable;
+}
+
+export interface LensInput {
+  readonly run: ShownRun;
+  readonly reading: ReadingName;
+  /** Pixels; the lens chooses its height. */
+  readonly width: number;
+  readonly theme: ThemeName;
+  readonly measure: Measure;
+  readonly words: LensWords;
+  /** How the model's times are distributed, where that is known. */
+  readonly logitNormal?: LogitNormal | undefined;
+}
+
+/** A place in a run. */
+export interface RunPlace {
+  readonly index: number;
+  /** Of a token; none where the picture has steps only. */
+  readonly position?: number;
+}
+
+export interface LensDrawing extends Omit<Drawing, "title" | "text" | "note"> {
+  /** What it says, in a sentence, for those who do not see it. */
+  readonly text: string;
+  /** What lies at a point of the picture; null outside of it. */
+  at(x: number, y: number): RunPlace | null;
+  /** What shows where the person is; laid over the picture. */
+  mark(index: number, position: number | null): readonly Rectangle[];
+}
+
+export interface LensTable {
+  readonly heads: readonly string[];
+  /** One for each step, or for each figure. */
+  readonly rows: readonly (readonly string[])[];
+}

@@ -1,0 +1,191 @@
+import { describe, expect, it } from "vitest";
+import { keptShare } from "../../flow/solvers";
+import { PALETTES } from "../export/colours";
+import { svgOf } from "../export/svg";
+import { estimateWidth } from "../export/typography";
+import type { ShownRun } from "../run/run";
+import { settlingOf } from "../run/settling";
+import { readingOf, SETTINGS, shownRunOf } from "../testing/runs";
+import { certainty } from "./certainty";
+import type { LensInput } from "./lens";
+import { numbers, numbersOf } from "./numbers";
+import { schedule, stepFigures } from "./schedule";
+import { ENGLISH_LENSES } from "./words";
+
+const FRAMES = ["▁sat ▁sat s ▁sat </s>", "▁the ▁cat s ▁sat </s>", "▁sat ▁cat . ▁sat </s>", "▁the ▁cat s </s> </s>"];
+const run = shownRunOf(FRAMES);
+
+const inputOf = (change: Partial<LensInput> = {}): LensInput => ({
+  run,
+  reading: "holds",
+  width: 600,
+  theme: "light",
+  measure: estimateWidth,
+  words: ENGLISH_LENSES,
+  ...change,
+});
+
+/** As `run`, every token as open as these nats say at each step. */
+function withEntropy(nats: readonly number[]): ShownRun {
+  const frames = run.trajectory.frames.map((frame, step) => {
+    const holds = { ...frame.holds, entropy: new Float32Array(5).fill(nats[step] ?? 0) };
+    return { ...frame, holds, expects: holds };
+  });
+  return { ...run, trajectory: { ...run.trajectory, frames } };
+}
+
+describe("certainty", () => {
+  it("has a row for each token up to the end and a column for each step, and finds them again", () => {
+    const drawing = certainty.draw(inputOf());
+    const axis = 22;
+    expect(drawing.height).toBe(4 * 14 + axis);
+    const column = (600 - 92) / 4;
+    expect(drawing.at(92 + 2.5 * column, 1.5 * 14)).toEqual({ index: 2, position: 1 });
+    expect([drawing.at(91, 5), drawing.at(300, 4 * 14 + 1), drawing.at(601, 5), drawing.at(100, -1)]).toEqual([
+      null,
+      null,
+      null,
+      null,
+    ]);
+    const [at] = drawing.mark(2, null);
+    expect(at).toMatchObject({ x: 92 + 2 * column, y: 0, width: column });
+    expect(drawing.mark(2, 1)).toHaveLength(8);
+    // A token that is behind the end here has no row.
+    expect(drawing.mark(2, 4)).toHaveLength(4);
+  });
+
+  it("is violet where a token is open, paper where it is decided, and marks what has changed", () => {
+    const { paper, flow, data } = PALETTES.light;
+    const colours = (shown: ShownRun) => certainty.draw(inputOf({ run: shown })).rectangles.map(({ colour }) => colour);
+    const open = colours(withEntropy([9, 9, 0, 0]));
+    expect(open.filter((colour) => colour === flow)).toHaveLength(2 * 4);
+    expect(open.filter((colour) => colour === paper)).toHaveLength(2 * 4);
+    // "▁sat" → "▁the", "▁sat" → "▁cat"; then "▁the" → "▁sat", "s" → "."; then three of four.
+    expect(open.filter((colour) => colour === data)).toHaveLength(2 + 2 + 3);
+  });
+
+  it("says when words settle, and of an unfinished run that it cannot be known", () => {
+    expect(certainty.draw(inputOf()).text).toBe(
+      "Of 2 words half have settled by step 3, and the last settles at step 3.",
+    );
+    const unfinished = certainty.draw(inputOf({ run: { ...run, status: "cancelled" } }));
+    expect(unfinished.text).toContain("known when the run is complete");
+    expect(unfinished.curves).toEqual([]);
+  });
+
+  it("keeps the room of the steps that are still to come", () => {
+    const short = { ...run.trajectory, frames: run.trajectory.frames.slice(0, 2) };
+    const drawing = certainty.draw(inputOf({ run: { ...run, status: "running", trajectory: short } }));
+    expect(drawing.at(92 + 1.5 * (508 / 4), 5)).toEqual({ index: 1, position: 0 });
+    expect(drawing.at(92 + 2.5 * (508 / 4), 5)).toBeNull();
+  });
+
+  it("is as tall as a page allows however long the text, and gives the words no room where it is narrow", () => {
+    const long = shownRunOf([Array(1024).fill("▁cat").join(" "), Array(1024).fill("▁the").join(" ")]);
+    const drawing = certainty.draw(inputOf({ run: long, width: 320 }));
+    expect(drawing.height).toBeLessThan(560);
+    expect(drawing.at(0, 519.9)).toEqual({ index: 0, position: 1023 });
+  });
+
+  it("is a table of its tokens, too", () => {
+    expect(certainty.table(inputOf())).toEqual({
+      heads: ["position", "word", "settled at step", "changes", "nats at the end"],
+      rows: [
+        ["1", "the", "3", "3", "0.00"],
+        ["2", "cat", "1", "1", "0.00"],
+        ["3", "s", "3", "2", "0.00"],
+        ["4", "end of text", "3", "1", "0.00"],
+      ],
+    });
+    expect(settlingOf(run, "holds")?.at.slice(0, 3)).toEqual(Int32Array.of(3, 1, 3));
+  });
+});
+
+describe("schedule", () => {
+  const times = [0, 0.1, 0.4, 1];
+  const noisy = { ...run, trajectory: { ...run.trajectory, times, settings: { ...SETTINGS, gamma: 2 } } };
+
+  it("tells of every step what it keeps, as the sampler does: all in the last, and in an ODE", () => {
+    expect(stepFigures(noisy)).toEqual([
+      { from: 0, to: 0.1, kept: keptShare(2, 0, 0.1) },
+      { from: 0.1, to: 0.4, kept: keptShare(2, 0.1, 0.4) },
+      { from: 0.4, to: 1, kept: 1 },
+    ]);
+    const straight = { ...noisy.trajectory, settings: { ...SETTINGS, method: "ode" as const, gamma: 2 } };
+    expect(stepFigures({ ...noisy, trajectory: straight }).map(({ kept }) => kept)).toEqual([1, 1, 1]);
+  });
+
+  it("takes the steps before a fork from the run that wrote them", () => {
+    const parent = { settings: { ...SETTINGS, gamma: 1 } };
+    const fork = { ...noisy.trajectory, from: { run: parent, step: 1 } };
+    const kept = stepFigures({ ...noisy, trajectory: fork }).map((step) => step.kept);
+    expect(kept).toEqual([keptShare(1, 0, 0.1), keptShare(2, 0.1, 0.4), 1]);
+  });
+
+  it("finds the step that a time belongs to, and stands where the run is", () => {
+    const drawing = schedule.draw(inputOf({ run: noisy, width: 1000 }));
+    expect([5, 99, 101, 399, 401, 1000].map((x) => drawing.at(x, 50)?.index)).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(drawing.at(-1, 50)).toBeNull();
+    expect(drawing.mark(2, null)).toMatchObject([{ x: 400 }]);
+    expect(drawing.text).toBe(
+      "Of 3 steps 2 begin before t = 0.4. Where most noise is mixed in, 40 % of the state is kept.",
+    );
+  });
+
+  it("draws the density where it is known, and no noise where there is none", () => {
+    const known = schedule.draw(inputOf({ run: noisy, logitNormal: { pMean: -1.5, pStd: 0.8 } }));
+    const [density] = known.curves ?? [];
+    const [peak] = [...(density?.points ?? [])].sort(([, a], [, b]) => a - b);
+    // The mode of sigmoid(N(−1.5, 0.8²)), by hand from its derivative: about 0.12.
+    expect((peak?.[0] ?? 0) / 600).toBeCloseTo(0.12, 1);
+    const ode = { ...noisy.trajectory, settings: { ...SETTINGS, method: "ode" as const } };
+    const straight = schedule.draw(inputOf({ run: { ...noisy, trajectory: ode } }));
+    expect(straight.height).toBeLessThan(known.height);
+    expect(straight.text).not.toContain("noise");
+  });
+
+  it("is a table of its steps, too", () => {
+    expect(schedule.table(inputOf({ run: noisy })).rows[1]).toEqual(["2", "0.100", "0.300", "40 %"]);
+  });
+});
+
+describe("numbers", () => {
+  it("are those of the text up to its end", () => {
+    const open = withEntropy([4, 3, 2, 0.05]);
+    const all = numbersOf(open, "holds");
+    expect(all.map(({ meanEntropy }) => Math.fround(meanEntropy))).toEqual([4, 3, 2, 0.05].map(Math.fround));
+    expect(all.map(({ decided }) => decided)).toEqual([0, 0, 0, 1]);
+    expect(all.map(({ settled }) => settled)).toEqual([0, 0, 0, 1]);
+    // "sat sats sat"
+    expect(all[0]).toMatchObject({ words: 3, distinct: [2 / 3, 1, 1], adjacent: 0 });
+    expect(numbersOf({ ...open, status: "cancelled" }, "holds")[0]?.settled).toBeNull();
+  });
+
+  it("have a curve each, and find their step", () => {
+    const drawing = numbers.draw(inputOf());
+    expect(drawing.curves).toHaveLength(3);
+    expect([0, 99, 101, 600].map((x) => drawing.at(x, 100)?.index)).toEqual([0, 0, 1, 3]);
+    expect(numbers.draw(inputOf({ run: { ...run, status: "failed" } })).curves).toHaveLength(2);
+  });
+
+  it("are a table of their steps, too", () => {
+    const { heads, rows } = numbers.table(inputOf());
+    expect(rows.map((row) => row.length)).toEqual([1, 1, 1, 1].map(() => heads.length));
+    expect(rows[3]?.[0]).toBe("3");
+  });
+});
+
+it.each([certainty, schedule, numbers])("a lens of a run of one frame is drawn as well", (lens) => {
+  const one = shownRunOf(["▁the"]);
+  const running = { ...one, status: "running" as const, trajectory: { ...one.trajectory, times: [0, 0.5, 1] } };
+  const { width, height, rectangles, curves, lines, text } = lens.draw(inputOf({ run: running }));
+  const file = svgOf({ width, height, rectangles, curves: curves ?? [], lines, title: "", text, note: "" });
+  expect(file).not.toMatch(/NaN|undefined|Infinity/);
+  expect(
+    lens
+      .table(inputOf({ run: running }))
+      .rows.flat()
+      .join(" "),
+  ).not.toMatch(/NaN|undefined/);
+  expect(readingOf("▁the").tokens).toHaveLength(1);
+});

@@ -1,0 +1,143 @@
+/** The run in figures, step by step. */
+import { scaleLinear } from "d3-scale";
+import { PALETTES } from "../export/colours";
+import type { Curve, Line } from "../export/drawing";
+import type { Type } from "../export/typography";
+import { certaintyOf } from "../run/certainty";
+import { joinText } from "../run/pieces";
+import { endOf, type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { settlingOf } from "../run/settling";
+import type { Lens } from "./lens";
+import { stepAxis } from "./stepAxis";
+import { adjacentRepetition, distinct, repeatedGrams, wordEntropy } from "./textFigures";
+
+/** A text at one step, in figures. */
+export interface StepNumbers {
+  /** Of its tokens up to its end, in nats. */
+  readonly meanEntropy: number;
+  /** Share of its tokens that read as decided. */
+  readonly decided: number;
+  /** Share of the final text's words that have settled; null while that is not known. */
+  readonly settled: number | null;
+  readonly words: number;
+  readonly distinct: readonly [number, number, number];
+  readonly adjacent: number;
+  readonly repeated: number;
+  readonly wordEntropy: number;
+}
+
+const TYPE: Type = { family: "sans", size: 11, weight: 600 };
+const HEIGHT = 150;
+const TOP = 22;
+/** Below this certainty nobody would call a token decided. */
+const DECIDED = 0.9;
+
+export const numbers: Lens = {
+  id: "numbers",
+
+  draw: (input) => {
+    const { run, reading, width, theme, measure, words } = input;
+    const colours = PALETTES[theme];
+    const steps = stepsOf(run);
+    const all = numbersOf(run, reading);
+    const x = scaleLinear([0, steps], [0, width]);
+    const most = Math.max(0.1, ...all.map(({ meanEntropy }) => meanEntropy));
+    const y = (share: number) => TOP + HEIGHT * (1 - share);
+    const along = (value: (step: StepNumbers) => number | null): Curve["points"] =>
+      all.flatMap((step, index) => {
+        const share = value(step);
+        return share === null ? [] : [[x(index), y(share)] as const];
+      });
+    const shown: readonly [string, string, Curve["points"]][] = [
+      [words.numbers.entropy, colours.flow, along(({ meanEntropy }) => meanEntropy / most)],
+      [words.numbers.settled, colours.data, along(({ settled }) => settled)],
+      [words.numbers.distinct, colours.inkFaint, along((step) => step.distinct[0])],
+    ];
+    const lines: Line[] = [];
+    let at = 0;
+    for (const [text, colour, points] of shown) {
+      if (points.length === 0) continue;
+      const own = measure(text, TYPE);
+      lines.push({ x: at, y: 12, width: own, type: TYPE, isRightToLeft: false, spans: [{ text, colour }] });
+      at += own + 18;
+    }
+    const axis = stepAxis({ left: 0, width, y: TOP + HEIGHT, steps }, input);
+    const height = TOP + HEIGHT + axis.height;
+    return {
+      width,
+      height,
+      rectangles: [0, 0.5, 1].map((share) => ({ x: 0, y: y(share), width, height: 1, colour: colours.line })),
+      curves: shown
+        .filter(([, , points]) => points.length > 0)
+        .map(([, colour, points]) => ({ points, colour, width: 2 })),
+      lines: [...lines, ...axis.lines],
+      text: words.numbers.said(words.number(all.at(-1)?.meanEntropy ?? 0)),
+      at: (px, py) => {
+        const isIn = px >= 0 && px <= width && py >= 0 && py <= height;
+        return isIn ? { index: Math.min(all.length - 1, Math.max(0, Math.round(x.invert(px)))) } : null;
+      },
+      mark: (index) => [{ x: Math.min(width - 2, x(index)), y: TOP, width: 2, height: HEIGHT, colour: colours.ink }],
+    };
+  },
+
+  table: ({ run, reading, words }) => {
+    const { numbers: own, number, percent } = words;
+    return {
+      heads: [
+        words.step,
+        own.entropy,
+        own.decided,
+        own.settled,
+        own.words,
+        ...[1, 2, 3].map(own.distinctOf),
+        own.adjacent,
+        own.repeated,
+      ],
+      rows: numbersOf(run, reading).map((step, index) => [
+        `${index}`,
+        number(step.meanEntropy),
+        percent(step.decided),
+        step.settled === null ? "–" : percent(step.settled),
+        `${step.words}`,
+        ...step.distinct.map(percent),
+        percent(step.adjacent),
+        percent(step.repeated),
+      ]),
+    };
+  },
+};
+
+const known = new WeakMap<ShownRun, Map<ReadingName, readonly StepNumbers[]>>();
+
+/** The figures of each frame that there is; reckoned once for a run as it is. */
+export function numbersOf(run: ShownRun, reading: ReadingName): readonly StepNumbers[] {
+  const ofRun = known.get(run) ?? new Map<ReadingName, readonly StepNumbers[]>();
+  known.set(run, ofRun);
+  const found = ofRun.get(reading) ?? reckon(run, reading);
+  ofRun.set(reading, found);
+  return found;
+}
+
+function reckon(run: ShownRun, reading: ReadingName): StepNumbers[] {
+  const settling = settlingOf(run, reading);
+  return run.trajectory.frames.map((frame, index) => {
+    const { tokens, entropy } = frame[reading];
+    const own = entropy.subarray(0, endOf(tokens, run.eos));
+    const text = joinText(tokens, run.pieces, run.eos);
+    const words = text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu) ?? [];
+    return {
+      meanEntropy: mean(own),
+      decided: mean(own.map((nats) => (certaintyOf(nats) >= DECIDED ? 1 : 0))),
+      settled: settling && settling.words > 0 ? (settling.wordsByFrame[index] ?? 0) / settling.words : null,
+      words: words.length,
+      distinct: [distinct(words, 1), distinct(words, 2), distinct(words, 3)],
+      adjacent: adjacentRepetition(words),
+      repeated: repeatedGrams(words),
+      wordEntropy: wordEntropy(words),
+    };
+  });
+}
+
+function mean(values: Float32Array): number {
+  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : 0;
+}

@@ -1,0 +1,113 @@
+/** The lenses there are, in the order in which they are offered. */
+export type LensId = "certainty" | "schedule" | "numbers";
+
+/** What lenses say, in one language. */
+export interface LensWords {
+  readonly label: string;
+  readonly titles: Readonly<Record<LensId, string>>;
+  /** What a lens shows, in a sentence or two. */
+  readonly about: Readonly<Record<LensId, string>>;
+  readonly asTable: string;
+  readonly asPicture: string;
+  readonly save: string;
+  number(value: number, digits?: number): string;
+  percent(share: number): string;
+  readonly step: string;
+  readonly time: string;
+  readonly position: string;
+  readonly word: string;
+  readonly notYet: string;
+  readonly certainty: {
+    readonly decided: string;
+    readonly open: string;
+    readonly changed: string;
+    readonly settledAt: string;
+    readonly entropyAtEnd: string;
+    readonly changes: string;
+    half(step: number): string;
+    said(words: number, median: number, last: number): string;
+    readonly unsettled: string;
+  };
+  readonly schedule: {
+    readonly length: string;
+    readonly kept: string;
+    readonly noise: string;
+    readonly density: string;
+    said(steps: number, early: number): string;
+    keptSaid(least: number): string;
+  };
+  readonly numbers: {
+    readonly entropy: string;
+    readonly settled: string;
+    readonly distinct: string;
+    readonly figure: string;
+    readonly value: string;
+    readonly words: string;
+    readonly passes: string;
+    readonly decided: string;
+    readonly distinctOf: (order: number) => string;
+    readonly adjacent: string;
+    readonly repeated: string;
+    said(entropy: string): string;
+  };
+}
+
+const format = (digits: number) =>
+  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).format;
+const formats = [0, 1, 2, 3].map(format);
+
+export const ENGLISH_LENSES: LensWords = {
+  label: "Lenses",
+  titles: { certainty: "Certainty", schedule: "Schedule", numbers: "Numbers" },
+  about: {
+    certainty:
+      "Each row is a token of the text, each column a step. Violet: still open. Paper: decided. Orange: it has just changed. Press a place to go there.",
+    schedule:
+      "Where the steps stand between noise and text, how long each is, and how much of its state a step keeps before fresh noise is mixed in.",
+    numbers: "How open the text is, how many of its words have settled, and how varied they are, step by step.",
+  },
+  asTable: "As a table",
+  asPicture: "As a picture",
+  save: "Save",
+  number: (value, digits = 2) => (formats[digits] ?? format(digits))(value),
+  percent: (share) => `${(formats[0] as (value: number) => string)(100 * share)} %`,
+  step: "step",
+  time: "t",
+  position: "position",
+  word: "word",
+  notYet: "There is nothing to show yet.",
+  certainty: {
+    decided: "decided",
+    open: "open",
+    changed: "changed",
+    settledAt: "settled at step",
+    entropyAtEnd: "nats at the end",
+    changes: "changes",
+    half: (step) => `half of the words settled by step ${step}`,
+    said: (words, median, last) =>
+      `Of ${words} words half have settled by step ${median}, and the last settles at step ${last}.`,
+    unsettled: "What has settled is known when the run is complete.",
+  },
+  schedule: {
+    length: "length of the step",
+    kept: "share of the state kept",
+    noise: "fresh noise",
+    density: "density of the times",
+    said: (steps, early) => `Of ${steps} steps ${early} begin before t = 0.4.`,
+    keptSaid: (least) => ` Where most noise is mixed in, ${Math.round(100 * least)} % of the state is kept.`,
+  },
+  numbers: {
+    entropy: "mean entropy (nats)",
+    settled: "share of words settled",
+    distinct: "different words",
+    figure: "figure",
+    value: "at this step",
+    words: "words",
+    passes: "passes of the network so far",
+    decided: "words as good as decided",
+    distinctOf: (order) => (order === 1 ? "different words, of all" : `different runs of ${order} words, of all`),
+    adjacent: "words said twice in a row",
+    repeated: "runs of 4 words said before",
+    said: (entropy) => `At the last step the mean entropy is ${entropy} nats.`,
+  },
+};

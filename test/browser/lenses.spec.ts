@@ -1,0 +1,69 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "@playwright/test";
+import { violations } from "./axe";
+import { StudioPage } from "./studio-page";
+
+test("lenses show the run, lead to the place that is pressed, and are kept as files that tell of it", async ({
+  page,
+}) => {
+  const fetched: string[] = [];
+  page.on("request", (request) => fetched.push(request.url()));
+  const studio = new StudioPage(page);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await studio.open({});
+  await expect(studio.readout).toContainText("t = 1.00", { timeout: 30_000 });
+  expect(fetched.filter((url) => url.includes("LensView"))).toEqual([]);
+  const pressed = (name: string) => page.getByRole("radio", { name, exact: true });
+  const lens = (name: string) => page.getByRole("region", { name, exact: true });
+
+  await pressed("Certainty").click();
+  const map = lens("Certainty").getByRole("img");
+  await expect(map).toHaveAccessibleName(
+    /^Of \d+ words half have settled by step \d+, and the last settles at step \d+\.$/,
+  );
+  await expect(studio.stage, "the text stays in sight").toBeInViewport();
+
+  // Rows are tokens, columns the 33 frames; the words beside take 92 pixels.
+  const box = await map.boundingBox();
+  if (!box) throw new Error("The map has no box.");
+  const column = (box.width - 92) / 33;
+  await map.click({ position: { x: 92 + 4.5 * column, y: 8 } });
+  await expect(studio.readout).toContainText("step 4 of 32");
+  await expect(page.getByRole("dialog", { name: "Alternatives at position 1" })).toBeVisible();
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+
+  await lens("Certainty").getByRole("button", { name: "As a table" }).click();
+  const table = lens("Certainty").getByRole("table");
+  await expect(table.getByRole("columnheader").first()).toHaveText("position");
+  expect(await table.getByRole("row").count()).toBeGreaterThan(20);
+  expect(await violations(page), "with a table").toEqual([]);
+
+  for (const kind of ["SVG", "PNG"]) {
+    const saved = page.waitForEvent("download");
+    await lens("Certainty")
+      .getByRole("button", { name: `Save as ${kind}` })
+      .click();
+    const download = await saved;
+    expect(download.suggestedFilename()).toBe(`stories-certainty.${kind.toLowerCase()}`);
+    const file = await readFile(await download.path());
+    const tells = /"lens":"certainty","recipe":"run=[^"]*seed:49/;
+    expect(tells.test(file.toString("latin1").replaceAll("&quot;", '"')), `${kind} tells of its run`).toBe(true);
+  }
+
+  await lens("Certainty").getByRole("button", { name: "As a table" }).click();
+  await page.keyboard.press("v");
+  await expect(lens("Schedule").getByRole("img")).toHaveAccessibleName(/^Of 32 steps \d+ begin before t = 0\.4\./);
+  await page.keyboard.press("v");
+  await expect(lens("Numbers").getByRole("img")).toHaveAccessibleName(/mean entropy/);
+
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expect(lens("Numbers").getByRole("img")).toBeVisible();
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(over).toBeLessThanOrEqual(0);
+  expect(await violations(page), "on a phone").toEqual([]);
+  await page.keyboard.press("v");
+  await expect(page.locator("section[data-lens]")).toHaveCount(0);
+  expect(studio.faults).toEqual([]);
+});
