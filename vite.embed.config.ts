@@ -2,6 +2,32 @@ import { createHash } from "node:crypto";
 import { defaultClientConditions, defineConfig, type Plugin } from "vite";
 import { linkPreview, siteConstants } from "./vite.site.ts";
 
+/**
+ * Writes the start of the worker as bundlers know it, should somebody build again with what comes out: of what Vite makes of
+ * it they would take the worker's script for a file like any other, and leave what it imports behind.
+ */
+function workerAsWritten(): Plugin {
+  const made =
+    /new URL\((?:(["'`])\1\+)?new URL\((["'`])(worker-[\w-]+\.js)\2,import\.meta\.url\)\.href,(?:(["'`])\4\+)?import\.meta\.url\)/g;
+  return {
+    name: "elf:worker-as-written",
+    generateBundle: {
+      order: "post",
+      handler(_, bundle) {
+        let found = 0;
+        for (const chunk of Object.values(bundle)) {
+          if (chunk.type !== "chunk") continue;
+          chunk.code = chunk.code.replace(made, (_, __, ___, name) => {
+            found++;
+            return `new URL("./${name}",import.meta.url)`;
+          });
+        }
+        if (found === 0) this.error("The start of the worker is not written as it was.");
+      },
+    },
+  };
+}
+
 /** Writes `integrity.json` beside the script: what pages of others may give its tag, for a browser to run this script and no other. */
 function checksumOfScript(): Plugin {
   return {
@@ -31,7 +57,8 @@ export default defineConfig(({ mode }) => {
   return {
     base: "./",
     publicDir: false,
-    ...(isPackage ? {} : { define: siteConstants, plugins: [linkPreview("../"), checksumOfScript()] }),
+    ...(isPackage ? {} : { define: siteConstants }),
+    plugins: [workerAsWritten(), ...(isPackage ? [] : [linkPreview("../"), checksumOfScript()])],
     resolve: {
       // A tenth of React's size, for a script that comes along in other people's pages.
       alias: {

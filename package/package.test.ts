@@ -1,16 +1,6 @@
 /** The npm package as others get it: what `npm pack` makes of `npm run package`, put into projects that know nothing of ours. */
 import { spawnSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { publint } from "publint";
@@ -18,6 +8,7 @@ import { formatMessage } from "publint/utils";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { quickWasm } from "../src/runtime/testing/quickWasm";
+import { projectWithPackage, run } from "./installed";
 
 const folder = import.meta.dirname;
 const root = join(folder, "..");
@@ -28,35 +19,10 @@ let place = "";
 let tarball = "";
 let installed = "";
 
-function run(program: string, words: readonly string[], cwd: string): string {
-  const { status, stdout, stderr } = spawnSync(program, words, { cwd, encoding: "utf8" });
-  if (status !== 0) throw new Error(`${program} ${words.join(" ")}: ${stdout}${stderr}`);
-  return stdout;
-}
-
 beforeAll(() => {
-  run(process.execPath, [join(root, "scripts", "package.mjs")], root);
-  place = mkdtempSync(join(tmpdir(), "elf-package-"));
-  const [packed] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", place], folder));
-  tarball = join(place, packed.filename);
-  installed = join(place, "node_modules", "elf-playground");
-  mkdirSync(installed, { recursive: true });
-  run("tar", ["-xzf", tarball, "-C", installed, "--strip-components", "1"], place);
-  // What it depends on is here already, in the versions that it names.
-  for (const name of [
-    ...Object.keys(manifest.dependencies),
-    "onnxruntime-web",
-    "react",
-    "react-dom",
-    "scheduler",
-    "@types/node",
-    "@types/react",
-  ]) {
-    const link = join(place, "node_modules", name);
-    mkdirSync(join(link, ".."), { recursive: true });
-    symlinkSync(join(root, "node_modules", name), link);
-  }
-  writeFileSync(join(place, "package.json"), JSON.stringify({ type: "module", private: true }));
+  const libraries = ["react-dom", "scheduler", "@types/node", "@types/react"];
+  const project = projectWithPackage(Object.fromEntries(libraries.map((name) => [name, "node_modules"])));
+  ({ place, tarball, installed } = project);
 }, 300_000);
 
 afterAll(() => rmSync(place, { recursive: true, force: true }));

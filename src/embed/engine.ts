@@ -1,14 +1,15 @@
 /** The one engine of all elements of a page. */
 import type { Recipe } from "../flow/recipe";
 import { recipeIn } from "../format/link";
-import { createEngine } from "../worker/client";
-import workerAddress from "../worker/worker.ts?worker&url";
+import { createEngine, startEngineWorker } from "../worker/client";
 import { Broker } from "./broker";
 import { wantedWorker } from "./configuration";
 import { RecipeError } from "./errors";
-import { startModule } from "./trust";
+import { addressIn, startModule } from "./trust";
 
-export const broker = new Broker(createEngine(() => startModule(wantedWorker() ?? workerAddress, "elf-engine")));
+export const broker = new Broker(
+  createEngine(() => startModule(wantedWorker() ?? addressIn(startEngineWorker), "elf-engine")),
+);
 
 /**
  * The recipe in the end of a link to a run.

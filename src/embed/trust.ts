@@ -27,6 +27,26 @@ function trusted(url: string): string {
 }
 
 /**
+ * The address in the start of a worker. Bundlers know a worker by nothing but `new Worker(new URL(…))`, and only of what they
+ * know they take along what it needs; so it is written like that, and a stand-in hears where the worker has come to lie.
+ */
+export function addressIn(start: () => Worker): string {
+  const own = globalThis.Worker;
+  let address = "";
+  globalThis.Worker = class {
+    constructor(url: string | URL) {
+      address = String(url);
+    }
+  } as unknown as typeof Worker;
+  try {
+    start();
+  } finally {
+    globalThis.Worker = own;
+  }
+  return address;
+}
+
+/**
  * Starts the module at `address` as a worker. Browsers start workers from the page's own origin only; for one that lies
  * elsewhere, as on a CDN, a line of script imports it, which needs `worker-src blob:` or a worker's address of the page's own.
  */

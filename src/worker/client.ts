@@ -248,7 +248,8 @@ function callback<Report>(listener: (report: Report) => void): (report: Report) 
   });
 }
 
-function startEngineWorker(): Worker {
+/** Written so that bundlers know what it starts. */
+export function startEngineWorker(): Worker {
   return new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "elf-engine" });
 }
 

@@ -2,7 +2,7 @@
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { extname, join, normalize, sep } from "node:path";
+import { extname, join, normalize, resolve, sep } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -43,8 +43,11 @@ export class EmbedHost {
   readonly #pages = new Map<string, { html: string; headers: Record<string, string> }>();
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
-  static async start(): Promise<EmbedHost> {
-    const host = new EmbedHost();
+  private constructor(private readonly folders: Readonly<Record<string, string>>) {}
+
+  /** Starts a host on a free port. `others` are folders of its own, in the place of those of that name or beside them. */
+  static async start(others: Readonly<Record<string, string>> = {}): Promise<EmbedHost> {
+    const host = new EmbedHost({ ...FOLDERS, ...others });
     await new Promise<void>((resolve) => host.#server.listen(0, "127.0.0.1", resolve));
     host.url = `http://127.0.0.1:${(host.#server.address() as AddressInfo).port}/`;
     return host;
@@ -79,9 +82,9 @@ export class EmbedHost {
     response.setHeader("Cache-Control", this.caching);
     if (page) return void response.writeHead(200, page.headers).end(page.html);
     if (path === "/host.css") return void response.writeHead(200, { "Content-Type": "text/css" }).end(STYLES);
-    const folder = Object.keys(FOLDERS).find((name) => path.startsWith(name));
-    const file = folder && join(FOLDERS[folder] ?? "", path.slice(folder.length));
-    if (!file?.startsWith(root + sep) || !existsSync(file) || !statSync(file).isFile()) {
+    const [name = "", folder = ""] = Object.entries(this.folders).find(([name]) => path.startsWith(name)) ?? [];
+    const file = resolve(folder, path.slice(name.length));
+    if (folder === "" || !file.startsWith(folder + sep) || !existsSync(file) || !statSync(file).isFile()) {
       return void response.writeHead(404).end();
     }
     const before = /\/worker-[^/]*\.js$/.test(path) ? this.beforeWorker : "";
