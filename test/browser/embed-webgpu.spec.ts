@@ -2,6 +2,7 @@
 import { expect, type Page, test } from "@playwright/test";
 import type {} from "../../src/embed/main";
 import { EmbedHost } from "./embed-host";
+import { slow } from "./slow";
 
 let host: EmbedHost;
 test.beforeAll(async () => {
@@ -34,16 +35,20 @@ async function write(page: Page): Promise<unknown> {
   });
 }
 
-test("15: a policy that lets no code be made from text, in the worker too, costs no GPU", async ({ page }) => {
-  const faults: string[] = [];
-  page.on("pageerror", ({ message }) => faults.push(message));
-  host.beforeWorker = pretend("");
-  expect(await write(page)).toMatchObject({
-    status: "done",
-    ready: { phase: "ready", backend: "webgpu", reason: "The GPU (tested) passed the model's self-test." },
-  });
-  expect(faults).toEqual([]);
-});
+test(
+  "15: a policy that lets no code be made from text, in the worker too, costs no GPU",
+  slow("a load on a GPU in software"),
+  async ({ page }) => {
+    const faults: string[] = [];
+    page.on("pageerror", ({ message }) => faults.push(message));
+    host.beforeWorker = pretend("");
+    expect(await write(page)).toMatchObject({
+      status: "done",
+      ready: { phase: "ready", backend: "webgpu", reason: "The GPU (tested) passed the model's self-test." },
+    });
+    expect(faults).toEqual([]);
+  },
+);
 
 test("15: where it does cost it, the trace plays, WebAssembly writes, and the reason is told", async ({ page }) => {
   host.beforeWorker = pretend("adapter.requestDevice = async () => { new Function('return 1'); };");
