@@ -28,3 +28,14 @@ describe("workflows, which run elsewhere", () => {
     for (const [, script] of text.matchAll(/npm run (?:-s )?(\S+)/g)) expect(Object.keys(scripts)).toContain(script);
   });
 });
+
+describe("changes of the npm package, which a release takes together", () => {
+  it("name it, and how large a step they are", () => {
+    const changes = join(root, "package", ".changeset");
+    for (const file of readdirSync(changes).filter((name) => name.endsWith(".md"))) {
+      expect(readFileSync(join(changes, file), "utf8")).toMatch(
+        /^---\n"elf-playground": (patch|minor|major)\n---\n\n\S/,
+      );
+    }
+  });
+});

@@ -1,5 +1,5 @@
 /** What the documentation calls by name exists: commands, options, files, and names of the code, in prose and in shell blocks. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { OPTIONS } from "../src/cli/options";
@@ -124,7 +124,7 @@ function strange(span: string, page: string): string[] {
 
 function textsIn(place: string): string[] {
   if (!existsSync(place)) return [];
-  if (/\.\w+$/.test(place)) return [readFileSync(place, "utf8")];
+  if (statSync(place).isFile()) return [readFileSync(place, "utf8")];
   return readdirSync(place, { withFileTypes: true }).flatMap((entry) => {
     if (entry.isDirectory()) return textsIn(join(place, entry.name));
     return /\.(tsx?|mjs|py|ya?ml|json|sh|conf|css)$/.test(entry.name)
