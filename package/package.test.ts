@@ -76,14 +76,15 @@ describe("what is packed", () => {
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
-  it("has types that every way of resolving modules finds", () => {
+  // Slow: it reads all types anew for each of these ways.
+  it("has types that every way of resolving modules finds", { tags: "slow", timeout: 120_000 }, () => {
     const words = [tarball, "--profile", "esm-only", "--format", "json"];
     const attw = spawnSync(join(root, "node_modules", ".bin", "attw"), words, { cwd: place, encoding: "utf8" });
     const { problems = {} } = JSON.parse(attw.stdout) as { problems?: Record<string, unknown> };
     // Those of CommonJS and of TypeScript's oldest way, for neither of which this package is.
     expect(Object.keys(problems).filter((kind) => kind !== "CJSResolvesToESM" && kind !== "NoResolution")).toEqual([]);
     expect(attw.status).toBe(0);
-  }, 120_000);
+  });
 
   it.each([
     // As they lie in the package, not minified, and without the libraries that they name.
