@@ -70,6 +70,18 @@ describe("links of the documentation", () => {
     expect(targets.filter((target) => !/^https?:/.test(target) && !existsSync(join(folder, target)))).toEqual([]);
   });
 
+  it("of the README, too, whose picture is of the product's making and light", () => {
+    const readme = readFileSync(join(docs, "..", "README.md"), "utf8");
+    const targets = [...readme.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)|(?:src|srcset)="(docs\/[^"]+)"/g)].map(
+      (m) => m[1] ?? m[2],
+    );
+    const missing = targets.filter(
+      (target) => !/^https?:/.test(target ?? "") && !existsSync(join(docs, "..", target ?? "")),
+    );
+    expect(missing).toEqual([]);
+    expect(readFileSync(join(docs, "run.gif")).length).toBeLessThanOrEqual(1.5e6);
+  });
+
   it("of the menus, too", () => {
     const config = readFileSync(join(docs, ".vitepress", "config.ts"), "utf8");
     const links = [...config.matchAll(/link: "\/([^"#]+)/g), ...textOf("index.md").matchAll(/link: \/([\w/-]+)/g)];

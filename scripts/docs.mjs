@@ -1,5 +1,5 @@
 // `npm run docs`: the documentation as a site, in dist/docs; `npm run docs -- dev` while one writes it, `npm run docs -- figures`
-// to record the runs of its figures anew, `npm run docs -- reference` to write the pages that are read off the code.
+// to record the runs of its figures anew, `npm run docs -- reference` to write the pages that are read off the code, `npm run docs -- picture` to draw the README's.
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ensureNodeModules, root } from "./node-modules.mjs";
@@ -8,8 +8,8 @@ import { must } from "./run.mjs";
 
 const docs = join(root, "docs");
 const [what = "build"] = process.argv.slice(2);
-if (!["build", "dev", "preview", "figures", "reference"].includes(what)) {
-  console.error(`There is no docs ${what}. Choose from: build, dev, preview, figures, reference.`);
+if (!["build", "dev", "preview", "figures", "picture", "reference"].includes(what)) {
+  console.error(`There is no docs ${what}. Choose from: build, dev, preview, figures, picture, reference.`);
   process.exit(2);
 }
 
@@ -25,6 +25,13 @@ if (what === "figures") {
       stdio: ["ignore", "ignore", "inherit"],
     });
   }
+} else if (what === "picture") {
+  await ensureNodeModules();
+  await ensurePythonEnvironment();
+  const vite = join(root, "node_modules", ".bin", "vite");
+  const words = ["build", "-c", "vite.embed.config.ts", "--logLevel", "warn"];
+  await must("The element could not be built.", vite, words, { cwd: root });
+  await (await import("./picture.mjs")).writePicture();
 } else if (what === "reference") {
   await ensureNodeModules();
   await ensurePythonEnvironment();
