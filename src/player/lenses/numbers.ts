@@ -23,6 +23,7 @@ export interface StepNumbers {
   readonly distinct: readonly [number, number, number];
   readonly adjacent: number;
   readonly repeated: number;
+  /** Of the words' frequencies, in nats. */
   readonly wordEntropy: number;
 }
 
@@ -89,6 +90,7 @@ export const numbers: Lens = {
         own.decided,
         own.settled,
         own.words,
+        own.wordEntropy,
         ...[1, 2, 3].map(own.distinctOf),
         own.adjacent,
         own.repeated,
@@ -99,6 +101,7 @@ export const numbers: Lens = {
         percent(step.decided),
         step.settled === null ? "–" : percent(step.settled),
         `${step.words}`,
+        number(step.wordEntropy),
         ...step.distinct.map(percent),
         percent(step.adjacent),
         percent(step.repeated),

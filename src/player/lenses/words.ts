@@ -8,8 +8,6 @@ export interface LensWords {
   /** What a lens shows, in a sentence or two. */
   readonly about: Readonly<Record<LensId, string>>;
   readonly asTable: string;
-  readonly asPicture: string;
-  readonly save: string;
   number(value: number, digits?: number): string;
   percent(share: number): string;
   readonly step: string;
@@ -18,20 +16,15 @@ export interface LensWords {
   readonly word: string;
   readonly notYet: string;
   readonly certainty: {
-    readonly decided: string;
-    readonly open: string;
-    readonly changed: string;
     readonly settledAt: string;
     readonly entropyAtEnd: string;
     readonly changes: string;
-    half(step: number): string;
     said(words: number, median: number, last: number): string;
     readonly unsettled: string;
   };
   readonly schedule: {
     readonly length: string;
     readonly kept: string;
-    readonly noise: string;
     readonly density: string;
     said(steps: number, early: number): string;
     keptSaid(least: number): string;
@@ -40,11 +33,9 @@ export interface LensWords {
     readonly entropy: string;
     readonly settled: string;
     readonly distinct: string;
-    readonly figure: string;
-    readonly value: string;
     readonly words: string;
-    readonly passes: string;
     readonly decided: string;
+    readonly wordEntropy: string;
     readonly distinctOf: (order: number) => string;
     readonly adjacent: string;
     readonly repeated: string;
@@ -67,8 +58,6 @@ export const ENGLISH_LENSES: LensWords = {
     numbers: "How open the text is, how many of its words have settled, and how varied they are, step by step.",
   },
   asTable: "As a table",
-  asPicture: "As a picture",
-  save: "Save",
   number: (value, digits = 2) => (formats[digits] ?? format(digits))(value),
   percent: (share) => `${(formats[0] as (value: number) => string)(100 * share)} %`,
   step: "step",
@@ -77,13 +66,9 @@ export const ENGLISH_LENSES: LensWords = {
   word: "word",
   notYet: "There is nothing to show yet.",
   certainty: {
-    decided: "decided",
-    open: "open",
-    changed: "changed",
     settledAt: "settled at step",
     entropyAtEnd: "nats at the end",
     changes: "changes",
-    half: (step) => `half of the words settled by step ${step}`,
     said: (words, median, last) =>
       `Of ${words} words half have settled by step ${median}, and the last settles at step ${last}.`,
     unsettled: "What has settled is known when the run is complete.",
@@ -91,7 +76,6 @@ export const ENGLISH_LENSES: LensWords = {
   schedule: {
     length: "length of the step",
     kept: "share of the state kept",
-    noise: "fresh noise",
     density: "density of the times",
     said: (steps, early) => `Of ${steps} steps ${early} begin before t = 0.4.`,
     keptSaid: (least) => ` Where most noise is mixed in, ${Math.round(100 * least)} % of the state is kept.`,
@@ -100,11 +84,9 @@ export const ENGLISH_LENSES: LensWords = {
     entropy: "mean entropy (nats)",
     settled: "share of words settled",
     distinct: "different words",
-    figure: "figure",
-    value: "at this step",
     words: "words",
-    passes: "passes of the network so far",
     decided: "words as good as decided",
+    wordEntropy: "entropy of the words (nats)",
     distinctOf: (order) => (order === 1 ? "different words, of all" : `different runs of ${order} words, of all`),
     adjacent: "words said twice in a row",
     repeated: "runs of 4 words said before",
