@@ -67,18 +67,15 @@ export async function* readRun(
   model: Model,
   plan: RunPlan,
   steps: readonly number[],
-  { memory, signal }: Pick<WriteOptions, "memory" | "signal"> = {},
+  options: Pick<WriteOptions, "memory" | "signal"> = {},
 ): AsyncGenerator<ReadEvent, void> {
   const wanted = [...new Set(steps)].sort((a, b) => a - b);
   const end = plan.path.times.length - 1;
   const wrong = wanted.find((step) => !(Number.isInteger(step) && step >= 0 && step <= end));
   if (wrong !== undefined) throw new SettingsError(`The run has no frame ${wrong}.`, `Ask for frames 0 to ${end}.`);
   try {
-    if (signal?.aborted) return;
-    yield* new Writer(model, plan.source, { memory: memory ?? new RunMemory(), frames: "paced", signal }).frames(
-      plan,
-      wanted,
-    );
+    if (options.signal?.aborted) return;
+    yield* new Writer(model, plan.source, { ...options, frames: "paced" }).frames(plan, wanted);
   } catch (error) {
     if (!(error instanceof CancelledError)) throw error;
   }

@@ -7,6 +7,7 @@ import { chromium, expect, type Locator, type Page, test } from "@playwright/tes
 import { transformWithOxc } from "vite";
 import type {} from "../../src/embed/main";
 import { EmbedHost } from "./embed-host";
+import { heldBack } from "./held-back";
 
 let host: EmbedHost;
 test.beforeAll(async () => {
@@ -109,14 +110,7 @@ test("23: from right to left the box is mirrored; time and texts keep their own 
 });
 
 test("10: a page's own words while a run comes, in a slot of their own", async ({ page }) => {
-  let arrive = () => {};
-  const held = new Promise<void>((resolve) => {
-    arrive = resolve;
-  });
-  await page.route("**/traces/stories.json", async (route) => {
-    await held;
-    await route.continue();
-  });
+  const arrive = await heldBack(page, "**/traces/stories.json");
   await page.goto(host.page("loading", STORIES.replace("Text", 'Text<span slot="loading">One moment</span>')));
   await expect(page.getByText("One moment")).toBeVisible();
   await expect(page.getByText("The recorded run is on its way.")).toBeHidden();

@@ -32,6 +32,8 @@ test("lenses show the run, lead to the place that is pressed, and are kept as fi
   await expect(studio.readout).toContainText("step 4 of 32");
   await expect(page.getByRole("dialog", { name: "Alternatives at position 1" })).toBeVisible();
   expect(await violations(page)).toEqual([]);
+  await page.locator("[part=text]").click({ position: { x: 8, y: 8 } });
+  await expect(page.getByRole("dialog"), "a press beside the words puts the card away").toHaveCount(0);
   await page.keyboard.press("Escape");
 
   await lens("Certainty").getByRole("button", { name: "As a table" }).click();

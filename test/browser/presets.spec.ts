@@ -1,5 +1,6 @@
 import { expect, test } from "@playwright/test";
 import { violations } from "./axe";
+import { heldBack } from "./held-back";
 import { StudioPage } from "./studio-page";
 
 /** Over the defaults of the tiny model, an ODE of 8 steps with w 2 and ω 2. */
@@ -63,14 +64,7 @@ test("a model's own presets come first, are taken by keyboard and fit a phone", 
 });
 
 test("numbers are typed letter by letter, and one that comes meanwhile does not mix with them", async ({ page }) => {
-  let arrive = () => {};
-  const arrived = new Promise<void>((resolve) => {
-    arrive = resolve;
-  });
-  await page.route("**/models/tiny-two-pass/manifest.json", async (route) => {
-    await arrived;
-    await route.continue();
-  });
+  const arrive = await heldBack(page, "**/models/tiny-two-pass/manifest.json");
   const studio = new StudioPage(page);
   await studio.open({ model: "tiny-two-pass", backend: "wasm" });
   const steps = page.getByRole("textbox", { name: "Steps N" });

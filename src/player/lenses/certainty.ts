@@ -2,18 +2,17 @@
 import { mix, PALETTES } from "../export/colours";
 import type { Curve, Line, Rectangle } from "../export/drawing";
 import { cutToWidth } from "../export/lines";
-import type { Type } from "../export/typography";
 import { certaintyOf } from "../run/certainty";
 import { tokenName } from "../run/pieces";
 import { endOf, lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
+import { LABEL, labelLine } from "./label";
 import type { Lens, LensInput } from "./lens";
 import { stepAxis } from "./stepAxis";
 
 /** Pixels. What all rows take where there are many, and the height of one where there are few. */
 const MAP_HEIGHT = 520;
 const HIGHEST_ROW = 14;
-const LABEL: Type = { family: "sans", size: 11, weight: 400 };
 /** Between two words at the side. */
 const LABEL_GAP = 11;
 /** Below this width the words stand in no room of their own. */
@@ -138,10 +137,8 @@ function wordsBeside({ run, reading, theme, measure }: LensInput, rows: number, 
     .filter(({ position }) => position % every === 0)
     .map(({ token, position }) => {
       const text = cutToWidth(tokenName(token, run.pieces, run.eos), room, LABEL, measure);
-      const width = measure(text, LABEL);
       const y = position * row + row / 2 + LABEL.size * 0.36;
-      const spans = [{ text, colour: PALETTES[theme].inkSoft }];
-      return { x: room - width, y, width, type: LABEL, isRightToLeft: false, spans };
+      return labelLine({ text, colour: PALETTES[theme].inkSoft, x: (width) => room - width, y }, measure);
     });
 }
 

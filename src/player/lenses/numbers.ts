@@ -2,11 +2,11 @@
 import { scaleLinear } from "d3-scale";
 import { PALETTES } from "../export/colours";
 import type { Curve, Line } from "../export/drawing";
-import type { Type } from "../export/typography";
 import { certaintyOf } from "../run/certainty";
 import { joinText } from "../run/pieces";
 import { endOf, type ReadingName, type ShownRun, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
+import { labelLine, STRONG_LABEL } from "./label";
 import type { Lens } from "./lens";
 import { stepAxis } from "./stepAxis";
 import { adjacentRepetition, distinct, repeatedGrams, wordEntropy } from "./textFigures";
@@ -27,7 +27,6 @@ export interface StepNumbers {
   readonly wordEntropy: number;
 }
 
-const TYPE: Type = { family: "sans", size: 11, weight: 600 };
 const HEIGHT = 150;
 const TOP = 22;
 /** Below this certainty nobody would call a token decided. */
@@ -58,9 +57,10 @@ export const numbers: Lens = {
     let at = 0;
     for (const [text, colour, points] of shown) {
       if (points.length === 0) continue;
-      const own = measure(text, TYPE);
-      lines.push({ x: at, y: 12, width: own, type: TYPE, isRightToLeft: false, spans: [{ text, colour }] });
-      at += own + 18;
+      const left = at;
+      const line = labelLine({ text, colour, x: () => left, y: 12, type: STRONG_LABEL }, measure);
+      lines.push(line);
+      at += line.width + 18;
     }
     const axis = stepAxis({ left: 0, width, y: TOP + HEIGHT, steps }, input);
     const height = TOP + HEIGHT + axis.height;

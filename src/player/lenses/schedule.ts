@@ -2,12 +2,12 @@
 import { scaleLinear } from "d3-scale";
 import { branchAt } from "../../flow/recipe";
 import type { LogitNormal } from "../../flow/schedule";
-import { addsNoise, keptShare } from "../../flow/solvers";
+import { keptShare } from "../../flow/solvers";
 import { PALETTES } from "../export/colours";
 import type { Curve, Line, Rectangle } from "../export/drawing";
-import type { Type } from "../export/typography";
 import type { ShownRun } from "../run/run";
 import { stepsOf } from "../run/run";
+import { labelLine } from "./label";
 import type { Lens } from "./lens";
 
 /** One step of a run, from a time to the next. */
@@ -18,7 +18,6 @@ export interface StepFigures {
   readonly kept: number;
 }
 
-const TYPE: Type = { family: "sans", size: 11, weight: 400 };
 const LABELS = 18;
 const DENSITY = 70;
 const LENGTHS = 90;
@@ -38,15 +37,14 @@ export const schedule: Lens = {
     const rectangles: Rectangle[] = [];
     const curves: Curve[] = [];
     const lines: Line[] = [];
-    const say = (text: string, y: number, colour: string, at = 0) => {
-      const own = measure(text, TYPE);
-      const left = Math.min(width - own, Math.max(0, at));
-      lines.push({ x: left, y, width: own, type: TYPE, isRightToLeft: false, spans: [{ text, colour }] });
+    const say = (text: string, y: number, middle?: number) => {
+      const place = (own: number) => (middle === undefined ? 0 : Math.min(width - own, Math.max(0, middle - own / 2)));
+      lines.push(labelLine({ text, colour: colours.inkFaint, x: place, y }, measure));
     };
     let top = 0;
 
     if (logitNormal) {
-      say(words.schedule.density, top + 12, colours.inkFaint);
+      say(words.schedule.density, top + 12);
       top += LABELS;
       curves.push({ points: densityCurve(logitNormal, width, top), colour: colours.flow, width: 1.5 });
       top += DENSITY;
@@ -55,11 +53,11 @@ export const schedule: Lens = {
     rectangles.push({ x: 0, y: top + 8, width, height: 1, colour: colours.line });
     for (const t of x.ticks(Math.max(2, Math.floor(width / 90)))) {
       const text = t === 0 ? `${words.time} = 0` : words.number(t, 1);
-      say(text, top + 22, colours.inkFaint, x(t) - measure(text, TYPE) / 2);
+      say(text, top + 22, x(t));
     }
     top += 34;
 
-    say(words.schedule.length, top + 12, colours.inkFaint);
+    say(words.schedule.length, top + 12);
     top += LABELS;
     const longest = Math.max(...steps.map(({ from, to }) => to - from));
     for (const { from, to } of steps) {
@@ -71,7 +69,7 @@ export const schedule: Lens = {
 
     const hasNoise = steps.some(({ kept }) => kept < 1);
     if (hasNoise) {
-      say(words.schedule.kept, top + 12, colours.inkFaint);
+      say(words.schedule.kept, top + 12);
       top += LABELS;
       for (const { from, to, kept } of steps) {
         const own = Math.max(1, x(to) - x(from) - 1);
@@ -129,7 +127,7 @@ export function stepFigures(run: ShownRun): StepFigures[] {
     const [from, to] = [times[index] as number, times[index + 1] as number];
     // The last step of a run mixes none in, whatever number its own schedule gives it.
     const isLast = index === times.length - 2;
-    const isNoisy = !isLast && addsNoise({ method: settings.method, steps: Number.POSITIVE_INFINITY }, index);
+    const isNoisy = settings.method === "sde" && !isLast;
     return { from, to, kept: isNoisy ? keptShare(settings.gamma, from, to) : 1 };
   });
 }

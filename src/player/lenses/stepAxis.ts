@@ -1,10 +1,9 @@
 import { scaleLinear } from "d3-scale";
 import { PALETTES } from "../export/colours";
 import type { Line } from "../export/drawing";
-import type { Type } from "../export/typography";
+import { labelLine } from "./label";
 import type { LensInput } from "./lens";
 
-const TYPE: Type = { family: "sans", size: 11, weight: 400 };
 /** Pixels for a number and its room. */
 const ROOM = 56;
 
@@ -28,10 +27,8 @@ export function stepAxis(
   const ticks = x.ticks(Math.max(2, Math.floor(width / ROOM))).filter((step) => Number.isInteger(step) && step >= 0);
   const lines = ticks.map((step, i): Line => {
     const text = i === 0 ? `${words.step} ${step}` : `${step}`;
-    const own = measure(text, TYPE);
-    const at = Math.min(left + width - own, Math.max(left, x(step) - own / 2));
-    const spans = [{ text, colour: PALETTES[theme].inkFaint }];
-    return { x: at, y: y + 16, width: own, type: TYPE, isRightToLeft: false, spans };
+    const place = (own: number) => Math.min(left + width - own, Math.max(left, x(step) - own / 2));
+    return labelLine({ text, colour: PALETTES[theme].inkFaint, x: place, y: y + 16 }, measure);
   });
   return { lines, height: 22 };
 }

@@ -30,7 +30,7 @@ export function App() {
         <Part name="The head of the page">
           <Header />
         </Part>
-        <main className={styles.appMain} data-lens={lens ?? undefined}>
+        <main className={styles.appMain} data-has-lens={lens !== null || undefined}>
           <Part name="The box for the prompt" of={model}>
             <PromptBox />
           </Part>

@@ -21,11 +21,9 @@ from elf.evaluation.text_scores import (
     entropy_scores,
     kept_scores,
     memorisation_scores,
-    name_scores,
     repetition_scores,
     rouge_scores,
-    stutter_scores,
-    unknown_scores,
+    word_fault_scores,
 )
 from elf.progress import SizedIterable, say, ticker
 
@@ -166,12 +164,7 @@ class Measures:
             scores.add(distinct_scores(tokens))
         if "repetition" in self.metrics:
             scores.add(repetition_scores(tokens, confidence=True))
-        if "stutter" in self.metrics:
-            scores.add(stutter_scores(texts, confidence=True))
-        if "unknown" in self.metrics:
-            scores.add(unknown_scores(self.key_words, texts, confidence=True))
-        if "names" in self.metrics:
-            scores.add(name_scores(self.key_words, texts, confidence=True))
+        scores.add(word_fault_scores(self.metrics, texts, lambda: self.key_words, confidence=True))
         if "memorisation" in self.metrics:
             scores.add(memorisation_scores(copying(texts, self.training), confidence=True))
         return scores

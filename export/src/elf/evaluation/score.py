@@ -6,6 +6,7 @@ Perplexity under a judge, likeness to references, diversity, and copying from th
 import json
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,11 +29,9 @@ from elf.evaluation.text_scores import (
     entropy_scores,
     kept_scores,
     memorisation_scores,
-    name_scores,
     repetition_scores,
     rouge_scores,
-    stutter_scores,
-    unknown_scores,
+    word_fault_scores,
 )
 
 ASKED_FOR = {"kept"}
@@ -109,9 +108,10 @@ def main(arguments: Arguments) -> None:
             scores.add(bleu_scores(generated, references, arguments.confidence))
         if "rouge" in metrics:
             scores.add(rouge_scores(generated, references, arguments.confidence))
-    key_words = _key_words(metrics, arguments)
-    if "kept" in metrics and key_words:
-        scores.add(kept_scores(key_words, matched["source"], generated, arguments.confidence))
+    # Read once, and only where a metric asks.
+    key_words = cache(lambda: _key_words(arguments))
+    if "kept" in metrics:
+        scores.add(kept_scores(key_words(), matched["source"], generated, arguments.confidence))
     if {"entropy", "distinct", "repetition"} & {*metrics}:
         tokens = _tokens(generated, arguments.tokenizer)
         scores.figures["tokens"] = str(arguments.tokenizer or "words")
@@ -127,8 +127,8 @@ def main(arguments: Arguments) -> None:
         # As many: the longest copy and other maxima compare only for equally many texts.
         held_out = _targets(arguments.held_out, arguments).evenly(len(generated))
         scores.figures["held_out_n"] = len(held_out)
-    scores.add(_word_faults(generated, key_words, metrics, arguments.confidence))
-    real = _word_faults(held_out, key_words, metrics, arguments.confidence) if held_out else Scores()
+    scores.add(word_fault_scores(metrics, generated, key_words, arguments.confidence))
+    real = word_fault_scores(metrics, held_out, key_words, arguments.confidence) if held_out else Scores()
     scores.figures |= {f"held_out_{name}": value for name, value in real.figures.items()}
     if "memorisation" in metrics:
         scores.add(_memorisation(generated, held_out, arguments))
@@ -206,20 +206,9 @@ def _targets(corpus: Path, arguments: Arguments, most: int | None = None) -> Rea
     return corpus_texts(corpus, lambda row: row[0 if arguments.reverse else -1], most)
 
 
-def _key_words(metrics: list[str], arguments: Arguments) -> KeyWords | None:
-    if not {"kept", "unknown", "names"} & {*metrics}:
-        return None
+def _key_words(arguments: Arguments) -> KeyWords:
     assert arguments.training is not None  # _metrics has refused this
     return KeyWords.of(_targets(arguments.training, arguments, arguments.training_texts))
-
-
-def _word_faults(texts: list[str], key_words: KeyWords | None, metrics: list[str], confidence: bool) -> Scores:
-    scores = stutter_scores(texts, confidence) if "stutter" in metrics else Scores()
-    if "unknown" in metrics and key_words:
-        scores.add(unknown_scores(key_words, texts, confidence))
-    if "names" in metrics and key_words:
-        scores.add(name_scores(key_words, texts, confidence))
-    return scores
 
 
 def _memorisation(generated: list[str], held_out: list[str], arguments: Arguments) -> Scores:

@@ -157,6 +157,20 @@ def name_scores(key_words: KeyWords, texts: Sequence[str], confidence: bool = Fa
     return scores
 
 
+def word_fault_scores(
+    metrics: Sequence[str], texts: Sequence[str], key_words: Callable[[], KeyWords], confidence: bool = False
+) -> Scores:
+    """Those of `stutter`, `unknown` and `names` that `metrics` asks for; the corpus is read only where one needs it."""
+    scores = Scores()
+    if "stutter" in metrics:
+        scores.add(stutter_scores(texts, confidence))
+    if "unknown" in metrics:
+        scores.add(unknown_scores(key_words(), texts, confidence))
+    if "names" in metrics:
+        scores.add(name_scores(key_words(), texts, confidence))
+    return scores
+
+
 def _ratio(sums: np.ndarray) -> float:
     part, whole = sums.tolist()
     return part / whole if whole else 0.0
