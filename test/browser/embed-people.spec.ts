@@ -137,18 +137,30 @@ test.describe("with a finger", () => {
       }
       await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
     };
+    /** A page goes on of itself after a finger, by a wheel's worth or two: it stands only once `scrollend` has said so. */
+    const scrolled = () =>
+      page.evaluate(
+        () =>
+          new Promise<number>((stood) => {
+            document.addEventListener("scrollend", () => stood(scrollY), { once: true });
+          }),
+      );
+    const toTheTop = async () => {
+      const stood = scrolled();
+      await page.evaluate(() => scrollTo(0, 0));
+      expect(await stood).toBe(0);
+    };
     const track = await boxOf(figure.locator(".track-rail"));
-    const thumb = { x: track.x + track.width / 2, y: track.y + 2 };
-    await swipe(thumb, { x: 0, y: -250 });
-    await expect.poll(() => page.evaluate(() => scrollY)).toBeGreaterThan(100);
-    await page.evaluate(() => scrollTo(0, 0));
-    await expect.poll(() => page.evaluate(() => scrollY)).toBe(0);
-
     const text = await boxOf(figure.locator(".tokens"));
-    await swipe({ x: text.x + 60, y: text.y + 20 }, { x: 0, y: -250 });
-    await expect.poll(() => page.evaluate(() => scrollY)).toBeGreaterThan(100);
-    await page.evaluate(() => scrollTo(0, 0));
-    await expect.poll(() => page.evaluate(() => scrollY)).toBe(0);
+    for (const from of [
+      { x: track.x + track.width / 2, y: track.y + 2 },
+      { x: text.x + 60, y: text.y + 20 },
+    ]) {
+      const stood = scrolled();
+      await swipe(from, { x: 0, y: -250 });
+      expect(await stood).toBeGreaterThan(100);
+      await toTheTop();
+    }
 
     await swipe({ x: track.x + track.width - 4, y: track.y + 2 }, { x: 8 - track.width, y: 3 });
     await expect(figure.getByTestId("readout")).toContainText("step 0 of 32");
