@@ -29,7 +29,7 @@ export default defineConfig({
   // start their threads by running *this worker's* file again once a bundler has merged them into it.
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
   optimizeDeps: { exclude: ["onnxruntime-web"] },
-  // In the panels' style modules: `styles.modelDot` is `.model-dot`.
+  // In style modules: `styles.modelDot` is `.model-dot`.
   css: { modules: { localsConvention: "camelCaseOnly" } },
   worker: { format: "es" },
   build: { target: "es2023", chunkSizeWarningLimit: 1000 },

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
-import { defaultClientConditions, defineConfig, type Plugin } from "vite";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { defaultClientConditions, defineConfig, type Plugin, preprocessCSS, type ResolvedConfig } from "vite";
 import { linkPreview, siteConstants } from "./vite.site.ts";
 
 /**
@@ -46,6 +48,34 @@ function checksumOfScript(): Plugin {
 }
 
 /**
+ * Of a module of styles a view gets the names only: the styles come as text for the shadow root (`src/player/styles.ts`), and
+ * a style sheet beside the script would be for nobody.
+ */
+function styleNamesOnly(): Plugin {
+  const mark = "\0names:";
+  let config: ResolvedConfig;
+  return {
+    name: "elf:style-names-only",
+    enforce: "pre",
+    configResolved(resolved) {
+      config = resolved;
+    },
+    resolveId(source, importer) {
+      if (!importer || !source.endsWith(".module.css")) return null;
+      // Not by its own ending: it would be taken for styles again.
+      return `${mark}${resolve(dirname(importer), source)}.js`;
+    },
+    async load(id) {
+      if (!id.startsWith(mark)) return null;
+      const file = id.slice(mark.length, -".js".length);
+      this.addWatchFile(file);
+      const { modules } = await preprocessCSS(await readFile(file, "utf8"), file, config);
+      return `export default ${JSON.stringify(modules)}`;
+    },
+  };
+}
+
+/**
  * Builds `<elf-playground>` into a folder that may be put anywhere, `dist/embed/`: the script that pages name, and beside it
  * the parts that it fetches when they are wanted, by addresses relative to its own. With `--mode package` into the npm
  * package, where it shares the runtime's files with the engine (`vite.package.config.ts`).
@@ -58,7 +88,14 @@ export default defineConfig(({ mode }) => {
     base: "./",
     publicDir: false,
     ...(isPackage ? {} : { define: siteConstants }),
-    plugins: [workerAsWritten(), ...(isPackage ? [] : [linkPreview("../"), checksumOfScript()])],
+    plugins: [styleNamesOnly(), workerAsWritten(), ...(isPackage ? [] : [linkPreview("../"), checksumOfScript()])],
+    css: {
+      modules: {
+        localsConvention: "camelCaseOnly",
+        // Short, and no other styles are in a shadow root.
+        generateScopedName: (name, file) => `${basename(file).split(".", 1)[0]}-${name}`,
+      },
+    },
     resolve: {
       // A tenth of React's size, for a script that comes along in other people's pages.
       alias: {

@@ -152,46 +152,104 @@ describe("a player is tied to no page", () => {
 
 const IN_LAYER = /^@import "\.\/(.+)" layer\(player\);$/gm;
 
+/** Class names that more than one file has; every other one is of one view alone, by its module of styles. */
+const GLOBAL_CLASSES = new Set(["player", "visually-hidden"]);
+
 function styleFaults(file: string, css: string): string[] {
+  const isModule = file.endsWith(".module.css");
+  const named = isModule ? [...css.matchAll(/:global\(([^)]*)\)/g)].map(([, own = ""]) => own).join(" ") : css;
+  const strangers = namesIn(named).filter((name) => !GLOBAL_CLASSES.has(name));
   return [
     // Tokens are sizes for fingers, which are those of the device; how views are laid out is told by the player's own width.
     ...(/@media[^{]*\bwidth\b/.test(css) && file !== "player/theme/tokens.css" ? ["is laid out by the window"] : []),
     ...(/(?<!:host,\s*):root/.test(css) ? ["has tokens that a shadow root does not get"] : []),
-    ...(/(?:^|\})\s*(?:html|body|\*|button|input|p|ul|h[1-6])\s*[,{]/m.test(css) ? ["styles the page around it"] : []),
+    ...(/(?:^|[{}])\s*(?:html|body|\*|button|input|p|ul|h[1-6])\s*[,{]/m.test(css)
+      ? ["styles the page around it"]
+      : []),
+    ...(isModule && !css.startsWith("@layer player {") ? ["is in no layer"] : []),
+    ...(strangers.length > 0 ? ["has class names that everybody has"] : []),
   ].map((fault) => `${file} ${fault}`);
 }
 
+/** Words of class names that are written out in a view, and not asked of a module. */
+function writtenClasses(source: string): string[] {
+  const literals = [...source.matchAll(/className=(?:"([^"]*)"|\{`([^`]*)`\})/g)];
+  return literals.flatMap(
+    ([, text = "", template = ""]) => `${text} ${template.replace(/\$\{[^}]*\}/g, "")}`.match(/\S+/g) ?? [],
+  );
+}
+
 describe("a player's styles go where it goes", () => {
-  it("all of them by player.css, in its layer", () => {
+  it("what its views stand on by player.css, in its layer", () => {
     const named = sourcesOf("player", /player\.css$/).flatMap(([, css]) => [...css.matchAll(IN_LAYER)]);
     const files = sourcesOf("player", /(?<!player|\.module)\.css$/);
     expect(named.map(([, file]) => `player/${file}`).sort()).toEqual(files.map(([file]) => file).sort());
   });
 
-  it("but for modules, which stand in it themselves and come with the views that have them", () => {
-    const modules = sourcesOf("player", /\.module\.css$/);
-    expect(modules.filter(([, css]) => !css.startsWith("@layer player {")).map(([file]) => file)).toEqual([]);
+  it("and every module as text for a shadow root, but those of lenses, which come with the pages that have them", () => {
+    const [, list = ""] = sourcesOf("player", /^styles\.ts$/)[0] ?? [];
+    const named = [...list.matchAll(/from "\.\/(.+\.module\.css)\?inline"/g)].map(([, file]) => `player/${file}`);
+    expect(named.sort()).toEqual(
+      sourcesOf("player", /\.module\.css$/)
+        .map(([file]) => file)
+        .sort(),
+    );
+  });
+
+  it("under names of their own in one shadow root, where names are short", () => {
+    const files = sourcesOf("player", /\.module\.css$/).map(([file]) => file.split("/").at(-1));
+    expect(new Set(files).size).toBe(files.length);
   });
 
   it("and each for itself", () => {
     expect(sourcesOf("player", /\.css$/).flatMap(([file, css]) => styleFaults(file, css))).toEqual([]);
   });
 
+  it("and no view has class names that others have", () => {
+    const written = sourcesOf("player", /\.tsx$/).flatMap(([, source]) => writtenClasses(source));
+    expect(written.filter((name) => !GLOBAL_CLASSES.has(name))).toEqual([]);
+    expect(writtenClasses('<p className="player stage"><i className={`token \u0024{styles.held}`} />')).toEqual([
+      "player",
+      "stage",
+      "token",
+    ]);
+  });
+
+  it("the element's own names tell what they are of", () => {
+    const names = sourcesOf("embed", /\.(?:css|tsx)$/).flatMap(([file, text]) =>
+      file.endsWith(".css") ? namesIn(text) : writtenClasses(text),
+    );
+    expect(names.filter((name) => !/^figure(-|$)/.test(name) && !GLOBAL_CLASSES.has(name))).toEqual([]);
+  });
+
   it.each([
-    ["is laid out by the window", "@media (max-width: 560px) { .stage { gap: 0; } }"],
-    ["has tokens that a shadow root does not get", ":root { --paper: white; }"],
-    ["styles the page around it", "p { margin: 0; }"],
+    ["is laid out by the window", "@layer player {\n  @media (max-width: 560px) { .stage { gap: 0; } } }"],
+    ["has tokens that a shadow root does not get", "@layer player { :root { --paper: white; } }"],
+    ["styles the page around it", "@layer player {\n  p { margin: 0; } }"],
+    ["is in no layer", ".stage { gap: 0; }"],
+    ["has class names that everybody has", "@layer player { .stage :global(.choice) { gap: 0; } }"],
   ])("a file that %s is found", (fault, css) => {
-    expect(styleFaults("player/x.css", css)).toEqual([`player/x.css ${fault}`]);
+    expect(styleFaults("player/x.module.css", css)).toEqual([`player/x.module.css ${fault}`]);
+  });
+
+  it("a file without a module that has names for everybody is found", () => {
+    expect(styleFaults("player/x.css", ".player .stage { gap: 0; }")).toEqual([
+      "player/x.css has class names that everybody has",
+    ]);
   });
 });
 
 const MODULE = /import (\w+) from "([^"]+\.module\.css)"/g;
 
+/** Class names in the rules of a style sheet; no ends of files that its comments and addresses name. */
+function namesIn(css: string): string[] {
+  const rules = css.replace(/\/\*[\s\S]*?\*\/|"[^"]*"/g, "");
+  return [...rules.matchAll(/\.([a-z][\w-]*)/g)].map(([, name = ""]) => name);
+}
+
 /** The classes of a style module as code names them: `.model-dot` is `modelDot`. */
 function classesOf(css: string): Set<string> {
-  const own = css.replace(/:global\([^)]*\)/g, "");
-  const names = [...own.matchAll(/\.([a-z][\w-]*)/g)].map(([, name = ""]) => name);
+  const names = namesIn(css.replace(/:global\([^)]*\)/g, ""));
   return new Set(names.map((name) => name.replace(/-+(\w)/g, (_, letter: string) => letter.toUpperCase())));
 }
 
@@ -219,10 +277,10 @@ function strayClasses(views: ReadonlyMap<string, string>, modules: ReadonlyMap<s
 /** Sizes of type are tokens, or relative to what is around them. */
 const RAW_SIZE = /font(?:-size)?:[^;]*(?<![\w.-])\d+(?:\.\d+)?(?:px|rem|pt)\b/;
 
-describe("the panels' styles", () => {
+describe("styles", () => {
   const PAGE = "studio/panels/base.css";
 
-  it("are modules, each in the studio's layer", () => {
+  it("of the panels are modules, each in the studio's layer", () => {
     const others = sourcesOf("studio/panels", /\.css$/).filter(
       ([file, css]) => file !== PAGE && !(file.endsWith(".module.css") && css.startsWith("@layer studio {")),
     );
@@ -230,8 +288,10 @@ describe("the panels' styles", () => {
   });
 
   it("have no class that nobody asks for, and all that are", () => {
-    const views = new Map(sourcesOf("studio/panels", /\.tsx$/));
-    expect(strayClasses(views, new Map(sourcesOf("studio/panels", /\.module\.css$/)))).toEqual([]);
+    for (const room of ["player", "studio/panels"] as const) {
+      const views = new Map(sourcesOf(room, /\.tsx$/));
+      expect(strayClasses(views, new Map(sourcesOf(room, /\.module\.css$/)))).toEqual([]);
+    }
   });
 
   it("are found out where they stray", () => {
@@ -243,7 +303,7 @@ describe("the panels' styles", () => {
     ]);
   });
 
-  it.each<Room>(["player", "studio/panels"])("take sizes of type from the tokens: %s", (room) => {
+  it.each<Room>(["player", "embed", "studio/panels"])("take sizes of type from the tokens: %s", (room) => {
     const raw = sourcesOf(room, /\.css$/).filter(([, css]) => RAW_SIZE.test(css));
     expect(raw.map(([file]) => file)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import playerStyles from "../player/player.css?inline";
+import { playerStyles } from "../player/styles";
 import embedStyles from "./embed.css?inline";
 
 let shared: CSSStyleSheet | undefined;

@@ -3,6 +3,7 @@ import { Announcer } from "./announce/Announcer";
 import type { Player } from "./createPlayer";
 import { commandFor } from "./keys/commands";
 import { PlayerProvider } from "./PlayerContext";
+import styles from "./PlayerView.module.css";
 import { Stage, type StageProps } from "./stage/Stage";
 import { Transport, type TransportProps } from "./transport/Transport";
 
@@ -25,7 +26,7 @@ export function PlayerView({ player, label, stage, transport }: Props) {
   };
   return (
     <PlayerProvider value={player}>
-      <section className="player player-view" aria-label={label} onKeyDown={onKeyDown}>
+      <section className={`player ${styles.view}`} aria-label={label} onKeyDown={onKeyDown}>
         <Stage {...stage} />
         <Transport {...transport} />
         <Announcer />

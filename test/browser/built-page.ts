@@ -16,6 +16,7 @@ export async function buildPage({ root, outDir, alias = {} }: PageBuild): Promis
     base: "./",
     logLevel: "error",
     resolve: { alias, conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
+    css: { modules: { localsConvention: "camelCaseOnly" } },
     worker: { format: "es" },
     // Browsers that have light-dark() themselves: what a build puts in its place follows the system's colour scheme only, not
     // that of the element which a player stands in.

@@ -53,7 +53,7 @@ test("11: type twice as large is followed, and nothing is cut off by it", async 
   expect(await sizes()).toEqual(usual.map((size) => 2 * size));
   expect(await cutOff(page)).toEqual([]);
   // Lines do not run into each other, and there is some text to be seen.
-  const room = await boxOf(page.locator(".stage-room"));
+  const room = await boxOf(page.locator("[part=text]"));
   expect(room.height).toBeGreaterThan(100);
   const { violations } = await new AxeBuilder({ page }).include("elf-playground").analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target)}`)).toEqual([]);
@@ -150,8 +150,8 @@ test.describe("with a finger", () => {
       await page.evaluate(() => scrollTo(0, 0));
       expect(await stood).toBe(0);
     };
-    const track = await boxOf(figure.locator(".track-rail"));
-    const text = await boxOf(figure.locator(".tokens"));
+    const track = await boxOf(figure.getByRole("slider").locator(".."));
+    const text = await boxOf(figure.locator("[role=listbox]"));
     for (const from of [
       { x: track.x + track.width / 2, y: track.y + 2 },
       { x: text.x + 60, y: text.y + 20 },

@@ -58,8 +58,8 @@ test("what another program takes out of the page comes back, without a word", as
   await studio.time.press("End");
   const text = await studio.stage.textContent();
   await page.evaluate(() => {
-    for (const token of document.querySelectorAll(".token")) token.replaceWith(token.textContent ?? "");
-    document.querySelector(".transport-readout b")?.remove();
+    for (const token of document.querySelectorAll("[role=option]")) token.replaceWith(token.textContent ?? "");
+    document.querySelector("[part=readout] b")?.remove();
   });
   await studio.time.press("Home");
   await expect(studio.readout).toContainText("step 0 of");

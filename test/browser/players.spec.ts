@@ -19,7 +19,7 @@ class PlayerOnPage {
     this.readout = root.getByTestId("readout");
     this.time = root.getByRole("slider", { name: /^Time t/ });
     this.card = root.getByRole("dialog");
-    this.track = root.locator(".track-rail");
+    this.track = root.getByRole("slider").locator("..");
   }
 
   button(name: string): Locator {
@@ -68,7 +68,7 @@ for (const views of ["react", "preact"] as const) {
       await expect(light.root.getByTestId("given")).toContainText("Lily and her mom");
       await expect(shadow.root.getByTestId("given")).not.toBeEmpty();
       expect(await light.tokens.count()).toBeGreaterThan(20);
-      expect(await shadow.root.evaluate((host) => host.shadowRoot?.querySelector(".stage") !== null)).toBe(true);
+      expect(await shadow.root.evaluate((host) => host.shadowRoot?.querySelector("[part=stage]") !== null)).toBe(true);
       // Beside the buttons in 760 px, above them in 420.
       const isAbove = async ({ track, root }: PlayerOnPage) => {
         const [rail, button] = await Promise.all([track.boundingBox(), root.getByLabel("Step back").boundingBox()]);

@@ -20,13 +20,13 @@ async function look(page: Page, studio: StudioPage): Promise<void> {
     await expect(studio.readout).toContainText(`step ${step} of`);
     await reading(step % 2 ? "What it expects" : "What it holds");
   }
-  await expect(page.locator(".stage-hint")).toContainText("Its guess");
+  await expect(page.locator("[data-piece=hint]")).toContainText("Its guess");
   // The card of one word, then of another, and words held.
-  await page.locator(".token").nth(2).click();
+  await page.getByRole("option").nth(2).click();
   await expect(page.getByTestId("hold")).toHaveText(/^Hold this word/);
   await page.getByTestId("hold").click();
   await expect(page.getByTestId("hold")).toHaveText(/^Let go/);
-  await page.locator(".token").nth(5).click();
+  await page.getByRole("option").nth(5).click();
   await expect(page.getByRole("dialog")).toContainText("position");
   await page.getByTestId("hold").click();
   await page.keyboard.press("Escape");
@@ -98,7 +98,7 @@ for (const everything of [false, true]) {
     expect(await translated(page)).toBeGreaterThan(20);
     expect(await lostChanges(page)).toEqual([]);
     await expect(page.locator("[data-code=part]")).toHaveCount(0);
-    if (!everything) await expect(page.locator(".tokens font")).toHaveCount(0);
+    if (!everything) await expect(page.locator("[role=listbox] font")).toHaveCount(0);
 
     await studio.open({ backend: "wasm", model: "tiny-model" });
     await write(page, studio);

@@ -78,19 +78,22 @@ test("holds words by keyboard alone, through a run and into its fork", async ({ 
   const strip = page.getByTestId("held");
   await expect(strip).toContainText("garden");
   await page.keyboard.press("Escape");
-  await expect(page.locator(".token:focus")).toHaveAttribute("aria-label", /to be held as garden in the next run/);
+  await expect(page.locator("[role=option]:focus")).toHaveAttribute(
+    "aria-label",
+    /to be held as garden in the next run/,
+  );
 
   await studio.write();
-  await expect(page.locator(".token--held").first()).toHaveText("garden");
-  await expect(page.locator(".token--held").first()).toHaveAttribute(
+  await expect(page.locator("[data-held=true]").first()).toHaveText("garden");
+  await expect(page.locator("[data-held=true]").first()).toHaveAttribute(
     "aria-label",
     "garden, held, to be held as garden in the next run",
   );
   await expect(studio.runs.first()).toContainText("token held");
   await studio.time.press("Home");
-  await expect(page.locator(".token--held").first()).toHaveText("garden");
+  await expect(page.locator("[data-held=true]").first()).toHaveText("garden");
   await fork(studio, 3);
-  await expect(page.locator(".token--held").first()).toHaveText("garden");
+  await expect(page.locator("[data-held=true]").first()).toHaveText("garden");
 
   expect(await violations(page)).toEqual([]);
 

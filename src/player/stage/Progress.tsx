@@ -2,12 +2,13 @@ import { usePlayer } from "../PlayerContext";
 import { type ReadingName, type ShownRun, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
 import type { Words } from "../words";
+import styles from "./Progress.module.css";
 
 /** What can be said about the run at this frame: how much of it has settled, or how far it has got. */
 export function Progress({ run, index, reading }: { run: ShownRun; index: number; reading: ReadingName }) {
   const { words } = usePlayer();
   return (
-    <p className="progress-note" data-testid="settled">
+    <p className={styles.progress} data-testid="settled">
       {sentence(run, index, reading, words)}
     </p>
   );

@@ -7,6 +7,7 @@ import { Choice } from "../ui/Choice";
 import { GivenPrompt } from "./GivenPrompt";
 import { Progress } from "./Progress";
 import { reservedTexts } from "./reservedTexts";
+import styles from "./Stage.module.css";
 import { TokenCard } from "./TokenCard";
 import { TokenFlow } from "./TokenFlow";
 import { NO_WISHES, type Wish, type Wishes } from "./wishes";
@@ -61,8 +62,8 @@ export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false
   );
 
   return (
-    <div className="player stage" part="stage" ref={ground}>
-      <div className="stage-bar">
+    <div className={`player ${styles.stage}`} part="stage" ref={ground}>
+      <div className={styles.bar} data-piece="readings">
         <Choice
           label={words.readings.label}
           value={reading}
@@ -73,20 +74,20 @@ export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false
           onChange={(value) => display.getState().set({ reading: value })}
         />
         {/* Another element for each: a browser that translates has put the text of one into elements of its own. */}
-        <p className="stage-hint" key={reading}>
+        <p className={styles.hint} data-piece="hint" key={reading}>
           <Marked text={reading === "holds" ? words.readings.holdsIs : words.readings.expectsIs} />
         </p>
         {run && <Progress run={run} index={index} reading={reading} />}
       </div>
       {slots.aboveText}
-      <div className="stage-room" part="text" data-size={sizeFor(length)}>
+      <div className={styles.room} part="text" data-size={sizeFor(length)}>
         {run && shown && <GivenPrompt run={run} />}
         {shown || isComing ? (
-          <div className="stage-sheet">
-            <p className="stage-sizer" aria-hidden="true" translate="no" dir="auto">
+          <div className={styles.sheet} data-piece="sheet">
+            <p className={styles.sizer} aria-hidden="true" translate="no" dir="auto">
               {longest}
             </p>
-            <p className="stage-sizer" aria-hidden="true" translate="no" dir="auto">
+            <p className={styles.sizer} aria-hidden="true" translate="no" dir="auto">
               {ordinary}
             </p>
             {run && shown && (

@@ -10,6 +10,7 @@ import { Icon } from "../ui/Icon";
 import type { Words } from "../words";
 import { watchLeaving } from "./leaving";
 import { placeBy } from "./placing";
+import styles from "./TokenCard.module.css";
 import { isVisible } from "./visible";
 import type { Wish, Wishes } from "./wishes";
 
@@ -67,7 +68,7 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
   return (
     <div
       ref={card}
-      className="token-card"
+      className={styles.card}
       // In the top layer, so that no part of the page cuts it off; when it goes is told by `watchLeaving`.
       popover="manual"
       role="dialog"
@@ -84,17 +85,17 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
       <ul>
         {alternatives(shown, position, run, words).map(({ token, word, probability }) => (
           <li key={token}>
-            <span className="token-card-name" translate="no">
+            <span className={styles.name} translate="no">
               {word}
             </span>
-            <span className="token-card-bar" aria-hidden="true">
+            <span className={styles.bar} aria-hidden="true">
               <i style={{ width: `${100 * probability}%` }} />
             </span>
-            <span className="token-card-percent">{percent(probability)}</span>
+            <span className={styles.percent}>{percent(probability)}</span>
             {pinned && onWish && (
               <button
                 type="button"
-                className="token-card-hold"
+                className={styles.hold}
                 aria-label={words.card.hold(word)}
                 aria-pressed={wish?.token === token}
                 onClick={() => onWish({ position, token, word })}

@@ -9,6 +9,7 @@ import { END_SIGN, type TokenText, tokenName, tokenTexts } from "../run/pieces";
 import type { ReadingName, ShownRun } from "../run/run";
 import { changedPositions } from "../run/settling";
 import { nextToken } from "./nextToken";
+import styles from "./TokenFlow.module.css";
 import { isVisible } from "./visible";
 import type { Wishes } from "./wishes";
 
@@ -50,7 +51,7 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
   return (
     <div
       ref={list}
-      className="tokens"
+      className={styles.tokens}
       // Text is written in its own direction, whatever that of the words around it.
       dir="auto"
       role="listbox"
@@ -83,6 +84,7 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
                 ...(wish ? [words.tokens.wished(wish.word)] : []),
               ].join(", ")}
               className={classOf(text, changed.has(position) && !isHeld, isHeld)}
+              data-held={isHeld}
               data-wish={wish?.word}
               data-wish-same={wish?.token === shown.tokens[position]}
               data-position={position}
@@ -113,11 +115,11 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
 
 function classOf({ kind, afterEnd }: TokenText, changed: boolean, held: boolean): string {
   return [
-    "token",
-    ...(held ? ["token--held"] : []),
-    ...(kind === "end" ? ["token--end"] : []),
-    ...(afterEnd ? ["token--after"] : []),
-    ...(changed && !afterEnd ? ["token--changed"] : []),
+    styles.token,
+    ...(held ? [styles.held] : []),
+    ...(kind === "end" ? [styles.end] : []),
+    ...(afterEnd ? [styles.after] : []),
+    ...(changed && !afterEnd ? [styles.changed] : []),
   ].join(" ");
 }
 

@@ -4,6 +4,7 @@ import { usePlayer } from "../PlayerContext";
 import type { ShownRun } from "../run/run";
 import type { Settling } from "../run/settling";
 import { barHeight, nearestStep, stepForKey, trackPositions } from "./layout";
+import styles from "./Track.module.css";
 
 interface Props {
   run: ShownRun;
@@ -40,7 +41,7 @@ export function Track({ run, settling, axis, index, onSeek }: Props) {
 
   return (
     <div
-      className="track"
+      className={styles.track}
       part="track"
       onPointerDown={(event) => {
         if (event.button !== 0) return;
@@ -49,14 +50,14 @@ export function Track({ run, settling, axis, index, onSeek }: Props) {
       }}
       onPointerMove={(event) => event.currentTarget.hasPointerCapture(event.pointerId) && seekTo(event)}
     >
-      <div className="track-inner">
+      <div>
         <Bars settling={settling} positions={positions} index={index} />
-        <div className="track-rail" ref={rail}>
-          <div className="track-there" style={{ width: `${positions[last] ?? 0}%` }} />
-          <div className="track-past" style={{ width: `${here}%` }} />
-          {from && <div className="track-fork" style={{ left: `${positions[from.step] ?? 0}%` }} title={words.fork} />}
+        <div className={styles.rail} ref={rail}>
+          <div className={styles.there} style={{ width: `${positions[last] ?? 0}%` }} />
+          <div className={styles.past} style={{ width: `${here}%` }} />
+          {from && <div className={styles.fork} style={{ left: `${positions[from.step] ?? 0}%` }} title={words.fork} />}
           <div
-            className="track-thumb"
+            className={styles.thumb}
             role="slider"
             tabIndex={0}
             aria-label={words.label}
@@ -72,9 +73,13 @@ export function Track({ run, settling, axis, index, onSeek }: Props) {
           />
         </div>
         <Ticks positions={positions} last={last} />
-        <div className="track-ends" aria-hidden="true">
+        <div className={styles.ends} data-piece="ends" aria-hidden="true">
           <span>{words.noise}</span>
-          {settling && <span className="track-legend">{words.legend}</span>}
+          {settling && (
+            <span className={styles.legend} data-piece="legend">
+              {words.legend}
+            </span>
+          )}
           <span>{words.text}</span>
         </div>
       </div>
@@ -103,7 +108,7 @@ function Bars({
       )
     : words.noBars;
   return (
-    <svg className="track-bars" height={BARS_HEIGHT} role="img" aria-label={label}>
+    <svg className={styles.bars} data-piece="bars" height={BARS_HEIGHT} role="img" aria-label={label}>
       {bars.map(({ step, count }) => (
         <line
           key={step}
@@ -123,7 +128,7 @@ function Bars({
 /** There may be a thousand of them, and most frames change none. */
 const Ticks = memo(function Ticks({ positions, last }: { positions: readonly number[]; last: number }) {
   return (
-    <svg className="track-ticks" height="7" aria-hidden="true">
+    <svg className={styles.ticks} data-piece="ticks" height="7" aria-hidden="true">
       {positions
         .map((x, step) => ({ x, step }))
         .map(({ x, step }) => (

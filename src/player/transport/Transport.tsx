@@ -7,6 +7,7 @@ import { Button, type ButtonProps } from "../ui/Button";
 import { Choice } from "../ui/Choice";
 import { Icon } from "../ui/Icon";
 import { Track } from "./Track";
+import styles from "./Transport.module.css";
 
 const SPEED_OPTIONS = SPEEDS.map((speed) => ({ value: String(speed), label: `${speed}×` }));
 
@@ -30,20 +31,20 @@ export function Transport({ button: TransportButton = Button, actions }: Transpo
   const { index, last, total, live, playing, following, stills } = useStore(playback);
   const { reading, axis, speed } = useStore(display);
   // Its room is kept until there is something to play.
-  if (!run || last < 0) return <div className="player transport-room" />;
+  if (!run || last < 0) return <div className={`player ${styles.room}`} data-piece="room" />;
   const { step, toggle, toEnd, seek } = playback.getState();
   const moving = playing || following;
   const { time } = words;
   return (
-    <section className="player transport" part="transport" aria-label={time.label} ref={ground}>
-      <div className="transport-buttons">
+    <section className={`player ${styles.transport}`} part="transport" aria-label={time.label} ref={ground}>
+      <div className={styles.buttons} data-piece="buttons">
         <TransportButton command="stepBack" label={time.back} disabled={index <= 0} onPress={() => step(-1)}>
           <Icon name="back" />
         </TransportButton>
         <TransportButton
           command="playPause"
           label={moving ? time.pause : time.play}
-          className="transport-play"
+          className={styles.play}
           onPress={toggle}
         >
           <Icon name={moving ? "pause" : "play"} size={22} />
@@ -53,11 +54,11 @@ export function Transport({ button: TransportButton = Button, actions }: Transpo
         </TransportButton>
       </div>
       <Track run={run} settling={settlingOf(run, reading)} axis={axis} index={index} onSeek={seek} />
-      <p className="transport-readout" part="readout" data-testid="readout">
+      <p className={styles.readout} part="readout" data-testid="readout">
         <b>{time.t(run.trajectory.times[index] ?? 0)}</b>
         <span>{time.step(index, total)}</span>
       </p>
-      <div className="transport-more">
+      <div className={styles.more} data-piece="more">
         <Choice
           look="quiet"
           label={time.speed}
@@ -66,11 +67,11 @@ export function Transport({ button: TransportButton = Button, actions }: Transpo
           onChange={(value) => display.getState().set({ speed: SPEEDS.find((known) => String(known) === value) ?? 1 })}
         />
         {live && !following && (
-          <TransportButton command="toEnd" label={time.followNewest} className="transport-follow" onPress={toEnd}>
+          <TransportButton command="toEnd" label={time.followNewest} className={styles.follow} onPress={toEnd}>
             {time.follow}
           </TransportButton>
         )}
-        {stills && <span className="transport-note">{time.stills}</span>}
+        {stills && <span className={styles.note}>{time.stills}</span>}
         {actions}
         <Choice
           look="quiet"

@@ -1,20 +1,21 @@
 import type { ReactNode } from "react";
+import styles from "./Button.module.css";
 
 export interface ButtonProps {
   /** What the button is called where its content is a drawing. */
   readonly label: string;
-  readonly className?: string;
+  readonly className?: string | undefined;
   readonly disabled?: boolean;
   readonly onPress: () => void;
   readonly children: ReactNode;
 }
 
 /** A square button, often with a drawing on it. */
-export function Button({ label, className = "", disabled = false, onPress, children }: ButtonProps) {
+export function Button({ label, className, disabled = false, onPress, children }: ButtonProps) {
   return (
     <button
       type="button"
-      className={`action-button ${className}`}
+      className={buttonClass({ className })}
       aria-label={label}
       title={label}
       // Not `disabled`: a button that goes dead under the finger must not lose the keyboard's place.
@@ -26,4 +27,15 @@ export function Button({ label, className = "", disabled = false, onPress, child
       {children}
     </button>
   );
+}
+
+/** The same looks for a button that another component is to make. */
+export function buttonClass({
+  outlined = false,
+  className = "",
+}: {
+  outlined?: boolean | undefined;
+  className?: string | undefined;
+} = {}): string {
+  return `${styles.button} ${outlined ? styles.outlined : ""} ${className}`;
 }

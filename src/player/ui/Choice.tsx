@@ -1,5 +1,6 @@
 import { type KeyboardEvent, useState } from "react";
 import { isMirrored, mirroredKey } from "../keys/mirroredKey";
+import styles from "./Choice.module.css";
 
 interface Props<T extends string> {
   label: string;
@@ -27,14 +28,18 @@ export function Choice<T extends string>({ label, value, options, onChange, look
   };
 
   return (
-    <div className={`choice choice--${look}`} role="radiogroup" aria-label={label}>
+    <div
+      className={`${styles.choice} ${look === "quiet" ? styles.quiet : styles.segments}`}
+      role="radiogroup"
+      aria-label={label}
+    >
       {options.map((option, i) => (
         // biome-ignore lint/a11y/useSemanticElements: an <input> takes letters and Space from those who play by keyboard.
         <button
           key={option.value}
           type="button"
           role="radio"
-          className="choice-item"
+          className={styles.item}
           title={option.hint}
           aria-checked={option.value === value}
           tabIndex={option.value === (at ?? entry) ? 0 : -1}

@@ -6,8 +6,8 @@ import { readTrace } from "../../../src/format/trace";
 import { createPlayer } from "../../../src/player/createPlayer";
 import { PlayerView } from "../../../src/player/PlayerView";
 import "../../../src/player/player.css";
-import playerStyles from "../../../src/player/player.css?inline";
 import { recordedRun } from "../../../src/player/run/run";
+import { playerStyles } from "../../../src/player/styles";
 
 function show(place: Element | ShadowRoot, label: string, trace: string): void {
   const player = createPlayer({

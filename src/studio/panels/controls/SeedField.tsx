@@ -19,11 +19,11 @@ export function SeedField() {
           action={lockSeed}
           label={locked ? "Seed is kept for every run" : "Keep this seed"}
           pressed={locked}
-          className="action-button--outlined"
+          outlined
         >
           <Icon name={locked ? "lock" : "unlock"} />
         </ActionButton>
-        <ActionButton action={newSeed} label="Draw a new seed" className="action-button--outlined">
+        <ActionButton action={newSeed} label="Draw a new seed" outlined>
           <Icon name="dice" />
         </ActionButton>
       </div>

@@ -4,6 +4,7 @@ import { joinText } from "../../../player/run/pieces";
 import { lastFrame } from "../../../player/run/run";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { settlingOf } from "../../../player/run/settling";
+import { buttonClass } from "../../../player/ui/Button";
 import { forksOf, parentOf } from "../../session/runs/family";
 import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin } from "../runInWords";
@@ -46,7 +47,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
       {run.origin === "generated" && run.status !== "running" && (
         <button
           type="button"
-          className={`action-button ${styles.runCardDelete}`}
+          className={buttonClass({ className: styles.runCardDelete })}
           aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
           onClick={() => studio.runs.getState().remove(run.id)}
         >

@@ -9,7 +9,8 @@ export function ForkButton() {
     <ActionButton
       action={fork}
       label="Go on from this step, with the settings as they stand"
-      className={`action-button--outlined ${styles.transportFork}`}
+      outlined
+      className={styles.transportFork}
     >
       <Icon name="fork" size={17} /> Go on from here
     </ActionButton>

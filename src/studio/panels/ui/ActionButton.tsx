@@ -1,5 +1,6 @@
 import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
+import { buttonClass } from "../../../player/ui/Button";
 import type { Action } from "../../actions/action";
 import { Shortcuts } from "./Shortcuts";
 import styles from "./Tooltip.module.css";
@@ -10,17 +11,18 @@ interface Props {
   /** What the button is called where its content is a drawing, and the tooltip says. */
   label: string;
   className?: string | undefined;
+  outlined?: boolean;
   pressed?: boolean;
   children: ReactNode;
 }
 
 /** A square button for an action, with its name and shortcut in a tooltip. */
-export function ActionButton({ action, label, className = "", pressed, children }: Props) {
+export function ActionButton({ action, label, className, outlined, pressed, children }: Props) {
   const button = useAction(action);
   return (
     <Tooltip.Root>
       <Tooltip.Trigger asChild>
-        <button {...button} className={`action-button ${className}`} aria-label={label} aria-pressed={pressed}>
+        <button {...button} className={buttonClass({ outlined, className })} aria-label={label} aria-pressed={pressed}>
           {children}
         </button>
       </Tooltip.Trigger>
