@@ -171,6 +171,9 @@ function styleFaults(file: string, css: string): string[] {
   ].map((fault) => `${file} ${fault}`);
 }
 
+/** A selector in the code of a view: its class is another one in every build. */
+const LOOKS_FOR_CLASS = /["'`]\.[a-z][\w-]*(?:["'`,:>[]| \.)/;
+
 /** Words of class names that are written out in a view, and not asked of a module. */
 function writtenClasses(source: string): string[] {
   const literals = [...source.matchAll(/className=(?:"([^"]*)"|\{`([^`]*)`\})/g)];
@@ -213,6 +216,12 @@ describe("a player's styles go where it goes", () => {
       "stage",
       "token",
     ]);
+  });
+
+  it("nor does its code look for any", () => {
+    const looked = sourcesOf("player", /\.tsx?$/).filter(([, source]) => LOOKS_FOR_CLASS.test(source));
+    expect(looked.map(([file]) => file)).toEqual([]);
+    expect('const STAYS = ".token, .stage-bar";').toMatch(LOOKS_FOR_CLASS);
   });
 
   it("the element's own names tell what they are of", () => {

@@ -42,7 +42,7 @@ test("11: type twice as large is followed, and nothing is cut off by it", async 
     page.locator("elf-playground").evaluate((element) => {
       const size = (selector: string) =>
         Number.parseFloat(getComputedStyle(element.shadowRoot?.querySelector(selector) as Element).fontSize);
-      return [size(".token"), size(".transport-readout span"), size(".choice-item")];
+      return [size("[role=option]"), size("[part=readout] span"), size("[role=radio]")];
     });
   await page.goto(host.page("type", STORIES, {}));
   await expect(page.getByTestId("readout")).toBeVisible();

@@ -1,5 +1,5 @@
 /** Elements of a player on which a press leaves the card as it is: another token takes over by itself, time may go on. */
-const STAYS = ".token, .stage-bar, .transport, [data-lens]";
+const STAYS = '[role="option"], [data-piece="readings"], [part="transport"], [data-lens]';
 
 /**
  * Tells when somebody turns to something else than `card`: Escape wherever the keyboard is, since a card that a pointer has
