@@ -24,7 +24,7 @@ async function cutOff(page: Page): Promise<string[]> {
   return page.locator("elf-playground").evaluate((element) => {
     const figure = element.shadowRoot?.querySelector(".figure");
     const box = element.getBoundingClientRect();
-    const views = [...(figure?.querySelectorAll<HTMLElement>("button, .transport-readout, .figure-work") ?? [])];
+    const views = [...(figure?.querySelectorAll<HTMLElement>("button, [part=readout], .figure-work") ?? [])];
     return views
       .filter((view) => view.checkVisibility())
       .filter((view) => {
