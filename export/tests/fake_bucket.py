@@ -6,24 +6,30 @@ TensorStore, which Orbax writes arrays with, speaks to it by HTTP as to Google's
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.error import HTTPError
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.request import Request, urlopen
 
 import fsspec
 import pytest
 from etils.epath import backend
 from orbax.checkpoint._src.path import gcs_utils
 
+ONLY = "bucket"
+"""The name of the one bucket there is: gs://bucket."""
+
 
 class Bucket:
     """Objects by their names, `bucket/folder/file`, and how often each was written."""
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
+    def __init__(self, objects: MutableMapping[str, bytes] | None = None) -> None:
+        self.objects: MutableMapping[str, bytes] = {} if objects is None else objects
+        self.address = ""
         self.writes: dict[str, int] = {}
         self.lock = threading.Lock()
 
@@ -168,19 +174,67 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@contextmanager
-def fake_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    """Everything at gs:// is in this bucket."""
-    bucket = Bucket()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(bucket))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", f"http://127.0.0.1:{server.server_port}")
+class ObjectsElsewhere(MutableMapping[str, bytes]):
+    """The objects of a bucket that another process holds, asked for one by one."""
+
+    def __init__(self, address: str):
+        self.address = address
+
+    def _ask(self, method: str, path: str, content: bytes | None = None) -> bytes:
+        with urlopen(Request(self.address + path, content, method=method)) as answer:
+            return answer.read()
+
+    def _at(self, method: str, name: str) -> bytes:
+        bucket, _, path = name.partition("/")
+        try:
+            return self._ask(method, f"/storage/v1/b/{bucket}/o/{quote(path, safe='')}")
+        except HTTPError as error:
+            if error.code == 404:
+                raise KeyError(name) from error
+            raise
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._at("GET", name)
+
+    def __setitem__(self, name: str, content: bytes) -> None:
+        bucket, _, path = name.partition("/")
+        self._ask("POST", f"/upload/storage/v1/b/{bucket}/o?name={quote(path, safe='')}", content)
+
+    def __delitem__(self, name: str) -> None:
+        self._at("DELETE", name)
+
+    def __iter__(self) -> Iterator[str]:
+        found = json.loads(self._ask("GET", f"/storage/v1/b/{ONLY}/o"))["items"]
+        return iter([f"{ONLY}/{each['name']}" for each in found])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def reach(monkeypatch: pytest.MonkeyPatch, bucket: Bucket, address: str) -> None:
+    """From now on everything at gs:// is in `bucket`, which is served at `address`."""
+    monkeypatch.setenv("TENSORSTORE_GCS_HTTP_URL", address)
     monkeypatch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "a-token")
     files = BucketFiles(bucket)
     monkeypatch.setattr(type(backend.fsspec_backend), "fs", lambda self, path: files)
     monkeypatch.setattr(fsspec, "get_filesystem_class", lambda protocol: BucketFiles)
     # Asking for its kind takes Google's own library, with an account.
     monkeypatch.setattr(gcs_utils, "get_bucket", lambda name: None)
+
+
+def reach_from_another_process(address: str) -> None:
+    """As above, for the whole of a process that did not make the bucket."""
+    reach(pytest.MonkeyPatch(), Bucket(ObjectsElsewhere(address)), address)
+
+
+@contextmanager
+def fake_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """Everything at gs:// is in this bucket. Other processes reach it by its `address`."""
+    bucket = Bucket()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(bucket))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    bucket.address = f"http://127.0.0.1:{server.server_port}"
+    reach(monkeypatch, bucket, bucket.address)
     try:
         yield bucket
     finally:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_bucket import fake_bucket
 from simulated_devices import simulated
 from tiny_training import PLAIN, losses, rows, write_experiment
 
 from elf.cli import main
 from elf.models.open_model import read_weights
 from elf.models.trained_model import load_trained_model
+from elf.paths import path_of
 
 STEPS = 6
 # Sixteen rows split over eight devices, and a width whose larger matrices `fsdp` splits (SMALLEST_SPLIT). All is
@@ -45,9 +47,9 @@ from elf.cli import main
 ELF = NOTHING_GATHERED + "sys.exit(main(sys.argv[1:]))"
 
 
-def train(experiment: Path, *words: str, devices: int = 1) -> subprocess.Popen:
+def train(experiment: Path, *words: str, devices: int = 1, program: str = ELF) -> subprocess.Popen:
     """`elf train` in a process of its own that sees `devices` CPU devices."""
-    command = [sys.executable, "-c", ELF, "train", "--config", str(experiment), *words]
+    command = [sys.executable, "-c", program, "train", "--config", str(experiment), *words]
     return subprocess.Popen(command, env=simulated(devices), stderr=subprocess.PIPE, text=True)
 
 
@@ -117,12 +119,12 @@ def saved_steps(out: Path) -> list[int]:
     return sorted(int(name.removeprefix("checkpoint_")) for name in names)
 
 
-def two_processes(path: Path, *words: str) -> list[subprocess.Popen]:
+def two_processes(path: Path, *words: str, program: str = ELF) -> list[subprocess.Popen]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{free.getsockname()[1]}"
     joined = ("--coordinator", coordinator, "--processes", "2", "--process-id")
-    return [train(path, *joined, str(i), *words, devices=2) for i in range(2)]
+    return [train(path, *joined, str(i), *words, devices=2, program=program) for i in range(2)]
 
 
 @pytest.mark.slow("six processes train and compile")
@@ -160,6 +162,39 @@ def test_two_processes_train_save_and_resume_and_sigterm_to_one_saves_and_stops_
     last = max(saved_steps(tmp_path)) + 2
     finished(*two_processes(path, *words, f"steps={last}"))
     assert saved_steps(tmp_path)[-1] == last == rows(tmp_path)[-1]["step"]
+
+
+IN_A_BUCKET = """
+import sys
+sys.path.append(sys.argv.pop(1))
+from fake_bucket import reach_from_another_process
+reach_from_another_process(sys.argv.pop(1))
+"""
+
+
+@pytest.mark.slow("four processes train and compile")
+def test_two_processes_train_in_a_bucket_and_go_on_there(alone, tmp_path, monkeypatch):
+    path, expected = alone
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    words = (*SAME, "out=gs://bucket/runs/two", "fsdp=2", "checkpoints.steps=2")
+    with fake_bucket(monkeypatch) as bucket:
+        reach = f"import sys; sys.argv[1:1] = {[str(Path(__file__).parent), bucket.address]!r}" + IN_A_BUCKET
+        finished(*two_processes(path, *words, "steps=3", program=reach + ELF))
+        told = "bucket/runs/two/checkpoints/checkpoint_{}/commit_success.txt"
+        assert all(told.format(step) in bucket.objects for step in (2, 3))
+        processes = two_processes(path, *words, program=reach + ELF)
+        said = [process.communicate(timeout=240)[1] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], said
+        assert "resuming after step 3" in said[0]
+        assert told.format(STEPS) in bucket.objects
+        metrics = bucket.objects["bucket/runs/two/metrics.jsonl"].decode().splitlines()
+        model = load_trained_model(path_of("gs://bucket/runs/two/model"))
+        assert model.training["steps"] == STEPS
+    told_rows = [json.loads(line) for line in metrics]
+    assert_same_losses([(row.get("loss"), row.get("decode_loss")) for row in told_rows], expected)
+    assert [*here.iterdir()] == []
 
 
 def wait_for(condition, processes) -> None:
