@@ -1,0 +1,57 @@
+/** The documentation as it is built: nothing stands in anybody's way on any page, and what is searched for is found offline. */
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@playwright/test";
+import { violations } from "./axe";
+import { slow } from "./slow";
+
+const root = join(import.meta.dirname, "../..");
+const pages = ["", "how/", "guides/", "reference/"].flatMap((folder) =>
+  readdirSync(join(root, "docs", folder))
+    .filter((file) => file.endsWith(".md"))
+    .map((file) => `docs/${folder}${file.replace(/\.md$/, ".html")}`),
+);
+
+test.describe("the documentation", slow("it is built first, and looked at page by page"), () => {
+  test.beforeAll(() => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, "scripts", "docs.mjs")], {
+      encoding: "utf8",
+    });
+    expect(status, `${stdout}${stderr}`).toBe(0);
+  });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    test(`is for everybody, ${colorScheme}`, async ({ page }) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const found: string[] = [];
+      for (const address of pages) {
+        await page.goto(address);
+        await expect(page.locator("h1").first()).toBeVisible();
+        found.push(...(await violations(page)).map((violation) => `${address}: ${violation}`));
+      }
+      expect(found).toEqual([]);
+    });
+  }
+
+  test("no page is wider than a phone", async ({ page }) => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    const wide: string[] = [];
+    for (const address of pages) {
+      await page.goto(address);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      if (width > 390) wide.push(`${address}: ${width}`);
+    }
+    expect(wide).toEqual([]);
+  });
+
+  test("is searched offline", async ({ page, context }) => {
+    await page.goto("docs/start.html");
+    await page.getByRole("button", { name: "Search" }).first().click();
+    await expect(page.locator("#localsearch-input, input[type=search]").first()).toBeVisible();
+    await page.waitForLoadState("networkidle");
+    await context.setOffline(true);
+    await page.keyboard.type("DoesNotFitError");
+    await expect(page.getByRole("option").first()).toContainText("DoesNotFitError");
+  });
+});
