@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "@playwright/test";
+import { expect, type Page, test } from "@playwright/test";
 import { violations } from "./axe";
 import { slow } from "./slow";
 
@@ -12,6 +12,15 @@ const pages = ["", "how/", "guides/", "reference/"].flatMap((folder) =>
     .filter((file) => file.endsWith(".md"))
     .map((file) => `docs/${folder}${file.replace(/\.md$/, ".html")}`),
 );
+
+/** Every run of a page stands there: one that is far from sight does not come by itself. */
+async function showFigures(page: Page): Promise<void> {
+  await expect(page.locator("h1").first()).toBeVisible();
+  for (const figure of await page.locator("elf-playground").all()) {
+    await figure.scrollIntoViewIfNeeded();
+    await expect(figure.getByRole("listbox")).toBeVisible();
+  }
+}
 
 test.describe("the documentation", slow("it is built first, and looked at page by page"), () => {
   test.beforeAll(() => {
@@ -27,7 +36,7 @@ test.describe("the documentation", slow("it is built first, and looked at page b
       const found: string[] = [];
       for (const address of pages) {
         await page.goto(address);
-        await expect(page.locator("h1").first()).toBeVisible();
+        await showFigures(page);
         found.push(...(await violations(page)).map((violation) => `${address}: ${violation}`));
       }
       expect(found).toEqual([]);

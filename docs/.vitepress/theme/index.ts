@@ -1,5 +1,6 @@
 import DefaultTheme from "vitepress/theme";
 import RecordedFigure from "./RecordedFigure.vue";
+import "./colours.css";
 
 export default {
   extends: DefaultTheme,
