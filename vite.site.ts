@@ -1,8 +1,14 @@
-/** What the builds of the page and of the element have in common: where the site will lie, and where its models. */
+/** What the builds of the page and of the element have in common: where the site will lie, where its models, and whether its documentation does. */
 import type { Plugin } from "vite";
 
-/** Put into the scripts: the address of the folder in which the models lie; empty where they lie beside the page. */
-export const siteConstants = { __BASE_MODELS__: JSON.stringify(process.env.ELF_BASE_MODELS ?? "") };
+/**
+ * Put into the scripts: the address of the folder in which the models lie, empty where they lie beside the page; and that of
+ * the documentation, empty where it is not built with the page.
+ */
+export const siteConstants = {
+  __BASE_MODELS__: JSON.stringify(process.env.ELF_BASE_MODELS ?? ""),
+  __DOCUMENTATION__: JSON.stringify(process.env.ELF_DOCS ?? ""),
+};
 
 /** The picture of a run that previews of links show, `public/preview.png`. */
 const PICTURE = {

@@ -53,7 +53,7 @@ const FOREIGN = /^(sessionStorage|BroadcastChannel|serviceWorker)$/;
 
 /** Options of git, npm, docker, gcloud, pip, Playwright, Vite and of our scripts. */
 const FOREIGN_OPTIONS =
-  /^--(rm|location|uniform-bucket-level-access|enable-hierarchical-namespace|recursive|dry-run|keep|slice|help|base-models|site|node|steps|repeats|trace|gpu|update|port|host)$/;
+  /^--(rm|location|uniform-bucket-level-access|enable-hierarchical-namespace|recursive|dry-run|keep|slice|help|base-models|site|docs|node|steps|repeats|trace|gpu|update|port|host)$/;
 
 describe("names in the documentation exist", () => {
   it.each(pages)("%s", (page) => {

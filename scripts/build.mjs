@@ -1,30 +1,33 @@
-// `npm run build`: the page and the element as plain files, in dist/. What a build can be told stands in docs/hosting.md.
+// `npm run build`: the page and the element as plain files, in dist/, with `--docs` the documentation beside them. What a build can be told stands in docs/hosting.md.
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { must } from "./run.mjs";
 
-const { baseModels, site } = readBuildWords(process.argv.slice(2));
+const { baseModels, site, docs } = readBuildWords(process.argv.slice(2));
 await ensureNodeModules();
-const env = { ...process.env, ELF_BASE_MODELS: baseModels, ELF_SITE: site };
+const env = { ...process.env, ELF_BASE_MODELS: baseModels, ELF_SITE: site, ELF_DOCS: docs ? "docs/index.html" : "" };
 const vite = join(root, "node_modules", ".bin", "vite");
 await must("The page could not be built.", vite, ["build"], { cwd: root, env });
 await must("The element could not be built.", vite, ["build", "-c", "vite.embed.config.ts"], { cwd: root, env });
+const documentation = [join(root, "scripts", "docs.mjs")];
+if (docs) await must("The documentation could not be built.", process.execPath, documentation, { cwd: root, env });
 
 /** What the words behind `npm run build --` say; the environment says the rest. Stops with what to do where they are wrong. */
 function readBuildWords(words) {
   try {
     const { values } = parseArgs({
       args: words,
-      options: { "base-models": { type: "string" }, site: { type: "string" } },
+      options: { "base-models": { type: "string" }, site: { type: "string" }, docs: { type: "boolean" } },
     });
     return {
       baseModels: folder("--base-models", values["base-models"] ?? process.env.ELF_BASE_MODELS ?? ""),
       site: folder("--site", values.site ?? process.env.ELF_SITE ?? ""),
+      docs: values.docs ?? false,
     };
   } catch (error) {
     console.error(
-      `${error.message}\nusage: npm run build -- [--base-models https://HOST/FOLDER/] [--site https://HOST/FOLDER/]`,
+      `${error.message}\nusage: npm run build -- [--base-models https://HOST/FOLDER/] [--site https://HOST/FOLDER/] [--docs]`,
     );
     process.exit(2);
   }

@@ -4,7 +4,7 @@ import { defineConfig } from "vitepress";
 import { writeLlms } from "./llms";
 
 /** Where the site will lie; the page, the element and the models lie one folder higher. */
-const base = process.env.DOCS_BASE ?? "/docs/";
+const base = process.env.ELF_SITE ? new URL("docs/", process.env.ELF_SITE).pathname : "/docs/";
 const docs = join(import.meta.dirname, "..");
 const above = (path: string) => new URL(`../${path}`, `http://host${base}`).pathname;
 /** Whole where it is known where the site will lie, which some readers of links want. */

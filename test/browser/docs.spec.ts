@@ -1,9 +1,10 @@
 /** The documentation as it is built: nothing stands in anybody's way on any page, and what is searched for is found offline. */
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { cpSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import { violations } from "./axe";
+import { servePage } from "./built-page";
 import { slow } from "./slow";
 
 const root = join(import.meta.dirname, "../..");
@@ -52,6 +53,38 @@ test.describe("the documentation", slow("it is built first, and looked at page b
       if (width > 390) wide.push(`${address}: ${width}`);
     }
     expect(wide).toEqual([]);
+  });
+
+  test("the page leads to it where it was built with it, by a link and by a key", async ({ page, context }) => {
+    await page.goto("");
+    await expect(page.getByRole("button", { name: "Keyboard shortcuts" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Documentation" })).toHaveCount(0);
+
+    const outDir = test.info().outputPath("site");
+    const vite = join(root, "node_modules", ".bin", "vite");
+    const { status, stderr } = spawnSync(vite, ["build", "--outDir", outDir, "--logLevel", "error"], {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, ELF_DOCS: "docs/index.html", ELF_BASE_MODELS: "https://models.example/" },
+    });
+    expect(status, stderr).toBe(0);
+    cpSync(join(root, "dist", "docs"), join(outDir, "docs"), { recursive: true });
+    const site = await servePage({ root, outDir });
+    try {
+      await page.goto(site.url);
+      for (const open of [
+        () => page.getByRole("link", { name: "Documentation" }).click(),
+        () => page.keyboard.press("d"),
+      ]) {
+        const [docs] = await Promise.all([context.waitForEvent("page"), open()]);
+        await expect(docs.getByRole("heading", { level: 1 })).toBeVisible();
+        expect(docs.url()).toBe(`${site.url}docs/index.html`);
+        await docs.close();
+      }
+      expect(await violations(page)).toEqual([]);
+    } finally {
+      await site.close();
+    }
   });
 
   test("is searched offline", async ({ page, context }) => {

@@ -8,6 +8,7 @@ import { selectedRun } from "../session/runs/runs";
 import type { Run } from "../session/runs/shelfRun";
 import type { Studio } from "../session/studio";
 import type { Action } from "./action";
+import { openDocumentation } from "./documentation";
 
 export const switchReading: Action = {
   id: "switch-reading",
@@ -161,6 +162,8 @@ export const VIEW: readonly Action[] = [
   showParent,
   copyLink,
   copyEmbed,
+  // No word of what is not there.
+  ...(openDocumentation.enabled() ? [openDocumentation] : []),
   showShortcuts,
 ];
 

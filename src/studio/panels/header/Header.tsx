@@ -3,6 +3,7 @@ import { copyEmbed, copyLink, showShortcuts, switchTheme } from "../../actions/v
 import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
+import { DocumentationLink } from "./DocumentationLink";
 import styles from "./Header.module.css";
 import { ModelChip } from "./ModelChip";
 
@@ -25,6 +26,7 @@ export function Header() {
         <ActionButton action={switchTheme} label={`Theme: ${theme}`}>
           <Icon name={theme} />
         </ActionButton>
+        <DocumentationLink />
         <ActionButton action={showShortcuts} label="Keyboard shortcuts">
           <span className={styles.headerHelp}>?</span>
         </ActionButton>
