@@ -8,7 +8,7 @@ import tooltip from "../ui/Tooltip.module.css";
 
 /** A link, which can be opened as links are; nothing where there is no documentation to lead to. */
 export function DocumentationLink() {
-  if (!openDocumentation.enabled()) return null;
+  if (DOCUMENTATION === "") return null;
   return (
     <Tooltip.Root>
       <Tooltip.Trigger asChild>
