@@ -66,6 +66,7 @@ export const GERMAN: Words = {
       forward: "Einen Schritt vor",
       t: (t) => `t = ${two(t)}`,
       step: (step, steps) => `Schritt ${step} von ${steps}`,
+      unread: "noch nicht gelesen",
       speed: "Tempo",
       follow: "Folgen",
       followNewest: "Dem neuesten Schritt folgen",

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Reading } from "./network";
-import { cutToText } from "./trajectory";
+import { cutToText, isRead, unreadSteps, withFrames } from "./trajectory";
 
 const reading: Reading = {
   tokens: Int32Array.of(10, 11, 12, 13, 14),
@@ -8,6 +8,21 @@ const reading: Reading = {
   topTokens: Int32Array.of(10, 90, 11, 91, 12, 92, 13, 93, 14, 94),
   topProbabilities: Float32Array.of(0.5, 0.1, 0.5, 0.1, 0.6, 0.2, 0.7, 0.3, 0.8, 0.4),
 };
+
+const at = (step: number) => ({ step, t: step / 8, holds: reading, expects: reading });
+const stepsOf = (frames: readonly { step: number }[]) => frames.map(({ step }) => step);
+
+it("the frame before stands in for those that were not read, until they are", () => {
+  const paced = withFrames(withFrames([], [at(0), at(4)]), [at(8)]);
+  expect(stepsOf(paced)).toEqual([0, 0, 0, 0, 4, 4, 4, 4, 8]);
+  expect(unreadSteps(paced)).toEqual([1, 2, 3, 5, 6, 7]);
+  const more = withFrames(paced, [at(2), at(7)]);
+  expect(stepsOf(more)).toEqual([0, 0, 2, 2, 4, 4, 4, 7, 8]);
+  expect([1, 2, 3, 9].map((index) => isRead(more, index))).toEqual([false, true, false, false]);
+  const whole = withFrames(more, [at(6), at(1), at(5), at(3)]);
+  expect(stepsOf(whole)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  expect(unreadSteps(whole)).toEqual([]);
+});
 
 it("cuts a frame to what is written after the prompt, and reads held tokens as themselves", () => {
   const frame = { step: 0, t: 0, holds: reading, expects: reading };

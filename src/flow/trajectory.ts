@@ -25,8 +25,33 @@ export interface Trajectory extends Recipe {
   readonly model: string;
   /** All N + 1 times, known before the first frame arrives. */
   readonly times: readonly number[];
-  /** Frames 0 … as far as the run got. */
+  /**
+   * Frames 0 … as far as the run got. One that has not been read yet is stood in for by the one before it, whose `step` is
+   * less than its place (`isRead`).
+   */
   readonly frames: readonly Frame[];
+}
+
+/** Whether the frame at this place is its own, and none that stands in for it. */
+export function isRead(frames: readonly Frame[], index: number): boolean {
+  return frames[index]?.step === index;
+}
+
+/** The places at which another frame stands in. */
+export function unreadSteps(frames: readonly Frame[]): number[] {
+  return Array.from(frames.keys()).filter((index) => !isRead(frames, index));
+}
+
+/** The frames with these among them, each at its step; where there is none between two, the earlier one stands in. */
+export function withFrames(frames: readonly Frame[], more: readonly Frame[]): Frame[] {
+  const all = [...frames];
+  for (const frame of more) {
+    const before = all.at(-1) ?? frame;
+    while (all.length < frame.step) all.push(before);
+    all[frame.step] = frame;
+    for (let next = frame.step + 1; (all[next]?.step ?? next) < frame.step; next++) all[next] = frame;
+  }
+  return all;
 }
 
 /** Reads sample `row` of a state as tokens: z and x̂ in one decoder pass. */

@@ -46,6 +46,8 @@ export interface Words {
     readonly forward: string;
     t(t: number): string;
     step(step: number, steps: number): string;
+    /** Said of a step that was passed and not read yet: the words shown are those before it. */
+    readonly unread: string;
     readonly speed: string;
     readonly follow: string;
     readonly followNewest: string;
@@ -131,6 +133,7 @@ export const ENGLISH: Words = {
     forward: "Step forward",
     t: (t) => `t = ${two(t)}`,
     step: (step, steps) => `step ${step} of ${steps}`,
+    unread: "not read yet",
     speed: "Speed",
     follow: "Follow",
     followNewest: "Follow the newest step",

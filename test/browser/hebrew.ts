@@ -65,6 +65,7 @@ export const HEBREW: Words = {
       forward: "צעד קדימה",
       t: (t) => `t = ${two(t)}`,
       step: (step, steps) => `צעד ${step} מתוך ${steps}`,
+      unread: "עוד לא נקרא",
       speed: "מהירות",
       follow: "לעקוב",
       followNewest: "לעקוב אחרי הצעד החדש",

@@ -1,4 +1,5 @@
 /** How open every token was at every step: rows are tokens, columns steps. */
+import { isRead } from "../../flow/trajectory";
 import { mix, PALETTES } from "../export/colours";
 import type { Curve, Line, Rectangle } from "../export/drawing";
 import { cutToWidth } from "../export/lines";
@@ -37,8 +38,9 @@ export const certainty: Lens = {
     const shades = Array.from({ length: SHADES + 1 }, (_, i) => mix(colours.paper, colours.flow, i / SHADES));
 
     const rectangles: Rectangle[] = [{ x: left, y: 0, width: width - left, height, colour: colours.line }];
-    // The ground shows where steps are still to come.
+    // The ground shows where steps are still to come, or to be read.
     for (const [index, frame] of frames.entries()) {
+      if (!isRead(frames, index)) continue;
       const { entropy, tokens } = frame[reading];
       const before = frames[index - 1]?.[reading].tokens;
       for (let position = 0; position < rows; position++) {

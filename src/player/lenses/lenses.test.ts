@@ -80,6 +80,14 @@ describe("certainty", () => {
     expect(drawing.at(92 + 2.5 * (508 / 4), 5)).toBeNull();
   });
 
+  it("keeps the room of steps that were passed and not read", () => {
+    const [first, ...later] = run.trajectory.frames;
+    const frames = [first, first, ...later.slice(1)] as typeof run.trajectory.frames;
+    const { rectangles } = certainty.draw(inputOf({ run: { ...run, trajectory: { ...run.trajectory, frames } } }));
+    const columns = new Set(rectangles.slice(1).map(({ x }) => Math.floor((x - 92) / (508 / 4))));
+    expect([...columns]).toEqual([0, 2, 3]);
+  });
+
   it("is as tall as a page allows however long the text, and gives the words no room where it is narrow", () => {
     const long = shownRunOf([Array(1024).fill("▁cat").join(" "), Array(1024).fill("▁the").join(" ")]);
     const drawing = certainty.draw(inputOf({ run: long, width: 320 }));

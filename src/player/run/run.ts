@@ -1,5 +1,5 @@
 import type { Reading } from "../../flow/network";
-import type { Frame, Trajectory } from "../../flow/trajectory";
+import { type Frame, isRead, type Trajectory } from "../../flow/trajectory";
 
 /** What has to be known of a run to show it; where it is kept and who wrote it are others' business. */
 export interface ShownRun {
@@ -26,7 +26,7 @@ export function recordedRun(id: string, recording: Pick<ShownRun, "trajectory" |
   const { trajectory, pieces, text, eos } = recording;
   return {
     id,
-    status: isWhole(trajectory) ? "done" : "cancelled",
+    status: reachesText(trajectory) ? "done" : "cancelled",
     trajectory,
     pieces,
     eos,
@@ -34,12 +34,13 @@ export function recordedRun(id: string, recording: Pick<ShownRun, "trajectory" |
   };
 }
 
-/** Whether the run reached t = 1: only then is it known what settled when. */
-export function isComplete(run: ShownRun): boolean {
-  return run.status === "done" && isWhole(run.trajectory);
+/** Whether the run reached t = 1 and every frame of it has been read: only then is it known what settled when. */
+export function isComplete({ status, trajectory }: ShownRun): boolean {
+  const { frames } = trajectory;
+  return status === "done" && reachesText(trajectory) && frames.every((_, index) => isRead(frames, index));
 }
 
-function isWhole({ frames, times }: Trajectory): boolean {
+function reachesText({ frames, times }: Trajectory): boolean {
   return frames.length === times.length;
 }
 

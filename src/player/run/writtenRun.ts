@@ -1,6 +1,6 @@
 /** A run while it is written. Each change gives another object of the same `id`, as players take it. */
 import type { Recipe } from "../../flow/recipe";
-import type { Frame } from "../../flow/trajectory";
+import { type Frame, withFrames } from "../../flow/trajectory";
 import type { ShownRun } from "./run";
 
 /** What a run says of the model that writes it. */
@@ -33,8 +33,8 @@ export function begunRun(
   };
 }
 
-/** The run with the frames that came next. */
+/** The run with the frames that came, next or between those that it has. */
 export function grownRun<Run extends ShownRun>(run: Run, frames: readonly Frame[]): Run {
   const { trajectory } = run;
-  return { ...run, trajectory: { ...trajectory, frames: [...trajectory.frames, ...frames] } };
+  return { ...run, trajectory: { ...trajectory, frames: withFrames(trajectory.frames, frames) } };
 }

@@ -1,5 +1,6 @@
 import type { ComponentType, ReactNode } from "react";
 import { useStore } from "zustand";
+import { isRead } from "../../flow/trajectory";
 import { SPEEDS } from "../display";
 import { useGround, usePlayer } from "../PlayerContext";
 import { settlingOf } from "../run/settling";
@@ -57,6 +58,7 @@ export function Transport({ button: TransportButton = Button, actions }: Transpo
       <p className={styles.readout} part="readout" data-testid="readout">
         <b>{time.t(run.trajectory.times[index] ?? 0)}</b>
         <span>{time.step(index, total)}</span>
+        {!isRead(run.trajectory.frames, index) && <span data-piece="unread">{time.unread}</span>}
       </p>
       <div className={styles.more} data-piece="more">
         <Choice

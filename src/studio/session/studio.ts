@@ -23,6 +23,7 @@ import { createView, type ViewStore } from "./view";
 import { createDraft, type DraftStore } from "./writing/draft";
 import { createGeneration, type GenerationStore } from "./writing/generation";
 import { countPrompts } from "./writing/promptCount";
+import { readOn } from "./writing/readingOn";
 import { createSettings, type DrawSeed, type SettingsStore } from "./writing/settings";
 
 /** Everything the page knows and can do, without the page. */
@@ -119,6 +120,7 @@ export function createStudio(world: World): Studio {
   library.subscribe(({ lasting }) => lasting === false && lose("models"));
   model.subscribe((now, before) => now.name !== before.name && draft.getState().turnTo(now.name));
   countPrompts(draft, model, engine);
+  readOn({ engine, model, runs, generation, player, onRead: (run) => void save(run) });
 
   async function openRecording(): Promise<void> {
     try {

@@ -1,6 +1,7 @@
 import { CancelledError } from "../../flow/errors";
 import type { Source } from "../../flow/network";
 import type { Recipe } from "../../flow/recipe";
+import type { Frame } from "../../flow/trajectory";
 import type { Manifest } from "../../format/manifest";
 import type { LoadedModel, LoadProgress, LoadRequest, ReadEvent, RunEvent, RunRequest, RunResult } from "../../run/api";
 import type { EngineClient } from "../../worker/protocol";
@@ -100,20 +101,35 @@ export class FakeEngine implements EngineClient {
       });
       this.#step = () => {
         if (this.fault.generate && step > first) reject(this.fault.generate);
-        else onEvent({ type: "frame", frame: frameOf(step, settings.steps, "▁the", step > 1 ? "▁cat" : "▁sat") });
+        else if (this.isSent(step)) onEvent({ type: "frame", frame: this.#frame(step, settings.steps) });
         if (step++ === settings.steps) end("done");
       };
     });
   }
 
-  /** Frames asked for by `read`, oldest request first; they come at once. */
-  readonly reads: (readonly number[])[] = [];
+  /** Which frames are read while a run is written. */
+  isSent: (step: number) => boolean = () => true;
 
-  async read(recipe: Recipe, steps: readonly number[], onEvent: (event: ReadEvent) => void): Promise<void> {
+  #frame(step: number, steps: number): Frame {
+    return frameOf(step, steps, "▁the", step > 1 ? "▁cat" : "▁sat");
+  }
+
+  /** Frames asked for by `read`, oldest request first. */
+  readonly reads: (readonly number[])[] = [];
+  /** Waited for before each frame that is read. */
+  beforeRead: () => Promise<void> = async () => {};
+
+  async read(
+    recipe: Recipe,
+    steps: readonly number[],
+    onEvent: (event: ReadEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<void> {
     this.reads.push(steps);
     for (const step of steps) {
-      const frame = frameOf(step, recipe.settings.steps, "▁the", step > 1 ? "▁cat" : "▁sat");
-      onEvent({ type: "frame", frame });
+      await this.beforeRead();
+      if (signal?.aborted) return;
+      onEvent({ type: "frame", frame: this.#frame(step, recipe.settings.steps) });
     }
   }
 

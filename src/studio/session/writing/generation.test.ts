@@ -238,7 +238,7 @@ describe("forking", () => {
     const recipe = { settings: SETTINGS, from: { run: { settings: SETTINGS }, step: 2 } };
     void studio.generation.getState().write(recipe);
     await settled();
-    expect(engine.generated.at(-1)).toEqual({ ...recipe, lead: true });
+    expect(engine.generated.at(-1)).toEqual({ ...recipe, lead: true, frames: "paced" });
     await engine.go(4);
     expect(selectedRun(studio.runs.getState())?.trajectory).toMatchObject({ from: recipe.from, settings: SETTINGS });
     expect(selectedRun(studio.runs.getState())?.trajectory.frames).toHaveLength(4);

@@ -151,7 +151,11 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         else if (ended) onEnded(ended);
       };
       try {
-        const { status, text, seconds } = await engine.generate({ ...recipe, lead: here === null }, hear, signal);
+        const { status, text, seconds } = await engine.generate(
+          { ...recipe, lead: here === null, frames: "paced" },
+          hear,
+          signal,
+        );
         end({ status, text, seconds });
       } catch (error) {
         end({ status: isCancellation(error) ? "cancelled" : "failed" });
