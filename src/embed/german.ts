@@ -35,6 +35,7 @@ export const GERMAN: Words = {
       settled: (settled, words) => `${settled} von ${words} ${words === 1 ? "Wort steht" : "Wörtern stehen"} fest`,
       writing: (step, steps) => `Schreibt, Schritt ${step} von ${steps}`,
       stopped: (step, steps) => `Angehalten bei Schritt ${step} von ${steps}`,
+      reading: (read, steps) => `Geschrieben; ${read} von ${steps} Schritten sind gelesen`,
       failed: (step, steps) => `Gescheitert nach Schritt ${step} von ${steps}`,
     },
     tokens: {

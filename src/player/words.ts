@@ -14,6 +14,8 @@ export interface Words {
     settled(settled: number, words: number): string;
     writing(step: number, steps: number): string;
     stopped(step: number, steps: number): string;
+    /** Of a run that is written, but not all of whose steps have been read. */
+    reading(read: number, steps: number): string;
     failed(step: number, steps: number): string;
   };
   readonly tokens: {
@@ -102,6 +104,7 @@ export const ENGLISH: Words = {
     settled: (settled, words) => `${settled} of ${words} ${words === 1 ? "word" : "words"} settled`,
     writing: (step, steps) => `Writing, step ${step} of ${steps}`,
     stopped: (step, steps) => `Stopped at step ${step} of ${steps}`,
+    reading: (read, steps) => `Written; ${read} of ${steps} steps are read`,
     failed: (step, steps) => `Failed after step ${step} of ${steps}`,
   },
   tokens: {

@@ -34,6 +34,7 @@ export const HEBREW: Words = {
       settled: (settled, words) => `${settled} מתוך ${words} מילים נקבעו`,
       writing: (step, steps) => `כותב, צעד ${step} מתוך ${steps}`,
       stopped: (step, steps) => `נעצר בצעד ${step} מתוך ${steps}`,
+      reading: (read, steps) => `נכתב; נקראו ${read} מתוך ${steps} צעדים`,
       failed: (step, steps) => `נכשל אחרי צעד ${step} מתוך ${steps}`,
     },
     tokens: {

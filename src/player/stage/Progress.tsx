@@ -1,3 +1,4 @@
+import { unreadSteps } from "../../flow/trajectory";
 import { usePlayer } from "../PlayerContext";
 import { type ReadingName, type ShownRun, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
@@ -9,12 +10,17 @@ export function Progress({ run, index, reading }: { run: ShownRun; index: number
   const { words } = usePlayer();
   return (
     <p className={styles.progress} data-testid="settled">
-      {sentence(run, index, reading, words)}
+      {progressOf(run, index, reading, words)}
     </p>
   );
 }
 
-function sentence(run: ShownRun, index: number, reading: ReadingName, { progress }: Words): string {
+export function progressOf(
+  run: ShownRun,
+  index: number,
+  reading: ReadingName,
+  { progress }: Pick<Words, "progress">,
+): string {
   const settling = settlingOf(run, reading);
   const { frames } = run.trajectory;
   if (settling) {
@@ -23,5 +29,9 @@ function sentence(run: ShownRun, index: number, reading: ReadingName, { progress
   // What has settled is known only at the end: any word may still change.
   const reached = [Math.max(0, frames.length - 1), stepsOf(run)] as const;
   if (run.status === "running") return progress.writing(...reached);
+  if (run.status === "done") {
+    const all = stepsOf(run);
+    return progress.reading(Math.max(0, all - unreadSteps(frames).length), all);
+  }
   return run.status === "failed" ? progress.failed(...reached) : progress.stopped(...reached);
 }

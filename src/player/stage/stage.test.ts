@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { tokenTexts } from "../run/pieces";
 import type { ShownRun } from "../run/run";
 import { END, frameOf, PIECES, readingOf, shownRunOf, tokensOf } from "../testing/runs";
+import { ENGLISH } from "../words";
 import { nextToken } from "./nextToken";
+import { progressOf } from "./Progress";
 import { reservedTexts } from "./reservedTexts";
 
 describe("the reserved texts", () => {
@@ -22,6 +24,26 @@ describe("the reserved texts", () => {
   it("hold ordinary text of the length to come, with or without a run", () => {
     expect(reservedTexts(null, 64)[1].length).toBeGreaterThan(250);
     expect(reservedTexts(shownRunOf(["▁the"]), 64)[1]).toBe(reservedTexts(null, 64)[1]);
+  });
+});
+
+describe("what is said of a run's progress", () => {
+  const written = shownRunOf(["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"]);
+  const said = (run: ShownRun) => progressOf(run, 3, "holds", ENGLISH);
+  const withFramesOf = (places: readonly number[], change: Partial<ShownRun> = {}): ShownRun => ({
+    ...written,
+    ...change,
+    trajectory: {
+      ...written.trajectory,
+      frames: places.map((place) => written.trajectory.frames[place] as (typeof written.trajectory.frames)[number]),
+    },
+  });
+
+  it("is how much has settled once all is read, how far it got before, and how much is read between", () => {
+    expect(said(written)).toBe("2 of 2 words settled");
+    expect(said(withFramesOf([0, 1], { status: "running" }))).toBe("Writing, step 1 of 3");
+    expect(said(withFramesOf([0, 1], { status: "cancelled" }))).toBe("Stopped at step 1 of 3");
+    expect(said(withFramesOf([0, 0, 0, 3]))).toBe("Written; 1 of 3 steps are read");
   });
 });
 
