@@ -27,7 +27,6 @@ if (what === "figures") {
   }
 } else if (what === "picture") {
   await ensureNodeModules();
-  await ensurePythonEnvironment();
   const vite = join(root, "node_modules", ".bin", "vite");
   const words = ["build", "-c", "vite.embed.config.ts", "--logLevel", "warn"];
   await must("The element could not be built.", vite, words, { cwd: root });

@@ -134,8 +134,10 @@ export class ElfPlayground extends Base {
   }
 
   /**
-   * A frame of the run as the file of a picture, drawn from the run itself, with its recipe in the file's metadata.
-   * @throws {PictureError} its size or frame is none, or there is no such kind.
+   * A frame of the run as the file of a picture, or as a GIF all of them, drawn from the run itself, with its recipe in the
+   * file's metadata.
+   * @throws {PictureError} its size, speed or frame is none, or there is no such kind.
+   * @throws {CancelledError} the signal of a GIF said so.
    * @throws {NoRunError}
    */
   toBlob(kind: PictureKind, look: PictureLook = {}): Promise<Blob> {

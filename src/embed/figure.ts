@@ -217,14 +217,15 @@ export class Figure {
     this.#seat?.player.playback.getState().seek(Math.round(step));
   }
 
-  /** A frame as the file of a picture. */
-  async picture(kind: PictureKind, { step = this.index, ...look }: PictureLook): Promise<Blob> {
+  /** A frame as the file of a picture, or all up to it. */
+  async picture(kind: PictureKind, { step, ...look }: PictureLook): Promise<Blob> {
     await this.ready();
     const { run, element } = this;
     if (!run) throw new NoRunError("There is no run to be drawn.", "Set trace, or generate one first.");
     const { pictureOf } = await laterPart();
     const reading = this.#seat?.player.display.getState().reading ?? this.#options.reading;
-    return pictureOf(kind, { run, index: step, reading, title: this.state.getState().title, element, ...look });
+    const index = step ?? (kind === "gif" ? run.trajectory.frames.length - 1 : this.index);
+    return pictureOf(kind, { run, index, reading, title: this.state.getState().title, element, ...look });
   }
 
   /** From the poster on: what was recorded is played, what was not is written. */

@@ -3,7 +3,8 @@ import type { SelfCondStart } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { FlowConstants } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
-import { presetSchema, settingsSchema } from "./settingsSchema";
+import { presetSchema } from "./presetSchema";
+import { settingsSchema } from "./settingsSchema";
 
 /** The versions of `manifest.json` that this code reads (export/FORMAT.md). The first does not say `selfCondStart`. */
 const READ_VERSIONS = [2, 3] as const;

@@ -131,7 +131,7 @@ test("26, 33: a frame as the file of a picture, which says how it came about", a
       png: [png.type, ...new Uint8Array(await png.arrayBuffer())],
       colours: [image.width, image.height, data.slice(0, 3).join(" "), colours.size],
       refused: await Promise.all(
-        [element.toBlob("gif" as "svg"), element.toBlob("png", { width: 1 }), element.toBlob("svg", { step: 99 })].map(
+        [element.toBlob("webp" as "svg"), element.toBlob("png", { width: 1 }), element.toBlob("svg", { step: 99 })].map(
           (blob) => blob.catch((error: Error) => [error.name, error.message]),
         ),
       ),
@@ -152,7 +152,7 @@ test("26, 33: a frame as the file of a picture, which says how it came about", a
   expect(recipeIn(`#${recipe}`)).toEqual(recipeOf(recorded.trajectory));
 
   expect(refused).toEqual([
-    ["PictureError", expect.stringContaining("gif")],
+    ["PictureError", expect.stringContaining("“webp” is no kind")],
     ["PictureError", expect.stringContaining("width is 1")],
     ["PictureError", expect.stringContaining("no frame 99")],
   ]);
@@ -167,6 +167,96 @@ test("26, 33: a frame as the file of a picture, which says how it came about", a
   });
   expect(whole).toEqual(["svg", expect.stringContaining("step 16 of 32"), recipe]);
 });
+
+test("26: a run as a GIF, packed by a part of the script that comes when it is wanted", async ({ page }) => {
+  await page.goto(
+    host.page("gif", '<elf-playground trace="/traces/stories-fast.json" theme="light"></elf-playground>'),
+  );
+  const figure = page.locator("elf-playground");
+  await expect(figure.getByTestId("readout")).toContainText("step 8 of 8");
+  expect(host.asked.filter((path) => path.includes("gifenc"))).toEqual([]);
+  const { file, told, seconds, decoded, refused } = await figure.evaluate(async (found) => {
+    const element = found as HTMLElementTagNameMap["elf-playground"];
+    const told: string[] = [];
+    const began = performance.now();
+    const gif = await element.toBlob("gif", { fps: 5, onProgress: (done, total) => told.push(`${done} of ${total}`) });
+    const seconds = (performance.now() - began) / 1000;
+    const image = new ImageDecoder({ data: await gif.arrayBuffer(), type: gif.type });
+    await image.tracks.ready;
+    const count = image.tracks.selectedTrack?.frameCount ?? 0;
+    const frames = [];
+    for (let frameIndex = 0; frameIndex < count; frameIndex++) {
+      const { image: frame } = await image.decode({ frameIndex });
+      const { displayWidth: width, displayHeight: height, duration } = frame;
+      const context = new OffscreenCanvas(width, height).getContext("2d");
+      context?.drawImage(frame, 0, 0);
+      const pixels = new Uint32Array(context?.getImageData(0, 0, width, height).data.buffer ?? []);
+      const colours = [...new Set(pixels)];
+      // Dark pixels stand where a word is sure: the more of them, the further the text is.
+      const dark = pixels.filter((pixel) => (pixel & 255) < 60).length;
+      const paper = pixels.filter((pixel) => pixel === 0xfff6fafc).length / pixels.length;
+      frames.push({ width, height, milliseconds: (duration ?? 0) / 1000, colours: colours.length, dark, paper });
+      frame.close();
+    }
+    const aborted = new AbortController();
+    const refused = [
+      element.toBlob("gif", { fps: 0 }),
+      element.toBlob("gif", { fps: Number.NaN }),
+      element.toBlob("gif", { width: 12.5 }),
+      element.toBlob("gif", { step: 99 }),
+      element.toBlob("gif", { width: 8192, height: 8192 }),
+      element.toBlob("gif", { signal: aborted.signal, onProgress: () => aborted.abort() }),
+    ].map((gif) => gif.catch(({ name, message }: Error) => `${name}: ${message}`));
+    return {
+      file: [...new Uint8Array(await gif.arrayBuffer())],
+      told,
+      seconds,
+      decoded: { kind: gif.type, loops: image.tracks.selectedTrack?.repetitionCount, frames },
+      refused: await Promise.all(refused),
+    };
+  });
+  test.info().annotations.push({ type: "GIF", description: `${file.length} bytes in ${seconds.toFixed(2)} s` });
+  writeFileSync(test.info().outputPath("run.gif"), Uint8Array.from(file));
+  expect(told).toEqual(Array.from({ length: 9 }, (_, i) => `${i + 1} of 9`));
+  expect(decoded).toMatchObject({ kind: "image/gif", loops: Number.POSITIVE_INFINITY });
+  const { frames } = decoded;
+  expect(frames.map(({ width, height }) => `${width} ${height}`)).toEqual(Array(9).fill("880 420"));
+  expect(frames.map(({ milliseconds }) => milliseconds)).toEqual([600, ...Array(7).fill(200), 4000]);
+  // Paper that stays paper, at the beginning faint words, at the end a text in ink.
+  for (const { paper, colours } of frames) {
+    expect(paper).toBeGreaterThan(0.7);
+    expect(colours).toBeGreaterThan(10);
+  }
+  expect(frames[8]?.dark).toBeGreaterThan(1000);
+  expect(frames[8]?.dark).toBeGreaterThan(1.5 * (frames[0]?.dark ?? Number.POSITIVE_INFINITY));
+  expect(JSON.parse(commentOf(Buffer.from(file)))).toMatchObject({
+    model: "stories-fast",
+    step: 8,
+    recipe: expect.stringContaining("run="),
+  });
+  expect(refused).toEqual([
+    "PictureError: fps is 0.",
+    "PictureError: fps is NaN.",
+    "PictureError: width is 12.5.",
+    "PictureError: The run has no frame 99.",
+    "PictureError: 9 frames of 8192 × 8192 pixels are too much for one GIF.",
+    "CancelledError: The GIF was cancelled.",
+  ]);
+  expect(host.asked.filter((path) => path.includes("gifenc"))).toHaveLength(1);
+  expect(page.workers()).toEqual([]);
+  expect(faults).toEqual([]);
+});
+
+/** The comment at the end of a GIF, which stands there in blocks, each behind its length. */
+function commentOf(gif: Buffer): string {
+  let at = gif.lastIndexOf("!\xfe", undefined, "latin1") + 2;
+  let text = "";
+  for (let length = gif[at] ?? 0; length > 0; length = gif[at] ?? 0) {
+    text += gif.toString("ascii", at + 1, at + 1 + length);
+    at += 1 + length;
+  }
+  return text;
+}
 
 test("3, 6, 7, 8, 19, 26: twenty elements share one engine in turn, and give all of it back", async ({ page }) => {
   const figures = Array.from(

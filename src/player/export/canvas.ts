@@ -4,8 +4,8 @@ import { FAMILIES, type Measure, type Type } from "./typography";
 type Context = OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D;
 
 /** A canvas to measure by or to draw on; null where the browser has none for scripts. */
-export function newContext(): OffscreenCanvasRenderingContext2D | null {
-  return typeof OffscreenCanvas === "undefined" ? null : new OffscreenCanvas(1, 1).getContext("2d");
+export function newContext(settings?: CanvasRenderingContext2DSettings): OffscreenCanvasRenderingContext2D | null {
+  return typeof OffscreenCanvas === "undefined" ? null : new OffscreenCanvas(1, 1).getContext("2d", settings);
 }
 
 /** Measures by the fonts that a canvas has, which are those of the page or the worker that it is in. */

@@ -17,6 +17,7 @@ const OPTIONS = [
 /** Comes when the first lens is opened. */
 const LensView = lazy(async () => ({ default: (await import("../../../player/lenses/LensView")).LensView }));
 const SavePicture = lazy(async () => ({ default: (await import("./SavePicture")).SavePicture }));
+const SaveGif = lazy(async () => ({ default: (await import("./SaveGif")).SaveGif }));
 
 /** Which picture of the run stands beside its text. */
 export function LensChoice() {
@@ -55,7 +56,12 @@ export function LensPanel() {
             logitNormal={isOwn ? manifest?.schedule : undefined}
             chosenTheme={theme}
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
-            actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
+            actions={(draw, id) => (
+              <>
+                <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />
+                <SaveGif key={run.id} run={run} title={(isOwn && manifest?.title) || ""} />
+              </>
+            )}
           />
         </Suspense>
       </Part>
