@@ -1,6 +1,6 @@
 /**
- * Projects of other people that have the package from npm, made from the packed one and driven: plain HTML, Vite with React and
- * with Vue, VitePress. Numbers as in docs/embed.md.
+ * Projects of other people that have the package from npm, made from the packed one and driven: plain HTML, Vite with React,
+ * with Vue and with Svelte, built and as one develops, VitePress. Numbers as in docs/embed.md.
  */
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
@@ -8,7 +8,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, type Page, test } from "@playwright/test";
-import { build, type PluginOption } from "vite";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import react from "@vitejs/plugin-react";
+import { build, createServer, type PluginOption } from "vite";
 import { type Project, projectWithPackage, run } from "../../package/installed";
 import { serve } from "../../src/cli/serve";
 import type {} from "../../src/embed/main";
@@ -24,6 +26,7 @@ test.beforeAll(() => {
   if (!existsSync(join(docs, "vitepress"))) run("npm", ["ci"], join(root, "docs"));
   project = projectWithPackage({
     "react-dom": "node_modules",
+    svelte: "node_modules",
     "@types/react": "node_modules",
     "@types/react-dom": "node_modules",
     vue: "docs/node_modules",
@@ -36,23 +39,52 @@ test.afterAll(() => rmSync(project.place, { recursive: true, force: true }));
 
 const SEVERAL = slow("the package is built and packed, and so is a site with it");
 
-/** Drives what was built: the recorded run is there, then a text is written, in a worker that comes out of the package. */
-async function drive(page: Page, built: string, write: () => Promise<void>): Promise<string[]> {
-  cpSync(join(root, "public/traces"), join(built, "traces"), { recursive: true });
-  cpSync(join(root, "test/fixtures/tiny-model"), join(built, "models/tiny-model"), { recursive: true });
+/** Puts the run and the model that the projects show into a folder. */
+function fill(folder: string): void {
+  cpSync(join(root, "public/traces"), join(folder, "traces"), { recursive: true });
+  cpSync(join(root, "test/fixtures/tiny-model"), join(folder, "models/tiny-model"), { recursive: true });
+}
+
+/** Drives a page: the recorded run is there, then a text is written, in a worker that comes out of the package. */
+async function drive(page: Page, url: string, write: () => Promise<void>): Promise<string[]> {
   const faults: string[] = [];
   page.on("pageerror", ({ message }) => faults.push(message));
   page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+  await page.goto(url);
+  await expect(page.getByTestId("readout")).toContainText("step 8 of 8");
+  expect(page.workers()).toEqual([]);
+  await write();
+  expect(page.workers()).toHaveLength(1);
+  return faults;
+}
+
+/** Drives what was built. */
+async function driveBuilt(page: Page, built: string, write: () => Promise<void>): Promise<string[]> {
+  fill(built);
   const server: Server = await serve(built, 0, "127.0.0.1");
   try {
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-    await expect(page.getByTestId("readout")).toContainText("step 8 of 8");
-    expect(page.workers()).toEqual([]);
-    await write();
-    expect(page.workers()).toHaveLength(1);
-    return faults;
+    return await drive(page, `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, write);
   } finally {
     server.close();
+  }
+}
+
+/** Drives what Vite serves to whoever develops, without a word of configuration. */
+async function driveDeveloped(page: Page, name: string, plugins: readonly PluginOption[]): Promise<string[]> {
+  const place = join(project.place, name);
+  fill(join(place, "public"));
+  const server = await createServer({
+    root: place,
+    configFile: false,
+    logLevel: "error",
+    plugins: [...plugins],
+    server: { host: "127.0.0.1", port: 0 },
+  });
+  try {
+    await server.listen();
+    return await drive(page, server.resolvedUrls?.local[0] ?? "", () => pressWrite(page));
+  } finally {
+    await server.close();
   }
 }
 
@@ -111,7 +143,7 @@ test("3, 13, 15: plain HTML under a strict policy, twenty elements and one engin
 test("13: Vite and React", SEVERAL, async ({ page }) => {
   // Props, events and methods are typed.
   run(join(root, "node_modules/.bin/tsc"), ["-p", join(project.place, "react")], project.place);
-  expect(await drive(page, await built("react"), () => pressWrite(page))).toEqual([]);
+  expect(await driveBuilt(page, await built("react"), () => pressWrite(page))).toEqual([]);
 });
 
 test("13: Vite and Vue", SEVERAL, async ({ page }) => {
@@ -119,8 +151,21 @@ test("13: Vite and Vue", SEVERAL, async ({ page }) => {
   const plugin = vue({
     template: { compilerOptions: { isCustomElement: (name: string) => name === "elf-playground" } },
   });
-  expect(await drive(page, await built("vue", [plugin]), () => pressWrite(page))).toEqual([]);
+  expect(await driveBuilt(page, await built("vue", [plugin]), () => pressWrite(page))).toEqual([]);
 });
+
+test("13: Vite and Svelte", SEVERAL, async ({ page }) => {
+  expect(await driveBuilt(page, await built("svelte", [svelte()]), () => pressWrite(page))).toEqual([]);
+});
+
+for (const [name, plugins] of [
+  ["react", () => [react()]],
+  ["svelte", () => [svelte()]],
+] as const) {
+  test(`13: the server of Vite for who develops with ${name}`, SEVERAL, async ({ page }) => {
+    expect(await driveDeveloped(page, name, plugins())).toEqual([]);
+  });
+}
 
 test("13, 14: a site of Markdown by VitePress", SEVERAL, async ({ page }) => {
   const place = join(project.place, "vitepress");
@@ -130,7 +175,7 @@ test("13, 14: a site of Markdown by VitePress", SEVERAL, async ({ page }) => {
   expect(readFileSync(join(out, "index.html"), "utf8")).toMatch(
     /<elf-playground [^>]*>The text of the run<\/elf-playground>/,
   );
-  const faults = await drive(page, out, async () => {
+  const faults = await driveBuilt(page, out, async () => {
     const status = await page
       .locator("elf-playground")
       .evaluate((element: HTMLElementTagNameMap["elf-playground"]) =>
