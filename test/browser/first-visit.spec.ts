@@ -1,4 +1,4 @@
-import { expect, test } from "@playwright/test";
+import { expect, type Locator, test } from "@playwright/test";
 import { StudioPage } from "./studio-page";
 
 test("a recorded run plays at once, before any weights are fetched", async ({ page }) => {
@@ -46,4 +46,40 @@ test("nothing scrolls sideways on a phone, in either theme", async ({ page }) =>
       expect(over, `${colorScheme}, ${width} px`).toBeLessThanOrEqual(0);
     }
   }
+});
+
+test("on a phone the text and its time come first, and the prompt is a bar that opens", async ({ page }) => {
+  const studio = new StudioPage(page);
+  const boxOf = async (locator: Locator) => {
+    const box = await locator.boundingBox();
+    if (!box) throw new Error("It is not laid out.");
+    return { ...box, end: box.y + box.height };
+  };
+  await page.setViewportSize({ width: 390, height: 844 });
+  await studio.open({});
+  await expect(studio.readout).toBeVisible();
+  const bar = page.getByTestId("prompt-bar");
+  const dock = await boxOf(bar);
+  expect((await boxOf(studio.stage)).y).toBeLessThan(250);
+  expect((await boxOf(studio.readout)).end, "time is on the first screen").toBeLessThan(dock.y);
+  expect((await boxOf(studio.generate)).y).toBe(dock.y);
+
+  const box = page.getByTestId("prompt");
+  await expect(box).toBeHidden();
+  await bar.click();
+  await expect(box).toBeFocused();
+  await page.getByRole("button", { name: "Lily and her mom went to the beach." }).click();
+  await page.keyboard.press("Escape");
+  await expect(box).toBeHidden();
+  await expect(bar).toContainText("Lily and her mom");
+
+  // A laptop at 200 %: text first there, too, and one row for the rest.
+  await page.setViewportSize({ width: 640, height: 400 });
+  await page.evaluate(() => scrollTo(0, 0));
+  expect((await boxOf(studio.stage)).y).toBeLessThan(250);
+  expect((await boxOf(bar)).y).toBeGreaterThan(280);
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await expect(bar).toBeHidden();
+  await expect(box).toBeVisible();
+  expect(studio.faults).toEqual([]);
 });

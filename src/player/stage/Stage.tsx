@@ -84,10 +84,10 @@ export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false
         {run && shown && <GivenPrompt run={run} />}
         {shown || isComing ? (
           <div className={styles.sheet} data-piece="sheet">
-            <p className={styles.sizer} aria-hidden="true" translate="no" dir="auto">
+            <p className={styles.sizer} data-piece="sizer" aria-hidden="true" translate="no" dir="auto">
               {longest}
             </p>
-            <p className={styles.sizer} aria-hidden="true" translate="no" dir="auto">
+            <p className={styles.sizer} data-piece="sizer" aria-hidden="true" translate="no" dir="auto">
               {ordinary}
             </p>
             {run && shown && (

@@ -31,9 +31,6 @@ export function App() {
           <Header />
         </Part>
         <main className={styles.appMain} data-has-lens={lens !== null || undefined}>
-          <Part name="The box for the prompt" of={model}>
-            <PromptBox />
-          </Part>
           <section className={styles.appCentre} aria-label="The text and its time">
             <Part name="The text" of={selected}>
               <StudioStage />
@@ -46,9 +43,14 @@ export function App() {
             </Part>
           </section>
           <LensPanel />
-          <Part name="The panel that generates">
-            <GeneratePanel />
-          </Part>
+          <div className={styles.appWriting}>
+            <Part name="The box for the prompt" of={model}>
+              <PromptBox />
+            </Part>
+            <Part name="The panel that generates">
+              <GeneratePanel />
+            </Part>
+          </div>
           <Part name="The settings" of={model}>
             <Controls />
           </Part>

@@ -120,6 +120,8 @@ export function createStudio(world: World): Studio {
   library.subscribe(({ lasting }) => lasting === false && lose("models"));
   model.subscribe((now, before) => now.name !== before.name && draft.getState().turnTo(now.name));
   countPrompts(draft, model, engine);
+  // Whoever writes wants to see it written.
+  generation.subscribe(({ phase }, before) => phase !== before.phase && view.getState().openPrompt(false));
   readOn({ engine, model, runs, generation, player, onRead: (run) => void save(run) });
 
   async function openRecording(): Promise<void> {

@@ -13,12 +13,15 @@ export interface ViewStore {
   readonly linked: Recipe | null;
   /** The picture of the run that is open under its text. */
   readonly lens: LensId | null;
+  /** Whether the box for the prompt is open where there is room for no more than a bar of it. */
+  readonly promptOpen: boolean;
 
   openShortcuts(open: boolean): void;
   setRecording(recording: ViewStore["recording"]): void;
   say(what: string): void;
   offer(linked: Recipe | null): void;
   lookThrough(lens: LensId | null): void;
+  openPrompt(open: boolean): void;
 }
 
 export function createView(): StoreApi<ViewStore> {
@@ -28,11 +31,13 @@ export function createView(): StoreApi<ViewStore> {
     said: "",
     linked: null,
     lens: null,
+    promptOpen: false,
 
     openShortcuts: (shortcutsOpen) => set({ shortcutsOpen }),
     setRecording: (recording) => set({ recording }),
     say: (said) => set({ said }),
     offer: (linked) => set({ linked }),
     lookThrough: (lens) => set({ lens }),
+    openPrompt: (promptOpen) => set({ promptOpen }),
   }));
 }

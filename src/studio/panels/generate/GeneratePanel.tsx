@@ -25,7 +25,7 @@ export function GeneratePanel() {
   const end = useAction(cancel);
   const busy = phase !== "idle";
   return (
-    <section className={styles.generate} aria-label="Generate">
+    <section className={styles.generate} aria-label="Generate" data-busy={busy || undefined}>
       <LinkedRun />
       <div className={styles.generateButtons}>
         <button

@@ -1,4 +1,4 @@
-import { type SyntheticEvent, useId } from "react";
+import { type SyntheticEvent, useEffect, useId, useRef } from "react";
 import { useStore } from "zustand";
 import { MOST_LETTERS } from "../../../flow/recipe";
 import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "../../session/writing/prompt";
@@ -6,12 +6,20 @@ import { useStudio } from "../StudioContext";
 import { Examples } from "./Examples";
 import styles from "./PromptBox.module.css";
 
-/** Where the prompt of a conditional model is typed, with its length in tokens. Other models have none. */
+/**
+ * Where the prompt of a conditional model is typed, with its length in tokens; a bar that opens where there is little room.
+ * Other models have none.
+ */
 export function PromptBox() {
   const studio = useStudio();
   const id = useId();
   const { prompt, promptTokens } = useStore(studio.draft, (state) => state);
   const manifest = useStore(studio.model, ({ manifest }) => manifest);
+  const open = useStore(studio.view, ({ promptOpen }) => promptOpen);
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (open) box.current?.focus();
+  }, [open]);
   if (!manifest || !takesPrompt(manifest)) return null;
   const most = manifest.architecture.maxInputLength;
   const { title, note } = promptTitle(manifest);
@@ -20,6 +28,7 @@ export function PromptBox() {
   const optional = manifest.architecture.sourceOptional;
   const wrong = prompt.trim() !== "" && why !== undefined;
   // Browsers lay out what is put into a box line by line: 150,000 short lines take them minutes, and the page with them.
+  const { openPrompt } = studio.view.getState();
   const takeNoBook = (event: SyntheticEvent, brought: DataTransfer) => {
     const letters = brought.getData("text/plain").length;
     if (letters <= MOST_LETTERS) return;
@@ -29,7 +38,29 @@ export function PromptBox() {
       .say(`${letters.toLocaleString("en")} letters are too many for a prompt, which stays as it was.`);
   };
   return (
-    <section className={styles.prompt} aria-label="Prompt">
+    <section
+      className={styles.prompt}
+      aria-label="Prompt"
+      data-piece="prompt"
+      data-open={open || undefined}
+      onKeyDown={(event) => event.key === "Escape" && openPrompt(false)}
+    >
+      <button
+        type="button"
+        className={styles.promptBar}
+        aria-expanded={open}
+        data-testid="prompt-bar"
+        data-wrong={wrong}
+        onClick={() => openPrompt(!open)}
+      >
+        {open ? (
+          "Done"
+        ) : (
+          <>
+            <b>{title}</b> {prompt.trim() === "" ? optional && "optional" : prompt}
+          </>
+        )}
+      </button>
       <div className={styles.promptHead}>
         <label htmlFor={id}>{title}</label>
         <span className={styles.promptCount} data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
@@ -38,6 +69,7 @@ export function PromptBox() {
       </div>
       <textarea
         id={id}
+        ref={box}
         className={styles.promptText}
         rows={3}
         value={prompt}
