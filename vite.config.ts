@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join, resolve } from "node:path";
 import react from "@vitejs/plugin-react";
@@ -23,7 +23,7 @@ export default defineConfig({
   base: "./",
   // One page and no routes: a missing file is an honest 404, not index.html in disguise.
   appType: "mpa",
-  plugins: [react(), servedModels(), linkPreview("./")],
+  plugins: [react(), servedModels(), layersInOrder(), linkPreview("./")],
   define: siteConstants,
   // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/runtime/runtime.ts). The self-contained ones
   // start their threads by running *this worker's* file again once a bundler has merged them into it.
@@ -45,6 +45,26 @@ export default defineConfig({
     hookTimeout: 120_000,
   },
 });
+
+/**
+ * Says in front of every style sheet which layer goes over which, as `base.css` does: layers stand in the order in which they
+ * are first named, and a build links the styles that a later part of the page has, too, before those of the page.
+ */
+function layersInOrder(): Plugin {
+  const [order] = /@layer [^;{]+;/.exec(readFileSync(join(root, "src/studio/panels/base.css"), "utf8")) ?? [];
+  return {
+    name: "elf:layers-in-order",
+    generateBundle: {
+      order: "post",
+      handler(_, bundle) {
+        if (!order) this.error("base.css does not say in which order the layers stand.");
+        for (const file of Object.values(bundle)) {
+          if (file.type === "asset" && file.fileName.endsWith(".css")) file.source = `${order}${file.source}`;
+        }
+      },
+    },
+  };
+}
 
 /**
  * Serves `models/NAME/…` from the repository's `models/` folder and copies that folder into the build. While developing

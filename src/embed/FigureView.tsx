@@ -2,6 +2,7 @@ import { useState } from "react";
 import { useStore } from "zustand";
 import type { NamedProblem } from "../flow/errors";
 import { PlayerView } from "../player/PlayerView";
+import { Button } from "../player/ui/Button";
 import { Icon } from "../player/ui/Icon";
 import type { Figure, FigureState, Work } from "./figure";
 import type { Words } from "./words";
@@ -41,12 +42,12 @@ function Fault({ figure, problem, words }: FaultProps) {
         <b>{problem.name}</b> {problem.message} {problem.action}
       </slot>
       <span className="figure-problem-buttons">
-        <button type="button" className="figure-button" onClick={() => figure.retry()}>
+        <Button className="figure-button" onClick={() => figure.retry()}>
           {words.retry}
-        </button>
-        <button type="button" className="figure-button" onClick={() => figure.dismiss()}>
+        </Button>
+        <Button className="figure-button" onClick={() => figure.dismiss()}>
           {words.dismiss}
-        </button>
+        </Button>
       </span>
     </div>
   );
@@ -119,9 +120,9 @@ function Bar({ figure, work, options, words }: BarProps) {
           }}
         />
       )}
-      <button type="button" className="figure-button figure-generate" part="generate" onClick={press}>
+      <Button look="main" className="figure-button figure-generate" part="generate" onClick={press}>
         {isBusy ? words.stop : words.generate}
-      </button>
+      </Button>
       <p className="figure-work" part="work" role="status">
         {isBusy ? saysOf(work, words) : whatItTakes(figure, words)}
       </p>

@@ -9,6 +9,7 @@ import track from "./transport/Track.module.css?inline";
 import transport from "./transport/Transport.module.css?inline";
 import button from "./ui/Button.module.css?inline";
 import choice from "./ui/Choice.module.css?inline";
+import iconButton from "./ui/IconButton.module.css?inline";
 
 /** All styles of the room as text, for a shadow root: what a page links reaches none. */
 export const playerStyles = [
@@ -23,4 +24,5 @@ export const playerStyles = [
   transport,
   button,
   choice,
+  iconButton,
 ].join("");

@@ -15,6 +15,14 @@ test("a recorded run plays at once, before any weights are fetched", async ({ pa
   expect(fetched.filter((url) => !url.startsWith(own) && !url.startsWith("data:"))).toEqual([]);
   expect(studio.faults).toEqual([]);
 
+  // Whatever part of the page a style sheet was built for, it puts no layer over another than the page does.
+  const layers = await page.evaluate(() =>
+    [...document.styleSheets].map(({ cssRules: [first] }) =>
+      first instanceof CSSLayerStatementRule ? first.nameList.join() : first?.cssText,
+    ),
+  );
+  expect(new Set(layers)).toEqual(new Set(["base,player,studio"]));
+
   // A word is blurred as long as it is open: none of the text is, though the model is not sure of all; some of the noise are.
   const blurred = studio.stage.locator('[style*="blur"]');
   await expect(blurred).toHaveCount(0);

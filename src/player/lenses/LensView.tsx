@@ -7,6 +7,7 @@ import type { Drawing } from "../export/drawing";
 import { estimateWidth, type Measure } from "../export/typography";
 import { useGround, usePlayer } from "../PlayerContext";
 import { themeOf } from "../theme/themeOf";
+import { Button } from "../ui/Button";
 import { certainty } from "./certainty";
 import styles from "./LensView.module.css";
 import type { Lens, LensDrawing, LensInput, RunPlace } from "./lens";
@@ -62,9 +63,9 @@ export function LensView({
       </div>
       {isShown && (
         <p className={styles.lensActions}>
-          <button type="button" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+          <Button aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
             {words.asTable}
-          </button>
+          </Button>
           {actions?.((measure) => fileDrawing(lens, { ...input, ...(measure ? { measure } : {}) }, recipe), id)}
         </p>
       )}

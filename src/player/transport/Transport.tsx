@@ -4,16 +4,16 @@ import { isRead } from "../../flow/trajectory";
 import { SPEEDS } from "../display";
 import { useGround, usePlayer } from "../PlayerContext";
 import { settlingOf } from "../run/settling";
-import { Button, type ButtonProps } from "../ui/Button";
 import { Choice } from "../ui/Choice";
 import { Icon } from "../ui/Icon";
+import { IconButton, type IconButtonProps } from "../ui/IconButton";
 import { Track } from "./Track";
 import styles from "./Transport.module.css";
 
 const SPEED_OPTIONS = SPEEDS.map((speed) => ({ value: String(speed), label: `${speed}×` }));
 
 /** A button of the transport, and which one it is. */
-export interface TransportButtonProps extends ButtonProps {
+export interface TransportButtonProps extends IconButtonProps {
   readonly command: "stepBack" | "playPause" | "stepForward" | "toEnd";
 }
 
@@ -25,7 +25,7 @@ export interface TransportProps {
 }
 
 /** The one control of time: stage and all that is to come follow it. */
-export function Transport({ button: TransportButton = Button, actions }: TransportProps) {
+export function Transport({ button: TransportButton = IconButton, actions }: TransportProps) {
   const { run: shown, playback, display, words } = usePlayer();
   const ground = useGround();
   const run = useStore(shown);

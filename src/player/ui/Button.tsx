@@ -1,41 +1,26 @@
-import type { ReactNode } from "react";
+import type { ComponentProps } from "react";
 import styles from "./Button.module.css";
 
-export interface ButtonProps {
-  /** What the button is called where its content is a drawing. */
-  readonly label: string;
-  readonly className?: string | undefined;
-  readonly disabled?: boolean;
-  readonly onPress: () => void;
-  readonly children: ReactNode;
+interface Props extends ComponentProps<"button"> {
+  /** `main` does what is usually wanted, `danger` what cannot be taken back. */
+  readonly look?: "plain" | "main" | "danger";
+  /** Not `disabled`: a button that goes dead under the finger must not lose the keyboard's place. */
+  readonly disabled?: never;
+  readonly "aria-disabled"?: boolean;
 }
 
-/** A square button, often with a drawing on it. */
-export function Button({ label, className, disabled = false, onPress, children }: ButtonProps) {
+/** A button with words on it. One that is not live can still be reached, and does nothing. */
+export function Button({ look = "plain", type = "button", className = "", onClick, ...button }: Props) {
   return (
     <button
-      type="button"
-      className={buttonClass({ className })}
-      aria-label={label}
-      title={label}
-      // Not `disabled`: a button that goes dead under the finger must not lose the keyboard's place.
-      aria-disabled={disabled}
-      onClick={() => {
-        if (!disabled) onPress();
+      {...button}
+      type={type}
+      className={`${styles.button} ${className}`}
+      data-look={look}
+      onClick={(event) => {
+        if (button["aria-disabled"]) event.preventDefault();
+        else onClick?.(event);
       }}
-    >
-      {children}
-    </button>
+    />
   );
-}
-
-/** The same looks for a button that another component is to make. */
-export function buttonClass({
-  outlined = false,
-  className = "",
-}: {
-  outlined?: boolean | undefined;
-  className?: string | undefined;
-} = {}): string {
-  return `${styles.button} ${outlined ? styles.outlined : ""} ${className}`;
 }

@@ -1,5 +1,6 @@
 import { useStore } from "zustand";
 import { formatBytes } from "../../../delivery/bytes";
+import { Button } from "../../../player/ui/Button";
 import { cancel, generate } from "../../actions/writing";
 import { downloadBytes } from "../../session/models/model";
 import { whyNotReady } from "../../session/writing/readiness";
@@ -28,7 +29,7 @@ export function GeneratePanel() {
     <section className={styles.generate} aria-label="Generate" data-busy={busy || undefined}>
       <LinkedRun />
       <div className={styles.generateButtons}>
-        <button
+        <Button
           {...go}
           className={styles.generateGo}
           data-testid="generate"
@@ -36,11 +37,11 @@ export function GeneratePanel() {
         >
           <span>{GO[phase]}</span>
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
-        </button>
+        </Button>
         {busy && (
-          <button {...end} className={styles.generateCancel} data-testid="cancel">
+          <Button {...end} className={styles.generateCancel} data-testid="cancel">
             {cancelling ? "Stopping…" : "Cancel"}
-          </button>
+          </Button>
         )}
       </div>
       {why !== null && (

@@ -1,5 +1,5 @@
 import { Tooltip } from "radix-ui";
-import { buttonClass } from "../../../player/ui/Button";
+import { iconButtonClass } from "../../../player/ui/IconButton";
 import { ariaShortcuts } from "../../actions/action";
 import { DOCUMENTATION, openDocumentation } from "../../actions/documentation";
 import { Icon } from "../ui/Icon";
@@ -13,7 +13,7 @@ export function DocumentationLink() {
     <Tooltip.Root>
       <Tooltip.Trigger asChild>
         <a
-          className={buttonClass({})}
+          className={iconButtonClass({})}
           href={DOCUMENTATION}
           target="_blank"
           rel="noopener"

@@ -5,6 +5,7 @@ import { linkTo } from "../../../format/link";
 import { pictureFile } from "../../../player/export/picture";
 import type { ShownRun } from "../../../player/run/run";
 import { themeOf } from "../../../player/theme/themeOf";
+import { Button } from "../../../player/ui/Button";
 import { useStudio } from "../StudioContext";
 import { saveAs } from "./saveAs";
 
@@ -42,8 +43,8 @@ export function SaveGif({ run, title }: { run: ShownRun; title: string }) {
   };
   const press = (button: HTMLElement) => (progress === null ? void save(button) : drawing.current?.abort());
   return (
-    <button type="button" onClick={({ currentTarget }) => press(currentTarget)}>
+    <Button onClick={({ currentTarget }) => press(currentTarget)}>
       {progress === null ? "Save the run as GIF" : `Stop (${progress})`}
-    </button>
+    </Button>
   );
 }

@@ -2,6 +2,7 @@ import { problemOf } from "../../../flow/errors";
 import type { Drawing } from "../../../player/export/drawing";
 import { DRAWING_KINDS, drawnFile } from "../../../player/export/picture";
 import type { Measure } from "../../../player/export/typography";
+import { Button } from "../../../player/ui/Button";
 import { useStudio } from "../StudioContext";
 import { saveAs } from "./saveAs";
 
@@ -19,8 +20,8 @@ export function SavePicture({ draw, name }: { draw: (measure?: Measure) => Drawi
     }
   };
   return DRAWING_KINDS.map((kind) => (
-    <button key={kind} type="button" onClick={() => void save(kind)}>
+    <Button key={kind} onClick={() => void save(kind)}>
       Save as {kind.toUpperCase()}
-    </button>
+    </Button>
   ));
 }

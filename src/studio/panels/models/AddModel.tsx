@@ -1,8 +1,8 @@
 import { useId, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { type ModelSource, readSource } from "../../../delivery/sources";
+import { Button } from "../../../player/ui/Button";
 import { useStudio } from "../StudioContext";
-import { Button } from "../ui/Button";
 import styles from "./ModelShelf.module.css";
 import { pickedFiles } from "./placedFiles";
 import { hostSentence } from "./words";
@@ -37,7 +37,7 @@ export function AddModel() {
             onChange={({ target }) => setTyped(target.value)}
           />
         </label>
-        <Button type="submit" disabled={typed.trim() === "" || looking !== null}>
+        <Button type="submit" aria-disabled={typed.trim() === "" || looking !== null}>
           {source?.host ? `Look it up at ${source.host}` : "Look it up"}
         </Button>
       </form>
@@ -45,7 +45,7 @@ export function AddModel() {
         {source ? hostSentence(source) : "Nothing is asked before you press the button."}
       </p>
       <div className={styles.modelsFolder}>
-        <Button onPress={() => picker.current?.click()}>Choose a folder…</Button>
+        <Button onClick={() => picker.current?.click()}>Choose a folder…</Button>
         <span>or drop one anywhere on the page. It stays on this device.</span>
         <input
           ref={picker}

@@ -3,6 +3,7 @@ import { useStore } from "zustand";
 import { formatBytes } from "../../../delivery/bytes";
 import { bytesOf, filesOf } from "../../../delivery/delivery";
 import { DTYPES, type Dtype, type Manifest } from "../../../format/manifest";
+import { Button } from "../../../player/ui/Button";
 import { Choice } from "../../../player/ui/Choice";
 import { backendInWords } from "../../../runtime/backendInWords";
 import { usualPlan } from "../../../runtime/memoryPlan";
@@ -10,7 +11,6 @@ import type { ShelfModel } from "../../session/models/library";
 import { loadFromShelf } from "../../session/models/turnTo";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
 import { useStudio } from "../StudioContext";
-import { Button } from "../ui/Button";
 import { DownloadBar } from "./DownloadBar";
 import styles from "./ModelShelf.module.css";
 import {
@@ -119,21 +119,24 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
       {isDownloading && download && <DownloadBar download={download} />}
       <div className={styles.modelEntryButtons}>
         {isLoading || isDownloading ? (
-          <Button onPress={() => void (isLoading ? studio.generation.getState() : studio.library.getState()).cancel()}>
+          <Button onClick={() => void (isLoading ? studio.generation.getState() : studio.library.getState()).cancel()}>
             Cancel
           </Button>
         ) : (
           <>
             <Button
               look="main"
-              disabled={isLoaded || Boolean(plan?.refusal)}
+              aria-disabled={isLoaded || Boolean(plan?.refusal)}
               title={isRunning && !isLoaded ? "Ends the run under way; what it wrote is kept." : undefined}
-              onPress={() => void loadFromShelf(studio, model, dtype)}
+              onClick={() => void loadFromShelf(studio, model, dtype)}
             >
               {isLoaded ? "In use" : "Load"}
             </Button>
             {lasting && !isStored && (
-              <Button disabled={download !== null} onPress={() => void studio.library.getState().keep(model, dtype)}>
+              <Button
+                aria-disabled={download !== null}
+                onClick={() => void studio.library.getState().keep(model, dtype)}
+              >
                 Download only
               </Button>
             )}
@@ -150,7 +153,7 @@ function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
   const studio = useStudio();
   const [isAsked, setAsked] = useState(false);
   if (!isAsked) {
-    return <Button onPress={() => setAsked(true)}>Delete…</Button>;
+    return <Button onClick={() => setAsked(true)}>Delete…</Button>;
   }
   return (
     <>
@@ -158,14 +161,14 @@ function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
         look="danger"
         // It takes the place of the button that was just pressed.
         autoFocus
-        onPress={() => {
+        onClick={() => {
           setAsked(false);
           void studio.library.getState().remove(model);
         }}
       >
         {`Delete ${formatBytes(bytes)}`}
       </Button>
-      <Button onPress={() => setAsked(false)}>Keep it</Button>
+      <Button onClick={() => setAsked(false)}>Keep it</Button>
     </>
   );
 }

@@ -4,7 +4,7 @@ import { joinText } from "../../../player/run/pieces";
 import { lastFrame } from "../../../player/run/run";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { settlingOf } from "../../../player/run/settling";
-import { buttonClass } from "../../../player/ui/Button";
+import { iconButtonClass } from "../../../player/ui/IconButton";
 import { forksOf, parentOf } from "../../session/runs/family";
 import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin } from "../runInWords";
@@ -47,7 +47,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
       {run.origin === "generated" && run.status !== "running" && (
         <button
           type="button"
-          className={buttonClass({ className: styles.runCardDelete })}
+          className={iconButtonClass({ className: styles.runCardDelete })}
           aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
           onClick={() => studio.runs.getState().remove(run.id)}
         >

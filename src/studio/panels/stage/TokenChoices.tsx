@@ -2,6 +2,7 @@ import { type FormEvent, useId, useState } from "react";
 import { useStore } from "zustand";
 import { problemOf } from "../../../flow/errors";
 import type { ShownRun } from "../../../player/run/run";
+import { Button } from "../../../player/ui/Button";
 import { holdToken } from "../../actions/writing";
 import { holdWord } from "../../session/writing/holdWord";
 import { useStudio } from "../StudioContext";
@@ -33,10 +34,10 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
 
   return (
     <div className={styles.tokenChoices}>
-      <button {...hold} className={styles.tokenHold} aria-pressed={held} data-testid="hold">
+      <Button {...hold} className={`${styles.tokenButton} ${styles.tokenHold}`} aria-pressed={held} data-testid="hold">
         <span>{held ? "Let go" : "Hold this word"}</span>
         <Shortcuts shortcuts={holdToken.shortcuts} />
-      </button>
+      </Button>
       <form className={styles.tokenWord} onSubmit={onSubmit}>
         <label htmlFor={id}>or hold another</label>
         <input
@@ -52,9 +53,9 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
             setWrong("");
           }}
         />
-        <button type="submit" aria-disabled={reading}>
+        <Button type="submit" className={styles.tokenButton} aria-disabled={reading}>
           {reading ? "…" : "Hold"}
-        </button>
+        </Button>
       </form>
       {wrong && (
         <p className={styles.tokenWrong} id={`${id}-wrong`} role="alert">

@@ -1,6 +1,6 @@
 import { Tooltip } from "radix-ui";
 import type { ReactNode } from "react";
-import { buttonClass } from "../../../player/ui/Button";
+import { iconButtonClass } from "../../../player/ui/IconButton";
 import type { Action } from "../../actions/action";
 import { Shortcuts } from "./Shortcuts";
 import styles from "./Tooltip.module.css";
@@ -22,7 +22,12 @@ export function ActionButton({ action, label, className, outlined, pressed, chil
   return (
     <Tooltip.Root>
       <Tooltip.Trigger asChild>
-        <button {...button} className={buttonClass({ outlined, className })} aria-label={label} aria-pressed={pressed}>
+        <button
+          {...button}
+          className={iconButtonClass({ outlined, className })}
+          aria-label={label}
+          aria-pressed={pressed}
+        >
           {children}
         </button>
       </Tooltip.Trigger>

@@ -1,6 +1,6 @@
 import { Dialog } from "radix-ui";
 import { type ComponentProps, type ReactNode, useRef } from "react";
-import { buttonClass } from "../../../player/ui/Button";
+import { iconButtonClass } from "../../../player/ui/IconButton";
 import { Icon } from "./Icon";
 import styles from "./Sheet.module.css";
 
@@ -32,7 +32,7 @@ export function Sheet({ title, open, onOpen, children, ...content }: Props) {
         >
           <div className={styles.dialogHead}>
             <Dialog.Title>{title}</Dialog.Title>
-            <Dialog.Close className={buttonClass()} aria-label="Close">
+            <Dialog.Close className={iconButtonClass()} aria-label="Close">
               <Icon name="close" />
             </Dialog.Close>
           </div>
