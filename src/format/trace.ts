@@ -2,9 +2,10 @@ import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
-import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
 import type { Frame, Trajectory } from "../flow/trajectory";
+import { namedTokens } from "./namedTokens";
 import { settingsSchema } from "./settingsSchema";
 
 /**
@@ -126,10 +127,8 @@ export interface TracedModel {
 export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: TracedModel): string {
   const { trajectory, pieces, text } = run;
   const frames = trajectory.frames.map(packFrame);
-  const named = frames.flatMap(({ holds, expects }) => [...idsOf(holds), ...(expects ? idsOf(expects) : [])]);
-  const { prompt } = rootOf(trajectory);
-  const given = prompt && "ids" in prompt ? prompt.ids : [];
-  const ids = [...new Set([...given, ...heldOf(trajectory), ...named])].sort((a, b) => a - b);
+  const named = frames.flatMap(({ holds, expects }) => [idsOf(holds), ...(expects ? [idsOf(expects)] : [])]);
+  const ids = namedTokens(trajectory, named).sort((a, b) => a - b);
   const head = {
     version: TRACE_VERSION,
     recorded: true,
@@ -226,9 +225,4 @@ function idsOf({ top }: TraceReading): number[] {
 
 function round(value: number, decimals: number): number {
   return Number(value.toFixed(decimals));
-}
-
-/** The tokens that a run and those before it hold. */
-function heldOf({ held = [], from }: Recipe): number[] {
-  return [...held.map(({ token }) => token), ...(from ? heldOf(from.run) : [])];
 }

@@ -12,6 +12,12 @@ it("keeps the pieces that the frames name, at their ids", () => {
   expect(pieces).toHaveLength(7);
 });
 
+it("keeps those of words that a run before it held, which no frame of its own may have", () => {
+  const parent = runOf(["▁cat"]).trajectory;
+  const from = { run: { settings: parent.settings, held: [{ position: 0, token: 6 }] }, step: 0 };
+  expect(namedPieces(runOf(["▁cat"], { trajectory: { ...parent, from } }))[6]).toBe(".");
+});
+
 const thrown = () => {
   throw new DOMException("The operation is insecure.", "SecurityError");
 };

@@ -1,5 +1,5 @@
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
-import { rootOf } from "../../../flow/recipe";
+import { namedTokens } from "../../../format/namedTokens";
 import type { Run } from "../runs/shelfRun";
 
 /** Keeps the runs of earlier visits. Nothing here ever rejects: where runs cannot be kept, they last for the visit. */
@@ -98,15 +98,12 @@ function within<T>(
   });
 }
 
-/** The pieces that the run names in its frames or its prompt, at their ids; a vocabulary is larger than a run. */
+/** The pieces that the run names, at their ids. */
 export function namedPieces({ pieces, trajectory }: Run): string[] {
+  const readings = trajectory.frames
+    .flatMap(({ holds, expects }) => [holds, expects])
+    .flatMap(({ tokens, topTokens }) => [tokens, topTokens]);
   const named: string[] = [];
-  const { prompt } = rootOf(trajectory);
-  for (const token of prompt && "ids" in prompt ? prompt.ids : []) named[token] = pieces[token] ?? "";
-  for (const { holds, expects } of trajectory.frames) {
-    for (const tokens of [holds.tokens, holds.topTokens, expects.tokens, expects.topTokens]) {
-      for (const token of tokens) named[token] = pieces[token] ?? "";
-    }
-  }
+  for (const token of namedTokens(trajectory, readings)) named[token] = pieces[token] ?? "";
   return Array.from(named, (piece) => piece ?? "");
 }
