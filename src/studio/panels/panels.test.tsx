@@ -4,11 +4,19 @@ import { parseManifest } from "../../format/manifest";
 import type { ShelfModel } from "../session/models/library";
 import { loadFromShelf } from "../session/models/turnTo";
 import { drawn, wordsOf } from "../testing/drawn";
-import { settled } from "../testing/fakeEngine";
-import { SETTINGS } from "../testing/runs";
+import { MANIFEST, settled } from "../testing/fakeEngine";
+import { runOf, SETTINGS } from "../testing/runs";
 import { testStudio } from "../testing/studio";
+import { Presets } from "./controls/Presets";
+import { SeedField } from "./controls/SeedField";
 import { GeneratePanel } from "./generate/GeneratePanel";
+import { ModelChip } from "./header/ModelChip";
+import { HeldStrip } from "./held/HeldStrip";
 import { ModelCard } from "./models/ModelCard";
+import { PromptBox } from "./prompt/PromptBox";
+import { Shelf } from "./shelf/Shelf";
+import { EmptyStage } from "./stage/EmptyStage";
+import { TokenChoices } from "./stage/TokenChoices";
 
 const PAGE = "https://page.example/";
 
@@ -107,5 +115,160 @@ describe("a model of the shelf", () => {
     expect(words()).toMatch(/\[Cancel\]$/);
     library.setState({ download: { ...download, baseUrl: "https://hub.example/c/d/" }, lasting: true });
     expect(words()).toMatch(/\(In use\) \(Download only\)$/);
+  });
+});
+
+describe("the shelf of runs", () => {
+  it("tells how a run came about, and offers to delete what was written here, once it stands still", () => {
+    const { studio } = testStudio();
+    const { add } = studio.runs.getState();
+    const words = () => wordsOf(drawn(studio, <Shelf />));
+    expect(words()).toBe("");
+    add(runOf(["▁the ▁cat"], { id: "recorded", origin: "recorded", backend: null, seconds: null, startedAt: 0 }));
+    const { trajectory } = runOf(["▁the ▁cat"]);
+    add(runOf(["▁the ▁cat"], { id: "parent", text: "the cat", startedAt: 1 }));
+    const from = { run: { settings: SETTINGS }, step: 2 };
+    const fork = { ...trajectory, from, held: [{ position: 0, token: 3 }] };
+    add(runOf(["▁the ▁cat"], { id: "fork", trajectory: fork, startedAt: 2 }));
+    add(runOf(["▁the ▁cat"], { id: "going", status: "running", startedAt: 3 }));
+    expect(studio.runs.getState().runs).toHaveLength(4);
+    // Of four runs the two that are done and were written here.
+    expect(drawn(studio, <Shelf />).match(/Delete the run/g)).toHaveLength(2);
+    expect(words()).toMatch(/from step 2 of .* · 1 token held/);
+    expect(words()).not.toContain("Run deleted");
+    studio.runs.getState().remove("fork");
+    expect(words()).toMatch(/Run deleted\. \[Undo\]$/);
+  });
+
+  it("says of a run without a word that it has none", () => {
+    const { studio } = testStudio();
+    studio.runs.getState().add(runOf([], { text: " ", status: "running" }));
+    expect(wordsOf(drawn(studio, <Shelf />))).toContain("No words yet.");
+  });
+});
+
+describe("the chip of the model", () => {
+  const open = async () => {
+    const test = testStudio();
+    await test.studio.open();
+    return { ...test, words: () => wordsOf(drawn(test.studio, <ModelChip />)) };
+  };
+
+  it("says where the model stands, from its recording until it is loaded", async () => {
+    const { studio, engine, words } = await open();
+    expect(words()).toBe("[Test recorded]");
+    void studio.generation.getState().start();
+    await settled();
+    expect(words()).toBe("[Test loading]");
+    const download = { loadedBytes: 1, totalBytes: 3, done: 0, count: 1 };
+    studio.model.setState({ progress: { phase: "download", download } as never });
+    expect(words()).toBe("[Test loading 33 %]");
+    await engine.go();
+    expect(words()).toMatch(/^\[Test WASM .*1 kB\]$/);
+    studio.model.setState({ status: "lost", loaded: null });
+    expect(words()).toBe("[Test not loaded]");
+  });
+
+  it("does not take the recording of another model for this one's", async () => {
+    const { studio, words } = await open();
+    studio.model.setState({ name: "other", manifest: null });
+    expect(words()).toBe("[other not loaded]");
+  });
+});
+
+describe("the box of the prompt", () => {
+  const prompted = (change: object, files = MANIFEST.files) => ({
+    ...MANIFEST,
+    description: "Write on. It is small.",
+    examples: ["a cat", "a cat", "a dog"],
+    files,
+    architecture: { ...MANIFEST.architecture, maxInputLength: 4, ...change },
+  });
+
+  function open(manifest = MANIFEST) {
+    const { studio } = testStudio();
+    studio.model.setState({ manifest });
+    return { draft: studio.draft, html: () => drawn(studio, <PromptBox />) };
+  }
+
+  it("is there for models that take one, alone", () => {
+    expect(open().html()).toBe("");
+    expect(wordsOf(open(prompted({})).html())).toMatch(
+      /Write on at most 4 tokens Try \[a cat\] \[a dog\] It is small\.$/,
+    );
+    expect(wordsOf(open(prompted({ sourceOptional: true })).html())).toContain("optional, at most 4 tokens");
+  });
+
+  it("finds fault with what was typed, and not with an empty box", () => {
+    const { draft, html } = open(prompted({}));
+    expect(html()).toContain('aria-invalid="false"');
+    draft.setState({ prompt: "a b c d e", promptTokens: 5 });
+    expect(html()).toContain('aria-invalid="true"');
+    expect(wordsOf(html())).toMatch(/5 of 4 tokens .* 5 tokens are too many: this model reads at most 4\./);
+  });
+
+  it("takes numbers where there is no tokenizer, and offers no texts then", () => {
+    const { draft, html } = open(
+      prompted(
+        {},
+        MANIFEST.files.filter(({ path }) => path !== "tokenizer.json"),
+      ),
+    );
+    draft.setState({ prompt: "a cat" });
+    expect(wordsOf(html())).toMatch(/Write to, as numbers of tokens .*This model has no tokenizer/);
+    expect(html()).not.toContain("<li>");
+  });
+});
+
+describe("words that are held", () => {
+  it("stand in a strip while there are any, and at their places in a card", () => {
+    const { studio } = testStudio();
+    const run = runOf(["▁the ▁cat"], { trajectory: { ...runOf(["▁the ▁cat"]).trajectory, model: "test" } });
+    const strip = () => wordsOf(drawn(studio, <HeldStrip />));
+    const card = () => wordsOf(drawn(studio, <TokenChoices run={run} position={1} />));
+    studio.runs.getState().add(run, true);
+    studio.player.inspection.getState().pin(1);
+    expect(strip()).toBe("0 words held in the next run");
+    expect(card()).toMatch(/^\[Hold this word\] or hold another \[Hold\]$/);
+    studio.draft.getState().hold([{ position: 1, token: 4, word: "cat" }]);
+    expect(strip()).toMatch(/^1 word held in the next run Held in the next run \[2 cat\] \[Clear\]$/);
+    expect(card()).toMatch(/^\[Let go\]/);
+    studio.model.setState({ name: "other" });
+    expect(card(), "of another model's run no word can be held").toBe("");
+  });
+});
+
+describe("what a run is to be like", () => {
+  it("is a preset for as long as its settings are", async () => {
+    const { studio } = testStudio();
+    await studio.open();
+    const chosen = () => /aria-pressed="true"[^>]*>([^<]*)/.exec(drawn(studio, <Presets />))?.[1];
+    expect(chosen()).toMatch(/^This model/);
+    studio.settings.getState().enter("steps", "5");
+    expect(chosen()).toBeUndefined();
+    expect(wordsOf(drawn(studio, <Presets />))).toMatch(/Settings of your own\.$/);
+  });
+
+  it("says whether the next one draws its own noise", () => {
+    const { studio } = testStudio();
+    const field = () => drawn(studio, <SeedField />);
+    expect(wordsOf(field())).toContain("Each run draws its own");
+    expect(field()).toMatch(/aria-label="Keep this seed" aria-pressed="false"/);
+    studio.settings.setState({ seedLocked: true });
+    expect(wordsOf(field())).toContain("the same settings write the same text again");
+    expect(field()).toMatch(/aria-label="Seed is kept for every run" aria-pressed="true"/);
+  });
+});
+
+describe("a stage without a run", () => {
+  it("says what pressing Generate brings and costs, and no more of that once it is pressed", async () => {
+    const { studio, engine } = testStudio({ fetchRecording: async () => null });
+    await studio.open();
+    const words = () => wordsOf(drawn(studio, <EmptyStage />));
+    expect(words()).toMatch(/Press Generate .*and it writes one here, once its 1 kB are loaded\.$/);
+    void studio.generation.getState().start();
+    await settled();
+    expect(words()).toMatch(/The first words come as soon as the model is ready\.$/);
+    await engine.go();
   });
 });
