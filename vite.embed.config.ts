@@ -48,11 +48,10 @@ function checksumOfScript(): Plugin {
 }
 
 /**
- * Of a module of styles a view gets the names only: the styles come as text for the shadow root (`src/player/styles.ts`), and
- * a style sheet beside the script would be for nobody.
+ * Writes into each view the names of the classes that it asks a module of styles for. The styles themselves come as text for the
+ * shadow root (`src/player/styles.ts`): a style sheet beside the script would be for nobody, and a list of all names weighs.
  */
 function styleNamesOnly(): Plugin {
-  const mark = "\0names:";
   let config: ResolvedConfig;
   return {
     name: "elf:style-names-only",
@@ -60,17 +59,22 @@ function styleNamesOnly(): Plugin {
     configResolved(resolved) {
       config = resolved;
     },
-    resolveId(source, importer) {
-      if (!importer || !source.endsWith(".module.css")) return null;
-      // Not by its own ending: it would be taken for styles again.
-      return `${mark}${resolve(dirname(importer), source)}.js`;
-    },
-    async load(id) {
-      if (!id.startsWith(mark)) return null;
-      const file = id.slice(mark.length, -".js".length);
-      this.addWatchFile(file);
-      const { modules } = await preprocessCSS(await readFile(file, "utf8"), file, config);
-      return `export default ${JSON.stringify(modules)}`;
+    transform: {
+      filter: { id: /\.tsx$/ },
+      async handler(code, id) {
+        let written = code;
+        for (const [line, name, address = ""] of code.matchAll(/import (\w+) from "(\.[^"]+\.module\.css)";/g)) {
+          const file = resolve(dirname(id), address);
+          this.addWatchFile(file);
+          const { modules = {} } = await preprocessCSS(await readFile(file, "utf8"), file, config);
+          written = written.replace(line, "").replace(new RegExp(`\\b${name}\\.(\\w+)`, "g"), (_, key: string) => {
+            const known = modules[key];
+            if (known === undefined) this.error(`${id} asks for ${key}, which ${address} does not have.`);
+            return JSON.stringify(known);
+          });
+        }
+        return { code: written, map: null };
+      },
     },
   };
 }
