@@ -89,7 +89,12 @@ describe("what is packed", () => {
   it.each([
     // As they lie in the package, not minified, and without the libraries that they name.
     ["index.js", 95],
+    ["node.js", 96],
+    ["cli.js", 28],
     ["worker.js", 50],
+    // What computes, in a worker; and the component, beside the element and React.
+    ["engine.js", 90],
+    ["react.js", 4],
     ["element/elf-playground.js", 60],
   ])("%s and what it takes at once are at most %i kB packed", (entry, most) => {
     expect(weightOf(join(installed, "dist", entry)) / 1000).toBeLessThanOrEqual(most);
