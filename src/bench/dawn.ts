@@ -7,11 +7,11 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type GraphName, NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
-import { parseManifest } from "../format/manifest";
-import { openNetwork } from "../runtime/arrayNetwork";
+import type { Platform } from "../runtime/backend";
+import { wasmOnly } from "../runtime/wasmOnly";
 import { describeAdapter, findAdapter, startWebGpu } from "../runtime/webgpu";
-import { countPasses, type GpuFigures, type OpenModel, onWebGpu, type Passes } from "./measure";
+import { countPasses, type GpuFigures, onWebGpu, type Passes } from "./measure";
+import { type OpenModel, openModelOn } from "./openModel";
 
 const PACKAGE: string = "webgpu";
 
@@ -28,11 +28,9 @@ export async function measureInNode(
   try {
     const adapter = await findAdapter();
     if (!adapter) throw new Error("Dawn finds no GPU; is there a Vulkan driver?");
-    const model = await openModel(folder, adapter);
+    const model = await openModel(folder);
     const webgpu = await onWebGpu(model, steps, repeats);
-    // An adapter gives one device only.
-    const other = (await findAdapter()) as GPUAdapter;
-    const passes = await countPasses(model, await openModel(conditionalFolder, other), steps);
+    const passes = await countPasses(model, await openModel(conditionalFolder), steps);
     return { adapter: describeAdapter(adapter), webgpu, passes };
   } finally {
     clearInterval(awake);
@@ -56,17 +54,21 @@ async function provideWebGpu(): Promise<void> {
   };
 }
 
-async function openModel(folder: string, adapter: GPUAdapter): Promise<OpenModel> {
-  const manifest = parseManifest(await readFile(join(folder, "manifest.json"), "utf8"));
-  const { defaultDtype } = manifest;
-  const graphs: GraphName[] = [...NETWORK_GRAPHS, "encoder"];
-  const read = async (path: string) => new Uint8Array(await readFile(join(folder, path)));
-  const parts = await networkParts(manifest, defaultDtype, graphs, read);
-  const build = (name: string) => {
+const platform: Platform = {
+  ...wasmOnly,
+  findAdapter,
+  startWebGpu(adapter) {
     const dist = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"));
-    const url = (extension: string) => pathToFileURL(join(dist, `ort-wasm-simd-threaded.${name}.${extension}`)).href;
-    return { mjs: url("mjs"), wasm: url("wasm") };
-  };
-  const runtime = await startWebGpu(adapter, { jspi: build("jspi"), asyncify: build("asyncify") });
-  return { manifest, runtime, network: await openNetwork(manifest, parts, runtime) };
+    const address = (file: string) => pathToFileURL(join(dist, `ort-wasm-simd-threaded.${file}`)).href;
+    const build = (name: string) => ({ mjs: address(`${name}.mjs`), wasm: address(`${name}.wasm`) });
+    return startWebGpu(adapter, { jspi: build("jspi"), asyncify: build("asyncify") });
+  },
+};
+
+function openModel(folder: string): Promise<OpenModel> {
+  return openModelOn(platform, {
+    baseUrl: `${pathToFileURL(folder).href}/`,
+    wanted: "webgpu",
+    fetchFile: async (url) => new Response(await readFile(new URL(url))),
+  });
 }

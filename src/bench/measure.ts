@@ -1,28 +1,12 @@
 /** What `npm run bench` measures, in a page or in Node. The models are opened by the caller and stay open. */
-import { encodeCondition } from "../flow/condition";
-import { flow } from "../flow/sampler";
+import type { Recipe } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
-import { readFrame } from "../flow/trajectory";
-import { flowConstants, type Manifest } from "../format/manifest";
-import type { ArrayNetwork } from "../runtime/arrayNetwork";
-import { followGpuFlow, gpuFlow } from "../runtime/gpu/loop";
-import { GpuNetwork } from "../runtime/gpu/network";
-import type { Runtime } from "../runtime/runtime";
+import { RunMemory } from "../run/memory";
+import { planRecipe } from "../run/plan";
+import { type WriteOptions, writeRun } from "../run/writeRun";
+import type { Model } from "../runtime/load";
+import type { OpenModel } from "./openModel";
 import { countTraffic, type Traffic } from "./traffic";
-
-/** An exported model on one backend, without the engine and its worker. */
-export interface OpenModel {
-  readonly manifest: Manifest;
-  readonly runtime: Runtime;
-  readonly network: ArrayNetwork;
-}
-
-/** The loop's view of a model that is open on WebGPU. */
-export function gpuNetwork({ network: { graphs } }: OpenModel): GpuNetwork {
-  const network = GpuNetwork.of(graphs);
-  if (!network) throw new Error("The model is not open on WebGPU.");
-  return network;
-}
 
 /** One way to run the sampler, over all repeats. */
 export interface LoopFigures {
@@ -94,18 +78,19 @@ export async function onWebGpu(model: OpenModel, steps: number, repeats: number)
   return { shape, everyFrame: await measure(true), lastFrame: await measure(false) };
 }
 
-async function runOurs(model: OpenModel, settings: SamplerSettings, everyFrame: boolean): Promise<void> {
-  for await (const state of gpuFlow(gpuNetwork(model), settings, constantsOf(model))) {
-    if (everyFrame || state.step === settings.steps) await state.read();
-  }
+/** Writes a run as the engine does, on the GPU where the model is open on one. */
+async function write(model: Model, recipe: Recipe, options: WriteOptions): Promise<void> {
+  for await (const _ of writeRun(model, planRecipe(model, recipe), options));
 }
 
-async function runPlain(model: OpenModel, settings: SamplerSettings, everyFrame: boolean): Promise<void> {
-  const { network } = model;
-  for await (const state of flow(network, settings, constantsOf(model))) {
-    if (everyFrame || state.step === settings.steps) await readFrame(network, state, settings.selfCondScale);
-  }
-}
+const runOurs = (model: Model, settings: SamplerSettings, everyFrame: boolean) =>
+  write(model, { settings }, { frames: everyFrame ? "every" : "last" });
+
+const runPlain = (model: Model, settings: SamplerSettings, everyFrame: boolean) =>
+  runOurs(withoutLoop(model), settings, everyFrame);
+
+/** The same model, whose runs go through arrays: its states come back from the GPU at every step. */
+const withoutLoop = (model: Model): Model => ({ ...model, gpu: undefined });
 
 /** How much of a run in wasm is not spent in onnxruntime. */
 export async function onWasm(model: OpenModel, steps: number): Promise<WasmFigures> {
@@ -136,24 +121,14 @@ export async function countPasses(model: OpenModel, conditional: OpenModel, step
   const settings = { ...settingsOf(model, steps), method: "ode" as const };
   const everyFrame = await counted(model, () => runOurs(model, settings, true));
   const lastFrame = await counted(model, () => runOurs(model, settings, false));
-  const middle = Math.floor(steps / 2);
-  const network = gpuNetwork(model);
-  const states = gpuFlow(network, settings, constantsOf(model));
-  let parent = (await states.next()).value;
-  while (parent && parent.step < middle) parent = (await states.next()).value;
-  const from = await parent?.download();
-  await states.return();
-  if (!from) throw new Error("The run ended before its middle.");
-  const fork = await counted(model, async () => {
-    for await (const _ of followGpuFlow(network, from, middle, settings, constantsOf(model)));
-  });
+  // Of a run through arrays every state is remembered, so a fork begins at its own step and writes nothing again.
+  const memory = new RunMemory();
+  await write(withoutLoop(model), { settings }, { memory, frames: "last" });
+  const from = { run: { settings }, step: Math.floor(steps / 2) };
+  const fork = await counted(model, () => write(model, { settings, from }, { memory, frames: "last" }));
 
-  const guided = { ...settingsOf(conditional, steps), cfgScale: 2 };
-  const shape = { batch: 1, length: guided.length, latentSize: conditional.network.latentSize };
-  const condition = await encodeCondition(conditional.network, [[5, 6, 7]], shape);
-  const counts = await counted(conditional, async () => {
-    for await (const _ of gpuFlow(gpuNetwork(conditional), guided, constantsOf(conditional), { condition }));
-  });
+  const guided = { settings: { ...settingsOf(conditional, steps), cfgScale: 2 }, prompt: { ids: [5, 6, 7] } };
+  const counts = await counted(conditional, () => write(conditional, guided, { frames: "last" }));
   return {
     steps,
     decoder: { everyFrame: everyFrame.decoder, lastFrame: lastFrame.decoder },
@@ -186,7 +161,6 @@ async function counted(
   return counts;
 }
 
-const constantsOf = ({ manifest }: OpenModel) => flowConstants(manifest);
 const settingsOf = ({ manifest }: OpenModel, steps: number): SamplerSettings => ({ ...manifest.defaults, steps });
 
 function median(values: readonly number[]): number {

@@ -3,34 +3,32 @@ import jspiMjs from "onnxruntime-web/ort-wasm-simd-threaded.jspi.mjs?url";
 import jspiWasm from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
 import wasmMjs from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
-import { Delivery } from "../delivery/delivery";
-import { type GraphName, NETWORK_GRAPHS, networkParts } from "../delivery/networkParts";
-import { memoryStorage } from "../delivery/store/storage";
-import { openNetwork } from "../runtime/arrayNetwork";
-import { type Runtime, startWasm } from "../runtime/runtime";
+import type { Platform } from "../runtime/backend";
+import { type Runtime, type RuntimeFiles, startWasm } from "../runtime/runtime";
 import { findAdapter, startWebGpu } from "../runtime/webgpu";
-import type { OpenModel } from "./measure";
+import { type OpenModel, openModelOn } from "./openModel";
+
+const platform: Platform = {
+  findAdapter,
+  // Chromium suspends wasm natively, so the other build is never asked for.
+  startWebGpu: (adapter) =>
+    startWebGpu(adapter, { jspi: files(jspiMjs, jspiWasm), asyncify: files(jspiMjs, jspiWasm) }),
+  startWasm: () => startWasm(files(wasmMjs, wasm)),
+};
 
 /** Opens an exported model, whose folder `baseUrl` names, on either backend. */
-export async function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Promise<OpenModel> {
-  const fetchFile = (url: string, init?: RequestInit) => fetch(url, init);
-  const delivery = await Delivery.open({ baseUrl, fetchFile, storage: memoryStorage() });
-  const { manifest } = delivery;
-  const runtime = await startRuntime(backend);
-  const graphs: GraphName[] = [...NETWORK_GRAPHS, "encoder"];
-  const parts = await networkParts(manifest, manifest.defaultDtype, graphs, (path) => delivery.read(path));
-  return { manifest, runtime, network: await openNetwork(manifest, parts, runtime) };
+export function openModel(baseUrl: string, backend: "webgpu" | "wasm"): Promise<OpenModel> {
+  return openModelOn(platform, { baseUrl, wanted: backend, fetchFile: (url, init) => fetch(url, init) });
 }
 
 /** Starts a runtime outside a worker. */
 export async function startRuntime(backend: "webgpu" | "wasm"): Promise<Runtime> {
-  const files = (mjs: string, binary: string) => ({
-    mjs: new URL(mjs, location.href).href,
-    wasm: new URL(binary, location.href).href,
-  });
-  if (backend === "wasm") return startWasm(files(wasmMjs, wasm));
-  const adapter = await findAdapter();
+  if (backend === "wasm") return platform.startWasm();
+  const adapter = await platform.findAdapter();
   if (!adapter) throw new Error("There is no WebGPU here.");
-  // Chromium suspends wasm natively, so the other build is never asked for.
-  return startWebGpu(adapter, { jspi: files(jspiMjs, jspiWasm), asyncify: files(jspiMjs, jspiWasm) });
+  return platform.startWebGpu(adapter);
+}
+
+function files(mjs: string, binary: string): RuntimeFiles {
+  return { mjs: new URL(mjs, location.href).href, wasm: new URL(binary, location.href).href };
 }

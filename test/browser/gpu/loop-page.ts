@@ -1,6 +1,6 @@
 /** What the tests of the loop run inside the browser. */
-import { gpuNetwork, type OpenModel } from "../../../src/bench/measure";
 import { openModel } from "../../../src/bench/models";
+import { gpuNetwork, type OpenModel } from "../../../src/bench/openModel";
 import { encodeCondition } from "../../../src/flow/condition";
 import { ElfError } from "../../../src/flow/errors";
 import type { Reading, Source } from "../../../src/flow/network";
