@@ -21,6 +21,8 @@ const { values } = parseArgs({
     model: { type: "string", default: "test/fixtures/tiny-model" },
     /** Folder of the model that runs in wasm. */
     "wasm-model": { type: "string", default: "models/stories-mini" },
+    /** Folder of the model whose frames are shown, in wasm. */
+    "shown-model": { type: "string", default: "models/stories" },
     /** Use the machine's own GPU. */
     gpu: { type: "boolean", default: false },
     /** Without a browser: WebGPU by Dawn in Node (dawn.ts says what it needs), and nothing in wasm. */
@@ -34,6 +36,8 @@ const OWN_GPU = ["--enable-unsafe-webgpu", "--enable-features=Vulkan", "--ignore
 const QUIET = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-quic"];
 
 const root = join(import.meta.dirname, "..", "..");
+/** Those of the shipped models: of fewer steps the text itself is a larger part. */
+const SHOWN_STEPS = 32;
 const CONDITIONAL = "test/fixtures/tiny-conditional";
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, Node ${process.version}`;
 const steps = Number(values.steps);
@@ -69,13 +73,19 @@ async function inBrowser(): Promise<Figures> {
       folder(values["wasm-model"]),
       steps,
     ] as const);
+    console.error(`frames shown, in wasm, ${values["shown-model"]} …`);
+    const shown = await page.evaluate(([url, n, times]) => window.bench.ofShownFrames(url, n, times), [
+      folder(values["shown-model"]),
+      SHOWN_STEPS,
+      repeats,
+    ] as const);
     console.error("counting passes …");
     const passes = await page.evaluate(([url, conditional, n]) => window.bench.countPasses(url, conditional, n), [
       folder(values.model),
       folder(CONDITIONAL),
       steps,
     ] as const);
-    return { machine, browser: `Chromium ${browser.version()}`, adapter, webgpu, wasm, passes };
+    return { machine, browser: `Chromium ${browser.version()}`, adapter, webgpu, wasm, shown, passes };
   } finally {
     await browser.close();
     await server.close();

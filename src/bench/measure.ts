@@ -3,7 +3,7 @@ import type { Recipe } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import { RunMemory } from "../run/memory";
 import { planRecipe } from "../run/plan";
-import { type WriteOptions, writeRun } from "../run/writeRun";
+import { readRun, type WriteOptions, writeRun } from "../run/writeRun";
 import type { Model } from "../runtime/load";
 import type { OpenModel } from "./openModel";
 import { countTraffic, type Traffic } from "./traffic";
@@ -33,6 +33,15 @@ export interface WasmFigures {
   readonly seconds: number;
   /** Share of the time that is spent outside onnxruntime, 0 … 1. */
   readonly outside: number;
+}
+
+/** What frames cost where they are shown: on wasm, where a pass takes longest. */
+export interface ShownFrames {
+  readonly steps: number;
+  /** Time to the text with frames read on the way as the page has them, over that of a run that reads the text alone. */
+  readonly finalTextRatio: number;
+  /** Time to read a frame that was left out: the median over all of them, each asked for by itself. */
+  readonly scrubMilliseconds: number;
 }
 
 /** Graph runs, and passes of the network within them, that a whole run of `steps` takes. */
@@ -114,6 +123,35 @@ export async function onWasm(model: OpenModel, steps: number): Promise<WasmFigur
   const whole = performance.now() - start;
   const threads = runtime.ort.env.wasm.numThreads ?? 1;
   return { threads, steps, seconds: whole / 1000, outside: 1 - inside / whole };
+}
+
+/** How much sooner the text is there than its frames, and how long one of these takes when it is looked at. */
+export async function ofShownFrames(model: OpenModel, steps: number, repeats: number): Promise<ShownFrames> {
+  const settings = settingsOf(model, steps);
+  const timed = async (task: () => Promise<unknown>) => {
+    const start = performance.now();
+    await task();
+    return performance.now() - start;
+  };
+  const ratios: number[] = [];
+  const scrubs: number[] = [];
+  for (let round = 0; round <= repeats; round++) {
+    const memory = new RunMemory();
+    const alone = await timed(() => write(model, { settings }, { frames: "last" }));
+    const paced = await timed(() => write(model, { settings }, { frames: "paced", memory }));
+    // The first round compiles and counts for nothing.
+    if (round === 0) continue;
+    ratios.push(paced / alone);
+    const plan = planRecipe(model, { settings });
+    for (let step = 1; step < steps; step++) {
+      scrubs.push(
+        await timed(async () => {
+          for await (const _ of readRun(model, plan, [step], { memory }));
+        }),
+      );
+    }
+  }
+  return { steps, finalTextRatio: median(ratios), scrubMilliseconds: median(scrubs) };
 }
 
 /** Counts what the loop asks of a network, and of a conditional one. */

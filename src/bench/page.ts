@@ -1,6 +1,15 @@
 /** The functions that `npm run bench` calls in its page, as `window.bench`. */
 import { describeAdapter, findAdapter } from "../runtime/webgpu";
-import { countPasses, type GpuFigures, onWasm, onWebGpu, type Passes, type WasmFigures } from "./measure";
+import {
+  countPasses,
+  type GpuFigures,
+  ofShownFrames,
+  onWasm,
+  onWebGpu,
+  type Passes,
+  type ShownFrames,
+  type WasmFigures,
+} from "./measure";
 import { openModel } from "./models";
 
 const functions = {
@@ -19,6 +28,13 @@ const functions = {
   async onWasm(baseUrl: string, steps: number): Promise<WasmFigures> {
     const model = await openModel(baseUrl, "wasm");
     const figures = await onWasm(model, steps);
+    await model.network.dispose();
+    return figures;
+  },
+
+  async ofShownFrames(baseUrl: string, steps: number, repeats: number): Promise<ShownFrames> {
+    const model = await openModel(baseUrl, "wasm");
+    const figures = await ofShownFrames(model, steps, repeats);
     await model.network.dispose();
     return figures;
   },

@@ -1,4 +1,4 @@
-import type { GpuFigures, LoopFigures, Passes, WasmFigures } from "./measure";
+import type { GpuFigures, LoopFigures, Passes, ShownFrames, WasmFigures } from "./measure";
 
 /** Everything one run of the bench found. */
 export interface Figures {
@@ -7,11 +7,12 @@ export interface Figures {
   readonly adapter: string;
   readonly webgpu: GpuFigures;
   readonly wasm?: WasmFigures;
+  readonly shown?: ShownFrames;
   readonly passes: Passes;
 }
 
 /** The figures as Markdown. */
-export function table({ machine, browser, adapter, webgpu, wasm, passes }: Figures): string {
+export function table({ machine, browser, adapter, webgpu, wasm, shown, passes }: Figures): string {
   const { shape, everyFrame, lastFrame } = webgpu;
   const bytes = (count: number) => `${Math.round(count).toLocaleString("en")} B`;
   const row = (name: string, { ours, plain }: { ours: LoopFigures; plain: LoopFigures }) => {
@@ -28,11 +29,16 @@ L = ${shape.length}, D = ${shape.latentSize}, ${shape.steps} steps, median of ${
 ${row("every frame read", everyFrame)}
 ${row("last frame read", lastFrame)}
 
-${wasm ? wasmLine(wasm) : ""}passes, ${passes.steps} steps: decoder ${passes.decoder.lastFrame} instead of ${passes.decoder.everyFrame} where only the end is read; \
+${wasm ? wasmLine(wasm) : ""}${shown ? shownLine(shown) : ""}passes, ${passes.steps} steps: decoder ${passes.decoder.lastFrame} instead of ${passes.decoder.everyFrame} where only the end is read; \
 a guided run's ${passes.guided.passes} passes in ${passes.guided.runs} batches of two; a fork from the middle takes ${passes.forkFromMiddle}`;
 }
 
 function wasmLine({ threads, seconds, steps: count, outside }: WasmFigures): string {
   const share = (100 * outside).toFixed(2);
   return `wasm, ${threads} thread(s): ${seconds.toFixed(1)} s for ${count} steps with every frame read, ${share} % of it outside onnxruntime\n`;
+}
+
+function shownLine({ steps, finalTextRatio, scrubMilliseconds }: ShownFrames): string {
+  return `frames shown, wasm: the text of ${steps} steps after ${finalTextRatio.toFixed(2)} times a run without frames, \
+one left out within ${scrubMilliseconds.toFixed(0)} ms\n`;
 }
