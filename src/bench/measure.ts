@@ -1,6 +1,6 @@
 /** What `npm run bench` measures, in a page or in Node. The models are opened by the caller and stay open. */
 import type { Recipe } from "../flow/recipe";
-import type { SamplerSettings } from "../flow/settings";
+import { type SamplerSettings, unguided } from "../flow/settings";
 import { RunMemory } from "../run/memory";
 import { planRecipe } from "../run/plan";
 import { readRun, type WriteOptions, writeRun } from "../run/writeRun";
@@ -127,7 +127,7 @@ export async function onWasm(model: OpenModel, steps: number): Promise<WasmFigur
 
 /** How much sooner the text is there than its frames, and how long one of these takes when it is looked at. */
 export async function ofShownFrames(model: OpenModel, steps: number, repeats: number): Promise<ShownFrames> {
-  const settings = settingsOf(model, steps);
+  const settings = unguided(settingsOf(model, steps));
   const timed = async (task: () => Promise<unknown>) => {
     const start = performance.now();
     await task();
