@@ -1,4 +1,4 @@
-import { expect, type Page, test } from "@playwright/test";
+import { expect, type Locator, type Page, test } from "@playwright/test";
 import { startEndlessRun, writeFew } from "./runs";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
@@ -20,6 +20,24 @@ test("Generate pressed while a run goes on ends it, keeps its frames, and writes
   await expect(studio.runs.filter({ hasText: /Stopped at step [1-9]\d* of 1024/ })).toHaveCount(1);
   await expect(studio.runs.filter({ hasText: "4 steps" }).first()).toContainText("WASM");
   await expect(studio.alert).toHaveCount(0);
+  expect(studio.faults).toEqual([]);
+});
+
+test("a page reloaded in the middle of a run has its frames on the shelf again", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await startEndlessRun(studio);
+  const reached = async (run: Locator) => Number(/step (\d+) of 1024/.exec((await run.textContent()) ?? "")?.[1] ?? 0);
+  const run = studio.runs.filter({ hasText: "1024 steps" });
+  await expect.poll(() => reached(run)).toBeGreaterThan(20);
+  // It is kept every second.
+  await page.waitForTimeout(2000);
+  await page.reload();
+  await expect(run).toContainText(/Stopped at step [1-9]\d* of 1024/);
+  expect(await reached(run)).toBeGreaterThan(20);
+  await run.getByRole("button").first().click();
+  await expect(studio.readout).toContainText("of 1024");
+  await expect(studio.stage).not.toBeEmpty();
   expect(studio.faults).toEqual([]);
 });
 

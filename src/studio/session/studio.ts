@@ -11,6 +11,7 @@ import type { EngineClient } from "../../worker/protocol";
 import type { Address } from "./address";
 import type { RunArchive } from "./kept/archive";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
+import { keepRunning } from "./kept/keepRunning";
 import { keep, readKept, type TextStorage, watchedStorage } from "./kept/persisted";
 import { createPreferences, type PreferencesStore } from "./kept/preferences";
 import { createLibraryStore, type LibraryStore } from "./models/library";
@@ -116,6 +117,7 @@ export function createStudio(world: World): Studio {
   if (address.problem) generation.getState().raise(address.problem);
   runs.subscribe((now) => player.show(selectedRun(now) ?? null));
   linkArchive(runs, archive, save);
+  keepRunning(runs, save);
   model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
   library.subscribe(({ lasting }) => lasting === false && lose("models"));
   model.subscribe((now, before) => now.name !== before.name && draft.getState().turnTo(now.name));
