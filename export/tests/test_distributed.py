@@ -108,6 +108,7 @@ def test_eight_devices_refuse_a_batch_that_does_not_split_and_give_the_curve_of_
     assert_same_curve(tmp_path, expected)
 
 
+@pytest.mark.slow("two trainings, one of them in a process that compiles for two devices")
 def test_a_batch_in_parts_gives_the_curve_of_one_taken_whole(alone, tmp_path):
     path, expected = alone
     finished(train(path, *SAME, f"out={tmp_path}", "accumulation=4", "remat=blocks", "scan_blocks=true", devices=2))

@@ -78,6 +78,7 @@ def test_both_archives_hold_the_package_and_its_licence_and_no_tests(archive: Pa
     assert not [name for name in packed | names if name.startswith("tests/")]
 
 
+@pytest.mark.slow("the installed package writes a model and exports it, in processes of their own")
 def test_the_installed_command_exports_a_model(programs: Path, tmp_path: Path) -> None:
     def elf(*words: str) -> str:
         ended = subprocess.run(

@@ -146,6 +146,7 @@ def test_a_training_beyond_all_help_says_so(tmp_path: Path, capsys: pytest.Captu
     assert "alone is enough" in capsys.readouterr().err
 
 
+@pytest.mark.slow("a process compiles both branches for four devices")
 def test_the_step_is_compiled_for_simulated_devices(tmp_path: Path) -> None:
     encoder = T5Config(vocabulary_size=600, d_model=32, d_kv=8, d_ff=64, layers=1, heads=2)
     (tmp_path / "encoder.json").write_text(json.dumps({"config": vars(encoder)}))
