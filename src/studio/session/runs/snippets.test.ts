@@ -64,6 +64,20 @@ describe("Copy as embed (point 18)", () => {
     expect(recipeIn(address.hash)).toEqual(recipeOf(long.trajectory));
   });
 
+  it("gives a run of which not all is read to be written again, and with its steps so far where nobody else can", () => {
+    const { frames } = short.trajectory;
+    const [first, second] = frames;
+    if (!first || !second) throw new Error("The recording is too short.");
+    const read = [first, first, ...frames.slice(2)];
+    const run = { ...short, trajectory: { ...short.trajectory, frames: read } };
+    expect(snippetsOf(run, places)).not.toContain("application/json");
+    const [, inline = ""] =
+      /<script type="application\/json">(.*)<\/script>/.exec(snippetsOf(run, { ...places, model: null })) ?? [];
+    const shown = readTrace(inline);
+    expect(shown.trajectory.frames.map(({ step }) => step)).toEqual(read.map(({ step }) => step));
+    expect(runFromRecording(shown).status).toBe("done");
+  });
+
   it("gives Markdown with the text and a link, and lets no text be HTML or marks", () => {
     const hostile: Run = { ...short, text: 'a <img src=x onerror="b"> [c](d) *e*', modelTitle: '"><script>' };
     const snippets = snippetsOf(hostile, { ...places, model: null });

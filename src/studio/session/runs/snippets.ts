@@ -72,9 +72,12 @@ function markdownFor(run: Run, { page, model }: EmbedPlaces): string {
   return `> ${escaped(plain)}\n>\n> [See how this was written](${address.href.replace(/[()]/g, (sign) => (sign === "(" ? "%28" : "%29"))})`;
 }
 
-/** The run as it was written, where it is whole, and short enough to stand in a page or all that there is of it. */
+/**
+ * The run as it was written, where it is whole, and short enough to stand in a page. Where it is all that there is of it, it
+ * may be longer, and not all of its steps need have been read.
+ */
 function traceOf(run: Run, isAll: boolean): string | null {
-  if (!isComplete(run)) return null;
+  if (!isComplete(run) && !(isAll && run.status === "done")) return null;
   const trace = writeTrace(run, { title: run.modelTitle, tokens: { eos: run.eos } });
   return new Blob([trace]).size > MOST_INLINE && !isAll ? null : trace.trim().replaceAll("\n", "");
 }
