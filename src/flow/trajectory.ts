@@ -37,6 +37,11 @@ export function isRead(frames: readonly Frame[], index: number): boolean {
   return frames[index]?.step === index;
 }
 
+/** The frames that have been read, each once: its `step` is its place. */
+export function ownFrames(frames: readonly Frame[]): Frame[] {
+  return frames.filter((_, index) => isRead(frames, index));
+}
+
 /** The places at which another frame stands in. */
 export function unreadSteps(frames: readonly Frame[]): number[] {
   return Array.from(frames.keys()).filter((index) => !isRead(frames, index));

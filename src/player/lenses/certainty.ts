@@ -1,5 +1,5 @@
 /** How open every token was at every step: rows are tokens, columns steps. */
-import { isRead } from "../../flow/trajectory";
+import { ownFrames } from "../../flow/trajectory";
 import { mix, PALETTES } from "../export/colours";
 import type { Curve, Line, Rectangle } from "../export/drawing";
 import { cutToWidth } from "../export/lines";
@@ -39,8 +39,8 @@ export const certainty: Lens = {
 
     const rectangles: Rectangle[] = [{ x: left, y: 0, width: width - left, height, colour: colours.line }];
     // The ground shows where steps are still to come, or to be read.
-    for (const [index, frame] of frames.entries()) {
-      if (!isRead(frames, index)) continue;
+    for (const frame of ownFrames(frames)) {
+      const { step: index } = frame;
       const { entropy, tokens } = frame[reading];
       const before = frames[index - 1]?.[reading].tokens;
       for (let position = 0; position < rows; position++) {

@@ -169,6 +169,17 @@ describe("numbers", () => {
     expect(numbersOf({ ...open, status: "cancelled" }, "holds")[0]?.settled).toBeNull();
   });
 
+  it("are none of a step that was not read", () => {
+    const [first, ...later] = run.trajectory.frames;
+    const frames = [first, first, ...later.slice(1)] as typeof run.trajectory.frames;
+    const paced = { ...run, trajectory: { ...run.trajectory, frames } };
+    expect(numbersOf(paced, "holds").map(({ step }) => step)).toEqual([0, 2, 3]);
+    expect(numbers.table(inputOf({ run: paced })).rows.map(([step]) => step)).toEqual(["0", "2", "3"]);
+    // A press between leads to the step that is nearest, read or not.
+    const drawing = numbers.draw(inputOf({ run: paced }));
+    expect(drawing.at(drawing.width / 3, 30)).toEqual({ index: 1 });
+  });
+
   it("have a curve each, and find their step", () => {
     const drawing = numbers.draw(inputOf());
     expect(drawing.curves).toHaveLength(3);

@@ -1,5 +1,6 @@
 /** The run in figures, step by step. */
 import { scaleLinear } from "d3-scale";
+import { ownFrames } from "../../flow/trajectory";
 import { PALETTES } from "../export/colours";
 import type { Curve, Line } from "../export/drawing";
 import { certaintyOf } from "../run/certainty";
@@ -13,6 +14,8 @@ import { adjacentRepetition, distinct, repeatedGrams, wordEntropy } from "./text
 
 /** A text at one step, in figures. */
 export interface StepNumbers {
+  /** Place of its frame. */
+  readonly step: number;
   /** Of its tokens up to its end, in nats. */
   readonly meanEntropy: number;
   /** Share of its tokens that read as decided. */
@@ -40,13 +43,14 @@ export const numbers: Lens = {
     const colours = PALETTES[theme];
     const steps = stepsOf(run);
     const all = numbersOf(run, reading);
+    const last = run.trajectory.frames.length - 1;
     const x = scaleLinear([0, steps], [0, width]);
     const most = Math.max(0.1, ...all.map(({ meanEntropy }) => meanEntropy));
     const y = (share: number) => TOP + HEIGHT * (1 - share);
     const along = (value: (step: StepNumbers) => number | null): Curve["points"] =>
-      all.flatMap((step, index) => {
-        const share = value(step);
-        return share === null ? [] : [[x(index), y(share)] as const];
+      all.flatMap((figures) => {
+        const share = value(figures);
+        return share === null ? [] : [[x(figures.step), y(share)] as const];
       });
     const shown: readonly [string, string, Curve["points"]][] = [
       [words.numbers.entropy, colours.flow, along(({ meanEntropy }) => meanEntropy / most)],
@@ -75,7 +79,7 @@ export const numbers: Lens = {
       text: words.numbers.said(words.number(all.at(-1)?.meanEntropy ?? 0)),
       at: (px, py) => {
         const isIn = px >= 0 && px <= width && py >= 0 && py <= height;
-        return isIn ? { index: Math.min(all.length - 1, Math.max(0, Math.round(x.invert(px)))) } : null;
+        return isIn ? { index: Math.min(last, Math.max(0, Math.round(x.invert(px)))) } : null;
       },
       mark: (index) => [{ x: Math.min(width - 2, x(index)), y: TOP, width: 2, height: HEIGHT, colour: colours.ink }],
     };
@@ -95,8 +99,8 @@ export const numbers: Lens = {
         own.adjacent,
         own.repeated,
       ],
-      rows: numbersOf(run, reading).map((step, index) => [
-        `${index}`,
+      rows: numbersOf(run, reading).map((step) => [
+        `${step.step}`,
         number(step.meanEntropy),
         percent(step.decided),
         step.settled === null ? "–" : percent(step.settled),
@@ -112,7 +116,7 @@ export const numbers: Lens = {
 
 const known = new WeakMap<ShownRun, Map<ReadingName, readonly StepNumbers[]>>();
 
-/** The figures of each frame that there is; reckoned once for a run as it is. */
+/** The figures of each frame that has been read; reckoned once for a run as it is. */
 export function numbersOf(run: ShownRun, reading: ReadingName): readonly StepNumbers[] {
   const ofRun = known.get(run) ?? new Map<ReadingName, readonly StepNumbers[]>();
   known.set(run, ofRun);
@@ -123,15 +127,17 @@ export function numbersOf(run: ShownRun, reading: ReadingName): readonly StepNum
 
 function reckon(run: ShownRun, reading: ReadingName): StepNumbers[] {
   const settling = settlingOf(run, reading);
-  return run.trajectory.frames.map((frame, index) => {
+  return ownFrames(run.trajectory.frames).map((frame) => {
+    const { step } = frame;
     const { tokens, entropy } = frame[reading];
     const own = entropy.subarray(0, endOf(tokens, run.eos));
     const text = joinText(tokens, run.pieces, run.eos);
     const words = text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu) ?? [];
     return {
+      step,
       meanEntropy: mean(own),
       decided: mean(own.map((nats) => (certaintyOf(nats) >= DECIDED ? 1 : 0))),
-      settled: settling && settling.words > 0 ? (settling.wordsByFrame[index] ?? 0) / settling.words : null,
+      settled: settling && settling.words > 0 ? (settling.wordsByFrame[step] ?? 0) / settling.words : null,
       words: words.length,
       distinct: [distinct(words, 1), distinct(words, 2), distinct(words, 3)],
       adjacent: adjacentRepetition(words),

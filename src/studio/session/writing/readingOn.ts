@@ -81,7 +81,7 @@ export function readOn({ engine, model, runs, generation, player, onRead }: Read
   function look(): void {
     const run = wanted();
     const { index } = player.playback.getState();
-    const isMissed = run && !isRead(run.trajectory.frames, index) && nextOf(run)[0] === index;
+    const isMissed = run && !isRead(run.trajectory.frames, index);
     if (reading && (!run || (isMissed && !reading.steps.includes(index)))) reading.stop.abort();
     void go();
   }
