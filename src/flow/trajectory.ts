@@ -37,6 +37,12 @@ export function isRead(frames: readonly Frame[], index: number): boolean {
   return frames[index]?.step === index;
 }
 
+/** The last of a run's frames that is no later than `t`, 0 … 1: where the run stands while another one is at `t`. */
+export function frameAt(times: readonly number[], t: number): number {
+  const later = times.findIndex((time) => time > t);
+  return later < 0 ? times.length - 1 : Math.max(0, later - 1);
+}
+
 /** The frames that have been read, each once: its `step` is its place. */
 export function ownFrames(frames: readonly Frame[]): Frame[] {
   return frames.filter((_, index) => isRead(frames, index));

@@ -36,9 +36,11 @@ export function startStudio(): Studio {
     fetchRecording: (model) => fetchRecording(model),
     fetchManifest: (model) => fetchManifest(shippedSource(model, document.baseURI).baseUrl),
     now: Date.now,
-    share: async (hash, model) => {
+    share: async (hash, model, experiment = null) => {
       const shared = new URL(location.href);
       if (model !== null) shared.searchParams.set("model", model);
+      if (experiment === null) shared.searchParams.delete("experiment");
+      else shared.searchParams.set("experiment", experiment);
       shared.hash = hash;
       await shareAddress(shared.href);
     },
@@ -61,9 +63,9 @@ export function startStudio(): Studio {
   void studio.open();
   // A link pasted over this page's own address does not load the page anew.
   addEventListener("hashchange", () => {
-    const { recipe, problem } = readAddress(location.search, location.hash);
-    if (problem) studio.generation.getState().raise(problem);
-    studio.openLinked(recipe);
+    const linked = readAddress(location.search, location.hash);
+    if (linked.problem) studio.generation.getState().raise(linked.problem);
+    studio.openLinked(linked);
   });
   return studio;
 }

@@ -18,6 +18,8 @@ interface Props {
   index: number;
   reading: ReadingName;
   wishes: Wishes;
+  /** Positions that something is to be seen and said of, and what is said; none unless given. */
+  marks?: ReadonlyMap<number, string> | undefined;
   /** The list of tokens, for what has to know where one of them stands. */
   list: RefObject<HTMLDivElement | null>;
   /** A token was pinned by keyboard, which wants to go on to what can be done with it. */
@@ -25,7 +27,7 @@ interface Props {
 }
 
 /** One frame's tokens as running text, each inked by how sure the model is of it. */
-export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props) {
+export function TokenFlow({ run, index, reading, wishes, marks, list, onEnter }: Props) {
   const { inspection, words } = usePlayer();
   const inspected = useStore(inspection, ({ inspected }) => inspected);
   const { glance, pin } = inspection.getState();
@@ -71,6 +73,7 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
         const entropy = isHeld ? 0 : (shown.entropy[position] ?? 0);
         const name = tokenName(shown.tokens[position] as number, run.pieces, run.eos, words);
         const wish = wishes.get(position);
+        const mark = marks?.get(position);
         return (
           <Fragment key={position}>
             {text.spaceBefore && <span role="none"> </span>}
@@ -82,11 +85,13 @@ export function TokenFlow({ run, index, reading, wishes, list, onEnter }: Props)
                 name,
                 isHeld ? words.tokens.held : words.tokens.percent(probability(shown, position)),
                 ...(wish ? [words.tokens.wished(wish.word)] : []),
+                ...(mark ? [mark] : []),
               ].join(", ")}
               className={classOf(text, changed.has(position) && !isHeld, isHeld)}
               data-held={isHeld}
               data-wish={wish?.word}
               data-wish-same={wish?.token === shown.tokens[position]}
+              data-mark={mark}
               data-position={position}
               style={styleOf(entropy, isOpen)}
               onKeyDown={(event) => {

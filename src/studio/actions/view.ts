@@ -1,7 +1,6 @@
 import { recipeOf } from "../../flow/recipe";
 import { linkTo } from "../../format/link";
 import { ENGLISH_LENSES, type LensId } from "../../player/lenses/words";
-import { NotCopiedError } from "../session/addressBar";
 import { THEMES } from "../session/kept/preferences";
 import { parentOf } from "../session/runs/family";
 import { selectedRun } from "../session/runs/runs";
@@ -9,6 +8,7 @@ import type { Run } from "../session/runs/shelfRun";
 import type { Studio } from "../session/studio";
 import type { Action } from "./action";
 import { openDocumentation } from "./documentation";
+import { sayShared } from "./sharing";
 
 export const switchReading: Action = {
   id: "switch-reading",
@@ -107,16 +107,14 @@ export const copyLink: Action = {
   group: "View",
   shortcuts: [{ key: "s" }],
   enabled: ({ runs, model }) => selectedRun(runs.getState())?.trajectory.model === model.getState().name,
-  run: ({ runs, view, model, share }) => {
-    const run = selectedRun(runs.getState());
+  run: (studio) => {
+    const run = selectedRun(studio.runs.getState());
     if (!run) return;
-    const { name, choice } = model.getState();
-    // A model from elsewhere has no address that means the same to somebody else.
-    const shipped = choice.kind === "shipped";
-    const more = shipped ? "" : " Whoever opens it has to add this model first.";
-    void share(linkTo(recipeOf(run.trajectory)), shipped ? name : null).then(
-      () => view.getState().say(`The link is copied. It tells how this run is written, and no more.${more}`),
-      (error) => view.getState().say(whereItIs(error)),
+    sayShared(
+      studio,
+      linkTo(recipeOf(run.trajectory)),
+      null,
+      "The link is copied. It tells how this run is written, and no more.",
     );
   },
 };
@@ -170,13 +168,6 @@ export const VIEW: readonly Action[] = [
 function parentShown({ runs }: Studio) {
   const run = selectedRun(runs.getState());
   return run && parentOf(run, runs.getState().runs);
-}
-
-function whereItIs(error: unknown): string {
-  if (!(error instanceof NotCopiedError) || error.isInBar) {
-    return "The link stands in the address bar, to be copied from there.";
-  }
-  return `This browser lets nothing be copied here. The link: ${error.href}`;
 }
 
 /** The run next to the selected one on the shelf: newer (−1) or older (+1). */

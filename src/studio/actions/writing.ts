@@ -5,6 +5,7 @@ import { selectedRun } from "../session/runs/runs";
 import type { Studio } from "../session/studio";
 import { whyNotReady } from "../session/writing/readiness";
 import type { Action, Deed } from "./action";
+import { beginExperiment } from "./experiments";
 
 export const generate: Action = {
   id: "generate",
@@ -107,14 +108,16 @@ export const lockSeed: Action = {
   run: ({ settings }) => settings.getState().lockSeed(!settings.getState().seedLocked),
 };
 
-/** Writes the run that the page's address tells of. It is offered in one place only, so it needs no shortcut. */
+/** Writes the run, or the experiment, that the page's address tells of. It is offered in one place only, so it needs no shortcut. */
 export const writeLinked: Deed = {
   enabled: ({ view, generation }) => view.getState().linked !== null && generation.getState().phase !== "loading",
-  run: ({ view, generation }) => {
+  run: ({ view, generation, comparison }) => {
     const { linked, offer } = view.getState();
     if (!linked) return;
     offer(null);
-    void generation.getState().write(linked);
+    const { recipe, experiment } = linked;
+    if (experiment) void beginExperiment({ generation, comparison }, experiment, recipe);
+    else void generation.getState().write(recipe);
   },
 };
 

@@ -5,6 +5,7 @@ import { Part } from "./alerts/Part";
 import { Said } from "./alerts/Said";
 import { StudioAnnouncer } from "./alerts/StudioAnnouncer";
 import { Controls } from "./controls/Controls";
+import { ExperimentsDialog } from "./experiments/Experiments";
 import { GeneratePanel } from "./generate/GeneratePanel";
 import { Header } from "./header/Header";
 import { ShortcutsDialog } from "./help/ShortcutsDialog";
@@ -73,6 +74,9 @@ export function App() {
       </Part>
       <Part name="The notice">
         <Said />
+      </Part>
+      <Part name="The list of experiments">
+        <ExperimentsDialog />
       </Part>
       <Part name="The list of shortcuts">
         <ShortcutsDialog />

@@ -64,7 +64,7 @@ describe("the panel that generates", () => {
 
   it("offers the run of a link, unless something is on its way already", async () => {
     const { studio, words } = await open();
-    studio.view.getState().offer({ settings: SETTINGS });
+    studio.view.getState().offer({ recipe: { settings: SETTINGS } });
     expect(words()).toContain("[Write it] [Leave it]");
     void studio.generation.getState().start();
     await settled();

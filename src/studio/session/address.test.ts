@@ -9,6 +9,7 @@ it("chooses by itself where the address says nothing", () => {
     namesModel: false,
     backend: "auto",
     recipe: null,
+    experiment: null,
     problem: null,
   });
 });

@@ -5,7 +5,7 @@ import { recipeIn } from "../../format/link";
 import { unescaped } from "../../format/linkEscapes";
 import type { Backend } from "../../run/api";
 
-/** What the page's own address asks for: `?model=NAME&backend=webgpu#run=…`. */
+/** What the page's own address asks for: `?model=NAME&backend=webgpu&experiment=NAME#run=…`. */
 export interface Address {
   readonly model: string;
   /** Whether the address names a model; otherwise the one of the last visit may take its place. */
@@ -13,6 +13,8 @@ export interface Address {
   readonly backend: Backend | "auto";
   /** A run that its end tells of. */
   readonly recipe: Recipe | null;
+  /** Name of the experiment that is to be made of that run; null for none. Whether there is such a one is not known here. */
+  readonly experiment: string | null;
   /** A parameter that was not understood; the default stands in for it. */
   readonly problem: Problem | null;
 }
@@ -33,6 +35,7 @@ export function readAddress(search: string, hash = "", pathname = ""): Address {
     namesModel: goodModel && parameters.has("model"),
     backend: goodBackend ? backend : "auto",
     recipe: recipe ?? null,
+    experiment: parameters.get("experiment"),
     problem: goodModel
       ? goodBackend
         ? recipe === undefined
@@ -55,7 +58,7 @@ function parametersOf(search: string): URLSearchParams {
   const isEscaped = /^\??\w+%(?:25)*3D/i.test(search);
   const plain = (isEscaped ? unescaped(unescaped(search)) : search).replaceAll("&amp;", "&").replaceAll("\\u0026", "&");
   const parameters = new URLSearchParams(plain.replaceAll("\\u003d", "="));
-  for (const name of ["model", "backend"]) {
+  for (const name of ["model", "backend", "experiment"]) {
     const value = parameters.get(name);
     if (value !== null) parameters.set(name, mendedName(value));
   }

@@ -103,12 +103,19 @@ describe("deleting", () => {
 
 describe("a link to a run", () => {
   const recipe = { settings: SETTINGS, from: { run: { settings: SETTINGS }, step: 1 } };
-  const address = { model: "test", namesModel: true, backend: "auto", recipe, problem: null } as const;
+  const address = {
+    model: "test",
+    namesModel: true,
+    backend: "auto",
+    recipe,
+    experiment: null,
+    problem: null,
+  } as const;
 
   it("is offered, not obeyed", async () => {
     const { studio, engine } = testStudio({ address });
     await studio.open();
-    expect(studio.view.getState().linked).toEqual(recipe);
+    expect(studio.view.getState().linked).toEqual({ recipe });
     expect(engine.loads).toBe(0);
     expect(studio.settings.getState().values.seed).not.toBe(SETTINGS.seed);
   });

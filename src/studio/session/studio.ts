@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { StoreApi } from "zustand/vanilla";
 import { problemOf } from "../../flow/errors";
-import type { Recipe } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
 import type { RecordedRun } from "../../format/trace";
 import type { Player } from "../../player/createPlayer";
@@ -9,6 +8,8 @@ import type { Machine } from "../../runtime/memoryPlan";
 import type { LibraryApi } from "../../worker/libraryProtocol";
 import type { EngineClient } from "../../worker/protocol";
 import type { Address } from "./address";
+import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
+import { experimentNamed } from "./experiments/experiments";
 import type { RunArchive } from "./kept/archive";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
 import { keepRunning } from "./kept/keepRunning";
@@ -39,6 +40,7 @@ export interface Studio {
   /** Shows the selected run. */
   readonly player: Player;
   readonly generation: StoreApi<GenerationStore>;
+  readonly comparison: StoreApi<ComparisonStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
   readonly keeping: StoreApi<KeepingStore>;
@@ -48,8 +50,8 @@ export interface Studio {
   readonly copyEmbed: World["copyEmbed"];
   /** Calls `listener` whenever anything changes that the studio or its player knows. Returns what ends that. */
   watch(listener: () => void): () => void;
-  /** A run that the address tells of: shown where it is on the shelf, and offered where it is not. */
-  openLinked(recipe: Recipe | null): void;
+  /** A run that the address tells of, or an experiment with it: shown where it is on the shelf, and offered where it is not. */
+  openLinked(address: Pick<Address, "recipe" | "experiment">): void;
   /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
   open(): Promise<void>;
 }
@@ -75,10 +77,11 @@ export interface World {
   readonly newId: () => string;
   readonly drawSeed?: DrawSeed;
   /**
-   * Puts the address of a run into the address bar and on the clipboard: its end, `#…`, and the model's name where that is
-   * enough to have the model. Rejects with `NotCopiedError` where the browser lets nothing be copied.
+   * Puts the address of a run into the address bar and on the clipboard: its end, `#…`, the model's name where that is
+   * enough to have the model, and the name of the experiment that is made of the run, if one is. Rejects with
+   * `NotCopiedError` where the browser lets nothing be copied.
    */
-  readonly share: (hash: string, model: string | null) => Promise<void>;
+  readonly share: (hash: string, model: string | null, experiment?: string | null) => Promise<void>;
   /**
    * Puts a run onto the clipboard as pieces of text for other pages; `model` is its name where it ships with the page. Rejects
    * with `NotCopiedError` where the browser lets nothing be copied.
@@ -114,6 +117,7 @@ export function createStudio(world: World): Studio {
     now,
     onEnded: (run) => void save(run),
   });
+  const comparison = createComparison({ runs, model, generation, onTaken: (run) => void save(run) });
   if (address.problem) generation.getState().raise(address.problem);
   runs.subscribe((now) => player.show(selectedRun(now) ?? null));
   linkArchive(runs, archive, save);
@@ -124,7 +128,16 @@ export function createStudio(world: World): Studio {
   countPrompts(draft, model, engine);
   // Whoever writes wants to see it written.
   generation.subscribe(({ phase }, before) => phase !== before.phase && view.getState().openPrompt(false));
-  readOn({ engine, model, runs, generation, player, onRead: (run) => void save(run) });
+  readOn({
+    engine,
+    model,
+    runs,
+    generation,
+    player,
+    comparison,
+    compared: () => comparedRuns(comparison, runs),
+    onRead: (run) => void save(run),
+  });
 
   async function openRecording(): Promise<void> {
     try {
@@ -187,11 +200,13 @@ export function createStudio(world: World): Studio {
     if ((await archive.save(run)) === false) lose("runs");
   }
 
-  function openLinked(recipe: Recipe | null): void {
+  function openLinked({ recipe, experiment: id }: Pick<Address, "recipe" | "experiment">): void {
     if (!recipe) return;
+    const experiment = id === null ? undefined : experimentNamed(id);
     const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
-    if (here) runs.getState().select(here.id);
-    else view.getState().offer(recipe);
+    if (experiment) view.getState().offer({ recipe, experiment });
+    else if (here) runs.getState().select(here.id);
+    else view.getState().offer({ recipe });
   }
 
   return {
@@ -203,6 +218,7 @@ export function createStudio(world: World): Studio {
     runs,
     player,
     generation,
+    comparison,
     library,
     view,
     keeping,
@@ -211,7 +227,7 @@ export function createStudio(world: World): Studio {
     copyEmbed: world.copyEmbed,
     watch: (listener) => {
       const { run, playback, display, inspection } = player;
-      const own = [settings, draft, preferences, model, runs, generation, library, view, keeping];
+      const own = [settings, draft, preferences, model, runs, generation, comparison, library, view, keeping];
       const ends = [...own, run, playback, display, inspection].map((store) => store.subscribe(listener));
       return () => {
         for (const end of ends) end();
@@ -222,9 +238,15 @@ export function createStudio(world: World): Studio {
       // The recording first: it is what the first second shows.
       await openRecording();
       await Promise.all([openManifest(), openArchive()]);
-      openLinked(address.recipe);
+      openLinked(address);
     },
   };
+}
+
+/** The runs of the shelf that stand side by side. */
+function comparedRuns(comparison: StoreApi<ComparisonStore>, runs: StoreApi<RunsStore>): Run[] {
+  const { shown } = comparison.getState();
+  return shown ? runsOf(shown, runs.getState().runs).filter((run) => run !== undefined) : [];
 }
 
 /** A run deleted from the shelf goes from the archive too; one taken back returns. */

@@ -1,25 +1,34 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Recipe } from "../../flow/recipe";
 import type { LensId } from "../../player/lenses/words";
+import type { Experiment } from "./experiments/experiments";
+
+/** A run that the address tells of, and the experiment that is to be made of it, if one is. */
+export interface Linked {
+  readonly recipe: Recipe;
+  readonly experiment?: Experiment;
+}
 
 /** What is open on the page right now; none of it outlives the visit. */
 export interface ViewStore {
   readonly shortcutsOpen: boolean;
+  readonly experimentsOpen: boolean;
   /** Whether a recorded run is shipped for this model. */
   readonly recording: "coming" | "here" | "none";
   /** Something just done that cannot be seen otherwise, said for a short while. */
   readonly said: string;
   /** A run that the address tells of, to be written if the person likes. */
-  readonly linked: Recipe | null;
+  readonly linked: Linked | null;
   /** The picture of the run that is open under its text. */
   readonly lens: LensId | null;
   /** Whether the box for the prompt is open where there is room for no more than a bar of it. */
   readonly promptOpen: boolean;
 
   openShortcuts(open: boolean): void;
+  openExperiments(open: boolean): void;
   setRecording(recording: ViewStore["recording"]): void;
   say(what: string): void;
-  offer(linked: Recipe | null): void;
+  offer(linked: Linked | null): void;
   lookThrough(lens: LensId | null): void;
   openPrompt(open: boolean): void;
 }
@@ -27,6 +36,7 @@ export interface ViewStore {
 export function createView(): StoreApi<ViewStore> {
   return createStore<ViewStore>()((set) => ({
     shortcutsOpen: false,
+    experimentsOpen: false,
     recording: "coming",
     said: "",
     linked: null,
@@ -34,6 +44,7 @@ export function createView(): StoreApi<ViewStore> {
     promptOpen: false,
 
     openShortcuts: (shortcutsOpen) => set({ shortcutsOpen }),
+    openExperiments: (experimentsOpen) => set({ experimentsOpen }),
     setRecording: (recording) => set({ recording }),
     say: (said) => set({ said }),
     offer: (linked) => set({ linked }),

@@ -39,7 +39,14 @@ export interface TestStudio {
   readonly storage: MapStorage;
 }
 
-const ADDRESS: Address = { model: "test", namesModel: true, backend: "auto", recipe: null, problem: null };
+const ADDRESS: Address = {
+  model: "test",
+  namesModel: true,
+  backend: "auto",
+  recipe: null,
+  experiment: null,
+  problem: null,
+};
 
 /** A studio with a fake engine, a clock that counts up, and a recording of four frames. */
 export function testStudio(change: Partial<World> = {}): TestStudio {

@@ -2,6 +2,7 @@ import { useStore } from "zustand";
 import type { Schedule } from "../../../flow/settings";
 import { Choice } from "../../../player/ui/Choice";
 import { takesPrompt, writesFreely } from "../../session/writing/prompt";
+import { ShowMe } from "../experiments/ShowMe";
 import { useStudio } from "../StudioContext";
 import styles from "./Controls.module.css";
 import { NumberField } from "./NumberField";
@@ -49,7 +50,8 @@ export function Controls() {
           <p className={styles.controlNote}>
             {method === "ode"
               ? "Straight along the flow: what the start noise says is final."
-              : "Adds a little fresh noise before every step, so that early mistakes can be mended."}
+              : "Adds a little fresh noise before every step, so that early mistakes can be mended."}{" "}
+            <ShowMe setting="method" />
           </p>
         </div>
         {method === "sde" && (
@@ -68,7 +70,9 @@ export function Controls() {
             options={SCHEDULES}
             onChange={(value) => set({ schedule: value })}
           />
-          <p className={styles.controlNote}>{SCHEDULE_NOTES[schedule]}</p>
+          <p className={styles.controlNote}>
+            {SCHEDULE_NOTES[schedule]} <ShowMe setting="schedule" />
+          </p>
         </div>
       </section>
       <section className={styles.controlGroup}>

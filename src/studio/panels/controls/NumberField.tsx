@@ -3,6 +3,7 @@ import { useId } from "react";
 import { useStore } from "zustand";
 import { settingLimits } from "../../../flow/settings";
 import type { NumberSetting } from "../../session/writing/settings";
+import { ShowMe } from "../experiments/ShowMe";
 import { useStudio } from "../StudioContext";
 import controlsStyles from "./Controls.module.css";
 import styles from "./NumberField.module.css";
@@ -53,8 +54,8 @@ export function NumberField({ name, label, symbol, explanation, slider, idle }: 
         </Slider.Track>
         <Slider.Thumb className={styles.sliderThumb} aria-label={`${label} ${symbol}`} aria-valuetext={String(value)} />
       </Slider.Root>
-      <p className={controlsStyles.controlNote} id={`${id}-note`}>
-        {idle ?? explanation}
+      <p className={controlsStyles.controlNote}>
+        <span id={`${id}-note`}>{idle ?? explanation}</span> {idle === undefined && <ShowMe setting={name} />}
       </p>
     </div>
   );

@@ -13,7 +13,8 @@ export function LinkedRun() {
   const linked = useStore(studio.view, ({ linked }) => linked);
   const write = useAction(writeLinked);
   if (!linked) return null;
-  const { prompt } = rootOf(linked);
+  const { recipe, experiment } = linked;
+  const { prompt } = rootOf(recipe);
   return (
     <Notice
       tone="offer"
@@ -29,7 +30,8 @@ export function LinkedRun() {
       }
     >
       <p>
-        <b>This link tells of a run.</b> <span>{`${describeSettings(linked.settings)}${describeChain(linked)}`}</span>
+        <b>{experiment ? `This link tells of an experiment: ${experiment.title}.` : "This link tells of a run."}</b>{" "}
+        <span>{`${describeSettings(recipe.settings)}${describeChain(recipe)}`}</span>
       </p>
       {prompt && (
         <p className={styles.linkedPrompt} translate="no">

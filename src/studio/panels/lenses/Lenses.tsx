@@ -5,6 +5,7 @@ import { linkTo } from "../../../format/link";
 import { ENGLISH_LENSES, type LensId } from "../../../player/lenses/words";
 import { Choice } from "../../../player/ui/Choice";
 import { Part } from "../alerts/Part";
+import { ExperimentsButton } from "../experiments/Experiments";
 import { useStudio } from "../StudioContext";
 import styles from "./Lenses.module.css";
 
@@ -19,21 +20,23 @@ const LensView = lazy(async () => ({ default: (await import("../../../player/len
 const SavePicture = lazy(async () => ({ default: (await import("./SavePicture")).SavePicture }));
 const SaveGif = lazy(async () => ({ default: (await import("./SaveGif")).SaveGif }));
 
-/** Which picture of the run stands beside its text. */
+/** Which picture of the run stands beside its text, and what can be tried with it. */
 export function LensChoice() {
   const studio = useStudio();
   const lens = useStore(studio.view, ({ lens }) => lens);
   const isThere = useStore(studio.player.run, (run) => run !== null);
-  if (!isThere) return null;
   return (
     <div className={styles.lensChoice}>
-      <Choice
-        look="quiet"
-        label={ENGLISH_LENSES.label}
-        value={lens ?? "none"}
-        options={OPTIONS}
-        onChange={(chosen) => studio.view.getState().lookThrough(chosen === "none" ? null : chosen)}
-      />
+      {isThere && (
+        <Choice
+          look="quiet"
+          label={ENGLISH_LENSES.label}
+          value={lens ?? "none"}
+          options={OPTIONS}
+          onChange={(chosen) => studio.view.getState().lookThrough(chosen === "none" ? null : chosen)}
+        />
+      )}
+      <ExperimentsButton />
     </div>
   );
 }

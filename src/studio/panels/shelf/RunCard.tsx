@@ -5,6 +5,7 @@ import { lastFrame } from "../../../player/run/run";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { settlingOf } from "../../../player/run/settling";
 import { iconButtonClass } from "../../../player/ui/IconButton";
+import { isMember } from "../../session/experiments/comparison";
 import { forksOf, parentOf } from "../../session/runs/family";
 import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin } from "../runInWords";
@@ -44,17 +45,39 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
           {text || "No words yet."}
         </span>
       </button>
-      {run.origin === "generated" && run.status !== "running" && (
-        <button
-          type="button"
-          className={iconButtonClass({ className: styles.runCardDelete })}
-          aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
-          onClick={() => studio.runs.getState().remove(run.id)}
-        >
-          <Icon name="remove" size={16} />
-        </button>
-      )}
+      <span className={styles.runCardWays}>
+        <CompareButton run={run} selected={selected} />
+        {run.origin === "generated" && run.status !== "running" && (
+          <button
+            type="button"
+            className={iconButtonClass()}
+            aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
+            onClick={() => studio.runs.getState().remove(run.id)}
+          >
+            <Icon name="remove" size={16} />
+          </button>
+        )}
+      </span>
     </li>
+  );
+}
+
+/** Lays the run beside the one on the stage, or those beside it; another press takes it away again. */
+function CompareButton({ run, selected }: { run: Run; selected: boolean }) {
+  const studio = useStudio();
+  const isCompared = useStore(studio.comparison, ({ shown }) => shown !== null && isMember(shown, run));
+  const stage = useStore(studio.player.run, (shown) => shown?.trajectory.model);
+  if (run.status === "running" || stage !== run.trajectory.model || (selected && !isCompared)) return null;
+  return (
+    <button
+      type="button"
+      className={iconButtonClass()}
+      aria-label={`Lay beside the run shown: ${describeSettings(run.trajectory.settings)}`}
+      aria-pressed={isCompared}
+      onClick={() => studio.comparison.getState().turn(run)}
+    >
+      <Icon name="compare" size={16} />
+    </button>
   );
 }
 

@@ -1,4 +1,4 @@
-import { useMemo } from "react";
+import { lazy, Suspense, useMemo } from "react";
 import { useStore } from "zustand";
 import { Stage, type StageSlots } from "../../../player/stage/Stage";
 import { NO_WISHES } from "../../../player/stage/wishes";
@@ -19,8 +19,25 @@ const SLOTS: StageSlots = {
   ),
 };
 
-/** The player's stage, on which the studio lets words be held for the next run. */
+/** Comes when runs are first laid side by side. */
+const ComparisonView = lazy(async () => ({
+  default: (await import("../experiments/ComparisonView")).ComparisonView,
+}));
+
+/** One run's text, or several side by side. */
 export function StudioStage() {
+  const studio = useStudio();
+  const compared = useStore(studio.comparison, ({ shown }) => shown);
+  if (!compared) return <OneText />;
+  return (
+    <Suspense fallback={null}>
+      <ComparisonView shown={compared} />
+    </Suspense>
+  );
+}
+
+/** The player's stage, on which the studio lets words be held for the next run. */
+function OneText() {
   const studio = useStudio();
   const held = useStore(studio.draft, ({ held }) => held);
   const length = useStore(studio.settings, ({ values }) => values.length);

@@ -29,6 +29,11 @@ const PATHS = {
   ),
   dark: <path d="M19.5 14.4A8 8 0 0 1 9.6 4.5a8 8 0 1 0 9.9 9.9Z" />,
   close: <path d="m6.5 6.5 11 11M17.5 6.5l-11 11" />,
+  compare: <path d="M4 5.5h7v13H4zM13 5.5h7v13h-7z" />,
+  single: <path d="M4.5 5.5h15v13h-15zM8 9.5h8M8 13h8" />,
+  experiment: (
+    <path d="M9.5 4h5M10.5 4v5.6L5.2 18a1.4 1.4 0 0 0 1.2 2.2h11.2a1.4 1.4 0 0 0 1.2-2.2l-5.3-8.4V4M7.6 14.8h8.8" />
+  ),
   remove: <path d="M5 7h14M10 7V4.8h4V7M7 7l.8 12.2h8.4L17 7M10.3 10.5v5.3M13.7 10.5v5.3" />,
   warning: <path d="M12 4.2 21 19.4H3ZM12 10v4.2M12 16.6v.4" />,
 } as const;

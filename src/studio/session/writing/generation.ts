@@ -1,10 +1,10 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { CancelledError, ConditionError, isCancellation, type Problem, problemOf } from "../../../flow/errors";
+import { CancelledError, isCancellation, type Problem, problemOf } from "../../../flow/errors";
 import { branchAt, type Recipe, recipeOf, rootOf } from "../../../flow/recipe";
 import { unguided } from "../../../flow/settings";
 import type { Frame } from "../../../flow/trajectory";
 import { begunRun } from "../../../player/run/writtenRun";
-import type { LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../../run/api";
+import type { FrameChoice, LoadedModel, LoadProgress, LoadRequest, RunEvent } from "../../../run/api";
 import { backendInWords } from "../../../runtime/backendInWords";
 import type { EngineClient } from "../../../worker/protocol";
 import type { ModelStore } from "../models/model";
@@ -12,7 +12,7 @@ import type { RunsStore } from "../runs/runs";
 import type { Run } from "../runs/shelfRun";
 import type { DraftStore } from "./draft";
 import { createFrameBuffer } from "./frameBuffer";
-import { readPrompt, writesFreely } from "./prompt";
+import { promptOf } from "./prompt";
 import type { SettingsStore } from "./settings";
 
 /** What the Generate button does, from press to text. */
@@ -35,6 +35,14 @@ export interface GenerationStore {
   fork(run: Run, index: number): Promise<void>;
   /** As `start`, but writes what a recipe says and nothing else. */
   write(recipe: Recipe): Promise<void>;
+  /**
+   * As `write`, for several recipes in turn, which may look at the model; a cancel ends them all. `desk` is where their runs
+   * lie, the shelf unless given; `frames` says how much of each is read meanwhile.
+   */
+  writeEach(
+    recipes: (loaded: LoadedModel) => readonly Recipe[],
+    how?: { readonly desk?: Desk; readonly frames?: FrameChoice },
+  ): Promise<void>;
   /** Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. Never rejects. */
   prepare(): Promise<void>;
   cancel(): Promise<void>;
@@ -54,6 +62,17 @@ export interface GenerationParts {
   readonly now: () => number;
   /** Called with every generated run that has ended. */
   readonly onEnded: (run: Run) => void;
+}
+
+/** Where runs lie while they are written. */
+export interface Desk {
+  /** A run begins; it has no frame yet. */
+  lay(run: Run): void;
+  addFrames(id: string, frames: readonly Frame[]): void;
+  /** The first frame of the run is there: there is something to see. */
+  show(id: string): void;
+  /** The run has ended. One that never had a frame is gone. */
+  end(id: string, change: Pick<Run, "status"> & Partial<Pick<Run, "text" | "seconds">>, isSeen: boolean): void;
 }
 
 /** What is to be written, and the frames of it that are here already; null where all are wanted from the engine. */
@@ -116,14 +135,31 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       }
     }
 
-    async function write(loaded: LoadedModel, { recipe, here }: Order, signal: AbortSignal): Promise<void> {
+    const shelf: Desk = {
+      lay: (run) => runs.getState().add(run),
+      addFrames: (id, frames) => runs.getState().addFrames(id, frames),
+      show: (id) => runs.getState().select(id),
+      end: (id, change, isSeen) => {
+        runs.getState().change(id, change);
+        const ended = runs.getState().runs.find((run) => run.id === id);
+        if (!isSeen) runs.getState().discard(id);
+        else if (ended) onEnded(ended);
+      },
+    };
+
+    async function write(
+      loaded: LoadedModel,
+      { recipe, here }: Order,
+      signal: AbortSignal,
+      { desk = shelf, frames: choice = "paced" as FrameChoice } = {},
+    ): Promise<void> {
       const id = newId();
-      const frames = createFrameBuffer((batch) => runs.getState().addFrames(id, batch));
+      const frames = createFrameBuffer((batch) => desk.addFrames(id, batch));
       let isSeen = false;
       const hear = (event: RunEvent) => {
         if (event.type === "start") {
           const { manifest, backend } = loaded;
-          runs.getState().add({
+          desk.lay({
             ...begunRun(id, loaded, recipe, event, here ?? []),
             origin: "generated",
             modelTitle: manifest.title,
@@ -136,23 +172,20 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         } else {
           if (!isSeen) {
             // It takes the stage when there is something to see.
-            runs.getState().select(id);
+            desk.show(id);
             if (isNewest(signal)) set({ runId: id, recall: null });
           }
           isSeen = true;
           frames.push(event.frame);
         }
       };
-      const end = (change: Pick<Run, "status"> & Partial<Pick<Run, "text" | "seconds">>) => {
+      const end = (change: Parameters<Desk["end"]>[1]) => {
         frames.flush();
-        runs.getState().change(id, change);
-        const ended = runs.getState().runs.find((run) => run.id === id);
-        if (!isSeen) runs.getState().discard(id);
-        else if (ended) onEnded(ended);
+        desk.end(id, change, isSeen);
       };
       try {
         const { status, text, seconds } = await engine.generate(
-          { ...recipe, lead: here === null, frames: "paced" },
+          { ...recipe, lead: here === null, frames: choice },
           hear,
           signal,
         );
@@ -163,17 +196,24 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       }
     }
 
-    /** From press to idle, whatever goes wrong between. `order` may look at the model, which then is there. */
-    async function press(order: (loaded: LoadedModel) => Order): Promise<void> {
+    /** From press to idle, whatever goes wrong between. `orders` may look at the model, which then is there. */
+    async function press(
+      orders: (loaded: LoadedModel) => readonly Order[],
+      how: Parameters<typeof write>[3] = {},
+    ): Promise<void> {
       if (get().phase === "loading") return;
       const signal = begin();
       try {
         const loaded = await load(signal);
         // Cancelled just as the load ended.
         if (signal.aborted) return;
-        const wanted = order(loaded);
+        const wanted = orders(loaded);
         set({ phase: "running" });
-        await write(loaded, wanted, signal);
+        for (const order of wanted) {
+          if (signal.aborted) return;
+          set({ runId: null });
+          await write(loaded, order, signal, how);
+        }
       } catch (error) {
         if (!isCancellation(error)) {
           const problem = problemOf(error);
@@ -194,12 +234,10 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
 
       start: () =>
         press(({ manifest }) => {
-          const { prompt: typed, promptTokens, held } = draft.getState();
-          const read = writesFreely(manifest, typed) ? null : readPrompt(typed, promptTokens, manifest);
-          if (read?.why !== undefined) throw new ConditionError(read.why, "Then generate again.");
+          const prompt = promptOf(draft.getState(), manifest);
           const wanted = settings.getState().take();
-          const recipe = { settings: read ? wanted : unguided(wanted), prompt: read?.prompt, held };
-          return { recipe: recipeOf(recipe), here: [] };
+          const recipe = { settings: prompt ? wanted : unguided(wanted), prompt, held: draft.getState().held };
+          return [{ recipe: recipeOf(recipe), here: [] }];
         }),
       fork: (run, index) =>
         press(() => {
@@ -207,12 +245,15 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           const wanted = { ...settings.getState().take(), length: before.length };
           const from = branchAt(run.trajectory, index);
           const prompted = rootOf(run.trajectory).prompt !== undefined;
-          return {
-            recipe: recipeOf({ settings: prompted ? wanted : unguided(wanted), held: draft.getState().held, from }),
-            here: frames.slice(0, index),
-          };
+          return [
+            {
+              recipe: recipeOf({ settings: prompted ? wanted : unguided(wanted), held: draft.getState().held, from }),
+              here: frames.slice(0, index),
+            },
+          ];
         }),
-      write: (recipe) => press(() => ({ recipe, here: null })),
+      write: (recipe) => press(() => [{ recipe, here: null }]),
+      writeEach: (recipes, how) => press((loaded) => recipes(loaded).map((recipe) => ({ recipe, here: null })), how),
       prepare: async () => {
         const signal = begin();
         try {

@@ -1,5 +1,7 @@
+import { ConditionError } from "../../../flow/errors";
 import { MOST_LETTERS, type Prompt } from "../../../flow/recipe";
 import type { Manifest } from "../../../format/manifest";
+import type { DraftStore } from "./draft";
 
 /** Whether the model writes to a prompt. */
 export function takesPrompt(manifest: Manifest | null): boolean {
@@ -24,7 +26,9 @@ export function promptTitle(manifest: Manifest): { readonly title: string; reado
 }
 
 /** A prompt as typed, understood or not; `why` says what is wrong with it. */
-export type TypedPrompt = { readonly prompt: Prompt; readonly why?: never } | { readonly why: string };
+export type TypedPrompt =
+  | { readonly prompt: Prompt; readonly why?: never }
+  | { readonly prompt?: never; readonly why: string };
 
 /** Reads what was typed for a model that takes prompts; `tokens` is its length, null where it has not been counted. */
 export function readPrompt(typed: string, tokens: number | null, manifest: Manifest): TypedPrompt {
@@ -39,6 +43,20 @@ export function readPrompt(typed: string, tokens: number | null, manifest: Manif
   const stranger = ids.find((id) => id >= vocabularySize);
   if (stranger !== undefined) return { why: `It has no token ${stranger}: its last is ${vocabularySize - 1}.` };
   return ids.length > most ? tooLong(ids.length, most) : { prompt: { ids } };
+}
+
+/**
+ * The prompt that the next run is to have; undefined where it is to write freely.
+ * @throws {ConditionError} what was typed cannot be used.
+ */
+export function promptOf(
+  { prompt: typed, promptTokens }: Pick<DraftStore, "prompt" | "promptTokens">,
+  manifest: Manifest,
+): Prompt | undefined {
+  if (writesFreely(manifest, typed)) return undefined;
+  const { prompt, why } = readPrompt(typed, promptTokens, manifest);
+  if (why !== undefined) throw new ConditionError(why, "Then generate again.");
+  return prompt;
 }
 
 /** Numbers parted by commas or spaces; null where there is anything else. */

@@ -1,6 +1,6 @@
 import type { StoreApi } from "zustand/vanilla";
 import { recipeOf } from "../../../flow/recipe";
-import { isRead, unreadSteps } from "../../../flow/trajectory";
+import { frameAt, isRead, unreadSteps } from "../../../flow/trajectory";
 import type { Player } from "../../../player/createPlayer";
 import type { EngineClient } from "../../../worker/protocol";
 import type { ModelStore } from "../models/model";
@@ -18,28 +18,37 @@ export interface ReadingOnParts {
   readonly runs: StoreApi<RunsStore>;
   readonly generation: StoreApi<GenerationStore>;
   readonly player: Player;
+  /** What says which runs stand beside the one on the stage, where any do. */
+  readonly comparison: Pick<StoreApi<unknown>, "subscribe">;
+  readonly compared: () => readonly Run[];
   /** Called with a run of which nothing is unread any more. */
   readonly onRead: (run: Run) => void;
 }
 
 /**
- * Reads the frames of the run on the stage that were left out while it was written (`paced`), while nothing else is asked
+ * Reads the frames of the run on the stage, and of those beside it, that were left out while it was written (`paced`), while nothing else is asked
  * of the engine: those nearest to the time shown first. What has begun gives way when the person writes, or looks at a
  * frame that is not there yet.
  */
-export function readOn({ engine, model, runs, generation, player, onRead }: ReadingOnParts): void {
+export function readOn(parts: ReadingOnParts): void {
+  const { engine, model, runs, generation, player, comparison, compared, onRead } = parts;
   let reading: { readonly steps: readonly number[]; readonly stop: AbortController } | null = null;
   /** Runs that could not be read: once is enough. */
   const failed = new Set<string>();
 
   /** The run whose frames are to be read now; null while there is none, or the engine is wanted for something else. */
   function wanted(): Run | null {
-    const run = selectedRun(runs.getState());
     const { loaded } = model.getState();
-    if (!run || !loaded || run.status === "running" || generation.getState().phase !== "idle") return null;
-    // Another model, or other arithmetic, would read another run.
-    const isItsOwn = run.trajectory.model === loaded.manifest.name && run.backend === loaded.backend;
-    return isItsOwn && !failed.has(run.id) ? run : null;
+    if (!loaded || generation.getState().phase !== "idle") return null;
+    const canBeRead = ({ id, status, trajectory, backend }: Run) =>
+      status !== "running" &&
+      // Another model, or other arithmetic, would read another run.
+      trajectory.model === loaded.manifest.name &&
+      backend === loaded.backend &&
+      !failed.has(id) &&
+      unreadSteps(trajectory.frames).length > 0;
+    const shown = selectedRun(runs.getState());
+    return [...(shown ? [shown] : []), ...compared()].find(canBeRead) ?? null;
   }
 
   async function go(): Promise<void> {
@@ -70,9 +79,17 @@ export function readOn({ engine, model, runs, generation, player, onRead }: Read
     await go();
   }
 
-  /** The frame shown where it is unread, alone; else the nearest ones. */
-  function nextOf({ trajectory: { frames } }: Run): number[] {
+  /** The frame of the run that stands at the time shown. */
+  function shownFrame({ id, trajectory: { times } }: Run): number {
     const { index } = player.playback.getState();
+    const leader = player.run.getState();
+    return !leader || leader.id === id ? index : frameAt(times, leader.trajectory.times[index] ?? 1);
+  }
+
+  /** The frame shown where it is unread, alone; else the nearest ones. */
+  function nextOf(run: Run): number[] {
+    const { frames } = run.trajectory;
+    const index = shownFrame(run);
     const byNearness = unreadSteps(frames).sort((a, b) => Math.abs(a - index) - Math.abs(b - index));
     return byNearness[0] === index ? [index] : byNearness.slice(0, AT_ONCE);
   }
@@ -80,11 +97,11 @@ export function readOn({ engine, model, runs, generation, player, onRead }: Read
   /** Whether what is being read is still what should be. */
   function look(): void {
     const run = wanted();
-    const { index } = player.playback.getState();
+    const index = run ? shownFrame(run) : 0;
     const isMissed = run && !isRead(run.trajectory.frames, index);
     if (reading && (!run || (isMissed && !reading.steps.includes(index)))) reading.stop.abort();
     void go();
   }
 
-  for (const store of [runs, model, generation, player.playback]) store.subscribe(look);
+  for (const store of [runs, model, generation, comparison, player.playback]) store.subscribe(look);
 }

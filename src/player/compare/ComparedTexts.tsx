@@ -1,0 +1,147 @@
+import { type ReactNode, useEffect, useId, useMemo, useRef } from "react";
+import { useStore } from "zustand";
+import { frameAt } from "../../flow/trajectory";
+import { createPlayer, type Player } from "../createPlayer";
+import { PlayerProvider, useGround, usePlayer } from "../PlayerContext";
+import { readingAt, type ShownRun } from "../run/run";
+import { TokenCard } from "../stage/TokenCard";
+import { TokenFlow } from "../stage/TokenFlow";
+import { NO_WISHES } from "../stage/wishes";
+import styles from "./ComparedTexts.module.css";
+import { differingPositions } from "./differing";
+import { type CompareWords, ENGLISH_COMPARE } from "./words";
+
+/** A run beside others. */
+export interface ComparedRun {
+  /** What sets it apart from the others. */
+  readonly label: string;
+  /** What else is said of it, such as how long it took. */
+  readonly note?: string | undefined;
+  /** Not there before it is written. */
+  readonly run: ShownRun | undefined;
+  /** What can be done with it, beside its label. */
+  readonly actions?: ReactNode;
+}
+
+export interface ComparedTextsProps {
+  readonly runs: readonly ComparedRun[];
+  /** Whether tokens that differ from those of the first run are marked. */
+  readonly isMarked: boolean;
+  /** Of a grid: what stands at the head of its rows and columns; its runs come row by row. */
+  readonly heads?: { readonly rows: readonly string[]; readonly columns: readonly string[] } | undefined;
+  readonly words?: CompareWords;
+}
+
+/**
+ * Several runs' texts at one time: that of the player around them, whose transport moves them all. Each shows its last frame
+ * that is no later, however many steps it has.
+ */
+export function ComparedTexts({ runs, isMarked, heads, words = ENGLISH_COMPARE }: ComparedTextsProps) {
+  const { run: leader, playback } = usePlayer();
+  const times = useStore(leader, (run) => run?.trajectory.times);
+  const index = useStore(playback, ({ index }) => index);
+  const t = times?.[index] ?? 1;
+  const first = runs[0]?.run;
+  const text = ({ label, note, run, actions }: ComparedRun, place: number) => (
+    <ComparedText
+      key={label}
+      label={label}
+      note={note}
+      run={run}
+      t={t}
+      like={isMarked && place > 0 ? first : undefined}
+      isHeaded={heads !== undefined}
+      actions={actions}
+      words={words}
+    />
+  );
+  if (!heads) return <div className={styles.columns}>{runs.map(text)}</div>;
+  const across = heads.columns.length;
+  return (
+    <div className={styles.grid} style={{ gridTemplateColumns: `auto repeat(${across}, minmax(190px, 1fr))` }}>
+      <span />
+      {heads.columns.map((head) => (
+        <b key={head} className={styles.head} aria-hidden="true">
+          {head}
+        </b>
+      ))}
+      {heads.rows.map((head, row) => [
+        <b key={head} className={styles.head} aria-hidden="true">
+          {head}
+        </b>,
+        ...runs.slice(row * across, (row + 1) * across).map((run, column) => text(run, row * across + column)),
+      ])}
+    </div>
+  );
+}
+
+interface TextProps extends Omit<ComparedRun, "note" | "actions"> {
+  readonly note: string | undefined;
+  readonly actions: ReactNode;
+  readonly t: number;
+  /** The run from whose tokens those that differ are marked. */
+  readonly like: ShownRun | undefined;
+  /** Whether its label stands at the heads of its row and column already. */
+  readonly isHeaded: boolean;
+  readonly words: CompareWords;
+}
+
+function ComparedText({ label, note, run, t, like, isHeaded, actions, words }: TextProps) {
+  const { display, words: playerWords } = usePlayer();
+  const ground = useGround();
+  const id = useId();
+  const list = useRef<HTMLDivElement>(null);
+  const cardActions = useRef<HTMLDivElement>(null);
+  const reading = useStore(display, ({ reading }) => reading);
+  // Tokens are looked at text by text, so each has a player of its own; its time is not used.
+  const own = useMemo<Player>(() => createPlayer({ words: playerWords }), [playerWords]);
+  useEffect(() => () => own.dispose(), [own]);
+  const index = run ? shownIndex(run, t) : 0;
+  const shown = run && readingAt(run, index, reading);
+  const others = like && readingAt(like, shownIndex(like, t), reading);
+  const marks = useMemo(() => {
+    if (!run || !shown || !others) return undefined;
+    const differing = differingPositions(shown.tokens, others.tokens, run.eos);
+    return new Map([...differing].map((position) => [position, words.differs]));
+  }, [run, shown, others, words]);
+  const said = [note, marks && words.differ(marks.size)].filter(Boolean).join(" · ");
+  return (
+    <section className={styles.text} aria-labelledby={`${id}-label`} ref={ground} data-testid="compared">
+      <header className={styles.label}>
+        <b id={`${id}-label`} className={isHeaded ? "visually-hidden" : undefined}>
+          {label}
+        </b>
+        <span className={styles.note}>{said}</span>
+        {actions}
+      </header>
+      {run && shown ? (
+        <PlayerProvider value={own}>
+          <TokenFlow
+            run={run}
+            index={index}
+            reading={reading}
+            wishes={NO_WISHES}
+            marks={marks}
+            list={list}
+            onEnter={() => {}}
+          />
+          <TokenCard
+            run={run}
+            index={index}
+            reading={reading}
+            wishes={NO_WISHES}
+            list={list}
+            actionsRef={cardActions}
+          />
+        </PlayerProvider>
+      ) : (
+        <p className={styles.coming}>{words.coming}</p>
+      )}
+    </section>
+  );
+}
+
+/** Where a run stands at `t`: at its newest frame where it has not got so far. */
+function shownIndex({ trajectory: { times, frames } }: ShownRun, t: number): number {
+  return Math.max(0, Math.min(frameAt(times, t), frames.length - 1));
+}

@@ -1,0 +1,101 @@
+import { useId, useState } from "react";
+import { describeSettings } from "../../../player/run/settingsInWords";
+import { Button } from "../../../player/ui/Button";
+import { experimentOn, shownOrDrafted, whyNotNow } from "../../actions/experiments";
+import {
+  EXPERIMENTS,
+  type Experiment,
+  GRID_AXES,
+  GRID_AXIS_NAMES,
+  type GridAxis,
+  gridOf,
+} from "../../session/experiments/experiments";
+import { useStudio, useStudioValue } from "../StudioContext";
+import { useAction } from "../ui/useAction";
+import styles from "./Experiments.module.css";
+
+/** Every experiment with what there is to be seen, and the grid of any two settings. */
+export function ExperimentList() {
+  const id = useId();
+  const [rows, setRows] = useState<GridAxis>("steps");
+  const [columns, setColumns] = useState<GridAxis>("gamma");
+  const about = useStudioValue((studio) => {
+    try {
+      const base = shownOrDrafted(studio);
+      return base ? describeSettings(base.settings) : "";
+    } catch {
+      // Why it cannot be used is said where it stands.
+      return "";
+    }
+  });
+  return (
+    <div className={styles.experiments}>
+      <p className={styles.experimentsAbout}>
+        Each is made of the run shown{about && `, ${about}`}, and writes what is not on the shelf yet.
+      </p>
+      <ul>
+        {EXPERIMENTS.map((experiment) => (
+          <Entry key={experiment.id} experiment={experiment} />
+        ))}
+      </ul>
+      <section aria-labelledby={`${id}-grid`} className={styles.experimentsGrid}>
+        <h3 id={`${id}-grid`}>A grid of two settings</h3>
+        <Axis label="Down" value={rows} onChange={setRows} />
+        <Axis label="Across" value={columns} onChange={setColumns} />
+        <Begin experiment={gridOf(rows, columns)} label="Fill the grid" />
+      </section>
+    </div>
+  );
+}
+
+function Entry({ experiment }: { experiment: Experiment }) {
+  return (
+    <li data-experiment={experiment.id}>
+      <h3>{experiment.title}</h3>
+      <p>{experiment.about}</p>
+      <Begin experiment={experiment} label="Try it" />
+    </li>
+  );
+}
+
+function Begin({ experiment, label }: { experiment: Experiment; label: string }) {
+  const studio = useStudio();
+  const id = useId();
+  const begin = useAction(experimentOn(experiment));
+  const why = useStudioValue((studio) => whyNotNow(experiment, studio));
+  return (
+    <>
+      <Button
+        {...begin}
+        aria-label={`${label}: ${experiment.title}`}
+        aria-describedby={why === null ? undefined : id}
+        onClick={() => {
+          studio.view.getState().openExperiments(false);
+          begin.onClick();
+        }}
+      >
+        {label}
+      </Button>
+      {why !== null && (
+        <span id={id} className={styles.experimentsWhy}>
+          {why}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Axis({ label, value, onChange }: { label: string; value: GridAxis; onChange: (value: GridAxis) => void }) {
+  return (
+    <label>
+      {label}{" "}
+      <select value={value} onChange={({ target }) => onChange(target.value as GridAxis)}>
+        {GRID_AXIS_NAMES.map((name) => (
+          <option key={name} value={name}>
+            {GRID_AXES[name].name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,174 @@
+import { describe, expect, it } from "vitest";
+import { recipeOf } from "../../../flow/recipe";
+import { settled } from "../../testing/fakeEngine";
+import { runOf, SETTINGS } from "../../testing/runs";
+import { testStudio } from "../../testing/studio";
+import { runsOf } from "./comparison";
+import { experimentNamed, gridOf } from "./experiments";
+
+const base = { settings: SETTINGS };
+const samplers = experimentNamed("samplers");
+const guidance = experimentNamed("guidance");
+if (!samplers || !guidance) throw new Error("The experiments are named otherwise.");
+
+/** Lets the engine write as many whole runs, with `steps` steps each. */
+async function write(engine: ReturnType<typeof testStudio>["engine"], runs: number, steps: number) {
+  for (let run = 0; run < runs; run++) await engine.go(steps + 1);
+}
+
+async function begun(experiment = samplers) {
+  const test = testStudio();
+  const store = test.studio.comparison;
+  const ended = store.getState().begin(experiment as NonNullable<typeof experiment>, base);
+  await settled();
+  // The model.
+  await test.engine.go();
+  return { ...test, store, ended };
+}
+
+describe("an experiment", () => {
+  it("writes its runs in turn onto the shelf, and stands there from the first press on", async () => {
+    const { studio, engine, store, ended, archive } = await begun();
+    const { shown } = store.getState();
+    expect(shown?.members.map(({ label }) => label)).toEqual(["ODE", "SDE, γ 1.5"]);
+    await write(engine, 2, SETTINGS.steps);
+    await ended;
+    expect(engine.generated.map(({ settings: { method } }) => method)).toEqual(["ode", "sde"]);
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+    const { runs } = studio.runs.getState();
+    expect(runs.map(({ status }) => status)).toEqual(["done", "done"]);
+    expect(shown && runsOf(shown, runs).map((run) => run?.trajectory.settings.method)).toEqual(["ode", "sde"]);
+    expect(archive.kept.size).toBe(2);
+  });
+
+  it("writes nothing that is on the shelf already, and loads no model for it", async () => {
+    const { studio, engine } = testStudio();
+    for (const { recipe, label } of samplers.variants(base)) {
+      const run = runOf(["▁the", "▁cat"], { id: label });
+      studio.runs.getState().add({ ...run, trajectory: { ...run.trajectory, ...recipe } });
+    }
+    await studio.comparison.getState().begin(samplers, base);
+    expect(engine.loads).toBe(0);
+    expect(engine.generated).toEqual([]);
+    expect(studio.comparison.getState().shown?.members).toHaveLength(2);
+  });
+
+  it("is ended by one cancel, and goes on with the rest when it is begun again", async () => {
+    const { studio, engine, store, ended } = await begun();
+    await engine.go(2);
+    await studio.generation.getState().cancel();
+    await settled();
+    await ended;
+    expect(engine.generated).toHaveLength(1);
+    expect(studio.generation.getState().phase).toBe("idle");
+    expect(studio.runs.getState().runs.map(({ status }) => status)).toEqual(["cancelled"]);
+
+    const again = store.getState().begin(samplers, base);
+    await settled();
+    await write(engine, 2, SETTINGS.steps);
+    await again;
+    const shown = store.getState().shown;
+    expect(shown && runsOf(shown, studio.runs.getState().runs).map((run) => run?.status)).toEqual(["done", "done"]);
+  });
+
+  it("that cannot be made of a run says why, and leaves what is shown", async () => {
+    const { studio } = testStudio();
+    await expect(studio.comparison.getState().begin(guidance, base)).rejects.toMatchObject({
+      code: "condition",
+      action: "It takes a run with a prompt.",
+    });
+    expect(studio.comparison.getState().shown).toBeNull();
+  });
+
+  it("goes when another model comes", async () => {
+    const { studio, store } = await begun();
+    studio.model.setState({ name: "another" });
+    expect(store.getState().shown).toBeNull();
+  });
+});
+
+describe("a grid", () => {
+  it("keeps its runs off the shelf, until one is taken", async () => {
+    const grid = gridOf("steps", "selfCondScale");
+    const { studio, engine, store, archive } = await begun(grid);
+    await write(engine, 4, 4);
+    expect(store.getState().laid.filter(({ status }) => status === "done")).toHaveLength(4);
+    expect(studio.runs.getState().runs).toEqual([]);
+    expect(archive.kept.size).toBe(0);
+    await studio.generation.getState().cancel();
+    await settled();
+
+    const cell = store.getState().laid[1];
+    if (!cell) throw new Error("There is no second cell.");
+    store.getState().take(cell);
+    expect(studio.runs.getState()).toMatchObject({ runs: [cell], selectedId: cell.id });
+    await settled();
+    expect([...archive.kept.keys()]).toEqual([cell.id]);
+  });
+
+  it("that is begun again has the cells that are there, and another one begins anew", async () => {
+    const grid = gridOf("steps", "selfCondScale");
+    const { studio, engine, store } = await begun(grid);
+    await write(engine, 2, 4);
+    await studio.generation.getState().cancel();
+    await settled();
+    void store.getState().begin(grid, base);
+    await settled();
+    expect(store.getState().laid.filter(({ status }) => status === "done")).toHaveLength(2);
+    expect(engine.generated.at(-1)?.settings.selfCondScale).toBe(3);
+    void store.getState().begin(gridOf("gamma", "steps"), base);
+    await settled();
+    expect(store.getState().laid.filter(({ status }) => status === "done")).toEqual([]);
+  });
+});
+
+describe("runs of the shelf", () => {
+  const shelf = (count: number) => {
+    const { studio } = testStudio();
+    const runs = Array.from({ length: count }, (_, i) => {
+      const run = runOf(["▁the", "▁cat"], { id: `run-${i}`, startedAt: i });
+      return { ...run, trajectory: { ...run.trajectory, settings: { ...SETTINGS, seed: i, gamma: i / 10 } } };
+    });
+    for (const run of runs) studio.runs.getState().add(run);
+    studio.runs.getState().select("run-0");
+    return { studio, runs, store: studio.comparison };
+  };
+  const seeds = (store: ReturnType<typeof shelf>["store"]) =>
+    store.getState().shown?.members.map(({ recipe }) => recipe.settings.seed);
+
+  it("are laid beside the one on the stage, and taken away again", () => {
+    const { runs, store } = shelf(3);
+    for (const run of runs.slice(1)) store.getState().turn(run);
+    expect(seeds(store)).toEqual([0, 1, 2]);
+    expect(store.getState().shown).toMatchObject({ origin: null, isOfOneNoise: false });
+    store.getState().turn(runs[1] as (typeof runs)[number]);
+    expect(seeds(store)).toEqual([0, 2]);
+    store.getState().turn(runs[2] as (typeof runs)[number]);
+    expect(store.getState().shown, "one alone is no comparison").toBeNull();
+  });
+
+  it("are no more than six, the newest", () => {
+    const { runs, store } = shelf(8);
+    for (const run of runs.slice(1)) store.getState().turn(run);
+    expect(seeds(store)).toEqual([2, 3, 4, 5, 6, 7]);
+  });
+
+  it("of several runs by one recipe the whole one counts, and one being written before one that was stopped", () => {
+    const done = runOf(["▁the", "▁cat"], { id: "done" });
+    const stopped = { ...done, id: "stopped", status: "cancelled" as const };
+    const running = { ...done, id: "running", status: "running" as const };
+    const comparison = {
+      title: "",
+      about: "",
+      model: "test",
+      isOfOneNoise: true,
+      origin: null,
+      members: [{ label: "", recipe: recipeOf(done.trajectory) }],
+    };
+    const id = (...runs: (typeof done)[]) => runsOf(comparison, runs)[0]?.id;
+    expect(id(stopped, done, running)).toBe("done");
+    expect(id(running, stopped)).toBe("running");
+    expect(id(stopped, running)).toBe("running");
+    expect(id({ ...done, trajectory: { ...done.trajectory, model: "another" } })).toBeUndefined();
+  });
+});

@@ -1,0 +1,71 @@
+import { expect, test } from "@playwright/test";
+import { violations } from "./axe";
+import { StudioPage } from "./studio-page";
+
+test("an experiment writes its runs side by side on one time, and its link makes it again", async ({
+  page,
+  context,
+}) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await page.keyboard.press("o");
+  const list = page.getByRole("dialog", { name: "Experiments" });
+  await expect(list.getByRole("button", { name: /^Try it/ })).toHaveCount(7);
+  const guidance = list.getByRole("button", { name: "Try it: With and without guidance by the prompt" });
+  await expect(guidance).toHaveAttribute("aria-disabled", "true");
+  await expect(guidance).toHaveAccessibleDescription("It takes a run with a prompt.");
+  expect(await violations(page)).toEqual([]);
+  await list.getByRole("button", { name: "Try it: ODE and SDE from the same noise" }).click();
+
+  const comparison = page.getByTestId("comparison");
+  const texts = comparison.getByTestId("compared");
+  await expect(texts).toHaveCount(2);
+  await expect(comparison.getByRole("status")).toHaveText("");
+  await expect(texts.nth(0)).toContainText("ODE");
+  await expect(texts.nth(1)).toContainText(/SDE, γ .*(tokens? differs?|the same tokens)/);
+  // From one noise: nothing differs at its beginning.
+  await page.keyboard.press("Home");
+  await expect(studio.readout).toContainText("t = 0.00");
+  await expect(texts.nth(1)).toContainText("the same tokens");
+  await page.keyboard.press("End");
+  expect(await violations(page)).toEqual([]);
+  const written = await texts.getByRole("listbox").allInnerTexts();
+
+  await comparison.getByRole("button", { name: "Copy a link" }).click();
+  await expect(page.getByText("It makes this experiment again.")).toBeVisible();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  expect(link).toContain("experiment=samplers");
+
+  await comparison.getByRole("button", { name: /^Show ODE alone/ }).click();
+  await expect(comparison).toHaveCount(0);
+  await expect(studio.stage).toBeVisible();
+
+  const other = await context.newPage();
+  await other.goto(link);
+  await expect(other.getByTestId("linked")).toContainText("ODE and SDE from the same noise");
+  await other.getByRole("button", { name: "Write it" }).click();
+  await expect(other.getByTestId("comparison").getByRole("status")).toHaveText("");
+  expect(await other.getByTestId("compared").getByRole("listbox").allInnerTexts()).toEqual(written);
+});
+
+test("a grid keeps off the shelf until a text of it is taken", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await page.getByRole("button", { name: "Experiments" }).click();
+  const list = page.getByRole("dialog", { name: "Experiments" });
+  await list.getByLabel("Down").selectOption("Self-conditioning w");
+  await list.getByRole("button", { name: /^Fill the grid/ }).click();
+  const comparison = page.getByTestId("comparison");
+  await expect(comparison.getByTestId("compared")).toHaveCount(16);
+  await expect(comparison.getByRole("status")).toHaveText("");
+  expect(await violations(page)).toEqual([]);
+  const cards = page.getByTestId("run-card");
+  const before = await cards.count();
+  const cell = comparison.getByRole("region", { name: "w 2, γ 4" });
+  const text = await cell.getByRole("listbox").innerText();
+  await cell.getByRole("button", { name: "Show w 2, γ 4 alone" }).click();
+  await expect(cards).toHaveCount(before + 1);
+  await expect(page.getByTestId("stage-text")).toHaveText(text, { useInnerText: true });
+});
