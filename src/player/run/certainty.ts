@@ -1,12 +1,12 @@
 import { ENGLISH, type Words } from "../words";
 
 /** Below this many nats a word reads as decided, above the other as open; ink runs from one to the other. */
-const DECIDED_NATS = 0.1;
-const OPEN_NATS = 4.5;
+export const DECIDED_NATS = 0.1;
+export const OPEN_NATS = 4.5;
 
 /** Where words begin to blur, and the nats by which they are as blurred as they get. */
-const BLUR_FROM_NATS = 3;
-const BLUR_FULL_NATS = 5.5;
+export const BLUR_FROM_NATS = 3;
+export const BLUR_FULL_NATS = 5.5;
 const BLUR_FULL_PX = 1.1;
 
 /** 1: decided, all ink. 0: anything could stand here. */

@@ -87,13 +87,13 @@ export function TokenFlow({ run, index, reading, wishes, marks, list, onEnter }:
                 ...(wish ? [words.tokens.wished(wish.word)] : []),
                 ...(mark ? [mark] : []),
               ].join(", ")}
-              className={classOf(text, changed.has(position) && !isHeld, isHeld)}
+              className={tokenClass(text, changed.has(position) && !isHeld, isHeld)}
               data-held={isHeld}
               data-wish={wish?.word}
               data-wish-same={wish?.token === shown.tokens[position]}
               data-mark={mark}
               data-position={position}
-              style={styleOf(entropy, isOpen)}
+              style={tokenInk(entropy, isOpen)}
               onKeyDown={(event) => {
                 if (event.key !== "Enter" && event.key !== " ") return;
                 event.preventDefault();
@@ -118,7 +118,7 @@ export function TokenFlow({ run, index, reading, wishes, marks, list, onEnter }:
   );
 }
 
-function classOf({ kind, afterEnd }: TokenText, changed: boolean, held: boolean): string {
+export function tokenClass({ kind, afterEnd }: Pick<TokenText, "kind" | "afterEnd">, changed: boolean, held: boolean) {
   return [
     styles.token,
     ...(held ? [styles.held] : []),
@@ -129,7 +129,7 @@ function classOf({ kind, afterEnd }: TokenText, changed: boolean, held: boolean)
 }
 
 /** Ink tells how sure the model is; blur, that a word is not decided yet. */
-function styleOf(entropy: number, isOpen: boolean): React.CSSProperties {
+export function tokenInk(entropy: number, isOpen: boolean): React.CSSProperties {
   const blur = isOpen ? blurOf(entropy) : 0;
   return {
     "--certainty": `${Math.round(100 * certaintyOf(entropy))}%`,

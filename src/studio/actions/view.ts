@@ -139,6 +139,15 @@ export const copyEmbed: Action = {
   },
 };
 
+export const showLegend: Action = {
+  id: "show-legend",
+  label: "Show what the marks in the text mean",
+  group: "View",
+  shortcuts: [{ key: "k" }],
+  enabled: ({ player }) => player.run.getState() !== null,
+  run: ({ view }) => view.getState().openLegend(!view.getState().legendOpen),
+};
+
 export const showShortcuts: Action = {
   id: "show-shortcuts",
   label: "Show this list",
@@ -162,6 +171,7 @@ export const VIEW: readonly Action[] = [
   copyEmbed,
   // No word of what is not there.
   ...(openDocumentation.enabled() ? [openDocumentation] : []),
+  showLegend,
   showShortcuts,
 ];
 

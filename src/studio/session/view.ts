@@ -13,6 +13,8 @@ export interface Linked {
 export interface ViewStore {
   readonly shortcutsOpen: boolean;
   readonly experimentsOpen: boolean;
+  /** Whether it is told what the marks on the stage mean. */
+  readonly legendOpen: boolean;
   /** Whether a recorded run is shipped for this model. */
   readonly recording: "coming" | "here" | "none";
   /** Something just done that cannot be seen otherwise, said for a short while. */
@@ -26,6 +28,7 @@ export interface ViewStore {
 
   openShortcuts(open: boolean): void;
   openExperiments(open: boolean): void;
+  openLegend(open: boolean): void;
   setRecording(recording: ViewStore["recording"]): void;
   say(what: string): void;
   offer(linked: Linked | null): void;
@@ -37,6 +40,7 @@ export function createView(): StoreApi<ViewStore> {
   return createStore<ViewStore>()((set) => ({
     shortcutsOpen: false,
     experimentsOpen: false,
+    legendOpen: false,
     recording: "coming",
     said: "",
     linked: null,
@@ -45,6 +49,7 @@ export function createView(): StoreApi<ViewStore> {
 
     openShortcuts: (shortcutsOpen) => set({ shortcutsOpen }),
     openExperiments: (experimentsOpen) => set({ experimentsOpen }),
+    openLegend: (legendOpen) => set({ legendOpen }),
     setRecording: (recording) => set({ recording }),
     say: (said) => set({ said }),
     offer: (linked) => set({ linked }),

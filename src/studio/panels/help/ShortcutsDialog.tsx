@@ -1,3 +1,4 @@
+import { lazy, Suspense, useState } from "react";
 import { useStore } from "zustand";
 import { ACTIONS } from "../../actions/all";
 import { useStudio } from "../StudioContext";
@@ -5,10 +6,14 @@ import { Sheet } from "../ui/Sheet";
 import { Shortcuts } from "../ui/Shortcuts";
 import styles from "./ShortcutsDialog.module.css";
 
+/** Comes when somebody asks. */
+const Marks = lazy(async () => ({ default: (await import("../legend/Marks")).Marks }));
+
 const GROUPS = ["Writing", "Time", "View"] as const;
 
 export function ShortcutsDialog() {
   const studio = useStudio();
+  const [marks, setMarks] = useState(false);
   const open = useStore(studio.view, ({ shortcutsOpen }) => shortcutsOpen);
   const letterKeys = useStore(studio.preferences, ({ letterKeys }) => letterKeys);
   return (
@@ -28,6 +33,14 @@ export function ShortcutsDialog() {
           </section>
         ))}
       </div>
+      <details className={styles.dialogMarks} onToggle={({ currentTarget }) => setMarks(currentTarget.open)}>
+        <summary>What the marks in the text mean</summary>
+        {marks && (
+          <Suspense>
+            <Marks />
+          </Suspense>
+        )}
+      </details>
       <p className={styles.dialogNote}>In the text, Tab reaches the tokens; arrows move from one to the next.</p>
       <label className={styles.dialogSwitch}>
         <input

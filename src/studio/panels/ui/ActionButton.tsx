@@ -1,5 +1,5 @@
 import { Tooltip } from "radix-ui";
-import type { ReactNode } from "react";
+import type { ReactNode, Ref } from "react";
 import { iconButtonClass } from "../../../player/ui/IconButton";
 import type { Action } from "../../actions/action";
 import { Shortcuts } from "./Shortcuts";
@@ -13,11 +13,14 @@ interface Props {
   className?: string | undefined;
   outlined?: boolean;
   pressed?: boolean;
+  /** Whether what it opens is open. */
+  expanded?: boolean;
+  ref?: Ref<HTMLButtonElement>;
   children: ReactNode;
 }
 
 /** A square button for an action, with its name and shortcut in a tooltip. */
-export function ActionButton({ action, label, className, outlined, pressed, children }: Props) {
+export function ActionButton({ action, label, className, outlined, pressed, expanded, ref, children }: Props) {
   const button = useAction(action);
   return (
     <Tooltip.Root>
@@ -27,6 +30,8 @@ export function ActionButton({ action, label, className, outlined, pressed, chil
           className={iconButtonClass({ outlined, className })}
           aria-label={label}
           aria-pressed={pressed}
+          aria-expanded={expanded}
+          ref={ref}
         >
           {children}
         </button>

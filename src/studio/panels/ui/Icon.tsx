@@ -20,6 +20,16 @@ const PATHS = {
       </g>
     </>
   ),
+  legend: (
+    <>
+      <path d="M10.5 7H20M10.5 12H20M10.5 17H20" />
+      <g fill="currentColor" stroke="none">
+        <circle cx="5.6" cy="7" r="1.7" />
+        <circle cx="5.6" cy="12" r="1.7" />
+        <circle cx="5.6" cy="17" r="1.7" />
+      </g>
+    </>
+  ),
   system: <path d="M4 5h16v11H4zM9 20h6M12 16v4" />,
   light: (
     <>
