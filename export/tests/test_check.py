@@ -103,6 +103,7 @@ def test_the_committed_models_are_sound(committed):
         ("architecture.sourceOptional", True, r"maxInputLength is 0"),
         ("examples", "the", "examples is"),
         ("examples", ["the", " "], "examples are not at most 8 texts"),
+        ("examples", ["the", "\ufeff"], "examples are not at most 8 texts"),
         ("examples", ["the"], r"maxInputLength is 0"),
     ],
 )

@@ -138,6 +138,7 @@ def manifest(**preset) -> dict:
         ({"settings": []}, r"presets\.1\.settings is \[\]"),
         ({}, r"presets\.1\.settings is missing"),
         ({"settings": {}, "note": " "}, r"presets\.1: its note has 0 characters"),
+        ({"settings": {}, "note": "\ufeff"}, r"presets\.1: its note has 0 characters"),
         ({"settings": {}, "name": "a\nb"}, r"presets\.1: its name has control characters"),
     ],
 )

@@ -125,7 +125,7 @@ def options(out: Path, **more) -> Arguments:
 def test_an_export_says_it_and_offers_examples(tmp_path: Path, capsys, tokenizer_file: Path) -> None:
     """Of a training that did not say it, whose own guidance has nothing to guide by when it writes freely."""
     model, out = random_model(NEEDY, tokenizer=tokenizer_file), tmp_path / "out"
-    told = {"source_optional": True, "cfg": 2.0, "self_cond_cfg": 2.0, "seed": 1, "example": (" the ", "a")}
+    told = {"source_optional": True, "cfg": 2.0, "self_cond_cfg": 2.0, "seed": 1, "example": (" the\ufeff", "a")}
     report = export_model(model, options(out, **told))
     assert report["runs"]["runsWithoutSource"] == 8 and report["runs"]["cfgScale"] == 2
     manifest = json.loads((out / "manifest.json").read_text())

@@ -1,6 +1,8 @@
 """Loading a tokenizer: a text's ids and nothing but them, whatever else its file asks for."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -263,3 +265,12 @@ def test_a_prompt_is_read_as_in_the_pages_box(tokenizer_file: Path) -> None:
         assert read_prompts(model, [f"{before}Lily found a kite.{after}"], []) == [plain]
     assert read_prompts(model, ["Li\ufeffly\x1c"], []) == [tokenizer.encode("Li\ufeffly\x1c").ids]
     assert read_prompts(model, ["\ufeff", ""], []) == [[], []]
+
+
+def test_the_fixture_of_blank_ends_is_what_its_maker_writes(tmp_path: Path) -> None:
+    """src/runtime/tokenizer/blankEnds.test.ts holds the page to it."""
+    maker, written = Path(__file__).parent / "fixtures/make_blank_ends.py", tmp_path / "blank-ends.json"
+    subprocess.run([sys.executable, maker, written], check=True)
+    assert json.loads(written.read_text()) == json.loads(
+        (SHIPPED.parents[2] / "test/fixtures/blank-ends.json").read_text()
+    )

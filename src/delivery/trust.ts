@@ -50,9 +50,9 @@ export function checkManifest(manifest: Manifest): void {
     if (value > most) refuse(`its ${name} is ${value}, more than any model's`);
   }
   for (const [name, most] of Object.entries(MOST_CHARACTERS)) {
-    if (manifest[name as keyof typeof MOST_CHARACTERS].length > most) refuse(`its ${name} is too long to show`);
+    if (charactersIn(manifest[name as keyof typeof MOST_CHARACTERS]) > most) refuse(`its ${name} is too long to show`);
   }
-  const endless = manifest.examples.some((example) => example.length > MOST_EXAMPLE_CHARACTERS);
+  const endless = manifest.examples.some((example) => charactersIn(example) > MOST_EXAMPLE_CHARACTERS);
   if (endless) refuse("one of its examples is too long to show");
   checkPresets(manifest.presets);
   const { hiddenSize, heads, vocabularySize, parameters } = manifest.architecture;
@@ -80,11 +80,15 @@ function checkPresets(presets: Manifest["presets"]): void {
   for (const preset of presets) {
     for (const field of ["name", "note"] as const) {
       const text = preset[field];
-      // As Python counts: a character beyond 16 bits is one.
-      if ([...text].length > MOST_PRESET_CHARACTERS[field]) refuse(`the ${field} of a preset is too long to show`);
+      if (charactersIn(text) > MOST_PRESET_CHARACTERS[field]) refuse(`the ${field} of a preset is too long to show`);
       if (/\p{Cc}/u.test(text)) refuse(`the ${field} of a preset has control characters`);
     }
   }
+}
+
+/** As Python counts: a character beyond 16 bits is one. */
+function charactersIn(text: string): number {
+  return [...text].length;
 }
 
 function checkFiles({ files, dtypes }: Manifest): void {

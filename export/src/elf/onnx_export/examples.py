@@ -3,6 +3,7 @@
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.models.trained_model import TrainedModel
+from elf.text_file import BLANK_AT_ENDS
 
 MOST_EXAMPLES = 8
 MOST_CHARACTERS = 4000
@@ -10,7 +11,7 @@ MOST_CHARACTERS = 4000
 
 
 def checked_examples(model: TrainedModel, texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts without spaces around them. Raises ConfigError for one that the model cannot be given."""
+    """The texts without what is blank at their ends. Raises ConfigError for one that the model cannot be given."""
     if not texts:
         return ()
     if not model.elf.max_input_length:
@@ -20,7 +21,7 @@ def checked_examples(model: TrainedModel, texts: tuple[str, ...]) -> tuple[str, 
     if len(texts) > MOST_EXAMPLES:
         raise ConfigError(f"there are {len(texts)} examples", f"Give at most {MOST_EXAMPLES}.")
     tokenizer, most = load_tokenizer(model.tokenizer), model.elf.max_input_length
-    examples = tuple(text.strip() for text in texts)
+    examples = tuple(text.strip(BLANK_AT_ENDS) for text in texts)
     for number, text in enumerate(examples, start=1):
         count = len(tokenizer.encode(text, add_special_tokens=False).ids)
         if not 1 <= count <= most:

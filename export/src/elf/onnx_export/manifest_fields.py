@@ -12,6 +12,7 @@ from elf.models.exported.folder import READ_VERSIONS
 from elf.onnx_export.examples import MOST_EXAMPLES
 from elf.onnx_export.presets import MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
 from elf.sampler_settings import settings_of
+from elf.text_file import BLANK_AT_ENDS
 
 Kind = type | tuple[type, ...] | dict[str, Any]
 NUMBER = (int, float)
@@ -113,7 +114,9 @@ def check_prompts(manifest: Mapping[str, Any]) -> None:
     for kinds, of, name in ((OPTIONAL_FIELDS, manifest, ""), (OPTIONAL_ARCHITECTURE, architecture, "architecture")):
         check_fields(of, {field: kind for field, kind in kinds.items() if field in of}, name)
     examples = manifest.get("examples", [])
-    if len(examples) > MOST_EXAMPLES or not all(isinstance(text, str) and text.strip() for text in examples):
+    if len(examples) > MOST_EXAMPLES or not all(
+        isinstance(text, str) and text.strip(BLANK_AT_ENDS) for text in examples
+    ):
         raise wrong(f"examples are not at most {MOST_EXAMPLES} texts")
     if not architecture["maxInputLength"] and (architecture.get("sourceOptional") or examples):
         raise wrong("it speaks of prompts, but architecture.maxInputLength is 0")

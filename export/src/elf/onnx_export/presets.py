@@ -10,6 +10,7 @@ from elf.errors import ConfigError, ElfError
 from elf.onnx_export.setting_limits import refuse_beyond_page
 from elf.sampler_settings import Method, SamplerSettings, Schedule, Solver, named_settings
 from elf.sampling.options import SETTING_NAMES
+from elf.text_file import BLANK_AT_ENDS
 
 MOST_PRESETS = 6
 MOST_CHARACTERS = {"name": 40, "note": 200}
@@ -97,7 +98,7 @@ def _preset(group: dict[str, Any], prefix: str, defaults: SamplerSettings) -> Pr
 def check_preset(preset: Preset, *, prompted: bool) -> None:
     """Raises ConfigError for words that the page would not show, UsageError for settings that it could not run."""
     for field, most in MOST_CHARACTERS.items():
-        text = getattr(preset, field).strip()
+        text = getattr(preset, field).strip(BLANK_AT_ENDS)
         if not 1 <= len(text) <= most:
             raise ConfigError(f"its {field} has {len(text)} characters", f"Give 1 to {most}.")
         if any(unicodedata.category(character) == "Cc" for character in text):
