@@ -59,3 +59,43 @@ test("a legend is one press away, draws the marks as the stage does, and gives t
   await expect(page.getByRole("dialog", { name: "Keyboard" }).locator(`.${word}`)).toHaveCount(9);
   expect(studio.faults).toEqual([]);
 });
+
+test("a palette finds everything that can be done, and the keyboard is where it was before", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await studio.open({});
+  await expect(studio.readout).toContainText("t = 1.00", { timeout: 30_000 });
+  const palette = page.getByRole("dialog", { name: "Find a command" });
+  const field = palette.getByRole("combobox");
+  const chosen = palette.getByRole("option", { selected: true });
+
+  // On a phone the help leads there.
+  await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+  await page.getByRole("dialog", { name: "Keyboard" }).getByRole("button", { name: "Find a command" }).click();
+  await expect(field).toBeFocused();
+  await expect(palette.getByRole("option", { name: /^Cancel/ })).toContainText("Nothing is being written.");
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page), colorScheme).toEqual([]);
+  }
+  await page.keyboard.press("Escape");
+  await expect(palette).toBeHidden();
+
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await studio.time.focus();
+  await page.keyboard.press("Control+k");
+  await field.fill("back noise");
+  await expect(chosen).toContainText("Back to pure noise");
+  await expect(field).toHaveAttribute("aria-activedescendant", (await chosen.getAttribute("id")) ?? "none");
+  await page.keyboard.press("Enter");
+  await expect(studio.readout).toContainText("t = 0.00");
+  await expect(studio.time).toBeFocused();
+
+  await page.keyboard.press("Control+k");
+  await field.fill("turn to");
+  await expect(palette.getByRole("option", { name: "Turn to Stories It is" })).toHaveAttribute("aria-disabled", "true");
+  await palette.getByRole("option", { name: "Turn to German → English" }).click();
+  await expect(palette).toBeHidden();
+  await expect(studio.chip).toContainText("German → English");
+  expect(studio.faults).toEqual([]);
+});

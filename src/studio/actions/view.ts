@@ -148,6 +148,18 @@ export const showLegend: Action = {
   run: ({ view }) => view.getState().openLegend(!view.getState().legendOpen),
 };
 
+export const openPalette: Action = {
+  id: "open-palette",
+  label: "Find anything that can be done by its name",
+  group: "View",
+  shortcuts: [{ key: "k", ctrl: true }],
+  enabled: () => true,
+  run: ({ view }) => {
+    view.getState().openShortcuts(false);
+    view.getState().openPalette(true);
+  },
+};
+
 export const showShortcuts: Action = {
   id: "show-shortcuts",
   label: "Show this list",
@@ -172,6 +184,7 @@ export const VIEW: readonly Action[] = [
   // No word of what is not there.
   ...(openDocumentation.enabled() ? [openDocumentation] : []),
   showLegend,
+  openPalette,
   showShortcuts,
 ];
 

@@ -12,6 +12,7 @@ import { ShortcutsDialog } from "./help/ShortcutsDialog";
 import { LensChoice, LensPanel } from "./lenses/Lenses";
 import { DropTarget } from "./models/DropTarget";
 import { ModelShelf } from "./models/ModelShelf";
+import { PaletteDoor } from "./palette/PaletteDoor";
 import { PromptBox } from "./prompt/PromptBox";
 import { useStudio } from "./StudioContext";
 import { KeepingNote } from "./shelf/KeepingNote";
@@ -77,6 +78,9 @@ export function App() {
       </Part>
       <Part name="The list of experiments">
         <ExperimentsDialog />
+      </Part>
+      <Part name="The list of commands">
+        <PaletteDoor />
       </Part>
       <Part name="The list of shortcuts">
         <ShortcutsDialog />

@@ -13,6 +13,7 @@ export interface Linked {
 export interface ViewStore {
   readonly shortcutsOpen: boolean;
   readonly experimentsOpen: boolean;
+  readonly paletteOpen: boolean;
   /** Whether it is told what the marks on the stage mean. */
   readonly legendOpen: boolean;
   /** Whether a recorded run is shipped for this model. */
@@ -28,6 +29,7 @@ export interface ViewStore {
 
   openShortcuts(open: boolean): void;
   openExperiments(open: boolean): void;
+  openPalette(open: boolean): void;
   openLegend(open: boolean): void;
   setRecording(recording: ViewStore["recording"]): void;
   say(what: string): void;
@@ -40,6 +42,7 @@ export function createView(): StoreApi<ViewStore> {
   return createStore<ViewStore>()((set) => ({
     shortcutsOpen: false,
     experimentsOpen: false,
+    paletteOpen: false,
     legendOpen: false,
     recording: "coming",
     said: "",
@@ -49,6 +52,7 @@ export function createView(): StoreApi<ViewStore> {
 
     openShortcuts: (shortcutsOpen) => set({ shortcutsOpen }),
     openExperiments: (experimentsOpen) => set({ experimentsOpen }),
+    openPalette: (paletteOpen) => set({ paletteOpen }),
     openLegend: (legendOpen) => set({ legendOpen }),
     setRecording: (recording) => set({ recording }),
     say: (said) => set({ said }),

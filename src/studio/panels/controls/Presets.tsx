@@ -1,5 +1,5 @@
 import { useStore } from "zustand";
-import { isPreset, presetsFor } from "../../session/writing/presets";
+import { applyPreset, isPreset, presetsFor } from "../../session/writing/presets";
 import { writesFreely } from "../../session/writing/prompt";
 import { useStudio } from "../StudioContext";
 import { Chip } from "../ui/Chip";
@@ -23,11 +23,7 @@ export function Presets() {
               label={preset.label}
               hint={preset.note}
               chosen={preset === chosen}
-              onPress={() => {
-                const { gamma, ...others } = preset.settings;
-                // An ODE leaves γ alone, so that switching back to SDE finds it again.
-                studio.settings.getState().apply(preset.settings.method === "ode" ? others : { ...others, gamma });
-              }}
+              onPress={() => applyPreset(preset, studio.settings)}
             />
           </li>
         ))}

@@ -1,5 +1,5 @@
 import { useStore } from "zustand";
-import { copyEmbed, copyLink, showShortcuts, switchTheme } from "../../actions/view";
+import { copyEmbed, copyLink, openPalette, showShortcuts, switchTheme } from "../../actions/view";
 import { useStudio } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
@@ -17,6 +17,9 @@ export function Header() {
       </h1>
       <ModelChip />
       <div className={styles.headerTools}>
+        <ActionButton action={openPalette} label="Find a command" className={styles.headerFind}>
+          <Icon name="find" />
+        </ActionButton>
         <ActionButton action={copyLink} label="Copy a link to this run">
           <Icon name="share" />
         </ActionButton>

@@ -1,9 +1,13 @@
 import { lazy, Suspense, useState } from "react";
 import { useStore } from "zustand";
+import { Button } from "../../../player/ui/Button";
 import { ACTIONS } from "../../actions/all";
+import { openPalette } from "../../actions/view";
 import { useStudio } from "../StudioContext";
+import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
 import { Shortcuts } from "../ui/Shortcuts";
+import { useAction } from "../ui/useAction";
 import styles from "./ShortcutsDialog.module.css";
 
 /** Comes when somebody asks. */
@@ -13,11 +17,15 @@ const GROUPS = ["Writing", "Time", "View"] as const;
 
 export function ShortcutsDialog() {
   const studio = useStudio();
+  const find = useAction(openPalette);
   const [marks, setMarks] = useState(false);
   const open = useStore(studio.view, ({ shortcutsOpen }) => shortcutsOpen);
   const letterKeys = useStore(studio.preferences, ({ letterKeys }) => letterKeys);
   return (
     <Sheet title="Keyboard" open={open} onOpen={studio.view.getState().openShortcuts}>
+      <Button {...find} className={styles.dialogFind}>
+        <Icon name="find" size={16} /> <span>Find a command</span>
+      </Button>
       <div className={styles.dialogGroups}>
         {GROUPS.map((group) => (
           <section key={group}>

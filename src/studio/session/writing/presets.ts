@@ -1,5 +1,7 @@
 import type { SamplerSettings } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
+import type { Studio } from "../studio";
+import { writesFreely } from "./prompt";
 
 /** Settings worth knowing, under a name. Seed and length are a person's own. */
 export interface Preset {
@@ -119,4 +121,18 @@ export function isPreset({ settings }: Preset, values: SamplerSettings, prompted
     settings.solver === values.solver &&
     (!prompted || (settings.cfgScale ?? values.cfgScale) === values.cfgScale)
   );
+}
+
+/** The presets for the next run as things stand, and the one that its settings are. */
+export function offeredPresets({ settings, model, draft }: Pick<Studio, "settings" | "model" | "draft">) {
+  const { values, defaults } = settings.getState();
+  const { manifest } = model.getState();
+  const prompted = !writesFreely(manifest, draft.getState().prompt);
+  const presets = presetsFor(defaults, prompted, manifest?.presets);
+  return { presets, chosen: presets.find((preset) => isPreset(preset, values, prompted)) };
+}
+
+/** Takes a preset's settings. An ODE leaves γ alone, so that switching back to SDE finds it again. */
+export function applyPreset({ settings: { gamma, ...others } }: Preset, settings: Studio["settings"]): void {
+  settings.getState().apply(others.method === "ode" ? others : { ...others, gamma });
 }
