@@ -98,6 +98,15 @@ describe("imports point one way", () => {
   });
 });
 
+describe("zod", () => {
+  it("comes in its small form alone: one import of the large one puts 18 kB, packed, into page, workers and package", () => {
+    const whole = (Object.keys(MAY_IMPORT) as Room[])
+      .flatMap((room) => sourcesOf(room, /\.tsx?$/))
+      .filter(([, source]) => importsOf(source).includes("zod"));
+    expect(whole.map(([file]) => file)).toEqual([]);
+  });
+});
+
 /** What would tie a player to one page, or to one place in it: two of them, one in a shadow root, have to work side by side. */
 const TIES: Readonly<Record<string, RegExp>> = {
   "asks the whole document": /(?<![.\w])(?:document|window|globalThis|self)\s*[.[?]/,

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { SelfCondStart } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { FlowConstants } from "../flow/sampler";
@@ -19,10 +19,19 @@ export class ManifestVersionError extends ElfError {
   readonly code = "manifest-version";
 }
 
-const count = z.int().positive();
+const count = z.int().check(z.positive());
+const fromZero = z.int().check(z.minimum(0));
+const positive = z.number().check(z.positive());
+const share = z.number().check(z.minimum(0), z.maximum(1));
+const named = z.string().check(z.minLength(1));
 const path = z
   .string()
-  .regex(/^(?!\/)(?!.*(^|\/)\.\.?(\/|$))[^\\:?#]+$/, "must be a path inside the model's folder, with forward slashes");
+  .check(
+    z.regex(
+      /^(?!\/)(?!.*(^|\/)\.\.?(\/|$))[^\\:?#]+$/,
+      "must be a path inside the model's folder, with forward slashes",
+    ),
+  );
 
 /** How the weights may be stored; a model offers one or several. */
 export const DTYPES = ["f32", "f16", "q8", "q4"] as const;
@@ -32,8 +41,8 @@ export type Dtype = (typeof DTYPES)[number];
 /** `fused` and `packed` compute the same as `file`, with kernels or weights that not every device handles. */
 const graph = z.object({
   file: path,
-  fused: path.optional(),
-  packed: z.partialRecord(z.enum(["q8", "q4"]), path).optional(),
+  fused: z.optional(path),
+  packed: z.optional(z.partialRecord(z.enum(["q8", "q4"]), path)),
 });
 
 /** Most example prompts. */
@@ -43,129 +52,129 @@ const MOST_PRESETS = 6;
 
 const storedWeights = z.object({
   index: path,
-  shards: z.array(path).min(1),
+  shards: z.array(path).check(z.minLength(1)),
   /** Of all shards together. */
   bytes: count,
   /** Stored inputs and outputs of the graphs with these weights. */
-  selfTest: path.optional(),
+  selfTest: z.optional(path),
   /** Share of the tokens of whole runs that are those of the float32 weights. */
-  tokenAgreement: z.number().min(0).max(1),
-  normalisedEditDistance: z.number().min(0).max(1),
+  tokenAgreement: share,
+  normalisedEditDistance: share,
   /** The text differs noticeably from what the float32 weights write. */
   approximate: z.boolean(),
 });
 
 /** `manifest.json` as written; what it means stands in export/FORMAT.md, and docs/public/schema has it as JSON Schema. */
-export const manifestSchema = z
-  .object({
-    schemaVersion: z.literal(READ_VERSIONS),
-    name: z.string().min(1),
-    title: z.string().min(1),
-    description: z.string(),
-    task: z.enum(["unconditional", "conditional"]),
-    licence: z.string(),
-    architecture: z.object({
-      depth: count,
-      hiddenSize: count,
-      heads: count,
-      /** D, width of one latent. */
-      latentSize: count,
-      bottleneckSize: count,
-      vocabularySize: count,
-      /** Most positions of a run, those of a prompt included. */
-      maxLength: count,
-      /** Most tokens of a prompt; 0, and absent, where the model takes none. */
-      maxInputLength: z.int().min(0).default(0),
-      /** Whether a model that takes prompts also writes without one. */
-      sourceOptional: z.boolean().default(false),
-      /** Prefix tokens that tell the network its self-conditioning scale; with 0, guidance takes a second pass. */
-      selfCondCfgTokens: z.int().min(0).default(4),
-      parameters: count,
-    }),
-    latent: z.object({
-      /** s, standard deviation of the noise at t = 0. */
-      noiseScale: z.number().positive(),
-      tEps: z.number().positive().max(1),
-      mean: z.union([z.number(), z.array(z.number())]),
-      std: z.union([z.number().positive(), z.array(z.number().positive())]),
-    }),
-    schedule: z.object({ pMean: z.number(), pStd: z.number().positive() }),
-    /** What x̂ starts with at the places of a prompt, as in training. */
-    selfCondStart: z.enum(["condition", "zero"]).optional(),
-    tokens: z.object({ pad: z.int().min(0), eos: z.int().min(0), unk: z.int().min(0) }),
-    /** `logits`: whether the decoder gives them all; of a large vocabulary they would be hundreds of megabytes. */
-    decoder: z.object({ topK: count, logits: z.boolean() }),
-    defaults: settingsSchema,
-    /** Prompts that its maker offers to try. */
-    examples: z.array(z.string().trim().min(1)).max(MOST_EXAMPLES).default([]),
-    presets: z.array(presetSchema).max(MOST_PRESETS).default([]),
-    graphs: z.object({ prefix: graph, denoiser: graph, decoder: graph, encoder: graph.optional() }),
-    dtypes: z.partialRecord(z.enum(DTYPES), storedWeights),
-    defaultDtype: z.enum(DTYPES),
-    /** Where the checkpoint came from. */
-    source: z.object({ repository: z.string(), revision: z.string() }).optional(),
-    files: z.array(
-      z.object({
-        path,
-        bytes: z.int().min(0),
-        sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits"),
+export const manifestSchema = z.pipe(
+  z
+    .object({
+      schemaVersion: z.literal(READ_VERSIONS),
+      name: named,
+      title: named,
+      description: z.string(),
+      task: z.enum(["unconditional", "conditional"]),
+      licence: z.string(),
+      architecture: z.object({
+        depth: count,
+        hiddenSize: count,
+        heads: count,
+        /** D, width of one latent. */
+        latentSize: count,
+        bottleneckSize: count,
+        vocabularySize: count,
+        /** Most positions of a run, those of a prompt included. */
+        maxLength: count,
+        /** Most tokens of a prompt; 0, and absent, where the model takes none. */
+        maxInputLength: z._default(fromZero, 0),
+        /** Whether a model that takes prompts also writes without one. */
+        sourceOptional: z._default(z.boolean(), false),
+        /** Prefix tokens that tell the network its self-conditioning scale; with 0, guidance takes a second pass. */
+        selfCondCfgTokens: z._default(fromZero, 4),
+        parameters: count,
       }),
-    ),
-  })
-  .superRefine((manifest, context) => {
-    if (manifest.schemaVersion > 2 && !manifest.selfCondStart) {
-      context.addIssue({ code: "custom", path: ["selfCondStart"], message: "must be condition or zero" });
-    }
-    const D = manifest.architecture.latentSize;
-    for (const field of ["mean", "std"] as const) {
-      const value = manifest.latent[field];
-      if (Array.isArray(value) && value.length !== D) {
-        context.addIssue({ code: "custom", path: ["latent", field], message: `must hold latentSize = ${D} numbers` });
+      latent: z.object({
+        /** s, standard deviation of the noise at t = 0. */
+        noiseScale: positive,
+        tEps: z.number().check(z.positive(), z.maximum(1)),
+        mean: z.union([z.number(), z.array(z.number())]),
+        std: z.union([positive, z.array(positive)]),
+      }),
+      schedule: z.object({ pMean: z.number(), pStd: positive }),
+      /** What x̂ starts with at the places of a prompt, as in training. */
+      selfCondStart: z.optional(z.enum(["condition", "zero"])),
+      tokens: z.object({ pad: fromZero, eos: fromZero, unk: fromZero }),
+      /** `logits`: whether the decoder gives them all; of a large vocabulary they would be hundreds of megabytes. */
+      decoder: z.object({ topK: count, logits: z.boolean() }),
+      defaults: settingsSchema,
+      /** Prompts that its maker offers to try. */
+      examples: z._default(z.array(z.string().check(z.trim(), z.minLength(1))).check(z.maxLength(MOST_EXAMPLES)), []),
+      presets: z._default(z.array(presetSchema).check(z.maxLength(MOST_PRESETS)), []),
+      graphs: z.object({ prefix: graph, denoiser: graph, decoder: graph, encoder: z.optional(graph) }),
+      dtypes: z.partialRecord(z.enum(DTYPES), storedWeights),
+      defaultDtype: z.enum(DTYPES),
+      /** Where the checkpoint came from. */
+      source: z.optional(z.object({ repository: z.string(), revision: z.string() })),
+      files: z.array(
+        z.object({
+          path,
+          bytes: fromZero,
+          sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits")),
+        }),
+      ),
+    })
+    .check(({ value: manifest, issues }) => {
+      const refuse = (path: (string | number)[], message: string) =>
+        issues.push({ code: "custom", input: manifest, path, message });
+      if (manifest.schemaVersion > 2 && !manifest.selfCondStart) {
+        refuse(["selfCondStart"], "must be condition or zero");
       }
-    }
-    if (manifest.defaults.length > manifest.architecture.maxLength) {
-      context.addIssue({ code: "custom", path: ["defaults", "length"], message: "must not exceed maxLength" });
-    }
-    if (manifest.architecture.maxInputLength >= manifest.architecture.maxLength) {
-      context.addIssue({
-        code: "custom",
-        path: ["architecture", "maxInputLength"],
-        message: "must be below maxLength",
-      });
-    }
-    for (const path of manifest.architecture.maxInputLength === 0 ? promptWords(manifest) : []) {
-      context.addIssue({ code: "custom", path, message: "is for models with a maxInputLength above 0" });
-    }
-    for (const [at, { settings }] of manifest.presets.entries()) {
-      const { method, solver } = { ...manifest.defaults, ...settings };
-      if (method === "ode" || solver === "euler") continue;
-      const path = ["presets", at, "settings", "solver"];
-      context.addIssue({ code: "custom", path, message: "must be euler, as the SDE has no other" });
-    }
-    if (manifest.architecture.maxInputLength > 0 && !manifest.graphs.encoder) {
-      context.addIssue({ code: "custom", path: ["graphs", "encoder"], message: "is needed to read prompts" });
-    }
-    if (!manifest.dtypes[manifest.defaultDtype]) {
-      context.addIssue({ code: "custom", path: ["defaultDtype"], message: "must be one of dtypes" });
-    }
-    const listed = new Map(manifest.files.map((file) => [file.path, file.bytes]));
-    const needs = (path: string[], needed: readonly (string | undefined)[]) => {
-      for (const file of needed) {
-        if (file === undefined || listed.has(file)) continue;
-        context.addIssue({ code: "custom", path, message: `needs ${file}, which files omits` });
+      const D = manifest.architecture.latentSize;
+      for (const field of ["mean", "std"] as const) {
+        const value = manifest.latent[field];
+        if (Array.isArray(value) && value.length !== D) {
+          refuse(["latent", field], `must hold latentSize = ${D} numbers`);
+        }
       }
-    };
-    for (const [name, entry] of Object.entries(manifest.graphs)) {
-      if (entry) needs(["graphs", name], [entry.file, entry.fused, ...Object.values(entry.packed ?? {})]);
-    }
-    for (const [name, { index, shards, selfTest, bytes }] of Object.entries(manifest.dtypes)) {
-      needs(["dtypes", name], [index, ...shards, selfTest]);
-      if (shards.reduce((sum, shard) => sum + (listed.get(shard) ?? 0), 0) !== bytes) {
-        context.addIssue({ code: "custom", path: ["dtypes", name, "bytes"], message: "must be that of its shards" });
+      if (manifest.defaults.length > manifest.architecture.maxLength) {
+        refuse(["defaults", "length"], "must not exceed maxLength");
       }
-    }
-  })
-  .transform((manifest) => ({ ...manifest, selfCondStart: startOf(manifest) }));
+      if (manifest.architecture.maxInputLength >= manifest.architecture.maxLength) {
+        refuse(["architecture", "maxInputLength"], "must be below maxLength");
+      }
+      for (const path of manifest.architecture.maxInputLength === 0 ? promptWords(manifest) : []) {
+        refuse(path, "is for models with a maxInputLength above 0");
+      }
+      for (const [at, { settings }] of manifest.presets.entries()) {
+        const { method, solver } = { ...manifest.defaults, ...settings };
+        if (method === "ode" || solver === "euler") continue;
+        const path = ["presets", at, "settings", "solver"];
+        refuse(path, "must be euler, as the SDE has no other");
+      }
+      if (manifest.architecture.maxInputLength > 0 && !manifest.graphs.encoder) {
+        refuse(["graphs", "encoder"], "is needed to read prompts");
+      }
+      if (!manifest.dtypes[manifest.defaultDtype]) {
+        refuse(["defaultDtype"], "must be one of dtypes");
+      }
+      const listed = new Map(manifest.files.map((file) => [file.path, file.bytes]));
+      const needs = (path: string[], needed: readonly (string | undefined)[]) => {
+        for (const file of needed) {
+          if (file === undefined || listed.has(file)) continue;
+          refuse(path, `needs ${file}, which files omits`);
+        }
+      };
+      for (const [name, entry] of Object.entries(manifest.graphs)) {
+        if (entry) needs(["graphs", name], [entry.file, entry.fused, ...Object.values(entry.packed ?? {})]);
+      }
+      for (const [name, { index, shards, selfTest, bytes }] of Object.entries(manifest.dtypes)) {
+        needs(["dtypes", name], [index, ...shards, selfTest]);
+        if (shards.reduce((sum, shard) => sum + (listed.get(shard) ?? 0), 0) !== bytes) {
+          refuse(["dtypes", name, "bytes"], "must be that of its shards");
+        }
+      }
+    }),
+  z.transform((manifest) => ({ ...manifest, selfCondStart: startOf(manifest) })),
+);
 
 /**
  * What x̂ starts with. Where a manifest of version 2 is silent, only trainings by the official code started with the

@@ -1,5 +1,5 @@
 /** Reads safetensors files: a header in JSON, then the numbers of all tensors (github.com/huggingface/safetensors). */
-import { z } from "zod";
+import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 
 /** A file that is no safetensors file, or of types this project does not use. */
@@ -21,7 +21,7 @@ const TYPES = {
 /** The size of the header, as a number of 64 bits. */
 const PREAMBLE_BYTES = 8;
 
-const count = z.int().min(0);
+const count = z.int().check(z.minimum(0));
 const entrySchema = z.object({
   dtype: z.enum(["F32", "I64"]),
   shape: z.array(count),

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 import { DTYPES, type Dtype } from "./manifest";
 
@@ -10,24 +10,24 @@ export class WeightIndexError extends ElfError {
   readonly code = "weight-index";
 }
 
-const bytes = z.int().min(0);
-const place = z.object({ file: z.int().min(0), offset: bytes });
+const bytes = z.int().check(z.minimum(0));
+const place = z.object({ file: z.int().check(z.minimum(0)), offset: bytes });
 type Place = z.infer<typeof place>;
 /** A file that graphs name as the home of weights, and that the reader makes. */
-const virtualFile = z.object({ path: z.string().min(1), bytes, graphs: z.array(z.string()) });
+const virtualFile = z.object({ path: z.string().check(z.minLength(1)), bytes, graphs: z.array(z.string()) });
 
 const tensor = z.object({
-  name: z.string().min(1),
-  shape: z.array(z.int().positive()),
+  name: z.string().check(z.minLength(1)),
+  shape: z.array(z.int().check(z.positive())),
   encoding: z.enum(DTYPES),
   /** Weights to a scale; q8 and q4 only. */
-  block: z.int().positive().multipleOf(2).optional(),
+  block: z.optional(z.int().check(z.positive(), z.multipleOf(2))),
   /** In the stream of all shards, end to end. */
   offset: bytes,
   bytes,
   plain: place,
   /** In the files of the packed graphs: as values and scales, or as float32. */
-  packed: z.union([place, z.object({ values: place, scales: place })]).optional(),
+  packed: z.optional(z.union([place, z.object({ values: place, scales: place })])),
 });
 
 /** The index as written; docs/public/schema has it as JSON Schema. */
@@ -36,7 +36,7 @@ export const weightIndexSchema = z.object({
   dtype: z.enum(DTYPES),
   bytes,
   files: z.array(virtualFile),
-  packedFiles: z.array(virtualFile).optional(),
+  packedFiles: z.optional(z.array(virtualFile)),
   tensors: z.array(tensor),
 });
 

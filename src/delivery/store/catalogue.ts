@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { entriesOf, removeFile, writeText } from "./opfsStore";
 import { Sha256 } from "./sha256";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { StoreApi } from "zustand/vanilla";
 import { problemOf } from "../../flow/errors";
 import { DTYPES, type Manifest } from "../../format/manifest";
@@ -90,7 +90,7 @@ export interface World {
 }
 
 const MODEL_KEY = "elf.model";
-const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.enum(DTYPES).nullable() });
+const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.nullable(z.enum(DTYPES)) });
 
 export function createStudio(world: World): Studio {
   const { address, engine, archive, player, now, newId } = world;

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import type { StoreApi } from "zustand/vanilla";
 import { offered } from "../../../delivery/offered";
 
@@ -6,7 +6,7 @@ import { offered } from "../../../delivery/offered";
 export type TextStorage = Pick<Storage, "getItem" | "setItem">;
 
 /** Reads what an earlier visit kept under `key`. Anything that no longer fits the schema counts as not kept. */
-export function readKept<T>(storage: TextStorage | null, key: string, schema: z.ZodType<T>): T | undefined {
+export function readKept<T>(storage: TextStorage | null, key: string, schema: z.ZodMiniType<T>): T | undefined {
   try {
     const text = storage?.getItem(key);
     return text ? schema.parse(JSON.parse(text)) : undefined;

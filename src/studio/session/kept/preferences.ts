@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Display, DisplayStore } from "../../../player/display";
 import { keep, readKept, type TextStorage } from "./persisted";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { HeldToken } from "../../../flow/held";
 import { keep, readKept, type TextStorage } from "../kept/persisted";
@@ -33,7 +33,7 @@ export interface DraftStore {
   turnTo(model: string): void;
 }
 
-const index = z.int().min(0);
+const index = z.int().check(z.minimum(0));
 const draftSchema = z.object({
   prompt: z.string(),
   held: z.array(z.object({ position: index, token: index, word: z.string() })),

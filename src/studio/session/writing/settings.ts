@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { isWithin, randomSeed, type SamplerSettings, settingLimits } from "../../../flow/settings";
 import { settingsSchema } from "../../../format/settingsSchema";
