@@ -54,15 +54,6 @@ test("lenses show the run, lead to the place that is pressed, and are kept as fi
     expect(tells.test(file.toString("latin1").replaceAll("&quot;", '"')), `${kind} tells of its run`).toBe(true);
   }
 
-  const saved = page.waitForEvent("download");
-  await lens("Certainty").getByRole("button", { name: "Save the run as GIF" }).click();
-  const gif = await saved;
-  expect(gif.suggestedFilename()).toBe("stories.gif");
-  const file = await readFile(await gif.path());
-  expect(file.toString("latin1", 0, 6)).toBe("GIF89a");
-  expect([file.readUInt16LE(6), file.readUInt16LE(8)]).toEqual([880, 420]);
-  await expect(lens("Certainty").getByRole("button", { name: "Save the run as GIF" })).toBeVisible();
-
   await lens("Certainty").getByRole("button", { name: "As a table" }).click();
   await page.keyboard.press("v");
   await expect(lens("Schedule").getByRole("img")).toHaveAccessibleName(/^Of 32 steps \d+ begin before t = 0\.4\./);

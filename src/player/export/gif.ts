@@ -1,5 +1,6 @@
 /** A run as a picture that moves: its frames, drawn as single pictures are, one after another in a GIF file. */
 import { CancelledError } from "../../flow/errors";
+import { isRead } from "../../flow/trajectory";
 import { measureBy, newContext, paint } from "./canvas";
 import { mix, PALETTES, type Palette } from "./colours";
 import { drawingOf, PictureError, type PictureWish } from "./drawing";
@@ -59,7 +60,11 @@ export async function gifFile(wish: GifWish): Promise<Blob> {
   const nearest = nearestIn(palette);
   const shown = new Uint8Array(width * height);
   let turn = performance.now();
-  for (let step = 0; step <= index; step++) {
+  // One that has not been read would show the words before it once more.
+  const steps = Array.from({ length: index + 1 }, (_, step) => step).filter(
+    (step) => step === index || isRead(wish.run.trajectory.frames, step),
+  );
+  for (const [place, step] of steps.entries()) {
     if (performance.now() - turn > TURN) {
       await new Promise((resolve) => setTimeout(resolve));
       turn = performance.now();
@@ -73,9 +78,9 @@ export async function gifFile(wish: GifWish): Promise<Blob> {
       transparentIndex: SAME,
       // What is not drawn anew stays.
       dispose: 1,
-      delay: step === index ? LAST : step === 0 ? FIRST : 1000 / fps,
+      delay: step === index ? LAST : step === 0 ? FIRST : ((steps[place + 1] ?? index) - step) * (1000 / fps),
     });
-    onProgress?.(step + 1, index + 1);
+    onProgress?.(place + 1, steps.length);
   }
   writeComment(gif.stream, note);
   gif.finish();

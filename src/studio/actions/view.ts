@@ -119,6 +119,15 @@ export const copyLink: Action = {
   },
 };
 
+export const saveRun: Action = {
+  id: "save-run",
+  label: "Save the run shown: as text, as a file that opens again, as a picture",
+  group: "View",
+  shortcuts: [{ key: "k" }],
+  enabled: ({ runs }) => (selectedRun(runs.getState())?.trajectory.frames.length ?? 0) > 0,
+  run: ({ view }) => view.getState().openSaving(true),
+};
+
 export const copyEmbed: Action = {
   id: "copy-embed",
   label: "Copy the run shown as a piece of another page: an element, a frame, Markdown",
@@ -180,6 +189,7 @@ export const VIEW: readonly Action[] = [
   showModels,
   showParent,
   copyLink,
+  saveRun,
   copyEmbed,
   // No word of what is not there.
   ...(openDocumentation.enabled() ? [openDocumentation] : []),

@@ -15,6 +15,7 @@ import { ModelShelf } from "./models/ModelShelf";
 import { PaletteDoor } from "./palette/PaletteDoor";
 import { PromptBox } from "./prompt/PromptBox";
 import { useStudio } from "./StudioContext";
+import { SavingDialog } from "./saving/Saving";
 import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
 import { StudioStage } from "./stage/StudioStage";
@@ -81,6 +82,9 @@ export function App() {
       </Part>
       <Part name="The list of commands">
         <PaletteDoor />
+      </Part>
+      <Part name="The ways to save">
+        <SavingDialog />
       </Part>
       <Part name="The list of shortcuts">
         <ShortcutsDialog />

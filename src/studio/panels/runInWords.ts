@@ -6,6 +6,7 @@ import type { Run } from "../session/runs/shelfRun";
 export function describeOrigin(run: Run): string {
   const { origin, status, seconds, backend, trajectory } = run;
   if (origin === "recorded") return "Recorded";
+  if (origin === "opened") return "From a file";
   if (status === "running") return `Writing, step ${reached(trajectory.frames)} of ${stepsOf(run)}`;
   if (status === "done")
     return [formatSeconds(seconds), backend ? backendName(backend) : ""].filter(Boolean).join(" · ");

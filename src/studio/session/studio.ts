@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { StoreApi } from "zustand/vanilla";
 import { problemOf } from "../../flow/errors";
+import type { Recipe } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
 import type { RecordedRun } from "../../format/trace";
 import type { Player } from "../../player/createPlayer";
@@ -11,6 +12,7 @@ import type { Address } from "./address";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
 import { experimentNamed } from "./experiments/experiments";
 import type { RunArchive } from "./kept/archive";
+import { openFile } from "./kept/files";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
 import { keepRunning } from "./kept/keepRunning";
 import { keep, readKept, type TextStorage, watchedStorage } from "./kept/persisted";
@@ -20,7 +22,7 @@ import { createModel, type ModelStore } from "./models/model";
 import { turnTo } from "./models/turnTo";
 import { runOfRecipe } from "./runs/family";
 import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
-import { RECORDED_RUN_ID, type Run, runFromRecording } from "./runs/shelfRun";
+import { RECORDED_RUN_ID, type Run, runFromFile, runFromRecording } from "./runs/shelfRun";
 import { createView, type ViewStore } from "./view";
 import { createDraft, type DraftStore } from "./writing/draft";
 import { createGeneration, type GenerationStore } from "./writing/generation";
@@ -52,6 +54,11 @@ export interface Studio {
   watch(listener: () => void): () => void;
   /** A run that the address tells of, or an experiment with it: shown where it is on the shelf, and offered where it is not. */
   openLinked(address: Pick<Address, "recipe" | "experiment">): void;
+  /**
+   * Opens files of runs, or pictures of them: runs come to the shelf, the last onto the stage; the run of a picture is shown
+   * where it is on the shelf, and offered where it is not. Never rejects: what is wrong with a file becomes a problem.
+   */
+  openFiles(files: readonly Blob[]): Promise<void>;
   /** Fetches what a visit begins with: the recording, which plays at once, the manifest, and the runs kept before. */
   open(): Promise<void>;
 }
@@ -209,6 +216,33 @@ export function createStudio(world: World): Studio {
     else view.getState().offer({ recipe });
   }
 
+  async function openFiles(files: readonly Blob[]): Promise<void> {
+    for (const file of files) {
+      try {
+        const opened = await openFile(file);
+        if ("runs" in opened) for (const recording of opened.runs) await receive(recording);
+        else openPicture(opened);
+      } catch (error) {
+        generation.getState().raise(problemOf(error));
+      }
+    }
+  }
+
+  /** Puts a run that comes from elsewhere onto shelf and stage; one that is there already is not put there twice. */
+  async function receive(recording: RecordedRun): Promise<void> {
+    const { trajectory } = recording;
+    const here = runOfRecipe(trajectory, trajectory.model, runs.getState().runs);
+    const run = here ?? runFromFile(newId(), recording, now());
+    if (!here) runs.getState().add(run);
+    runs.getState().select(run.id);
+    if (!here) await save(run);
+  }
+
+  function openPicture({ recipe, model: name }: { recipe: Recipe; model: string }): void {
+    if (name === model.getState().name) openLinked({ recipe, experiment: null });
+    else view.getState().say(`This picture is of a run by ${name}. Turn to that model (M), then drop it again.`);
+  }
+
   return {
     backend: address.backend,
     settings,
@@ -234,6 +268,7 @@ export function createStudio(world: World): Studio {
       };
     },
     openLinked,
+    openFiles,
     open: async () => {
       // The recording first: it is what the first second shows.
       await openRecording();

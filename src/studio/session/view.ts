@@ -16,6 +16,8 @@ export interface ViewStore {
   readonly paletteOpen: boolean;
   /** Whether it is told what the marks on the stage mean. */
   readonly legendOpen: boolean;
+  /** Whether the ways to save the run shown are open. */
+  readonly savingOpen: boolean;
   /** Whether a recorded run is shipped for this model. */
   readonly recording: "coming" | "here" | "none";
   /** Something just done that cannot be seen otherwise, said for a short while. */
@@ -31,6 +33,7 @@ export interface ViewStore {
   openExperiments(open: boolean): void;
   openPalette(open: boolean): void;
   openLegend(open: boolean): void;
+  openSaving(open: boolean): void;
   setRecording(recording: ViewStore["recording"]): void;
   say(what: string): void;
   offer(linked: Linked | null): void;
@@ -44,6 +47,7 @@ export function createView(): StoreApi<ViewStore> {
     experimentsOpen: false,
     paletteOpen: false,
     legendOpen: false,
+    savingOpen: false,
     recording: "coming",
     said: "",
     linked: null,
@@ -54,6 +58,7 @@ export function createView(): StoreApi<ViewStore> {
     openExperiments: (experimentsOpen) => set({ experimentsOpen }),
     openPalette: (paletteOpen) => set({ paletteOpen }),
     openLegend: (legendOpen) => set({ legendOpen }),
+    openSaving: (savingOpen) => set({ savingOpen }),
     setRecording: (recording) => set({ recording }),
     say: (said) => set({ said }),
     offer: (linked) => set({ linked }),

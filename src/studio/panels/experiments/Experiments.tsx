@@ -1,23 +1,15 @@
 import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
-import { Button } from "../../../player/ui/Button";
 import { showExperiments } from "../../actions/experiments";
 import { useStudio } from "../StudioContext";
-import { Icon } from "../ui/Icon";
+import { DrawnButton } from "../ui/DrawnButton";
 import { Sheet } from "../ui/Sheet";
-import { useAction } from "../ui/useAction";
-import styles from "./Experiments.module.css";
 
 /** Comes when the list is first opened. */
 const ExperimentList = lazy(async () => ({ default: (await import("./ExperimentList")).ExperimentList }));
 
 export function ExperimentsButton() {
-  const show = useAction(showExperiments);
-  return (
-    <Button {...show} className={styles.experimentsOpen} aria-label="Experiments">
-      <Icon name="experiment" size={16} /> <span>Experiments</span>
-    </Button>
-  );
+  return <DrawnButton action={showExperiments} icon="experiment" label="Experiments" />;
 }
 
 /** What can be tried with the run shown. */

@@ -7,6 +7,7 @@ import { Choice } from "../../../player/ui/Choice";
 import { Part } from "../alerts/Part";
 import { ExperimentsButton } from "../experiments/Experiments";
 import { useStudio } from "../StudioContext";
+import { SavingButton } from "../saving/Saving";
 import styles from "./Lenses.module.css";
 
 const LENS_IDS = Object.keys(ENGLISH_LENSES.titles) as LensId[];
@@ -17,8 +18,7 @@ const OPTIONS = [
 
 /** Comes when the first lens is opened. */
 const LensView = lazy(async () => ({ default: (await import("../../../player/lenses/LensView")).LensView }));
-const SavePicture = lazy(async () => ({ default: (await import("./SavePicture")).SavePicture }));
-const SaveGif = lazy(async () => ({ default: (await import("./SaveGif")).SaveGif }));
+const SavePicture = lazy(async () => ({ default: (await import("../saving/SavePicture")).SavePicture }));
 
 /** Which picture of the run stands beside its text, and what can be tried with it. */
 export function LensChoice() {
@@ -36,7 +36,10 @@ export function LensChoice() {
           onChange={(chosen) => studio.view.getState().lookThrough(chosen === "none" ? null : chosen)}
         />
       )}
-      <ExperimentsButton />
+      <div className={styles.lensBeside}>
+        <SavingButton />
+        <ExperimentsButton />
+      </div>
     </div>
   );
 }
@@ -59,12 +62,7 @@ export function LensPanel() {
             logitNormal={isOwn ? manifest?.schedule : undefined}
             chosenTheme={theme}
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
-            actions={(draw, id) => (
-              <>
-                <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />
-                <SaveGif key={run.id} run={run} title={(isOwn && manifest?.title) || ""} />
-              </>
-            )}
+            actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
           />
         </Suspense>
       </Part>

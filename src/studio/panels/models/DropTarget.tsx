@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { mayBeRun } from "../../session/kept/files";
 import { useStudio } from "../StudioContext";
 import styles from "./ModelShelf.module.css";
 import { droppedFiles } from "./placedFiles";
@@ -23,8 +24,13 @@ export function DropTarget() {
       // Otherwise the browser would leave the page for the file.
       event.preventDefault();
       setOver(false);
-      studio.library.getState().show(true);
-      void droppedFiles(event.dataTransfer).then((placed) => studio.library.getState().addFiles(placed));
+      void droppedFiles(event.dataTransfer).then((placed) => {
+        if (placed.length > 0 && placed.every(({ path }) => mayBeRun(path))) {
+          return studio.openFiles(placed.map(({ file }) => file));
+        }
+        studio.library.getState().show(true);
+        return studio.library.getState().addFiles(placed);
+      });
     };
     addEventListener("dragover", over);
     addEventListener("dragleave", leave);
@@ -34,7 +40,7 @@ export function DropTarget() {
       removeEventListener("dragleave", leave);
       removeEventListener("drop", drop);
     };
-  }, [studio.library]);
+  }, [studio]);
 
-  return isOver ? <div className={styles.dropTarget}>Drop a model’s folder</div> : null;
+  return isOver ? <div className={styles.dropTarget}>Drop a model’s folder, a run, or a picture of one</div> : null;
 }

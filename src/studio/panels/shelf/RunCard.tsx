@@ -47,7 +47,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
       </button>
       <span className={styles.runCardWays}>
         <CompareButton run={run} selected={selected} />
-        {run.origin === "generated" && run.status !== "running" && (
+        {run.origin !== "recorded" && run.status !== "running" && (
           <button
             type="button"
             className={iconButtonClass()}

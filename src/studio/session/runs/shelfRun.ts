@@ -2,14 +2,14 @@ import type { RecordedRun } from "../../../format/trace";
 import { recordedRun, type ShownRun } from "../../../player/run/run";
 import type { Backend } from "../../../run/api";
 
-/** One run on the shelf: recorded, written in this browser, or being written right now. */
+/** One run on the shelf: recorded, opened from a file, written in this browser, or being written right now. */
 export interface Run extends ShownRun {
-  readonly origin: "recorded" | "generated";
+  readonly origin: "recorded" | "opened" | "generated";
   /** The model's title, as a person reads it. */
   readonly modelTitle: string;
-  /** Where it was computed; null for a recording. */
+  /** Where it was computed; null for one that was not written here. */
   readonly backend: Backend | null;
-  /** How long it took to write; null for recordings and unfinished runs. */
+  /** How long it took to write; null for unfinished runs and those that were not written here. */
   readonly seconds: number | null;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
@@ -18,12 +18,21 @@ export interface Run extends ShownRun {
 export const RECORDED_RUN_ID = "recorded";
 
 export function runFromRecording(recording: RecordedRun): Run {
+  return notWrittenHere(RECORDED_RUN_ID, recording, "recorded", 0);
+}
+
+/** A run of a file; `openedAt` is its place on the shelf, milliseconds since 1970. */
+export function runFromFile(id: string, recording: RecordedRun, openedAt: number): Run {
+  return notWrittenHere(id, recording, "opened", openedAt);
+}
+
+function notWrittenHere(id: string, recording: RecordedRun, origin: Run["origin"], startedAt: number): Run {
   return {
-    ...recordedRun(RECORDED_RUN_ID, recording),
-    origin: "recorded",
+    ...recordedRun(id, recording),
+    origin,
     modelTitle: recording.title,
     backend: null,
     seconds: null,
-    startedAt: 0,
+    startedAt,
   };
 }

@@ -44,7 +44,7 @@ export function SaveGif({ run, title }: { run: ShownRun; title: string }) {
   const press = (button: HTMLElement) => (progress === null ? void save(button) : drawing.current?.abort());
   return (
     <Button onClick={({ currentTarget }) => press(currentTarget)}>
-      {progress === null ? "Save the run as GIF" : `Stop (${progress})`}
+      {progress === null ? "Save as GIF" : `Stop (${progress})`}
     </Button>
   );
 }

@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { recipeOf } from "../../../flow/recipe";
+import { linkTo } from "../../../format/link";
+import { drawingOf } from "../../../player/export/drawing";
+import { svgOf } from "../../../player/export/svg";
+import { runOf } from "../../testing/runs";
+import { testStudio } from "../../testing/studio";
+import { mayBeRun, openFile, runAsFile, shelfAsFile } from "./files";
+
+const run = runOf(["▁the ▁cat", "▁the ▁sat"], { text: "the sat" });
+const other = {
+  ...run,
+  id: "other",
+  trajectory: { ...run.trajectory, settings: { ...run.trajectory.settings, seed: 99 } },
+};
+const blob = (text: string) => new Blob([text]);
+const picture = (model = run.trajectory.model) =>
+  blob(
+    svgOf(
+      drawingOf({
+        run: { ...run, trajectory: { ...run.trajectory, model } },
+        index: 1,
+        recipe: linkTo(recipeOf(run.trajectory)).slice(1),
+      }),
+    ),
+  );
+
+async function opened(...files: Blob[]) {
+  const test = testStudio();
+  await test.studio.openFiles(files);
+  return { ...test, state: test.studio.runs.getState(), problem: test.studio.generation.getState().problem };
+}
+
+describe("a run that was saved", () => {
+  it("comes back to the shelf and the stage, and is kept", async () => {
+    const { state, problem, archive } = await opened(blob(runAsFile(run)));
+    expect(problem).toBeNull();
+    expect(state.runs).toHaveLength(1);
+    expect(state.runs[0]).toMatchObject({ origin: "opened", status: "done", text: "the sat", modelTitle: "Test" });
+    expect(recipeOf(state.runs[0]?.trajectory as typeof run.trajectory)).toEqual(recipeOf(run.trajectory));
+    expect(state.selectedId).toBe(state.runs[0]?.id);
+    expect(archive.kept.size).toBe(1);
+  });
+
+  it("is not put there twice", async () => {
+    const { state } = await opened(blob(runAsFile(run)), blob(runAsFile(run)), blob(shelfAsFile([other, run])));
+    expect(state.runs.map(({ trajectory }) => trajectory.settings.seed).sort()).toEqual(
+      [run.trajectory.settings.seed, 99].sort(),
+    );
+  });
+
+  it("opens though it was recorded by the command", async () => {
+    const file = await openFile(blob(readFileSync("public/traces/stories.json", "utf8")));
+    expect(file).toMatchObject({ runs: [{ trajectory: { model: "stories" } }] });
+  });
+});
+
+describe("a picture of a run", () => {
+  it("offers the run, and shows it where it is on the shelf", async () => {
+    const { studio, problem } = await opened(picture());
+    expect(problem).toBeNull();
+    expect(studio.view.getState().linked).toEqual({ recipe: recipeOf(run.trajectory) });
+    studio.view.getState().offer(null);
+    await studio.openFiles([blob(runAsFile(run)), picture()]);
+    expect(studio.view.getState().linked).toBeNull();
+    expect(studio.runs.getState().selectedId).toBe(studio.runs.getState().runs[0]?.id);
+  });
+
+  it("of another model says which", async () => {
+    const { studio } = await opened(picture("stranger"));
+    expect(studio.view.getState()).toMatchObject({ linked: null, said: expect.stringContaining("a run by stranger") });
+  });
+});
+
+it.each<[string, string, string]>([
+  ["a text", "Once upon a time", "run-file"],
+  ["a cut run", runAsFile(run).slice(0, 200), "trace"],
+  ["other JSON", '{"a":1}', "trace"],
+  ["a shelf with something else on it", '{"elf-playground-shelf":1,"runs":[{"a":1}]}', "trace"],
+  ["a picture of somebody else", "<svg><metadata>{}</metadata></svg>", "run-file"],
+  [
+    "a picture with half a note",
+    '<svg><metadata>{"elf-playground":1,"model":"test","recipe":"run="}</metadata></svg>',
+    "run-file",
+  ],
+])("%s is refused by name, and nothing is lost", async (_, text, code) => {
+  const { state, problem } = await opened(blob(text), blob(runAsFile(run)));
+  expect(problem).toMatchObject({ code });
+  expect(problem?.action).toBeTruthy();
+  expect(state.runs, "the next file is opened all the same").toHaveLength(1);
+});
+
+it("files of models are told from runs by their names", () => {
+  expect(["stories.json", "a.PNG", "b.gif", "x/y.svg"].filter(mayBeRun)).toHaveLength(4);
+  const ofModels = [
+    "manifest.json",
+    "model/manifest.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "onnx/weights.json",
+    "a.bin",
+  ];
+  expect(ofModels.filter(mayBeRun)).toEqual([]);
+});

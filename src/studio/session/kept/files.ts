@@ -1,0 +1,76 @@
+/** Runs as files: what is saved of them, and what of it can be opened again. */
+import * as z from "zod/mini";
+import { ElfError } from "../../../flow/errors";
+import type { Recipe } from "../../../flow/recipe";
+import { recipeIn } from "../../../format/link";
+import { type RecordedRun, readTrace, TraceError, writeTrace } from "../../../format/trace";
+import { noteIn } from "../../../player/export/noteIn";
+import type { Run } from "../runs/shelfRun";
+
+/** A file that is neither a run nor a picture of one. */
+export class RunFileError extends ElfError {
+  readonly code = "run-file";
+}
+
+/** What a file holds: runs, as they were written, or of a picture what writes its run again. */
+export type OpenedFile =
+  | { readonly runs: readonly RecordedRun[] }
+  | { readonly recipe: Recipe; readonly model: string };
+
+/** Larger files than any shelf: nobody waits for the page to read a film. */
+const MOST_BYTES = 300e6;
+
+const shelfSchema = z.object({ "elf-playground-shelf": z.literal(1), runs: z.array(z.unknown()) });
+const noteSchema = z.object({ "elf-playground": z.literal(1), model: z.string(), recipe: z.string() });
+
+/** The run as a file that opens again, and that the command and the element read as well (`format/trace`). */
+export function runAsFile(run: Run): string {
+  return writeTrace(run, { title: run.modelTitle, tokens: { eos: run.eos } });
+}
+
+/** Many runs as one file that opens again. */
+export function shelfAsFile(runs: readonly Run[]): string {
+  return `{"elf-playground-shelf":1,"runs":[\n${runs.map((run) => runAsFile(run).trim()).join(",\n")}\n]}\n`;
+}
+
+/** Whether a file of this name may be a run or a picture of one, and so no part of a model. */
+export function mayBeRun(path: string): boolean {
+  return /\.(?:svg|png|gif)$/i.test(path) || (/^[^/]*\.json$/i.test(path) && !/^(?:manifest|tokenizer)/i.test(path));
+}
+
+/**
+ * Reads a file that was saved here, or by `elf-playground generate --trace`.
+ * @throws {RunFileError} it is none, or too large; {TraceError} it is a run with a fault, which is named.
+ */
+export async function openFile(file: Blob): Promise<OpenedFile> {
+  if (file.size > MOST_BYTES) {
+    throw new RunFileError(`The file has ${Math.round(file.size / 1e6)} MB.`, "Drop the file of a run.");
+  }
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const isJson = /^\s*[[{]/.test(new TextDecoder().decode(bytes.subarray(0, 64)));
+  return isJson ? { runs: runsIn(new TextDecoder().decode(bytes)) } : recipeOfPicture(bytes);
+}
+
+function runsIn(text: string): RecordedRun[] {
+  let shelf: ReturnType<typeof shelfSchema.safeParse> | null = null;
+  try {
+    shelf = shelfSchema.safeParse(JSON.parse(text));
+  } catch (cause) {
+    throw new TraceError("The file is cut, or no JSON.", "Save the run once more.", { cause });
+  }
+  return shelf.success ? shelf.data.runs.map((run) => readTrace(JSON.stringify(run))) : [readTrace(text)];
+}
+
+function recipeOfPicture(bytes: Uint8Array): OpenedFile {
+  const action = "Drop a picture or a run that was saved on this page; other programs leave out what it says.";
+  const text = noteIn(bytes);
+  if (text === null) throw new RunFileError("This picture says of no run.", action);
+  try {
+    const { model, recipe: link } = noteSchema.parse(JSON.parse(text));
+    const recipe = recipeIn(`#${link}`);
+    if (recipe) return { recipe, model };
+  } catch {
+    // Said below: whatever is wrong with it, there is one thing to do.
+  }
+  throw new RunFileError("What this picture says of its run cannot be read.", action);
+}

@@ -1,0 +1,63 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "@playwright/test";
+import { violations } from "./axe";
+import { StudioPage } from "./studio-page";
+
+test("a run is saved as text, run and pictures, and opens from its file when that is dropped", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await studio.open({});
+  await expect(studio.readout).toContainText("t = 1.00");
+  await page.keyboard.press("k");
+  const ways = page.getByRole("dialog", { name: "Save this run" });
+  const save = async (name: string) => {
+    const saved = page.waitForEvent("download");
+    await ways.getByRole("button", { name }).click();
+    const download = await saved;
+    return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+  };
+  const text = await save("Save as text");
+  expect(text.name).toBe("stories.txt");
+  expect(await studio.stage.innerText()).toContain(text.bytes.toString("utf8").trim().slice(0, 30));
+  const run = await save("Save as JSON");
+  expect(JSON.parse(run.bytes.toString("utf8"))).toMatchObject({ model: "stories", recorded: true });
+  const svg = await save("Save as SVG");
+  const png = await save("Save as PNG");
+  const gif = await save("Save as GIF");
+  expect(gif.name).toBe("stories.gif");
+  expect(gif.bytes.toString("latin1", 0, 6)).toBe("GIF89a");
+  expect([gif.bytes.readUInt16LE(6), gif.bytes.readUInt16LE(8)]).toEqual([880, 420]);
+  await expect(ways.getByRole("button", { name: "Save as GIF" })).toBeVisible();
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+
+  const drop = async ({ name, bytes }: typeof run) => {
+    const carried = await page.evaluateHandle(
+      ([name, text]) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], name));
+        return transfer;
+      },
+      [name, bytes.toString("base64")] as const,
+    );
+    await page.dispatchEvent("body", "drop", { dataTransfer: carried });
+  };
+  // The run is there already: nothing of it comes twice, and no model is looked for.
+  for (const file of [run, svg, png, gif]) await drop(file);
+  await expect(studio.runs).toHaveCount(1);
+  await expect(page.getByTestId("linked")).toHaveCount(0);
+  expect(await studio.alert.allTextContents()).toEqual([]);
+
+  const foreign = run.bytes.toString("utf8").replace(/"seed":\d+/, '"seed":7');
+  await drop({ name: "other.json", bytes: Buffer.from(foreign) });
+  await expect(studio.runs).toHaveCount(2);
+  await expect(studio.runs.first()).toContainText("From a file");
+  for (const { name, bytes } of [svg, png, gif]) {
+    const other = Buffer.from(bytes.toString("latin1").replace(/seed:\d+/, "seed:8"), "latin1");
+    await drop({ name, bytes: name.endsWith("png") ? bytes : other });
+  }
+  await expect(page.getByTestId("linked")).toContainText("seed 8");
+  await drop({ name: "holiday.png", bytes: Buffer.from("no picture") });
+  await expect(studio.alert).toContainText("This picture says of no run.");
+  expect(studio.faults).toEqual([]);
+});
