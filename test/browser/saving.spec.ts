@@ -8,7 +8,7 @@ test("a run is saved as text, run and pictures, and opens from its file when tha
   await page.emulateMedia({ reducedMotion: "reduce" });
   await studio.open({});
   await expect(studio.readout).toContainText("t = 1.00");
-  await page.keyboard.press("k");
+  await page.keyboard.press("a");
   const ways = page.getByRole("dialog", { name: "Save this run" });
   const save = async (name: string) => {
     const saved = page.waitForEvent("download");

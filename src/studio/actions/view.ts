@@ -123,7 +123,7 @@ export const saveRun: Action = {
   id: "save-run",
   label: "Save the run shown: as text, as a file that opens again, as a picture",
   group: "View",
-  shortcuts: [{ key: "k" }],
+  shortcuts: [{ key: "a" }],
   enabled: ({ runs }) => (selectedRun(runs.getState())?.trajectory.frames.length ?? 0) > 0,
   run: ({ view }) => view.getState().openSaving(true),
 };

@@ -26,6 +26,7 @@ const NEEDS: Readonly<Record<string, string | ((studio: Studio) => string | null
   "show-parent": "The run shown goes on from no other on the shelf.",
   "copy-link": OF_OTHERS,
   "copy-embed": OF_OTHERS,
+  "save-run": NO_RUN,
   "show-legend": NO_RUN,
   "close-comparison": "No runs stand side by side.",
 };
