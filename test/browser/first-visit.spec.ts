@@ -35,6 +35,12 @@ test("settings survive a reload, and silly numbers are refused beside their fiel
   const studio = new StudioPage(page);
   await studio.open({});
   await studio.set("Steps", 24);
+  await studio.time.focus();
+  await page.keyboard.press("Control+z");
+  await expect(page.getByTestId("notice")).toHaveText("Steps back to 32.");
+  await expect(page.getByRole("textbox", { name: "Steps" })).toHaveValue("32");
+  await page.keyboard.press("Control+Shift+z");
+  await expect(page.getByTestId("notice")).toHaveText("Steps again 24.");
   await page.reload();
   await expect(page.getByRole("textbox", { name: "Steps" })).toHaveValue("24");
   await studio.set("Steps", -3);

@@ -22,6 +22,8 @@ export interface Shortcut {
   readonly key: string;
   /** With Ctrl, or ⌘ on a Mac. */
   readonly ctrl?: boolean;
+  /** With Shift; of shortcuts with Ctrl alone, for the others are known by what they type. */
+  readonly shift?: boolean;
 }
 
 /** Does it, if it can be done now. What it throws becomes a problem to be seen: from a press nobody would catch it. */
@@ -42,17 +44,17 @@ const KEY_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** The keys to press, each as it is called on a keyboard. */
-export function shortcutKeys({ key, ctrl }: Shortcut): string[] {
+export function shortcutKeys({ key, ctrl, shift }: Shortcut): string[] {
   const name = KEY_NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
-  return ctrl ? ["Ctrl", name] : [name];
+  return [...(ctrl ? ["Ctrl"] : []), ...(shift ? ["Shift"] : []), name];
 }
 
 /** The shortcut in the form of the attribute `aria-keyshortcuts`. */
 export function ariaShortcuts(shortcuts: readonly Shortcut[]): string {
   return shortcuts
-    .map(({ key, ctrl }) => {
+    .map(({ key, ctrl, shift }) => {
       const name = key === " " ? "Space" : key.length === 1 ? key.toUpperCase() : key;
-      return ctrl ? `Control+${name}` : name;
+      return `${ctrl ? "Control+" : ""}${shift ? "Shift+" : ""}${name}`;
     })
     .join(" ");
 }

@@ -131,6 +131,25 @@ describe("the keyboard", () => {
     expect(actionFor(press("ArrowRight", { defaultPrevented: true }), studio)).toBeUndefined();
   });
 
+  it("undoes and does again by Ctrl+Z, but where one types the field does so itself", async () => {
+    const { studio } = await openStudio();
+    studio.settings.getState().enter("steps", "5");
+    await settled();
+    const z = (change: Partial<KeyPress>) =>
+      actionFor(press("z", { ctrlKey: true, code: "KeyZ", ...change }), studio)?.id;
+    expect([z({}), z({ focus: "pressable" }), z({ focus: "text" }), z({ focus: "dialog" })]).toEqual([
+      ...["undo", "undo", undefined, undefined],
+    ]);
+    expect(z({ shiftKey: true })).toBeUndefined();
+    studio.history.getState().undo();
+    expect([z({}), z({ shiftKey: true, key: "Z" }), z({ shiftKey: true, focus: "text" })]).toEqual([
+      ...[undefined, "redo", undefined],
+    ]);
+    expect(actionFor(press("y", { metaKey: true }), studio)?.id).toBe("redo");
+    // Those with another key beside Ctrl are the browser's.
+    expect(actionFor(press("K", { ctrlKey: true, shiftKey: true }), studio)).toBeUndefined();
+  });
+
   it("forgets single letters when asked to, and keeps the rest", async () => {
     const { studio } = await openStudio();
     studio.preferences.getState().set({ letterKeys: false });
@@ -157,7 +176,9 @@ describe("the keyboard", () => {
 
 describe("actions", () => {
   it("have names and shortcuts of their own", () => {
-    const keys = ACTIONS.flatMap(({ shortcuts }) => shortcuts.map(({ key, ctrl }) => `${ctrl ?? false} ${key}`));
+    const keys = ACTIONS.flatMap(({ shortcuts }) =>
+      shortcuts.map(({ key, ctrl, shift }) => `${ctrl ?? false} ${shift ?? false} ${key}`),
+    );
     expect(new Set(keys).size).toBe(keys.length);
     expect(new Set(ACTIONS.map(({ id }) => id)).size).toBe(ACTIONS.length);
   });

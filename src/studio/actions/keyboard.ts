@@ -21,6 +21,9 @@ export interface KeyPress extends TypedKey {
 /** `text`: typing goes there. `pressable`: space presses it. `dialog`: the page behind is out of reach. */
 export type Focus = "page" | "text" | "pressable" | "dialog";
 
+/** With Ctrl, what undoes typing where one types. */
+const OF_TEXT = new Set(["z", "y"]);
+
 const BRACKETS = new Set(["[", "]"]);
 
 /** The action that a key press asks for, if any. */
@@ -33,11 +36,16 @@ export function actionFor(press: KeyPress, studio: Studio): Action | undefined {
   if (defaultPrevented || isComposing || (press.altKey && !isTyped) || focus === "dialog") return undefined;
   const ctrl = (press.ctrlKey && !isTyped) || press.metaKey;
   const isPlain = !ctrl && key !== "Escape";
-  if (focus === "text" && isPlain) return undefined;
+  if (focus === "text" && (isPlain || OF_TEXT.has(key))) return undefined;
   if (focus === "pressable" && !ctrl && (key === " " || key === "Enter")) return undefined;
   if (isPlain && key.length === 1 && key !== " " && !studio.preferences.getState().letterKeys) return undefined;
   const action = ACTIONS.find(({ shortcuts }) =>
-    shortcuts.some((shortcut) => shortcut.key === key && (shortcut.ctrl ?? false) === ctrl),
+    shortcuts.some(
+      (shortcut) =>
+        shortcut.key === key &&
+        (shortcut.ctrl ?? false) === ctrl &&
+        (!ctrl || (shortcut.shift ?? false) === (press.shiftKey ?? false)),
+    ),
   );
   return action?.enabled(studio) ? action : undefined;
 }

@@ -13,6 +13,8 @@ const NEEDS: Readonly<Record<string, string | ((studio: Studio) => string | null
   "hold-token": "Look at a word of the text first.",
   "let-all-go": "No word is held.",
   "adopt-run": OF_OTHERS,
+  undo: "Nothing was changed on this visit.",
+  redo: "Nothing was taken back.",
   "play-pause": NO_RUN,
   "step-back": "The run shown stands at pure noise.",
   "step-forward": "The run shown stands at its newest step.",

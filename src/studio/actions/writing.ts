@@ -108,6 +108,27 @@ export const lockSeed: Action = {
   run: ({ settings }) => settings.getState().lockSeed(!settings.getState().seedLocked),
 };
 
+export const undo: Action = {
+  id: "undo",
+  label: "Take back the last change of settings, prompt or held words",
+  group: "Writing",
+  shortcuts: [{ key: "z", ctrl: true }],
+  enabled: ({ history }) => history.getState().past.length > 0,
+  run: ({ history, view }) => view.getState().say(history.getState().undo()),
+};
+
+export const redo: Action = {
+  id: "redo",
+  label: "Make the change again that was taken back",
+  group: "Writing",
+  shortcuts: [
+    { key: "z", ctrl: true, shift: true },
+    { key: "y", ctrl: true },
+  ],
+  enabled: ({ history }) => history.getState().future.length > 0,
+  run: ({ history, view }) => view.getState().say(history.getState().redo()),
+};
+
 /** Writes the run, or the experiment, that the page's address tells of. It is offered in one place only, so it needs no shortcut. */
 export const writeLinked: Deed = {
   enabled: ({ view, generation }) => view.getState().linked !== null && generation.getState().phase !== "loading",
@@ -122,7 +143,18 @@ export const writeLinked: Deed = {
 };
 
 /** In the order of the list of shortcuts. */
-export const WRITING: readonly Action[] = [generate, cancel, fork, holdToken, letAllGo, adoptRun, newSeed, lockSeed];
+export const WRITING: readonly Action[] = [
+  generate,
+  cancel,
+  fork,
+  holdToken,
+  letAllGo,
+  adoptRun,
+  newSeed,
+  lockSeed,
+  undo,
+  redo,
+];
 
 function tokenLookedAt({ runs, player, model }: Studio) {
   const run = selectedRun(runs.getState());

@@ -26,6 +26,7 @@ import { RECORDED_RUN_ID, type Run, runFromFile, runFromRecording } from "./runs
 import { createView, type ViewStore } from "./view";
 import { createDraft, type DraftStore } from "./writing/draft";
 import { createGeneration, type GenerationStore } from "./writing/generation";
+import { createHistory, type HistoryStore } from "./writing/history";
 import { countPrompts } from "./writing/promptCount";
 import { readOn } from "./writing/readingOn";
 import { createSettings, type DrawSeed, type SettingsStore } from "./writing/settings";
@@ -36,6 +37,8 @@ export interface Studio {
   readonly backend: Address["backend"];
   readonly settings: StoreApi<SettingsStore>;
   readonly draft: StoreApi<DraftStore>;
+  /** The way that settings and draft have come, to be gone back. */
+  readonly history: StoreApi<HistoryStore>;
   readonly preferences: StoreApi<PreferencesStore>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
@@ -106,6 +109,7 @@ export function createStudio(world: World): Studio {
   const storage = watchedStorage(world.storage, () => lose("settings"));
   const settings = createSettings(storage, address.model, world.drawSeed);
   const draft = createDraft(storage, address.model);
+  const history = createHistory(settings, draft, now);
   const preferences = createPreferences(storage, player.display);
   const model = createModel(address.model);
   const runs = createRuns();
@@ -247,6 +251,7 @@ export function createStudio(world: World): Studio {
     backend: address.backend,
     settings,
     draft,
+    history,
     preferences,
     model,
     runs,
@@ -261,7 +266,7 @@ export function createStudio(world: World): Studio {
     copyEmbed: world.copyEmbed,
     watch: (listener) => {
       const { run, playback, display, inspection } = player;
-      const own = [settings, draft, preferences, model, runs, generation, comparison, library, view, keeping];
+      const own = [settings, draft, history, preferences, model, runs, generation, comparison, library, view, keeping];
       const ends = [...own, run, playback, display, inspection].map((store) => store.subscribe(listener));
       return () => {
         for (const end of ends) end();

@@ -41,6 +41,8 @@ export interface SettingsStore {
   learn(defaults: SamplerSettings, maxLength: number): void;
   /** Turns to another model: what was kept for it comes back, and what is chosen from now on is kept for it. */
   turnTo(model: string, defaults: SamplerSettings, maxLength: number): void;
+  /** Makes all that the person decides what it was at some time; another seed is one for the next run. */
+  restore(before: Pick<SettingsStore, "values" | "chosen" | "seedLocked">): void;
   drawSeed(): void;
   lockSeed(locked: boolean): void;
   /** The settings for a run that begins now. An unlocked seed that a run has had already is drawn anew. */
@@ -129,6 +131,11 @@ export function createSettings(
       });
       get().learn(defaults, maxLength);
     },
+    restore: ({ values, chosen, seedLocked }) =>
+      set(({ values: { seed }, seedUsed }) => ({
+        ...{ values, chosen, seedLocked, refusals: {} },
+        seedUsed: seedUsed && seed === values.seed,
+      })),
     drawSeed: () => {
       get().forgive("seed");
       set(({ values }) => ({ values: { ...values, seed: drawSeed() }, seedUsed: false }));
