@@ -51,6 +51,8 @@ test("an experiment writes its runs side by side on one time, and its link makes
 });
 
 test("a grid keeps off the shelf until a text of it is taken", async ({ page }) => {
+  // A mark that is fading has no contrast to be judged by.
+  await page.emulateMedia({ reducedMotion: "reduce" });
   const studio = new StudioPage(page);
   await studio.open({ backend: "wasm", model: "tiny-model" });
   await page.getByRole("button", { name: "Experiments" }).click();
