@@ -125,7 +125,12 @@ export const saveRun: Action = {
   group: "View",
   shortcuts: [{ key: "a" }],
   enabled: ({ runs }) => (selectedRun(runs.getState())?.trajectory.frames.length ?? 0) > 0,
-  run: ({ view }) => view.getState().openSaving(true),
+  run: ({ view, player }) => {
+    const { index, live, seek } = player.playback.getState();
+    // The step that is saved is the one that was seen; a run being written is followed all the same.
+    if (!live) seek(index);
+    view.getState().openSaving(true);
+  },
 };
 
 export const copyEmbed: Action = {
