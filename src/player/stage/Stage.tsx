@@ -3,9 +3,9 @@ import { useStore } from "zustand";
 import type { Frame } from "../../flow/trajectory";
 import { useGround, usePlayer } from "../PlayerContext";
 import { readingAt, type ShownRun } from "../run/run";
-import { Choice } from "../ui/Choice";
 import { GivenPrompt } from "./GivenPrompt";
 import { Progress } from "./Progress";
+import { ReadingChoice } from "./ReadingChoice";
 import { reservedTexts } from "./reservedTexts";
 import styles from "./Stage.module.css";
 import { TokenCard } from "./TokenCard";
@@ -64,15 +64,7 @@ export function Stage({ wishes = NO_WISHES, onWish, slots = {}, isComing = false
   return (
     <div className={`player ${styles.stage}`} part="stage" ref={ground}>
       <div className={styles.bar} data-piece="readings">
-        <Choice
-          label={words.readings.label}
-          value={reading}
-          options={[
-            { value: "holds", label: words.readings.holds },
-            { value: "expects", label: words.readings.expects },
-          ]}
-          onChange={(value) => display.getState().set({ reading: value })}
-        />
+        <ReadingChoice />
         {/* Another element for each: a browser that translates has put the text of one into elements of its own. */}
         <p className={styles.hint} data-piece="hint" key={reading}>
           <Marked text={reading === "holds" ? words.readings.holdsIs : words.readings.expectsIs} />

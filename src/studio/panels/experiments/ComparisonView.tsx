@@ -1,8 +1,8 @@
 import { useStore } from "zustand";
 import { ComparedTexts } from "../../../player/compare/ComparedTexts";
 import { GivenPrompt } from "../../../player/stage/GivenPrompt";
+import { ReadingChoice } from "../../../player/stage/ReadingChoice";
 import { Button } from "../../../player/ui/Button";
-import { Choice } from "../../../player/ui/Choice";
 import { IconButton } from "../../../player/ui/IconButton";
 import { closeComparison, copyExperiment, writeTheRest } from "../../actions/experiments";
 import { type Comparison, runsOf } from "../../session/experiments/comparison";
@@ -17,10 +17,8 @@ import styles from "./ComparisonView.module.css";
 /** Runs side by side on one time, in the place of the one on the stage. */
 export function ComparisonView({ shown }: { shown: Comparison }) {
   const studio = useStudio();
-  const { words, display } = studio.player;
   const laid = useStore(studio.comparison, ({ laid }) => laid);
   const shelf = useStore(studio.runs, ({ runs }) => runs);
-  const reading = useStore(display, ({ reading }) => reading);
   const isBusy = useStore(studio.generation, ({ phase }) => phase !== "idle");
   const copy = useAction(copyExperiment);
   const rest = useAction(writeTheRest);
@@ -41,15 +39,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
         </div>
         <p className={styles.comparisonAbout}>{shown.about}</p>
         <div className={styles.comparisonWays}>
-          <Choice
-            label={words.readings.label}
-            value={reading}
-            options={[
-              { value: "holds", label: words.readings.holds },
-              { value: "expects", label: words.readings.expects },
-            ]}
-            onChange={(value) => display.getState().set({ reading: value })}
-          />
+          <ReadingChoice />
           {shown.origin && <Button {...copy}>Copy a link</Button>}
           {shown.origin && !isWhole && !isBusy && <Button {...rest}>Write the rest</Button>}
           <span role="status" className={styles.comparisonCount}>
