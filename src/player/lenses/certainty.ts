@@ -6,7 +6,7 @@ import { cutToWidth } from "../export/lines";
 import { certaintyOf } from "../run/certainty";
 import { tokenName } from "../run/pieces";
 import { endOf, lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
-import { settlingOf } from "../run/settling";
+import { type Settling, settlingOf } from "../run/settling";
 import { LABEL, labelLine } from "./label";
 import type { Lens, LensInput } from "./lens";
 import { stepAxis } from "./stepAxis";
@@ -19,6 +19,9 @@ const LABEL_GAP = 11;
 /** Below this width the words stand in no room of their own. */
 const NARROW = 420;
 const WORDS_WIDTH = 92;
+/** Pixels of the band under the map, with its room. */
+const BAND = 5;
+const BAND_ROOM = 10;
 /** Steps of ink: so many colours are told apart, and no more are mixed. */
 const SHADES = 24;
 
@@ -60,7 +63,23 @@ export const certainty: Lens = {
     }
 
     const settling = settlingOf(run, reading);
-    const half = settling ? settling.wordsByFrame.findIndex((count) => 2 * count >= settling.words) : -1;
+    const half = settling ? stepBySettled(settling, 1 / 2) : -1;
+    const phase = settling ? ([stepBySettled(settling, 1 / 4), stepBySettled(settling, 3 / 4)] as const) : null;
+    // Its room is kept from the first step on.
+    const mapEnd = height + BAND_ROOM;
+    if (phase) {
+      // When most words are decided, between drafting and mending.
+      const [from, to] = phase;
+      const y = height + (BAND_ROOM - BAND) / 2;
+      rectangles.push({ x: left, y, width: width - left, height: BAND, colour: colours.line });
+      rectangles.push({
+        x: left + from * column,
+        y,
+        width: (to - from + 1) * column,
+        height: BAND,
+        colour: colours.data,
+      });
+    }
     const curves: Curve[] = [];
     if (half > 0) {
       const x = left + half * column;
@@ -74,16 +93,17 @@ export const certainty: Lens = {
         isDashed: true,
       });
     }
-    const axis = stepAxis({ left, width: width - left, y: height, steps: stepsOf(run), isCells: true }, input);
+    const axis = stepAxis({ left, width: width - left, y: mapEnd, steps: stepsOf(run), isCells: true }, input);
     return {
       width,
-      height: height + axis.height,
+      height: mapEnd + axis.height,
       rectangles,
       curves,
       lines: [...(left > 0 ? wordsBeside(input, rows, row) : []), ...axis.lines],
-      text: settling
-        ? words.certainty.said(settling.words, half, Math.max(0, ...settling.at.subarray(0, rows)))
-        : words.certainty.unsettled,
+      text:
+        settling && phase
+          ? `${words.certainty.said(settling.words, half, Math.max(0, ...settling.at.subarray(0, rows)))} ${words.certainty.phase(...phase)}`
+          : words.certainty.unsettled,
       at: (x, y) => {
         const [index, position] = [Math.floor((x - left) / column), Math.floor(y / row)];
         const isIn = index >= 0 && index < frames.length && position >= 0 && position < rows;
@@ -114,6 +134,11 @@ export const certainty: Lens = {
     };
   },
 };
+
+/** The first step by which so large a share of the words has settled. */
+function stepBySettled({ wordsByFrame, words }: Settling, share: number): number {
+  return wordsByFrame.findIndex((count) => count >= share * words);
+}
 
 /** Tokens up to the end of the text, that sign included; at least one. */
 function rowsOf(run: ShownRun, reading: ReadingName): number {

@@ -37,8 +37,8 @@ function withEntropy(nats: readonly number[]): ShownRun {
 describe("certainty", () => {
   it("has a row for each token up to the end and a column for each step, and finds them again", () => {
     const drawing = certainty.draw(inputOf());
-    const axis = 22;
-    expect(drawing.height).toBe(4 * 14 + axis);
+    const [band, axis] = [10, 22];
+    expect(drawing.height).toBe(4 * 14 + band + axis);
     const column = (600 - 92) / 4;
     expect(drawing.at(92 + 2.5 * column, 1.5 * 14)).toEqual({ index: 2, position: 1 });
     expect([drawing.at(91, 5), drawing.at(300, 4 * 14 + 1), drawing.at(601, 5), drawing.at(100, -1)]).toEqual([
@@ -61,16 +61,24 @@ describe("certainty", () => {
     expect(open.filter((colour) => colour === flow)).toHaveLength(2 * 4);
     expect(open.filter((colour) => colour === paper)).toHaveLength(2 * 4);
     // "▁sat" → "▁the", "▁sat" → "▁cat"; then "▁the" → "▁sat", "s" → "."; then three of four.
-    expect(open.filter((colour) => colour === data)).toHaveLength(2 + 2 + 3);
+    // And the band under them.
+    expect(open.filter((colour) => colour === data)).toHaveLength(2 + 2 + 3 + 1);
   });
 
   it("says when words settle, and of an unfinished run that it cannot be known", () => {
     expect(certainty.draw(inputOf()).text).toBe(
-      "Of 2 words half have settled by step 3, and the last settles at step 3.",
+      "Of 2 words half have settled by step 3, and the last settles at step 3. The middle half of them settles at step 3.",
     );
     const unfinished = certainty.draw(inputOf({ run: { ...run, status: "cancelled" } }));
     expect(unfinished.text).toContain("known when the run is complete");
     expect(unfinished.curves).toEqual([]);
+  });
+
+  it("shows under the map the steps in which the middle half of the words settles", () => {
+    const frames = ["▁a ▁b ▁c ▁d", "▁the ▁b ▁c ▁d", "▁the ▁cat ▁c ▁d", "▁the ▁cat ▁sat ▁d", "▁the ▁cat ▁sat ▁the"];
+    const drawing = certainty.draw(inputOf({ run: shownRunOf(frames), width: 92 + 500 }));
+    expect(drawing.text).toContain("The middle half of them settles in steps 1 to 3.");
+    expect(drawing.rectangles.at(-1)).toMatchObject({ x: 92 + 100, width: 300, colour: PALETTES.light.data });
   });
 
   it("keeps the room of the steps that are still to come", () => {

@@ -20,6 +20,8 @@ export interface LensWords {
     readonly entropyAtEnd: string;
     readonly changes: string;
     said(words: number, median: number, last: number): string;
+    /** The steps between a quarter and three quarters of the words, both included. */
+    phase(from: number, to: number): string;
     readonly unsettled: string;
   };
   readonly schedule: {
@@ -52,7 +54,7 @@ export const ENGLISH_LENSES: LensWords = {
   titles: { certainty: "Certainty", schedule: "Schedule", numbers: "Numbers" },
   about: {
     certainty:
-      "Each row is a token of the text, each column a step. Violet: still open. Paper: decided. Orange: it has just changed. Press a place to go there.",
+      "Each row is a token of the text, each column a step. Violet: still open. Paper: decided. Orange: it has just changed; under it, the steps in which the middle half of the words settles. Press a place to go there.",
     schedule:
       "Where the steps stand between noise and text, how long each is, and how much of its state a step keeps before fresh noise is mixed in.",
     numbers: "How open the text is, how many of its words have settled, and how varied they are, step by step.",
@@ -71,6 +73,8 @@ export const ENGLISH_LENSES: LensWords = {
     changes: "changes",
     said: (words, median, last) =>
       `Of ${words} words half have settled by step ${median}, and the last settles at step ${last}.`,
+    phase: (from, to) =>
+      `The middle half of them settles ${from === to ? `at step ${from}` : `in steps ${from} to ${to}`}.`,
     unsettled: "What has settled is known when the run is complete.",
   },
   schedule: {
