@@ -19,6 +19,7 @@ import { SavingDialog } from "./saving/Saving";
 import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
 import { StudioStage } from "./stage/StudioStage";
+import { Tour } from "./tour/Tour";
 import { StudioTransport } from "./transport/StudioTransport";
 
 /** All parts of the page, each on its own: one that fails takes no other with it. */
@@ -63,6 +64,9 @@ export function App() {
         </Part>
         <Part name="The note on what is kept">
           <KeepingNote />
+        </Part>
+        <Part name="The tour">
+          <Tour />
         </Part>
       </div>
       <Part name="What is read aloud" of={selected}>

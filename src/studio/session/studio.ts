@@ -23,6 +23,8 @@ import { turnTo } from "./models/turnTo";
 import { runOfRecipe } from "./runs/family";
 import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
 import { RECORDED_RUN_ID, type Run, runFromFile, runFromRecording } from "./runs/shelfRun";
+import { STOPS } from "./tour/stops";
+import { createTour, type TourStore } from "./tour/tour";
 import { createView, type ViewStore } from "./view";
 import { createDraft, type DraftStore } from "./writing/draft";
 import { createGeneration, type GenerationStore } from "./writing/generation";
@@ -48,6 +50,7 @@ export interface Studio {
   readonly comparison: StoreApi<ComparisonStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
+  readonly tour: StoreApi<TourStore>;
   readonly keeping: StoreApi<KeepingStore>;
   /** The tokens of a text; takes the model to be loaded. */
   readonly tokenize: EngineClient["tokenize"];
@@ -114,6 +117,7 @@ export function createStudio(world: World): Studio {
   const model = createModel(address.model);
   const runs = createRuns();
   const view = createView();
+  const tour = createTour(storage, STOPS.length);
   const library = createLibraryStore(world);
   const keptChoice = readKept(storage, MODEL_KEY, choiceSchema);
   keep(model, storage, MODEL_KEY, ({ choice: { baseUrl, dtype } }) => ({ baseUrl, dtype }));
@@ -260,13 +264,27 @@ export function createStudio(world: World): Studio {
     comparison,
     library,
     view,
+    tour,
     keeping,
     tokenize: (text) => engine.tokenize(text),
     share: world.share,
     copyEmbed: world.copyEmbed,
     watch: (listener) => {
       const { run, playback, display, inspection } = player;
-      const own = [settings, draft, history, preferences, model, runs, generation, comparison, library, view, keeping];
+      const own = [
+        settings,
+        draft,
+        history,
+        preferences,
+        model,
+        runs,
+        generation,
+        comparison,
+        library,
+        view,
+        tour,
+        keeping,
+      ];
       const ends = [...own, run, playback, display, inspection].map((store) => store.subscribe(listener));
       return () => {
         for (const end of ends) end();

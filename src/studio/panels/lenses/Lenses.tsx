@@ -8,6 +8,7 @@ import { Part } from "../alerts/Part";
 import { ExperimentsButton } from "../experiments/Experiments";
 import { useStudio } from "../StudioContext";
 import { SavingButton } from "../saving/Saving";
+import { TourButton } from "../tour/Tour";
 import styles from "./Lenses.module.css";
 
 const LENS_IDS = Object.keys(ENGLISH_LENSES.titles) as LensId[];
@@ -37,6 +38,7 @@ export function LensChoice() {
         />
       )}
       <div className={styles.lensBeside}>
+        <TourButton />
         <SavingButton />
         <ExperimentsButton />
       </div>

@@ -41,6 +41,7 @@ const PATHS = {
   dark: <path d="M19.5 14.4A8 8 0 0 1 9.6 4.5a8 8 0 1 0 9.9 9.9Z" />,
   close: <path d="m6.5 6.5 11 11M17.5 6.5l-11 11" />,
   compare: <path d="M4 5.5h7v13H4zM13 5.5h7v13h-7z" />,
+  tour: <path d="M6 20V4.5h11l-2.2 3.8L17 12H6" />,
   save: <path d="M12 4v10.5M8.4 11.3 12 14.8l3.6-3.5M5 15.5v4h14v-4" />,
   single: <path d="M4.5 5.5h15v13h-15zM8 9.5h8M8 13h8" />,
   experiment: (
