@@ -48,9 +48,11 @@ export function Controls() {
         <div className={styles.control}>
           <Choice label="Method" value={method} options={METHODS} onChange={(value) => set({ method: value })} />
           <p className={styles.controlNote}>
-            {method === "ode"
-              ? "Straight along the flow: what the start noise says is final."
-              : "Adds a little fresh noise before every step, so that early mistakes can be mended."}{" "}
+            <span>
+              {method === "ode"
+                ? "Straight along the flow: what the start noise says is final."
+                : "Adds a little fresh noise before every step, so that early mistakes can be mended."}
+            </span>{" "}
             <ShowMe setting="method" />
           </p>
         </div>
@@ -71,7 +73,7 @@ export function Controls() {
             onChange={(value) => set({ schedule: value })}
           />
           <p className={styles.controlNote}>
-            {SCHEDULE_NOTES[schedule]} <ShowMe setting="schedule" />
+            <span>{SCHEDULE_NOTES[schedule]}</span> <ShowMe setting="schedule" />
           </p>
         </div>
       </section>

@@ -31,7 +31,7 @@ export function ExperimentList() {
   return (
     <div className={styles.experiments}>
       <p className={styles.experimentsAbout}>
-        Each is made of the run shown{about && `, ${about}`}, and writes what is not on the shelf yet.
+        {`Each is made of the run shown${about && `, ${about}`}, and writes what is not on the shelf yet.`}
       </p>
       <ul>
         {EXPERIMENTS.map((experiment) => (
