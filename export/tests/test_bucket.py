@@ -39,6 +39,7 @@ def lines(path: str) -> list[dict]:
     return [json.loads(line) for line in path_of(path).read_text().splitlines()]
 
 
+@pytest.mark.slow("a training, its resuming and its evaluation, each compiled")
 def test_a_run_in_a_bucket_from_its_first_step_to_its_evaluation(
     bucket: Bucket, experiment: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -115,6 +115,7 @@ ocp.PyTreeCheckpointer().save(sys.argv[1], tree)
 """
 
 
+@pytest.mark.slow("a process of its own with four devices")
 def test_an_orbax_folder_of_more_devices_than_here(tmp_path: Path) -> None:
     """Arrays in lists and numbers that are arrays too, as an optimizer's state has them."""
     subprocess.run([sys.executable, "-c", SAVED_ON_FOUR, str(tmp_path / "c")], env=simulated(4), check=True)

@@ -117,6 +117,7 @@ def test_a_stopped_run_goes_on_with_the_same_losses(experiment: Path, trained: P
         np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
+@pytest.mark.slow("two trainings in processes of their own, which compile")
 def test_sigterm_saves_and_the_run_resumes(experiment: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "elf.cli", "train", "--config", str(experiment), *PLAIN, "steps=100000"]

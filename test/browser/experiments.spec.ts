@@ -1,5 +1,6 @@
 import { expect, test } from "@playwright/test";
 import { violations } from "./axe";
+import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
 
 test("an experiment writes its runs side by side on one time, and its link makes it again", async ({
@@ -50,7 +51,7 @@ test("an experiment writes its runs side by side on one time, and its link makes
   expect(await other.getByTestId("compared").getByRole("listbox").allInnerTexts()).toEqual(written);
 });
 
-test("a grid keeps off the shelf until a text of it is taken", async ({ page }) => {
+test("a grid keeps off the shelf until a text of it is taken", slow("sixteen runs"), async ({ page }) => {
   // A mark that is fading has no contrast to be judged by.
   await page.emulateMedia({ reducedMotion: "reduce" });
   const studio = new StudioPage(page);
