@@ -250,6 +250,7 @@ def written_by_all_devices():
     ]
 
 
+@pytest.mark.slow("a process of its own compiles for four devices")
 def test_four_devices_write_what_one_does():
     """The derivation's `devices` decide the text, not the machine's."""
     script = (

@@ -182,6 +182,7 @@ def test_a_broken_judge_is_named(judge: Judge) -> None:
         gen_perplexity(broken, ["Mia sang."])
 
 
+@pytest.mark.slow("a process of its own compiles for eight devices")
 def test_eight_devices_judge_as_one_does(judge: Judge, tokenizer_file: Path, tmp_path: Path) -> None:
     save_judge(tmp_path, judge, tokenizer_file)
     assert load_judge(tmp_path).eos == EOS

@@ -224,6 +224,7 @@ def test_ids_beyond_the_vocabulary_are_named() -> None:
         collate_pairs([(np.array([5]), np.array([60]))], TINY)
 
 
+@pytest.mark.slow("of a yardstick that is trained until it knows its pairs")
 def test_it_learns_a_handful_of_pairs_by_heart(trained: Path, pairs: Path, capsys, tmp_path: Path) -> None:
     first, last = rows_of(trained)[0], rows_of(trained)[-1]
     assert first["loss"] > 2 and last["loss"] < 0.5 and "bleu" not in first
@@ -247,6 +248,7 @@ def test_it_learns_a_handful_of_pairs_by_heart(trained: Path, pairs: Path, capsy
     assert report["steps"] == 200 and "case:lc" in report["bleu_signature"]
 
 
+@pytest.mark.slow("of a yardstick that is trained until it knows its pairs")
 def test_bleu_and_loss_are_those_of_other_pairs_too(trained: Path, tmp_path: Path, capsys) -> None:
     """Against sacreBLEU and the definition, on references that the model does not know."""
     sources = list(PAIRS)
@@ -302,6 +304,7 @@ def test_the_saved_weights_are_the_averaged_ones(experiment: Path) -> None:
         np.testing.assert_allclose(state.learnt.ema[name], value, atol=1e-5)
 
 
+@pytest.mark.slow("of a yardstick that is trained until it knows its pairs")
 def test_the_model_says_how_it_came_to_be_and_no_path(trained: Path, experiment: Path) -> None:
     facts = load_translator(trained).training
     assert facts["command"] == "elf yardstick train --config test.yml" and facts["licence"] == "MIT"
@@ -341,6 +344,7 @@ def test_what_cannot_be_trained_is_named(
     assert not (tmp_path / "out").exists(), "nothing is left behind"
 
 
+@pytest.mark.slow("of a yardstick that is trained until it knows its pairs")
 def test_a_folder_without_a_yardstick_is_named(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no yardstick"):
         load_translator(tmp_path)
@@ -357,6 +361,7 @@ def test_a_folder_without_a_yardstick_is_named(trained: Path, tmp_path: Path) ->
     assert cli(["yardstick", "evaluate", str(trained), "--data", "x", "--samples", "0"]) == 2
 
 
+@pytest.mark.slow("of a yardstick that is trained until it knows its pairs")
 def test_its_translations_become_the_targets_of_a_dataset(trained: Path, pairs: Path, tmp_path: Path, capsys) -> None:
     """It has learnt its pairs by heart, so a corpus with other targets gets the learnt ones back."""
     learnt = open_dataset(pairs / "train")
@@ -393,6 +398,7 @@ def test_what_is_no_translation_is_left_out() -> None:
     )
 
 
+@pytest.mark.slow("of a yardstick that is trained until it knows its pairs")
 def test_numbers_that_cannot_be_are_named(trained: Path, pairs: Path, tmp_path: Path, capsys) -> None:
     words = ["yardstick", "translate", str(trained), "--data", str(pairs / "train"), "--out", str(tmp_path / "out")]
     for wrong in (("--at-once", "0"), ("--max-length", "2")):

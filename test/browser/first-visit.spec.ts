@@ -1,5 +1,9 @@
+import { gzipSync } from "node:zlib";
 import { expect, type Locator, test } from "@playwright/test";
 import { StudioPage } from "./studio-page";
+
+/** Bytes of the page's scripts before anything is pressed, packed by gzip. */
+const MOST_SCRIPT = 200_000;
 
 test("a recorded run plays at once, before any weights are fetched", async ({ page }) => {
   const fetched: string[] = [];
@@ -14,6 +18,12 @@ test("a recorded run plays at once, before any weights are fetched", async ({ pa
   const own = new URL(page.url()).origin;
   expect(fetched.filter((url) => !url.startsWith(own) && !url.startsWith("data:"))).toEqual([]);
   expect(studio.faults).toEqual([]);
+
+  // What is opened by a press comes with that press.
+  const scripts = [...new Set(fetched.filter((url) => /\.m?js$/.test(new URL(url).pathname)))];
+  const texts = await Promise.all(scripts.map(async (url) => (await page.request.get(url)).body()));
+  const packed = texts.reduce((bytes, text) => bytes + gzipSync(text, { level: 9 }).length, 0);
+  expect(packed, `${scripts.length} scripts before anything is pressed`).toBeLessThanOrEqual(MOST_SCRIPT);
 
   // Whatever part of the page a style sheet was built for, it puts no layer over another than the page does.
   const layers = await page.evaluate(() =>

@@ -56,7 +56,7 @@ for (const method of ["sde", "ode"] as const) {
 }
 
 test("writes the tokens of wasm: the multistep solver", async () => {
-  const { all } = await compare([5, 8].map((steps) => tiny({ method: "ode", solver: "multistep", steps })));
+  const { all } = await compare([tiny({ method: "ode", solver: "multistep", steps: 5 })]);
   expect(all).toBeGreaterThanOrEqual(0.99);
 });
 
