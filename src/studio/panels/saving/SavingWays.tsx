@@ -3,13 +3,12 @@ import { useStore } from "zustand";
 import { recipeOf } from "../../../flow/recipe";
 import { linkTo } from "../../../format/link";
 import { drawingOf } from "../../../player/export/drawing";
-import { joinText } from "../../../player/run/pieces";
-import { lastFrame, readingAt, stepsOf } from "../../../player/run/run";
+import { stepsOf } from "../../../player/run/run";
+import { textSoFar } from "../../../player/run/textSoFar";
 import { themeOf } from "../../../player/theme/themeOf";
 import { Button } from "../../../player/ui/Button";
 import { runAsFile, shelfAsFile } from "../../session/kept/files";
 import { selectedRun } from "../../session/runs/runs";
-import type { Run } from "../../session/runs/shelfRun";
 import { useStudio } from "../StudioContext";
 import { SaveGif } from "./SaveGif";
 import { SavePicture } from "./SavePicture";
@@ -23,7 +22,6 @@ export function SavingWays() {
   const run = useStore(studio.runs, selectedRun);
   const index = useStore(studio.player.playback, ({ index }) => index);
   const reading = useStore(studio.player.display, ({ reading }) => reading);
-  const theme = useStore(studio.preferences, ({ theme }) => theme);
   if (!run) return <p>There is no run to save.</p>;
   const name = run.trajectory.model;
   const recipe = linkTo(recipeOf(run.trajectory)).slice(1);
@@ -34,7 +32,7 @@ export function SavingWays() {
   return (
     <ul className={styles.savingWays}>
       <Way title="The text" about="What it wrote, and nothing else.">
-        <Button onClick={() => save(`${textOf(run)}\n`, "text/plain", `${name}.txt`)}>Save as text</Button>
+        <Button onClick={() => save(`${textSoFar(run)}\n`, "text/plain", `${name}.txt`)}>Save as text</Button>
       </Way>
       <Way
         title="The run"
@@ -52,14 +50,13 @@ export function SavingWays() {
             drawingOf({
               run,
               index,
-              reading: readingAt(run, index, reading) ? reading : "holds",
+              reading,
               theme: themeOf(document.documentElement),
               title: run.modelTitle,
               recipe,
               ...(measure ? { measure } : {}),
             })
           }
-          key={theme}
         />
       </Way>
       <Way title="The whole run as a picture that moves" about="From noise to text, with its recipe in the file.">
@@ -89,10 +86,4 @@ function Way({ title, about, children }: { title: string; about: string; childre
       <div className={styles.savingPresses}>{children}</div>
     </li>
   );
-}
-
-/** What it wrote; of a run that was stopped, what its last frame holds. */
-function textOf(run: Run): string {
-  const tokens = lastFrame(run)?.holds.tokens ?? new Int32Array();
-  return run.text || joinText(tokens, run.pieces, run.eos);
 }

@@ -1,9 +1,8 @@
 import { useEffect, useRef } from "react";
 import { useStore } from "zustand";
-import { joinText } from "../../../player/run/pieces";
-import { lastFrame } from "../../../player/run/run";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { settlingOf } from "../../../player/run/settling";
+import { textSoFar } from "../../../player/run/textSoFar";
 import { iconButtonClass } from "../../../player/ui/IconButton";
 import { isMember } from "../../session/experiments/comparison";
 import { forksOf, parentOf } from "../../session/runs/family";
@@ -25,8 +24,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
     const seen = offsetLeft >= list.scrollLeft && offsetLeft + offsetWidth <= list.scrollLeft + list.clientWidth;
     if (!seen) list.scrollTo({ left: offsetLeft - (list.clientWidth - offsetWidth) / 2 });
   }, [selected]);
-  const last = lastFrame(run);
-  const text = run.text.trim() || (last ? joinText(last.holds.tokens, run.pieces, run.eos) : "");
+  const text = textSoFar(run);
   return (
     <li className={styles.runCard} ref={card} data-testid="run-card" data-status={run.status}>
       <button

@@ -49,9 +49,6 @@ function withSettings(base: Recipe, change: Change): Recipe {
   return { ...base, settings: { ...settings, solver } };
 }
 
-const asSde = ({ settings: { method, gamma } }: Recipe) =>
-  ({ method: "sde", gamma: method === "sde" && gamma > 0 ? gamma : USUAL_GAMMA }) as const;
-
 const samplers: Experiment = {
   id: "samplers",
   title: "ODE and SDE from the same noise",
@@ -61,8 +58,9 @@ const samplers: Experiment = {
   isOfOneNoise: true,
   whyNot: possible,
   variants: (base) => {
-    const sde = asSde(base);
-    return changed(base, { ODE: { method: "ode" }, [`SDE, γ ${sde.gamma}`]: sde });
+    const { method, gamma: own } = base.settings;
+    const gamma = method === "sde" && own > 0 ? own : USUAL_GAMMA;
+    return changed(base, { ODE: { method: "ode" }, [`SDE, γ ${gamma}`]: { method: "sde", gamma } });
   },
 };
 
