@@ -43,6 +43,7 @@ from elf.training.objective import (
     self_cond_rows,
 )
 from elf.training.optimizer import ema_decay, learning_rate, make_optimizer
+from elf.training.torch_gradient import TorchGradient, make_torch_gradient
 from elf.training.train_config import Resolved, TrainConfig
 
 
@@ -327,7 +328,10 @@ def make_train_step(
 
     def learn(state: TrainState, examples: Examples, step: jax.Array, decode: bool | None, frozen=None):
         gradient = gradient_of_groups if choices.loss_mean == "device" else gradient_of_batch
-        measured, gradients = gradient(state.params, frozen, examples, decode)
+        return follow(state, *gradient(state.params, frozen, examples, decode), step)
+
+    def follow(state: TrainState, measured: Metrics, gradients: Params, step: jax.Array):
+        """The state after an update by these gradients, and what is logged."""
         changes, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, changes)
         decay = ema_decay(step, config.ema_decay) if choices.ema_warm_up else config.ema_decay
@@ -335,9 +339,7 @@ def make_train_step(
         metrics = {"gradient_norm": optax.tree.norm(gradients), "learning_rate": rate(step)}
         return TrainState(params, ema, opt_state), {**measured, **metrics}
 
-    def update(
-        state: TrainState, encoder_params: Params, rows: Rows, step: jax.Array, decode: bool | None, frozen=None
-    ):
+    def examples_of(encoder_params: Params, rows: Rows, step: jax.Array, decode: bool | None) -> Examples:
         drop_key, draw_key = jax.random.split(jax.random.fold_in(key, step))
         dropped = None
         if resolved.conditional and choices.label_drop:
@@ -346,12 +348,21 @@ def make_train_step(
         draws = jax.lax.with_sharding_constraint(
             objective.draw(draw_key, (B, L, elf.latent_size), decode), batch_sharding(mesh)
         )
-        return learn(state, latents(encoder_params, rows, dropped, draws), step, decode, frozen)
+        return latents(encoder_params, rows, dropped, draws)
+
+    def update(
+        state: TrainState, encoder_params: Params, rows: Rows, step: jax.Array, decode: bool | None, frozen=None
+    ):
+        return learn(state, examples_of(encoder_params, rows, step, decode), step, decode, frozen)
 
     shapes = jax.eval_shape(first_state, abstract_elf(elf)[1])
     shardings = state_shardings(mesh, shapes)
     whole = replicated(mesh)
     jitted = jax.jit(update, static_argnames="decode", donate_argnums=0, out_shardings=(shardings, whole))
+
+    by_torch = None
+    if config.gradient == "torch":
+        by_torch = with_gradient(make_torch_gradient(config), examples_of, objective, follow)
 
     def init() -> TrainState:
         if start is None:
@@ -371,12 +382,31 @@ def make_train_step(
         decode = None if objective.decode_prob is None else is_decode_step(config.seed, step, objective.decode_prob)
         # Given as a plain number it would be one more transfer that the step waits for.
         number = on_mesh(np.asarray(step, np.int32), whole)
+        if by_torch:
+            return by_torch(state, encoder_params, rows, number, bool(decode))
         return jitted(state, encoder_params, rows, number, decode=decode, frozen=frozen)
 
     abstract = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes, shardings
     )
     return TrainStep(mesh, init, abstract, run, jitted, latents, measure, learn)
+
+
+def with_gradient(gradient: TorchGradient, examples_of: Any, objective: Objective, follow: Any) -> Callable[..., Any]:
+    """An update whose gradient another than XLA computes: JAX's part before it and after it, each compiled."""
+
+    def before(encoder_params: Params, rows: Rows, step: jax.Array, decode: bool) -> Examples:
+        examples = examples_of(encoder_params, rows, step, decode)
+        return examples._replace(counts=objective.weigh(examples.counts))
+
+    before = jax.jit(before, static_argnames="decode")
+    after = jax.jit(follow, donate_argnums=0)
+
+    def update(state: TrainState, encoder_params: Params, rows: Rows, step: jax.Array, decode: bool):
+        examples = before(encoder_params, rows, step, decode)
+        return after(state, *gradient(state.params, examples, decode), step)
+
+    return update
 
 
 def device_groups(config: TrainConfig, mesh: Mesh) -> int:

@@ -116,6 +116,9 @@ class TrainConfig:
     """`measured`: per-dimension mean and common std of this encoder; `official`: 0.0 and 0.2, T5-small's."""
     compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Of matrix products; sums, norms, softmax and weights are float32."""
+    gradient: Literal["xla", "torch"] = "xla"
+    """What computes loss and gradient. `torch`, installed beside this package, takes less than half of XLA's time on a
+    CPU with matrix units for bfloat16 (AMX); it knows the `shared` objective with one coin for the batch."""
     remat: Remat = "none"
     """What the backward pass computes again instead of keeping: nothing, all but the matrix products, or whole
     blocks."""
