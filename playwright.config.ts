@@ -50,7 +50,8 @@ export default defineConfig({
   timeout: 900_000,
   expect: { timeout: 300_000 },
   // No trace: keeping one of each test in case it fails takes as long as some of the tests. `--trace on` makes one.
-  use: { baseURL: `http://localhost:${port}/`, viewport: { width: 1280, height: 900 } },
+  // A worker that answers for the page would stand between it and the answers that tests make up; `offline.spec.ts` lets it.
+  use: { baseURL: `http://localhost:${port}/`, viewport: { width: 1280, height: 900 }, serviceWorkers: "block" },
   projects: [
     { name: "wasm", use: launch(noGpu), testIgnore: /webgpu/ },
     { name: "webgpu", use: launch(softwareWebGpu), testMatch: /webgpu/ },

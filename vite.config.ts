@@ -7,6 +7,7 @@ import type { Connect, Plugin } from "vite";
 import { defaultClientConditions } from "vite";
 import { defineConfig } from "vitest/config";
 import { quickWasm } from "./src/runtime/testing/quickWasm.ts";
+import { offlineWorker } from "./vite.offline.ts";
 import { linkPreview, siteConstants } from "./vite.site.ts";
 
 const root = import.meta.dirname;
@@ -23,7 +24,7 @@ export default defineConfig({
   base: "./",
   // One page and no routes: a missing file is an honest 404, not index.html in disguise.
   appType: "mpa",
-  plugins: [react(), servedModels(), layersInOrder(), linkPreview("./")],
+  plugins: [react(), servedModels(), layersInOrder(), linkPreview("./"), offlineWorker()],
   define: siteConstants,
   // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/runtime/runtime.ts). The self-contained ones
   // start their threads by running *this worker's* file again once a bundler has merged them into it.

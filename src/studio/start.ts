@@ -1,4 +1,5 @@
 import { fetchManifest } from "../delivery/delivery";
+import { offered } from "../delivery/offered";
 import { watchPolicy } from "../delivery/policy";
 import { fetchShippedNames } from "../delivery/shipped";
 import { shippedSource } from "../delivery/sources";
@@ -27,6 +28,12 @@ export function startStudio(): Studio {
     player: createPlayer({ visibility: document, motion: matchMedia("(prefers-reduced-motion: reduce)") }),
     engine: createEngine(),
     library: createLibrary(),
+    offline: {
+      // While it is developed the page changes with every save.
+      container: import.meta.env.PROD ? (offered(() => navigator.serviceWorker) ?? null) : null,
+      caches: offered(() => globalThis.caches) ?? null,
+      reload: () => location.reload(),
+    },
     pageUrl: document.baseURI,
     fetchShippedNames: () => fetchShippedNames(document.baseURI),
     findMachine: () => findMachine(address.backend),

@@ -1,6 +1,7 @@
 import { Tooltip } from "radix-ui";
 import { useStore } from "zustand";
 import styles from "./App.module.css";
+import { NewerPage } from "./alerts/NewerPage";
 import { Part } from "./alerts/Part";
 import { Said } from "./alerts/Said";
 import { StudioAnnouncer } from "./alerts/StudioAnnouncer";
@@ -64,6 +65,9 @@ export function App() {
         </Part>
         <Part name="The note on what is kept">
           <KeepingNote />
+        </Part>
+        <Part name="The note on a newer page">
+          <NewerPage />
         </Part>
         <Part name="The tour">
           <Tour />

@@ -20,6 +20,7 @@ import { createPreferences, type PreferencesStore } from "./kept/preferences";
 import { createLibraryStore, type LibraryStore } from "./models/library";
 import { createModel, type ModelStore } from "./models/model";
 import { turnTo } from "./models/turnTo";
+import { createOffline, type OfflineStore, type OfflineWorld } from "./offline";
 import { runOfRecipe } from "./runs/family";
 import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
 import { RECORDED_RUN_ID, type Run, runFromFile, runFromRecording } from "./runs/shelfRun";
@@ -52,6 +53,7 @@ export interface Studio {
   readonly view: StoreApi<ViewStore>;
   readonly tour: StoreApi<TourStore>;
   readonly keeping: StoreApi<KeepingStore>;
+  readonly offline: StoreApi<OfflineStore>;
   /** The tokens of a text; takes the model to be loaded. */
   readonly tokenize: EngineClient["tokenize"];
   readonly share: World["share"];
@@ -78,6 +80,8 @@ export interface World {
   readonly storage: TextStorage | null;
   readonly archive: RunArchive;
   readonly library: LibraryApi;
+  /** What keeps the page itself. */
+  readonly offline: Omit<OfflineWorld, "pageUrl">;
   /** Address of the page. */
   readonly pageUrl: string;
   readonly fetchShippedNames: () => Promise<readonly string[]>;
@@ -119,6 +123,7 @@ export function createStudio(world: World): Studio {
   const view = createView();
   const tour = createTour(storage, STOPS.length);
   const library = createLibraryStore(world);
+  const offline = createOffline({ ...world.offline, pageUrl: world.pageUrl });
   const keptChoice = readKept(storage, MODEL_KEY, choiceSchema);
   keep(model, storage, MODEL_KEY, ({ choice: { baseUrl, dtype } }) => ({ baseUrl, dtype }));
   const generation = createGeneration({
@@ -139,6 +144,8 @@ export function createStudio(world: World): Studio {
   keepRunning(runs, save);
   model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
   library.subscribe(({ lasting }) => lasting === false && lose("models"));
+  // Its runtime has come with it.
+  model.subscribe((now, before) => now.loaded !== before.loaded && now.loaded && offline.getState().keepUsed());
   model.subscribe((now, before) => now.name !== before.name && draft.getState().turnTo(now.name));
   countPrompts(draft, model, engine);
   // Whoever writes wants to see it written.
@@ -266,6 +273,7 @@ export function createStudio(world: World): Studio {
     view,
     tour,
     keeping,
+    offline,
     tokenize: (text) => engine.tokenize(text),
     share: world.share,
     copyEmbed: world.copyEmbed,
@@ -284,6 +292,7 @@ export function createStudio(world: World): Studio {
         view,
         tour,
         keeping,
+        offline,
       ];
       const ends = [...own, run, playback, display, inspection].map((store) => store.subscribe(listener));
       return () => {
@@ -297,6 +306,8 @@ export function createStudio(world: World): Studio {
       await openRecording();
       await Promise.all([openManifest(), openArchive()]);
       openLinked(address);
+      // Last: what it fetches stands in nobody's way then.
+      void offline.getState().keepPage();
     },
   };
 }

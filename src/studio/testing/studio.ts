@@ -73,6 +73,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     }),
     fetchManifest: async () => MANIFEST,
     library: new FakeLibrary(),
+    offline: { container: null, caches: null, reload: () => {} },
     pageUrl: "https://page.example/",
     fetchShippedNames: async () => ["test"],
     findMachine: async () => ({ limits: null, deviceBytes: null }),

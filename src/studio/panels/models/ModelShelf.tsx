@@ -1,3 +1,4 @@
+import { useEffect } from "react";
 import { useStore } from "zustand";
 import { Part } from "../alerts/Part";
 import { Dismiss, Problem } from "../alerts/Problem";
@@ -6,7 +7,7 @@ import { Sheet } from "../ui/Sheet";
 import { AddModel } from "./AddModel";
 import { ModelCard } from "./ModelCard";
 import styles from "./ModelShelf.module.css";
-import { spaceSentence } from "./words";
+import { keptPageSentence, spaceSentence } from "./words";
 
 /** All models within reach: those that ship, those stored on this device, and any other by address, hub id or folder. */
 export function ModelShelf() {
@@ -53,6 +54,30 @@ function bringIntoSight(element: HTMLElement | null): void {
   element?.scrollIntoView({ block: "nearest" });
 }
 
+/** Whether the page opens without a network, what that takes, and a way to be rid of it. */
+function KeptPage() {
+  const { offline, view } = useStudio();
+  const { isKept, bytes, count, forget } = useStore(offline, (state) => state);
+  useEffect(() => void count(), [count]);
+  if (isKept === null) return null;
+  return (
+    <p className={styles.modelsNote} data-testid="kept-page">
+      <span>{keptPageSentence(isKept, bytes)}</span>{" "}
+      {isKept && (
+        <button
+          type="button"
+          className={styles.modelsLink}
+          onClick={() =>
+            void forget().then(() => view.getState().say("The page is no longer kept. The next visit keeps it again."))
+          }
+        >
+          Delete it
+        </button>
+      )}
+    </p>
+  );
+}
+
 /** What is stored, what room there is, and whether the browser may clear it. */
 function Room() {
   const studio = useStudio();
@@ -79,6 +104,7 @@ function Room() {
           )}
         </p>
       )}
+      <KeptPage />
       <p className={styles.modelsNote}>Models run on this device. Nothing you write is sent anywhere.</p>
     </section>
   );

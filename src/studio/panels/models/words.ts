@@ -53,6 +53,13 @@ export function spaceSentence(storedBytes: number, space: Space | null, lasting:
   return space ? `${stored}; the browser has room for ${formatBytes(space.freeBytes)} more.` : `${stored}.`;
 }
 
+/** Whether the page itself, without its models, is on this device. */
+export function keptPageSentence(isKept: boolean, bytes: number | null): string {
+  if (!isKept) return "The page itself needs a network to open: this browser does not keep it.";
+  const size = bytes ? `, ${formatBytes(bytes)}` : "";
+  return `The page itself${size}, is kept too: it opens without a network, with the models that are stored.`;
+}
+
 /** Whom a lookup asks, before it asks. */
 export function hostSentence({ kind, host }: ModelSource): string {
   if (kind === "hub") {

@@ -1,0 +1,129 @@
+/**
+ * Keeps the page, so that it opens without a network: the build writes this file as `offline.js` beside `index.html` and puts
+ * the list of its own files in. A newer version waits until a person takes it, and what a tab has open goes on as it was.
+ */
+import { cacheName, cachePrefix, KEEP_USED, type OfflineList, TAKE_OVER, type Way, wayOf } from "./list";
+
+declare const __OFFLINE_LIST__: OfflineList;
+
+/** What is used of a service worker's world, of which the types of a page know nothing. */
+interface Lasting extends Event {
+  waitUntil(work: Promise<unknown>): void;
+}
+interface Asking extends Lasting {
+  readonly request: Request;
+  respondWith(answer: Promise<Response>): void;
+}
+interface Saying extends Lasting {
+  readonly data: unknown;
+}
+interface World {
+  readonly registration: { readonly scope: string };
+  readonly clients: { claim(): Promise<void> };
+  skipWaiting(): Promise<void>;
+  addEventListener(type: "install" | "activate", listener: (event: Lasting) => void): void;
+  addEventListener(type: "message", listener: (event: Saying) => void): void;
+  addEventListener(type: "fetch", listener: (event: Asking) => void): void;
+}
+
+const world = globalThis as unknown as World;
+const list = __OFFLINE_LIST__;
+const { scope } = world.registration;
+const name = cacheName(scope, list.version);
+
+world.addEventListener("install", (event) => event.waitUntil(keepShell()));
+world.addEventListener("activate", (event) => event.waitUntil(begin()));
+world.addEventListener("message", (event) => {
+  if (event.data === TAKE_OVER) event.waitUntil(world.skipWaiting());
+  if (event.data === KEEP_USED) event.waitUntil(keepUsed());
+});
+world.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { url, method, mode } = request;
+  const way = wayOf({ url, method, mode, isRange: request.headers.has("range") }, scope, list);
+  if (way.way !== "network") event.respondWith(answer(request, way));
+});
+
+/** All of the page or none of it: with a file missing the worker is not installed, and the next visit tries again. */
+async function keepShell(): Promise<void> {
+  const cache = await caches.open(name);
+  await Promise.all(list.shell.map(async (path) => cache.put(addressOf(path), await shellFile(path))));
+}
+
+async function shellFile(path: string): Promise<Response> {
+  // What has its contents in its name is the same in every version, and the browser may have it already.
+  const isNamed = path.startsWith("assets/");
+  const before = isNamed ? await caches.match(addressOf(path)) : undefined;
+  return before ?? plain(await fetched(addressOf(path), { cache: isNamed ? "default" : "no-cache" }));
+}
+
+async function begin(): Promise<void> {
+  const cache = await caches.open(name);
+  const others = (await caches.keys()).filter((other) => other.startsWith(cachePrefix(scope)) && other !== name);
+  for (const path of list.later) {
+    const before = await caches.match(addressOf(path));
+    if (before) await cache.put(addressOf(path), before);
+  }
+  // A tab that still shows the version before may ask for parts of it; whoever shows an older one was closed long ago.
+  for (const old of others.slice(0, -1)) await caches.delete(old);
+  // The first visit has used things already, before there was anybody to keep them.
+  await world.clients.claim();
+  await keepUsed();
+}
+
+/** Keeps what the browser itself still has of the files that are kept once they were used. Asks nobody. */
+async function keepUsed(): Promise<void> {
+  const cache = await caches.open(name);
+  for (const path of list.later) {
+    const address = addressOf(path);
+    if (await cache.match(address)) continue;
+    const here = await fetch(address, { cache: "only-if-cached", mode: "same-origin" }).catch(() => null);
+    if (here?.ok) await cache.put(address, here);
+  }
+}
+
+async function answer(request: Request, way: Exclude<Way, { way: "network" }>): Promise<Response> {
+  const address = addressOf(way.path);
+  if (way.way === "fresh") {
+    try {
+      const response = await fetched(request, {});
+      await keep(address, response);
+      return response;
+    } catch (error) {
+      const before = await caches.match(address);
+      if (before) return before;
+      throw error;
+    }
+  }
+  const kept = (await (await caches.open(name)).match(address)) ?? (await caches.match(address));
+  if (kept) return kept;
+  const response = await fetch(request);
+  if (response.ok && way.way === "later") await keep(address, response);
+  return response;
+}
+
+/** Keeps a copy. A full disk is no reason not to answer. */
+async function keep(address: string, response: Response): Promise<void> {
+  const copy = response.clone();
+  await caches
+    .open(name)
+    .then((cache) => cache.put(address, copy))
+    .catch(() => undefined);
+}
+
+async function fetched(address: RequestInfo, options: RequestInit): Promise<Response> {
+  const response = await fetch(address, options);
+  if (!response.ok) throw new TypeError(`${response.url} answered ${response.status}.`);
+  return response;
+}
+
+/** Without the mark of a redirection, which browsers refuse as the answer to a visit: many hosts have one from one form of the page's address to another. */
+function plain(response: Response): Response {
+  if (!response.redirected) return response;
+  const { status, statusText, headers } = response;
+  return new Response(response.body, { status, statusText, headers });
+}
+
+function addressOf(path: string): string {
+  return new URL(path, scope).href;
+}
