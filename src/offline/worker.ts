@@ -73,6 +73,7 @@ async function begin(): Promise<void> {
 
 /** Keeps what the browser itself still has of the files that are kept once they were used. Asks nobody. */
 async function keepUsed(): Promise<void> {
+  if (!(await caches.has(name))) return;
   const cache = await caches.open(name);
   for (const path of list.later) {
     const address = addressOf(path);
@@ -95,16 +96,17 @@ async function answer(request: Request, way: Exclude<Way, { way: "network" }>): 
       throw error;
     }
   }
-  const kept = (await (await caches.open(name)).match(address)) ?? (await caches.match(address));
+  const kept = (await caches.match(address, { cacheName: name })) ?? (await caches.match(address));
   if (kept) return kept;
   const response = await fetch(request);
   if (response.ok && way.way === "later") await keep(address, response);
   return response;
 }
 
-/** Keeps a copy. A full disk is no reason not to answer. */
+/** Keeps a copy, unless what was kept has been deleted: a worker answers for as long as its tabs are open. A full disk is no reason not to answer. */
 async function keep(address: string, response: Response): Promise<void> {
   const copy = response.clone();
+  if (!(await caches.has(name))) return;
   await caches
     .open(name)
     .then((cache) => cache.put(address, copy))

@@ -117,6 +117,10 @@ describe("the page without a network", () => {
     container.fault = new TypeError("Failed to register a ServiceWorker");
     await now().keepPage();
     expect(now().isKept).toBe(false);
+    container.fault = null;
+    container.register = async () => undefined as never;
+    await now().keepPage();
+    expect(now().isKept).toBe(false);
     const none = createOffline({ container: null, caches: null, pageUrl: PAGE, reload: () => {} }).getState;
     await none().keepPage();
     await none().count();

@@ -68,14 +68,14 @@ export function createOffline({ container, caches, pageUrl, reload }: OfflineWor
     container.addEventListener("controllerchange", () => {
       if (isWanted) reload();
     });
-    try {
-      registration = await container.register(new URL("offline.js", scope).href, { scope, updateViaCache: "none" });
-    } catch {
-      // Forbidden here, or without its file: the page is what it always was.
+    const address = new URL("offline.js", scope).href;
+    // Forbidden here, or without its file: the page is what it always was. Extensions that forbid it answer with nothing.
+    const known = (await container.register(address, { scope, updateViaCache: "none" }).catch(() => null)) ?? null;
+    registration = known;
+    if (!known) {
       store.setState({ isKept: false });
       return;
     }
-    const known = registration;
     store.setState({ isKept: known.active !== null, isNewerHere: known.waiting !== null && known.active !== null });
     const follow = (worker: ServiceWorker | null) => {
       worker?.addEventListener("statechange", () => {
