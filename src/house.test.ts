@@ -36,6 +36,7 @@ const ONLY_IN: Record<string, readonly string[]> = {
   zustand: ["player", "embed", "studio/session", "studio/panels"],
   "radix-ui": ["studio/panels"],
   "@floating-ui/dom": ["player"],
+  mediabunny: ["player"],
   zod: ["format", "delivery", "embed", "studio/session"],
   // The builds of the element and of some tests put it in React's place.
   preact: [],

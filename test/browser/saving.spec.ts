@@ -27,6 +27,18 @@ test("a run is saved as text, run and pictures, and opens from its file when tha
   expect(gif.name).toBe("stories.gif");
   expect(gif.bytes.toString("latin1", 0, 6)).toBe("GIF89a");
   expect([gif.bytes.readUInt16LE(6), gif.bytes.readUInt16LE(8)]).toEqual([880, 420]);
+  const film = await save("Save as film");
+  expect(film.name).toMatch(/^stories\.(mp4|webm)$/);
+  expect(film.bytes.length).toBeGreaterThan(20_000);
+  // As any player would see it.
+  const seen = await page.evaluate(async (text) => {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const video = Object.assign(document.createElement("video"), { src: URL.createObjectURL(new Blob([bytes])) });
+    await new Promise((resolve, reject) => Object.assign(video, { onloadeddata: resolve, onerror: reject }));
+    return { width: video.videoWidth, height: video.videoHeight, seconds: video.duration };
+  }, film.bytes.toString("base64"));
+  expect(seen).toMatchObject({ width: 1920, height: 1080 });
+  expect(seen.seconds).toBeCloseTo(0.6 + 31 / 8 + 4, 1);
   await expect(ways.getByRole("button", { name: "Save as GIF" })).toBeVisible();
   expect(await violations(page)).toEqual([]);
   await page.keyboard.press("Escape");
@@ -43,7 +55,7 @@ test("a run is saved as text, run and pictures, and opens from its file when tha
     await page.dispatchEvent("body", "drop", { dataTransfer: carried });
   };
   // The run is there already: nothing of it comes twice, and no model is looked for.
-  for (const file of [run, svg, png, gif]) await drop(file);
+  for (const file of [run, svg, png, gif, film]) await drop(file);
   await expect(studio.runs).toHaveCount(1);
   await expect(page.getByTestId("linked")).toHaveCount(0);
   expect(await studio.alert.allTextContents()).toEqual([]);
@@ -52,7 +64,7 @@ test("a run is saved as text, run and pictures, and opens from its file when tha
   await drop({ name: "other.json", bytes: Buffer.from(foreign) });
   await expect(studio.runs).toHaveCount(2);
   await expect(studio.runs.first()).toContainText("From a file");
-  for (const { name, bytes } of [svg, png, gif]) {
+  for (const { name, bytes } of [svg, png, gif, film]) {
     const other = Buffer.from(bytes.toString("latin1").replace(/seed:\d+/, "seed:8"), "latin1");
     await drop({ name, bytes: name.endsWith("png") ? bytes : other });
   }

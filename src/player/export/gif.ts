@@ -1,23 +1,12 @@
 /** A run as a picture that moves: its frames, drawn as single pictures are, one after another in a GIF file. */
 import { CancelledError } from "../../flow/errors";
-import { isRead } from "../../flow/trajectory";
 import { measureBy, newContext, paint } from "./canvas";
 import { mix, PALETTES, type Palette } from "./colours";
-import { drawingOf, PictureError, type PictureWish } from "./drawing";
-
-export interface GifWish extends PictureWish {
-  /** Steps in a second, 1 to 50; 8 unless given. */
-  readonly fps?: number;
-  /** Told after each frame. */
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
-}
+import { drawingOf, PictureError } from "./drawing";
+import { type MovingWish, momentsOf } from "./moving";
 
 /** Browsers show faster ones slowly. */
 const FASTEST = 50;
-/** Milliseconds that the noise stands, and the text, which is to be read. */
-const FIRST = 600;
-const LAST = 4000;
 /** Pixels of all frames together; a core packs some 50 million in a second. */
 const MOST_PIXELS = 5e8;
 /** Milliseconds of work, after which the page has its turn. */
@@ -35,7 +24,7 @@ const COVERS = 6;
  * @throws {PictureError} its size, speed or frame is none, all frames together are too large, or the browser cannot draw.
  * @throws {CancelledError} `signal` said so.
  */
-export async function gifFile(wish: GifWish): Promise<Blob> {
+export async function gifFile(wish: MovingWish): Promise<Blob> {
   const { index, theme = "light", width = 880, height = 420, fps = 8, onProgress, signal } = wish;
   if (!(fps >= 1 && fps <= FASTEST)) {
     throw new PictureError(`fps is ${fps}.`, `Give a number of steps in a second, from 1 to ${FASTEST}.`);
@@ -60,11 +49,8 @@ export async function gifFile(wish: GifWish): Promise<Blob> {
   const nearest = nearestIn(palette);
   const shown = new Uint8Array(width * height);
   let turn = performance.now();
-  // One that has not been read would show the words before it once more.
-  const steps = Array.from({ length: index + 1 }, (_, step) => step).filter(
-    (step) => step === index || isRead(wish.run.trajectory.frames, step),
-  );
-  for (const [place, step] of steps.entries()) {
+  const moments = momentsOf(wish.run, index, fps);
+  for (const [place, { step, milliseconds }] of moments.entries()) {
     if (performance.now() - turn > TURN) {
       await new Promise((resolve) => setTimeout(resolve));
       turn = performance.now();
@@ -78,9 +64,9 @@ export async function gifFile(wish: GifWish): Promise<Blob> {
       transparentIndex: SAME,
       // What is not drawn anew stays.
       dispose: 1,
-      delay: step === index ? LAST : step === 0 ? FIRST : ((steps[place + 1] ?? index) - step) * (1000 / fps),
+      delay: milliseconds,
     });
-    onProgress?.(place + 1, steps.length);
+    onProgress?.(place + 1, moments.length);
   }
   writeComment(gif.stream, note);
   gif.finish();

@@ -36,6 +36,13 @@ describe("what a picture says of its run is found again", () => {
     expect(noteIn(behind)).toBe("last");
   });
 
+  it("in a film, between other bytes, and no further than it goes", () => {
+    const note = '{"elf-playground":1,"recipe":"a \\"}\\" b","deep":{"er":"{"}}';
+    const rest = [0xff, 0xd8, 0x7b, 0x7d];
+    expect(noteIn(bytes([0, 0, 0, 24], "ftypisom", [123, 34], note, rest))).toBe(note);
+    expect(noteIn(bytes([0x1a, 0x45, 0xdf, 0xa3], "webm", note, rest))).toBe(note);
+  });
+
   it("in a GIF, of any length", () => {
     for (const note of ["short", "x".repeat(255), `{"recipe":"${"y".repeat(1000)}"}`]) {
       expect(noteIn(gif(note))).toBe(note);
@@ -54,5 +61,7 @@ it.each([
   ],
   ["a GIF without a comment", bytes("GIF89a", [0, 0x3b])],
   ["a GIF whose comment is cut", gif("x".repeat(300)).subarray(0, 200)],
+  ["a film of somebody else", bytes([0, 0, 0, 24], "ftypisom{}")],
+  ["a film whose note is cut", bytes([0, 0, 0, 24], 'ftypisom{"elf-playground":1,"x":{}')],
   ["nothing", bytes()],
 ])("%s says nothing", (_, file) => expect(noteIn(file)).toBeNull());

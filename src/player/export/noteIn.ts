@@ -1,13 +1,14 @@
-/** Finds again what a picture's file says of how it came about; `svg.ts`, `pngText.ts` and `gif.ts` write it. */
+/** Finds again what a picture's file says of how it came about; `svg.ts`, `pngText.ts`, `gif.ts` and `video.ts` write it. */
 import { NOTE_KEYWORD } from "./pngText";
 
 /** A longer note than any run has: a file from a stranger is not read to its end for one. */
 const LONGEST_NOTE = 4_000_000;
 
-/** The note in an SVG, PNG or GIF file of ours; null where there is none. */
+/** The note in an SVG, PNG, GIF, MP4 or WebM file of ours; null where there is none. */
 export function noteIn(bytes: Uint8Array): string | null {
   if (startsWith(bytes, "\x89PNG\r\n\x1a\n")) return noteInPng(bytes);
   if (startsWith(bytes, "GIF8")) return noteInGif(bytes);
+  if (startsWith(bytes.subarray(4, 8), "ftyp") || startsWith(bytes, "\x1aE\xdf\xa3")) return noteInFilm(bytes);
   return noteInSvg(new TextDecoder().decode(bytes.subarray(0, LONGEST_NOTE)));
 }
 
@@ -53,6 +54,29 @@ function blocksAt(bytes: Uint8Array, from: number): string | null {
     text += String.fromCharCode(...bytes.subarray(at + 1, at + 1 + size));
     at += 1 + size;
   }
+}
+
+/** How a note begins, whatever stands around it. */
+const BEGINS = '{"elf-playground"';
+
+/** The comment among a film's metadata: plain text, wherever the form of the file has put it. It ends where its JSON does. */
+function noteInFilm(bytes: Uint8Array): string | null {
+  const first = BEGINS.charCodeAt(0);
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    if (!startsWith(bytes.subarray(at, at + BEGINS.length), BEGINS)) continue;
+    return objectAt(new TextDecoder().decode(bytes.subarray(at, at + LONGEST_NOTE)));
+  }
+  return null;
+}
+
+/** The JSON object that a text begins with; null where it does not end. */
+function objectAt(text: string): string | null {
+  let depth = 0;
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}]/g)) {
+    if (token === "{") depth++;
+    if (token === "}" && --depth === 0) return text.slice(0, index + 1);
+  }
+  return null;
 }
 
 const XML: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"' };

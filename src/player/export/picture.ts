@@ -1,12 +1,13 @@
 import { measureBy, newContext, paint } from "./canvas";
 import { type Drawing, drawingOf, PictureError } from "./drawing";
-import { type GifWish, gifFile } from "./gif";
+import { gifFile } from "./gif";
+import type { MovingWish } from "./moving";
 import { withPngText } from "./pngText";
 import { svgOf } from "./svg";
 import type { Measure } from "./typography";
 
 export { PictureError, type PictureWish } from "./drawing";
-export type { GifWish } from "./gif";
+export type { MovingWish } from "./moving";
 
 /** The kinds of file that a drawing can be saved as. */
 export const DRAWING_KINDS = ["svg", "png"] as const;
@@ -19,7 +20,7 @@ export type PictureKind = DrawingKind | "gif";
  * @throws {PictureError} its size, speed or frame is none, there is no such kind, or the browser cannot draw.
  * @throws {CancelledError} the signal of a GIF said so.
  */
-export async function pictureFile(kind: PictureKind, wish: GifWish): Promise<Blob> {
+export async function pictureFile(kind: PictureKind, wish: MovingWish): Promise<Blob> {
   if (kind === "gif") return gifFile(wish);
   if (!DRAWING_KINDS.includes(kind)) {
     throw new PictureError(`“${String(kind).slice(0, 40)}” is no kind of picture.`, "Choose svg, png or gif.");

@@ -10,7 +10,7 @@ import { Button } from "../../../player/ui/Button";
 import { runAsFile, shelfAsFile } from "../../session/kept/files";
 import { selectedRun } from "../../session/runs/runs";
 import { useStudio } from "../StudioContext";
-import { SaveGif } from "./SaveGif";
+import { SaveMoving } from "./SaveMoving";
 import { SavePicture } from "./SavePicture";
 import styles from "./SavingWays.module.css";
 import { saveAs } from "./saveAs";
@@ -59,8 +59,12 @@ export function SavingWays() {
           }
         />
       </Way>
-      <Way title="The whole run as a picture that moves" about="From noise to text, with its recipe in the file.">
-        <SaveGif key={run.id} run={run} title={run.modelTitle} />
+      <Way
+        title="The whole run as a picture that moves"
+        about="From noise to text, with its recipe in the file: a GIF of 880 × 420, or a film of 1920 × 1080."
+      >
+        <SaveMoving key={`${run.id} GIF`} kind="GIF" run={run} title={run.modelTitle} />
+        <SaveMoving key={`${run.id} film`} kind="film" run={run} title={run.modelTitle} />
       </Way>
       {shelf.length > 1 && (
         <Way

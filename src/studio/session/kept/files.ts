@@ -35,7 +35,9 @@ export function shelfAsFile(runs: readonly Run[]): string {
 
 /** Whether a file of this name may be a run or a picture of one, and so no part of a model. */
 export function mayBeRun(path: string): boolean {
-  return /\.(?:svg|png|gif)$/i.test(path) || (/^[^/]*\.json$/i.test(path) && !/^(?:manifest|tokenizer)/i.test(path));
+  return (
+    /\.(?:svg|png|gif|mp4|webm)$/i.test(path) || (/^[^/]*\.json$/i.test(path) && !/^(?:manifest|tokenizer)/i.test(path))
+  );
 }
 
 /**

@@ -2,15 +2,19 @@ import { useEffect, useRef, useState } from "react";
 import { isCancellation, problemOf } from "../../../flow/errors";
 import { recipeOf } from "../../../flow/recipe";
 import { linkTo } from "../../../format/link";
-import { pictureFile } from "../../../player/export/picture";
+import { gifFile } from "../../../player/export/gif";
+import { videoFile } from "../../../player/export/video";
 import type { ShownRun } from "../../../player/run/run";
 import { themeOf } from "../../../player/theme/themeOf";
 import { Button } from "../../../player/ui/Button";
 import { useStudio } from "../StudioContext";
 import { saveAs } from "./saveAs";
 
+/** What moves: how its file is made. */
+const WAYS = { GIF: gifFile, film: videoFile };
+
 /** A button that saves the run, from noise on, as a picture that moves. While it is drawn, another press ends that. */
-export function SaveGif({ run, title }: { run: ShownRun; title: string }) {
+export function SaveMoving({ kind, run, title }: { kind: keyof typeof WAYS; run: ShownRun; title: string }) {
   const { view, player } = useStudio();
   const [progress, setProgress] = useState<string | null>(null);
   const drawing = useRef<AbortController>(null);
@@ -19,10 +23,9 @@ export function SaveGif({ run, title }: { run: ShownRun; title: string }) {
   const save = async (button: HTMLElement) => {
     const abort = new AbortController();
     drawing.current = abort;
-    const file = `${run.trajectory.model}.gif`;
     setProgress("…");
     try {
-      const gif = await pictureFile("gif", {
+      const moving = await WAYS[kind]({
         run,
         index: run.trajectory.frames.length - 1,
         reading: player.display.getState().reading,
@@ -32,7 +35,8 @@ export function SaveGif({ run, title }: { run: ShownRun; title: string }) {
         signal: abort.signal,
         onProgress: (done, total) => setProgress(`${done} of ${total}`),
       });
-      saveAs(gif, file);
+      const file = `${run.trajectory.model}.${moving.type.split("/")[1]}`;
+      saveAs(moving, file);
       view.getState().say(`Saved as ${file}.`);
     } catch (error) {
       const { message, action } = problemOf(error);
@@ -44,7 +48,7 @@ export function SaveGif({ run, title }: { run: ShownRun; title: string }) {
   const press = (button: HTMLElement) => (progress === null ? void save(button) : drawing.current?.abort());
   return (
     <Button onClick={({ currentTarget }) => press(currentTarget)}>
-      {progress === null ? "Save as GIF" : `Stop (${progress})`}
+      {progress === null ? `Save as ${kind}` : `Stop (${progress})`}
     </Button>
   );
 }
