@@ -40,6 +40,7 @@ export function startStudio(): Studio {
     persist,
     storage: browserStorage(),
     archive: browserArchive(),
+    tabs: offered(() => new BroadcastChannel("elf-playground runs")) ?? null,
     fetchRecording: (model) => fetchRecording(model),
     fetchManifest: (model) => fetchManifest(shippedSource(model, document.baseURI).baseUrl),
     now: Date.now,

@@ -122,6 +122,30 @@ test("a closed tab leaves nothing behind, and a second one is not disturbed", as
   await expect.poll(locks).toEqual([]);
 });
 
+test("two tabs share the shelf: what one writes or deletes, the other shows at once", async ({ page, context }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  const other = new StudioPage(await context.newPage());
+  await other.open({ backend: "wasm", model: "tiny-model" });
+  await expect(other.runs).toHaveCount(0);
+  await writeFew(studio);
+  await expect(other.runs).toHaveCount(1);
+  await expect(other.stage).toHaveText((await studio.stage.textContent()) ?? "");
+  await studio.set("Seed", 5);
+  await writeFew(studio);
+  await expect(other.runs).toHaveCount(2);
+  await other.runs
+    .first()
+    .getByRole("button", { name: /^Delete/ })
+    .click();
+  await expect(other.runs).toHaveCount(1);
+  // It stands on the stage there.
+  await expect(studio.runs).toHaveCount(2);
+  await other.page.getByRole("button", { name: /Undo|Take back|Bring back/ }).click();
+  await expect(other.runs).toHaveCount(2);
+  expect([...studio.faults, ...other.faults]).toEqual([]);
+});
+
 test("a page left and come back to can write again", async ({ page }) => {
   const studio = new StudioPage(page);
   await studio.open({ backend: "wasm", model: "tiny-model" });

@@ -15,6 +15,7 @@ import type { RunArchive } from "./kept/archive";
 import { openFile } from "./kept/files";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
 import { keepRunning } from "./kept/keepRunning";
+import { followTabs, type TabChannel, toldOf } from "./kept/otherTabs";
 import { keep, readKept, type TextStorage, watchedStorage } from "./kept/persisted";
 import { createPreferences, type PreferencesStore } from "./kept/preferences";
 import { createLibraryStore, type LibraryStore } from "./models/library";
@@ -79,6 +80,8 @@ export interface World {
   readonly engine: EngineClient;
   readonly storage: TextStorage | null;
   readonly archive: RunArchive;
+  /** Where the browser's other tabs of this page are heard; null where they cannot be. */
+  readonly tabs: TabChannel | null;
   readonly library: LibraryApi;
   /** What keeps the page itself. */
   readonly offline: Omit<OfflineWorld, "pageUrl">;
@@ -110,7 +113,8 @@ const MODEL_KEY = "elf.model";
 const choiceSchema = z.object({ baseUrl: z.string(), dtype: z.nullable(z.enum(DTYPES)) });
 
 export function createStudio(world: World): Studio {
-  const { address, engine, archive, player, now, newId } = world;
+  const { address, engine, player, now, newId } = world;
+  const archive = toldOf(world.archive, world.tabs);
   const keeping = createKeeping();
   const { lose } = keeping.getState();
   const storage = watchedStorage(world.storage, () => lose("settings"));
@@ -141,6 +145,7 @@ export function createStudio(world: World): Studio {
   if (address.problem) generation.getState().raise(address.problem);
   runs.subscribe((now) => player.show(selectedRun(now) ?? null));
   linkArchive(runs, archive, save);
+  followTabs(runs, archive, world.tabs);
   keepRunning(runs, save);
   model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
   library.subscribe(({ lasting }) => lasting === false && lose("models"));

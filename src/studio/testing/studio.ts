@@ -27,6 +27,9 @@ export class MapArchive implements RunArchive {
   async remove(id: string): Promise<void> {
     this.kept.delete(id);
   }
+  async get(id: string): Promise<Run | null> {
+    return this.kept.get(id) ?? null;
+  }
   async all(): Promise<Run[]> {
     return [...this.kept.values()];
   }
@@ -64,6 +67,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     engine,
     storage,
     archive,
+    tabs: null,
     fetchRecording: async () => ({
       title: "Test",
       text: "the cat",

@@ -7,6 +7,8 @@ export interface RunArchive {
   /** Whether the run is kept now. */
   save(run: Run): Promise<boolean>;
   remove(id: string): Promise<void>;
+  /** One kept run; null where it is not kept, or none can be. */
+  get(id: string): Promise<Run | null>;
   /** All kept runs, in any order; null where none can be kept. */
   all(): Promise<Run[] | null>;
 }
@@ -72,6 +74,7 @@ export function browserArchive(patience = PATIENCE): RunArchive {
         return true;
       }, false),
     remove: (id) => attempt((database) => database.delete("runs", id), undefined),
+    get: (id) => attempt(async (database) => (await database.get("runs", id)) ?? null, null),
     all: () => attempt((database) => database.getAll("runs"), null),
   };
 }
