@@ -19,6 +19,7 @@ import { useStudio } from "./StudioContext";
 import { SavingDialog } from "./saving/Saving";
 import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
+import { Printed } from "./stage/Printed";
 import { StudioStage } from "./stage/StudioStage";
 import { Tour } from "./tour/Tour";
 import { StudioTransport } from "./transport/StudioTransport";
@@ -45,6 +46,9 @@ export function App() {
             </Part>
             <Part name="The choice of lenses" of={selected}>
               <LensChoice />
+            </Part>
+            <Part name="What stands under a print" of={selected}>
+              <Printed className={styles.appPrinted} />
             </Part>
           </section>
           <LensPanel />

@@ -1,0 +1,25 @@
+import { useStore } from "zustand";
+import { recipeOf } from "../../../flow/recipe";
+import { linkTo } from "../../../format/link";
+import { stepsOf } from "../../../player/run/run";
+import { describeSettings } from "../../../player/run/settingsInWords";
+import { selectedRun } from "../../session/runs/runs";
+import { useStudio } from "../StudioContext";
+
+/** What a print says under the text, and the page does not need to: which run it is, at what time, and where it can be had. */
+export function Printed({ className }: { className: string | undefined }) {
+  const { runs, player } = useStudio();
+  const run = useStore(runs, selectedRun);
+  const index = useStore(player.playback, ({ index }) => index);
+  if (!run) return null;
+  const time = run.trajectory.times[index] ?? 1;
+  const address = new URL(location.href);
+  address.hash = linkTo(recipeOf(run.trajectory));
+  return (
+    <p className={className} aria-hidden="true" data-testid="printed">
+      {`${run.modelTitle} · ${describeSettings(run.trajectory.settings)} · t = ${time.toFixed(2)}, step ${index} of ${stepsOf(run)}`}
+      <br />
+      {address.href}
+    </p>
+  );
+}
