@@ -43,6 +43,7 @@ test("goes on from a step: the same where nothing is changed, and otherwise only
   await expect(studio.readout).toContainText("step 3 of 6");
   await fork(studio, 2);
   expect(await stages(studio, 6), "a fork that changes nothing").toEqual(parent);
+  await expect(page.getByTestId("run-tree").locator("circle")).toHaveCount(2);
   await expect(studio.runs.first()).toContainText("from step 3 of");
   await expect(studio.runs.nth(1)).toContainText("1 run goes on from it");
 

@@ -3,6 +3,7 @@ import { useStore } from "zustand";
 import { Part } from "../alerts/Part";
 import { useStudio } from "../StudioContext";
 import { RunCard } from "./RunCard";
+import { RunTree } from "./RunTree";
 import styles from "./Shelf.module.css";
 
 /** Seconds in which a deletion can be taken back. */
@@ -22,23 +23,26 @@ export function Shelf() {
   if (runs.length === 0 && !deleted) return null;
   return (
     <section className={styles.shelf} aria-label="Runs">
-      <ul>
-        {runs.map((run) => (
-          <Part
-            key={run.id}
-            isItem
-            name="A run of this list"
-            of={run}
-            remedy={
-              <button type="button" onClick={() => studio.runs.getState().remove(run.id)}>
-                Delete it
-              </button>
-            }
-          >
-            <RunCard run={run} selected={run.id === selectedId} />
-          </Part>
-        ))}
-      </ul>
+      <div className={styles.shelfRow}>
+        <RunTree />
+        <ul>
+          {runs.map((run) => (
+            <Part
+              key={run.id}
+              isItem
+              name="A run of this list"
+              of={run}
+              remedy={
+                <button type="button" onClick={() => studio.runs.getState().remove(run.id)}>
+                  Delete it
+                </button>
+              }
+            >
+              <RunCard run={run} selected={run.id === selectedId} />
+            </Part>
+          ))}
+        </ul>
+      </div>
       {deleted && (
         <p className={styles.shelfUndo} role="status">
           Run deleted.
