@@ -24,7 +24,7 @@ TABLE: dict[str, Any] = json.loads(gzip.decompress((FIXTURES / "table.json.gz").
 
 FILES = {
     "sentencepiece": FIXTURES / "sentencepiece.json",
-    "stories": ROOT / "models/stories/tokenizer.json",
+    "translate-de-en": ROOT / "models/translate-de-en/tokenizer.json",
     "stories-mini": ROOT / "models/stories-mini/tokenizer.json",
     "t5": T5 / "tokenizer.json",
 }

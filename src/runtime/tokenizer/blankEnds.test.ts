@@ -21,7 +21,7 @@ describe("what is blank at the ends of a prompt", () => {
   });
 
   it("leaves the tokens that `elf sample` reads, wherever a text has such characters", async () => {
-    const json = readFileSync("models/stories/tokenizer.json", "utf8");
+    const json = readFileSync("models/translate-de-en/tokenizer.json", "utf8");
     const { encode } = await createTokenizer(json, JSON.parse(json).model.vocab.length);
     expect(prompts.map(({ text }) => ({ text, ids: encode(text.trim()) }))).toEqual(prompts);
     expect(prompts.length).toBeGreaterThan(150);

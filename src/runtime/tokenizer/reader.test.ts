@@ -6,7 +6,7 @@ import { readerOf, type TokenizerFile } from "./reader";
 const json = readFileSync("test/fixtures/tokenizers/sentencepiece.json", "utf8");
 const file: TokenizerFile = JSON.parse(json);
 const size = file.model.vocab.length;
-const shipped: TokenizerFile = JSON.parse(readFileSync("models/stories/tokenizer.json", "utf8"));
+const shipped: TokenizerFile = JSON.parse(readFileSync("models/translate-de-en/tokenizer.json", "utf8"));
 
 const TEXTS = ["the cat sat", "  xin ch\u00e0o \ufeff", "한국 \u200b ggggg", "</s> a <extra_id_0>  b", ""];
 const METASPACE = { type: "Metaspace", replacement: "▁", prepend_scheme: "always", split: true };
