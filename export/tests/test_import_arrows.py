@@ -24,7 +24,7 @@ ORDER = (
     ("sampling",),
     ("evaluation",),
     ("training",),
-    ("yardstick", "onnx_export"),
+    ("yardstick", "onnx_export", "burst"),
     ("bench", "golden"),
     ("cli",),
 )

@@ -20,6 +20,8 @@ COMMANDS = {
     "pretrain-encoder": ("elf.training.pretrain_encoder", "pre-train a small T5 encoder by masked denoising"),
     "teach-encoder": ("elf.yardstick.teach_encoder", "go on with an encoder by supervised translation"),
     "train": ("elf.training.train", "train an ELF"),
+    "burst pack": ("elf.burst.pack", "pack a training to be carried to a GPU for half an hour"),
+    "burst unpack": ("elf.burst.unpack", "make a model of what came back"),
     "distill": ("elf.training.distill", "distil an ELF into students of few steps"),
     "golden": ("elf.golden.golden", "hold the training step to numbers that the official code computed"),
     "plan": ("elf.training.plan", "check on paper that a training fits its devices"),

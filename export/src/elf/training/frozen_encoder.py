@@ -1,18 +1,22 @@
 """The frozen text encoder as training uses it: token ids in, normalised latents out (spec sections 1, 3 and 4)."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from elf.config import T5Config
-from elf.data.dataset import TokenDataset
-from elf.models.latent_statistics import Normalisation, latent_statistics
-from elf.models.trained_model import FlatParams
 from elf.network.encoder import abstract_encoder, conditional_visibility
 from elf.network.modules import Params, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes
+
+# A burst has neither files of data nor what reads them.
+if TYPE_CHECKING:
+    from elf.data.dataset import TokenDataset
+    from elf.models.latent_statistics import Normalisation
+    from elf.models.trained_model import FlatParams
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class FrozenEncoder:
     """x = (encoder(ids) − mean) / std."""
 
     config: T5Config
-    params: FlatParams
+    params: "FlatParams"
     mean: float | np.ndarray
     std: float | np.ndarray
 
@@ -28,9 +32,9 @@ class FrozenEncoder:
     def make(
         cls,
         config: T5Config,
-        params: FlatParams,
-        normalisation: Normalisation,
-        dataset: TokenDataset,
+        params: "FlatParams",
+        normalisation: "Normalisation",
+        dataset: "TokenDataset",
         length: int,
         max_input_length: int | None = None,
         see_padding: bool = True,
@@ -38,6 +42,8 @@ class FrozenEncoder:
         """`see_padding` and the lengths as in training, for the measured normalisation.
 
         Raises CheckpointMismatchError where the weights are not those of `config`."""
+        from elf.models.latent_statistics import latent_statistics
+
         check_parameters(params, encoder_parameter_shapes(config), "the encoder")
         if normalisation == "official":
             return cls(config, params, 0.0, 0.2)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from elf.config import FlowConfig
@@ -90,6 +91,11 @@ def draw_coins(key: jax.Array, rows: int, flow: FlowConfig, coin: Coin, groups: 
         return jax.random.uniform(key, (rows,)) < flow.decoder_prob
     thrown = jax.random.uniform(key, (groups if coin == "device" else 1, parts)) < flow.decoder_prob
     return jnp.repeat(jnp.broadcast_to(thrown, (groups, parts)).reshape(-1), rows // (groups * parts))
+
+
+def is_decode_step(seed: int, step: int, decoder_prob: float) -> bool:
+    """One coin for the whole batch, a function of the step, so that a resumed run and every process throw the same."""
+    return bool(np.random.default_rng([seed, step, 1]).random() < decoder_prob)
 
 
 def velocity(x_hat: jax.Array, z: jax.Array, t: jax.Array, flow: FlowConfig) -> jax.Array:

@@ -38,6 +38,7 @@ from elf.training.objective import (
     draw_coins,
     draw_decode,
     draw_denoise,
+    is_decode_step,
     mixed_errors,
     noised_for_decoding,
     self_cond_rows,
@@ -435,11 +436,6 @@ def add_up(of_part: Callable[[Any], Any], parts: Any) -> Any:
         return of_part(first)
     nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(of_part, first))
     return jax.lax.scan(lambda total, part: (jax.tree.map(jnp.add, total, of_part(part)), None), nothing, parts)[0]
-
-
-def is_decode_step(seed: int, step: int, decoder_prob: float) -> bool:
-    """One coin for the whole batch, a function of the step, so that a resumed run and every process throw the same."""
-    return bool(np.random.default_rng([seed, step, 1]).random() < decoder_prob)
 
 
 def split_rows(rows: jax.Array, parts: int, group: int) -> jax.Array:

@@ -1,0 +1,95 @@
+"""Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour.
+
+In it are rows, encoder, settings and, with `start=`, weights to begin with. There `python -m elf.burst.train` trains
+from it with JAX alone; `elf burst unpack` makes a model of what comes back.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from elf.burst.carried import Carried, write_carried
+from elf.config_file import load_config
+from elf.data.collation import collate_rows
+from elf.data.dataset import open_dataset
+from elf.data.tokenizer import EOS, PAD
+from elf.errors import ConfigError
+from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.progress import say
+from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.run import check_vocabularies
+from elf.training.run_facts import plain
+from elf.training.start_weights import start_weights
+from elf.training.train_config import TrainConfig
+
+MOST_BYTES = 60_000_000
+
+
+@dataclass(frozen=True)
+class Arguments:
+    config: Path
+    """YAML of an experiment, as for `elf train`."""
+    out: Path
+    """Folder to write."""
+    overrides: tuple[str, ...] = ()
+    """Given bare on the command line: batch_size=256 elf.depth=12 …"""
+
+
+def main(arguments: Arguments) -> None:
+    config = load_config(TrainConfig, arguments.config, arguments.overrides)
+    refuse_other_recipes(config)
+    dataset = open_dataset(config.data, config.split, config.revision)
+    encoder_config, encoder_params = load_encoder(config.encoder)
+    check_vocabularies(config, dataset, tokenizer_file(config.tokenizer), encoder_config.vocabulary_size)
+    elf = config.elf
+    encoder = FrozenEncoder.make(
+        encoder_config,
+        encoder_params,
+        config.latent_normalisation,
+        dataset,
+        elf.max_length,
+        elf.max_input_length or None,
+        see_padding=config.sees_filling,
+    )
+    filling = EOS if config.pad_token == "eos" else PAD
+    batch = collate_rows(
+        [dataset[i] for i in range(len(dataset))],
+        elf.max_length,
+        filling,
+        elf.max_input_length or None,
+        min(elf.vocabulary_size, encoder_config.vocabulary_size),
+    )
+    names = ("name", "batch_size", "compute_dtype", "ema_decay", "label_drop", "pad_token", "seed")
+    carried = Carried(
+        {**{name: plain(config)[name] for name in names}, "sees_filling": config.sees_filling},
+        elf,
+        config.flow,
+        config.optimizer,
+        encoder_config,
+        {name: np.asarray(value) for name, value in encoder_params.items()},
+        np.asarray(encoder.mean),
+        np.asarray(encoder.std),
+        batch.ids,
+        batch.real.sum(axis=1),
+        batch.source_length,
+        start_weights(config.start, elf, config.seed) if config.start else None,
+    )
+    write_carried(carried, arguments.out)
+    files = [file for file in arguments.out.rglob("*") if file.is_file()]
+    bytes_in_all = sum(file.stat().st_size for file in files)
+    say(f"{len(batch.ids):,} rows, {bytes_in_all / 1e6:.1f} MB in {arguments.out}")
+    if bytes_in_all > MOST_BYTES:
+        raise ConfigError(
+            f"{arguments.out} has {bytes_in_all / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}",
+            "Prepare fewer rows (`elf prepare --rows`), or start from smaller weights.",
+        )
+
+
+def refuse_other_recipes(config: TrainConfig) -> None:
+    """Raises ConfigError for choices that train.py does not know."""
+    known = {"objective": "shared", "coin": "batch", "loss_mean": "batch", "self_conditioned_rows": "share"}
+    known |= {"accumulation": 1, "attention_dropout": 0.0, "projection_dropout": 0.0, "ema_warm_up": True}
+    for name, value in known.items():
+        if (given := getattr(config, name)) != value:
+            raise ConfigError(f"a burst knows {name} {value} alone, not {given}", f"Set {name}={value}.")

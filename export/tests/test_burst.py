@@ -1,0 +1,148 @@
+"""A training carried away and back: packed, trained with JAX alone, made a model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_training import write_experiment
+
+from elf import cli
+from elf.burst import carried, train
+from elf.burst.carried import read_carried, read_weights, write_weights
+from elf.errors import CheckpointError, ConfigError, UsageError
+from elf.models.open_model import open_model
+
+ROOT = Path(__file__).parents[1]
+
+WITHOUT_THE_REST = """
+import sys
+KNOWN = {"jax", "jaxlib", "flax", "optax", "numpy", "ml_dtypes", "elf"}
+PACKAGES = {"datasets", "pyarrow", "grain", "tokenizers", "sentencepiece", "safetensors", "tyro", "yaml", "tqdm",
+            "tensorboardX", "huggingface_hub", "onnx", "onnxruntime", "matplotlib", "fsspec", "torch"}
+import flax.nnx, optax.contrib
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in PACKAGES:
+            raise ImportError(f"{name} is not on this machine")
+sys.meta_path.insert(0, Missing())
+from elf.burst import train
+train.main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, prepared, tokenizer_file, encoder) -> Path:
+    folder = tmp_path_factory.mktemp("burst")
+    return write_experiment(folder / "tiny.yml", prepared, tokenizer_file, encoder)
+
+
+@pytest.fixture(scope="module")
+def folder(tiny) -> Path:
+    out = tiny.parent / "carried"
+    assert cli.main(["burst", "pack", "--config", str(tiny), "--out", str(out)]) == 0
+    return out
+
+
+def lines(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "losses.jsonl").read_text().splitlines()]
+
+
+class Clock:
+    """Half a second later whenever somebody looks."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 0.5
+        return self.now
+
+
+def test_trains_with_jax_alone_goes_on_and_comes_back_as_a_model(tiny, folder, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    words = [str(folder), "--out", str(out)]
+    code = [sys.executable, "-c", WITHOUT_THE_REST]
+    paths = {"PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([*code, *words, "--minutes", "0.01", "--part", "1/3"], check=True, cwd=tmp_path, env=paths)
+    facts = read_weights(out)[1]
+    assert facts["steps"] >= 1
+
+    monkeypatch.setattr(train, "LOG_STEPS", 5)
+    monkeypatch.setattr(train, "time", Clock())
+    for part in ("2/3", "3/3"):
+        train.main([*words, "--minutes", "1", "--part", part])
+    weights, later = read_weights(out)
+    assert later["steps"] > facts["steps"] + 60 and later["seconds"] > facts["seconds"] + 110
+    rates = [row["rate"] for row in lines(out)[1:]]
+    assert 0.7 < rates[0] < 0.8 and rates[-1] == 0 and sorted(rates, reverse=True) == rates, "the rest of a cosine"
+    decode = [row["decode_loss"] for row in lines(out)[1:] if "decode_loss" in row]
+    assert decode[-1] < decode[0] - 0.2
+
+    made = tmp_path / "made"
+    given = ["--config", str(tiny), "--folder", str(folder), "--weights", str(out), "--out", str(made)]
+    assert cli.main(["burst", "unpack", *given]) == 0
+    model = open_model(str(made))
+    assert model.params.keys() == weights.keys()
+    assert all(np.array_equal(model.params[name], value) for name, value in weights.items())
+    assert model.training["steps"] == later["steps"]
+
+
+def test_what_is_carried_is_what_a_training_sees(tiny, folder):
+    """Rows, encoder and statistics are those of `elf train`."""
+    from elf.config_file import load_config
+    from elf.data.dataset import open_dataset
+    from elf.data.pipeline import batch_at
+    from elf.training.train_config import TrainConfig
+
+    config, packed = load_config(TrainConfig, tiny), read_carried(folder)
+    dataset = open_dataset(config.data, None, None)
+    batch = batch_at(dataset, 0, batch_size=8, length=32, pad_token=1, seed=0)
+    rows = {(*ids, length) for ids, length in zip(packed.ids.tolist(), packed.length, strict=True) for ids in [ids]}
+    assert {(*ids, real.sum()) for ids, real in zip(batch.ids.tolist(), batch.real, strict=True)} <= rows
+    assert packed.elf == config.elf and packed.flow == config.flow and packed.optimizer == config.optimizer
+    assert packed.start is None and packed.mean.shape == (16,)
+
+
+def test_the_rate_rises_and_ends_at_rest():
+    rates = [train.rate_at(way) for way in np.linspace(0, 1, 101)]
+    assert rates[0] == 0 and max(rates) == pytest.approx(1) and rates[-1] == pytest.approx(0)
+    assert np.argmax(rates) == 2 and sorted(rates[2:], reverse=True) == rates[2:]
+
+
+def test_batches_go_on_where_they_were_and_hold_every_row_once_an_epoch():
+    whole = [next(of) for of in [train.shuffled(10, 4, 0, 0)] for _ in range(4)]
+    later = train.shuffled(10, 4, 0, 2)
+    assert [next(later).tolist() for _ in range(2)] == [of.tolist() for of in whole[2:]]
+    assert len({*whole[0], *whole[1]}) == 8
+    assert next(train.shuffled(3, 4, 0, 0)).tolist()
+
+
+def test_weights_come_in_parts_and_whole_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(carried, "PART_BYTES", 100)
+    random = np.random.default_rng(0)
+    params = {"a": random.normal(size=(7, 11)), "b": random.normal(size=()), "c": random.normal(size=(64,))}
+    write_weights(tmp_path, params, {"steps": 3})
+    assert len(list(tmp_path.glob("*.bin"))) == 3
+    assert max(file.stat().st_size for file in tmp_path.glob("*.bin")) <= 100
+    again, facts = read_weights(tmp_path)
+    assert facts == {"steps": 3}
+    assert all(np.array_equal(again[name], value.astype(np.float16)) for name, value in params.items())
+    (tmp_path / "weights-00002.bin").write_bytes(b"short")
+    with pytest.raises(CheckpointError, match="bytes"):
+        read_weights(tmp_path)
+
+
+def test_what_cannot_be_is_said(tiny, tmp_path):
+    for part in ("3/2", "0/1", "1", "a/b"):
+        with pytest.raises(UsageError, match="--part"):
+            train.read_part(part)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_carried(tmp_path)
+    from elf.burst.pack import refuse_other_recipes
+    from elf.config_file import load_config
+    from elf.training.train_config import TrainConfig
+
+    with pytest.raises(ConfigError, match="objective shared"):
+        refuse_other_recipes(load_config(TrainConfig, tiny, ("objective=literal",)))
