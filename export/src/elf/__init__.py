@@ -5,6 +5,7 @@ bench             costs, measured and on paper
 golden            the training step held to numbers of the official code
 yardstick         the encoder-decoder Transformer that translations are held to, and encoders taught by it
 onnx_export       graphs, parity, model card
+burst             a training carried to a GPU for half an hour, and back
 training          objective, optimizer, step, loop, checkpoints; train, distill, plan, pretrain-encoder, train-judge
 evaluation        evaluate, score, judges and their perplexity
 sampling          the reference sampler, and the compiled one
