@@ -151,7 +151,9 @@ def test_nothing_to_judge_is_no_figure_but_no_crash(judge: Judge) -> None:
     for texts in ([], ["", ""]):
         result = gen_perplexity(judge, texts)
         assert result.perplexity is None and result.tokens == 0 and result.entropy == 0
-    assert gen_perplexity(judge, ["", "Mia sang."]).perplexity == gen_perplexity(judge, ["Mia sang."]).perplexity
+    beside_a_blank, alone = (gen_perplexity(judge, texts).perplexity for texts in (["", "Mia sang."], ["Mia sang."]))
+    # Products of two rows are not summed as those of one are, on some processors.
+    assert beside_a_blank == pytest.approx(alone, rel=1e-5)
     json.dumps(gen_perplexity(judge, ["", "Mia" * 3000]).summary(), allow_nan=False)
 
 

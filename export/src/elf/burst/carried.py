@@ -53,7 +53,8 @@ def write_carried(carried: Carried, folder: Path) -> None:
         length=carried.length.astype(np.uint16),
         source_length=carried.source_length.astype(np.uint16),
     )
-    np.savez_compressed(folder / "encoder.npz", mean=carried.mean, std=carried.std, **carried.encoder_params)
+    arrays: dict[str, Any] = {**carried.encoder_params, "mean": carried.mean, "std": carried.std}
+    np.savez_compressed(folder / "encoder.npz", **arrays)
     if carried.start is not None:
         write_weights(folder / "start", carried.start, {})
     settings = {

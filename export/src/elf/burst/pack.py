@@ -6,6 +6,7 @@ from it with JAX alone; `elf burst unpack` makes a model of what comes back.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +89,12 @@ def main(arguments: Arguments) -> None:
 
 def refuse_other_recipes(config: TrainConfig) -> None:
     """Raises ConfigError for choices that train.py does not know."""
-    known = {"objective": "shared", "coin": "batch", "loss_mean": "batch", "self_conditioned_rows": "share"}
+    known: dict[str, Any] = {
+        "objective": "shared",
+        "coin": "batch",
+        "loss_mean": "batch",
+        "self_conditioned_rows": "share",
+    }
     known |= {"accumulation": 1, "attention_dropout": 0.0, "projection_dropout": 0.0, "ema_warm_up": True}
     for name, value in known.items():
         if (given := getattr(config, name)) != value:

@@ -30,12 +30,12 @@ from elf.network.model import ELF, abstract_elf
 from elf.network.modules import bind, split
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import (
-    DENOISING,
     decode_errors,
     denoise_errors,
     draw_decode,
     draw_denoise,
     is_decode_step,
+    shared_denoising,
 )
 from elf.training.optimizer import ema_decay, make_optimizer
 
@@ -119,13 +119,13 @@ def train(
         counts = ((real if settings["pad_token"] == "pad" else jnp.ones_like(real)) & ~held).astype(jnp.float32)
         weight = counts / jnp.maximum(counts.sum(), 1.0)
         shape = (B, L, elf.latent_size)
-        draws = draw_decode(draw_key, shape, flow) if decode else draw_denoise(draw_key, shape, flow)
 
         def loss(params):
             network = bind(graphdef, params)
             if decode:
+                draws = draw_decode(draw_key, shape, flow)
                 return (decode_errors(network, x, held, ids, draws, flow) * weight).sum()
-            denoising = DENOISING["shared"](network, x, held, draws, flow)
+            denoising = shared_denoising(network, x, held, draw_denoise(draw_key, shape, flow), flow)
             return (denoise_errors(denoising, network) * weight).sum()
 
         value, gradients = jax.value_and_grad(loss)(params)

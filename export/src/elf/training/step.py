@@ -329,7 +329,8 @@ def make_train_step(
 
     def learn(state: TrainState, examples: Examples, step: jax.Array, decode: bool | None, frozen=None):
         gradient = gradient_of_groups if choices.loss_mean == "device" else gradient_of_batch
-        return follow(state, *gradient(state.params, frozen, examples, decode), step)
+        measured, gradients = gradient(state.params, frozen, examples, decode)
+        return follow(state, measured, gradients, step)
 
     def follow(state: TrainState, measured: Metrics, gradients: Params, step: jax.Array):
         """The state after an update by these gradients, and what is logged."""

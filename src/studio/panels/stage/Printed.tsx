@@ -17,9 +17,11 @@ export function Printed({ className }: { className: string | undefined }) {
   address.hash = linkTo(recipeOf(run.trajectory));
   return (
     <p className={className} aria-hidden="true" data-testid="printed">
-      {`${run.modelTitle} · ${describeSettings(run.trajectory.settings)} · t = ${time.toFixed(2)}, step ${index} of ${stepsOf(run)}`}
+      <span>
+        {`${run.modelTitle} · ${describeSettings(run.trajectory.settings)} · t = ${time.toFixed(2)}, step ${index} of ${stepsOf(run)}`}
+      </span>
       <br />
-      {address.href}
+      <span translate="no">{address.href}</span>
     </p>
   );
 }
