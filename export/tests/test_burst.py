@@ -12,7 +12,7 @@ from tiny_training import write_experiment
 from elf import cli
 from elf.burst import carried, train
 from elf.burst.carried import read_carried, read_weights, write_weights
-from elf.errors import CheckpointError, ConfigError, UsageError
+from elf.errors import CheckpointError, UsageError
 from elf.models.open_model import open_model
 
 ROOT = Path(__file__).parents[1]
@@ -134,15 +134,11 @@ def test_weights_come_in_parts_and_whole_again(tmp_path, monkeypatch):
         read_weights(tmp_path)
 
 
-def test_what_cannot_be_is_said(tiny, tmp_path):
+def test_what_cannot_be_is_said(tiny, tmp_path, capsys):
     for part in ("3/2", "0/1", "1", "a/b"):
         with pytest.raises(UsageError, match="--part"):
             train.read_part(part)
     with pytest.raises(CheckpointError, match="cannot be read"):
         read_carried(tmp_path)
-    from elf.burst.pack import refuse_other_recipes
-    from elf.config_file import load_config
-    from elf.training.train_config import TrainConfig
-
-    with pytest.raises(ConfigError, match="objective shared"):
-        refuse_other_recipes(load_config(TrainConfig, tiny, ("objective=literal",)))
+    refused = ["burst", "pack", "--config", str(tiny), "--out", str(tmp_path / "none"), "objective=literal"]
+    assert cli.main(refused) == 2 and "a burst knows objective shared alone, not literal" in capsys.readouterr().err

@@ -62,7 +62,10 @@ async function begin(): Promise<void> {
   const others = (await caches.keys()).filter((other) => other.startsWith(cachePrefix(scope)) && other !== name);
   for (const path of list.later) {
     const before = await caches.match(addressOf(path));
-    if (before) await cache.put(addressOf(path), before);
+    if (!before) continue;
+    await cache.put(addressOf(path), before);
+    // A runtime is too large to be kept twice; it is found wherever it is.
+    for (const other of others) await (await caches.open(other)).delete(addressOf(path));
   }
   // A tab that still shows the version before may ask for parts of it; whoever shows an older one was closed long ago.
   for (const old of others.slice(0, -1)) await caches.delete(old);

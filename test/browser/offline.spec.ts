@@ -110,6 +110,8 @@ test("what nobody looked at is not kept: other letters, other runtimes, the pict
 test("a newer page is told of, waits, and comes by a press; runs stay", async ({ page }) => {
   const studio = await visit(page);
   await writeFew(studio);
+  const runtimes = async () => (await keptFiles(page)).filter((path) => path.endsWith(".wasm")).length;
+  await expect.poll(runtimes).toBe(1);
   host.edition = "Newer";
   await page.reload();
   await expect(page.getByTestId("newer-page")).toContainText("A newer version of this page is here.");
@@ -121,6 +123,7 @@ test("a newer page is told of, waits, and comes by a press; runs stay", async ({
   await expect(page).toHaveTitle(/^Newer /);
   await expect(studio.runs).toHaveCount(1);
   await expect(page.getByTestId("newer-page")).toHaveText("");
+  await expect.poll(runtimes, "kept once, not once a version").toBe(1);
   expect(studio.faults).toEqual([]);
 });
 

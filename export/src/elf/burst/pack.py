@@ -6,7 +6,6 @@ from it with JAX alone; `elf burst unpack` makes a model of what comes back.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from elf.errors import ConfigError
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.recipe import SHARED_OBJECTIVE, require
 from elf.training.run import check_vocabularies
 from elf.training.run_facts import plain
 from elf.training.start_weights import start_weights
@@ -39,7 +39,7 @@ class Arguments:
 
 def main(arguments: Arguments) -> None:
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
-    refuse_other_recipes(config)
+    require(config, {**SHARED_OBJECTIVE, "ema_warm_up": True}, "a burst")
     dataset = open_dataset(config.data, config.split, config.revision)
     encoder_config, encoder_params = load_encoder(config.encoder)
     check_vocabularies(config, dataset, tokenizer_file(config.tokenizer), encoder_config.vocabulary_size)
@@ -85,17 +85,3 @@ def main(arguments: Arguments) -> None:
             f"{arguments.out} has {bytes_in_all / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}",
             "Prepare fewer rows (`elf prepare --rows`), or start from smaller weights.",
         )
-
-
-def refuse_other_recipes(config: TrainConfig) -> None:
-    """Raises ConfigError for choices that train.py does not know."""
-    known: dict[str, Any] = {
-        "objective": "shared",
-        "coin": "batch",
-        "loss_mean": "batch",
-        "self_conditioned_rows": "share",
-    }
-    known |= {"accumulation": 1, "attention_dropout": 0.0, "projection_dropout": 0.0, "ema_warm_up": True}
-    for name, value in known.items():
-        if (given := getattr(config, name)) != value:
-            raise ConfigError(f"a burst knows {name} {value} alone, not {given}", f"Set {name}={value}.")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
+from elf.errors import ConfigError
+
 Recipe = Literal["official", "own"]
 Coin = Literal["device", "example", "batch", "share"]
 LossMean = Literal["device", "batch", "row"]
@@ -149,6 +151,25 @@ def deviations(config: Any, choices: tuple[Choice, ...]) -> list[Deviation]:
         if value != choice.official:
             found.append(Deviation(choice.field, value, choice.official, choice.reason(value)))
     return found
+
+
+SHARED_OBJECTIVE: Mapping[str, Any] = {
+    "objective": "shared",
+    "coin": "batch",
+    "loss_mean": "batch",
+    "self_conditioned_rows": "share",
+    "accumulation": 1,
+    "attention_dropout": 0.0,
+    "projection_dropout": 0.0,
+}
+"""What a step must be of which only this project's own form is there, whole and without dropout."""
+
+
+def require(config: Any, known: Mapping[str, Any], who: str) -> None:
+    """Raises ConfigError for a setting of which `who` knows another value alone."""
+    for name, value in known.items():
+        if (given := getattr(config, name)) != value:
+            raise ConfigError(f"{who} knows {name} {value} alone, not {given}", f"Set {name}={value}.")
 
 
 def field_at(config: Any, path: str) -> Any:

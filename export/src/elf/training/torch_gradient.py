@@ -21,6 +21,7 @@ from elf.network.parameters import TIMESTEP_FEATURES, parameter_shapes
 from elf.progress import say
 from elf.training.metrics import Metrics
 from elf.training.objective import DecodeDraws, DenoiseDraws, self_cond_rows
+from elf.training.recipe import SHARED_OBJECTIVE, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,24 +85,7 @@ def make_torch_gradient(config: "TrainConfig") -> TorchGradient:
 
 
 def refuse_what_torch_does_not_know(config: "TrainConfig") -> None:
-    known: dict[str, Any] = {
-        "objective": "shared",
-        "coin": "batch",
-        "loss_mean": "batch",
-        "self_conditioned_rows": "share",
-        "accumulation": 1,
-        "attention_dropout": 0.0,
-        "projection_dropout": 0.0,
-        "remat": "none",
-        "scan_blocks": False,
-        "fsdp": 1,
-    }
-    for name, value in known.items():
-        if (given := getattr(config, name)) != value:
-            raise ConfigError(
-                f"gradient is torch, which knows {name} {value} alone, not {given}",
-                f"Set {name}={value}, or leave gradient out.",
-            )
+    require(config, {**SHARED_OBJECTIVE, "remat": "none", "scan_blocks": False, "fsdp": 1}, "gradient=torch")
     if jax.device_count() > 1 or jax.default_backend() != "cpu":
         raise ConfigError("gradient is torch, but the training has other devices than one CPU", "Leave gradient out.")
 
