@@ -43,7 +43,7 @@ test("a legend is one press away, draws the marks as the stage does, and gives t
   const changed = legend.locator("dt", { hasText: "Just changed" }).locator(`.${word}`);
   await expect(changed).not.toHaveCSS("background-color", "rgba(0, 0, 0, 0)");
   for (const colorScheme of ["dark", "light"] as const) {
-    await page.emulateMedia({ colorScheme });
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     expect(await violations(page), colorScheme).toEqual([]);
   }
   await page.keyboard.press("Escape");
@@ -75,7 +75,7 @@ test("a palette finds everything that can be done, and the keyboard is where it 
   await expect(field).toBeFocused();
   await expect(palette.getByRole("option", { name: /^Cancel/ })).toContainText("Nothing is being written.");
   for (const colorScheme of ["dark", "light"] as const) {
-    await page.emulateMedia({ colorScheme });
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     expect(await violations(page), colorScheme).toEqual([]);
   }
   await page.keyboard.press("Escape");
