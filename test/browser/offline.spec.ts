@@ -1,5 +1,6 @@
 /** The page without a network, from a folder of a plain host of its own, which tests unplug and bring newer versions. */
-import { createServer, type Server } from "node:http";
+import { readFile } from "node:fs/promises";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
@@ -42,8 +43,7 @@ class Host {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/its/folder/`;
   }
 
-  async #fetchEdition(path: string, response: import("node:http").ServerResponse): Promise<void> {
-    const { readFile } = await import("node:fs/promises");
+  async #fetchEdition(path: string, response: ServerResponse): Promise<void> {
     const text = await readFile(join(root, "dist", path === "/" ? "index.html" : path), "utf8");
     response.setHeader("Content-Type", path === "/" ? "text/html" : "text/javascript");
     const [from, to] =

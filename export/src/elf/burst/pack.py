@@ -61,9 +61,10 @@ def main(arguments: Arguments) -> None:
         elf.max_input_length or None,
         min(elf.vocabulary_size, encoder_config.vocabulary_size),
     )
+    settings = plain(config)
     names = ("name", "batch_size", "compute_dtype", "ema_decay", "label_drop", "pad_token", "seed")
     carried = Carried(
-        {**{name: plain(config)[name] for name in names}, "sees_filling": config.sees_filling},
+        {**{name: settings[name] for name in names}, "sees_filling": config.sees_filling},
         elf,
         config.flow,
         config.optimizer,
@@ -83,5 +84,5 @@ def main(arguments: Arguments) -> None:
     if bytes_in_all > MOST_BYTES:
         raise ConfigError(
             f"{arguments.out} has {bytes_in_all / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}",
-            "Prepare fewer rows (`elf prepare --rows`), or start from smaller weights.",
+            "Prepare a dataset of fewer texts, or start from smaller weights.",
         )
