@@ -15,7 +15,7 @@ from elf.checkpoints.safetensors_file import write_safetensors
 from elf.cli import main
 from elf.disk import GrowingFile, written_whole
 from elf.errors import UsageError
-from elf.evaluation.generations import read_generations
+from elf.evaluation.texts_by_id import read_generations
 from elf.models.find_checkpoint import checkpoint_at, checkpoints_of
 from elf.models.open_model import open_model
 from elf.paths import files_below, path_of

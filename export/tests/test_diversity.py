@@ -5,8 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from elf.evaluation.diversity import adjacent_repetition, distinct, duplicated_4_grams, entropies, unigram_entropy
-from elf.evaluation.text_scores import distinct_scores, entropy_scores, repetition_scores
+from elf.evaluation.diversity import (
+    adjacent_repetition,
+    distinct,
+    distinct_scores,
+    duplicated_4_grams,
+    entropies,
+    entropy_scores,
+    repetition_scores,
+    unigram_entropy,
+)
 
 
 @pytest.mark.parametrize(

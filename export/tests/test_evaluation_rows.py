@@ -12,10 +12,9 @@ from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import make_mesh
 from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError, UsageError
-from elf.evaluation import generate, sources
-from elf.evaluation.generate import Generator
+from elf.evaluation import generator
+from elf.evaluation.generator import Generator, sources_for
 from elf.evaluation.real_texts import real_texts
-from elf.evaluation.sources import sources_for
 from elf.models.make_random import TINY, random_model
 
 
@@ -170,8 +169,8 @@ def sources_of(data: Path, tokenizer: Tokenizer, samples: int | None = None) -> 
 def test_of_many_rows_only_those_that_are_needed_are_read(
     tmp_path: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sources, "DIGESTED", 3)
-    monkeypatch.setattr(sources, "MOST_UNASKED", 4)
+    monkeypatch.setattr(generator, "DIGESTED", 3)
+    monkeypatch.setattr(generator, "MOST_UNASKED", 4)
     # The last row of either cannot be read; who asks for two texts never comes to it.
     lines = [f'{{"input": "Mia", "output": "{i}"}}' for i in range(4)] + ["{", "{"]
     file = write(tmp_path / "a.jsonl", '{"output": "free"}\n' + "\n".join(lines))
@@ -191,7 +190,7 @@ def test_of_many_rows_only_those_that_are_needed_are_read(
 
 
 def test_more_samples_are_of_the_same_sources(tokenizer_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate, "DIGESTED", 3)
+    monkeypatch.setattr(generator, "DIGESTED", 3)
     model = random_model(replace(TINY, max_input_length=8, vocabulary_size=60), tokenizer=tokenizer_file)
     rows = [EvaluationRow(i, "a", np.array([5 + i]), "b") for i in range(6)]
     of = [Generator(model, rows[:count], make_mesh(), 4, "float32", 1, 1).sources for count in (3, 4, 6)]

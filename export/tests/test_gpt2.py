@@ -14,10 +14,8 @@ from tokenizers import ByteLevelBPETokenizer
 
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError
 from elf.evaluation import gpt2
-from elf.evaluation.gpt2 import abstract_gpt2
-from elf.evaluation.gpt2_files import read_gpt2, write_gpt2
-from elf.evaluation.gpt2_tokenizer import read_tokenizer
-from elf.evaluation.judge import load_judge
+from elf.evaluation.gpt2 import abstract_gpt2, read_gpt2, write_gpt2
+from elf.evaluation.judge import load_judge, read_tokenizer
 from elf.network.modules import bind
 
 CONFIG = {

@@ -5,11 +5,8 @@ import weakref
 import numpy as np
 import pytest
 
-from elf.evaluation import copied_spans, memorisation
-from elf.evaluation.copied_spans import longest_copies
-from elf.evaluation.memorisation import copying
-from elf.evaluation.nearest_sentence import nearest_sentences
-from elf.evaluation.text_scores import memorisation_scores
+from elf.evaluation import memorisation
+from elf.evaluation.memorisation import copying, longest_copies, memorisation_scores, nearest_sentences
 from elf.evaluation.words import sentences, words
 
 TRAINING = [
@@ -34,7 +31,7 @@ def longest_by_search(text: list[int], start: int, training: list[list[int]]) ->
 
 @pytest.mark.parametrize("block_words", [1, 20, 1000])
 def test_longest_copies_are_those_of_a_plain_search(block_words: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copied_spans, "BLOCK_WORDS", block_words)
+    monkeypatch.setattr(memorisation, "SEARCHED_WORDS", block_words)
     texts, training = random_texts(15, seed=0), random_texts(12, seed=1)
     # A word that training never says, an empty text, and a text that training holds as a whole.
     texts += [np.array([9, 0, 9]), np.array([], int), training[3]]

@@ -11,9 +11,9 @@ from test_perplexity import make_judge
 
 from elf.cli import main
 from elf.errors import GenerationsError
-from elf.evaluation.generations import read_generations, read_references, write_generation
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
+from elf.evaluation.texts_by_id import read_generations, read_references, write_generation
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

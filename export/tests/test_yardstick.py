@@ -21,7 +21,7 @@ from elf.data.prepare import main as prepare
 from elf.data.row_writer import RowWriter
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
-from elf.evaluation.generations import read_generations
+from elf.evaluation.texts_by_id import read_generations
 from elf.network.modules import bind, split
 from elf.yardstick.batches import POOL, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.greedy import greedy

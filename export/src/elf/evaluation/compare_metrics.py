@@ -13,9 +13,9 @@ import numpy as np
 import tyro
 
 from elf.errors import GenerationsError, UsageError
-from elf.evaluation.bootstrap import confidence_interval
-from elf.evaluation.per_text import PerText, read_per_text
-from elf.evaluation.text_scores import score_of_sums
+from elf.evaluation.metrics import score_of_sums
+from elf.evaluation.output_files import PerText, read_per_text
+from elf.evaluation.scores import confidence_interval
 from elf.progress import say
 
 

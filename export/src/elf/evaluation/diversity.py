@@ -9,7 +9,17 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from elf.data.tokenizer import Tokenizer
+from elf.evaluation.scores import Scores
+
 Tokens = Sequence[Hashable]
+
+
+def tokens_of(texts: Sequence[str], tokenizer: Tokenizer | None) -> list[Tokens]:
+    """The ids of each text, or its words between spaces without a tokenizer."""
+    if tokenizer is None:
+        return [text.split() for text in texts]
+    return [encoding.ids for encoding in tokenizer.encode_batch([*texts], add_special_tokens=False)]
 
 
 def unigram_entropy(tokens: Tokens) -> float:
@@ -49,3 +59,23 @@ def n_grams(tokens: Tokens, order: int) -> list[tuple[Hashable, ...]]:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole > 0 else 0.0
+
+
+def entropy_scores(samples: Sequence[Tokens], confidence: bool = False, counted: np.ndarray | None = None) -> Scores:
+    """`entropy`: mean unigram entropy of a sample in nats, of those that are `counted`; of all unless given."""
+    scores = Scores()
+    scores.add_mean("entropy", entropies(samples), confidence, counted)
+    return scores
+
+
+def distinct_scores(samples: Sequence[Tokens]) -> Scores:
+    """`distinct1`, `distinct2`, `distinct3`. No interval: a resampled set holds samples twice, which lowers them."""
+    return Scores({f"distinct{order}": distinct(samples, order) for order in (1, 2, 3)})
+
+
+def repetition_scores(samples: Sequence[Tokens], confidence: bool = False) -> Scores:
+    """`repetition_adjacent` and `repetition_4gram`, means over the samples, 0 … 1."""
+    scores = Scores()
+    scores.add_mean("repetition_adjacent", adjacent_repetition(samples), confidence)
+    scores.add_mean("repetition_4gram", duplicated_4_grams(samples), confidence)
+    return scores

@@ -11,19 +11,56 @@ from pathlib import Path
 from typing import Any
 
 from elf.data.hub import is_hub_name
-from elf.data.tokenizer import Tokenizer
-from elf.errors import CheckpointError, HubError
-from elf.evaluation.gpt2 import Gpt2Config
-from elf.evaluation.gpt2_files import INDEX, read_facts, read_gpt2, write_gpt2
-from elf.evaluation.gpt2_tokenizer import FILES, end_of_text, read_tokenizer
+from elf.data.tokenizer import Tokenizer, load_byte_level_bpe, load_tokenizer
+from elf.errors import CheckpointError, CheckpointMismatchError, HubError
+from elf.evaluation.gpt2 import INDEX, Gpt2Config, read_facts, read_gpt2, write_gpt2
 from elf.models.trained_model import FlatParams
 from elf.paths import COPY, refuse_address
 from elf.progress import say
 
+ENDS = ("<|endoftext|>", "</s>")
+"""How GPT-2's tokenizer and this project's write the end of a text."""
+
+TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of `folder`. Raises CheckpointError where none is readable."""
+    if (folder / TOKENIZER_FILES[0]).is_file():
+        return load_tokenizer(folder / TOKENIZER_FILES[0])
+    vocabulary, merges = (folder / name for name in TOKENIZER_FILES[1:])
+    if not vocabulary.is_file() or not merges.is_file():
+        raise CheckpointError(
+            f"{folder} holds no tokenizer", "Put a tokenizer.json beside the weights, or vocab.json and merges.txt."
+        )
+    return load_byte_level_bpe(vocabulary, merges, ENDS)
+
+
+def end_of_text(tokenizer: Tokenizer, facts: dict[str, Any], vocab_size: int) -> int:
+    """The id that ends a text: `eos_token_id` of config.json (`facts`), or else the tokenizer's own.
+
+    Raises CheckpointMismatchError where there is none, or the tokenizer has ids that the model has no row for.
+    """
+    largest = max(tokenizer.get_vocab().values())
+    known = [id for id in map(tokenizer.token_to_id, ENDS) if id is not None]
+    end = facts.get("eos_token_id", known[0] if known else None)
+    if not isinstance(end, int):
+        raise CheckpointMismatchError(
+            f"the judge's tokenizer has no end of text, neither {' nor '.join(ENDS)}",
+            "Name its id as eos_token_id in config.json.",
+        )
+    if max(largest, end) >= vocab_size or end < 0:
+        raise CheckpointMismatchError(
+            f"the judge's tokenizer has ids up to {max(largest, end)}, the judge knows {vocab_size} ids",
+            "Put the tokenizer beside the weights that they were trained with.",
+        )
+    return end
+
+
 OFFICIAL_JUDGE = "openai-community/gpt2-large"
 """GPT-2 Large, under which the published figures were measured (spec section 6)."""
 
-DOWNLOADED = ("config.json", "model*.safetensors", INDEX, *FILES)
+DOWNLOADED = ("config.json", "model*.safetensors", INDEX, *TOKENIZER_FILES)
 
 FACTS = "judge.json"
 
@@ -66,8 +103,8 @@ def load_judge(name: str | Path, revision: str | None = None) -> Judge:
 def save_judge(folder: Path, judge: Judge, tokenizer: Path) -> None:
     """Writes what `load_judge` reads; `tokenizer` is the tokenizer.json of `judge`, which is copied."""
     write_gpt2(folder, judge.config, judge.params, judge.eos)
-    if tokenizer.resolve() != (folder / FILES[0]).resolve():
-        shutil.copyfile(tokenizer, folder / FILES[0])
+    if tokenizer.resolve() != (folder / TOKENIZER_FILES[0]).resolve():
+        shutil.copyfile(tokenizer, folder / TOKENIZER_FILES[0])
     (folder / FACTS).write_text(json.dumps(judge.facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

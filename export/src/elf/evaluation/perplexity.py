@@ -7,7 +7,7 @@ The official rules (spec section 6), made exact:
   does.
 - The first token is given, not predicted. Every other token counts once, except that of end-of-text tokens within a
   text only the first counts. An empty text thus counts nothing, and its entropy is 0: who measures texts that were
-  written freely leaves blank ones out before (`measure.counted_texts`).
+  written freely leaves blank ones out before (`scores.counted_texts`).
 - A text may be judged after its source, which it goes on from: then the source and a space come before it, its first
   token is predicted too, and nothing of the source counts. Where both are longer than W, the source loses its
   beginning. An empty text after a source counts its end.
@@ -31,11 +31,12 @@ from flax import nnx
 
 from elf.devices import global_rows, make_mesh, on_host, replicated
 from elf.errors import CheckpointError
-from elf.evaluation.bootstrap import confidence_interval, mean_interval
 from elf.evaluation.diversity import entropies
 from elf.evaluation.gpt2 import Gpt2, abstract_gpt2
 from elf.evaluation.judge import Judge
+from elf.evaluation.scores import Scores, confidence_interval, counted_texts, mean_interval
 from elf.network.modules import Params, bind
+from elf.progress import ticker
 
 MOST_TOKENS = 1024
 SHORTEST_ROW = 32
@@ -191,3 +192,45 @@ def _figures(rows: list[JudgedText], nll: np.ndarray) -> Perplexity:
         per_sample_tokens=tokens.tolist(),
         per_sample_entropy=entropy.tolist(),
     )
+
+
+def judge_scores(
+    judge: Judge,
+    texts: Sequence[str],
+    sources: Sequence[str] | None = None,
+    *,
+    keep_blank: bool,
+    with_entropy: bool = True,
+    confidence: bool = True,
+) -> Scores:
+    """`gen_ppl`, with `gen_ppl_tokens` and `bits_per_byte`, and `entropy` of the judge's tokens, as it is published.
+
+    `sources` are what the texts go on from: the judge reads them first. Every process must call this alike.
+    """
+    counted = counted_texts(texts, keep_blank)
+    kept = np.flatnonzero(counted).tolist()
+    judged = gen_perplexity(
+        judge,
+        [texts[i] for i in kept],
+        on_progress=ticker("judging texts", len(kept)),
+        sources=[sources[i] for i in kept] if sources is not None else None,
+    )
+
+    def spread(values: Sequence[float]) -> np.ndarray:
+        """A number of each text that was judged as one of every text, 0 for the others."""
+        whole = np.zeros(len(texts))
+        whole[kept] = values
+        return whole
+
+    scores = Scores({"gen_ppl": judged.perplexity})
+    if confidence:
+        scores.figures["gen_ppl_ci"] = judged.interval
+    scores.figures |= {"gen_ppl_tokens": judged.tokens, "bits_per_byte": judged.bits_per_byte}
+    nll, tokens = spread(judged.per_sample_nll), spread(judged.per_sample_tokens)
+    scores.samples["gen_ppl"] = [perplexity(*each) for each in zip(nll.tolist(), tokens.tolist(), strict=True)]
+    if judged.tokens:
+        scores.statistics["gen_ppl"] = np.stack([nll, tokens], axis=1)
+    if with_entropy:
+        scores.add_mean("entropy", spread(judged.per_sample_entropy), confidence, counted)
+        scores.figures["entropy_tokens"] = "judge"
+    return scores

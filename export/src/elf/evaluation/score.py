@@ -6,7 +6,6 @@ Perplexity under a judge, likeness to references, diversity, and copying from th
 import json
 import textwrap
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,27 +14,17 @@ import tyro
 from elf.data.text_value import LeftOut
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import GenerationsError, UsageError
-from elf.evaluation.generations import match_references, read_generations, read_references, read_sources
 from elf.evaluation.judge import load_judge
-from elf.evaluation.kept_words import KeyWords
-from elf.evaluation.measure import METRICS, counted_texts, judge_scores, tell_blank
-from elf.evaluation.memorisation import copying
-from elf.evaluation.real_texts import RealTexts, corpus_texts
-from elf.evaluation.text_scores import (
-    Scores,
-    blank,
-    bleu_scores,
-    distinct_scores,
-    entropy_scores,
-    kept_scores,
-    memorisation_scores,
-    repetition_scores,
-    rouge_scores,
-    word_fault_scores,
-)
+from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
+from elf.evaluation.real_texts import NO_TEXTS, RealTexts, corpus_texts
+from elf.evaluation.scores import Scores, blank
+from elf.evaluation.texts_by_id import match_references, read_generations, read_references, read_sources
 
 ASKED_FOR = {"kept"}
 """Metrics that the inputs alone do not call for: a text to a source need not go on from it."""
+
+COUNT_TOKENS = {"entropy", "distinct", "repetition"}
+READ_TRAINING = {"kept", "unknown", "names", "memorisation"}
 
 
 @dataclass(frozen=True)
@@ -95,43 +84,25 @@ def main(arguments: Arguments) -> None:
     if left_out.null:
         scores.figures["left_out"] = left_out.null
 
-    if "gen_ppl" in metrics:
-        assert arguments.judge is not None  # _metrics has refused this
-        sources = matched["source"] if arguments.continuation else None
-        with_entropy, confidence = "entropy" in metrics, arguments.confidence
-        options = {"keep_blank": keep_blank, "with_entropy": with_entropy, "confidence": confidence}
-        scores.add(judge_scores(load_judge(arguments.judge), generated, sources, **options))
-    if "bleu" in metrics or "rouge" in metrics:
-        references = matched["reference"]
+    measures = _measures(metrics, arguments)
+    scores.add(measures.judged(generated, matched["source"] if arguments.continuation else None, keep_blank))
+    if "reference" in matched:
         scores.figures["references_unused"] = unused
-        if "bleu" in metrics:
-            scores.add(bleu_scores(generated, references, arguments.confidence))
-        if "rouge" in metrics:
-            scores.add(rouge_scores(generated, references, arguments.confidence))
-    # Read once, and only where a metric asks.
-    key_words = cache(lambda: _key_words(arguments))
+        scores.add(measures.likeness(generated, matched["reference"]))
     if "kept" in metrics:
-        scores.add(kept_scores(key_words(), matched["source"], generated, arguments.confidence))
-    if {"entropy", "distinct", "repetition"} & {*metrics}:
-        tokens = _tokens(generated, arguments.tokenizer)
+        scores.add(measures.kept(generated, matched["source"]))
+    if COUNT_TOKENS & {*metrics}:
         scores.figures["tokens"] = str(arguments.tokenizer or "words")
-        scores.figures["tokens_mean"] = sum(map(len, tokens)) / len(tokens)
-        if "entropy" in metrics and "entropy" not in scores.figures:
-            scores.add(entropy_scores(tokens, arguments.confidence, counted_texts(generated, keep_blank)))
-        if "distinct" in metrics:
-            scores.add(distinct_scores(tokens))
-        if "repetition" in metrics:
-            scores.add(repetition_scores(tokens, arguments.confidence))
+        scores.add(measures.diversity(generated, keep_blank))
     held_out: list[str] = []
     if arguments.held_out:
         # As many: the longest copy and other maxima compare only for equally many texts.
         held_out = _targets(arguments.held_out, arguments).evenly(len(generated))
         scores.figures["held_out_n"] = len(held_out)
-    scores.add(word_fault_scores(metrics, generated, key_words, arguments.confidence))
-    real = word_fault_scores(metrics, held_out, key_words, arguments.confidence) if held_out else Scores()
+    scores.add(measures.word_faults(generated))
+    real = measures.word_faults(held_out) if held_out else Scores()
     scores.figures |= {f"held_out_{name}": value for name, value in real.figures.items()}
-    if "memorisation" in metrics:
-        scores.add(_memorisation(generated, held_out, arguments))
+    scores.add(measures.memorisation(generated, held_out))
 
     if arguments.details:
         _write_details(arguments.details, [*texts], scores)
@@ -156,20 +127,27 @@ def _metrics(arguments: Arguments) -> list[str]:
         raise UsageError("--held-out needs a --training file to compare with", "Give --training too.")
     if arguments.ngram < 1:
         raise UsageError(f"--ngram is {arguments.ngram}", "Give at least 1.")
-    if arguments.metrics is None:
-        return [name for name in METRICS if name not in ASKED_FOR and all(given for _, given in inputs.get(name, []))]
-    chosen = [name.strip() for name in arguments.metrics.split(",")]
-    for name in chosen:
-        if name not in METRICS:
-            raise UsageError(f"there is no metric {name!r}", f"Choose among {', '.join(METRICS)}.")
-    for name in chosen:
-        for option, given in inputs.get(name, []):
-            if not given:
-                raise UsageError(
-                    f"{name} needs a --{option}" + (" file" if option != "judge" else ""),
-                    f"Give --{option}, or leave {name} out of --metrics.",
-                )
-    return chosen
+    lacking = {}
+    for name, needed in inputs.items():
+        option = next((option for option, given in needed if not given), None)
+        if option is not None:
+            what = f"a --{option}" + (" file" if option != "judge" else "")
+            lacking[name] = (what, f"Give --{option}, or leave {name} out of --metrics.")
+    return choose_metrics(arguments.metrics, lacking, ASKED_FOR)
+
+
+def _measures(metrics: list[str], arguments: Arguments) -> Measures:
+    training: RealTexts = NO_TEXTS
+    if arguments.training is not None and READ_TRAINING & {*metrics}:
+        training = _targets(arguments.training, arguments, arguments.training_texts)
+    return Measures(
+        metrics,
+        load_tokenizer(arguments.tokenizer) if arguments.tokenizer and COUNT_TOKENS & {*metrics} else None,
+        load_judge(arguments.judge) if arguments.judge and "gen_ppl" in metrics else None,
+        training,
+        arguments.ngram,
+        arguments.confidence,
+    )
 
 
 def _with_texts_beside(
@@ -195,32 +173,8 @@ def _with_texts_beside(
     return dict(kept[row] for row in whole), matched, left_out
 
 
-def _tokens(generated: list[str], tokenizer: Path | None) -> list[list[int]] | list[list[str]]:
-    if tokenizer is None:
-        return [text.split() for text in generated]
-    loaded = load_tokenizer(tokenizer)
-    return [row.ids for row in loaded.encode_batch(generated, add_special_tokens=False)]
-
-
 def _targets(corpus: Path, arguments: Arguments, most: int | None = None) -> RealTexts:
     return corpus_texts(corpus, lambda row: row[0 if arguments.reverse else -1], most)
-
-
-def _key_words(arguments: Arguments) -> KeyWords:
-    assert arguments.training is not None  # _metrics has refused this
-    return KeyWords.of(_targets(arguments.training, arguments, arguments.training_texts))
-
-
-def _memorisation(generated: list[str], held_out: list[str], arguments: Arguments) -> Scores:
-    """Of the generations and, in the same search, of the held-out text."""
-    assert arguments.training is not None  # _metrics has refused this
-    training = _targets(arguments.training, arguments, arguments.training_texts)
-    copied = copying(generated + held_out, training, arguments.ngram)
-    scores = memorisation_scores(copied[: len(generated)], arguments.ngram, arguments.confidence)
-    if held_out:
-        real = memorisation_scores(copied[len(generated) :], arguments.ngram, arguments.confidence, "held_out_")
-        scores.figures |= real.figures
-    return scores
 
 
 def _write_details(path: Path, ids: list[str], scores: Scores) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from elf.errors import ConfigError
-from elf.evaluation.metrics_file import Row, read_metrics, setting_of
+from elf.evaluation.output_files import Row, read_metrics, setting_of
 from elf.models.fingerprint import fingerprint
 
 MOST_ROWS = 8

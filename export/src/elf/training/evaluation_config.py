@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from elf.errors import ConfigError
-from elf.evaluation.options import EvaluationOptions
+from elf.evaluation.evaluate import EvaluationOptions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from elf.errors import DivergedError
-from elf.evaluation.generate import StoppedError
+from elf.evaluation.generator import StoppedError
 from elf.training.checkpoint import Checkpoints
 from elf.training.metrics import Metrics, means, not_finite
 from elf.training.profiler import Profiler

@@ -23,8 +23,7 @@ from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import check_batch, global_rows, make_mesh, on_host, replicated
 from elf.errors import ConfigError, DatasetError, EmptyCorpusError
 from elf.evaluation.gpt2 import Gpt2, Gpt2Config
-from elf.evaluation.gpt2_tokenizer import end_of_text
-from elf.evaluation.judge import Judge, save_judge
+from elf.evaluation.judge import Judge, end_of_text, save_judge
 from elf.evaluation.perplexity import gen_perplexity
 from elf.network.modules import Params, bind, split
 from elf.progress import say, ticker

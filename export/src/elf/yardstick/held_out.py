@@ -11,7 +11,7 @@ from elf.data.collation import TokenRow
 from elf.data.evaluation_rows import EvaluationRow
 from elf.data.tokenizer import Tokenizer
 from elf.errors import DatasetError
-from elf.evaluation.text_scores import bleu_scores
+from elf.evaluation.likeness import bleu_scores
 from elf.network.modules import Params, bind
 from elf.yardstick.batches import collate_pairs
 from elf.yardstick.greedy import ROWS, compile_greedy

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from sacrebleu.metrics import BLEU
 
+from elf.evaluation.scores import Scores, confidence_interval
 from elf.progress import told
 
 ROUGES = ("rouge1", "rouge2", "rougeL")
@@ -58,3 +59,21 @@ def rouge_f1(generated: Sequence[str], references: Sequence[str]) -> dict[str, n
     # RougeScorer takes the target first, then the prediction.
     scores = [scorer.score(reference, text) for reference, text in told(pairs, "ROUGE")]
     return {name: np.array([100 * score[name].fmeasure for score in scores]) for name in ROUGES}
+
+
+def bleu_scores(generated: Sequence[str], references: Sequence[str], confidence: bool = False) -> Scores:
+    """`bleu` (0 … 100) and `bleu_signature`, which says how it was taken."""
+    scores = Scores()
+    scores.figures["bleu"], scores.figures["bleu_signature"] = corpus_bleu(generated, references)
+    if confidence:
+        scores.statistics["bleu"] = bleu_statistics(generated, references)
+        scores.figures["bleu_ci"] = [*confidence_interval(scores.statistics["bleu"], bleu_of_sums)]
+    return scores
+
+
+def rouge_scores(generated: Sequence[str], references: Sequence[str], confidence: bool = False) -> Scores:
+    """`rouge1`, `rouge2`, `rougeL`: mean F1 in 0 … 100."""
+    scores = Scores()
+    for name, values in rouge_f1(generated, references).items():
+        scores.add_mean(name, values, confidence)
+    return scores

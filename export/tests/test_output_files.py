@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elf.errors import DiskFullError, OutputExistsError
-from elf.evaluation.generation_file import GenerationFile
+from elf.evaluation.output_files import GenerationFile
 
 
 def test_a_file_cut_anywhere_is_completed_to_the_same_bytes(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from elf.evaluation.bleu_rouge import bleu_of_sums, bleu_statistics, corpus_bleu, rouge_f1
-from elf.evaluation.bootstrap import confidence_interval, mean_interval
-from elf.evaluation.text_scores import bleu_scores, rouge_scores
+from elf.evaluation.likeness import bleu_of_sums, bleu_scores, bleu_statistics, corpus_bleu, rouge_f1, rouge_scores
+from elf.evaluation.scores import confidence_interval, mean_interval
 
 GENERATED = ["The cat sat on the mat", "a DOG"]
 REFERENCES = ["the cat sat on a mat", "A dog barks loudly"]
