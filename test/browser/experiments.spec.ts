@@ -72,3 +72,35 @@ test("a grid keeps off the shelf until a text of it is taken", slow("sixteen run
   await expect(cards).toHaveCount(before + 1);
   await expect(page.getByTestId("stage-text")).toHaveText(text, { useInnerText: true });
 });
+
+test("another model writes beside the run shown, in step and by the clock", slow("two models"), async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "stories" });
+  await studio.set("Steps", 4);
+  await studio.write();
+  const own = await studio.stage.innerText();
+  await page.keyboard.press("o");
+  const list = page.getByRole("dialog", { name: "Experiments" });
+  await expect(list.getByLabel("Beside")).toHaveValue("stories-fast");
+  expect(await violations(page)).toEqual([]);
+  await list.getByRole("button", { name: "Try it: Stories and Stories, fast" }).click();
+
+  const comparison = page.getByTestId("comparison");
+  const texts = comparison.getByTestId("compared");
+  await expect(comparison.getByRole("status")).toHaveText("", { timeout: 60_000 });
+  await expect(texts.nth(0)).toContainText("Stories, 4 steps");
+  await expect(texts.nth(1)).toContainText(/Stories, fast, 8 steps.*tokens? differs?/s);
+  await expect(texts.nth(0).getByRole("listbox")).toHaveText(own, { useInnerText: true });
+  // The page has the model again that it began with.
+  await expect(studio.chip).toContainText(/^Stories/);
+  await expect(studio.chip).toHaveAttribute("data-status", "ready");
+
+  await comparison.getByRole("button", { name: "By the clock" }).click();
+  await page.keyboard.press("Home");
+  await expect(texts.nth(0)).toContainText("after 0.0 s");
+  await page.keyboard.press("End");
+  await expect(texts.nth(0).getByRole("listbox")).toHaveText(own, { useInnerText: true });
+  await expect(texts.nth(1)).toContainText(/after \d+\.\d s/);
+  expect(await violations(page)).toEqual([]);
+});

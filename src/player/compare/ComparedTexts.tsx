@@ -8,6 +8,7 @@ import { TokenCard } from "../stage/TokenCard";
 import { TokenFlow } from "../stage/TokenFlow";
 import { NO_WISHES } from "../stage/wishes";
 import styles from "./ComparedTexts.module.css";
+import { indexAtSecond } from "./clockIndex";
 import { differingPositions } from "./differing";
 import { type CompareWords, ENGLISH_COMPARE } from "./words";
 
@@ -19,6 +20,8 @@ export interface ComparedRun {
   readonly note?: string | undefined;
   /** Not there before it is written. */
   readonly run: ShownRun | undefined;
+  /** How long it took to be written; asked for where the runs go by the clock. */
+  readonly seconds?: number | null | undefined;
   /** What can be done with it, beside its label. */
   readonly actions?: ReactNode;
 }
@@ -27,6 +30,8 @@ export interface ComparedTextsProps {
   readonly runs: readonly ComparedRun[];
   /** Whether tokens that differ from those of the first run are marked. */
   readonly isMarked: boolean;
+  /** Whether they go by the clock, each as fast as it was written, in place of all by t. */
+  readonly isByClock?: boolean | undefined;
   /** Of a grid: what stands at the head of its rows and columns; its runs come row by row. */
   readonly heads?: { readonly rows: readonly string[]; readonly columns: readonly string[] } | undefined;
   readonly words?: CompareWords;
@@ -34,24 +39,30 @@ export interface ComparedTextsProps {
 
 /**
  * Several runs' texts at one time: that of the player around them, whose transport moves them all. Each shows its last frame
- * that is no later, however many steps it has.
+ * that is no later, however many steps it has. By the clock the transport's way is as long as the slowest of them took.
  */
-export function ComparedTexts({ runs, isMarked, heads, words = ENGLISH_COMPARE }: ComparedTextsProps) {
+export function ComparedTexts({ runs, isMarked, isByClock, heads, words = ENGLISH_COMPARE }: ComparedTextsProps) {
   const { run: leader, playback } = usePlayer();
   const times = useStore(leader, (run) => run?.trajectory.times);
   const index = useStore(playback, ({ index }) => index);
   const t = times?.[index] ?? 1;
   const first = runs[0]?.run;
-  const text = ({ label, note, run, actions }: ComparedRun, place: number) => (
+  const longest = Math.max(0, ...runs.map(({ seconds }) => seconds ?? 0));
+  const steps = (times?.length ?? 1) - 1;
+  const elapsed = isByClock && steps > 0 ? (longest * index) / steps : null;
+  const indexOf = ({ run, seconds }: ComparedRun) => {
+    if (!run) return 0;
+    return elapsed === null ? indexAtTime(run, t) : indexAtSecond(run, elapsed, seconds ?? longest);
+  };
+  const text = (compared: ComparedRun, place: number) => (
     <ComparedText
-      key={label}
-      label={label}
-      note={note}
-      run={run}
-      t={t}
+      key={compared.label}
+      compared={compared}
+      note={elapsed === null ? compared.note : words.atSecond(Math.min(elapsed, compared.seconds ?? longest))}
+      index={indexOf(compared)}
+      likeIndex={runs[0] ? indexOf(runs[0]) : 0}
       like={isMarked && place > 0 ? first : undefined}
       isHeaded={heads !== undefined}
-      actions={actions}
       words={words}
     />
   );
@@ -75,18 +86,21 @@ export function ComparedTexts({ runs, isMarked, heads, words = ENGLISH_COMPARE }
   );
 }
 
-interface TextProps extends Omit<ComparedRun, "note" | "actions"> {
+interface TextProps {
+  readonly compared: ComparedRun;
   readonly note: string | undefined;
-  readonly actions: ReactNode;
-  readonly t: number;
-  /** The run from whose tokens those that differ are marked. */
+  /** The frame shown. */
+  readonly index: number;
+  /** The run from whose tokens those that differ are marked, and its frame shown. */
   readonly like: ShownRun | undefined;
+  readonly likeIndex: number;
   /** Whether its label stands at the heads of its row and column already. */
   readonly isHeaded: boolean;
   readonly words: CompareWords;
 }
 
-function ComparedText({ label, note, run, t, like, isHeaded, actions, words }: TextProps) {
+function ComparedText({ compared, note, index, like, likeIndex, isHeaded, words }: TextProps) {
+  const { label, run, actions } = compared;
   const { display, words: playerWords } = usePlayer();
   const ground = useGround();
   const id = useId();
@@ -96,9 +110,8 @@ function ComparedText({ label, note, run, t, like, isHeaded, actions, words }: T
   // Tokens are looked at text by text, so each has a player of its own; its time is not used.
   const own = useMemo<Player>(() => createPlayer({ words: playerWords }), [playerWords]);
   useEffect(() => () => own.dispose(), [own]);
-  const index = run ? shownIndex(run, t) : 0;
   const shown = run && readingAt(run, index, reading);
-  const others = like && readingAt(like, shownIndex(like, t), reading);
+  const others = like && readingAt(like, likeIndex, reading);
   const marks = useMemo(() => {
     if (!run || !shown || !others) return undefined;
     const differing = differingPositions(shown.tokens, others.tokens, run.eos);
@@ -142,6 +155,6 @@ function ComparedText({ label, note, run, t, like, isHeaded, actions, words }: T
 }
 
 /** Where a run stands at `t`: at its newest frame where it has not got so far. */
-function shownIndex({ trajectory: { times, frames } }: ShownRun, t: number): number {
+function indexAtTime({ trajectory: { times, frames } }: ShownRun, t: number): number {
   return Math.max(0, Math.min(frameAt(times, t), frames.length - 1));
 }

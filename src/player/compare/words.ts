@@ -5,6 +5,8 @@ export interface CompareWords {
   differ(tokens: number): string;
   /** In place of a run that is not written yet. */
   readonly coming: string;
+  /** How long a run had been written, where they go by the clock. */
+  atSecond(seconds: number): string;
 }
 
 export const ENGLISH_COMPARE: CompareWords = {
@@ -12,4 +14,5 @@ export const ENGLISH_COMPARE: CompareWords = {
   differ: (tokens) =>
     tokens === 0 ? "the same tokens" : `${tokens} ${tokens === 1 ? "token differs" : "tokens differ"}`,
   coming: "Not written yet.",
+  atSecond: (seconds) => `after ${seconds.toFixed(1)} s`,
 };

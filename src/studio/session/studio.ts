@@ -9,6 +9,7 @@ import type { Machine } from "../../runtime/memoryPlan";
 import type { LibraryApi } from "../../worker/libraryProtocol";
 import type { EngineClient } from "../../worker/protocol";
 import type { Address } from "./address";
+import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
 import { experimentNamed } from "./experiments/experiments";
 import type { RunArchive } from "./kept/archive";
@@ -141,7 +142,22 @@ export function createStudio(world: World): Studio {
     now,
     onEnded: (run) => void save(run),
   });
-  const comparison = createComparison({ runs, model, generation, onTaken: (run) => void save(run) });
+  const comparison = createComparison({
+    runs,
+    model,
+    generation,
+    turnToModel: (name) => {
+      const found = library.getState().models.find(({ manifest }) => manifest?.name === name);
+      const { choice, manifest } = model.getState();
+      if (!found || !manifest) return null;
+      turnTo({ model, settings }, found, null);
+      return () => {
+        model.getState().choose(choice, manifest);
+        settings.getState().turnTo(manifest.name, manifest.defaults, manifest.architecture.maxLength);
+      };
+    },
+    onTaken: (run) => void save(run),
+  });
   if (address.problem) generation.getState().raise(address.problem);
   runs.subscribe((now) => player.show(selectedRun(now) ?? null));
   linkArchive(runs, archive, save);
@@ -229,11 +245,22 @@ export function createStudio(world: World): Studio {
 
   function openLinked({ recipe, experiment: id }: Pick<Address, "recipe" | "experiment">): void {
     if (!recipe) return;
+    const other = id === null ? undefined : otherModelIn(id);
+    if (other !== undefined) return void openBeside(recipe, other);
     const experiment = id === null ? undefined : experimentNamed(id);
     const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
     if (experiment) view.getState().offer({ recipe, experiment });
     else if (here) runs.getState().select(here.id);
     else view.getState().offer({ recipe });
+  }
+
+  /** A run that a link tells of, beside that of another model; alone where there is no such model here. */
+  async function openBeside(recipe: Recipe, other: string): Promise<void> {
+    await library.getState().refresh();
+    const here = model.getState().manifest;
+    const there = library.getState().models.find(({ manifest }) => manifest?.name === other)?.manifest;
+    if (here && there) view.getState().offer({ recipe, experiment: anotherModel(here, there) });
+    else openLinked({ recipe, experiment: null });
   }
 
   async function openFiles(files: readonly Blob[]): Promise<void> {

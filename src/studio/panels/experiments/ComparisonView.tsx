@@ -1,5 +1,7 @@
+import { useState } from "react";
 import { useStore } from "zustand";
 import { ComparedTexts } from "../../../player/compare/ComparedTexts";
+import { stepsOf } from "../../../player/run/run";
 import { GivenPrompt } from "../../../player/stage/GivenPrompt";
 import { ReadingChoice } from "../../../player/stage/ReadingChoice";
 import { Button } from "../../../player/ui/Button";
@@ -28,6 +30,10 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   const prompted = shown.origin ? runs.find((run) => run !== undefined) : undefined;
   const written = runs.filter((run) => run?.status === "done").length;
   const isWhole = written === runs.length;
+  const [wantsClock, setWantsClock] = useState(false);
+  // A run from a file does not say how long it took.
+  const canRace = !heads && isWhole && runs.every((run) => (run?.seconds ?? 0) > 0);
+  const isByClock = canRace && wantsClock;
   return (
     <section className={styles.comparison} aria-label={shown.title} data-testid="comparison">
       <header>
@@ -40,6 +46,11 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
         <p className={styles.comparisonAbout}>{shown.about}</p>
         <div className={styles.comparisonWays}>
           <ReadingChoice />
+          {canRace && (
+            <Button aria-pressed={isByClock} onClick={() => race(!isByClock)}>
+              By the clock
+            </Button>
+          )}
           {shown.origin && <Button {...copy}>Copy a link</Button>}
           {shown.origin && !isWhole && !isBusy && <Button {...rest}>Write the rest</Button>}
           <span role="status" className={styles.comparisonCount}>
@@ -50,13 +61,15 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
       <div className={styles.comparisonTexts}>
         {prompted && <GivenPrompt run={prompted} />}
         <ComparedTexts
-          isMarked={shown.isOfOneNoise}
+          isMarked={shown.isOfOneNoise && areOfOneVocabulary(runs)}
+          isByClock={isByClock}
           heads={heads}
           runs={shown.members.map(({ label }, i) => {
             const run = runs[i];
             return {
               label,
               run,
+              seconds: run?.seconds,
               note: run && describeOrigin(run),
               actions: run && (
                 <IconButton label={`Show ${label} alone`} onPress={() => show(run)}>
@@ -70,8 +83,32 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
     </section>
   );
 
+  /** Each as fast as it was written, from the start. The one of most steps leads, so that none moves in leaps. */
+  function race(wanted: boolean): void {
+    setWantsClock(wanted);
+    if (!wanted) return;
+    const [leader] = runs.filter((run) => run !== undefined).sort((a, b) => stepsOf(b) - stepsOf(a));
+    if (leader) studio.runs.getState().select(leader.id);
+    const { seek, play } = studio.player.playback.getState();
+    seek(0);
+    play();
+  }
+
   function show(run: Run): void {
     studio.comparison.getState().take(run);
     studio.comparison.getState().close();
   }
+}
+
+/** Whether a token's number means the same in all of them. */
+function areOfOneVocabulary(runs: readonly (Run | undefined)[]): boolean {
+  const [first, ...others] = runs.filter((run) => run !== undefined);
+  return others.every(
+    ({ pieces }) => pieces === first?.pieces || pieces.every((piece, id) => isSame(piece, first?.pieces[id])),
+  );
+}
+
+/** A recording has only the pieces that it names. */
+function isSame(piece: string, other: string | undefined): boolean {
+  return piece === "" || other === undefined || other === "" || piece === other;
 }

@@ -1,7 +1,10 @@
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
+import { useStore } from "zustand";
+import type { Manifest } from "../../../format/manifest";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { Button } from "../../../player/ui/Button";
 import { experimentOn, shownOrDrafted, whyNotNow } from "../../actions/experiments";
+import { anotherModel } from "../../session/experiments/anotherModel";
 import {
   EXPERIMENTS,
   type Experiment,
@@ -37,6 +40,7 @@ export function ExperimentList() {
         {EXPERIMENTS.map((experiment) => (
           <Entry key={experiment.id} experiment={experiment} />
         ))}
+        <AnotherModel />
       </ul>
       <section aria-labelledby={`${id}-grid`} className={styles.experimentsGrid}>
         <h3 id={`${id}-grid`}>A grid of two settings</h3>
@@ -54,6 +58,39 @@ function Entry({ experiment }: { experiment: Experiment }) {
       <h3>{experiment.title}</h3>
       <p>{experiment.about}</p>
       <Begin experiment={experiment} label="Try it" />
+    </li>
+  );
+}
+
+/** The run shown beside what another model of the shelf writes; nothing where there is no other. */
+function AnotherModel() {
+  const { library, model } = useStudio();
+  const id = useId();
+  const here = useStore(model, ({ manifest }) => manifest);
+  const models = useStore(library, ({ models }) => models);
+  const [chosen, setChosen] = useState<string>();
+  useEffect(() => void library.getState().refresh(), [library]);
+  const others = models.flatMap(({ manifest }) => (manifest && manifest.name !== here?.name ? [manifest] : []));
+  const isOfNoise = (other: Manifest) => other.architecture.latentSize === here?.architecture.latentSize;
+  const other = others.find(({ name }) => name === chosen) ?? others.find(isOfNoise) ?? others[0];
+  if (!here || !other) return null;
+  return (
+    <li data-experiment="model">
+      <h3 id={`${id}-title`}>Another model from the same noise</h3>
+      <p>
+        Teacher and student, or two checkpoints: each by the settings it was made for, then in step or by the clock.
+      </p>
+      <label>
+        Beside{" "}
+        <select value={other.name} onChange={({ target }) => setChosen(target.value)}>
+          {others.map(({ name, title }) => (
+            <option key={name} value={name}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Begin experiment={anotherModel(here, other)} label="Try it" />
     </li>
   );
 }

@@ -16,7 +16,7 @@ const MOST_COMPARED = 6;
 export interface Comparison {
   readonly title: string;
   readonly about: string;
-  /** Name of the model whose runs they are. */
+  /** Name of the model whose runs they are, but for members that name another. */
   readonly model: string;
   readonly members: readonly Variant[];
   readonly isOfOneNoise: boolean;
@@ -32,7 +32,8 @@ export interface ComparisonStore {
 
   /**
    * Shows an experiment and writes those of its runs that are not there yet, one after another; called again, the rest.
-   * Rejects with `ConditionError` where it can't be made of `base`.
+   * Those of other models come last, and the model that it began with is the chosen one again after them. Rejects with
+   * `ConditionError` where it can't be made of `base`.
    */
   begin(experiment: Experiment, base: Recipe): Promise<void>;
   /** Lays a run beside those shown, or beside the one on the stage; one that is beside others already goes. */
@@ -46,11 +47,14 @@ export interface ComparisonParts {
   readonly runs: StoreApi<RunsStore>;
   readonly model: StoreApi<ModelStore>;
   readonly generation: StoreApi<GenerationStore>;
+  /** Makes the model of this name the one that writes, and gives the way back to the one before; null where none is known. */
+  readonly turnToModel: (name: string) => (() => void) | null;
   /** Called with a run that has come to the shelf whole. */
   readonly onTaken: (run: Run) => void;
 }
 
-export function createComparison({ runs, model, generation, onTaken }: ComparisonParts): StoreApi<ComparisonStore> {
+export function createComparison(parts: ComparisonParts): StoreApi<ComparisonStore> {
+  const { runs, model, generation, turnToModel, onTaken } = parts;
   const store = createStore<ComparisonStore>()((set, get) => {
     const change = (id: string, changed: (run: Run) => Run) =>
       set(({ laid }) => ({ laid: laid.map((run) => (run.id === id ? changed(run) : run)) }));
@@ -63,6 +67,26 @@ export function createComparison({ runs, model, generation, onTaken }: Compariso
         else set(({ laid }) => ({ laid: laid.filter((run) => run.id !== id) }));
       },
     };
+
+    /** Writes by other models in turn until one is stopped, and comes back to the one chosen now, loaded if it was. */
+    async function abroad(names: readonly string[], write: (model: string) => Promise<boolean>): Promise<void> {
+      const { loaded } = model.getState();
+      let home: (() => void) | null = null;
+      try {
+        for (const name of names) {
+          const back = turnToModel(name);
+          if (!back) throw modelIsMissing(name);
+          home ??= back;
+          if (!(await write(name))) return;
+        }
+      } finally {
+        // Whoever turned to a third one meanwhile has it.
+        if (home && names.includes(model.getState().name)) {
+          home();
+          if (loaded) await generation.getState().prepare();
+        }
+      }
+    }
 
     return {
       shown: null,
@@ -84,11 +108,22 @@ export function createComparison({ runs, model, generation, onTaken }: Compariso
           origin: { experiment, base },
         };
         set({ shown, ...(isSame ? {} : { laid: [] }) });
-        const missing = () => {
+        const missing = (model: string) => {
           const there = runsOf(shown, [...get().laid, ...runs.getState().runs]);
-          return members.filter((_, i) => there[i]?.status !== "done").map(({ recipe }) => recipe);
+          return members.filter((member, i) => modelOf(shown, member) === model && there[i]?.status !== "done");
         };
-        if (missing().length > 0) await generation.getState().writeEach(missing, heads ? { desk: table } : {});
+        const write = async (model: string) => {
+          const recipes = () => missing(model).map(({ recipe }) => recipe);
+          // What another model left unread could not be read once it has gone.
+          const how = others.length > 0 ? { frames: "every" as const } : {};
+          if (recipes().length > 0) await generation.getState().writeEach(recipes, heads ? { desk: table } : how);
+          return recipes().length === 0;
+        };
+        const others = [...new Set(members.map((member) => modelOf(shown, member)))].filter(
+          (name) => name !== shown.model,
+        );
+        const isHome = await write(shown.model);
+        if (isHome && others.some((name) => missing(name).length > 0)) await abroad(others, write);
       },
       turn: (run) => {
         const { shown } = get();
@@ -96,7 +131,8 @@ export function createComparison({ runs, model, generation, onTaken }: Compariso
         const key = recipeKey(run.trajectory);
         const isList = shown?.model === model && !shown.origin?.experiment.heads;
         const stage = selectedRun(runs.getState());
-        const there = isList ? shown.members : stage?.trajectory.model === model ? [memberOf(stage)] : [];
+        const shownHere = isList ? shown.members.filter((member) => modelOf(shown, member) === model) : [];
+        const there = isList ? shownHere : stage?.trajectory.model === model ? [memberOf(stage)] : [];
         const others = there.filter(({ recipe }) => recipeKey(recipe) !== key);
         const isLeaving = isList && others.length < there.length;
         const members = isLeaving ? others : [...others, memberOf(run)].slice(-MOST_COMPARED);
@@ -114,7 +150,10 @@ export function createComparison({ runs, model, generation, onTaken }: Compariso
     };
   });
   // Another model's tokens mean something else, and its settings are others.
-  model.subscribe(({ name }, before) => name !== before.name && store.getState().close());
+  model.subscribe(({ name }, before) => {
+    const { shown } = store.getState();
+    if (name !== before.name && shown && !modelsOf(shown).has(name)) store.getState().close();
+  });
   return store;
 }
 
@@ -136,21 +175,39 @@ function byHand(model: string, members: readonly Variant[]): Comparison {
 }
 
 /** The run of each member, of several the one that got furthest; undefined where there is none yet. */
-export function runsOf({ members, model }: Comparison, runs: readonly Run[]): (Run | undefined)[] {
-  const byRecipe = new Map<string, Run>();
+export function runsOf(comparison: Comparison, runs: readonly Run[]): (Run | undefined)[] {
+  const models = modelsOf(comparison);
+  const byKey = new Map<string, Run>();
   for (const run of runs) {
-    if (run.trajectory.model !== model) continue;
-    const key = recipeKey(run.trajectory);
-    const other = byRecipe.get(key);
-    if (!other || isFurther(run, other)) byRecipe.set(key, run);
+    const { model } = run.trajectory;
+    if (!models.has(model)) continue;
+    const key = keyOf(model, run.trajectory);
+    const other = byKey.get(key);
+    if (!other || isFurther(run, other)) byKey.set(key, run);
   }
-  return members.map(({ recipe }) => byRecipe.get(recipeKey(recipe)));
+  return comparison.members.map((member) => byKey.get(keyOf(modelOf(comparison, member), member.recipe)));
 }
 
 /** Whether the run is one of those side by side, or the same as one of them. */
-export function isMember({ members, model }: Comparison, { trajectory }: Run): boolean {
-  const key = recipeKey(trajectory);
-  return trajectory.model === model && members.some(({ recipe }) => recipeKey(recipe) === key);
+export function isMember(comparison: Comparison, { trajectory }: Run): boolean {
+  const key = keyOf(trajectory.model, trajectory);
+  return comparison.members.some((member) => keyOf(modelOf(comparison, member), member.recipe) === key);
+}
+
+function modelOf({ model }: Pick<Comparison, "model">, member: Variant): string {
+  return member.model ?? model;
+}
+
+function modelsOf(comparison: Comparison): ReadonlySet<string> {
+  return new Set(comparison.members.map((member) => modelOf(comparison, member)));
+}
+
+function keyOf(model: string, recipe: Recipe): string {
+  return `${model} ${recipeKey(recipe)}`;
+}
+
+function modelIsMissing(name: string): ConditionError {
+  return new ConditionError(`The model ${name} is not on the shelf any more.`, "Add it again (M).");
 }
 
 function isFurther(run: Run, other: Run): boolean {

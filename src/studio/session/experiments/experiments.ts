@@ -10,6 +10,8 @@ export interface Variant {
   /** What sets it apart from the others. */
   readonly label: string;
   readonly recipe: Recipe;
+  /** Name of the model that writes it, where that is another than the one the experiment begins with. */
+  readonly model?: string;
 }
 
 export interface Experiment {
