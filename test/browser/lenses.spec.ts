@@ -69,3 +69,26 @@ test("lenses show the run, lead to the place that is pressed, and are kept as fi
   await expect(page.locator("section[data-lens]")).toHaveCount(0);
   expect(studio.faults).toEqual([]);
 });
+
+test("a hundred runs like the one shown are counted beside it, and none of them is kept", async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await studio.set("Steps", 3);
+  await studio.write();
+  const cards = await studio.runs.count();
+  await page.getByRole("radio", { name: "Certainty", exact: true }).click();
+  await page.getByRole("button", { name: "Count 100 runs like it" }).click();
+  await expect(page.getByRole("button", { name: "Stop counting" })).toBeVisible();
+  await studio.cancel.click();
+  const rest = page.getByRole("button", { name: /^Count \d+ runs like it$/ });
+  await rest.click();
+  await expect(page.getByText("100 of 100 runs counted.")).toBeVisible();
+  await expect(page.getByRole("region", { name: "Certainty" }).getByRole("img")).toHaveAccessibleName(
+    /Of 100 runs like it the middle half (in steps \d+ to|at step) \d+ \(violet\)\.$/,
+  );
+  await expect(rest).toHaveCount(0);
+  await expect(studio.runs).toHaveCount(cards);
+  expect(await violations(page)).toEqual([]);
+  expect(studio.faults).toEqual([]);
+});

@@ -6,6 +6,7 @@ import { PALETTES, type ThemeName } from "../export/colours";
 import type { Drawing } from "../export/drawing";
 import { estimateWidth, type Measure } from "../export/typography";
 import { useGround, usePlayer } from "../PlayerContext";
+import type { PhasesByReading } from "../run/phases";
 import { themeOf } from "../theme/themeOf";
 import { Button } from "../ui/Button";
 import { certainty } from "./certainty";
@@ -22,6 +23,8 @@ export interface LensViewProps {
   readonly words?: LensWords;
   /** How the model's times are distributed, where that is known. */
   readonly logitNormal?: LogitNormal | undefined;
+  /** When the words of many runs like this one settle, where they were counted. */
+  readonly phases?: PhasesByReading | undefined;
   /** What an app does with a picture of a lens, such as saving it. */
   readonly actions?: ((draw: (measure?: Measure) => Drawing, lens: LensId) => ReactNode) | undefined;
   /** The end of a link to the run, which goes into the files of pictures. */
@@ -35,6 +38,7 @@ export function LensView({
   id,
   words = ENGLISH_LENSES,
   logitNormal,
+  phases: byReading,
   actions,
   recipe = "",
   chosenTheme,
@@ -48,9 +52,10 @@ export function LensView({
   const width = useWidth(room);
   const theme = useTheme(room, chosenTheme);
   const lens = LENSES[id];
+  const phases = byReading?.[reading];
   const input = useMemo(
-    () => run && { run, reading, width, theme, words, logitNormal, measure: pageMeasure() },
-    [run, reading, width, theme, words, logitNormal],
+    () => run && { run, reading, width, theme, words, logitNormal, phases, measure: pageMeasure() },
+    [run, reading, width, theme, words, logitNormal, phases],
   );
   const isShown = input && input.run.trajectory.frames.length > 0;
   return (

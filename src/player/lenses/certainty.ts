@@ -4,9 +4,10 @@ import { mix, PALETTES } from "../export/colours";
 import type { Curve, Line, Rectangle } from "../export/drawing";
 import { cutToWidth } from "../export/lines";
 import { certaintyOf } from "../run/certainty";
+import { middleHalf, stepBySettled } from "../run/phases";
 import { tokenName } from "../run/pieces";
 import { endOf, lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
-import { type Settling, settlingOf } from "../run/settling";
+import { settlingOf } from "../run/settling";
 import { LABEL, labelLine } from "./label";
 import type { Lens, LensInput } from "./lens";
 import { stepAxis } from "./stepAxis";
@@ -29,7 +30,7 @@ export const certainty: Lens = {
   id: "certainty",
 
   draw: (input) => {
-    const { run, reading, width, theme, words } = input;
+    const { run, reading, width, theme, words, phases } = input;
     const colours = PALETTES[theme];
     const { frames } = run.trajectory;
     const columns = stepsOf(run) + 1;
@@ -64,22 +65,18 @@ export const certainty: Lens = {
 
     const settling = settlingOf(run, reading);
     const half = settling ? stepBySettled(settling, 1 / 2) : -1;
-    const phase = settling ? ([stepBySettled(settling, 1 / 4), stepBySettled(settling, 3 / 4)] as const) : null;
-    // Its room is kept from the first step on.
-    const mapEnd = height + BAND_ROOM;
-    if (phase) {
-      // When most words are decided, between drafting and mending.
-      const [from, to] = phase;
-      const y = height + (BAND_ROOM - BAND) / 2;
+    const phase = settling && middleHalf(settling);
+    const usual = phases && middleHalf(phases);
+    // The room of the run's own band is kept from the first step on.
+    const mapEnd = height + BAND_ROOM * (usual ? 2 : 1);
+    const band = ([from, to]: readonly [number, number], place: number, colour: string) => {
+      const y = height + place * BAND_ROOM + (BAND_ROOM - BAND) / 2;
       rectangles.push({ x: left, y, width: width - left, height: BAND, colour: colours.line });
-      rectangles.push({
-        x: left + from * column,
-        y,
-        width: (to - from + 1) * column,
-        height: BAND,
-        colour: colours.data,
-      });
-    }
+      rectangles.push({ x: left + from * column, y, width: (to - from + 1) * column, height: BAND, colour });
+    };
+    // When most words are decided, between drafting and mending.
+    if (phase) band(phase, 0, colours.data);
+    if (usual) band(usual, 1, colours.flow);
     const curves: Curve[] = [];
     if (half > 0) {
       const x = left + half * column;
@@ -100,10 +97,12 @@ export const certainty: Lens = {
       rectangles,
       curves,
       lines: [...(left > 0 ? wordsBeside(input, rows, row) : []), ...axis.lines],
-      text:
+      text: [
         settling && phase
           ? `${words.certainty.said(settling.words, half, Math.max(0, ...settling.at.subarray(0, rows)))} ${words.certainty.phase(...phase)}`
           : words.certainty.unsettled,
+        ...(phases && usual ? [words.certainty.usual(phases.runs, ...usual)] : []),
+      ].join(" "),
       at: (x, y) => {
         const [index, position] = [Math.floor((x - left) / column), Math.floor(y / row)];
         const isIn = index >= 0 && index < frames.length && position >= 0 && position < rows;
@@ -134,11 +133,6 @@ export const certainty: Lens = {
     };
   },
 };
-
-/** The first step by which so large a share of the words has settled. */
-function stepBySettled({ wordsByFrame, words }: Settling, share: number): number {
-  return wordsByFrame.findIndex((count) => count >= share * words);
-}
 
 /** Tokens up to the end of the text, that sign included; at least one. */
 function rowsOf(run: ShownRun, reading: ReadingName): number {

@@ -2,6 +2,7 @@ import type { LogitNormal } from "../../flow/schedule";
 import type { ThemeName } from "../export/colours";
 import type { Drawing, Rectangle } from "../export/drawing";
 import type { Measure } from "../export/typography";
+import type { Phases } from "../run/phases";
 import type { ReadingName, ShownRun } from "../run/run";
 import type { LensId, LensWords } from "./words";
 
@@ -23,6 +24,8 @@ export interface LensInput {
   readonly words: LensWords;
   /** How the model's times are distributed, where that is known. */
   readonly logitNormal?: LogitNormal | undefined;
+  /** When the words of many runs like this one settle, where they were counted. */
+  readonly phases?: Phases | undefined;
 }
 
 /** A place in a run. */

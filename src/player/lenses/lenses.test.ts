@@ -54,6 +54,16 @@ describe("certainty", () => {
     expect(drawing.mark(2, 4)).toHaveLength(4);
   });
 
+  it("shows when the words of many runs settle under its own band, and says so", () => {
+    const phases = { wordsByFrame: [0, 30, 70, 100], words: 100, runs: 20 };
+    const own = certainty.draw(inputOf());
+    const many = certainty.draw(inputOf({ phases }));
+    expect(many.height).toBe(own.height + 10);
+    expect(many.text).toBe(`${own.text} Of 20 runs like it the middle half in steps 1 to 3 (violet).`);
+    const column = (600 - 92) / 4;
+    expect(many.rectangles.at(-1)).toMatchObject({ x: 92 + column, width: 3 * column, colour: PALETTES.light.flow });
+  });
+
   it("is violet where a token is open, paper where it is decided, and marks what has changed", () => {
     const { paper, flow, data } = PALETTES.light;
     const colours = (shown: ShownRun) => certainty.draw(inputOf({ run: shown })).rectangles.map(({ colour }) => colour);

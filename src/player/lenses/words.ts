@@ -22,6 +22,8 @@ export interface LensWords {
     said(words: number, median: number, last: number): string;
     /** The steps between a quarter and three quarters of the words, both included. */
     phase(from: number, to: number): string;
+    /** The same steps, of so many runs. */
+    usual(runs: number, from: number, to: number): string;
     readonly unsettled: string;
   };
   readonly schedule: {
@@ -75,6 +77,8 @@ export const ENGLISH_LENSES: LensWords = {
       `Of ${words} words half have settled by step ${median}, and the last settles at step ${last}.`,
     phase: (from, to) =>
       `The middle half of them settles ${from === to ? `at step ${from}` : `in steps ${from} to ${to}`}.`,
+    usual: (runs, from, to) =>
+      `Of ${runs === 1 ? "1 run" : `${runs} runs`} like it the middle half ${from === to ? `at step ${from}` : `in steps ${from} to ${to}`} (violet).`,
     unsettled: "What has settled is known when the run is complete.",
   },
   schedule: {

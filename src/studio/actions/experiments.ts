@@ -3,6 +3,8 @@ import type { Recipe } from "../../flow/recipe";
 import { linkTo } from "../../format/link";
 import { draftedBase, shownBase } from "../session/experiments/base";
 import type { Experiment } from "../session/experiments/experiments";
+import { canBeCounted, PHASE_RUNS, phasesKey } from "../session/experiments/phases";
+import { selectedRun } from "../session/runs/runs";
 import type { Studio } from "../session/studio";
 import type { Action, Deed } from "./action";
 import { sayShared } from "./sharing";
@@ -85,6 +87,20 @@ export const copyExperiment: Deed = {
         origin.experiment.id,
         "The link is copied. It makes this experiment again.",
       );
+  },
+};
+
+/** Counts when the words settle in many runs like the one shown. It is offered beside its lens alone. */
+export const countPhases: Deed = {
+  enabled: (studio) => {
+    const run = selectedRun(studio.runs.getState());
+    if (!run || !canBeCounted(run, studio.model.getState().name)) return false;
+    const counted = studio.phases.getState().counted.get(phasesKey(run))?.holds.runs ?? 0;
+    return studio.generation.getState().phase === "idle" && counted < PHASE_RUNS;
+  },
+  run: (studio) => {
+    const run = selectedRun(studio.runs.getState());
+    if (run) void studio.phases.getState().count(run);
   },
 };
 

@@ -12,6 +12,7 @@ import type { Address } from "./address";
 import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
 import { experimentNamed } from "./experiments/experiments";
+import { createPhases, type PhasesStore } from "./experiments/phases";
 import type { RunArchive } from "./kept/archive";
 import { openFile } from "./kept/files";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
@@ -51,6 +52,7 @@ export interface Studio {
   readonly player: Player;
   readonly generation: StoreApi<GenerationStore>;
   readonly comparison: StoreApi<ComparisonStore>;
+  readonly phases: StoreApi<PhasesStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
   readonly tour: StoreApi<TourStore>;
@@ -158,6 +160,7 @@ export function createStudio(world: World): Studio {
     },
     onTaken: (run) => void save(run),
   });
+  const phases = createPhases({ model, generation });
   if (address.problem) generation.getState().raise(address.problem);
   runs.subscribe((now) => player.show(selectedRun(now) ?? null));
   linkArchive(runs, archive, save);
@@ -301,6 +304,7 @@ export function createStudio(world: World): Studio {
     player,
     generation,
     comparison,
+    phases,
     library,
     view,
     tour,
@@ -320,6 +324,7 @@ export function createStudio(world: World): Studio {
         runs,
         generation,
         comparison,
+        phases,
         library,
         view,
         tour,

@@ -3,12 +3,16 @@ import { useStore } from "zustand";
 import { recipeOf } from "../../../flow/recipe";
 import { linkTo } from "../../../format/link";
 import { ENGLISH_LENSES, type LensId } from "../../../player/lenses/words";
+import { Button } from "../../../player/ui/Button";
 import { Choice } from "../../../player/ui/Choice";
+import { countPhases } from "../../actions/experiments";
+import { PHASE_RUNS, phasesKey } from "../../session/experiments/phases";
 import { Part } from "../alerts/Part";
 import { ExperimentsButton } from "../experiments/Experiments";
 import { useStudio } from "../StudioContext";
 import { SavingButton } from "../saving/Saving";
 import { TourButton } from "../tour/Tour";
+import { useAction } from "../ui/useAction";
 import styles from "./Lenses.module.css";
 
 const LENS_IDS = Object.keys(ENGLISH_LENSES.titles) as LensId[];
@@ -53,6 +57,7 @@ export function LensPanel() {
   const run = useStore(studio.player.run);
   const manifest = useStore(studio.model, ({ manifest }) => manifest);
   const theme = useStore(studio.preferences, ({ theme }) => theme);
+  const counted = useStore(studio.phases, ({ counted }) => (run ? counted.get(phasesKey(run)) : undefined));
   if (!run || !lens) return null;
   const isOwn = run.trajectory.model === manifest?.name;
   return (
@@ -62,12 +67,34 @@ export function LensPanel() {
           <LensView
             id={lens}
             logitNormal={isOwn ? manifest?.schedule : undefined}
+            phases={lens === "certainty" ? counted : undefined}
             chosenTheme={theme}
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
             actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
           />
         </Suspense>
+        {lens === "certainty" && <PhasesCount counted={counted?.holds.runs ?? 0} />}
       </Part>
     </div>
+  );
+}
+
+/** Counts when words settle over many runs; says how many there are so far, and lets it be ended. */
+function PhasesCount({ counted }: { counted: number }) {
+  const studio = useStudio();
+  const count = useAction(countPhases);
+  const isCounting = useStore(studio.phases, ({ counting }) => counting !== null);
+  const said = `${counted} of ${PHASE_RUNS} runs counted.`;
+  return (
+    <p className={styles.lensPhases}>
+      {isCounting ? (
+        <Button onClick={() => void studio.generation.getState().cancel()}>Stop counting</Button>
+      ) : (
+        counted < PHASE_RUNS && <Button {...count}>{`Count ${PHASE_RUNS - counted} runs like it`}</Button>
+      )}
+      {/* Said aloud once it has ended, and not a hundred times. */}
+      {isCounting && <span>{said}</span>}
+      <span role="status">{!isCounting && counted > 0 ? said : ""}</span>
+    </p>
   );
 }
