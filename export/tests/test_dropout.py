@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from elf.config import ElfConfig
-from elf.models.exported.network_weights import network_weights, official_params
+from elf.models.exported.rearranged_network import network_weights, official_params
 from elf.models.make_random import random_params
 from elf.network.dropout import Dropout, dropped_blocks
 from elf.network.model import ELF, abstract_elf

@@ -16,11 +16,10 @@ from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, 
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.make_random import PLAIN_TEXT, random_model
 from elf.models.trained_model import load_trained_model, save_trained_model
-from elf.onnx_export import export, parity, storage_gate
-from elf.onnx_export.comparison import Difference, edit_distance
+from elf.onnx_export import dtypes, export, parity
 from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model
 from elf.onnx_export.graphs import build_graphs
-from elf.onnx_export.parity import LOGIT_ROUNDING, refuse_difference
+from elf.onnx_export.parity import LOGIT_ROUNDING, Difference, edit_distance, refuse_difference
 from elf.sampler_settings import SamplerSettings, settings_of
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
@@ -302,7 +301,7 @@ def test_a_tokenizer_that_the_page_may_read_otherwise_is_refused(model, tmp_path
 def test_several_dtypes_the_first_that_passes_is_the_default(model, tmp_path, monkeypatch):
     """Where a dtype changes too much it is not offered, unless it is approximate by nature or by consent."""
     out = tmp_path / "out"
-    monkeypatch.setattr(storage_gate, "MIN_TOKEN_AGREEMENT", 1.01)
+    monkeypatch.setattr(dtypes, "MIN_TOKEN_AGREEMENT", 1.01)
     with pytest.raises(ParityError, match="q8"):
         export_model(model, options(out, dtype="q8"))
     assert not list(tmp_path.iterdir())

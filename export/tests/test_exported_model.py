@@ -11,9 +11,9 @@ import pytest
 from elf.checkpoints.source_record import SourceRecord
 from elf.cli import main
 from elf.errors import CheckpointError, UsageError
-from elf.models.exported.encoder_weights import T5_BIAS
 from elf.models.exported.folder import describe_model, read_manifest
-from elf.models.exported.network_weights import FOLDED
+from elf.models.exported.rearranged_encoder import T5_BIAS
+from elf.models.exported.rearranged_network import FOLDED
 from elf.models.make_random import TINY_CONDITIONAL
 from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions

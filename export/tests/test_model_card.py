@@ -13,8 +13,7 @@ from elf.errors import ConfigError, GenerationsError
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.fingerprint import fingerprint
 from elf.models.make_random import PLAIN_TEXT, random_model
-from elf.onnx_export.card_options import CardOptions, CardParts
-from elf.onnx_export.card_samples import CardSamples, Sample
+from elf.onnx_export.card_parts import CardOptions, CardParts, CardSamples, Sample
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.model_card import model_card
 from elf.sampler_settings import SamplerSettings

@@ -6,8 +6,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from elf.models.exported.places import PackedSlots
 from elf.models.exported.stored_weights import StoredWeights, write_weights
-from elf.models.exported.weight_index import PackedSlots
 from elf.models.make_random import TINY, random_model
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.packed_graphs import PackedWeights, write_packed_graphs

@@ -11,9 +11,8 @@ from elf import cli
 from elf.errors import ConfigError, ExportedModelError, UsageError
 from elf.models.make_random import TINY, random_model
 from elf.models.trained_model import save_trained_model
-from elf.onnx_export.manifest_fields import check_presets
-from elf.onnx_export.presets import Preset, read_presets
-from elf.onnx_export.setting_limits import LIMITS, refuse_beyond_page
+from elf.onnx_export.manifest import check_presets
+from elf.onnx_export.presets import LIMITS, Preset, read_presets, refuse_beyond_page
 from elf.sampler_settings import SamplerSettings
 
 SMALL = replace(TINY, depth=1, hidden_size=32, heads=2, latent_size=16, max_length=8)

@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from elf.models.exported.encodings import decode, encode
-from elf.models.exported.quantise import best_scales, quantised
+from elf.models.exported.encodings import best_scales, decode, encode, quantised
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.make_random import TINY, random_model
-from elf.onnx_export import calibration, mixed_precision
+from elf.onnx_export import calibration, dtypes
 from elf.onnx_export.calibration import InputProducts, input_products
+from elf.onnx_export.dtypes import Trial, by_harm, first_share, write_dtype
 from elf.onnx_export.graphs import build_graphs
-from elf.onnx_export.mixed_precision import Trial, by_harm, first_share, write_dtype
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.sampler import sample
@@ -126,13 +125,13 @@ def test_the_kernel_that_is_stored_worst_does_the_most_harm(trial):
 def test_more_kernels_stay_in_float16_until_the_text_is_kept(trial, monkeypatch):
     """The text asked for cannot be kept: each share is tried, the last one stays."""
     tried = []
-    write = mixed_precision.write_weights
+    write = dtypes.write_weights
 
     def noted(*arguments):
         tried.append(arguments[5] if len(arguments) > 5 else [])
         return write(*arguments)
 
-    monkeypatch.setattr(mixed_precision, "write_weights", noted)
+    monkeypatch.setattr(dtypes, "write_weights", noted)
     _, figures = write_dtype(trial, "q8", calibrated=False, gated=True)
     assert not figures.passes and [len(kernels) for kernels in tried] == sorted(map(len, tried))
     assert len(tried) == 4 and not tried[0] and tried[1]

@@ -14,7 +14,7 @@ from elf.errors import ConfigError, ExportedModelError, ParityError
 from elf.models.make_random import TINY_CONDITIONAL, random_model
 from elf.models.trained_model import save_trained_model
 from elf.onnx_export import parity
-from elf.onnx_export.card_evaluation import kept_tables
+from elf.onnx_export.card_parts import kept_tables
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.model_card import card_languages, card_section
 from elf.onnx_export.renew import Arguments, renew

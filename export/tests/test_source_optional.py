@@ -15,8 +15,8 @@ from elf.errors import ConfigError, UsageError
 from elf.models.make_random import TINY, random_model
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export.check import check_folder
-from elf.onnx_export.comparison import Writer
 from elf.onnx_export.export import Arguments, export_model
+from elf.onnx_export.parity import Writer
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.condition import check_sources

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from elf.errors import StoredWeightsError
-from elf.models.exported import stored_weights, weights
+from elf.models.exported import places, stored_weights
 from elf.models.exported.encodings import decode, encode, encoded_bytes, encoding_of
-from elf.models.exported.shards import ShardReader, ShardWriter
-from elf.models.exported.stored_weights import StoredWeights, write_weights
-from elf.models.exported.weights import WeightLayout
+from elf.models.exported.places import WeightLayout
+from elf.models.exported.stored_weights import ShardReader, ShardWriter, StoredWeights, write_weights
 
 
 def random(*shape, seed=0):
@@ -80,7 +79,7 @@ def test_a_stream_is_cut_anywhere_and_read_across_the_cuts(tmp_path):
 
 
 def test_virtual_files_are_no_larger_than_a_browser_can_hold(monkeypatch):
-    monkeypatch.setattr(weights, "GREATEST_FILE", 1000)
+    monkeypatch.setattr(places, "GREATEST_FILE", 1000)
     layout = WeightLayout({"a": random(100), "b": random(150), "c": random(400)}, {"d": random(1)})
     assert [(slot.file, slot.offset, slot.length) for slot in layout.slots.values()] == [
         (0, 0, 400),

@@ -234,7 +234,7 @@ def measures(options: EvaluationOptions, tokenizer: Tokenizer | None, conditiona
     possible |= {"memorisation", "unknown", "names"} if options.training else set()
     possible |= {"kept"} if options.training and options.continuation else set()
     lacking = {
-        name: (needs, f"Give it, or leave {name} out of --metrics.")
+        name: UsageError(f"{name} needs {needs}", f"Give it, or leave {name} out of --metrics.")
         for name, needs in NEEDS.items()
         if name not in possible
     }

@@ -35,12 +35,12 @@ METRICS = (
 
 
 def choose_metrics(
-    asked: str | None, lacking: Mapping[str, tuple[str, str]], by_name_only: Collection[str] = ()
+    asked: str | None, lacking: Mapping[str, UsageError], by_name_only: Collection[str] = ()
 ) -> list[str]:
     """The metrics named by `asked`, with commas between; if None all that lack nothing, but those `by_name_only`.
 
-    `lacking` holds what the inputs do not allow, metric → what it needs, and what to do. Raises UsageError for one of
-    these, and for one that does not exist.
+    `lacking` holds what the inputs do not allow, metric → the error that says what it needs, which is raised where one
+    is asked for. Raises UsageError for one that does not exist.
     """
     if asked is None:
         return [name for name in METRICS if name not in lacking and name not in by_name_only]
@@ -50,8 +50,7 @@ def choose_metrics(
             raise UsageError(f"there is no metric {name!r}", f"Choose among {', '.join(METRICS)}.")
     for name in chosen:
         if name in lacking:
-            needs, remedy = lacking[name]
-            raise UsageError(f"{name} needs {needs}", remedy)
+            raise lacking[name]
     return chosen
 
 

@@ -131,8 +131,10 @@ def _metrics(arguments: Arguments) -> list[str]:
     for name, needed in inputs.items():
         option = next((option for option, given in needed if not given), None)
         if option is not None:
-            what = f"a --{option}" + (" file" if option != "judge" else "")
-            lacking[name] = (what, f"Give --{option}, or leave {name} out of --metrics.")
+            lacking[name] = UsageError(
+                f"{name} needs a --{option}" + (" file" if option != "judge" else ""),
+                f"Give --{option}, or leave {name} out of --metrics.",
+            )
     return choose_metrics(arguments.metrics, lacking, ASKED_FOR)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.models.trained_model import TrainedModel
-from elf.onnx_export.comparison import Writer
+from elf.onnx_export.parity import Writer
 from elf.progress import told
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import GraphSession, OnnxEncoder, OnnxNetwork

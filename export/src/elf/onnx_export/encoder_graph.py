@@ -4,8 +4,8 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import T5Config
-from elf.models.exported.encoder_weights import T5_BIAS_BY_DISTANCE
-from elf.models.exported.weights import WeightLayout
+from elf.models.exported.places import WeightLayout
+from elf.models.exported.rearranged_encoder import T5_BIAS_BY_DISTANCE
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 
 

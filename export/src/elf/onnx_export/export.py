@@ -22,18 +22,14 @@ from elf.models.open_model import open_model
 from elf.models.options import CheckpointOptions
 from elf.models.trained_model import TrainedModel
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.onnx_export.card_options import CardOptions
-from elf.onnx_export.card_samples import SAMPLES, CardSamples, Sample, write_samples
-from elf.onnx_export.examples import checked_examples
+from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample, write_samples
+from elf.onnx_export.dtypes import Trial, dtypes_of, offer_dtypes
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
 from elf.onnx_export.manifest import Names, describe, list_files, write_json
-from elf.onnx_export.mixed_precision import Trial
 from elf.onnx_export.model_card import model_card
-from elf.onnx_export.offered_dtypes import dtypes_of, offer_dtypes
 from elf.onnx_export.parity import check_parity
-from elf.onnx_export.presets import read_presets
-from elf.onnx_export.setting_limits import refuse_beyond_page
+from elf.onnx_export.presets import checked_examples, read_presets, refuse_beyond_page
 from elf.paths import AnyPath
 from elf.progress import say
 from elf.sampler_settings import SamplerSettings

@@ -8,12 +8,11 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig, T5Config
-from elf.models.exported.encoder_weights import encoder_weights
-from elf.models.exported.network_weights import exact_tables, grouped, network_weights
-from elf.models.exported.weights import WeightLayout
-from elf.onnx_export.decoder_graph import decoder_graph
-from elf.onnx_export.denoiser_graph import denoiser_graph, prefix_graph
+from elf.models.exported.places import WeightLayout
+from elf.models.exported.rearranged_encoder import encoder_weights
+from elf.models.exported.rearranged_network import exact_tables, grouped, network_weights
 from elf.onnx_export.encoder_graph import encoder_graph
+from elf.onnx_export.network_graphs import decoder_graph, denoiser_graph, prefix_graph
 
 FUSED = "-fused"
 """Ends the names of the graphs whose attention is one node."""

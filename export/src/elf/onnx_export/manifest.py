@@ -1,24 +1,25 @@
-"""`manifest.json`: all that a reader of an exported model needs to know (export/FORMAT.md)."""
+"""`manifest.json`: all that a reader of an exported model needs to know, written and checked (export/FORMAT.md)."""
 
 import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, get_args
 
+from elf.config import SelfCondStart
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.disk import sha256
-from elf.models.exported.encodings import Dtype
-from elf.models.exported.folder import SCHEMA_VERSION
-from elf.models.exported.stored_weights import weights_stem
+from elf.errors import ElfError, ExportedModelError
+from elf.models.exported.encodings import DTYPES
+from elf.models.exported.folder import READ_VERSIONS, SCHEMA_VERSION
 from elf.models.trained_model import TrainedModel, plain_statistic
 from elf.network.parameters import shapes_of
-from elf.onnx_export.decoder_graph import TOP_K, has_logits
 from elf.onnx_export.graphs import FUSED
-from elf.onnx_export.presets import Preset
-from elf.onnx_export.storage_gate import APPROXIMATE, StorageFigures
-from elf.sampler_settings import SamplerSettings, named_settings
+from elf.onnx_export.network_graphs import TOP_K, has_logits
+from elf.onnx_export.presets import MOST_EXAMPLES, MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
+from elf.sampler_settings import SamplerSettings, named_settings, settings_of
+from elf.text_file import BLANK_AT_ENDS
 
 
 @dataclass(frozen=True)
@@ -91,27 +92,6 @@ def describe_graphs(names: Iterable[str]) -> dict[str, dict[str, str]]:
     return described
 
 
-def describe_packed(manifest: dict[str, Any], dtype: Dtype, packed: Mapping[str, str]) -> None:
-    """Adds the graphs of one dtype whose kernels stay packed, file names by graph."""
-    for graph, name in packed.items():
-        manifest["graphs"][graph].setdefault("packed", {})[dtype] = f"onnx/{name}"
-
-
-def describe_dtype(
-    folder: Path, dtype: Dtype, shards: list[str], self_test: str, figures: StorageFigures
-) -> dict[str, Any]:
-    """One entry of the manifest's `dtypes`; `folder` holds the shards."""
-    return {
-        "index": f"onnx/{weights_stem(dtype)}.json",
-        "shards": [f"onnx/{shard}" for shard in shards],
-        "bytes": sum((folder / shard).stat().st_size for shard in shards),
-        "selfTest": f"onnx/{self_test}",
-        "tokenAgreement": figures.token_agreement,
-        "normalisedEditDistance": figures.edit_distance,
-        "approximate": dtype in APPROXIMATE or not figures.passes,
-    }
-
-
 def list_files(folder: Path) -> list[dict[str, Any]]:
     """Every file with its size and SHA-256, by path."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
@@ -123,3 +103,151 @@ def list_files(folder: Path) -> list[dict[str, Any]]:
 
 def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+Kind = type | tuple[type, ...] | dict[str, Any]
+NUMBER = (int, float)
+STATISTIC = (int, float, list)
+
+SETTINGS: dict[str, Kind] = {
+    **dict.fromkeys(("gamma", "selfCondScale", "cfgScale"), NUMBER),
+    **dict.fromkeys(("steps", "seed", "length"), int),
+    **dict.fromkeys(("method", "schedule", "solver", "rng"), str),
+}
+FIELDS: dict[str, Kind] = {
+    "schemaVersion": int,
+    "name": str,
+    "title": str,
+    "description": str,
+    "task": str,
+    "licence": str,
+    "architecture": {
+        name: int
+        for name in (
+            "depth",
+            "hiddenSize",
+            "heads",
+            "latentSize",
+            "bottleneckSize",
+            "vocabularySize",
+            "maxLength",
+            "maxInputLength",
+            "selfCondCfgTokens",
+            "parameters",
+        )
+    },
+    "latent": {"noiseScale": NUMBER, "tEps": NUMBER, "mean": STATISTIC, "std": STATISTIC},
+    "schedule": {"pMean": NUMBER, "pStd": NUMBER},
+    "tokens": {"pad": int, "eos": int, "unk": int},
+    "decoder": {"topK": int, "logits": bool},
+    "defaults": SETTINGS,
+    "graphs": {name: {"file": str} for name in ("prefix", "denoiser", "decoder")},
+    "dtypes": dict,
+    "defaultDtype": str,
+    "files": list,
+}
+OPTIONAL_FIELDS: dict[str, Kind] = {"examples": list, "presets": list}
+OPTIONAL_ARCHITECTURE: dict[str, Kind] = {"sourceOptional": bool}
+PRESET_FIELDS: dict[str, Kind] = {"name": str, "note": str, "settings": dict}
+DTYPE_FIELDS: dict[str, Kind] = {
+    "index": str,
+    "shards": list,
+    "bytes": int,
+    "selfTest": str,
+    "tokenAgreement": NUMBER,
+    "normalisedEditDistance": NUMBER,
+    "approximate": bool,
+}
+FILE_FIELDS: dict[str, Kind] = {"path": str, "bytes": int, "sha256": str}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder. Raises ExportedModelError naming the field that is lacking or wrong."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise ExportedModelError(f"{folder} has no manifest.json", "Give a folder that `elf export` wrote.")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise wrong(f"it cannot be read: {error}") from error
+    version = manifest.get("schemaVersion") if isinstance(manifest, dict) else None
+    if version not in READ_VERSIONS:
+        raise wrong(f"its schema version is {version} and not {' or '.join(map(str, READ_VERSIONS))}")
+    check_fields(manifest, FIELDS, "")
+    check_start(manifest)
+    check_prompts(manifest)
+    check_presets(manifest)
+    for dtype, entry in manifest["dtypes"].items():
+        if dtype not in DTYPES:
+            raise wrong(f"dtypes.{dtype} is none of {', '.join(DTYPES)}")
+        check_fields(entry, DTYPE_FIELDS, f"dtypes.{dtype}")
+    if manifest["defaultDtype"] not in manifest["dtypes"]:
+        raise wrong("defaultDtype is none of its dtypes")
+    for number, entry in enumerate(manifest["files"]):
+        check_fields(entry, FILE_FIELDS, f"files.{number}")
+        inside = PurePosixPath(entry["path"])
+        if inside.is_absolute() or ".." in inside.parts or "\\" in entry["path"]:
+            raise wrong(f"files.{number}.path leads out of the folder")
+    return manifest
+
+
+def check_start(manifest: Mapping[str, Any]) -> None:
+    """Raises ExportedModelError where `selfCondStart`, unknown to version 2, is missing or none that there is."""
+    if manifest["schemaVersion"] > 2:
+        check_fields(manifest, {"selfCondStart": str}, "")
+        if manifest["selfCondStart"] not in get_args(SelfCondStart):
+            raise wrong(f"selfCondStart is none of {', '.join(get_args(SelfCondStart))}")
+
+
+def check_prompts(manifest: Mapping[str, Any]) -> None:
+    """Raises ExportedModelError for what is said of prompts and cannot be."""
+    architecture = manifest["architecture"]
+    for kinds, of, name in ((OPTIONAL_FIELDS, manifest, ""), (OPTIONAL_ARCHITECTURE, architecture, "architecture")):
+        check_fields(of, {field: kind for field, kind in kinds.items() if field in of}, name)
+    examples = manifest.get("examples", [])
+    if len(examples) > MOST_EXAMPLES or not all(
+        isinstance(text, str) and text.strip(BLANK_AT_ENDS) for text in examples
+    ):
+        raise wrong(f"examples are not at most {MOST_EXAMPLES} texts")
+    if not architecture["maxInputLength"] and (architecture.get("sourceOptional") or examples):
+        raise wrong("it speaks of prompts, but architecture.maxInputLength is 0")
+
+
+def check_presets(manifest: Mapping[str, Any]) -> None:
+    """Raises ExportedModelError for presets that the page would not show or could not run."""
+    presets = manifest.get("presets", [])
+    if len(presets) > MOST_PRESETS:
+        raise wrong(f"it has {len(presets)} presets, at most {MOST_PRESETS} are shown")
+    prompted = manifest["architecture"]["maxInputLength"] > 0
+    for number, entry in enumerate(presets):
+        place = f"presets.{number}"
+        check_fields(entry, PRESET_FIELDS, place)
+        for name, value in entry["settings"].items():
+            if name not in PRESET_SETTINGS:
+                raise wrong(f"{place}.settings.{name} is nothing that a preset sets")
+            check_fields(value, SETTINGS[name], f"{place}.settings.{name}")
+        try:
+            settings = settings_of({**manifest["defaults"], **entry["settings"]})
+            check_preset(Preset(entry["name"], entry["note"], settings), prompted=prompted)
+        except ElfError as error:
+            raise wrong(f"{place}: {error}") from error
+
+
+def check_fields(value: Any, kind: Kind, name: str) -> None:
+    """Raises ExportedModelError unless `value` is of this kind, and so is everything in it."""
+    if not isinstance(kind, dict):
+        # To Python a bool is an int.
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise wrong(f"{name} is {json.dumps(value)[:40]}")
+        return
+    if not isinstance(value, Mapping):
+        raise wrong(f"{name or 'the top level'} is no object")
+    for field, inner in kind.items():
+        path = f"{name}.{field}".lstrip(".")
+        if field not in value:
+            raise wrong(f"{path} is missing")
+        check_fields(value[field], inner, path)
+
+
+def wrong(detail: str) -> ExportedModelError:
+    return ExportedModelError(f"manifest.json is wrong: {detail}", "Export the model again.")

@@ -5,8 +5,7 @@ import re
 from typing import Any
 
 from elf.errors import ConfigError
-from elf.onnx_export.card_options import CardParts
-from elf.onnx_export.card_samples import CardSamples, Sample
+from elf.onnx_export.card_parts import CardParts, CardSamples, Sample
 
 TEMPLATE = """\
 ---

@@ -12,9 +12,19 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.models.exported.encodings import BITS, values_and_scales
+from elf.models.exported.places import (
+    ALIGNMENT,
+    GREATEST_FILE,
+    PackedSlots,
+    Slot,
+    StoredTensor,
+    VirtualFile,
+    WeightIndex,
+    aligned,
+    packed_file,
+    packed_shapes,
+)
 from elf.models.exported.stored_weights import StoredWeights, readers, weights_stem
-from elf.models.exported.weight_index import PackedSlots, StoredTensor, VirtualFile, WeightIndex, packed_shapes
-from elf.models.exported.weights import ALIGNMENT, GREATEST_FILE, Slot, aligned, packed_file
 
 MICROSOFT = "com.microsoft"
 PACKED_GRAPHS = ("denoiser", "decoder")

@@ -1,4 +1,4 @@
-"""Presets of a model's own: ways to sample that its maker found worth choosing, which the page offers by name."""
+"""What the page offers a person beside the defaults: presets, example prompts, and how far settings may go."""
 
 import unicodedata
 from dataclasses import dataclass, replace
@@ -6,11 +6,57 @@ from pathlib import Path
 from typing import Any
 
 from elf.config_file import build_config, read_yaml
-from elf.errors import ConfigError, ElfError
-from elf.onnx_export.setting_limits import refuse_beyond_page
-from elf.sampler_settings import Method, SamplerSettings, Schedule, Solver, named_settings
+from elf.data.tokenizer import load_tokenizer
+from elf.errors import ConfigError, ElfError, UsageError
+from elf.models.trained_model import TrainedModel
+from elf.sampler_settings import MAX_CFG_SCALE, Method, SamplerSettings, Schedule, Solver, named_settings
 from elf.sampling.options import SETTING_NAMES
 from elf.text_file import BLANK_AT_ENDS
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "steps": (1, 1024),
+    "gamma": (0, 8),
+    "self_cond_scale": (0.5, 8),
+    "cfg_scale": (0, MAX_CFG_SCALE),
+}
+"""Least and greatest value, both allowed. The reference sampler itself goes further."""
+
+
+def refuse_beyond_page(settings: SamplerSettings) -> None:
+    """Raises UsageError for settings with which the page would refuse a manifest."""
+    for name, (least, greatest) in LIMITS.items():
+        value = getattr(settings, name)
+        if not least <= value <= greatest:
+            raise UsageError(f"{name} is {value:g}", f"The page takes {least:g} to {greatest:g}.")
+
+
+MOST_EXAMPLES = 8
+MOST_EXAMPLE_CHARACTERS = 4000
+"""Of one; the page refuses a manifest with longer ones."""
+
+
+def checked_examples(model: TrainedModel, texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts without what is blank at their ends. Raises ConfigError for one that the model cannot be given."""
+    if not texts:
+        return ()
+    if not model.elf.max_input_length:
+        raise ConfigError("--example is given, but this model takes no prompt", "Leave it out.")
+    if model.tokenizer is None:
+        raise ConfigError("this model has no tokenizer to read --example with", "Leave it out, or give a tokenizer.")
+    if len(texts) > MOST_EXAMPLES:
+        raise ConfigError(f"there are {len(texts)} examples", f"Give at most {MOST_EXAMPLES}.")
+    tokenizer, most = load_tokenizer(model.tokenizer), model.elf.max_input_length
+    examples = tuple(text.strip(BLANK_AT_ENDS) for text in texts)
+    for number, text in enumerate(examples, start=1):
+        count = len(tokenizer.encode(text, add_special_tokens=False).ids)
+        if not 1 <= count <= most:
+            raise ConfigError(f"example {number} has {count} tokens", f"A prompt of this model has 1 to {most}.")
+        if len(text) > MOST_EXAMPLE_CHARACTERS:
+            raise ConfigError(
+                f"example {number} has {len(text)} characters", f"Give at most {MOST_EXAMPLE_CHARACTERS}."
+            )
+    return examples
+
 
 MOST_PRESETS = 6
 MOST_CHARACTERS = {"name": 40, "note": 200}

@@ -21,20 +21,14 @@ from elf.models.exported.folder import SCHEMA_VERSION, self_cond_start
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
-from elf.onnx_export.card_evaluation import kept_tables
-from elf.onnx_export.card_options import CardContents, CardParts
-from elf.onnx_export.card_samples import SAMPLES, CardSamples, Sample, write_samples
+from elf.onnx_export.card_parts import SAMPLES, CardContents, CardParts, CardSamples, Sample, kept_tables, write_samples
 from elf.onnx_export.check import check_folder
-from elf.onnx_export.comparison import Writer
-from elf.onnx_export.examples import checked_examples
 from elf.onnx_export.export import enough_seeds, replaced_folder
 from elf.onnx_export.hub_files import hub_config, hub_generation_config
-from elf.onnx_export.manifest import describe_presets, list_files, write_json
-from elf.onnx_export.manifest_fields import read_manifest
+from elf.onnx_export.manifest import describe_presets, list_files, read_manifest, write_json
 from elf.onnx_export.model_card import card_languages, card_section, renewed_card
-from elf.onnx_export.parity import compare_runs
-from elf.onnx_export.presets import Preset, check_preset, read_presets
-from elf.onnx_export.setting_limits import refuse_beyond_page
+from elf.onnx_export.parity import Writer, compare_runs
+from elf.onnx_export.presets import Preset, check_preset, checked_examples, read_presets, refuse_beyond_page
 from elf.progress import say
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork

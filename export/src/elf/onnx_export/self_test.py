@@ -13,13 +13,12 @@ import numpy as np
 from safetensors.numpy import save
 
 from elf.data.tokenizer import UNK
-from elf.models.exported.encoder_weights import official_encoder_params
-from elf.models.exported.network_weights import official_params
+from elf.models.exported.rearranged_encoder import official_encoder_params
+from elf.models.exported.rearranged_network import official_params
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.check import check_outputs
-from elf.onnx_export.comparison import Difference, reading
 from elf.onnx_export.graphs import FUSED
-from elf.onnx_export.parity import refuse_difference
+from elf.onnx_export.parity import Difference, reading, refuse_difference
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, LoadedWeights
 
 Array = np.ndarray

@@ -17,7 +17,7 @@ import tyro
 from elf.errors import UsageError
 from elf.models.exported.stored_weights import stored_model
 from elf.models.open_model import open_model
-from elf.onnx_export.comparison import Writer, compared_run
+from elf.onnx_export.parity import Writer, compared_run
 from elf.progress import ticker
 from elf.sampler_settings import Method, named_settings
 from elf.sampling.networks import JaxEncoder, JaxNetwork

@@ -9,9 +9,9 @@ from typing import Any
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.config import ElfConfig, FlowConfig, SelfCondStart
 from elf.errors import CheckpointError, ConfigError, StoredWeightsError, UsageError, first_line
-from elf.models.exported.encoder_weights import encoder_config, official_encoder_params
 from elf.models.exported.encodings import DTYPES, Dtype
-from elf.models.exported.network_weights import official_params
+from elf.models.exported.rearranged_encoder import encoder_config, official_encoder_params
+from elf.models.exported.rearranged_network import official_params
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.trained_model import BEFORE_SELF_COND_START, ExportedGraphs, TrainedModel, read_statistic
 from elf.sampler_settings import settings_of

@@ -9,7 +9,7 @@ from elf.checkpoints.architecture import t5_config
 from elf.checkpoints.lazy_weights import LazyWeights
 from elf.config import T5Config
 from elf.errors import CheckpointMismatchError
-from elf.models.exported.network_weights import Derived
+from elf.models.exported.rearranged_network import Derived
 from elf.network.parameters import Shapes, encoder_parameter_shapes
 
 T5_BIAS = "encoder/block_0/layer_0/SelfAttention/relative_attention_bias/rel_embedding"
