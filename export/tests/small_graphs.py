@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from elf.config import ElfConfig
-from elf.models.make_random import TINY
+from elf.dev.make_random import TINY
 from elf.onnx_export.graphs import build_graphs
 from elf.sampling.networks import OnnxNetwork
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elf.config import ElfConfig
-from elf.models.make_random import random_params
+from elf.dev.make_random import random_params
 from elf.network.attention import attend, attend_written_out, has_flash_kernel
 from elf.network.dropout import Dropout
 from elf.network.model import abstract_elf

@@ -14,9 +14,9 @@ import pytest
 from simulated_devices import simulated
 
 from elf.config import FlowConfig
+from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
-from elf.models.make_random import TINY, random_model
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
 from elf.sampling.batch_sampler import BatchSampler

@@ -9,15 +9,15 @@ from fake_bucket import Bucket, fake_bucket
 from tiny_training import PLAIN
 
 from elf import disk
-from elf.checkpoints.elf_weights import read_elf_weights
+from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.optimizer_state import read_optimizer
 from elf.checkpoints.safetensors_file import write_safetensors
 from elf.cli import main
 from elf.disk import GrowingFile, written_whole
 from elf.errors import UsageError
 from elf.evaluation.texts_by_id import read_generations
-from elf.models.find_checkpoint import checkpoint_at, checkpoints_of
 from elf.models.open_model import open_model
+from elf.models.run_folder import checkpoint_at, checkpoints_of
 from elf.paths import files_below, path_of
 from elf.training.start_weights import start_weights
 

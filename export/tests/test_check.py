@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from elf import cli
+from elf.dev.make_random import TINY, random_model
 from elf.errors import ElfError, ExportedModelError, HubError
-from elf.models.make_random import TINY, random_model
 from elf.onnx_export import check
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.export import Arguments, export_model

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from elf.checkpoints import orbax_folder
-from elf.checkpoints.elf_weights import read_elf_weights
-from elf.checkpoints.random_weights import RandomWeights
+from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.config import ElfConfig
+from elf.dev.random_checkpoint import RandomWeights
 from elf.errors import CheckpointError, DiskFullError
 from elf.network.parameters import parameter_shapes
 from elf.training.checkpoint import Checkpoints

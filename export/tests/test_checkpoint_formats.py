@@ -19,10 +19,9 @@ from safetensors.numpy import save_file
 from simulated_devices import simulated
 
 from elf.checkpoints.architecture import elf_config
-from elf.checkpoints.elf_weights import read_elf_weights
+from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.formats import format_of, read_tree
-from elf.checkpoints.lazy_weights import LazyWeights
-from elf.checkpoints.stored import leaves, tensors
+from elf.checkpoints.stored_tensors import LazyWeights, leaves, tensors
 from elf.config import ElfConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.network.parameters import parameter_shapes

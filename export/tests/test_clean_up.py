@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elf.checkpoints.sentencepiece_tokenizer import converted_file
 from elf.cli import main
 from elf.data.clean_up import CONFIG, FIELD, cleans_up, copy_tokenizer
+from elf.data.sentencepiece_form import converted_file
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.data.train_tokenizer import save_tokenizer, train_tokenizer
+from elf.dev.make_random import TINY, random_model
 from elf.errors import CheckpointError
-from elf.models.make_random import TINY, random_model
 from elf.models.open_model import open_model
 from elf.models.trained_model import save_trained_model
 from elf.sampling.options import text_reader

@@ -9,9 +9,9 @@ import pytest
 
 from elf import cli
 from elf.config import FlowConfig
+from elf.dev.make_random import TINY_CONDITIONAL, random_model
 from elf.devices import make_mesh
 from elf.errors import UsageError
-from elf.models.make_random import TINY_CONDITIONAL, random_model
 from elf.models.trained_model import save_trained_model
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler

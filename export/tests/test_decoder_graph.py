@@ -7,8 +7,8 @@ import onnx
 import pytest
 from small_graphs import ODD, built, exported, inputs
 
+from elf.dev.make_random import random_model
 from elf.models.exported import rearranged_network
-from elf.models.make_random import random_model
 from elf.sampling.networks import JaxNetwork
 
 

@@ -15,13 +15,13 @@ import pytest
 from safetensors.numpy import save_file
 
 import elf.training.run
-from elf.checkpoints.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.data.dataset import Ragged, TokenDataset
 from elf.data.pipeline import training_batches
 from elf.data.train_tokenizer import train_tokenizer
+from elf.dev.make_random import random_model, random_params
+from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, ElfError
-from elf.models.make_random import random_model, random_params
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler

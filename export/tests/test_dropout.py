@@ -7,8 +7,8 @@ import pytest
 from flax import nnx
 
 from elf.config import ElfConfig
+from elf.dev.make_random import random_params
 from elf.models.exported.rearranged_network import network_weights, official_params
-from elf.models.make_random import random_params
 from elf.network.dropout import Dropout, dropped_blocks
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import bind, split

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.models.make_random import random_params
+from elf.dev.make_random import random_params
 from elf.models.trained_model import TrainedModel
 from elf.network.parameters import parameter_shapes
 from elf.onnx_export.graphs import build_graphs

@@ -19,11 +19,11 @@ from test_perplexity import make_judge
 
 from elf.cli import main
 from elf.data.tokenizer import load_tokenizer
+from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.evaluation import evaluate
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
-from elf.models.make_random import TINY, random_model
 from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler

@@ -10,12 +10,12 @@ from datasets import Dataset
 
 from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
 from elf.data.tokenizer import Tokenizer, load_tokenizer
+from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError, UsageError
 from elf.evaluation import generator
 from elf.evaluation.generator import Generator, sources_for
 from elf.evaluation.real_texts import real_texts
-from elf.models.make_random import TINY, random_model
 
 
 @pytest.fixture(scope="module")

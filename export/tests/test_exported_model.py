@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elf.checkpoints.source_record import SourceRecord
+from elf.checkpoints.fetched_folder import SourceRecord
 from elf.cli import main
+from elf.dev.make_random import TINY_CONDITIONAL
 from elf.errors import CheckpointError, UsageError
 from elf.models.exported.folder import describe_model, read_manifest
 from elf.models.exported.rearranged_encoder import T5_BIAS
 from elf.models.exported.rearranged_network import FOLDED
-from elf.models.make_random import TINY_CONDITIONAL
 from elf.models.open_model import open_model
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions
 from elf.network.parameters import parameter_shapes
 from elf.sampling.exported_graphs import open_graphs
 from elf.sampling.networks import JaxEncoder, JaxNetwork

@@ -6,7 +6,7 @@ import numpy_elf
 from flax import nnx
 
 from elf.config import ElfConfig, T5Config
-from elf.models.make_random import random_params
+from elf.dev.make_random import random_params
 from elf.network.encoder import T5Encoder, encoder_from_params
 from elf.network.model import ELF, abstract_elf
 from elf.network.modules import bind

@@ -7,7 +7,7 @@ import numpy_elf
 import pytest
 
 from elf.config import ElfConfig, FlowConfig
-from elf.models.make_random import random_params
+from elf.dev.make_random import random_params
 from elf.network.model import abstract_elf
 from elf.network.modules import bind
 from elf.network.parameters import parameter_shapes

@@ -16,8 +16,8 @@ from numpy_elf import sigmoid, velocity
 
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.data.collation import Batch
+from elf.dev.make_random import random_params
 from elf.devices import make_mesh
-from elf.models.make_random import random_params
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.optimizer import OptimizerConfig

@@ -25,6 +25,7 @@ ORDER = (
     ("evaluation",),
     ("training",),
     ("yardstick", "onnx_export", "burst"),
+    ("dev",),
     ("bench", "golden"),
     ("cli",),
 )

@@ -9,10 +9,10 @@ import pytest
 from elf.config import ElfConfig
 from elf.data.tokenizer import load_tokenizer
 from elf.data.train_tokenizer import train_tokenizer
+from elf.dev.make_random import PLAIN_TEXT, random_model
 from elf.errors import ConfigError, GenerationsError
 from elf.models.exported.stored_weights import StoredWeights
-from elf.models.fingerprint import fingerprint
-from elf.models.make_random import PLAIN_TEXT, random_model
+from elf.models.trained_model import fingerprint
 from elf.onnx_export.card_parts import CardOptions, CardParts, CardSamples, Sample
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.model_card import model_card

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from elf.checkpoints.elf_weights import read_elf_weights
+from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.formats import read_tree
-from elf.checkpoints.lazy_weights import LazyWeights
-from elf.checkpoints.stored import Unread, leaves, tensors
-from elf.checkpoints.torch_legacy import MAGIC, VERSION
+from elf.checkpoints.stored_tensors import LazyWeights, Unread, leaves, tensors
+from elf.checkpoints.torch_file import MAGIC, VERSION
 from elf.config import ElfConfig
 from elf.errors import CheckpointError
 from elf.network.parameters import Shapes, parameter_shapes

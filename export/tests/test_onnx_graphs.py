@@ -8,8 +8,8 @@ import pytest
 from small_graphs import CONFIGS, NO_SCALE, ODD, built, exported, inputs, relative_error
 
 from elf.config import T5Config
+from elf.dev.make_random import TINY, random_model
 from elf.models.exported.places import ALIGNMENT
-from elf.models.make_random import TINY, random_model
 from elf.onnx_export.graphs import FUSED
 from elf.sampling import networks
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, OnnxNetwork

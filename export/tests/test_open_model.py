@@ -14,17 +14,16 @@ import yaml
 from conftest import stories
 from safetensors.numpy import save_file
 
-from elf.checkpoints.random_checkpoint import ElfFormat, write_elf_checkpoint
-from elf.checkpoints.source_record import SourceRecord
+from elf.checkpoints.fetched_folder import SourceRecord
 from elf.config import FlowConfig
 from elf.data.prepare import Arguments as Prepare
 from elf.data.prepare import main as prepare
+from elf.dev.make_random import TINY, random_model, random_params
+from elf.dev.random_checkpoint import ElfFormat, write_elf_checkpoint
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.models.fingerprint import fingerprint
-from elf.models.make_random import TINY, random_model, random_params
 from elf.models.open_model import open_model, read_weights
-from elf.models.run_settings import RunSettings
-from elf.models.trained_model import load_trained_model, save_trained_model
+from elf.models.run_folder import RunSettings
+from elf.models.trained_model import fingerprint, load_trained_model, save_trained_model
 from elf.network.parameters import parameter_shapes
 from elf.training.checkpoint import Checkpoints
 from elf.training.frozen_encoder import FrozenEncoder

@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 import sentencepiece
 
-from elf.checkpoints.lazy_weights import LazyWeights
-from elf.checkpoints.newest import newest_checkpoint, parts_of
+from elf.checkpoints.fetched_folder import FetchedFile, SourceRecord, newest_checkpoint, parts_of, read_source
 from elf.checkpoints.official import CHECKPOINTS, model_name, sampling_of, task_of
-from elf.checkpoints.random_checkpoint import write_elf_checkpoint, write_t5
-from elf.checkpoints.sentencepiece_tokenizer import convert_sentencepiece
-from elf.checkpoints.source_record import FetchedFile, SourceRecord, read_source
+from elf.checkpoints.stored_tensors import LazyWeights
 from elf.cli import main
 from elf.config import PRESETS, T5Config
+from elf.data.sentencepiece_form import convert_sentencepiece
+from elf.dev.make_random import TINY, random_params
+from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointError, CheckpointMismatchError, ElfError, UsageError
-from elf.models.make_random import TINY, random_params
 from elf.models.open_model import open_model
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.network.parameters import parameter_shapes
 from elf.sampler_settings import SamplerSettings

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from elf import cli
+from elf.dev.make_random import TINY, random_model
 from elf.errors import ConfigError, ExportedModelError, UsageError
-from elf.models.make_random import TINY, random_model
 from elf.models.trained_model import save_trained_model
 from elf.onnx_export.manifest import check_presets
 from elf.onnx_export.presets import LIMITS, Preset, read_presets, refuse_beyond_page

@@ -14,8 +14,8 @@ from elf.data.collation import Batch
 from elf.data.dataset import Ragged, TokenDataset
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
+from elf.dev.make_random import random_params
 from elf.errors import ConfigError, DatasetError
-from elf.models.make_random import random_params
 from elf.network.encoder import encoder_from_params
 from elf.network.parameters import encoder_parameter_shapes
 from elf.training.encoder_windows import check_shares, encoder_batches

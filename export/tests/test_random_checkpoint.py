@@ -10,13 +10,13 @@ import pytest
 from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors.numpy import load_file
 
-from elf.checkpoints.elf_weights import read_elf_weights
-from elf.checkpoints.random_checkpoint import write_elf_checkpoint, write_t5
-from elf.checkpoints.t5_weights import read_t5_weights
+from elf.checkpoints.elf_in_file import read_elf_weights
+from elf.checkpoints.t5_in_file import read_t5_weights
 from elf.cli import main
 from elf.config import ElfConfig, T5Config
+from elf.dev.make_random import TINY, random_params
+from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointMismatchError, DiskFullError
-from elf.models.make_random import TINY, random_params
 from elf.models.pretrained import load_encoder
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 
@@ -127,7 +127,7 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path, monkeypatch:
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("elf.checkpoints.write_msgpack._Writer._array", full)
+    monkeypatch.setattr("elf.dev.checkpoint_writers._Writer._array", full)
     with pytest.raises(DiskFullError, match="checkpoint_1 could not be written"):
         write_elf_checkpoint(tmp_path / "checkpoint_1", "msgpack", SMALL, 5)
     assert not any(tmp_path.iterdir())

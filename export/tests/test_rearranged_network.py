@@ -7,6 +7,7 @@ import pytest
 from small_graphs import ODD
 
 from elf.config import PRESETS, T5Config
+from elf.dev.make_random import TINY, random_model, random_params
 from elf.errors import ConfigError
 from elf.models.exported import rearranged_network
 from elf.models.exported.rearranged_encoder import T5_BIAS, encoder_weights, official_encoder_params
@@ -18,7 +19,6 @@ from elf.models.exported.rearranged_network import (
     padded_swiglu_size,
     vocabulary_parts,
 )
-from elf.models.make_random import TINY, random_model, random_params
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.sampling.networks import JaxNetwork
 

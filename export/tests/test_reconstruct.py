@@ -7,7 +7,7 @@ import pytest
 
 from elf import cli
 from elf.config import FlowConfig
-from elf.models.make_random import TINY, random_model
+from elf.dev.make_random import TINY, random_model
 from elf.models.trained_model import save_trained_model
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition

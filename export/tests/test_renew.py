@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from elf import cli
+from elf.dev.make_random import TINY_CONDITIONAL, random_model
 from elf.disk import sha256
 from elf.errors import ConfigError, ExportedModelError, ParityError
-from elf.models.make_random import TINY_CONDITIONAL, random_model
 from elf.models.trained_model import save_trained_model
 from elf.onnx_export import parity
 from elf.onnx_export.card_parts import kept_tables

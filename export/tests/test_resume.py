@@ -17,13 +17,13 @@ from optax.contrib import muon
 from test_weight_sets import as_torch
 from tiny_training import ONE_BRANCH, losses, rows
 
-from elf.checkpoints.elf_weights import read_elf_weights
+from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.optimizer_state import read_optimizer
 from elf.config import ElfConfig
 from elf.config_file import load_config
+from elf.dev.make_random import random_params
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
-from elf.models.find_checkpoint import checkpoint_at, checkpoints_of
-from elf.models.make_random import random_params
+from elf.models.run_folder import checkpoint_at, checkpoints_of
 from elf.models.trained_model import load_trained_model
 from elf.network.parameters import parameter_shapes
 from elf.training.optimizer import OptimizerConfig, make_optimizer

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from elf.config import FlowConfig
+from elf.dev.fixtures import flow_fixture, toy_denoise
 from elf.errors import UsageError
-from elf.onnx_export.fixtures import flow_fixture, toy_denoise
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.keys import run_keys
 from elf.sampling.sampler import cut_at_eos, run_flow, sample

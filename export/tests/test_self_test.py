@@ -6,9 +6,9 @@ import pytest
 from safetensors.numpy import load_file
 from small_graphs import NO_SCALE, ODD, built
 
+from elf.dev.make_random import TINY, random_model
 from elf.errors import ExportedModelError, ParityError
 from elf.models.exported.stored_weights import StoredWeights, write_weights
-from elf.models.make_random import TINY, random_model
 from elf.onnx_export import self_test
 from elf.onnx_export.check import check_outputs
 from elf.onnx_export.graphs import FUSED

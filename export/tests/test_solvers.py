@@ -9,8 +9,8 @@ import pytest
 
 from elf import cli
 from elf.config import FlowConfig
+from elf.dev.make_random import TINY, random_model
 from elf.errors import UsageError
-from elf.models.make_random import TINY, random_model
 from elf.models.trained_model import save_trained_model
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.guidance import Guided

@@ -10,9 +10,9 @@ import pytest
 
 from elf.cli import main
 from elf.config import ElfConfig
+from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.errors import ConfigError, UsageError
-from elf.models.make_random import TINY, random_model
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.export import Arguments, export_model

@@ -14,9 +14,9 @@ import tokenizers
 from conftest import stories
 from tokenizers import models
 
-from elf.checkpoints.sentencepiece_tokenizer import converted_file as tokenizer_file_of
 from elf.data.dataset import open_dataset
 from elf.data.prepare import Arguments, main
+from elf.data.sentencepiece_form import converted_file as tokenizer_file_of
 from elf.data.sentencepiece_form import model_of_tokenizer
 from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
 from elf.data.train_tokenizer import learn_pieces, train_tokenizer

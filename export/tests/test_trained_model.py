@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elf.checkpoints.lazy_weights import LazyWeights
+from elf.checkpoints.stored_tensors import LazyWeights
 from elf.config import ElfConfig, FlowConfig
+from elf.dev.make_random import random_params
 from elf.errors import DiskFullError
 from elf.models import trained_model
-from elf.models.make_random import random_params
 from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.network.parameters import parameter_shapes
 

@@ -14,7 +14,7 @@ from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
 
 from elf.checkpoints.architecture import elf_config
-from elf.checkpoints.elf_weights import ElfWeights, read_elf_weights
+from elf.checkpoints.elf_in_file import ElfWeights, read_elf_weights
 from elf.checkpoints.weight_sets import WRAPPERS, is_averaged, parts_of
 from elf.cli import main
 from elf.config import ElfConfig

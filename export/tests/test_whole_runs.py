@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elf.models.make_random import TINY, TINY_CONDITIONAL, random_model
+from elf.dev import whole_runs
+from elf.dev.make_random import TINY, TINY_CONDITIONAL, random_model
+from elf.dev.whole_runs import Arguments, close, main
 from elf.models.trained_model import save_trained_model
-from elf.onnx_export import whole_runs
-from elf.onnx_export.whole_runs import Arguments, close, main
 from elf.sampler_settings import settings_of
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork

@@ -44,9 +44,9 @@ COMMANDS = {
     "renew": ("elf.onnx_export.renew", "bring an exported model to the present format, or to other defaults"),
     "check": ("elf.onnx_export.check", "verify an exported model, file by file and graph by graph"),
     "push": ("elf.onnx_export.push", "upload an exported model to the hub"),
-    "make-random": ("elf.models.make_random", "write a model with random weights, for tests"),
-    "fixtures": ("elf.onnx_export.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
-    "whole-runs": ("elf.onnx_export.whole_runs", "write a model's runs for many seeds, for npm run parity"),
+    "make-random": ("elf.dev.make_random", "write a model with random weights, for tests"),
+    "fixtures": ("elf.dev.fixtures", "write the sampler's reference numbers for the TypeScript tests"),
+    "whole-runs": ("elf.dev.whole_runs", "write a model's runs for many seeds, for npm run parity"),
 }
 
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
+from elf.dev.make_random import random_params
 from elf.devices import global_rows, make_mesh, state_shardings
-from elf.models.make_random import random_params
 from elf.network.model import abstract_elf
 from elf.network.modules import Params, bind
 from elf.network.parameters import encoder_parameter_shapes

@@ -16,9 +16,9 @@ import numpy as np
 from elf.bench.formulations import MEASURABLE
 from elf.bench.machine import interleaved, machine_facts, matmul_peak, peak_memory_bytes
 from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops
+from elf.dev.make_random import random_model
 from elf.devices import make_mesh
 from elf.errors import UsageError
-from elf.models.make_random import random_model
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.progress import say, ticker

@@ -31,8 +31,8 @@ from elf.bench.formulations import (
 from elf.bench.machine import Timings, interleaved, machine_facts, matmul_peak, median_ratio
 from elf.bench.network_flops import denoise_flops, encoder_flops, muon_flops
 from elf.config_file import load_config
+from elf.dev.make_random import random_params
 from elf.errors import UsageError
-from elf.models.make_random import random_params
 from elf.network.modules import Remat
 from elf.network.parameters import parameter_shapes
 from elf.progress import say

@@ -1,1 +1,1 @@
-"""Files of weights in every form that ELFs and T5 encoders come in: read lazily, made for tests, fetched."""
+"""Files of weights in every form that ELFs and T5 encoders come in: read lazily, fetched."""

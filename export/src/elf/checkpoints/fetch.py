@@ -11,8 +11,8 @@ from typing import Annotated
 
 import tyro
 
+from elf.checkpoints.fetched_folder import FetchedFile, SourceRecord, newest_checkpoint, parts_of
 from elf.checkpoints.hub import Listing, RemoteFile, bring, is_here, list_repository
-from elf.checkpoints.newest import newest_checkpoint, parts_of
 from elf.checkpoints.official import (
     CHECKPOINTS,
     ENCODER_FILE,
@@ -22,7 +22,6 @@ from elf.checkpoints.official import (
     TOKENIZER_REPOSITORY,
     model_name,
 )
-from elf.checkpoints.source_record import FetchedFile, SourceRecord
 from elf.data.clean_up import CONFIG as TOKENIZER_CONFIG
 from elf.disk import named_when_full, sha256
 from elf.errors import DiskFullError, HubError

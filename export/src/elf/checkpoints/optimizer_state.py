@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from elf.checkpoints.elf_weights import ElfWeights, official_name
-from elf.checkpoints.lazy_weights import StoredTensor
-from elf.checkpoints.stored import Transposed, Unread, leaves, tensors
+from elf.checkpoints.elf_in_file import ElfWeights, official_name
+from elf.checkpoints.stored_tensors import StoredTensor, Transposed, Unread, leaves, tensors
 from elf.checkpoints.weight_sets import Parts, WeightSet, parts_of
 
 MOMENTS = {

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from elf.checkpoints.stored import Tree, Unread
+from elf.checkpoints.stored_tensors import Tree, Unread
 from elf.errors import first_line
 from elf.paths import absolute
 

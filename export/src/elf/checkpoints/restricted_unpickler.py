@@ -4,6 +4,8 @@ What a pickle names is looked up in a fixed table from (module, name) to stand-i
 plain data and check it. Whatever is not in the table is a Stranger: a stand-in too, which does nothing but remember
 that it was named, and what it was given. So nothing is ever imported for a pickle, or called: it can reach neither
 `os.system` nor anything dangerous in NumPy, and what it holds beside the weights cannot keep them from being read.
+
+Written here on purpose: torch's own `weights_only` would bring torch, and refuses a whole file for one unknown object.
 """
 
 import io

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elf.checkpoints.stored import DTYPES, FileTensor, Tree, Unread
+from elf.checkpoints.stored_tensors import DTYPES, FileTensor, Tree, Unread
 from elf.paths import file_size
 
 MAX_HEADER = 100_000_000

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
-from elf.checkpoints.stored import Unread
+from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Unread
 
 Parts = tuple[str, ...]
 """A name, taken apart at its dots and slashes."""

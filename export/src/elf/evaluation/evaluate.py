@@ -23,9 +23,9 @@ from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
 from elf.evaluation.output_files import MetricsFile, Row, per_text_file, write_per_text
 from elf.evaluation.real_texts import NO_TEXTS, cut_texts, real_texts
 from elf.evaluation.sampling_grid import Sampling, load_samplings
-from elf.models.find_checkpoint import CHECKPOINT
 from elf.models.open_model import open_model
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions
+from elf.models.run_folder import CHECKPOINT
 from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath
 from elf.processes import ProcessArguments, from_first_process

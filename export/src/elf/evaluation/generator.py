@@ -16,8 +16,7 @@ from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, UsageError
 from elf.evaluation.output_files import GenerationFile
 from elf.evaluation.sampling_grid import Sampling
-from elf.models.fingerprint import fingerprint
-from elf.models.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel, fingerprint
 from elf.processes import from_first_process
 from elf.progress import say, ticker
 from elf.sampling.batch_sampler import BatchSampler

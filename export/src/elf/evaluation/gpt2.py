@@ -2,6 +2,7 @@
 
 Shapes: B batch, S tokens, H width, V vocabulary. Parameters are named as in Hugging Face's transformers, with '/' for
 '.', `h_0` for `h.0`, and Flax's `kernel`, `scale` and `embedding` for `weight` (`hugging_face_name` translates).
+Written here on purpose: transformers' GPT-2 would bring torch, and a judge runs on the mesh that the sampler runs on.
 """
 
 import json
@@ -20,8 +21,7 @@ from flax import nnx
 from safetensors.numpy import save_file
 
 from elf.checkpoints.formats import read_tree
-from elf.checkpoints.lazy_weights import LazyWeights
-from elf.checkpoints.stored import tensors
+from elf.checkpoints.stored_tensors import LazyWeights, tensors
 from elf.checkpoints.weight_sets import parts_of
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.models.trained_model import FlatParams

@@ -4,20 +4,18 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from elf.checkpoints.elf_weights import read_elf_weights
-from elf.checkpoints.lazy_weights import LazyWeights
+from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
+from elf.checkpoints.stored_tensors import LazyWeights
 from elf.config import ElfConfig, T5Config
 from elf.data.dataset import open_dataset
 from elf.errors import CheckpointError, UsageError
 from elf.models.exported.folder import is_exported, open_folder
-from elf.models.find_checkpoint import CHECKPOINT, checkpoints_of
 from elf.models.hub_models import fetched, hub_name
 from elf.models.latent_statistics import latent_statistics
-from elf.models.open_official import is_official, open_official
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions, is_official, open_official
 from elf.models.pretrained import load_encoder, tokenizer_file
-from elf.models.run_settings import RunSettings, read_run_settings
+from elf.models.run_folder import CHECKPOINT, RunSettings, checkpoints_of, read_run_settings
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.paths import COPY, path_of, refuse_address

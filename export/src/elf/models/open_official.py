@@ -1,27 +1,52 @@
 """An official checkpoint and what belongs to it, as a model that is sampled, evaluated and exported like any other."""
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from elf.checkpoints.architecture import elf_config
-from elf.checkpoints.elf_weights import read_elf_weights
-from elf.checkpoints.newest import STEP, WEIGHTS, newest_checkpoint
-from elf.checkpoints.official import LATENT_MEAN, LATENT_STD, TASKS, model_name, sampling_of, task_of
+from elf.checkpoints.elf_in_file import read_elf_weights
+from elf.checkpoints.fetched_folder import SOURCE_FILE, STEP, WEIGHTS, SourceRecord, newest_checkpoint, read_source
+from elf.checkpoints.official import LATENT_MEAN, LATENT_STD, TASKS, Task, model_name, sampling_of, task_of
 from elf.checkpoints.orbax_folder import orbax_item
-from elf.checkpoints.source_record import FILE, SourceRecord, read_source
 from elf.config import ElfConfig, T5Config
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.models.options import CheckpointOptions
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.models.trained_model import FlatParams, TrainedModel
 from elf.paths import absolute, files_below
 from elf.progress import say
 
 
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions:
+    """Base of the arguments of such commands. Models of this project bring all of it with them."""
+
+    encoder: str | None = None
+    """Official checkpoints: the T5 that reads text, t5_small_encoder_jax.pkl or a T5's weights; needed for sources."""
+    tokenizer: str | None = None
+    """Official checkpoints: tokenizer.json or spiece.model, or their folder. Without one the model works on ids."""
+    task: Task | None = None
+    """Official checkpoints: what it was trained on, which decides lengths and sampler; owt where nothing says."""
+    max_length: int | None = None
+    """Official checkpoints: positions, a source's included; the task's unless given."""
+    max_input_length: int | None = None
+    """Official checkpoints: of them at most for a source; the task's unless given."""
+    latent_mean: float | None = None
+    """Official checkpoints: subtracted from the encoder's output; 0 unless given."""
+    latent_std: float | None = None
+    """Official checkpoints: the encoder's output is divided by it; 0.2 unless given."""
+    raw: bool = False
+    """Take the weights of a checkpoint's last step instead of their moving average."""
+
+    def given_for_official(self) -> list[str]:
+        """The options that only make sense with an official checkpoint and were given."""
+        names = [field.name for field in fields(CheckpointOptions) if field.name != "raw"]
+        return [f"--{name.replace('_', '-')}" for name in names if getattr(self, name) is not None]
+
+
 def is_official(checkpoint: Path) -> bool:
     """Whether `checkpoint` is for `open_official`: a file, an Orbax folder, or a folder with either, fetched or not."""
-    if checkpoint.is_file() or orbax_item(checkpoint) is not None or (checkpoint / FILE).is_file():
+    if checkpoint.is_file() or orbax_item(checkpoint) is not None or (checkpoint / SOURCE_FILE).is_file():
         return True
     names = [path.name for path in checkpoint.glob("*") if path.is_file() or orbax_item(path) is not None]
     return any(STEP.match(name) or WEIGHTS.search(name) for name in names)

@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from elf.checkpoints.architecture import WHOLE_T5, t5_config
-from elf.checkpoints.sentencepiece_tokenizer import converted_file
-from elf.checkpoints.t5_weights import read_t5_weights
+from elf.checkpoints.t5_in_file import read_t5_weights
 from elf.config import T5Config
 from elf.data.clean_up import CONFIG
+from elf.data.sentencepiece_form import converted_file
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
 from elf.models.trained_model import FlatParams, load_weights

@@ -1,5 +1,6 @@
 """A trained model at rest: configuration, weights under their official names, and what it takes to read its text."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -143,3 +144,12 @@ def plain_statistic(value: float | np.ndarray) -> float | list[float]:
 def read_statistic(value: float | list[float]) -> float | np.ndarray:
     """The way back."""
     return np.asarray(value, np.float32) if isinstance(value, list) else value
+
+
+def fingerprint(params: Mapping[str, np.ndarray]) -> str:
+    """Sixteen hexadecimal digits that tell one set of weights from another."""
+    digest = hashlib.sha256()
+    for name in sorted(params):
+        digest.update(name.encode())
+        digest.update(params[name].tobytes())
+    return digest.hexdigest()[:16]

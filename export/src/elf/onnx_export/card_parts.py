@@ -16,8 +16,7 @@ from elf.errors import ConfigError
 from elf.evaluation.output_files import Row, read_metrics, setting_of
 from elf.models.exported.encodings import Dtype
 from elf.models.exported.stored_weights import StoredWeights
-from elf.models.fingerprint import fingerprint
-from elf.models.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel, fingerprint
 from elf.progress import told
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import encode_sources

@@ -19,7 +19,7 @@ import tyro
 from elf.data.tokenizer_forms import check_read_alike
 from elf.errors import ConfigError, OutputExistsError
 from elf.models.open_model import open_model
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions
 from elf.models.trained_model import TrainedModel
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample, write_samples

@@ -10,7 +10,7 @@ import tyro
 from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.models.open_model import open_model
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions
 from elf.paths import AnyPath
 from elf.sampler_settings import Method, SamplerSettings, Schedule
 from elf.sampling.condition import Condition

@@ -14,7 +14,7 @@ import tyro
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointMismatchError, UsageError
 from elf.models.open_model import open_model
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions
 from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath
 from elf.progress import ticker

@@ -17,9 +17,9 @@ from jax.sharding import Mesh
 from elf.data.dataset import TokenDataset, open_dataset
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError
-from elf.models.find_checkpoint import checkpoints_of
 from elf.models.open_model import read_weights
 from elf.models.pretrained import tokenizer_file
+from elf.models.run_folder import checkpoints_of
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.model import abstract_elf
 from elf.network.modules import Params, bind

@@ -11,7 +11,7 @@ from elf.config_file import build_config, read_fields
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.models.open_model import open_model
-from elf.models.options import CheckpointOptions
+from elf.models.open_official import CheckpointOptions
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes

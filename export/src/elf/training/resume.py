@@ -10,13 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from elf.checkpoints.elf_weights import read_elf_weights
-from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
+from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.optimizer_state import OptimizerState, read_optimizer
-from elf.checkpoints.stored import leaves
+from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, leaves
 from elf.devices import on_mesh
 from elf.errors import CheckpointMismatchError, ConfigError
-from elf.models.find_checkpoint import checkpoint_at, checkpoints_of
+from elf.models.run_folder import checkpoint_at, checkpoints_of
 from elf.models.trained_model import FlatParams
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from elf.checkpoints.architecture import t5_config
-from elf.checkpoints.lazy_weights import LazyWeights
+from elf.checkpoints.stored_tensors import LazyWeights
 from elf.config import T5Config
 from elf.errors import CheckpointMismatchError
 from elf.models.exported.rearranged_network import Derived

@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 
-from elf.checkpoints.lazy_weights import LazyWeights
+from elf.checkpoints.stored_tensors import LazyWeights
 from elf.config import ElfConfig
 from elf.errors import ConfigError
 from elf.models.trained_model import FlatParams

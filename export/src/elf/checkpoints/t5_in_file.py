@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from elf.checkpoints.formats import read_tree
-from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
-from elf.checkpoints.stored import Transposed, tensors
+from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Transposed, tensors
 from elf.checkpoints.weight_sets import LAST, Parts, WeightSet, find_sets
 from elf.errors import CheckpointError, CheckpointMismatchError
 

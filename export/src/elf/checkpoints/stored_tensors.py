@@ -1,23 +1,84 @@
-"""What the readers of checkpoints give: a tree of names, with numbers and tensors still in their files at its ends.
+"""What the readers of checkpoints give: trees of names with tensors still in their files, and weights read one by one.
 
 A file may hold much that nobody asks for: schedulers, settings, tensors of rare kinds. Whatever of it cannot be read
 stays in the tree as Unread, and refuses only those who ask for it.
 """
 
 import lzma
+import struct
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import ml_dtypes
 import numpy as np
 
-from elf.checkpoints.lazy_weights import StoredTensor
+from elf.errors import CheckpointError
 from elf.paths import is_address
+
+
+class StoredTensor(Protocol):
+    """A tensor that knows its shape and can be read, now or later."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def read(self) -> np.ndarray:
+        """Its values, of any float type and memory layout. May raise OSError or ValueError."""
+
+
+class LazyWeights(Mapping[str, np.ndarray]):
+    """Name → float32 array, row-major, read anew at every access; `shapes` are known without reading."""
+
+    def __init__(self, tensors: Mapping[str, StoredTensor]):
+        self._tensors = dict(tensors)
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in self._tensors.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Raises CheckpointError for a tensor that cannot be read, or holds what is no finite number."""
+        tensor = self._tensors[name]
+        try:
+            with np.errstate(over="ignore"):  # told below
+                array = np.require(tensor.read(), np.float32, ["C_CONTIGUOUS", "ALIGNED"])
+        except (OSError, ValueError, TypeError) as error:
+            # What is whole and of a kind that is not read has another remedy.
+            action = getattr(error, "action", "The file is damaged, or not all of it is there: copy it again, whole.")
+            raise CheckpointError(f"{name} cannot be read: {error}", action) from error
+        if not np.isfinite(array).all():
+            raise CheckpointError(
+                f"{name} holds values that are no finite numbers", "The file is damaged, or its training had diverged."
+            )
+        return array
+
+    def only(self, names: Iterable[str]) -> "LazyWeights":
+        """Some of them, still unread."""
+        return LazyWeights({name: self._tensors[name] for name in names})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+LOCAL_HEADER = 30
+"""Bytes before the name of a file inside a zip."""
+
+
+def data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
+    """Where a file's bytes start; the lengths before them are those of its local header, which may differ."""
+    with path.open("rb") as file:
+        file.seek(entry.header_offset)
+        header = file.read(LOCAL_HEADER)
+    if not header.startswith(b"PK\x03\x04"):
+        raise ValueError(f"{entry.filename} is not where its table of contents says")
+    name, extra = struct.unpack("<HH", header[26:30])
+    return entry.header_offset + LOCAL_HEADER + name + extra
+
 
 Tree = Mapping[str, Any]
 """Nested mappings whose leaves are StoredTensor, Unread, int, float, bool, str, bytes or None."""

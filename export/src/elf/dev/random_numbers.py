@@ -1,6 +1,6 @@
 """JAX's random numbers in both layouts, as JSON: what src/flow/random.ts must reproduce.
 
-    python -m elf.onnx_export.random_fixtures test/fixtures/random.json
+    python -m elf.dev.random_numbers test/fixtures/random.json
 
 Floats are written as their 32 bits, so that nothing is lost on the way.
 """
@@ -98,5 +98,5 @@ def main(out: Path) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m elf.onnx_export.random_fixtures OUT.json")
+        sys.exit("usage: python -m elf.dev.random_numbers OUT.json")
     main(Path(sys.argv[1]))

@@ -10,8 +10,7 @@ import numpy as np
 
 from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.formats import read_tree
-from elf.checkpoints.lazy_weights import LazyWeights, StoredTensor
-from elf.checkpoints.stored import Transposed, Tree, Unread, leaves, tensors
+from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Transposed, Tree, Unread, leaves, tensors
 from elf.checkpoints.weight_sets import (
     FIRST_CHOICE,
     LAST,

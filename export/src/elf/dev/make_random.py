@@ -9,10 +9,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from elf.checkpoints.random_checkpoint import ElfFormat, T5Format, write_elf_checkpoint, write_t5
-from elf.checkpoints.random_weights import RandomWeights
 from elf.config import PRESETS, ElfConfig, FlowConfig, SelfCondStart, T5Config
 from elf.data.train_tokenizer import save_tokenizer, train_tokenizer
+from elf.dev.random_checkpoint import ElfFormat, RandomWeights, T5Format, write_elf_checkpoint, write_t5
 from elf.errors import UsageError
 from elf.models.trained_model import FlatParams, TrainedModel, save_trained_model
 from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes

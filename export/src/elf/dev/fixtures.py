@@ -4,7 +4,7 @@ A toy network is one line in any language, so a difference can only come from th
 
     x̂ = 0.6·z + 0.3·x̂_prev + 0.1·t + 0.01·w
 
-and for runs with a condition one whose positions see their neighbours (`elf.onnx_export.toy_runs`).
+and for runs with a condition one whose positions see their neighbours (`elf.dev.toy_runs`).
 """
 
 import itertools
@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from elf.config import FlowConfig
+from elf.dev.toy_runs import numbers, toy_runs
 from elf.errors import UsageError
 from elf.models.exported.stored_weights import stored_model
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
-from elf.onnx_export.toy_runs import numbers, toy_runs
 from elf.sampler_settings import SamplerSettings, named_settings
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork

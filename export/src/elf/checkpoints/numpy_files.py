@@ -1,8 +1,10 @@
-"""Pickles of NumPy arrays in dicts, as the Flax T5 encoder is published: containers and arrays, nothing else.
+"""NumPy's files: `.npz`, and pickles of arrays in dicts, as the Flax T5 encoder is published.
 
-Arrays of JAX and Flax's FrozenDict are such arrays and dicts in a wrapping, and are unwrapped.
+A pickle holds containers and arrays, nothing else. Arrays of JAX and Flax's FrozenDict are such arrays and dicts in a
+wrapping, and are unwrapped.
 """
 
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,15 @@ import ml_dtypes
 import numpy as np
 
 from elf.checkpoints.restricted_unpickler import Allowed, StandIn, unpickle
-from elf.checkpoints.stored import Tree, Unread, plain_tree
+from elf.checkpoints.stored_tensors import (
+    FileTensor,
+    PackedTensor,
+    Tree,
+    Unread,
+    UnsupportedError,
+    data_offset,
+    plain_tree,
+)
 
 NUMBERS = {f"{kind}{size}": np.dtype(f"{kind}{size}") for kind in "iuf" for size in (2, 4, 8)} | {
     "i1": np.dtype("i1"),
@@ -57,12 +67,12 @@ class PickledArray:
 
 def _held(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray | Unread:
     try:
-        return _array(data, kind, shape, order)
+        return _pickled_array(data, kind, shape, order)
     except (ValueError, TypeError) as error:
         return Unread(f"it is an array whose bytes are not those of its shape: {error}", damaged=True)
 
 
-def _array(data: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray | Unread:
+def _pickled_array(data: Any, kind: Any, shape: Any, order: Any = "C") -> np.ndarray | Unread:
     """Raises ValueError where there are more or fewer bytes than numbers."""
     if isinstance(kind, PickledType) and kind.dtype is None:
         return Unread(kind.what)
@@ -139,3 +149,39 @@ def read_numpy_pickle(path: Path) -> Tree:
     with path.open("rb") as file:
         found = unpickle(file, ALLOWED)
     return plain_tree(found)
+
+
+SUFFIX = ".npy"
+
+
+def read_npz(path: Path) -> Tree:
+    """Name → array. Raises ValueError for a file that is broken, and OSError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                entry.filename.removesuffix(SUFFIX): _array(path, archive, entry)
+                for entry in archive.infolist()
+                if entry.filename.endswith(SUFFIX)
+            }
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(str(error)) from error
+    except (NotImplementedError, RuntimeError) as error:  # a method that zipfile lacks, or a password
+        raise UnsupportedError(f"it cannot be unpacked: {error}", "Unpack it, and save it again.") from error
+
+
+def _array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Any:
+    try:
+        with archive.open(entry) as file:
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = read(file)
+            start = file.tell()
+    except ValueError as error:
+        return Unread(f"it is no array: {error}", damaged=True)
+    if dtype.hasobject or dtype.kind not in "iufb":
+        return Unread(f"it is an array of type {dtype}", shape)
+    if start + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > entry.file_size:
+        return Unread(f"it is an array of shape {shape} that ends early", shape, damaged=True)
+    if entry.compress_type == zipfile.ZIP_STORED:
+        return FileTensor(path, data_offset(path, entry) + start, dtype, shape, fortran=fortran)
+    return PackedTensor(path, entry.filename, start, dtype, shape, fortran=fortran)

@@ -1,0 +1,92 @@
+"""The folder of a training of this project: its checkpoints, and what its settings say of its model."""
+
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+from elf.checkpoints.fetched_folder import newest_checkpoint, read_source
+from elf.checkpoints.orbax_folder import orbax_item
+from elf.config import ElfConfig, FlowConfig
+from elf.config_file import build_config, read_fields
+from elf.errors import CheckpointError
+from elf.models.hub_models import fetched_checkpoint, hub_name
+from elf.models.latent_statistics import Normalisation
+from elf.models.trained_model import BEFORE_SELF_COND_START
+from elf.paths import files_below, is_address, path_of
+
+CHECKPOINT = re.compile(r"checkpoint_(\d+)")
+"""A finished one: what is still being written has a longer name, but for buckets."""
+
+
+DONE = "commit_success.txt"
+
+
+def checkpoints_of(run: Path) -> dict[int, Path]:
+    """The finished checkpoints of a training of this project, by their steps."""
+    found = {int(match[1]): path for path in run.glob("checkpoints/*") if (match := CHECKPOINT.fullmatch(path.name))}
+    return {step: path for step, path in found.items() if is_whole(path)}
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether a folder with the name of a finished checkpoint is one. In a bucket, where renaming a folder is copying
+    it, Orbax writes under that name, and last of all a file that says it is done."""
+    return not is_address(checkpoint) or (checkpoint / DONE).is_file()
+
+
+def checkpoint_at(name: str) -> Path:
+    """A file, or the folder of an Orbax checkpoint: that one itself, or the newest in a training's output folder, in a
+    folder of checkpoints, or in a repository of the hub.
+
+    Raises CheckpointError where there is none, and what fetching one raises.
+    """
+    on_hub = hub_name(name)
+    path = fetched_checkpoint(on_hub) if on_hub else path_of(name)
+    if path.is_file() or orbax_item(path) is not None:
+        return path
+    own = checkpoints_of(path)
+    if own:
+        return own[max(own)]
+    if not path.is_dir():
+        raise CheckpointError(f"there is no {name}", "Give a checkpoint, a folder of some, or a name on the hub.")
+    source = read_source(path)
+    files = files_below(path)
+    return path / (source.checkpoint if source else newest_checkpoint(files, name, "Give one of its checkpoints."))
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Some fields of a TrainConfig, with its defaults."""
+
+    name: str
+    data: str
+    encoder: str
+    tokenizer: str
+    split: str | None = None
+    revision: str | None = None
+    batch_size: int = 512
+    elf: ElfConfig = field(default_factory=ElfConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    pad_token: Literal["pad", "eos"] = "pad"
+    recipe: Literal["official", "own"] = "own"
+    filling: Literal["unseen", "seen"] | None = None
+    latent_normalisation: Normalisation = "measured"
+
+    @property
+    def sees_filling(self) -> bool:
+        """Whether the encoder sees the end tokens that fill a row, as the training decided or its recipe did."""
+        return self.pad_token == "eos" and (self.filling or ("seen" if self.recipe == "own" else "unseen")) == "seen"
+
+
+def read_run_settings(path: Path, *, remembered: bool) -> RunSettings:
+    """Those of a training's YAML. Raises ConfigError naming the field.
+
+    `remembered` is whether the training wrote it: then it names every field that there was at the time. In one that a
+    person wrote what is left out is the default.
+    """
+    ours = {each.name for each in fields(RunSettings)}
+    given = {name: value for name, value in read_fields(path).items() if name in ours}
+    flow = given.get("flow", {})
+    if remembered and isinstance(flow, dict):
+        given["flow"] = {"self_cond_start": BEFORE_SELF_COND_START, **flow}
+    return build_config(RunSettings, given)
