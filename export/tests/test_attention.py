@@ -10,10 +10,8 @@ import pytest
 
 from elf.config import ElfConfig
 from elf.dev.make_random import random_params
-from elf.network.attention import attend, attend_written_out, has_flash_kernel
-from elf.network.dropout import Dropout
-from elf.network.model import abstract_elf
-from elf.network.modules import bind
+from elf.network.model import ELF
+from elf.network.modules import Dropout, abstract, attend, attend_written_out, bind, has_flash_kernel
 from elf.network.parameters import parameter_shapes
 
 
@@ -68,7 +66,7 @@ def test_blocks_under_scan_compute_what_they_do_one_by_one(remat: str, dropped: 
     dropout = Dropout(jax.random.key(2), 0.2, 0.2) if dropped else None
 
     def loss(params, scan):
-        graph, _ = abstract_elf(SMALL, remat=remat, scan=scan)
+        graph, _ = abstract(ELF, SMALL, remat=remat, scan=scan)
         return jnp.square(bind(graph, params).denoise(z, z, t, jnp.ones(2), dropout)).mean()
 
     results = [jax.jit(jax.value_and_grad(loss), static_argnums=1)(params, scan) for scan in (False, True)]
@@ -81,7 +79,7 @@ def test_blocks_under_scan_compute_what_they_do_one_by_one(remat: str, dropped: 
 
 def test_programs_of_scanned_blocks_do_not_grow_with_them() -> None:
     def length(depth: int, scan: bool) -> int:
-        graph, params = abstract_elf(replace(SMALL, depth=depth), scan=scan)
+        graph, params = abstract(ELF, replace(SMALL, depth=depth), scan=scan)
         row, z = jax.ShapeDtypeStruct((2,), jnp.float32), jax.ShapeDtypeStruct((2, 5, 6), jnp.float32)
         lowered = jax.jit(lambda params, *inputs: bind(graph, params).denoise(*inputs)).lower(params, z, z, row, row)
         return lowered.as_text().count("stablehlo.dot_general")

@@ -18,9 +18,9 @@ from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
 from elf.sampler_settings import SamplerSettings
-from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
+from elf.sampling.batch_flow import Draws, Scales, follow_flow
 from elf.sampling.batch_sampler import BatchSampler
-from elf.sampling.condition import Condition as ReferenceCondition
+from elf.sampling.condition import Condition
 from elf.sampling.keys import bit_layout, run_keys
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.sampler import run_flow, sample
@@ -116,7 +116,7 @@ def test_multistep_is_the_reference_samplers(schedule, omega):
     latents = np.random.default_rng(0).normal(size=(B, L, D)).astype(np.float32)
     held = (np.arange(L) < np.asarray([1, 3, 0, 5])[:, None])[..., None]
     settings = SamplerSettings(7, "ode", 0.0, 2.0, schedule, seed=4, cfg_scale=omega, solver="multistep")
-    wanted = [*run_flow(toy, settings, FLOW, (B, L, D), ReferenceCondition(latents, held))][-1].z
+    wanted = [*run_flow(toy, settings, FLOW, (B, L, D), Condition(latents, held))][-1].z
     keys = run_keys(settings.seed, settings.rng)
     draws = Draws(jax.random.key_data(keys.noise)[None], time_schedule(settings, FLOW, keys.times)[None])
     scales = Scales(*jnp.asarray([0.0, 2.0, omega], jnp.float32))

@@ -12,7 +12,7 @@ import pytest
 
 from elf.bench import sample, train_step
 from elf.bench.cost_model import Arguments as CostArguments
-from elf.bench.cost_model import cost_model
+from elf.bench.cost_model import cost_model, decode_flops, denoise_flops, encoder_flops, muon_flops
 from elf.bench.formulations import (
     Compiled,
     bench_config,
@@ -23,7 +23,6 @@ from elf.bench.formulations import (
     encoder_for,
 )
 from elf.bench.machine import interleaved, median_ratio
-from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops, muon_flops
 from elf.bench.train_step import Arguments as StepArguments
 from elf.bench.train_step import settled
 from elf.cli import main

@@ -19,7 +19,7 @@ from elf.evaluation.texts_by_id import read_generations
 from elf.models.open_model import open_model
 from elf.models.run_folder import checkpoint_at, checkpoints_of
 from elf.paths import files_below, path_of
-from elf.training.start_weights import start_weights
+from elf.training.resume import start_weights
 
 RUN = "gs://bucket/runs/one"
 

@@ -15,8 +15,8 @@ import pytest
 from datasets import Dataset, DatasetDict, Features, LargeList, List, Value
 from huggingface_hub import errors as hub_errors
 
-from elf.data.dataset import Ragged, TokenDataset, check_vocabulary, open_dataset
-from elf.data.evenly import take_evenly
+from elf.data.row_choice import take_evenly
+from elf.data.rows import Ragged, TokenDataset, check_vocabulary, open_dataset
 from elf.errors import DatasetError, EmptyCorpusError
 
 ROWS = [[5, 6], [7, 8, 9], [], [10]]

@@ -16,8 +16,8 @@ from safetensors.numpy import save_file
 
 import elf.training.run
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.data.dataset import Ragged, TokenDataset
 from elf.data.pipeline import training_batches
+from elf.data.rows import Ragged, TokenDataset
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import random_model, random_params
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
@@ -26,8 +26,8 @@ from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
-from elf.training.distillation import draw_distill, kind_weights, row_kinds, student_errors, teacher_target
-from elf.training.objective import DenoiseDraws
+from elf.training.distill_objective import draw_distill, kind_weights, row_kinds, student_errors, teacher_target
+from elf.training.draws import DenoiseDraws
 from elf.training.optimizer import OptimizerConfig
 
 FLOW = FlowConfig(noise_scale=1.3, decoder_noise_scale=2.2)

@@ -9,9 +9,8 @@ from flax import nnx
 from elf.config import ElfConfig
 from elf.dev.make_random import random_params
 from elf.models.exported.rearranged_network import network_weights, official_params
-from elf.network.dropout import Dropout, dropped_blocks
-from elf.network.model import ELF, abstract_elf
-from elf.network.modules import bind, split
+from elf.network.model import ELF
+from elf.network.modules import Dropout, abstract, bind, dropped_blocks, split
 from elf.network.parameters import parameter_shapes
 
 SHAPE = {"hidden_size": 16, "heads": 2, "latent_size": 6, "bottleneck_size": 4, "vocabulary_size": 11, "max_length": 5}
@@ -52,7 +51,7 @@ def test_a_network_without_self_conditioning_reads_z_alone_and_exports_as_such()
     config = ElfConfig(depth=1, self_conditioning=False, **SHAPE)
     assert not any(name.startswith("self_cond_proj") for name in parameter_shapes(config))
     params = random_params(parameter_shapes(config), seed=1)
-    graph, _ = abstract_elf(config)
+    graph, _ = abstract(ELF, config)
     z, t = jax.random.normal(jax.random.key(1), (2, 5, 6)), jnp.array([0.2, 0.7])
     run = jax.jit(lambda params, half: bind(graph, params).denoise(z, half, t, jnp.ones(2)))
     np.testing.assert_array_equal(run(params, jnp.zeros_like(z)), run(params, jnp.ones_like(z)))
@@ -65,6 +64,6 @@ def test_a_network_without_self_conditioning_reads_z_alone_and_exports_as_such()
         np.testing.assert_allclose(back[name], value, rtol=1e-6, err_msg=name)
     # A folder knows nothing of it: read back as any other network, it computes the same.
     usual = ElfConfig(depth=1, **SHAPE)
-    usual_graph, _ = abstract_elf(usual)
+    usual_graph, _ = abstract(ELF, usual)
     same = jax.jit(lambda params: bind(usual_graph, params).denoise(z, jnp.ones_like(z), t, jnp.ones(2)))
     np.testing.assert_allclose(same(dict(official_params(usual, weights))), run(params, jnp.zeros_like(z)), atol=1e-5)

@@ -18,9 +18,8 @@ from elf.models.exported.rearranged_network import FOLDED
 from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
 from elf.network.parameters import parameter_shapes
-from elf.sampling.exported_graphs import open_graphs
-from elf.sampling.networks import JaxEncoder, JaxNetwork
-from elf.training.start_weights import start_weights
+from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
+from elf.training.resume import start_weights
 
 COMMIT = "c0ffee" + "0" * 34
 LENGTHS = ["--max-length", "16", "--max-input-length", "6"]

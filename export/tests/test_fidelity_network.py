@@ -8,8 +8,8 @@ from flax import nnx
 from elf.config import ElfConfig, T5Config
 from elf.dev.make_random import random_params
 from elf.network.encoder import T5Encoder, encoder_from_params
-from elf.network.model import ELF, abstract_elf
-from elf.network.modules import bind
+from elf.network.model import ELF
+from elf.network.modules import abstract, bind
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 
 CONFIG = ElfConfig(
@@ -24,7 +24,7 @@ def float64(params: dict[str, np.ndarray]) -> numpy_elf.Weights:
 
 def test_denoise_and_decode_are_the_specifications() -> None:
     params = random_params(parameter_shapes(CONFIG), seed=3)
-    graphdef, _ = abstract_elf(CONFIG)
+    graphdef, _ = abstract(ELF, CONFIG)
     network = bind(graphdef, params)
     draws = np.random.default_rng(0)
     z, x_hat_prev = draws.normal(size=(2, 3, 9, 10))

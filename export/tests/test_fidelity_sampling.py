@@ -8,11 +8,12 @@ import pytest
 
 from elf.config import ElfConfig, FlowConfig
 from elf.dev.make_random import random_params
-from elf.network.model import abstract_elf
-from elf.network.modules import bind
+from elf.network.model import ELF
+from elf.network.modules import abstract, bind
 from elf.network.parameters import parameter_shapes
 from elf.sampler_settings import SamplerSettings
-from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
+from elf.sampling.batch_flow import Draws, Scales, follow_flow
+from elf.sampling.condition import Condition
 from elf.sampling.guidance import Guided
 from elf.sampling.solvers import Step, euler, sde
 
@@ -64,7 +65,7 @@ def test_three_guided_steps_of_a_conditional_network() -> None:
 
     @jax.jit
     def ours(params, cond):
-        network = bind(abstract_elf(CONFIG)[0], params)
+        network = bind(abstract(ELF, CONFIG)[0], params)
         draws = Draws(jax.random.key_data(key)[None], jnp.float32(times)[None])
         scales = Scales(*np.float32([1.2, 2.0, 1.5]))
         flow = FlowConfig(noise_scale=1.7)

@@ -15,13 +15,14 @@ import pytest
 from numpy_elf import sigmoid, velocity
 
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.data.collation import Batch
+from elf.data.rows import Batch
 from elf.dev.make_random import random_params
 from elf.devices import make_mesh
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.objective import flow_objective
 from elf.training.optimizer import OptimizerConfig
-from elf.training.step import flow_objective, make_train_step
+from elf.training.step import make_train_step
 from elf.training.train_config import Resolved, TrainConfig
 
 B, L, D = 4, 7, 6

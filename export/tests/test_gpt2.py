@@ -14,9 +14,9 @@ from tokenizers import ByteLevelBPETokenizer
 
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError
 from elf.evaluation import gpt2
-from elf.evaluation.gpt2 import abstract_gpt2, read_gpt2, write_gpt2
+from elf.evaluation.gpt2 import Gpt2, read_gpt2, write_gpt2
 from elf.evaluation.judge import load_judge, read_tokenizer
-from elf.network.modules import bind
+from elf.network.modules import abstract, bind
 
 CONFIG = {
     "model_type": "gpt2",
@@ -49,7 +49,7 @@ def folder(tmp_path: Path, weights) -> Path:
 
 
 def call(config, params, method: str, ids):
-    graphdef, _ = abstract_gpt2(config)
+    graphdef, _ = abstract(Gpt2, config)
 
     @jax.jit
     def run(params):

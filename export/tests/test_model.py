@@ -11,8 +11,8 @@ from flax import nnx
 
 from elf.config import PRESETS, ElfConfig
 from elf.errors import CheckpointMismatchError, ConfigError
-from elf.network.model import ELF, abstract_elf, rotary_tables, rotate
-from elf.network.modules import bind, compiled_for, matmul, split
+from elf.network.model import ELF, rotary_tables, rotate
+from elf.network.modules import abstract, bind, compiled_for, matmul, split
 from elf.network.parameters import check_parameters, parameter_shapes
 
 SMALL = ElfConfig(depth=2, hidden_size=24, heads=2, latent_size=10, bottleneck_size=6, vocabulary_size=17, max_length=9)
@@ -40,7 +40,7 @@ def inputs(B: int = 2, L: int = 9) -> tuple[jax.Array, jax.Array, jax.Array, jax
 
 @pytest.mark.parametrize(("preset", "millions"), [("ELF-B", 105), ("ELF-M", 342), ("ELF-L", 652)])
 def test_parameter_counts_are_the_papers(preset: str, millions: int) -> None:
-    _, params = abstract_elf(PRESETS[preset])
+    _, params = abstract(ELF, PRESETS[preset])
     assert round(sum(math.prod(p.shape) for p in params.values()) / 1e6 - 0.1) == pytest.approx(millions, abs=1)
 
 
@@ -50,7 +50,7 @@ def test_head_and_feed_forward_widths() -> None:
 
 
 def test_names_are_those_of_the_official_checkpoint() -> None:
-    _, params = abstract_elf(SMALL)
+    _, params = abstract(ELF, SMALL)
     expected = """self_cond_proj/kernel text_proj/proj1/kernel t_embedder/mlp_0/bias mode_tokens unembed_bias
         blocks_1/attn/q_norm/weight blocks_0/mlp/w12/kernel blocks_0/norm2/weight final_layer/linear/bias"""
     assert set(expected.split()) <= set(params)
@@ -129,7 +129,7 @@ def test_weights_of_another_shape_are_refused_by_name() -> None:
 
 @pytest.mark.parametrize("config", [SMALL, *PRESETS.values()])
 def test_the_list_of_parameters_is_the_networks_own(config: ElfConfig) -> None:
-    _, params = abstract_elf(config)
+    _, params = abstract(ELF, config)
     assert parameter_shapes(config) == {name: tuple(value.shape) for name, value in params.items()}
 
 

@@ -11,13 +11,10 @@ from flax import nnx
 from elf.config import ElfConfig, FlowConfig
 from elf.network.model import ELF
 from elf.network.modules import bind, split
+from elf.training.draws import DenoiseDraws, draw_decode, draw_denoise, draw_self_cond_scale
 from elf.training.objective import (
-    DenoiseDraws,
     decode_errors,
     denoise_errors,
-    draw_decode,
-    draw_denoise,
-    draw_self_cond_scale,
     literal_denoising,
     noised,
     put_rows,

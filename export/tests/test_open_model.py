@@ -27,8 +27,8 @@ from elf.models.trained_model import fingerprint, load_trained_model, save_train
 from elf.network.parameters import parameter_shapes
 from elf.training.checkpoint import Checkpoints
 from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.resume import start_weights
 from elf.training.run_facts import remember_settings
-from elf.training.start_weights import start_weights
 from elf.training.step import TrainState
 from elf.training.train import Arguments as Train
 from elf.training.train import main as train

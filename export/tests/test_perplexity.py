@@ -15,9 +15,10 @@ from simulated_devices import simulated
 
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError
-from elf.evaluation.gpt2 import Gpt2Config, abstract_gpt2
+from elf.evaluation.gpt2 import Gpt2, Gpt2Config
 from elf.evaluation.judge import Judge, load_judge, save_judge
 from elf.evaluation.perplexity import gen_perplexity, read_text
+from elf.network.modules import abstract
 
 CONFIG = Gpt2Config(vocab_size=60, n_positions=40, n_embd=16, n_layer=1, n_head=2)
 EOS = 1
@@ -28,7 +29,7 @@ def make_judge(tokenizer_file: Path, scale: float = 1.0, block: float = 1.0, con
     """Random weights times `scale`, those of its block times `block` besides."""
     rng = np.random.default_rng(0)
     params = {}
-    for name, value in abstract_gpt2(config)[1].items():
+    for name, value in abstract(Gpt2, config)[1].items():
         factor = scale * (block if name.startswith("h_") else 1)
         params[name] = (factor * rng.standard_normal(value.shape)).astype(np.float32)
     return Judge("test", config, params, load_tokenizer(tokenizer_file), EOS)

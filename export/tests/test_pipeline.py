@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elf.data.collation import collate_rows
-from elf.data.dataset import Ragged, TokenDataset
 from elf.data.pipeline import Shard, batch_at, training_batches
+from elf.data.rows import Ragged, TokenDataset, collate_rows
 from elf.errors import ConfigError, DatasetError
 
 EOS, PAD = 1, 0

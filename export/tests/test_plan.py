@@ -16,7 +16,7 @@ from elf.config import PRESETS, ElfConfig, T5Config
 from elf.errors import UsageError
 from elf.network.modules import Remat
 from elf.network.parameters import encoder_parameter_shapes
-from elf.training.collectives import Collective, collectives
+from elf.training.ahead_of_time import Collective, collectives
 from elf.training.memory_estimate import (
     device_bytes,
     estimate,

@@ -8,11 +8,10 @@ import datasets
 import numpy as np
 import pytest
 
-from elf.data.dataset import TokenDataset, open_dataset
-from elf.data.held_out import DROPPED, HELD_OUT, TRAIN, assign_rows
 from elf.data.packing import Concatenated, Continuations, Documents, Pairs, Windows
-from elf.data.prepare import Arguments, main
-from elf.data.row_writer import RowWriter
+from elf.data.prepare import Arguments, RowWriter, main
+from elf.data.row_choice import DROPPED, HELD_OUT, TRAIN, assign_rows
+from elf.data.rows import TokenDataset, open_dataset
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError, CorpusFormatError, DiskFullError, EmptyCorpusError
 

@@ -10,19 +10,23 @@ import numpy as np
 import pytest
 
 from elf.config import T5Config
-from elf.data.collation import Batch
-from elf.data.dataset import Ragged, TokenDataset
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
+from elf.data.rows import Batch, Ragged, TokenDataset
 from elf.dev.make_random import random_params
 from elf.errors import ConfigError, DatasetError
 from elf.network.encoder import encoder_from_params
 from elf.network.parameters import encoder_parameter_shapes
-from elf.training.encoder_windows import check_shares, encoder_batches
-from elf.training.masked_tokens import hide_tokens
 from elf.training.optimizer import OptimizerConfig
-from elf.training.pretrain_encoder import Arguments, main
-from elf.training.sentence_retrieval import nearest_is_own, sentence_embeddings
+from elf.training.pretrain_encoder import (
+    Arguments,
+    check_shares,
+    encoder_batches,
+    hide_tokens,
+    main,
+    nearest_is_own,
+    sentence_embeddings,
+)
 
 EOS = 1
 

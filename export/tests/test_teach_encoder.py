@@ -11,10 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from elf.data.collation import Batch, collate_rows
-from elf.data.dataset import open_pairs
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
+from elf.data.rows import Batch, collate_rows, open_pairs
 from elf.data.tokenizer import EOS
 from elf.errors import ConfigError, DatasetError
 from elf.models.pretrained import load_encoder

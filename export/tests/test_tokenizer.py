@@ -14,13 +14,12 @@ import tokenizers
 from conftest import stories
 from tokenizers import models
 
-from elf.data.dataset import open_dataset
 from elf.data.prepare import Arguments, main
+from elf.data.rows import open_dataset
 from elf.data.sentencepiece_form import converted_file as tokenizer_file_of
 from elf.data.sentencepiece_form import model_of_tokenizer
 from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
-from elf.data.train_tokenizer import learn_pieces, train_tokenizer
-from elf.data.whole_words import WordCounts, add_whole_words
+from elf.data.train_tokenizer import WordCounts, add_whole_words, learn_pieces, train_tokenizer
 from elf.errors import CheckpointError, ConfigError, TextError
 from elf.sampling.sample import read_prompts
 

@@ -13,8 +13,7 @@ import pytest
 import tokenizers
 from tokenizers import normalizers
 
-from elf.data.tokenizer import load_tokenizer
-from elf.data.tokenizer_forms import check_read_alike
+from elf.data.tokenizer import check_read_alike, load_tokenizer
 from elf.errors import TokenizerFormError
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from elf.config import ElfConfig, FlowConfig
 from elf.errors import ConfigError
 from elf.network.model import ELF
 from elf.network.modules import split
-from elf.training.step import Examples, flow_objective
+from elf.training.objective import flow_objective
+from elf.training.step import Examples
 from elf.training.torch_gradient import make_torch_gradient
 from elf.training.train_config import TrainConfig
 

@@ -16,7 +16,7 @@ import pytest
 from tiny_training import PLAIN, losses, rows, write_experiment
 
 from elf.config_file import load_config
-from elf.data.dataset import open_dataset
+from elf.data.rows import open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
 from elf.models.latent_statistics import latent_statistics
 from elf.models.pretrained import load_encoder
@@ -25,7 +25,7 @@ from elf.sampling.networks import JaxNetwork
 from elf.training import run as run_module
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
-from elf.training.start_weights import start_weights
+from elf.training.resume import start_weights
 from elf.training.train import Arguments, main
 from elf.training.train_config import TrainConfig
 

@@ -20,9 +20,9 @@ from test_run_log import scalars
 from tiny_training import PLAIN, rows, write_experiment
 
 from elf.config_file import load_config
-from elf.data.dataset import open_dataset
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
+from elf.data.rows import open_dataset
 from elf.devices import make_mesh
 from elf.errors import CheckpointError, ConfigError
 from elf.evaluation.judge import save_judge

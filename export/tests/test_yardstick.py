@@ -15,21 +15,20 @@ from flax import nnx
 
 from elf.cli import main as cli
 from elf.config_file import load_config
-from elf.data.dataset import Ragged, TokenDataset, open_dataset
 from elf.data.prepare import Arguments as PrepareArguments
+from elf.data.prepare import RowWriter
 from elf.data.prepare import main as prepare
-from elf.data.row_writer import RowWriter
+from elf.data.rows import Ragged, TokenDataset, open_dataset
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
 from elf.evaluation.texts_by_id import read_generations
-from elf.network.modules import bind, split
+from elf.network.modules import abstract, bind, split
 from elf.yardstick.batches import POOL, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.greedy import greedy
-from elf.yardstick.step import make_update, smoothed_loss
+from elf.yardstick.step import YardstickConfig, make_update, smoothed_loss
 from elf.yardstick.stored import load_translator, save_translator
-from elf.yardstick.train_config import YardstickConfig
 from elf.yardstick.translate import usable
-from elf.yardstick.translator import Translator, TranslatorConfig, abstract_translator, dropout
+from elf.yardstick.translator import Translator, TranslatorConfig, dropout
 
 TINY = TranslatorConfig(
     hidden_size=16,
@@ -316,7 +315,7 @@ def test_the_model_says_how_it_came_to_be_and_no_path(trained: Path, experiment:
 
 def test_the_shipped_experiment_is_as_large_as_it_says() -> None:
     config = load_config(YardstickConfig, Path(__file__).parents[1] / "configs/translate-yardstick.yml")
-    _, params = abstract_translator(config.network)
+    _, params = abstract(Translator, config.network)
     assert sum(value.size for value in params.values()) == 5_772_672
 
 

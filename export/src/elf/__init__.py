@@ -3,8 +3,8 @@
 cli               the command `elf`
 bench             costs, measured and on paper
 golden            the training step held to numbers of the official code
-yardstick         the encoder-decoder Transformer that translations are held to, and encoders taught by it
 dev               test equipment: random models, official forms written, fixtures of other tests
+yardstick         the encoder-decoder Transformer that translations are held to, and encoders taught by it
 onnx_export       graphs, parity, model card
 burst             a training carried to a GPU for half an hour, and back
 training          objective, optimizer, step, loop, checkpoints; train, distill, plan, pretrain-encoder, train-judge

@@ -12,12 +12,13 @@ import numpy as np
 from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
 from elf.dev.make_random import random_params
 from elf.devices import global_rows, make_mesh, state_shardings
-from elf.network.model import abstract_elf
-from elf.network.modules import Params, bind
+from elf.network.model import ELF
+from elf.network.modules import Params, abstract, bind
 from elf.network.parameters import encoder_parameter_shapes
+from elf.training.draws import draw_denoise
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.memory_estimate import planned_step
-from elf.training.objective import DENOISING, denoise_errors, draw_denoise
+from elf.training.objective import DENOISING, denoise_errors
 from elf.training.optimizer import OptimizerConfig
 from elf.training.recipe import RowsBy
 from elf.training.step import Rows, TrainState
@@ -82,7 +83,7 @@ def random_rows(config: TrainConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 def compile_forward(config: TrainConfig) -> Compiled:
     """One forward of the denoise branch for the whole batch."""
-    graphdef, params = abstract_elf(config.elf, jnp.dtype(config.compute_dtype))
+    graphdef, params = abstract(ELF, config.elf, jnp.dtype(config.compute_dtype))
     row = jax.ShapeDtypeStruct((config.batch_size,), jnp.float32)
     z = jax.ShapeDtypeStruct((config.batch_size, config.elf.max_length, config.elf.latent_size), jnp.float32)
     return Compiled.of(
@@ -106,7 +107,7 @@ def compile_encoder(config: TrainConfig) -> tuple[Compiled, Params]:
 
 def compile_gradient(config: TrainConfig, formulation: Formulation) -> Compiled:
     """(params, x (B, L, D), key) → loss and gradient, from latents on: no encoder and no optimizer."""
-    graphdef, params = abstract_elf(config.elf, jnp.dtype(config.compute_dtype), config.remat)
+    graphdef, params = abstract(ELF, config.elf, jnp.dtype(config.compute_dtype), remat=config.remat)
     shape = config.batch_size, config.elf.max_length, config.elf.latent_size
 
     def loss(params: Params, x: jax.Array, key: jax.Array) -> jax.Array:

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from elf.bench.cost_model import decode_flops, denoise_flops, encoder_flops
 from elf.bench.formulations import MEASURABLE
 from elf.bench.machine import interleaved, machine_facts, matmul_peak, peak_memory_bytes
-from elf.bench.network_flops import decode_flops, denoise_flops, encoder_flops
 from elf.dev.make_random import random_model
 from elf.devices import make_mesh
 from elf.errors import UsageError

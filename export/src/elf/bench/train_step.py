@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import jax
 
+from elf.bench.cost_model import denoise_flops, encoder_flops, muon_flops
 from elf.bench.formulations import (
     FORMULATIONS,
     MEASURABLE,
@@ -29,7 +30,6 @@ from elf.bench.formulations import (
     random_rows,
 )
 from elf.bench.machine import Timings, interleaved, machine_facts, matmul_peak, median_ratio
-from elf.bench.network_flops import denoise_flops, encoder_flops, muon_flops
 from elf.config_file import load_config
 from elf.dev.make_random import random_params
 from elf.errors import UsageError

@@ -11,17 +11,16 @@ import numpy as np
 
 from elf.burst.carried import Carried, write_carried
 from elf.config_file import load_config
-from elf.data.collation import collate_rows
-from elf.data.dataset import open_dataset
+from elf.data.rows import collate_rows, open_dataset
 from elf.data.tokenizer import EOS, PAD
 from elf.errors import ConfigError
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.recipe import SHARED_OBJECTIVE, require
+from elf.training.resume import start_weights
 from elf.training.run import check_vocabularies
 from elf.training.run_facts import plain
-from elf.training.start_weights import start_weights
 from elf.training.train_config import TrainConfig
 
 MOST_BYTES = 60_000_000

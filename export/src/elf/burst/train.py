@@ -26,18 +26,13 @@ from flax import nnx
 
 from elf.burst.carried import Carried, read_carried, read_weights, write_weights
 from elf.errors import ElfError, UsageError
-from elf.network.model import ELF, abstract_elf
-from elf.network.modules import bind, split
+from elf.network.model import ELF
+from elf.network.modules import abstract, bind, split
+from elf.training.draws import draw_decode, draw_denoise, is_decode_step
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.objective import (
-    decode_errors,
-    denoise_errors,
-    draw_decode,
-    draw_denoise,
-    is_decode_step,
-    shared_denoising,
-)
+from elf.training.objective import decode_errors, denoise_errors, shared_denoising
 from elf.training.optimizer import ema_decay, make_optimizer
+from elf.training.update import averaged_weights
 
 SAVE_SECONDS = 120
 LOG_STEPS = 50
@@ -90,7 +85,7 @@ def train(
     settings, flow, elf = carried.settings, carried.flow, carried.elf
     batch_size, seed = settings["batch_size"], settings["seed"]
     dtype = jnp.dtype(settings["compute_dtype"])
-    graphdef, _ = abstract_elf(elf, dtype)
+    graphdef, _ = abstract(ELF, elf, dtype)
     # A constant rate, which every step scales: Muon's and Adam's changes are proportional to it.
     optimizer = make_optimizer(replace(carried.optimizer, schedule="constant", warmup_steps=0), batch_size, 1, 0)
     encoder = FrozenEncoder(carried.encoder, carried.encoder_params, carried.mean, carried.std)
@@ -131,8 +126,7 @@ def train(
         value, gradients = jax.value_and_grad(loss)(params)
         changes, opt_state = optimizer.update(gradients, opt_state, params)
         params = optax.apply_updates(params, jax.tree.map(lambda change: rate * change, changes))
-        decay = ema_decay(step, settings["ema_decay"])
-        average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)
+        average = averaged_weights(average, params, ema_decay(step, settings["ema_decay"]))
         return (params, average, opt_state), value
 
     params = split(ELF(elf, rngs=nnx.Rngs(seed)))[1] if start is None else jax.tree.map(jnp.asarray, start)

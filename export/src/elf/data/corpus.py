@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elf.data.arrow_folder import load_arrow_folder
-from elf.data.comma_separated import read_records
-from elf.data.hub import holds_parquet, is_hub_name, parquet_files, stream_files
-from elf.data.table_texts import AT_ONCE, NAME_ANOTHER, Texts, arrow_texts, parquet_texts, record_texts, table_texts
+from elf.data.stored_datasets import holds_parquet, is_hub_name, load_arrow_folder, parquet_files, stream_files
+from elf.data.tables import (
+    AT_ONCE,
+    NAME_ANOTHER,
+    Texts,
+    arrow_texts,
+    parquet_texts,
+    read_records,
+    record_texts,
+    table_texts,
+)
 from elf.data.text_value import LeftOut, described, json_of, text_of
 from elf.errors import CorpusFormatError, EmptyCorpusError
 from elf.progress import say

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elf.data.collation import check_ids
-from elf.data.dataset import open_arrow, token_dataset
+from elf.data.rows import check_ids, open_arrow, token_dataset
 from elf.data.text_value import LeftOut, described, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CorpusFormatError, EmptyCorpusError

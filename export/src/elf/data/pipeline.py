@@ -9,8 +9,7 @@ from functools import partial
 
 import grain
 
-from elf.data.collation import Batch, collate_rows
-from elf.data.dataset import TokenDataset
+from elf.data.rows import Batch, TokenDataset, collate_rows
 from elf.errors import ConfigError
 
 THREADS = 4

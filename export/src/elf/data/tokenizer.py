@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import sentencepiece
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
 from elf.data.clean_up import cleaning, cleans_up
-from elf.data.sentencepiece_form import EOS, PAD, UNK, WORD_START, Facts, model_of_tokenizer
-from elf.errors import CheckpointError, ConfigError
+from elf.data.sentencepiece_form import EOS, PAD, UNK, WORD_START, Facts, model_of_tokenizer, vocabulary_of
+from elf.errors import CheckpointError, ConfigError, TokenizerFormError
 from elf.text_file import WHITE_SPACE, check_characters, read_text
 
 __all__ = [
@@ -240,3 +240,34 @@ def mask_token(tokenizer: Tokenizer) -> int:
     if token is None:
         raise ConfigError("this tokenizer has no <extra_id_0>", "Train it with --sentinels 1 or more.")
     return token
+
+
+METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+
+SQUEEZED_NFKC: dict[str, Any] = {
+    "normalizer": {
+        "type": "Sequence",
+        "normalizers": [
+            {"type": "NFKC"},
+            {"type": "Replace", "pattern": {"Regex": r"\s+"}, "content": " "},
+            {"type": "Strip", "strip_left": True, "strip_right": True},
+        ],
+    },
+    "pre_tokenizer": METASPACE,
+}
+"""What this project's tokenizers were before they had SentencePiece's form; the shipped models' still are."""
+
+
+def check_read_alike(path: Path) -> None:
+    """Raises TokenizerFormError, naming the difference, for a tokenizer.json that the page may read otherwise."""
+    library = read_library(path)
+    facts = json.loads(library.to_str())
+    try:
+        vocabulary_of(facts)
+        if any(facts[part] != expected for part, expected in SQUEEZED_NFKC.items()):
+            SentencePieceTokenizer(library, facts)
+    except ValueError as error:
+        raise TokenizerFormError(
+            f"{path}: {error}, and the page is not known to read prompts by that as Python does",
+            "Train with a tokenizer of T5's form, such as `elf tokenizer train` writes.",
+        ) from error

@@ -25,7 +25,7 @@ from elf.checkpoints.stored_tensors import LazyWeights, tensors
 from elf.checkpoints.weight_sets import parts_of
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.models.trained_model import FlatParams
-from elf.network.modules import Dense, Params, matmul
+from elf.network.modules import Dense, abstract, matmul
 from elf.network.parameters import check_parameters
 
 HEAD_CHUNK = 128
@@ -139,13 +139,6 @@ def layer_norm(config: Gpt2Config, rngs: nnx.Rngs) -> nnx.LayerNorm:
     return nnx.LayerNorm(config.n_embd, epsilon=config.layer_norm_epsilon, use_fast_variance=False, rngs=rngs)
 
 
-def abstract_gpt2(config: Gpt2Config, compute_dtype: jnp.dtype = jnp.float32) -> tuple[nnx.GraphDef[Gpt2], Params]:
-    """Structure and parameter shapes of a network; computes no weights."""
-    module = nnx.eval_shape(lambda: Gpt2(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
-    state = nnx.to_flat_state(nnx.state(module, nnx.Param))
-    return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}
-
-
 WEIGHTS, INDEX, TORCH_WEIGHTS = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 
 ASSUMED: dict[str, tuple[Any, ...]] = {
@@ -189,7 +182,7 @@ def read_gpt2(folder: Path) -> tuple[Gpt2Config, FlatParams]:
         raise CheckpointMismatchError(
             f"{folder} has a head of its own, lm_head.weight differs from wte.weight", "Give a GPT-2 with a tied head."
         )
-    _, wanted = abstract_gpt2(config)
+    _, wanted = abstract(Gpt2, config)
     names = {hugging_face_name(name): name for name in wanted}
     check_parameters(found, {theirs: tuple(wanted[ours].shape) for theirs, ours in names.items()}, "this GPT-2")
     return config, {names[name]: value for name, value in found.items()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from elf.data.hub import is_hub_name
+from elf.data.stored_datasets import is_hub_name
 from elf.data.tokenizer import Tokenizer, load_byte_level_bpe, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError
 from elf.evaluation.gpt2 import INDEX, Gpt2Config, read_facts, read_gpt2, write_gpt2

@@ -32,10 +32,10 @@ from flax import nnx
 from elf.devices import global_rows, make_mesh, on_host, replicated
 from elf.errors import CheckpointError
 from elf.evaluation.diversity import entropies
-from elf.evaluation.gpt2 import Gpt2, abstract_gpt2
+from elf.evaluation.gpt2 import Gpt2
 from elf.evaluation.judge import Judge
 from elf.evaluation.scores import Scores, confidence_interval, counted_texts, mean_interval
-from elf.network.modules import Params, bind
+from elf.network.modules import Params, abstract, bind
 from elf.progress import ticker
 
 MOST_TOKENS = 1024
@@ -132,7 +132,7 @@ def gen_perplexity(
     nll = np.zeros(len(rows))
     mesh = make_mesh()
     batch_size = -(-min(batch_size, max(1, len(rows))) // mesh.size) * mesh.size
-    graphdef, _ = abstract_gpt2(judge.config)
+    graphdef, _ = abstract(Gpt2, judge.config)
     params = jax.device_put(judge.params, replicated(mesh))
     # Of like length together; the longest first, so that too little memory shows at once.
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))

@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from elf.data.collation import check_ids
 from elf.data.corpus import Row, stream_corpus
-from elf.data.dataset import TokenDataset, open_arrow, token_dataset
 from elf.data.evaluation_rows import TEXT_COLUMNS
-from elf.data.evenly import evenly_spread
+from elf.data.row_choice import evenly_spread
+from elf.data.rows import TokenDataset, check_ids, open_arrow, token_dataset
 from elf.data.text_value import text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, CorpusFormatError, EmptyCorpusError

@@ -11,12 +11,12 @@ from elf.devices import make_mesh
 from elf.errors import GoldenError
 from elf.golden.folder import COPY_AGAIN, STUDENT, Case, GoldenFolder
 from elf.golden.training_case import flow_config, frozen_encoder, optimizer_config, relative
-from elf.network.model import abstract_elf
-from elf.network.modules import bind
+from elf.network.model import ELF
+from elf.network.modules import abstract, bind
 from elf.training.distill import distill_objective
 from elf.training.distill_config import DistillConfig, Round
-from elf.training.distillation import DistillDraws, at_the_end, mixed_target
-from elf.training.objective import DenoiseDraws
+from elf.training.distill_objective import DistillDraws, at_the_end, mixed_target
+from elf.training.draws import DenoiseDraws
 from elf.training.step import Rows, make_train_step
 from elf.training.train_config import Resolved
 
@@ -48,7 +48,7 @@ def distill_deviations(folder: GoldenFolder, case: Case) -> dict[str, float]:
     latents = jax.jit(step.latents)
     measure = jax.jit(lambda params, examples: step.measure(params, folder.weights, examples, None))
     learn = jax.jit(lambda state, examples, number: step.learn(state, examples, number, None, folder.weights))
-    graph, _ = abstract_elf(case.elf)
+    graph, _ = abstract(ELF, case.elf)
 
     @jax.jit
     def taught(examples):

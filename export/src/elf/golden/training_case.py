@@ -11,8 +11,8 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.devices import make_mesh
 from elf.golden.folder import Case, GoldenFolder
+from elf.training.draws import DecodeDraws, DenoiseDraws, StepDraws
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.objective import DecodeDraws, DenoiseDraws, StepDraws
 from elf.training.optimizer import OptimizerConfig
 from elf.training.step import Examples, Rows, make_train_step
 from elf.training.train_config import Resolved, TrainConfig

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from elf.config import T5Config
-from elf.data.dataset import TokenDataset
 from elf.data.pipeline import batch_at
+from elf.data.rows import TokenDataset
 from elf.data.tokenizer import EOS
 from elf.network.encoder import conditional_visibility, encoder_from_params
 from elf.network.modules import Params

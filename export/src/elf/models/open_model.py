@@ -8,7 +8,7 @@ from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.checkpoints.stored_tensors import LazyWeights
 from elf.config import ElfConfig, T5Config
-from elf.data.dataset import open_dataset
+from elf.data.rows import open_dataset
 from elf.errors import CheckpointError, UsageError
 from elf.models.exported.folder import is_exported, open_folder
 from elf.models.hub_models import fetched, hub_name

@@ -4,7 +4,7 @@ Pre-RMSNorm blocks, no biases, ReLU feed-forward, unscaled attention with one re
 """
 
 import math
-from functools import cache, partial
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 
 from elf.config import T5Config
-from elf.network.modules import Dense, Params, RMSNorm, bind
+from elf.network.modules import Dense, RMSNorm, abstract, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes
 
 MASKED = -1e9
@@ -152,15 +152,5 @@ def encoder_from_params(
 ) -> T5Encoder:
     """An encoder with given weights. Raises CheckpointMismatchError where they do not fit `config`."""
     check_parameters(params, encoder_parameter_shapes(config), "the encoder")
-    graphdef, _ = abstract_encoder(config, compute_dtype)
+    graphdef, _ = abstract(T5Encoder, config, compute_dtype)
     return bind(graphdef, {name: jnp.asarray(value) for name, value in params.items()})
-
-
-@cache
-def abstract_encoder(
-    config: T5Config, compute_dtype: jnp.dtype = jnp.float32
-) -> tuple[nnx.GraphDef[T5Encoder], Params]:
-    """Structure and parameter shapes of an encoder; computes no weights. Made once: nobody changes it."""
-    module = nnx.eval_shape(lambda: T5Encoder(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
-    state = nnx.to_flat_state(nnx.state(module, nnx.Param))
-    return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}

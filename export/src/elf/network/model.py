@@ -3,17 +3,13 @@
 Shapes: B batch, L text tokens, P prefix tokens, D latent width, H hidden width, V vocabulary.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from elf.config import ElfConfig
-from elf.network.attention import attend
-from elf.network.dropout import Dropout, dropped_blocks
-from elf.network.modules import Dense, Params, Remat, RMSNorm, matmul
+from elf.network.modules import Dense, Dropout, Remat, RMSNorm, attend, dropped_blocks, matmul
 from elf.network.parameters import TIMESTEP_FEATURES
 
 ROTARY_THETA = 10000.0
@@ -244,13 +240,3 @@ class ELF(nnx.Module):
         h = matmul(h, self.proj_kernel[...], self.compute_dtype) + self.proj_bias[...]
         h = jax.nn.gelu(h, approximate=True)
         return matmul(h, self.unembed_kernel[...], self.compute_dtype) + self.unembed_bias[...]
-
-
-@functools.cache
-def abstract_elf(
-    config: ElfConfig, compute_dtype: jnp.dtype = jnp.float32, remat: Remat = "none", scan: bool = False
-) -> tuple[nnx.GraphDef[ELF], Params]:
-    """Structure and parameter shapes of a network; computes no weights. Made once: nobody changes it."""
-    module = nnx.eval_shape(lambda: ELF(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype, remat=remat, scan=scan))
-    state = nnx.to_flat_state(nnx.state(module, nnx.Param))
-    return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from elf.data.tokenizer_forms import check_read_alike
+from elf.data.tokenizer import check_read_alike
 from elf.errors import ConfigError, OutputExistsError
 from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions

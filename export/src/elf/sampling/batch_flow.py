@@ -10,24 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from elf.config import FlowConfig
+from elf.sampling.condition import Condition
 
 Denoise = Callable[[jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
 """(z (B, L, D), x̂_prev (B, L, D), t (B,), self-cond scale w (B,)) → x̂ (B, L, D)."""
-
-
-class Condition(NamedTuple):
-    """What the front of each row holds throughout a run."""
-
-    latents: jax.Array
-    """cond_seq (B, L, D): the normalised embeddings of the source; anything behind them."""
-    held: jax.Array
-    """(B, L, 1) bool: the positions of the source."""
-
-    def hold(self, array: jax.Array) -> jax.Array:
-        return jnp.where(self.held, self.latents, array)
-
-    def hide(self, array: jax.Array) -> jax.Array:
-        return jnp.where(self.held, 0, array)
 
 
 class Draws(NamedTuple):

@@ -18,12 +18,13 @@ from elf.config import FlowConfig
 from elf.devices import batch_sharding, check_batch, on_mesh, replicated, state_shardings
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
 from elf.models.trained_model import TrainedModel
-from elf.network.encoder import T5Encoder, abstract_encoder
-from elf.network.model import ELF, abstract_elf
-from elf.network.modules import Params, bind
+from elf.network.encoder import T5Encoder
+from elf.network.model import ELF
+from elf.network.modules import Params, abstract, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.sampler_settings import SamplerSettings
-from elf.sampling.batch_flow import Condition, Draws, Scales, follow_flow
+from elf.sampling.batch_flow import Draws, Scales, follow_flow
+from elf.sampling.condition import Condition
 from elf.sampling.keys import batch_keys, bit_layout
 from elf.sampling.schedule import time_schedule
 
@@ -122,13 +123,13 @@ class BatchSampler:
                     "Give a model folder with encoder.safetensors.",
                 )
             check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
-            encoder_graphdef, _ = abstract_encoder(model.encoder)
+            encoder_graphdef, _ = abstract(T5Encoder, model.encoder)
         self.flow, self.mesh, self.batch_size, self.length = model.flow, mesh, batch_size, length
         self.processes, self.devices = processes, devices
         # Products asked for in float32 are made in float32, not in the shorter formats that accelerators prefer.
         self.precision = "highest" if compute_dtype == "float32" else None
         self.static = {
-            "graphdef": abstract_elf(model.elf, jnp.dtype(compute_dtype))[0],
+            "graphdef": abstract(ELF, model.elf, jnp.dtype(compute_dtype))[0],
             "encoder_graphdef": encoder_graphdef,
             "flow": model.flow,
             "mesh": mesh,

@@ -1,14 +1,17 @@
 """The condition of a run: the source texts at the front of each row, held in place (spec section 3, *Condition*)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from elf.config import ElfConfig
 from elf.errors import UsageError
 
 Array = np.ndarray
+A = TypeVar("A", np.ndarray, jax.Array)
 Source = Sequence[int]
 """The tokens of one source text."""
 
@@ -21,23 +24,29 @@ class Encoder(Protocol):
 
 
 class Condition(NamedTuple):
-    """What the front of each row holds throughout a run. `sampling.batch_flow` has the same for compiled code."""
+    """What the front of each row holds throughout a run, as arrays of NumPy or, in compiled code, of JAX."""
 
-    latents: Array
-    """cond_seq (B, L, D) float32: the latents of the source; zeros behind them."""
-    held: Array
+    latents: Any
+    """cond_seq (B, L, D) float32: the latents of the source; anything behind them."""
+    held: Any
     """(B, L, 1) bool: the positions of the source."""
 
-    def hold(self, array: Array) -> Array:
-        return np.where(self.held, self.latents, array)
+    def hold(self, array: A) -> A:
+        """`array` (B, L, D) with the source in its place."""
+        return _chosen(self.held, self.latents, array)
 
-    def hide(self, array: Array) -> Array:
-        return np.where(self.held, np.float32(0), array)
+    def hide(self, array: A) -> A:
+        """`array` (B, L, D) with zeros there."""
+        return _chosen(self.held, np.float32(0), array)
 
     @property
     def lengths(self) -> Array:
         """Source tokens of each row, (B,)."""
         return self.held[..., 0].sum(-1)
+
+
+def _chosen(held: Any, inside: Any, outside: Any) -> Any:
+    return (jnp if isinstance(outside, jax.Array) else np).where(held, inside, outside)
 
 
 def spread_sources(sources: Sequence[Source], batch: int) -> list[Source]:

@@ -14,13 +14,19 @@ import onnxruntime
 from flax import nnx
 
 from elf.models.trained_model import TrainedModel
-from elf.network.encoder import T5Encoder, abstract_encoder
-from elf.network.model import ELF, abstract_elf
-from elf.network.modules import Params, bind
+from elf.network.encoder import T5Encoder
+from elf.network.model import ELF
+from elf.network.modules import Params, abstract, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 
 if TYPE_CHECKING:
     import onnx_ir as ir
+from typing import cast
+
+from elf.errors import CheckpointError, first_line
+from elf.models.exported.encodings import Dtype
+from elf.models.exported.folder import EXPORT_AGAIN
+from elf.models.exported.stored_weights import StoredWeights
 
 Array = np.ndarray
 
@@ -53,7 +59,7 @@ class JaxNetwork:
 
     def __init__(self, model: TrainedModel):
         check_parameters(model.params, parameter_shapes(model.elf), "the ELF network")
-        self.graphdef, _ = abstract_elf(model.elf)
+        self.graphdef, _ = abstract(ELF, model.elf)
         # One at a time: those that lie in a file are then in memory once.
         self.params = {name: jax.device_put(value) for name, value in model.params.items()}
         self.takes_self_cond_scale = bool(model.elf.self_cond_cfg_tokens)
@@ -77,7 +83,7 @@ class JaxEncoder:
     def __init__(self, model: TrainedModel):
         assert model.encoder is not None
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
-        self.graphdef, _ = abstract_encoder(model.encoder)
+        self.graphdef, _ = abstract(T5Encoder, model.encoder)
         self.params = {name: jax.device_put(value) for name, value in model.encoder_params.items()}
         self.mean, self.std = np.asarray(model.latent_mean, np.float32), np.asarray(model.latent_std, np.float32)
 
@@ -185,3 +191,15 @@ def placeholders(path: Path, outside: Iterable["ir.ExternalTensor"]) -> Iterator
             with (Path(scratch) / location).open("wb") as file:
                 file.truncate(end)
         yield Path(shutil.copy(path, scratch))
+
+
+def open_graphs(model: TrainedModel) -> tuple[OnnxNetwork, OnnxEncoder | None]:
+    """The graphs of a model that was opened from an exported folder. Raises CheckpointError for broken ones."""
+    assert model.exported is not None
+    folder = model.exported.folder
+    graphs = folder / "onnx"
+    try:
+        weights = StoredWeights(graphs, cast(Dtype, model.exported.dtype))
+        return OnnxNetwork(graphs, weights), OnnxEncoder(graphs, weights) if model.encoder else None
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the graphs of {folder} cannot be opened: {first_line(error)}", EXPORT_AGAIN) from error

@@ -19,8 +19,7 @@ from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath
 from elf.progress import ticker
 from elf.sampling.condition import Condition, Encoder, check_sources, encode_sources, spread_sources
-from elf.sampling.exported_graphs import open_graphs
-from elf.sampling.networks import JaxEncoder, JaxNetwork
+from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
 from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.sampler import Network, sample, written
 from elf.text_file import BLANK_AT_ENDS

@@ -14,18 +14,18 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from elf.data.dataset import TokenDataset, open_dataset
+from elf.data.rows import TokenDataset, open_dataset
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError
 from elf.models.open_model import read_weights
 from elf.models.pretrained import tokenizer_file
 from elf.models.run_folder import checkpoints_of
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
-from elf.network.model import abstract_elf
-from elf.network.modules import Params, bind
+from elf.network.model import ELF
+from elf.network.modules import Params, abstract, bind
 from elf.progress import say
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
-from elf.training.distillation import (
+from elf.training.distill_objective import (
     DistillDraws,
     UniformTimes,
     decode_part,
@@ -37,14 +37,13 @@ from elf.training.distillation import (
     row_kinds,
     student_errors,
 )
+from elf.training.draws import DecodeDraws
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.hub_upload import HubUpload
-from elf.training.metrics import Metrics
-from elf.training.objective import DecodeDraws, decode_errors
+from elf.training.objective import Metrics, Objective, branch_shares, decode_errors
 from elf.training.resume import bring_checkpoint, first_weights
-from elf.training.run import Run, RunArguments, check_vocabularies, make_upload
+from elf.training.run import HubUpload, Run, RunArguments, check_vocabularies, make_upload
 from elf.training.run_facts import command_line, remember_settings, training_facts
-from elf.training.step import Objective, branch_shares, make_train_step
+from elf.training.step import make_train_step
 from elf.training.train_config import resolve
 
 Arguments = RunArguments
@@ -121,8 +120,8 @@ def distil(
 def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatParams, devices: int = 1) -> Objective:
     """Of the round `turn`: most rows learn from the teacher, the others to decode as in training."""
     flow, elf, dtype = config.flow, config.elf, jnp.dtype(config.compute_dtype)
-    student_graph, _ = abstract_elf(elf, dtype, config.remat, config.scan_blocks)
-    teacher_graph, _ = abstract_elf(elf, dtype, scan=config.scan_blocks)
+    student_graph, _ = abstract(ELF, elf, dtype, remat=config.remat, scan=config.scan_blocks)
+    teacher_graph, _ = abstract(ELF, elf, dtype, scan=config.scan_blocks)
     evenly = UniformTimes(config.student_times == "uniform", config.teacher_times == "uniform")
 
     def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> DistillDraws:

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from elf.config import T5Config
-from elf.network.encoder import abstract_encoder, conditional_visibility
-from elf.network.modules import Params, bind
+from elf.network.encoder import T5Encoder, conditional_visibility
+from elf.network.modules import Params, abstract, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes
 
 # A burst has neither files of data nor what reads them.
 if TYPE_CHECKING:
-    from elf.data.dataset import TokenDataset
+    from elf.data.rows import TokenDataset
     from elf.models.latent_statistics import Normalisation
     from elf.models.trained_model import FlatParams
 
@@ -67,7 +67,7 @@ class FrozenEncoder:
         weights come as the argument `params`: closed over, T5-small's 140 MB would be copied into each compiled branch.
         A `dropped` condition is zero and unseen by its target. Unless `see_padding`, filling is unseen too.
         """
-        graphdef, _ = abstract_encoder(self.config, compute_dtype)
+        graphdef, _ = abstract(T5Encoder, self.config, compute_dtype)
         B, L = ids.shape
         visible = None if see_padding else jnp.broadcast_to(real[:, None, :], (B, L, L))
         held = jnp.zeros((B, L), bool)

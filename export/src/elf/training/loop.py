@@ -19,9 +19,26 @@ import numpy as np
 from elf.errors import DivergedError
 from elf.evaluation.generator import StoppedError
 from elf.training.checkpoint import Checkpoints
-from elf.training.metrics import Metrics, means, not_finite
-from elf.training.profiler import Profiler
-from elf.training.run_log import RunLog
+from elf.training.objective import Metrics, Share
+from elf.training.run_log import Profiler, RunLog
+
+
+def _not_finite(metrics: Metrics) -> dict[str, float]:
+    """Those that are no finite numbers."""
+    figures = {name: value.total if isinstance(value, Share) else value for name, value in metrics.items()}
+    return {name: float(value) for name, value in figures.items() if not np.isfinite(value)}
+
+
+def means(window: list[Metrics]) -> dict[str, float]:
+    """Mean of each metric over the steps that measured it, rows counted alike."""
+    sums: dict[str, tuple[float, float]] = {}
+    for metrics in window:
+        for name, value in metrics.items():
+            total, weight = value if isinstance(value, Share) else (value, 1.0)
+            before = sums.get(name, (0.0, 0.0))
+            sums[name] = before[0] + float(total), before[1] + float(weight)
+    return {name: float(f"{total / weight:.6g}") for name, (total, weight) in sums.items() if weight}
+
 
 S = TypeVar("S")
 B = TypeVar("B")
@@ -152,7 +169,7 @@ def run_loop(
 def _check_finite(window: list[Metrics], done: int) -> None:
     """Raises DivergedError naming the first step of the window, which ends at `done`, that measured no number."""
     for at, metrics in enumerate(window, done - len(window) + 1):
-        wrong = not_finite(metrics)
+        wrong = _not_finite(metrics)
         if wrong:
             raise DivergedError(
                 f"the training has left the finite numbers at step {at}: {wrong}",

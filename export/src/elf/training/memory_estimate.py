@@ -17,11 +17,12 @@ from jax.sharding import AbstractMesh, Mesh
 
 from elf.config import T5Config
 from elf.devices import AXES, check_batch, state_shardings
-from elf.network.encoder import abstract_encoder
-from elf.network.model import abstract_elf
-from elf.network.modules import Params, Remat
+from elf.network.encoder import T5Encoder
+from elf.network.model import ELF
+from elf.network.modules import Params, Remat, abstract
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.step import TrainState, TrainStep, flow_objective, make_train_step
+from elf.training.objective import flow_objective
+from elf.training.step import TrainState, TrainStep, make_train_step
 from elf.training.train_config import Resolved, TrainConfig
 
 
@@ -53,7 +54,7 @@ def paper_mesh(devices: int, fsdp: int) -> Mesh:
 
 def planned_step(config: TrainConfig, mesh: Mesh, encoder: T5Config) -> TrainStep:
     """The step of a run whose dataset and encoder are not at hand; only their sizes enter."""
-    _, shapes = abstract_encoder(encoder)
+    _, shapes = abstract(T5Encoder, encoder)
     frozen = FrozenEncoder(encoder, cast(Any, shapes), 0.0, 0.2)
     # How many steps there are decides no shape.
     resolved = Resolved(config.steps or 1, 1, None, 1.0, conditional=config.elf.max_input_length > 0)
@@ -65,7 +66,7 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     mesh = paper_mesh(devices, config.fsdp)
     check_batch(mesh, config.batch_size, config.accumulation)
     state = sharded(mesh, state_shapes(dataclasses.replace(undivided(config), remat="none"), encoder))
-    _, encoder_params = abstract_encoder(encoder)
+    _, encoder_params = abstract(T5Encoder, encoder)
     rows = config.batch_size // devices
     positions = rows * config.elf.max_length
     params = device_bytes(state.params)
@@ -130,7 +131,7 @@ def kept_at_depth(config: TrainConfig, depth: int, rows: int, decode: bool) -> i
     """Bytes that a network of `depth` blocks leaves for its backward pass, weights left out."""
     config = dataclasses.replace(config, elf=dataclasses.replace(config.elf, depth=depth))
     objective = flow_objective(config)
-    _, params = abstract_elf(config.elf)
+    _, params = abstract(ELF, config.elf)
     shape = (rows, config.elf.max_length, config.elf.latent_size)
 
     def backward(params: Params, x: jax.Array, held: jax.Array, ids: jax.Array, weight: jax.Array, key: jax.Array):

@@ -10,92 +10,154 @@ Random draws are made apart from the errors, for the whole batch at once: a batc
 devices, then sees the same numbers as one taken whole, and a test can put draws of its own in their place.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from elf.config import FlowConfig
-from elf.network.dropout import Dropout
 from elf.network.model import ELF
-from elf.training.recipe import Coin, RowsBy
+from elf.network.modules import Dropout, Params, abstract, bind
+from elf.training.draws import (
+    DecodeDraws,
+    DenoiseDraws,
+    StepDraws,
+    draw_coins,
+    draw_decode,
+    draw_denoise,
+)
+from elf.training.recipe import RowsBy
+
+# A burst has neither settings of a training nor what reads models.
+if TYPE_CHECKING:
+    from elf.models.trained_model import FlatParams
+    from elf.training.train_config import TrainConfig
 
 
-class DenoiseDraws(NamedTuple):
-    t: jax.Array
-    """(B,), the time of each example."""
-    w: jax.Array
-    """(B,), its self-cond CFG scale."""
-    noise: jax.Array
-    """(B, L, D), ε ~ N(0, 1)."""
-    coin: jax.Array
-    """(B,), uniform in [0, 1): where rows throw coins, one self-conditions if this is below `self_cond_prob`."""
+class Share(NamedTuple):
+    """A figure that only some of a step's rows measured: its sum over them, and how much of the step they are."""
+
+    total: jax.Array
+    weight: jax.Array
 
 
-class DecodeDraws(NamedTuple):
-    clean: jax.Array
-    """(B, L), λ: the share of the true latent in each token's input."""
-    w: jax.Array
-    """(B,)"""
-    noise: jax.Array
-    """(B, L, D)"""
+Metrics = Mapping[str, jax.Array | Share]
+"""By name. A step names only what it measured, or says so by a share of weight 0."""
 
 
-class StepDraws(NamedTuple):
-    """The draws of one branch, or of both, used or not, and then which of them every row takes."""
+@dataclass(frozen=True)
+class Objective:
+    """What a step minimises, once the latents are there."""
 
-    decodes: jax.Array | None = None
-    """(B,) bool"""
-    denoise: DenoiseDraws | None = None
-    decode: DecodeDraws | None = None
-    dropout: jax.Array | None = None
-    """(B, 2) uint32, a key's data for each row: rows that are one mean leave out by the key of their first."""
-
-
-def draw_self_cond_scale(key: jax.Array, batch_size: int, flow: FlowConfig) -> jax.Array:
-    """w (B,) with 1 + w log-uniform between its bounds."""
-    low, high = jnp.log1p(flow.self_cond_cfg_min), jnp.log1p(flow.self_cond_cfg_max)
-    return jnp.expm1(jax.random.uniform(key, (batch_size,), minval=low, maxval=high))
-
-
-def draw_times(key: jax.Array, shape: tuple[int, ...], flow: FlowConfig, *, uniform: bool = False) -> jax.Array:
-    """Times in (0, 1) by the flow's logit-normal, or even."""
-    if uniform:
-        return jax.random.uniform(key, shape)
-    return jax.nn.sigmoid(flow.p_mean + flow.p_std * jax.random.normal(key, shape))
+    draw: Callable[[jax.Array, tuple[int, int, int], bool | None], Any]
+    """(key, shape (B, L, D), decode) → the random draws for a whole batch, each array with its rows first."""
+    loss: Callable[..., tuple[jax.Array, Metrics]]
+    """(params, frozen, x (B, L, D), held (B, L), ids (B, L), draws, weight (B, L), decode) → what is minimised, and
+    what is logged: sums over rows, so that the parts of a batch add up to the whole. `decode` is None where the draws
+    tell every row's branch."""
+    weigh: Callable[[jax.Array], jax.Array]
+    """Positions that count, 1 or 0 (B, L) → their weights in the loss of rows that are one mean."""
+    group: int
+    """So many consecutive rows stay together when a batch is taken in parts."""
+    decode_prob: float | None = 0.0
+    """Share of steps that are given decode = True; None where the draws tell the branch."""
+    frozen: "FlatParams | None" = None
+    """Further weights that the loss reads: a teacher's."""
 
 
-def draw_denoise(key: jax.Array, shape: tuple[int, int, int], flow: FlowConfig) -> DenoiseDraws:
-    """The draws of a denoise step for latents of `shape` (B, L, D)."""
-    t_key, noise_key, scale_key, coin_key = jax.random.split(key, 4)
-    t = draw_times(t_key, shape[:1], flow, uniform=flow.time_schedule == "uniform")
-    w = draw_self_cond_scale(scale_key, shape[0], flow)
-    return DenoiseDraws(t, w, jax.random.normal(noise_key, shape), jax.random.uniform(coin_key, shape[:1]))
+def row_keys(key: jax.Array, rows: int) -> jax.Array:
+    """(rows, 2) uint32, the data of a key for each row."""
+    return jax.random.key_data(jax.random.split(key, rows))
 
 
-def draw_decode(key: jax.Array, shape: tuple[int, int, int], flow: FlowConfig) -> DecodeDraws:
-    """The draws of a decode step for latents of `shape` (B, L, D)."""
-    mix_key, noise_key, scale_key = jax.random.split(key, 3)
-    clean = jax.nn.sigmoid(flow.decoder_p_mean + flow.decoder_p_std * jax.random.normal(mix_key, shape[:2]))
-    return DecodeDraws(clean, draw_self_cond_scale(scale_key, shape[0], flow), jax.random.normal(noise_key, shape))
+def mean_over_positions(counts: jax.Array) -> jax.Array:
+    """Weights (B, L) of positions that count alike, 1 in all."""
+    return counts / jnp.maximum(counts.sum(), 1.0)
 
 
-def draw_coins(key: jax.Array, rows: int, flow: FlowConfig, coin: Coin, groups: int = 1, parts: int = 1) -> jax.Array:
-    """Whether each row decodes, (rows,) bool. The rows are `groups` runs, each of `parts` runs: a coin for every part
-    of every group, for every part of the batch, or for every example."""
-    if coin == "example":
-        return jax.random.uniform(key, (rows,)) < flow.decoder_prob
-    thrown = jax.random.uniform(key, (groups if coin == "device" else 1, parts)) < flow.decoder_prob
-    return jnp.repeat(jnp.broadcast_to(thrown, (groups, parts)).reshape(-1), rows // (groups * parts))
+def flow_objective(config: "TrainConfig", groups: int = 1) -> Objective:
+    """That of spec section 4. `groups`: of rows with a coin of their own, where `coin` is `device`."""
+    flow, choices = config.flow, config.choices
+    graphdef, _ = abstract(
+        ELF, config.elf, jnp.dtype(config.compute_dtype), remat=config.remat, scan=config.scan_blocks
+    )
+    assert choices.objective is not None  # only distillation, which does not come here, has none
+    denoising = DENOISING[choices.objective]
+    drops = config.attention_dropout or config.projection_dropout
+
+    def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> Any:
+        dropout = row_keys(jax.random.fold_in(key, 1), shape[0]) if drops else None
+        if decode is not None:
+            if decode:
+                return StepDraws(decode=draw_decode(key, shape, flow), dropout=dropout)
+            return StepDraws(denoise=draw_denoise(key, shape, flow), dropout=dropout)
+        coin_key, denoise_key, decode_key = jax.random.split(key, 3)
+        coins = draw_coins(coin_key, shape[0], flow, choices.coin, groups, config.accumulation)
+        return StepDraws(coins, draw_denoise(denoise_key, shape, flow), draw_decode(decode_key, shape, flow), dropout)
+
+    def left_out(draws: StepDraws) -> Dropout | None:
+        if draws.dropout is None:
+            return None
+        key = jax.random.wrap_key_data(draws.dropout[0])
+        return Dropout(key, config.attention_dropout, config.projection_dropout)
+
+    def loss(params: Params, frozen: None, x, held, ids, draws, weight, decode: bool | None) -> Any:
+        network = bind(graphdef, params)
+
+        def of_branch(decodes: bool, draws: StepDraws) -> tuple[jax.Array, Metrics]:
+            if decodes:
+                assert draws.decode is not None
+                errors = decode_errors(network, x, held, ids, draws.decode, flow, left_out(draws))
+            else:
+                assert draws.denoise is not None
+                parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
+                errors = denoise_errors(parts, network, left_out(draws))
+            value = (errors * weight).sum()
+            return value, {"decode_loss" if decodes else "loss": value}
+
+        if decode is not None:
+            return of_branch(decode, draws)
+        if choices.coin == "example":
+            return loss_of_mixed_rows(network, x, held, ids, draws, weight)
+
+        def shared_metrics(decodes: bool, draws: StepDraws) -> tuple[jax.Array, Metrics]:
+            """With both names, so that the branches give the same tree."""
+            value, _ = of_branch(decodes, draws)
+            return value, branch_shares(value * (not decodes), value * decodes, 1.0 - decodes, float(decodes))
+
+        return jax.lax.cond(
+            draws.decodes[0],
+            lambda draws: shared_metrics(True, draws),
+            lambda draws: shared_metrics(False, draws),
+            draws,
+        )
+
+    def loss_of_mixed_rows(network: ELF, x, held, ids, draws: StepDraws, weight) -> tuple[jax.Array, Metrics]:
+        assert draws.decodes is not None and draws.denoise is not None and draws.decode is not None
+        latent = noised_for_decoding(x, held, draws.decode, flow)
+        parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
+        nothing = jnp.zeros_like(latent)
+        errors = mixed_errors(network, parts, latent, nothing, draws.decodes, ids, left_out(draws)) * weight
+        decoding, counted = draws.decodes[:, None] * errors, draws.decodes[:, None] * weight
+        metrics = branch_shares((errors - decoding).sum(), decoding.sum(), (weight - counted).sum(), counted.sum())
+        return errors.sum(), metrics
+
+    _, group = self_cond_rows(flow.self_cond_prob, config.batch_size // config.accumulation)
+    static = choices.coin == "batch" and choices.loss_mean == "batch"
+    return Objective(draw, loss, mean_over_positions, group, flow.decoder_prob if static else None)
 
 
-def is_decode_step(seed: int, step: int, decoder_prob: float) -> bool:
-    """One coin for the whole batch, a function of the step, so that a resumed run and every process throw the same."""
-    return bool(np.random.default_rng([seed, step, 1]).random() < decoder_prob)
+def branch_shares(loss, decode_loss, loss_weight, decode_weight) -> Metrics:
+    as_array = functools.partial(jnp.asarray, dtype=jnp.float32)
+    return {
+        "loss": Share(as_array(loss), as_array(loss_weight)),
+        "decode_loss": Share(as_array(decode_loss), as_array(decode_weight)),
+    }
 
 
 def velocity(x_hat: jax.Array, z: jax.Array, t: jax.Array, flow: FlowConfig) -> jax.Array:

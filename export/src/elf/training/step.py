@@ -1,7 +1,7 @@
 """One training step on a mesh of devices: latents, loss, gradient, optimizer, EMA; spec section 4.
 
-What the loss is, is an `Objective`: that of `elf train` is here, that of `elf distill` in distill.py. How its mean is
-taken is one of two ways:
+What the loss is, is an `Objective`: that of `elf train` is in objective.py, that of `elf distill` in distill.py. How
+its mean is taken is one of two ways:
 
 - over the whole batch: written for the global arrays, and XLA inserts the communication;
 - over each group of rows by itself, then over the groups, as the official code does with its devices (`loss_mean:
@@ -21,31 +21,18 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh, PartitionSpec
 
-from elf.data.collation import Batch
+from elf.data.rows import Batch
 from elf.devices import AXES, batch_sharding, check_batch, global_rows, on_mesh, replicated, state_shardings
 from elf.errors import CheckpointMismatchError, ConfigError
-from elf.models.trained_model import FlatParams
-from elf.network.dropout import Dropout
-from elf.network.model import ELF, abstract_elf
-from elf.network.modules import Params, bind, split
+from elf.network.model import ELF
+from elf.network.modules import Params, abstract, split
+from elf.training.draws import is_decode_step
 from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.metrics import Metrics, Share
-from elf.training.objective import (
-    DENOISING,
-    StepDraws,
-    decode_errors,
-    denoise_errors,
-    draw_coins,
-    draw_decode,
-    draw_denoise,
-    is_decode_step,
-    mixed_errors,
-    noised_for_decoding,
-    self_cond_rows,
-)
+from elf.training.objective import Metrics, Objective, Share, flow_objective
 from elf.training.optimizer import ema_decay, learning_rate, make_optimizer
 from elf.training.torch_gradient import TorchGradient, make_torch_gradient
 from elf.training.train_config import Resolved, TrainConfig
+from elf.training.update import averaged_weights, descend
 
 
 class TrainState(NamedTuple):
@@ -80,114 +67,6 @@ class Examples(NamedTuple):
     counts: jax.Array
     """(B, L), 1 where a position counts in the loss, else 0."""
     draws: Any
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a step minimises, once the latents are there."""
-
-    draw: Callable[[jax.Array, tuple[int, int, int], bool | None], Any]
-    """(key, shape (B, L, D), decode) → the random draws for a whole batch, each array with its rows first."""
-    loss: Callable[..., tuple[jax.Array, Metrics]]
-    """(params, frozen, x (B, L, D), held (B, L), ids (B, L), draws, weight (B, L), decode) → what is minimised, and
-    what is logged: sums over rows, so that the parts of a batch add up to the whole. `decode` is None where the draws
-    tell every row's branch."""
-    weigh: Callable[[jax.Array], jax.Array]
-    """Positions that count, 1 or 0 (B, L) → their weights in the loss of rows that are one mean."""
-    group: int
-    """So many consecutive rows stay together when a batch is taken in parts."""
-    decode_prob: float | None = 0.0
-    """Share of steps that are given decode = True; None where the draws tell the branch."""
-    frozen: FlatParams | None = None
-    """Further weights that the loss reads: a teacher's."""
-
-
-def row_keys(key: jax.Array, rows: int) -> jax.Array:
-    """(rows, 2) uint32, the data of a key for each row."""
-    return jax.random.key_data(jax.random.split(key, rows))
-
-
-def mean_over_positions(counts: jax.Array) -> jax.Array:
-    """Weights (B, L) of positions that count alike, 1 in all."""
-    return counts / jnp.maximum(counts.sum(), 1.0)
-
-
-def flow_objective(config: TrainConfig, groups: int = 1) -> Objective:
-    """That of spec section 4. `groups`: of rows with a coin of their own, where `coin` is `device`."""
-    flow, choices = config.flow, config.choices
-    graphdef, _ = abstract_elf(config.elf, jnp.dtype(config.compute_dtype), config.remat, config.scan_blocks)
-    assert choices.objective is not None  # only distillation, which does not come here, has none
-    denoising = DENOISING[choices.objective]
-    drops = config.attention_dropout or config.projection_dropout
-
-    def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> Any:
-        dropout = row_keys(jax.random.fold_in(key, 1), shape[0]) if drops else None
-        if decode is not None:
-            if decode:
-                return StepDraws(decode=draw_decode(key, shape, flow), dropout=dropout)
-            return StepDraws(denoise=draw_denoise(key, shape, flow), dropout=dropout)
-        coin_key, denoise_key, decode_key = jax.random.split(key, 3)
-        coins = draw_coins(coin_key, shape[0], flow, choices.coin, groups, config.accumulation)
-        return StepDraws(coins, draw_denoise(denoise_key, shape, flow), draw_decode(decode_key, shape, flow), dropout)
-
-    def left_out(draws: StepDraws) -> Dropout | None:
-        if draws.dropout is None:
-            return None
-        key = jax.random.wrap_key_data(draws.dropout[0])
-        return Dropout(key, config.attention_dropout, config.projection_dropout)
-
-    def loss(params: Params, frozen: None, x, held, ids, draws, weight, decode: bool | None) -> Any:
-        network = bind(graphdef, params)
-
-        def of_branch(decodes: bool, draws: StepDraws) -> tuple[jax.Array, Metrics]:
-            if decodes:
-                assert draws.decode is not None
-                errors = decode_errors(network, x, held, ids, draws.decode, flow, left_out(draws))
-            else:
-                assert draws.denoise is not None
-                parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
-                errors = denoise_errors(parts, network, left_out(draws))
-            value = (errors * weight).sum()
-            return value, {"decode_loss" if decodes else "loss": value}
-
-        if decode is not None:
-            return of_branch(decode, draws)
-        if choices.coin == "example":
-            return loss_of_mixed_rows(network, x, held, ids, draws, weight)
-
-        def shared_metrics(decodes: bool, draws: StepDraws) -> tuple[jax.Array, Metrics]:
-            """With both names, so that the branches give the same tree."""
-            value, _ = of_branch(decodes, draws)
-            return value, branch_shares(value * (not decodes), value * decodes, 1.0 - decodes, float(decodes))
-
-        return jax.lax.cond(
-            draws.decodes[0],
-            lambda draws: shared_metrics(True, draws),
-            lambda draws: shared_metrics(False, draws),
-            draws,
-        )
-
-    def loss_of_mixed_rows(network: ELF, x, held, ids, draws: StepDraws, weight) -> tuple[jax.Array, Metrics]:
-        assert draws.decodes is not None and draws.denoise is not None and draws.decode is not None
-        latent = noised_for_decoding(x, held, draws.decode, flow)
-        parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
-        nothing = jnp.zeros_like(latent)
-        errors = mixed_errors(network, parts, latent, nothing, draws.decodes, ids, left_out(draws)) * weight
-        decoding, counted = draws.decodes[:, None] * errors, draws.decodes[:, None] * weight
-        metrics = branch_shares((errors - decoding).sum(), decoding.sum(), (weight - counted).sum(), counted.sum())
-        return errors.sum(), metrics
-
-    _, group = self_cond_rows(flow.self_cond_prob, config.batch_size // config.accumulation)
-    static = choices.coin == "batch" and choices.loss_mean == "batch"
-    return Objective(draw, loss, mean_over_positions, group, flow.decoder_prob if static else None)
-
-
-def branch_shares(loss, decode_loss, loss_weight, decode_weight) -> Metrics:
-    as_array = functools.partial(jnp.asarray, dtype=jnp.float32)
-    return {
-        "loss": Share(as_array(loss), as_array(loss_weight)),
-        "decode_loss": Share(as_array(decode_loss), as_array(decode_weight)),
-    }
 
 
 @dataclass(frozen=True)
@@ -334,10 +213,9 @@ def make_train_step(
 
     def follow(state: TrainState, measured: Metrics, gradients: Params, step: jax.Array):
         """The state after an update by these gradients, and what is logged."""
-        changes, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, changes)
+        params, opt_state = descend(optimizer, (state.params, state.opt_state), gradients)
         decay = ema_decay(step, config.ema_decay) if choices.ema_warm_up else config.ema_decay
-        ema = jax.tree.map(lambda average, new: decay * average + (1 - decay) * new, state.ema_params1, params)
+        ema = averaged_weights(state.ema_params1, params, decay)
         metrics = {"gradient_norm": optax.tree.norm(gradients), "learning_rate": rate(step)}
         return TrainState(params, ema, opt_state), {**measured, **metrics}
 
@@ -357,7 +235,7 @@ def make_train_step(
     ):
         return learn(state, examples_of(encoder_params, rows, step, decode), step, decode, frozen)
 
-    shapes = jax.eval_shape(first_state, abstract_elf(elf)[1])
+    shapes = jax.eval_shape(first_state, abstract(ELF, elf)[1])
     shardings = state_shardings(mesh, shapes)
     whole = replicated(mesh)
     jitted = jax.jit(update, static_argnames="decode", donate_argnums=0, out_shardings=(shardings, whole))
@@ -388,10 +266,10 @@ def make_train_step(
             return by_torch(state, encoder_params, rows, number, bool(decode))
         return jitted(state, encoder_params, rows, number, decode=decode, frozen=frozen)
 
-    abstract = jax.tree.map(
+    abstract_state = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes, shardings
     )
-    return TrainStep(mesh, init, abstract, run, jitted, latents, measure, learn)
+    return TrainStep(mesh, init, abstract_state, run, jitted, latents, measure, learn)
 
 
 def with_gradient(gradient: TorchGradient, examples_of: Any, objective: Objective, follow: Any) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from functools import partial
 import jax
 
 from elf.config_file import load_config
-from elf.data.dataset import open_dataset
+from elf.data.rows import open_dataset
 from elf.devices import make_mesh
 from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.paths import path_of

@@ -5,10 +5,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import ConfigError
+from elf.evaluation.evaluate import EvaluationOptions
 from elf.models.latent_statistics import Normalisation
 from elf.network.modules import Remat
 from elf.paths import AnyPath
-from elf.training.evaluation_config import EvaluationConfig
 from elf.training.optimizer import OptimizerConfig
 from elf.training.recipe import (
     CHOICES,
@@ -24,6 +24,31 @@ from elf.training.recipe import (
     completed,
     deviations,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig(EvaluationOptions):
+    """The fields of `elf evaluate`, by the names of its options, and how often. Never unless one of the two is set."""
+
+    every_epochs: float | None = None
+    """Also a fraction: 0.25 evaluates four times an epoch. The end of the run is evaluated too."""
+    every_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("every_epochs", "every_steps"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"evaluation.{name} is {value!r}", "Give a number above 0, or null for never.")
+        if self.every_epochs is not None and self.every_steps is not None:
+            raise ConfigError("evaluation has both every_epochs and every_steps", "Give either.")
+        if self.samples is not None and self.samples < 1:
+            raise ConfigError(f"evaluation.samples is {self.samples}", "Give at least 1.")
+
+    def steps_between(self, steps_per_epoch: float) -> int | None:
+        """Updates from one evaluation to the next; None for never."""
+        if self.every_epochs is not None:
+            return max(1, round(self.every_epochs * steps_per_epoch))
+        return self.every_steps
 
 
 @dataclass(frozen=True)

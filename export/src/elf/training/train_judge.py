@@ -13,14 +13,12 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
-from elf.data.collation import Batch
-from elf.data.dataset import TokenDataset, check_vocabulary, open_dataset
 from elf.data.pipeline import Shard, training_batches
+from elf.data.rows import Batch, TokenDataset, check_vocabulary, open_dataset
 from elf.data.tokenizer import Tokenizer, load_tokenizer
-from elf.devices import check_batch, global_rows, make_mesh, on_host, replicated
+from elf.devices import check_batch, make_mesh, on_host
 from elf.errors import ConfigError, DatasetError, EmptyCorpusError
 from elf.evaluation.gpt2 import Gpt2, Gpt2Config
 from elf.evaluation.judge import Judge, end_of_text, save_judge
@@ -29,6 +27,7 @@ from elf.network.modules import Params, bind, split
 from elf.progress import say, ticker
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, make_optimizer
+from elf.training.update import Update
 
 LENGTH_SAMPLE = 4096
 """Rows, evenly spread, whose longest decides the judge's window."""
@@ -95,23 +94,18 @@ def main(arguments: Arguments) -> None:
     say(f"a judge of {size:,} parameters learns {len(dataset):,} texts of up to {config.n_positions} tokens")
     optimizer = make_optimizer(arguments.optimizer, arguments.batch_size, arguments.steps)
 
-    def loss_function(params: Params, ids: jax.Array, real: jax.Array) -> jax.Array:
+    def loss(params: Params, step: jax.Array, rows: Any, fixed: None) -> tuple[jax.Array, dict[str, jax.Array]]:
+        ids, real = rows
         # A row holds n real tokens, then its end: tokens 1 … n are predicted, what fills up the row is not.
         counts = jnp.arange(1, ids.shape[1]) <= real.sum(axis=1, keepdims=True)
         nll = bind(graphdef, params).next_token_nll(ids)
-        return jnp.where(counts, nll, 0.0).sum() / counts.sum()
+        value = jnp.where(counts, nll, 0.0).sum() / counts.sum()
+        return value, {"loss": value}
 
-    def step_function(state, ids: jax.Array, real: jax.Array):
-        params, opt_state = state
-        loss, gradients = jax.value_and_grad(loss_function)(params, ids, real)
-        changes, opt_state = optimizer.update(gradients, opt_state, params)
-        metrics = {"loss": loss, "gradient_norm": optax.tree.norm(gradients)}
-        return (optax.apply_updates(params, changes), opt_state), metrics
-
-    jitted = jax.jit(step_function, donate_argnums=0, out_shardings=replicated(mesh))
+    learn = Update(loss, optimizer, mesh, arguments.batch_size, norm=True)
 
     def update(state, batch: Batch, step: int):
-        return jitted(state, *global_rows(mesh, (batch.ids, batch.real)))
+        return learn(state, (batch.ids, batch.real), step)
 
     def batches(start: int) -> Iterator[Batch]:
         return training_batches(
@@ -146,7 +140,7 @@ def main(arguments: Arguments) -> None:
     run_loop(
         LoopConfig(arguments.steps, arguments.checkpoint_minutes, log_every=arguments.log_every),
         arguments.out,
-        jax.device_put((params, optimizer.init(params)), replicated(mesh)),
+        learn.start(params),
         batches,
         update,
         arguments.batch_size * config.n_positions,

@@ -19,8 +19,8 @@ from elf.evaluation.evaluate import Evaluation
 from elf.evaluation.sampling_grid import load_samplings
 from elf.models.trained_model import TrainedModel
 from elf.network.modules import Params
-from elf.training.evaluation_config import EvaluationConfig
 from elf.training.run_log import RunLog
+from elf.training.train_config import EvaluationConfig
 
 FOLDER = "training_evaluation"
 

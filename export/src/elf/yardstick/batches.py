@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import grain
 import numpy as np
 
-from elf.data.collation import TokenRow, check_ids
-from elf.data.dataset import TokenDataset
 from elf.data.pipeline import ENDLESS
+from elf.data.rows import TokenDataset, TokenRow, check_ids
 from elf.data.tokenizer import EOS, PAD
 from elf.yardstick.translator import TranslatorConfig
 

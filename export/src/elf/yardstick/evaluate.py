@@ -17,7 +17,7 @@ from elf.disk import written_whole
 from elf.errors import UsageError
 from elf.evaluation.texts_by_id import write_generation
 from elf.progress import ticker
-from elf.yardstick.held_out import HeldOut, check_sources
+from elf.yardstick.greedy import HeldOut, check_sources
 from elf.yardstick.stored import load_translator
 
 

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +12,68 @@ import numpy as np
 import optax
 from flax import nnx
 
+from elf.devices import check_batch, global_rows, make_mesh, replicated
+from elf.errors import ConfigError
 from elf.network.modules import Params, bind, split
 from elf.progress import say
-from elf.training.optimizer import ema_decay, make_optimizer
+from elf.training.optimizer import OptimizerConfig, ema_decay, make_optimizer
+from elf.training.train_config import CheckpointConfig
+from elf.training.update import averaged_weights, descend
 from elf.yardstick.batches import PairBatch
-from elf.yardstick.train_config import YardstickConfig
-from elf.yardstick.translator import Translator, dropout
+from elf.yardstick.translator import Translator, TranslatorConfig, dropout
+
+
+@dataclass(frozen=True)
+class YardstickConfig:
+    name: str
+    data: str
+    """A dataset of pairs: a folder, or its name on the hub."""
+    held_out: str
+    """Pairs that are not learnt: such a dataset, or JSONL of input and output."""
+    tokenizer: str
+    """The tokenizer.json that both were prepared with, or the name of a hub repository that holds one."""
+    out: Path
+    """Output folder: checkpoints/, metrics.jsonl, tensorboard/, model/."""
+    steps: int
+    batch_size: int = 256
+    """Pairs an update sees."""
+    network: TranslatorConfig = field(default_factory=TranslatorConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    label_smoothing: float = 0.1
+    """Share of the probability that the loss wants spread over the whole vocabulary."""
+    dropout: float = 0.1
+    """Of embeddings and of what each layer adds."""
+    ema_decay: float = 0.9999
+    """Longest memory of the averaged weights; early updates use (1 + i) / (10 + i)."""
+    compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Of matrix products; sums, norms, softmax and weights are float32."""
+    evaluate_every: int = 500
+    """Updates between measurements of the averaged weights; one comes at the end too."""
+    bleu_pairs: int = 200
+    """Held-out pairs, evenly spread and always the same, that a measurement translates."""
+    loss_pairs: int = 1000
+    """Held-out pairs for the cross-entropy."""
+    checkpoints: CheckpointConfig = field(default_factory=lambda: CheckpointConfig(minutes=3.0, keep=3))
+    log_every: int = 20
+    seed: int = 0
+    corpus: str = ""
+    """For the model's config.json: what the data are."""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "evaluate_every", "bleu_pairs", "loss_pairs", "log_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}", "Raise it.")
+        for name in ("label_smoothing", "dropout", "ema_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must lie in [0, 1), not {getattr(self, name)}", "Correct the value.")
+        if self.evaluate_every % self.log_every:
+            raise ConfigError(
+                f"evaluate_every is {self.evaluate_every}, which is no multiple of log_every, {self.log_every}",
+                "Make it one: a measurement goes into the line of metrics.jsonl of its very step.",
+            )
+        if self.checkpoints.epochs is not None:
+            raise ConfigError("checkpoints.epochs is set", "Set checkpoints.steps or checkpoints.minutes instead.")
 
 
 class Learnt(NamedTuple):
@@ -78,18 +136,18 @@ def make_update(config: YardstickConfig, mean_target_length: float) -> tuple[Sta
     def learn(learnt: Learnt, *batch: jax.Array) -> tuple[Learnt, dict[str, jax.Array]]:
         params, opt_state, ema, step = learnt
         (_, nll), gradients = jax.value_and_grad(objective, has_aux=True)(params, step, *batch)
-        changes, opt_state = optimizer.update(gradients, opt_state, params)
-        params = optax.apply_updates(params, changes)
-        decay = ema_decay(step, config.ema_decay)
-        ema = jax.tree.map(lambda mean, value: decay * mean + (1 - decay) * value, ema, params)
+        params, opt_state = descend(optimizer, (params, opt_state), gradients)
+        ema = averaged_weights(ema, params, ema_decay(step, config.ema_decay))
         metrics = {"loss": nll, "gradient_norm": optax.tree.norm(gradients)}
         return Learnt(params, opt_state, ema, step + 1), metrics
 
-    jitted = jax.jit(learn, donate_argnums=0)
+    mesh = make_mesh()
+    check_batch(mesh, config.batch_size)
+    jitted = jax.jit(learn, donate_argnums=0, out_shardings=replicated(mesh))
     compiled: dict[tuple[int, ...], Callable] = {}
 
     def update(state: State, batch: PairBatch) -> tuple[State, dict[str, jax.Array]]:
-        arrays = batch.arrays()
+        arrays = global_rows(mesh, batch.arrays())
         shape = (*batch.source.shape, *batch.target.shape)
         if shape not in compiled:
             say(f"compiling the update of {len(batch.source)} pairs of up to {batch.source.shape[1]} tokens")
@@ -103,4 +161,4 @@ def make_update(config: YardstickConfig, mean_target_length: float) -> tuple[Sta
     learnt = Learnt(params, optimizer.init(params), dict(params), jnp.zeros((), jnp.int32))
     # The averaged weights are to be buffers of their own: the update is handed all of them to write over.
     learnt = learnt._replace(ema=jax.tree.map(jnp.copy, learnt.ema))
-    return State(learnt, np.zeros(()), np.zeros(())), update
+    return State(jax.device_put(learnt, replicated(mesh)), np.zeros(()), np.zeros(())), update

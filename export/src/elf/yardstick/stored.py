@@ -12,8 +12,9 @@ from safetensors.numpy import load_file, save_file
 from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError
+from elf.network.modules import abstract
 from elf.network.parameters import check_parameters
-from elf.yardstick.translator import TranslatorConfig, abstract_translator
+from elf.yardstick.translator import Translator, TranslatorConfig
 
 KIND = "yardstick"
 HINT = "the output folder of `elf yardstick train`, or its `model`"
@@ -59,6 +60,6 @@ def load_translator(folder: Path) -> StoredTranslator:
         params = load_file(path)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}", "Copy the folder again, or train on.") from error
-    shapes = {name: value.shape for name, value in abstract_translator(config)[1].items()}
+    shapes = {name: value.shape for name, value in abstract(Translator, config)[1].items()}
     check_parameters(params, shapes, "this model")
     return StoredTranslator(config, params, folder / "tokenizer.json", training)

@@ -14,24 +14,24 @@ from typing import Any, Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
 from elf.config import T5Config
-from elf.data.collation import Batch
-from elf.data.dataset import TokenDataset, check_vocabulary, open_pairs
-from elf.data.evenly import take_evenly
 from elf.data.pipeline import training_batches
+from elf.data.row_choice import take_evenly
+from elf.data.rows import Batch, TokenDataset, check_vocabulary, open_pairs
 from elf.data.tokenizer import EOS
+from elf.devices import make_mesh
 from elf.errors import ConfigError
 from elf.models.latent_statistics import latent_statistics
 from elf.models.pretrained import load_encoder, save_encoder
 from elf.models.trained_model import FlatParams
-from elf.network.encoder import abstract_encoder
-from elf.network.modules import Params, bind, split
+from elf.network.encoder import T5Encoder
+from elf.network.modules import Params, abstract, bind, split
 from elf.training.frozen_encoder import training_visibility
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, make_optimizer
+from elf.training.update import Fitted, Update
 from elf.yardstick.batches import PairBatch, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.step import target_loss
 from elf.yardstick.translator import Translator, TranslatorConfig
@@ -140,31 +140,30 @@ class Teacher:
             feed_forward_size=config.d_ff,
             vocabulary_size=config.vocabulary_size,
         )
-        self._encoder, _ = abstract_encoder(config, dtype)
+        self._encoder, _ = abstract(T5Encoder, config, dtype)
         self._decoder, decoder = split(
             Translator(self.decoder_config, rngs=nnx.Rngs(arguments.seed), compute_dtype=dtype)
         )
         # The encoder's own words, so that what an embedding means is told in the encoder's language from the start.
-        self._decoder_start = decoder | {"embedding": jnp.copy(self.before["shared/embedding"])}
+        self._decoder_start = decoder | {"embedding": self.before["shared/embedding"]}
         self._optimizer = make_optimizer(arguments.optimizer, arguments.batch_size, arguments.steps)
         self._tokens = arguments.batch_size * mean_target_length(dataset, self.decoder_config)
         _, std = latent_statistics(config, before, dataset, arguments.length, arguments.max_input_length)
         self._variance = float(np.mean(std**2))
         self._key = jax.random.key(arguments.seed)
-        self._jitted = jax.jit(self._learn, donate_argnums=0)
+        self._learn = Update(
+            self._loss, self._optimizer, make_mesh(), arguments.batch_size, arguments.windows, fixed=self.before
+        )
         self._sums = jax.jit(self._held_out_sums)
 
-    def start(self) -> tuple[Params, optax.OptState]:
-        params = {f"encoder/{name}": jnp.copy(value) for name, value in self.before.items()}
-        params |= {f"decoder/{name}": value for name, value in self._decoder_start.items()}
-        return params, self._optimizer.init(params)
+    def start(self) -> Fitted:
+        params = {f"encoder/{name}": value for name, value in self.before.items()}
+        return self._learn.start(params | {f"decoder/{name}": value for name, value in self._decoder_start.items()})
 
-    def update(
-        self, state: tuple[Params, optax.OptState], lesson: Lesson, step: int
-    ) -> tuple[tuple[Params, optax.OptState], dict[str, jax.Array]]:
+    def update(self, state: Fitted, lesson: Lesson, step: int) -> tuple[Fitted, dict[str, jax.Array]]:
         """Metrics: `loss`, nats per target token, and `drift`, of the targets, as a share of the latents' variance."""
         windows = (lesson.windows.ids, lesson.windows.source_length)
-        return self._jitted(state, self.before, lesson.pairs.arrays(), windows, step)
+        return self._learn(state, (lesson.pairs.arrays(), windows), step)
 
     def cross_entropy(self, params: Params, pairs: TokenDataset) -> float:
         """Nats per token of MEASURED pairs' targets."""
@@ -196,19 +195,13 @@ class Teacher:
         moved = jnp.mean((now - then) ** 2, axis=-1)
         return jnp.where(target, moved, 0.0).sum() / target.sum() / self._variance
 
-    def _learn(self, state, before: Params, pairs, windows, step):
-        params, opt_state = state
+    def _loss(self, params: Params, step: jax.Array, rows: Any, before: Params) -> tuple[jax.Array, dict[str, Any]]:
+        pairs, windows = rows
         key = jax.random.fold_in(self._key, step)
         dropped = jax.random.uniform(key, (len(windows[0]),)) < self.arguments.label_drop
-
-        def objective(params: Params):
-            smoothed, nll, count = self._translation(params, *pairs)
-            drift = self._drift(params, before, windows, dropped)
-            return smoothed / self._tokens + self.arguments.hold * drift, {"loss": nll / count, "drift": drift}
-
-        (_, metrics), gradients = jax.value_and_grad(objective, has_aux=True)(params)
-        changes, opt_state = self._optimizer.update(gradients, opt_state, params)
-        return (optax.apply_updates(params, changes), opt_state), metrics
+        smoothed, nll, count = self._translation(params, *pairs)
+        drift = self._drift(params, before, windows, dropped)
+        return smoothed / self._tokens + self.arguments.hold * drift, {"loss": nll / count, "drift": drift}
 
 
 def part_of(params: Params, part: str) -> Params:

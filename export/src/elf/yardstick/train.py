@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from elf.config_file import load_config
-from elf.data.dataset import check_vocabulary, open_pairs
 from elf.data.evaluation_rows import stream_evaluation_rows
-from elf.data.evenly import pick_evenly
+from elf.data.row_choice import pick_evenly
+from elf.data.rows import check_vocabulary, open_pairs
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.models.pretrained import tokenizer_file
@@ -25,10 +25,9 @@ from elf.progress import say
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_facts import PLACES, command_line, plain, remember_settings
 from elf.yardstick.batches import PairBatch, mean_target_length, pair_batches
-from elf.yardstick.held_out import HeldOut, check_sources
-from elf.yardstick.step import State, make_update
+from elf.yardstick.greedy import HeldOut, check_sources
+from elf.yardstick.step import State, YardstickConfig, make_update
 from elf.yardstick.stored import StoredTranslator, save_translator
-from elf.yardstick.train_config import YardstickConfig
 
 
 @dataclass(frozen=True)

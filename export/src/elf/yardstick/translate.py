@@ -14,15 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from elf.data.collation import TokenRow
-from elf.data.dataset import check_vocabulary, open_pairs
-from elf.data.row_writer import RowWriter
+from elf.data.prepare import RowWriter
+from elf.data.rows import TokenRow, check_vocabulary, open_pairs
 from elf.data.tokenizer import EOS
 from elf.errors import EmptyCorpusError, UsageError
+from elf.network.modules import abstract
 from elf.progress import ticker
 from elf.yardstick.greedy import compile_greedy
 from elf.yardstick.stored import load_translator
-from elf.yardstick.translator import abstract_translator
+from elf.yardstick.translator import Translator
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def main(arguments: Arguments) -> None:
     check_vocabulary(pairs, model.config.vocabulary_size)
     reserved = {tuple(ids) for name in arguments.apart for ids in targets(name)}
     sources = [pairs[row][0] for row in range(len(pairs))]
-    graphdef, _ = abstract_translator(model.config)
+    graphdef, _ = abstract(Translator, model.config)
     translate = compile_greedy(graphdef, model.config, arguments.at_once)
     params = {name: jnp.asarray(value) for name, value in model.params.items()}
     written = translate(params, sources, ticker("translating", len(sources)))

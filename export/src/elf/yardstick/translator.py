@@ -18,7 +18,7 @@ from elf.config import check_heads
 from elf.data.tokenizer import PAD
 from elf.errors import ConfigError
 from elf.network.model import rotary_tables, rotate
-from elf.network.modules import Dense, Params, RMSNorm, matmul
+from elf.network.modules import Dense, RMSNorm, matmul
 
 MASKED = -1e9
 """Score of what must not be seen; finite, so that a row of filling alone makes no NaN."""
@@ -195,12 +195,3 @@ class Translator(nnx.Module):
         """(…, H) → logits (…, V)."""
         h = self.decoder_norm(x) * self.config.hidden_size**-0.5
         return matmul(h, self.embedding[...].T, self.compute_dtype)
-
-
-def abstract_translator(
-    config: TranslatorConfig, compute_dtype: jnp.dtype = jnp.float32
-) -> tuple[nnx.GraphDef[Translator], Params]:
-    """Structure and parameter shapes of a network; computes no weights."""
-    module = nnx.eval_shape(lambda: Translator(config, rngs=nnx.Rngs(0), compute_dtype=compute_dtype))
-    state = nnx.to_flat_state(nnx.state(module, nnx.Param))
-    return nnx.graphdef(module), {"/".join(map(str, path)): variable.get_value() for path, variable in state}

@@ -1,14 +1,39 @@
-"""Which rows of a corpus are kept apart for evaluation, so that no text of theirs is trained on."""
+"""Which rows of a corpus: those that are held out, and a few of many, from all over them."""
 
 import hashlib
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from elf.data.corpus import Row
 from elf.errors import EmptyCorpusError
 from elf.progress import say
+
+Item = TypeVar("Item")
+
+
+def take_evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of them, in their order, the first and the last among them."""
+    return [items[at] for at in evenly_spread(len(items), count)]
+
+
+def pick_evenly(items: Iterable[Item], total: int, *counts: int) -> list[list[Item]]:
+    """`take_evenly` of `total` items for each of the counts, in one pass that holds no others."""
+    places = [set(evenly_spread(total, count)) for count in counts]
+    picked: list[list[Item]] = [[] for _ in counts]
+    for at, item in enumerate(items):
+        for kept, wanted in zip(picked, places, strict=True):
+            if at in wanted:
+                kept.append(item)
+    return picked
+
+
+def evenly_spread(items: int, count: int) -> list[int]:
+    """At most `count` places among so many items, ascending, the first and the last among them."""
+    return [int(at) for at in np.linspace(0, items - 1, min(count, items)).round()]
+
 
 TRAIN, HELD_OUT, DROPPED = 0, 1, 2
 

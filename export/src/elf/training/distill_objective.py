@@ -21,14 +21,10 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.errors import ConfigError
 from elf.network.model import ELF
+from elf.training.draws import DecodeDraws, DenoiseDraws, draw_decode, draw_denoise, draw_times
 from elf.training.objective import (
-    DecodeDraws,
-    DenoiseDraws,
     Denoising,
     before_any_guess,
-    draw_decode,
-    draw_denoise,
-    draw_times,
     mixed_errors,
     noised,
     noised_for_decoding,
