@@ -17,7 +17,7 @@ from elf.disk import GrowingFile, written_whole
 from elf.errors import UsageError
 from elf.evaluation.texts_by_id import read_generations
 from elf.models.open_model import open_model
-from elf.models.run_folder import checkpoint_at, checkpoints_of
+from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.paths import files_below, path_of
 from elf.training.resume import start_weights
 
@@ -52,7 +52,7 @@ def test_a_run_in_a_bucket_from_its_first_step_to_its_evaluation(
     told = lines(f"{RUN}/metrics.jsonl")
     assert [row["step"] for row in told if "evaluation" not in row] == [*range(1, 13)]
     assert [row["step"] for row in told if "evaluation" in row] == [6, 12]
-    assert [*checkpoints_of(path_of(RUN))] == [12]
+    assert [*RunFolder(path_of(RUN)).checkpoints()] == [12]
     files = files_below(path_of(RUN))
     assert {"config.yml", "model/model.safetensors", "model/config.json", "model/tokenizer.json"} <= {*files}
     assert sum("tensorboard/events" in file for file in files) == 2
@@ -88,7 +88,7 @@ def test_a_checkpoint_counts_once_it_is_whole(bucket: Bucket) -> None:
     for step in (4, 8):
         (run / f"checkpoints/checkpoint_{step}/default/_METADATA").write_text("{}")
     (run / "checkpoints/checkpoint_4/commit_success.txt").write_text("")
-    assert checkpoints_of(run) == {4: run / "checkpoints/checkpoint_4"}
+    assert RunFolder(run).checkpoints() == {4: run / "checkpoints/checkpoint_4"}
 
 
 def test_a_file_that_grows_is_written_now_and_then(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

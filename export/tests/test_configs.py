@@ -6,7 +6,7 @@ import pytest
 
 from elf.config import PRESETS
 from elf.config_file import load_config
-from elf.evaluation.sampling_grid import load_samplings
+from elf.evaluation.generator import load_samplings
 from elf.training.train_config import TrainConfig, resolve
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -14,7 +14,7 @@ import numpy_elf
 import pytest
 from safetensors.numpy import save_file
 
-import elf.training.run
+import elf.training.train
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.data.pipeline import training_batches
 from elf.data.rows import Ragged, TokenDataset
@@ -311,7 +311,7 @@ def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, te
     out = tmp_path / "out"
     shutil.copytree(tmp_path / "whole" / rounds[0], out / rounds[0])
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(elf.training.run, "training_batches", dying)
+        patch.setattr(elf.training.train, "training_batches", dying)
         main(Arguments(experiment))
     # A killed run leaves a model of its last checkpoint, which is not taken for a finished one.
     assert load_trained_model(out / rounds[1] / "model").training["steps"] == 2

@@ -16,7 +16,6 @@ ORDER = (
     ("paths", "foreign_files"),
     ("text_file",),
     ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
-    ("processes",),
     ("data",),
     ("network",),
     ("checkpoints",),

@@ -23,7 +23,7 @@ from elf.config import ElfConfig
 from elf.config_file import load_config
 from elf.dev.make_random import random_params
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
-from elf.models.run_folder import checkpoint_at, checkpoints_of
+from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.models.trained_model import load_trained_model
 from elf.network.parameters import parameter_shapes
 from elf.training.optimizer import OptimizerConfig, make_optimizer
@@ -255,7 +255,7 @@ def test_a_run_goes_on_elsewhere_as_if_it_had_not_stopped(
     assert "it goes on from its own checkpoint_6" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="has 3 updates behind it, and the training ends at 3"):
         main(Arguments(experiment, (ONE_BRANCH, f"out={tmp_path / 'short'}", "steps=3", f"resume={before}")))
-    assert not checkpoints_of(tmp_path / "short")
+    assert not RunFolder(tmp_path / "short").checkpoints()
     # Where a run has begun, `start` is not needed any more, and that is said.
     main(Arguments(experiment, (ONE_BRANCH, f"out={after}", "steps=6", "start=gone")))
     assert "start=gone was where this run began" in capsys.readouterr().err

@@ -11,8 +11,8 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from elf.errors import ConfigError, HubError
-from elf.training.run import HubUpload
 from elf.training.run_log import RunLog
+from elf.training.train import HubUpload
 
 NUMBERS = {"loss": 1.5, "tokens_per_second": 10.0}
 

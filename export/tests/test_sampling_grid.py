@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from elf.errors import ConfigError, UsageError
-from elf.evaluation.sampling_grid import Sampling, load_samplings
+from elf.evaluation.generator import Sampling, load_samplings
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "sampling"
 

@@ -22,7 +22,7 @@ from elf.models.latent_statistics import latent_statistics
 from elf.models.pretrained import load_encoder
 from elf.models.trained_model import load_trained_model
 from elf.sampling.networks import JaxNetwork
-from elf.training import run as run_module
+from elf.training import train as train_module
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
 from elf.training.resume import start_weights
@@ -144,7 +144,7 @@ def test_a_step_moves_nothing_between_host_and_devices_but_its_batch(
 
         return run_loop(config, out, state, batches, guarded, *more, **named)
 
-    monkeypatch.setattr(run_module, "run_loop", guarded_loop)
+    monkeypatch.setattr(train_module, "run_loop", guarded_loop)
     main(Arguments(experiment, ("steps=6", f"recipe={recipe}")))
     assert len(rows(experiment.parent / "out")) == 6
 

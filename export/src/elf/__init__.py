@@ -14,10 +14,9 @@ models            a model at rest, and the one way to open it, wherever it comes
 checkpoints       files of weights in all their forms, read and made; fetch
 network           the ELF network and the T5 encoder, and the shapes of their parameters
 data              corpora, tokenizers, Arrow datasets, batches
-processes         how the processes of one command find each other
 config            the shapes of a model and the constants of its flow
 config_file       experiments as YAML over typed defaults
-devices           how many devices there are, and what lies on which
+devices           how many devices there are, what lies on which, and how processes find each other
 disk              files that are there whole or not at all
 progress          what a long command says meanwhile
 sampler_settings  the settings of one run of the sampler

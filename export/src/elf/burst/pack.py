@@ -19,8 +19,8 @@ from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.recipe import SHARED_OBJECTIVE, require
 from elf.training.resume import start_weights
-from elf.training.run import check_vocabularies
 from elf.training.run_facts import plain
+from elf.training.train import check_vocabularies
 from elf.training.train_config import TrainConfig
 
 MOST_BYTES = 60_000_000

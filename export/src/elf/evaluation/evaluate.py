@@ -15,20 +15,18 @@ import tyro
 from jax.sharding import Mesh
 
 from elf.data.tokenizer import Tokenizer, load_tokenizer
-from elf.devices import make_mesh
+from elf.devices import ProcessArguments, from_first_process, make_mesh
 from elf.errors import UsageError
-from elf.evaluation.generator import Generator, checkpoint_of, sources_for
+from elf.evaluation.generator import Generator, Sampling, checkpoint_of, load_samplings, sources_for
 from elf.evaluation.judge import load_judge
 from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
 from elf.evaluation.output_files import MetricsFile, Row, per_text_file, write_per_text
 from elf.evaluation.real_texts import NO_TEXTS, cut_texts, real_texts
-from elf.evaluation.sampling_grid import Sampling, load_samplings
 from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
 from elf.models.run_folder import CHECKPOINT
 from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath
-from elf.processes import ProcessArguments, from_first_process
 from elf.progress import say
 
 

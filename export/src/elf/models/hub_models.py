@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from elf.checkpoints.fetch import Arguments, fetch
-from elf.checkpoints.hub import Listing, bring, is_here, list_repository
+from elf.checkpoints.fetch import Arguments, Listing, bring, fetch, is_here, list_repository
 from elf.checkpoints.official import CHECKPOINTS, OWNER
 from elf.errors import HubError
 from elf.progress import say

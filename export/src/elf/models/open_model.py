@@ -15,7 +15,7 @@ from elf.models.hub_models import fetched, hub_name
 from elf.models.latent_statistics import latent_statistics
 from elf.models.open_official import CheckpointOptions, is_official, open_official
 from elf.models.pretrained import load_encoder, tokenizer_file
-from elf.models.run_folder import CHECKPOINT, RunSettings, checkpoints_of, read_run_settings
+from elf.models.run_folder import RunFolder, RunSettings, read_run_settings
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.paths import COPY, path_of, refuse_address
@@ -69,9 +69,8 @@ def open_model(
 
 def _of_a_training(checkpoint: Path) -> bool:
     """Whether it is a model folder, or belongs to a training of this project."""
-    run = checkpoint.parent.parent if CHECKPOINT.fullmatch(checkpoint.name) else checkpoint
     own = (checkpoint / "model.safetensors").is_file() and (checkpoint / "config.json").is_file()
-    return own or any((run / mark).exists() for mark in ("model/config.json", "config.yml"))
+    return own or RunFolder.of(checkpoint).is_there
 
 
 def _own_model(checkpoint: Path, config: Path | None, raw: bool) -> TrainedModel:
@@ -79,15 +78,14 @@ def _own_model(checkpoint: Path, config: Path | None, raw: bool) -> TrainedModel
         if raw:
             raise UsageError("a model folder has one set of weights only", "Give the training's folder, or no --raw.")
         return load_trained_model(checkpoint)
-    chosen = CHECKPOINT.fullmatch(checkpoint.name)
-    run = checkpoint.parent.parent if chosen else checkpoint
-    folders = checkpoints_of(run)
-    step = int(chosen[1]) if chosen else max(folders, default=None)
+    run = RunFolder.of(checkpoint)
+    folders = run.checkpoints()
+    step = max(folders, default=None) if run.step is None else run.step
     if step is not None and step not in folders:
         raise CheckpointError(f"there is no {checkpoint}", f"Its folder holds {sorted(folders) or 'no checkpoint'}.")
     model = None
-    if (run / "model" / "config.json").is_file():
-        model = load_trained_model(run / "model")
+    if run.has_model:
+        model = load_trained_model(run.model)
         if not raw and (step is None or model.training.get("steps") == step):
             return model
     if step is None:
@@ -100,14 +98,13 @@ def _own_model(checkpoint: Path, config: Path | None, raw: bool) -> TrainedModel
     return dataclasses.replace(model, params=params, training={**model.training, "steps": step})
 
 
-def _without_weights(run: Path, config_file: Path | None) -> TrainedModel:
+def _without_weights(run: RunFolder, config_file: Path | None) -> TrainedModel:
     """All of a run's model but its weights, from its configuration."""
-    remembered = run / "config.yml"
-    if config_file is None and not remembered.is_file():
+    if config_file is None and not run.settings.is_file():
         raise CheckpointError(
-            f"{run} has a checkpoint, but neither a model folder nor a config.yml", "Give the training's --config."
+            f"{run.path} has a checkpoint, but neither a model folder nor a config.yml", "Give the training's --config."
         )
-    settings = read_run_settings(config_file or remembered, remembered=config_file is None)
+    settings = read_run_settings(config_file or run.settings, remembered=config_file is None)
     encoder, encoder_params = load_encoder(settings.encoder)
     check_parameters(encoder_params, encoder_parameter_shapes(encoder), "the encoder")
     mean, std = _statistics(settings, encoder, encoder_params)

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from elf.checkpoints.fetched_folder import newest_checkpoint, read_source
 from elf.checkpoints.orbax_folder import orbax_item
@@ -22,10 +22,43 @@ CHECKPOINT = re.compile(r"checkpoint_(\d+)")
 DONE = "commit_success.txt"
 
 
-def checkpoints_of(run: Path) -> dict[int, Path]:
-    """The finished checkpoints of a training of this project, by their steps."""
-    found = {int(match[1]): path for path in run.glob("checkpoints/*") if (match := CHECKPOINT.fullmatch(path.name))}
-    return {step: path for step, path in found.items() if is_whole(path)}
+class RunFolder(NamedTuple):
+    """The output folder of a training of this project."""
+
+    path: Path
+    step: int | None = None
+    """Of the checkpoint that was named, where one was."""
+
+    @classmethod
+    def of(cls, place: Path) -> "RunFolder":
+        """The one that `place` is, or that has it for a checkpoint."""
+        named = CHECKPOINT.fullmatch(place.name)
+        return cls(place.parent.parent, int(named[1])) if named else cls(place)
+
+    @property
+    def model(self) -> Path:
+        """The model that the training has written, if it has."""
+        return self.path / "model"
+
+    @property
+    def settings(self) -> Path:
+        """What `read_run_settings` reads."""
+        return self.path / "config.yml"
+
+    @property
+    def has_model(self) -> bool:
+        return (self.model / "config.json").is_file()
+
+    @property
+    def is_there(self) -> bool:
+        return self.has_model or self.settings.exists()
+
+    def checkpoints(self) -> dict[int, Path]:
+        """The finished ones, by their steps."""
+        found = {
+            int(name[1]): path for path in self.path.glob("checkpoints/*") if (name := CHECKPOINT.fullmatch(path.name))
+        }
+        return {step: path for step, path in found.items() if is_whole(path)}
 
 
 def is_whole(checkpoint: Path) -> bool:
@@ -44,7 +77,7 @@ def checkpoint_at(name: str) -> Path:
     path = fetched_checkpoint(on_hub) if on_hub else path_of(name)
     if path.is_file() or orbax_item(path) is not None:
         return path
-    own = checkpoints_of(path)
+    own = RunFolder(path).checkpoints()
     if own:
         return own[max(own)]
     if not path.is_dir():

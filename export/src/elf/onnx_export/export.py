@@ -16,16 +16,16 @@ from typing import Annotated, Any
 
 import tyro
 
-from elf.data.tokenizer import check_read_alike
+from elf.data.clean_up import FIELD, cleans_up
+from elf.data.tokenizer import EOS, PAD, UNK, check_read_alike
 from elf.errors import ConfigError, OutputExistsError
 from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
-from elf.models.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel, plain_statistic
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample, write_samples
 from elf.onnx_export.dtypes import Trial, dtypes_of, offer_dtypes
 from elf.onnx_export.graphs import build_graphs
-from elf.onnx_export.hub_files import hub_config, hub_generation_config, hub_tokenizer_config
 from elf.onnx_export.manifest import Names, describe, list_files, write_json
 from elf.onnx_export.model_card import model_card
 from elf.onnx_export.parity import check_parity
@@ -34,6 +34,58 @@ from elf.paths import AnyPath
 from elf.progress import say
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.options import ModelSamplerOptions, text_reader
+
+
+def hub_config(model: TrainedModel) -> dict[str, Any]:
+    """`config.json` with the names that hub users expect."""
+    config, flow = model.elf, model.flow
+    return {
+        "model_type": "elf",
+        "architectures": ["ElfModel"],
+        "num_hidden_layers": config.depth,
+        "hidden_size": config.hidden_size,
+        "num_attention_heads": config.heads,
+        "head_dim": config.head_dim,
+        "intermediate_size": config.swiglu_size,
+        "latent_size": config.latent_size,
+        "bottleneck_size": config.bottleneck_size,
+        "vocab_size": config.vocabulary_size,
+        "max_position_embeddings": config.max_length,
+        "max_input_length": config.max_input_length,
+        "source_optional": config.source_optional,
+        "num_time_tokens": config.time_tokens,
+        "num_self_cond_cfg_tokens": config.self_cond_cfg_tokens,
+        "num_mode_tokens": config.mode_tokens,
+        "noise_scale": flow.noise_scale,
+        "t_eps": flow.t_eps,
+        "self_cond_start": flow.self_cond_start,
+        "schedule_mean": flow.p_mean,
+        "schedule_std": flow.p_std,
+        "latent_mean": plain_statistic(model.latent_mean),
+        "latent_std": plain_statistic(model.latent_std),
+        "pad_token_id": PAD,
+        "eos_token_id": EOS,
+        "unk_token_id": UNK,
+    }
+
+
+def hub_generation_config(settings: SamplerSettings, length: int) -> dict[str, Any]:
+    """`generation_config.json`: the sampler's defaults."""
+    return {**vars(settings), "max_length": length, "pad_token_id": PAD, "eos_token_id": EOS}
+
+
+def hub_tokenizer_config(model: TrainedModel) -> dict[str, Any]:
+    """`tokenizer_config.json`: what transformers.js needs to pick its class, and to decode as the model's own says."""
+    assert model.tokenizer is not None  # export writes this beside a tokenizer.json
+    return {
+        "tokenizer_class": "T5Tokenizer",
+        "pad_token": "<pad>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "model_max_length": model.elf.max_length,
+        FIELD: cleans_up(model.tokenizer),
+    }
+
 
 MIN_PARITY_SEEDS = 16
 MIN_PARITY_TOKENS = 2048

@@ -19,7 +19,7 @@ from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError
 from elf.models.open_model import read_weights
 from elf.models.pretrained import tokenizer_file
-from elf.models.run_folder import checkpoints_of
+from elf.models.run_folder import RunFolder
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, bind
@@ -41,9 +41,9 @@ from elf.training.draws import DecodeDraws
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import Metrics, Objective, branch_shares, decode_errors
 from elf.training.resume import bring_checkpoint, first_weights
-from elf.training.run import HubUpload, Run, RunArguments, check_vocabularies, make_upload
 from elf.training.run_facts import command_line, remember_settings, training_facts
 from elf.training.step import make_train_step
+from elf.training.train import HubUpload, Run, RunArguments, check_vocabularies, make_upload
 from elf.training.train_config import resolve
 
 Arguments = RunArguments
@@ -113,7 +113,7 @@ def distil(
 
     run = Run(config, resolved, dataset, tokenizer_file(config.tokenizer), encoder, facts, upload)
     run.carry_out(step)
-    checkpoints = checkpoints_of(config.out)
+    checkpoints = RunFolder(config.out).checkpoints()
     return read_weights(checkpoints[max(checkpoints)], config.elf)
 
 
@@ -176,9 +176,10 @@ def check_task(dataset: TokenDataset, teacher: TrainedModel) -> None:
 
 def finished_model(out: Path, steps: int) -> Mapping[str, Any] | None:
     """The weights in `out`/model, if they have been trained for so many steps."""
-    if not (out / "model" / "config.json").is_file():
+    run = RunFolder(out)
+    if not run.has_model:
         return None
-    model = load_trained_model(out / "model")
+    model = load_trained_model(run.model)
     return model.params if model.training.get("steps", 0) >= steps else None
 
 

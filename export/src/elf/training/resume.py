@@ -17,7 +17,7 @@ from elf.config import ElfConfig
 from elf.devices import on_mesh
 from elf.errors import CheckpointMismatchError, ConfigError
 from elf.models.open_model import open_model
-from elf.models.run_folder import checkpoint_at, checkpoints_of
+from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.models.trained_model import FlatParams
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say
@@ -63,7 +63,7 @@ def first_weights(config: TrainConfig) -> FlatParams | None:
     """The weights that `start` names, for the first state of a run; None where it names none, or the run is past it."""
     if config.start is None:
         return None
-    if (own := checkpoints_of(config.out)) and jax.process_index() == 0:
+    if (own := RunFolder(config.out).checkpoints()) and jax.process_index() == 0:
         say(f"start={config.start} was where this run began; it goes on from its own checkpoint_{max(own)}")
     return None if own else start_weights(config.start, config.elf, config.seed)
 
@@ -79,7 +79,7 @@ def bring_checkpoint(config: TrainConfig, steps: int, step: TrainStep) -> None:
     if config.resume is None:
         return
     main = jax.process_index() == 0
-    if own := checkpoints_of(config.out):
+    if own := RunFolder(config.out).checkpoints():
         if main:
             say(f"resume={config.resume} was where this run began; it goes on from its own checkpoint_{max(own)}")
         return

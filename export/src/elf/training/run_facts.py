@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from elf.models.run_folder import RunFolder
 from elf.progress import say
 from elf.training.train_config import TrainConfig
 
@@ -26,7 +27,7 @@ class Settings(Protocol):
 
 def remember_settings(config: Settings) -> None:
     """Writes `config.yml` into the output folder, and says which settings have changed since the run began."""
-    path = config.out / "config.yml"
+    path = RunFolder(config.out).settings
     settings = plain(config)
     if path.is_file():
         before = yaml.safe_load(path.read_text()) or {}

@@ -3,22 +3,229 @@
 The same command trains on one CPU, on the GPUs of a machine, and, run on every host, on a TPU pod or a cluster.
 """
 
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import jax
 
 from elf.config_file import load_config
-from elf.data.rows import open_dataset
-from elf.devices import make_mesh
+from elf.data.pipeline import Shard, training_batches
+from elf.data.rows import TokenDataset, check_vocabulary, open_dataset
+from elf.data.tokenizer import EOS, PAD, load_tokenizer
+from elf.devices import ProcessArguments, make_mesh
+from elf.errors import CheckpointMismatchError, ConfigError, HubError, first_line
+from elf.models.open_model import read_weights
 from elf.models.pretrained import load_encoder, tokenizer_file
-from elf.paths import path_of
+from elf.models.run_folder import RunFolder
+from elf.models.trained_model import TrainedModel, save_trained_model
+from elf.paths import AnyPath, is_address, path_of
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.loop import LoopConfig, run_loop
 from elf.training.resume import bring_checkpoint, first_weights
-from elf.training.run import Run, RunArguments, check_vocabularies, make_upload
-from elf.training.run_facts import command_line, encoder_facts, remember_settings, training_facts
-from elf.training.step import make_train_step
-from elf.training.train_config import TrainConfig, resolve
+from elf.training.run_facts import command_line, encoder_facts, plain, remember_settings, training_facts
+from elf.training.run_log import RunLog
+from elf.training.step import TrainState, TrainStep, make_train_step
+from elf.training.train_config import Resolved, TrainConfig, resolve
+from elf.training.training_evaluation import TrainingEvaluation
+
+# Half-written checkpoints are nobody's business.
+LEFT_OUT = ["*.orbax-checkpoint-tmp*", "*.partial"]
+
+
+class HubUpload:
+    """One upload at a time. A failed one is told and tried again with the next checkpoint: training is worth more."""
+
+    def __init__(self, repository: str, folder: Path):
+        """Raises HubError when the repository can neither be found nor made, before any training is done."""
+        import huggingface_hub
+
+        self.repository, self.folder = repository, folder
+        self.api = huggingface_hub.HfApi()
+        self.running: Future[Any] | None = None
+        try:
+            self.api.create_repo(repository, private=True, exist_ok=True)
+        except Exception as error:  # the library raises many kinds
+            raise self._error(error) from error
+
+    def start(self, step: int) -> None:
+        """Uploads what the folder holds now, unless the last upload is still under way."""
+        if self.running is not None and not self.running.done():
+            return
+        self._tell_failure()
+        self.running = self.api.upload_folder(
+            repo_id=self.repository,
+            folder_path=self.folder,
+            commit_message=f"step {step}",
+            ignore_patterns=LEFT_OUT,
+            run_as_future=True,
+        )
+
+    def finish(self, step: int) -> None:
+        """Waits, then uploads the folder once more, as it ended. Raises HubError when that fails."""
+        if self.running is not None:
+            self.running.exception()
+        self.start(step)
+        assert self.running is not None
+        if (error := self.running.exception()) is not None:
+            raise self._error(error) from error
+
+    def _tell_failure(self) -> None:
+        if self.running is not None and (error := self.running.exception()) is not None:
+            say(f"upload to {self.repository} failed, trying again: {first_line(error)}")
+
+    def _error(self, error: BaseException) -> HubError:
+        return HubError(
+            f"{self.folder.name} could not be uploaded to {self.repository}: {(str(error).splitlines() or [''])[0]}",
+            "Log in with `hf auth login` and check the name, or set hub_repo=null. Nothing on disk is lost.",
+        )
+
+
+@dataclass(frozen=True)
+class RunArguments(ProcessArguments):
+    """The arguments of both commands."""
+
+    config: AnyPath
+    """YAML of an experiment, see configs/."""
+    overrides: tuple[str, ...] = ()
+    """Given bare on the command line: steps=100 flow.noise_scale=0.7 …"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, with everything open that it reads."""
+
+    config: TrainConfig
+    resolved: Resolved
+    dataset: TokenDataset
+    tokenizer: Path
+    encoder: FrozenEncoder
+    facts: Callable[[int, float], dict[str, Any]]
+    """(steps done, seconds) → what the written model says of its training."""
+    upload: HubUpload | None = None
+
+    def batches(self, start: int):
+        """This process's rows of the global batches from number `start` on."""
+        elf = self.config.elf
+        return training_batches(
+            self.dataset,
+            batch_size=self.config.batch_size,
+            length=elf.max_length,
+            max_input_length=elf.max_input_length or None,
+            pad_token=EOS if self.config.pad_token == "eos" else PAD,
+            vocabulary_size=min(elf.vocabulary_size, self.encoder.config.vocabulary_size),
+            seed=self.config.seed,
+            start=start,
+            shard=Shard(jax.process_index(), jax.process_count()),
+        )
+
+    def model_writer(self, done: int, seconds: float) -> Callable[[Path], None] | None:
+        """What writes the averaged weights of a checkpoint as the run's model, into `model/` of the output folder.
+
+        From the checkpoint's files, to which every process has written its parts, and on the first process alone:
+        no process ever gathers the weights.
+        """
+        if jax.process_index() != 0:
+            return None
+        training = self.facts(done, seconds) | {"epoch": self._epoch(done)}
+
+        def write(checkpoint: Path) -> None:
+            model = self._model(read_weights(checkpoint, self.config.elf))
+            save_trained_model(replace(model, training=training), RunFolder(self.config.out).model)
+            if self.upload:
+                self.upload.start(done)
+
+        return write
+
+    def _model(self, params: Mapping[str, Any]) -> TrainedModel:
+        return TrainedModel(
+            name=self.config.name,
+            elf=self.config.elf,
+            flow=self.config.flow,
+            params=params,
+            encoder=self.encoder.config,
+            encoder_params=self.encoder.params,
+            latent_mean=self.encoder.mean,
+            latent_std=self.encoder.std,
+            tokenizer=self.tokenizer,
+        )
+
+    def _evaluation(self, step: TrainStep) -> TrainingEvaluation:
+        # Weights of its own to check with, which are gone before the training makes its first ones.
+        model = self._model(step.init().ema_params1)
+        return TrainingEvaluation(self.config.evaluation, model, step.mesh, self.config.out)
+
+    def _epoch(self, done: int) -> float:
+        return round(done / self.resolved.steps_per_epoch, 4)
+
+    def carry_out(self, step: TrainStep) -> TrainState:
+        """Trains to the end, from the newest checkpoint of the output folder; then its model is written, too.
+
+        Raises what `run_loop` does, and what writing the model raises.
+        """
+        config, resolved = self.config, self.resolved
+        every = config.evaluation.steps_between(resolved.steps_per_epoch)
+        evaluation = self._evaluation(step) if every else None
+
+        def evaluate(state: TrainState, done: int, log: RunLog, stopping: Callable[[], bool]) -> None:
+            if evaluation:
+                evaluation.carry_out(state.ema_params1, done, self._epoch(done), log, stopping)
+
+        state, _ = run_loop(
+            LoopConfig(
+                resolved.steps,
+                checkpoint_minutes=config.checkpoints.minutes,
+                checkpoint_steps=resolved.save_steps,
+                log_every=config.log_every,
+                keep=config.checkpoints.keep,
+                steps_per_epoch=resolved.steps_per_epoch,
+                evaluation_steps=every,
+                wandb={name: value for name, value in vars(config).items() if name.startswith("wandb_")},
+                settings=plain(config),
+                profile=config.profile,
+            ),
+            config.out,
+            step.init(),
+            self.batches,
+            step.update,
+            config.batch_size * config.elf.max_length,
+            on_checkpoint=lambda state, done, seconds: self.model_writer(done, seconds),
+            on_evaluation=evaluate,
+        )
+        return state
+
+
+def make_upload(config: TrainConfig) -> HubUpload | None:
+    """For the first process of a run that is to be uploaded. Raises HubError, and ConfigError for a run in a bucket."""
+    if config.hub_repo and is_address(config.out):
+        raise ConfigError(
+            f"hub_repo is {config.hub_repo}, but the run lies at {config.out}, and only a folder here is uploaded",
+            "Set hub_repo=null, and upload a copy of the folder when the training has ended: hf upload.",
+        )
+    return HubUpload(config.hub_repo, config.out) if config.hub_repo and jax.process_index() == 0 else None
+
+
+def check_vocabularies(config: TrainConfig, dataset: TokenDataset, tokenizer: Path, encoder_vocabulary: int) -> None:
+    """Raises CheckpointMismatchError where tokenizer, encoder and model do not speak of the same ids, and DatasetError
+    where the dataset holds ids beyond them."""
+    model = config.elf.vocabulary_size
+    known = load_tokenizer(tokenizer).get_vocab_size()
+    if known > model:
+        raise CheckpointMismatchError(
+            f"the tokenizer has {known:,} ids, elf.vocabulary_size is {model:,}",
+            f"Set elf.vocabulary_size={known}, or give the tokenizer that the dataset was prepared with.",
+        )
+    if known > encoder_vocabulary:
+        raise CheckpointMismatchError(
+            f"the tokenizer has {known:,} ids, the encoder knows {encoder_vocabulary:,}",
+            "Give the tokenizer that the encoder was trained with.",
+        )
+    check_vocabulary(dataset, min(model, encoder_vocabulary))
+
 
 Arguments = RunArguments
 

@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 from elf.devices import on_host
 from elf.errors import ConfigError, UsageError
 from elf.evaluation.evaluate import Evaluation
-from elf.evaluation.sampling_grid import load_samplings
+from elf.evaluation.generator import load_samplings
 from elf.models.trained_model import TrainedModel
 from elf.network.modules import Params
 from elf.training.run_log import RunLog
