@@ -1,7 +1,9 @@
 """Imports point one way: nothing imports what stands above it in the order of the package, `elf.__doc__`."""
 
 import ast
+import graphlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,9 @@ ORDER = (
     ("cli",),
 )
 """From the bottom up; what stands on one level does not know each other."""
+
+MOST_LINES = 340
+"""Of a file."""
 
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 
@@ -71,6 +76,44 @@ def test_every_part_of_the_package_has_its_place() -> None:
     # The order that people read is this one.
     told = [line.split()[0] for line in inspect.cleandoc(elf.__doc__ or "").splitlines()[2:]]
     assert told == [part for parts in reversed(ORDER) for part in parts]
+
+
+def mapped(readme: str) -> dict[str, list[str]]:
+    """Part → its files, in the order in which the package's README lists them: `part` on a line of its own, what is in
+    it below, further in."""
+    listed = readme.partition("## The package")[2].partition("```\n")[2].partition("```")[0]
+    parts: dict[str, list[str]] = {}
+    for line in listed.splitlines():
+        if line.startswith(" "):
+            parts[next(reversed(parts))] += line.split()
+        else:
+            parts[line.split()[0]] = []
+    return parts
+
+
+def test_the_map_in_the_readme_is_the_tree() -> None:
+    parts = mapped((ROOT.parents[1] / "README.md").read_text(encoding="utf-8"))
+    assert [*parts] == [part for level in ORDER for part in level]
+    for part, files in parts.items():
+        found = (path.relative_to(ROOT / part).with_suffix("").as_posix() for path in (ROOT / part).rglob("*.py"))
+        assert sorted(files) == sorted(name for name in found if not name.endswith("__init__")), part
+
+
+def test_no_two_files_need_each_other() -> None:
+    """Also within a part the imports point one way."""
+    needed = {".".join(("elf", *path.relative_to(ROOT).with_suffix("").parts)): path for path in ROOT.rglob("*.py")}
+    arrows = {
+        module: [other for other in imported(path.read_text(), module.rpartition(".")[0]) if other in needed]
+        for module, path in needed.items()
+    }
+    graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the files
+
+
+def test_every_file_can_be_read_in_one_sitting_and_says_what_it_is_for() -> None:
+    for path in ROOT.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert len(source.splitlines()) <= MOST_LINES, path
+        assert re.match(r'"""\S', source), path
 
 
 def test_commands_are_where_the_command_line_looks_for_them() -> None:

@@ -11,7 +11,7 @@ training          objective, optimizer, step, loop, checkpoints; train, distill,
 evaluation        evaluate, score, judges and their perplexity
 sampling          the reference sampler, and the compiled one
 models            a model at rest, and the one way to open it, wherever it comes from
-checkpoints       files of weights in all their forms, read and made; fetch
+checkpoints       files of weights in all their forms, read; fetch
 network           the ELF network and the T5 encoder, and the shapes of their parameters
 data              corpora, tokenizers, Arrow datasets, batches
 config            the shapes of a model and the constants of its flow

@@ -1,0 +1,1 @@
+"""A training carried to a GPU for half an hour, and back."""

@@ -1,4 +1,4 @@
-"""What the kernels of a model multiply in its own runs: the products that `quantise` rounds them by.
+"""What the kernels of a model multiply in its own runs: the products that `encodings` rounds them by.
 
 No text is needed: the sampler's states, from noise to text, are what the network sees when it is used.
 """

@@ -123,7 +123,7 @@ def write_weights(
 ) -> list[str]:
     """Writes the shards and the index of `dtype` into `folder`, one tensor in memory at a time; the shards' names.
 
-    `products` are those that `quantise` rounds kernels by; kernels in `widened` are stored as float16 instead.
+    `products` are those that `quantised` rounds kernels by; kernels in `widened` are stored as float16 instead.
     """
     tensors, values = [], layout.tensors
     products = products or {}
