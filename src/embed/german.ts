@@ -90,6 +90,10 @@ export const GERMAN: Words = {
       text: "Text",
       legend: "Tokens, die bei jedem Schritt feststehen",
     },
+    run: {
+      steps: (steps) => `${steps} ${steps === 1 ? "Schritt" : "Schritte"}`,
+      seed: (seed) => `Seed ${seed}`,
+    },
     said: {
       writing: "Schreibt.",
       nothing: "kein Text",

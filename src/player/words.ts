@@ -74,6 +74,11 @@ export interface Words {
     readonly text: string;
     readonly legend: string;
   };
+  /** Of the settings that wrote a run; the others stand by their letters. */
+  readonly run: {
+    steps(steps: number): string;
+    seed(seed: number): string;
+  };
   /** What a screen reader says when the player has come to rest. */
   readonly said: {
     readonly writing: string;
@@ -158,6 +163,10 @@ export const ENGLISH: Words = {
     noise: "noise",
     text: "text",
     legend: "tokens that settle at each step",
+  },
+  run: {
+    steps: (steps) => `${steps} ${steps === 1 ? "step" : "steps"}`,
+    seed: (seed) => `seed ${seed}`,
   },
   said: {
     writing: "Writing.",

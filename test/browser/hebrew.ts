@@ -89,6 +89,10 @@ export const HEBREW: Words = {
       text: "טקסט",
       legend: "חלקים שנקבעים בכל צעד",
     },
+    run: {
+      steps: (steps) => `${steps} צעדים`,
+      seed: (seed) => `זרע ${seed}`,
+    },
     said: {
       writing: "כותב.",
       nothing: "אין טקסט",

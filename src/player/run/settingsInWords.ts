@@ -1,14 +1,15 @@
 import type { SamplerSettings } from "../../flow/settings";
+import { ENGLISH, type Words } from "../words";
 
 /** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
-export function describeSettings(settings: SamplerSettings): string {
+export function describeSettings(settings: SamplerSettings, { run }: Pick<Words, "run"> = ENGLISH): string {
   const { steps, method, gamma, selfCondScale, cfgScale, seed, schedule } = settings;
-  const sampler = `${steps} ${steps === 1 ? "step" : "steps"} ${method.toUpperCase()}`;
+  const sampler = `${run.steps(steps)} ${method.toUpperCase()}`;
   return [
     method === "sde" ? `${sampler} γ ${gamma}` : sampler,
     ...(cfgScale === 1 ? [] : [`ω ${cfgScale}`]),
     `w ${selfCondScale}`,
     ...(schedule === "logit_normal" ? [] : [schedule]),
-    `seed ${seed}`,
+    run.seed(seed),
   ].join(" · ");
 }

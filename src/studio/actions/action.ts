@@ -1,5 +1,6 @@
 import { problemOf } from "../../flow/errors";
 import type { Studio } from "../session/studio";
+import type { Words } from "../words/english";
 
 /** Something that can be done, and when: the one place that decides whether a button is live. */
 export interface Deed {
@@ -9,9 +10,8 @@ export interface Deed {
 
 /** One thing a person can do. Button, keyboard shortcut and the list of shortcuts all come from here. */
 export interface Action extends Deed {
-  readonly id: string;
-  /** What it does, as the list of shortcuts says it. */
-  readonly label: string;
+  /** By it the words say what it does. */
+  readonly id: keyof Words["actions"];
   readonly group: "Writing" | "Time" | "View";
   /** The first is the one shown on buttons. */
   readonly shortcuts: readonly Shortcut[];

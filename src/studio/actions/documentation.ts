@@ -8,7 +8,6 @@ export const DOCUMENTATION: string = typeof __DOCUMENTATION__ === "undefined" ? 
 /** In a tab of its own: the page goes on writing. */
 export const openDocumentation = {
   id: "open-documentation",
-  label: "Open the documentation",
   group: "View",
   shortcuts: [{ key: "d" }],
   enabled: () => DOCUMENTATION !== "",

@@ -6,6 +6,7 @@ import type { Experiment } from "../session/experiments/experiments";
 import { canBeCounted, PHASE_RUNS, phasesKey } from "../session/experiments/phases";
 import { selectedRun } from "../session/runs/runs";
 import type { Studio } from "../session/studio";
+import { whyNotReady } from "../session/writing/readiness";
 import type { Action, Deed } from "./action";
 import { sayShared } from "./sharing";
 
@@ -42,15 +43,14 @@ export function experimentOn(experiment: Experiment, baseOf: BaseOf = shownOrDra
 export function whyNotNow(experiment: Experiment, studio: Studio, baseOf: BaseOf = shownOrDrafted): string | null {
   try {
     const base = baseOf(studio);
-    return base ? experiment.whyNot(base) : "Nothing is known of the model yet.";
+    return base ? experiment.whyNot(base) : studio.words.getState().whyNot.noModel;
   } catch (error) {
-    return problemOf(error).message;
+    return whyNotReady(studio) ?? problemOf(error).message;
   }
 }
 
 export const showExperiments: Action = {
   id: "show-experiments",
-  label: "Show the experiments: runs that differ in one or two settings, side by side",
   group: "View",
   shortcuts: [{ key: "o" }],
   enabled: () => true,
@@ -59,7 +59,6 @@ export const showExperiments: Action = {
 
 export const closeComparison: Action = {
   id: "close-comparison",
-  label: "Back from runs side by side to one",
   group: "View",
   shortcuts: [{ key: "c" }],
   enabled: ({ comparison }) => comparison.getState().shown !== null,
@@ -81,12 +80,7 @@ export const copyExperiment: Deed = {
   run: (studio) => {
     const origin = studio.comparison.getState().shown?.origin;
     if (origin)
-      sayShared(
-        studio,
-        linkTo(origin.base),
-        origin.experiment.id,
-        "The link is copied. It makes this experiment again.",
-      );
+      sayShared(studio, linkTo(origin.base), origin.experiment.id, studio.words.getState().said.experimentCopied);
   },
 };
 

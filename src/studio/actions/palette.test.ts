@@ -2,15 +2,16 @@ import { describe, expect, it } from "vitest";
 import { settled } from "../testing/fakeEngine";
 import { runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";
+import { ENGLISH } from "../words/english";
 import { ACTIONS } from "./all";
 import { commandsOf, matching, obey } from "./palette";
-import { EXPLAINED, whyNot } from "./whyNot";
+import { whyNot } from "./whyNot";
 
 async function opened() {
   const { studio } = testStudio();
   await studio.open();
   await studio.library.getState().refresh();
-  const labels = (query: string) => matching(commandsOf(studio), query).map(({ label }) => label);
+  const labels = (query: string) => matching(commandsOf(studio), query, ENGLISH).map(({ label }) => label);
   const command = (label: string) => {
     const found = commandsOf(studio).find((each) => each.label === label);
     if (!found) throw new Error(`There is no command ${label}.`);
@@ -25,7 +26,7 @@ describe("the palette", () => {
     const all = commandsOf(studio);
     const own = ACTIONS.filter(({ id }) => id !== "open-palette");
     expect(all.slice(0, own.length).map(({ label, shortcuts }) => ({ label, shortcuts }))).toEqual(
-      own.map(({ label, shortcuts }) => ({ label, shortcuts })),
+      own.map(({ id, shortcuts }) => ({ label: ENGLISH.actions[id], shortcuts })),
     );
     expect([...new Set(all.map(({ group }) => group))]).toEqual([
       ...["Writing", "Time", "View", "Presets", "Experiments", "Runs", "Models"],
@@ -65,12 +66,10 @@ describe("the palette", () => {
     void inLoad.generation.getState().start();
     for (const each of [fresh, studio, inLoad]) {
       const dead = ACTIONS.filter((action) => !action.enabled(each));
-      expect(dead.filter((action) => whyNot(action, each) === "It cannot be done now.").map(({ id }) => id)).toEqual(
+      expect(dead.filter((action) => whyNot(action, each) === ENGLISH.whyNot.otherwise).map(({ id }) => id)).toEqual(
         [],
       );
     }
-    const ids = ACTIONS.map(({ id }) => id);
-    expect(EXPLAINED.filter((id) => !ids.includes(id))).toEqual([]);
   });
 
   it("takes a preset, shows a run, and turns to a model", async () => {

@@ -3,7 +3,6 @@ import type { Action } from "./action";
 
 export const playPause: Action = {
   id: "play-pause",
-  label: "Play or pause",
   group: "Time",
   shortcuts: [{ key: " " }],
   enabled: ({ player }) => player.playback.getState().last > 0,
@@ -12,7 +11,6 @@ export const playPause: Action = {
 
 export const stepBack: Action = {
   id: "step-back",
-  label: "One step towards noise",
   group: "Time",
   shortcuts: [{ key: "ArrowLeft" }],
   enabled: ({ player }) => player.playback.getState().index > 0,
@@ -21,7 +19,6 @@ export const stepBack: Action = {
 
 export const stepForward: Action = {
   id: "step-forward",
-  label: "One step towards text",
   group: "Time",
   shortcuts: [{ key: "ArrowRight" }],
   enabled: ({ player }) => player.playback.getState().index < player.playback.getState().last,
@@ -30,7 +27,6 @@ export const stepForward: Action = {
 
 export const toStart: Action = {
   id: "to-start",
-  label: "Back to pure noise",
   group: "Time",
   shortcuts: [{ key: "Home" }],
   enabled: ({ player }) => player.playback.getState().last >= 0,
@@ -39,7 +35,6 @@ export const toStart: Action = {
 
 export const toEnd: Action = {
   id: "to-end",
-  label: "On to the newest step",
   group: "Time",
   shortcuts: [{ key: "End" }],
   enabled: ({ player }) => player.playback.getState().last >= 0,
@@ -48,7 +43,6 @@ export const toEnd: Action = {
 
 export const slower: Action = {
   id: "slower",
-  label: "Play slower",
   group: "Time",
   shortcuts: [{ key: "[" }],
   enabled: ({ player }) => player.display.getState().speed !== SPEEDS[0],
@@ -57,7 +51,6 @@ export const slower: Action = {
 
 export const faster: Action = {
   id: "faster",
-  label: "Play faster",
   group: "Time",
   shortcuts: [{ key: "]" }],
   enabled: ({ player }) => player.display.getState().speed !== SPEEDS.at(-1),

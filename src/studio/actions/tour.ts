@@ -16,7 +16,6 @@ export function goToStop({ tour, player, view, comparison }: Studio, at: number)
 
 export const takeTour: Action = {
   id: "take-tour",
-  label: "Take the tour, or go on with it: how a text comes about, in seven stops",
   group: "View",
   shortcuts: [{ key: "j" }],
   enabled: () => true,

@@ -12,7 +12,6 @@ import { sayShared } from "./sharing";
 
 export const switchReading: Action = {
   id: "switch-reading",
-  label: "Switch between what it holds and what it expects",
   group: "View",
   shortcuts: [{ key: "r" }],
   enabled: () => true,
@@ -21,7 +20,6 @@ export const switchReading: Action = {
 
 export const switchAxis: Action = {
   id: "switch-axis",
-  label: "Lay the track out even in t or even in steps",
   group: "View",
   shortcuts: [{ key: "e" }],
   enabled: () => true,
@@ -30,7 +28,6 @@ export const switchAxis: Action = {
 
 export const nextLens: Action = {
   id: "next-lens",
-  label: "Look through the next lens: certainty, schedule, numbers, none",
   group: "View",
   shortcuts: [{ key: "v" }],
   enabled: ({ player }) => player.run.getState() !== null,
@@ -43,7 +40,6 @@ export const nextLens: Action = {
 
 export const switchTheme: Action = {
   id: "switch-theme",
-  label: "Switch between system, light and dark",
   group: "View",
   shortcuts: [{ key: "t" }],
   enabled: () => true,
@@ -55,7 +51,6 @@ export const switchTheme: Action = {
 
 export const newerRun: Action = {
   id: "newer-run",
-  label: "Show the newer run on the shelf",
   group: "View",
   shortcuts: [{ key: "," }],
   enabled: (studio) => neighbourOnShelf(studio, -1) !== undefined,
@@ -67,7 +62,6 @@ export const newerRun: Action = {
 
 export const olderRun: Action = {
   id: "older-run",
-  label: "Show the older run on the shelf",
   group: "View",
   shortcuts: [{ key: "." }],
   enabled: (studio) => neighbourOnShelf(studio, 1) !== undefined,
@@ -79,7 +73,6 @@ export const olderRun: Action = {
 
 export const showModels: Action = {
   id: "show-models",
-  label: "Show the models",
   group: "View",
   shortcuts: [{ key: "m" }],
   enabled: () => true,
@@ -88,7 +81,6 @@ export const showModels: Action = {
 
 export const showParent: Action = {
   id: "show-parent",
-  label: "Show the run that this one goes on from, at that step",
   group: "View",
   shortcuts: [{ key: "p" }],
   enabled: (studio) => parentShown(studio) !== undefined,
@@ -103,25 +95,18 @@ export const showParent: Action = {
 
 export const copyLink: Action = {
   id: "copy-link",
-  label: "Copy a link to the run shown; it tells how to write it",
   group: "View",
   shortcuts: [{ key: "s" }],
   enabled: ({ runs, model }) => selectedRun(runs.getState())?.trajectory.model === model.getState().name,
   run: (studio) => {
     const run = selectedRun(studio.runs.getState());
     if (!run) return;
-    sayShared(
-      studio,
-      linkTo(recipeOf(run.trajectory)),
-      null,
-      "The link is copied. It tells how this run is written, and no more.",
-    );
+    sayShared(studio, linkTo(recipeOf(run.trajectory)), null, studio.words.getState().said.linkCopied);
   },
 };
 
 export const saveRun: Action = {
   id: "save-run",
-  label: "Save the run shown: as text, as a file that opens again, as a picture",
   group: "View",
   shortcuts: [{ key: "a" }],
   enabled: ({ runs }) => (selectedRun(runs.getState())?.trajectory.frames.length ?? 0) > 0,
@@ -135,27 +120,22 @@ export const saveRun: Action = {
 
 export const copyEmbed: Action = {
   id: "copy-embed",
-  label: "Copy the run shown as a piece of another page: an element, a frame, Markdown",
   group: "View",
   shortcuts: [{ key: "w" }],
   enabled: copyLink.enabled,
-  run: ({ runs, view, model, copyEmbed }) => {
+  run: ({ runs, view, words, model, copyEmbed }) => {
     const run = selectedRun(runs.getState());
     if (!run) return;
     const { name, choice } = model.getState();
     void copyEmbed(run, choice.kind === "shipped" ? name : null).then(
-      () =>
-        view
-          .getState()
-          .say("Copied: the run as an element, as a frame, and as Markdown, to be pasted into another page."),
-      () => view.getState().say("This browser lets nothing be copied here."),
+      () => view.getState().say(words.getState().said.embedCopied),
+      () => view.getState().say(words.getState().said.notCopied),
     );
   },
 };
 
 export const showLegend: Action = {
   id: "show-legend",
-  label: "Show what the marks in the text mean",
   group: "View",
   shortcuts: [{ key: "k" }],
   enabled: ({ player }) => player.run.getState() !== null,
@@ -164,7 +144,6 @@ export const showLegend: Action = {
 
 export const openPalette: Action = {
   id: "open-palette",
-  label: "Find anything that can be done by its name",
   group: "View",
   shortcuts: [{ key: "k", ctrl: true }],
   enabled: () => true,
@@ -176,7 +155,6 @@ export const openPalette: Action = {
 
 export const showShortcuts: Action = {
   id: "show-shortcuts",
-  label: "Show this list",
   group: "View",
   shortcuts: [{ key: "?" }],
   enabled: () => true,

@@ -9,7 +9,6 @@ import { beginExperiment } from "./experiments";
 
 export const generate: Action = {
   id: "generate",
-  label: "Generate a text",
   group: "Writing",
   shortcuts: [{ key: "g" }, { key: "Enter", ctrl: true }],
   enabled: (studio) => studio.generation.getState().phase !== "loading" && whyNotReady(studio) === null,
@@ -18,7 +17,6 @@ export const generate: Action = {
 
 export const cancel: Action = {
   id: "cancel",
-  label: "Cancel; what was written stays",
   group: "Writing",
   shortcuts: [{ key: "Escape" }],
   enabled: ({ generation }) => generation.getState().phase !== "idle" && !generation.getState().cancelling,
@@ -27,7 +25,6 @@ export const cancel: Action = {
 
 export const fork: Action = {
   id: "fork",
-  label: "Go on from the step shown, with the settings as they stand",
   group: "Writing",
   shortcuts: [{ key: "f" }],
   enabled: (studio) => {
@@ -48,7 +45,6 @@ export const fork: Action = {
 
 export const holdToken: Action = {
   id: "hold-token",
-  label: "Hold the word looked at in the next run, or let it go",
   group: "Writing",
   shortcuts: [{ key: "h" }],
   enabled: (studio) => tokenLookedAt(studio) !== undefined,
@@ -63,7 +59,6 @@ export const holdToken: Action = {
 
 export const letAllGo: Action = {
   id: "let-all-go",
-  label: "Let all held words go",
   group: "Writing",
   shortcuts: [{ key: "x" }],
   enabled: ({ draft }) => draft.getState().held.length > 0,
@@ -72,11 +67,10 @@ export const letAllGo: Action = {
 
 export const adoptRun: Action = {
   id: "adopt-run",
-  label: "Take settings, seed, prompt and held words from the run shown",
   group: "Writing",
   shortcuts: [{ key: "u" }],
   enabled: ({ runs, model }) => selectedRun(runs.getState())?.trajectory.model === model.getState().name,
-  run: ({ runs, settings, draft, view }) => {
+  run: ({ runs, settings, draft, view, words }) => {
     const run = selectedRun(runs.getState());
     if (!run) return;
     const { prompt } = rootOf(run.trajectory);
@@ -85,14 +79,15 @@ export const adoptRun: Action = {
     adopt(prompt ? run.trajectory.settings : { ...run.trajectory.settings, cfgScale: values.cfgScale });
     draft.getState().setPrompt(!prompt ? "" : "text" in prompt ? prompt.text : prompt.ids.join(", "));
     const { held = [] } = run.trajectory;
-    draft.getState().holdOnly(held.map((at) => ({ ...at, word: tokenName(at.token, run.pieces, run.eos) })));
-    view.getState().say("Settings, seed and held words are those of this run.");
+    draft
+      .getState()
+      .holdOnly(held.map((at) => ({ ...at, word: tokenName(at.token, run.pieces, run.eos, words.getState().player) })));
+    view.getState().say(words.getState().said.adopted);
   },
 };
 
 export const newSeed: Action = {
   id: "new-seed",
-  label: "Draw a new seed",
   group: "Writing",
   shortcuts: [{ key: "n" }],
   enabled: () => true,
@@ -101,7 +96,6 @@ export const newSeed: Action = {
 
 export const lockSeed: Action = {
   id: "lock-seed",
-  label: "Keep the seed for every run, or let it go",
   group: "Writing",
   shortcuts: [{ key: "l" }],
   enabled: () => true,
@@ -110,7 +104,6 @@ export const lockSeed: Action = {
 
 export const undo: Action = {
   id: "undo",
-  label: "Take back the last change of settings, prompt or held words",
   group: "Writing",
   shortcuts: [{ key: "z", ctrl: true }],
   enabled: ({ history }) => history.getState().past.length > 0,
@@ -119,7 +112,6 @@ export const undo: Action = {
 
 export const redo: Action = {
   id: "redo",
-  label: "Make the change again that was taken back",
   group: "Writing",
   shortcuts: [
     { key: "z", ctrl: true, shift: true },
@@ -156,10 +148,11 @@ export const WRITING: readonly Action[] = [
   redo,
 ];
 
-function tokenLookedAt({ runs, player, model }: Studio) {
+function tokenLookedAt({ runs, player, model, words }: Studio) {
   const run = selectedRun(runs.getState());
   const position = player.inspection.getState().inspected;
   if (!run || position === null || run.trajectory.model !== model.getState().name) return undefined;
   const token = readingAt(run, player.playback.getState().index, player.display.getState().reading)?.tokens[position];
-  return token === undefined ? undefined : { position, token, word: tokenName(token, run.pieces, run.eos) };
+  if (token === undefined) return undefined;
+  return { position, token, word: tokenName(token, run.pieces, run.eos, words.getState().player) };
 }

@@ -15,7 +15,7 @@ import { DropTarget } from "./models/DropTarget";
 import { ModelShelf } from "./models/ModelShelf";
 import { PaletteDoor } from "./palette/PaletteDoor";
 import { PromptBox } from "./prompt/PromptBox";
-import { useStudio } from "./StudioContext";
+import { useStudio, useWords } from "./StudioContext";
 import { SavingDialog } from "./saving/Saving";
 import { KeepingNote } from "./shelf/KeepingNote";
 import { Shelf } from "./shelf/Shelf";
@@ -27,78 +27,79 @@ import { StudioTransport } from "./transport/StudioTransport";
 /** All parts of the page, each on its own: one that fails takes no other with it. */
 export function App() {
   const studio = useStudio();
+  const { parts, stage } = useWords();
   const selected = useStore(studio.runs, ({ selectedId }) => selectedId);
   const model = useStore(studio.model, ({ name }) => name);
   const lens = useStore(studio.view, ({ lens }) => lens);
   return (
     <Tooltip.Provider delayDuration={400}>
       <div className={styles.app}>
-        <Part name="The head of the page">
+        <Part name={parts.head}>
           <Header />
         </Part>
         <main className={styles.appMain} data-has-lens={lens !== null || undefined}>
-          <section className={styles.appCentre} aria-label="The text and its time">
-            <Part name="The text" of={selected}>
+          <section className={styles.appCentre} aria-label={stage.label}>
+            <Part name={parts.text} of={selected}>
               <StudioStage />
             </Part>
-            <Part name="The control of time" of={selected}>
+            <Part name={parts.time} of={selected}>
               <StudioTransport />
             </Part>
-            <Part name="The choice of lenses" of={selected}>
+            <Part name={parts.lenses} of={selected}>
               <LensChoice />
             </Part>
-            <Part name="What stands under a print" of={selected}>
+            <Part name={parts.print} of={selected}>
               <Printed className={styles.appPrinted} />
             </Part>
           </section>
           <LensPanel />
           <div className={styles.appWriting}>
-            <Part name="The box for the prompt" of={model}>
+            <Part name={parts.prompt} of={model}>
               <PromptBox />
             </Part>
-            <Part name="The panel that generates">
+            <Part name={parts.generate}>
               <GeneratePanel />
             </Part>
           </div>
-          <Part name="The settings" of={model}>
+          <Part name={parts.settings} of={model}>
             <Controls />
           </Part>
         </main>
-        <Part name="The list of runs">
+        <Part name={parts.runs}>
           <Shelf />
         </Part>
-        <Part name="The note on what is kept">
+        <Part name={parts.kept}>
           <KeepingNote />
         </Part>
-        <Part name="The note on a newer page">
+        <Part name={parts.newer}>
           <NewerPage />
         </Part>
-        <Part name="The tour">
+        <Part name={parts.tour}>
           <Tour />
         </Part>
       </div>
-      <Part name="What is read aloud" of={selected}>
+      <Part name={parts.aloud} of={selected}>
         <StudioAnnouncer />
       </Part>
-      <Part name="The shelf of models">
+      <Part name={parts.models}>
         <ModelShelf />
       </Part>
-      <Part name="The place for dropped files">
+      <Part name={parts.drop}>
         <DropTarget />
       </Part>
-      <Part name="The notice">
+      <Part name={parts.notice}>
         <Said />
       </Part>
-      <Part name="The list of experiments">
+      <Part name={parts.experiments}>
         <ExperimentsDialog />
       </Part>
-      <Part name="The list of commands">
+      <Part name={parts.commands}>
         <PaletteDoor />
       </Part>
-      <Part name="The ways to save">
+      <Part name={parts.saving}>
         <SavingDialog />
       </Part>
-      <Part name="The list of shortcuts">
+      <Part name={parts.shortcuts}>
         <ShortcutsDialog />
       </Part>
     </Tooltip.Provider>

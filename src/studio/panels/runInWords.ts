@@ -1,24 +1,18 @@
 import { stepsOf } from "../../player/run/run";
 import { backendName } from "../../runtime/backendInWords";
 import type { Run } from "../session/runs/shelfRun";
+import type { Words } from "../words/english";
 
 /** Where a run comes from and how it ended. */
-export function describeOrigin(run: Run): string {
+export function describeOrigin(run: Run, { runs: words }: Pick<Words, "runs">): string {
   const { origin, status, seconds, backend, trajectory } = run;
-  if (origin === "recorded") return "Recorded";
-  if (origin === "opened") return "From a file";
-  if (status === "running") return `Writing, step ${reached(trajectory.frames)} of ${stepsOf(run)}`;
+  const far = [Math.max(0, trajectory.frames.length - 1), stepsOf(run)] as const;
+  if (origin === "recorded") return words.recorded;
+  if (origin === "opened") return words.opened;
+  if (status === "running") return words.writing(...far);
   if (status === "done")
-    return [formatSeconds(seconds), backend ? backendName(backend) : ""].filter(Boolean).join(" · ");
-  const how = status === "failed" ? "Failed" : "Stopped";
-  return `${how} at step ${reached(trajectory.frames)} of ${stepsOf(run)}`;
-}
-
-function formatSeconds(seconds: number | null): string {
-  if (seconds === null) return "";
-  return seconds < 10 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
-}
-
-function reached(frames: readonly unknown[]): number {
-  return Math.max(0, frames.length - 1);
+    return [seconds === null ? "" : words.seconds(seconds), backend ? backendName(backend) : ""]
+      .filter(Boolean)
+      .join(" · ");
+  return status === "failed" ? words.failed(...far) : words.stopped(...far);
 }

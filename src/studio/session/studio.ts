@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { StoreApi } from "zustand/vanilla";
+import { createStore, type StoreApi } from "zustand/vanilla";
 import { problemOf } from "../../flow/errors";
 import type { Recipe } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
@@ -8,6 +8,7 @@ import type { Player } from "../../player/createPlayer";
 import type { Machine } from "../../runtime/memoryPlan";
 import type { LibraryApi } from "../../worker/libraryProtocol";
 import type { EngineClient } from "../../worker/protocol";
+import { ENGLISH, type Words } from "../words/english";
 import type { Address } from "./address";
 import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
@@ -46,6 +47,8 @@ export interface Studio {
   /** The way that settings and draft have come, to be gone back. */
   readonly history: StoreApi<HistoryStore>;
   readonly preferences: StoreApi<PreferencesStore>;
+  /** What the page says. */
+  readonly words: StoreApi<Words>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
   /** Shows the selected run. */
@@ -123,13 +126,14 @@ export function createStudio(world: World): Studio {
   const storage = watchedStorage(world.storage, () => lose("settings"));
   const settings = createSettings(storage, address.model, world.drawSeed);
   const draft = createDraft(storage, address.model);
-  const history = createHistory(settings, draft, now);
   const preferences = createPreferences(storage, player.display);
+  const words = createStore<Words>()(() => ENGLISH);
   const model = createModel(address.model);
   const runs = createRuns();
   const view = createView();
   const tour = createTour(storage, STOPS.length);
-  const library = createLibraryStore(world);
+  const history = createHistory(settings, draft, now, words.getState);
+  const library = createLibraryStore({ ...world, words: words.getState });
   const offline = createOffline({ ...world.offline, pageUrl: world.pageUrl });
   const keptChoice = readKept(storage, MODEL_KEY, choiceSchema);
   keep(model, storage, MODEL_KEY, ({ choice: { baseUrl, dtype } }) => ({ baseUrl, dtype }));
@@ -290,7 +294,7 @@ export function createStudio(world: World): Studio {
 
   function openPicture({ recipe, model: name }: { recipe: Recipe; model: string }): void {
     if (name === model.getState().name) openLinked({ recipe, experiment: null });
-    else view.getState().say(`This picture is of a run by ${name}. Turn to that model (M), then drop it again.`);
+    else view.getState().say(words.getState().said.otherModel(name));
   }
 
   return {
@@ -299,6 +303,7 @@ export function createStudio(world: World): Studio {
     draft,
     history,
     preferences,
+    words,
     model,
     runs,
     player,
@@ -320,6 +325,7 @@ export function createStudio(world: World): Studio {
         draft,
         history,
         preferences,
+        words,
         model,
         runs,
         generation,

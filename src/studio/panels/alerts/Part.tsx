@@ -1,5 +1,6 @@
 import { Component, type ReactNode } from "react";
 import { type Problem as Fault, problemOf } from "../../../flow/errors";
+import { useWords } from "../StudioContext";
 import { Problem } from "./Problem";
 
 interface Props {
@@ -49,31 +50,35 @@ export class Part extends Component<Props, State> {
     const { name, isItem, remedy, children } = this.props;
     const { problem } = this.state;
     if (!problem) return children;
-    const shown = {
-      code: "part",
-      message: `${name} cannot be shown: ${sentence(problem.message)}`,
-      action: "Your runs are kept.",
-    };
-    const again = (
-      <button type="button" onClick={this.#drawAnew}>
-        Show it again
-      </button>
-    );
-    const box = (
-      <Problem
-        problem={shown}
-        ways={
-          <>
-            {again}
-            {remedy}
-          </>
-        }
-      />
-    );
+    const box = <Failed name={name} problem={problem} remedy={remedy} onAgain={this.#drawAnew} />;
     return isItem ? <li>{box}</li> : box;
   }
 
   readonly #drawAnew = () => this.setState({ problem: null });
+}
+
+interface FailedProps extends Pick<Props, "name" | "remedy"> {
+  readonly problem: Fault;
+  readonly onAgain: () => void;
+}
+
+function Failed({ name, problem, remedy, onAgain }: FailedProps) {
+  const { parts } = useWords();
+  const shown = { code: "part", message: parts.failed(name, sentence(problem.message)), action: parts.runsKept };
+  return (
+    <Problem
+      problem={shown}
+      isOwn
+      ways={
+        <>
+          <button type="button" onClick={onAgain}>
+            {parts.again}
+          </button>
+          {remedy}
+        </>
+      }
+    />
+  );
 }
 
 /** What the browser throws where nodes are not where they were put. */

@@ -1,7 +1,7 @@
 import { useStore } from "zustand";
 import { generate } from "../../actions/writing";
 import { addressWithWasm, readAddress } from "../../session/address";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { useAction } from "../ui/useAction";
 import { Dismiss, Problem } from "./Problem";
 
@@ -14,6 +14,7 @@ const MENDED_BY_WASM = new Set(["no-web-gpu", "self-test"]);
 /** What went wrong, what can be done, and a way to do it. */
 export function ProblemAlert() {
   const studio = useStudio();
+  const words = useWords().problems;
   const problem = useStore(studio.generation, ({ problem }) => problem);
   if (!problem) return null;
   return (
@@ -23,7 +24,7 @@ export function ProblemAlert() {
         <>
           {!NO_RETRY.has(problem.code) && <TryAgain />}
           {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
-            <a href={addressWithWasm(location.search)}>Use WASM</a>
+            <a href={addressWithWasm(location.search)}>{words.useWasm}</a>
           )}
           <Dismiss onPress={() => studio.generation.getState().dismiss()} />
         </>
@@ -33,5 +34,6 @@ export function ProblemAlert() {
 }
 
 function TryAgain() {
-  return <button {...useAction(generate)}>Try again</button>;
+  const words = useWords().problems;
+  return <button {...useAction(generate)}>{words.tryAgain}</button>;
 }

@@ -1,7 +1,8 @@
 import { useLayoutEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
+import { settingLimits } from "../../../flow/settings";
 import type { NumberSetting } from "../../session/writing/settings";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import styles from "./NumberField.module.css";
 
 interface Props {
@@ -16,8 +17,11 @@ interface Props {
 /** The field to type a number in. What cannot be used stays as typed, with the reason, until it is put right. */
 export function NumberInput({ id, name, describedBy, label, disabled = false }: Props) {
   const studio = useStudio();
+  const words = useWords().settings;
   const value = useStore(studio.settings, ({ values }) => values[name]);
   const refusal = useStore(studio.settings, ({ refusals }) => refusals[name]);
+  const maxLength = useStore(studio.settings, ({ maxLength }) => maxLength);
+  const { integer, least, greatest } = settingLimits(maxLength)[name];
   const { enter, forgive } = studio.settings.getState();
   const field = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState("");
@@ -61,7 +65,7 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
       />
       {refusal && (
         <p className={styles.numberRefusal} id={`${id}-refusal`} role="alert">
-          {refusal.message}
+          {words.refused(integer, least, greatest)}
         </p>
       )}
     </>

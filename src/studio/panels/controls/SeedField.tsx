@@ -1,6 +1,6 @@
 import { useStore } from "zustand";
 import { lockSeed, newSeed } from "../../actions/writing";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
 import styles from "./Controls.module.css";
@@ -9,28 +9,22 @@ import { NumberInput } from "./NumberInput";
 
 export function SeedField() {
   const studio = useStudio();
+  const words = useWords().settings.seed;
   const locked = useStore(studio.settings, ({ seedLocked }) => seedLocked);
   return (
     <div className={styles.control}>
-      <label htmlFor="seed">Seed</label>
+      <label htmlFor="seed">{words.name}</label>
       <div className={numberFieldStyles.seedRow}>
         <NumberInput id="seed" name="seed" describedBy="seed-note" />
-        <ActionButton
-          action={lockSeed}
-          label={locked ? "Seed is kept for every run" : "Keep this seed"}
-          pressed={locked}
-          outlined
-        >
+        <ActionButton action={lockSeed} label={locked ? words.isKept : words.keep} pressed={locked} outlined>
           <Icon name={locked ? "lock" : "unlock"} />
         </ActionButton>
-        <ActionButton action={newSeed} label="Draw a new seed" outlined>
+        <ActionButton action={newSeed} label={words.draw} outlined>
           <Icon name="dice" />
         </ActionButton>
       </div>
       <p className={styles.controlNote} id="seed-note">
-        {locked
-          ? "The noise it starts from. Kept: the same settings write the same text again."
-          : "The noise it starts from. Each run draws its own; the lock keeps this one."}
+        {locked ? words.kept : words.drawn}
       </p>
     </div>
   );

@@ -10,7 +10,7 @@ import { closeComparison, copyExperiment, writeTheRest } from "../../actions/exp
 import { type Comparison, runsOf } from "../../session/experiments/comparison";
 import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin } from "../runInWords";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
 import { useAction } from "../ui/useAction";
@@ -19,6 +19,7 @@ import styles from "./ComparisonView.module.css";
 /** Runs side by side on one time, in the place of the one on the stage. */
 export function ComparisonView({ shown }: { shown: Comparison }) {
   const studio = useStudio();
+  const words = useWords();
   const laid = useStore(studio.comparison, ({ laid }) => laid);
   const shelf = useStore(studio.runs, ({ runs }) => runs);
   const isBusy = useStore(studio.generation, ({ phase }) => phase !== "idle");
@@ -70,7 +71,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
               label,
               run,
               seconds: run?.seconds,
-              note: run && describeOrigin(run),
+              note: run && describeOrigin(run, words),
               actions: run && (
                 <IconButton label={`Show ${label} alone`} onPress={() => show(run)}>
                   <Icon name="single" size={16} />

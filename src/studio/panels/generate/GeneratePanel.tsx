@@ -1,11 +1,10 @@
 import { useStore } from "zustand";
-import { formatBytes } from "../../../delivery/bytes";
 import { Button } from "../../../player/ui/Button";
 import { cancel, generate } from "../../actions/writing";
 import { downloadBytes } from "../../session/models/model";
 import { whyNotReady } from "../../session/writing/readiness";
 import { ProblemAlert } from "../alerts/ProblemAlert";
-import { useStudio, useStudioValue } from "../StudioContext";
+import { useStudio, useStudioValue, useWords } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
 import { useAction } from "../ui/useAction";
 import styles from "./GeneratePanel.module.css";
@@ -13,12 +12,10 @@ import { LinkedRun } from "./LinkedRun";
 import { LoadProgressBar } from "./LoadProgressBar";
 import { RunProgressBar } from "./RunProgressBar";
 
-/** What the great button does; while a run is under way it ends that run. */
-const GO = { idle: "Generate", loading: "Loading…", running: "Write anew" } as const;
-
 /** Generate and Cancel, with all that happens between the two. */
 export function GeneratePanel() {
   const studio = useStudio();
+  const words = useWords().generate;
   const phase = useStore(studio.generation, ({ phase }) => phase);
   const cancelling = useStore(studio.generation, ({ cancelling }) => cancelling);
   const why = useStudioValue(whyNotReady);
@@ -26,7 +23,7 @@ export function GeneratePanel() {
   const end = useAction(cancel);
   const busy = phase !== "idle";
   return (
-    <section className={styles.generate} aria-label="Generate" data-busy={busy || undefined}>
+    <section className={styles.generate} aria-label={words.label} data-busy={busy || undefined}>
       <LinkedRun />
       <div className={styles.generateButtons}>
         <Button
@@ -35,12 +32,12 @@ export function GeneratePanel() {
           data-testid="generate"
           aria-describedby={why === null ? undefined : "generate-why"}
         >
-          <span>{GO[phase]}</span>
+          <span>{words.go[phase]}</span>
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
         </Button>
         {busy && (
           <Button {...end} className={styles.generateCancel} data-testid="cancel">
-            {cancelling ? "Stopping…" : "Cancel"}
+            {cancelling ? words.stopping : words.cancel}
           </Button>
         )}
       </div>
@@ -60,11 +57,12 @@ export function GeneratePanel() {
 /** What a first press costs. */
 function DownloadNote() {
   const studio = useStudio();
+  const words = useWords();
   const { status, manifest, choice } = useStore(studio.model, (state) => state);
   if (status === "ready" || !manifest) return null;
   return (
     <p className={styles.generateNote}>
-      {`Loads ${formatBytes(downloadBytes(manifest, choice.dtype))} once, then writes on this device.`}
+      {words.generate.loadsOnce(words.bytes(downloadBytes(manifest, choice.dtype)))}
     </p>
   );
 }

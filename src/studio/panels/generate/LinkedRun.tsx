@@ -2,7 +2,8 @@ import { useStore } from "zustand";
 import { type Recipe, rootOf } from "../../../flow/recipe";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { writeLinked } from "../../actions/writing";
-import { useStudio } from "../StudioContext";
+import type { Words } from "../../words/english";
+import { useStudio, useWords } from "../StudioContext";
 import { Notice } from "../ui/Notice";
 import { useAction } from "../ui/useAction";
 import styles from "./LinkedRun.module.css";
@@ -10,6 +11,7 @@ import styles from "./LinkedRun.module.css";
 /** A run that the page's address tells of, which nobody has written here yet. */
 export function LinkedRun() {
   const studio = useStudio();
+  const words = useWords();
   const linked = useStore(studio.view, ({ linked }) => linked);
   const write = useAction(writeLinked);
   if (!linked) return null;
@@ -18,20 +20,20 @@ export function LinkedRun() {
   return (
     <Notice
       tone="offer"
-      aria-label="Run of this link"
+      aria-label={words.generate.linked}
       data-testid="linked"
       ways={
         <>
-          <button {...write}>Write it</button>
+          <button {...write}>{words.generate.write}</button>
           <button type="button" onClick={() => studio.view.getState().offer(null)}>
-            Leave it
+            {words.generate.leave}
           </button>
         </>
       }
     >
       <p>
-        <b>{experiment ? `This link tells of an experiment: ${experiment.title}.` : "This link tells of a run."}</b>{" "}
-        <span>{`${describeSettings(recipe.settings)}${describeChain(recipe)}`}</span>
+        <b>{experiment ? words.generate.linkedExperiment(experiment.title) : words.generate.linkedRun}</b>{" "}
+        <span>{`${describeSettings(recipe.settings, words.player)}${describeChain(recipe, words.generate)}`}</span>
       </p>
       {prompt && (
         <p className={styles.linkedPrompt} translate="no">
@@ -42,12 +44,11 @@ export function LinkedRun() {
   );
 }
 
-function describeChain({ from, held = [] }: Recipe): string {
-  const words = held.length === 1 ? "1 word" : `${held.length} words`;
+function describeChain({ from, held = [] }: Recipe, words: Words["generate"]): string {
   return [
-    from ? `, from step ${from.step} of another run` : "",
-    from?.run.from ? " that goes on from one itself" : "",
-    held.length > 0 ? `, ${words} held` : "",
+    from ? `, ${words.fromStep(from.step)}` : "",
+    from?.run.from ? ` ${words.whichGoesOn}` : "",
+    held.length > 0 ? `, ${words.held(held.length)}` : "",
     ".",
   ].join("");
 }

@@ -1,38 +1,40 @@
 import { useStore } from "zustand";
 import type { Progress } from "../../session/models/model";
+import type { Words } from "../../words/english";
 import { downloadDetail, waitSentence } from "../models/progressWords";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 
 export function LoadProgressBar() {
   const studio = useStudio();
+  const words = useWords();
   const progress = useStore(studio.model, ({ progress }) => progress);
   const download = progress?.phase === "download" ? progress.download : null;
   const coming = download !== null && download.loadedBytes < download.totalBytes;
   return (
     <ProgressBar
-      label="Loading the model"
-      phase={phaseName(progress, coming)}
-      detail={coming ? downloadDetail(download) : ""}
+      label={words.generate.loadingModel}
+      phase={phaseName(progress, coming, words)}
+      detail={coming ? downloadDetail(download, words) : ""}
       note={progress?.note}
       share={coming ? download.loadedBytes / download.totalBytes : null}
     />
   );
 }
 
-function phaseName(progress: Progress | null, coming: boolean): string {
+function phaseName(progress: Progress | null, coming: boolean, { generate, models }: Words): string {
   switch (progress?.phase) {
     case "download":
-      if (progress.wait) return waitSentence(progress.wait);
+      if (progress.wait) return waitSentence(progress.wait, models);
       // All bytes are here; the tokenizer and the runtime still have to start.
-      return coming ? "Loading the model" : "Loaded, getting ready";
+      return coming ? generate.loadingModel : generate.ready;
     case "weights":
-      return "Unpacking the weights";
+      return generate.unpacking;
     case "session":
-      return `Preparing the ${progress.graph ?? "network"}`;
+      return generate.preparing(progress.graph);
     case "check":
-      return `Checking the ${progress.graph ?? "network"} on this device`;
+      return generate.checking(progress.graph);
     default:
-      return "Asking for the model";
+      return generate.asking;
   }
 }

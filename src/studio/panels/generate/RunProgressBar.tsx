@@ -1,10 +1,11 @@
 import { useStore } from "zustand";
 import { stepsOf } from "../../../player/run/run";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 
 export function RunProgressBar() {
   const studio = useStudio();
+  const words = useWords().generate;
   const runId = useStore(studio.generation, ({ runId }) => runId);
   const run = useStore(studio.runs, ({ runs }) => runs.find(({ id }) => id === runId));
   const settings = useStore(studio.settings, ({ values }) => values);
@@ -12,8 +13,8 @@ export function RunProgressBar() {
   if (recall) {
     return (
       <ProgressBar
-        label="Writing the earlier run again"
-        phase={`Back to where it goes on: step ${recall.done} of ${recall.total}`}
+        label={words.recalling}
+        phase={words.recall(recall.done, recall.total)}
         detail=""
         share={recall.done / recall.total}
       />
@@ -22,19 +23,20 @@ export function RunProgressBar() {
   const total = run ? stepsOf(run) : settings.steps;
   const first = run?.trajectory.from?.step ?? 0;
   const step = Math.max(first, (run?.trajectory.frames.length ?? 0) - 1);
+  const left = run ? secondsLeft(run.startedAt, step - first, total - first) : null;
   return (
     <ProgressBar
-      label="Writing the text"
-      phase={`Step ${step} of ${total}`}
-      detail={run ? timeLeft(run.startedAt, step - first, total - first) : ""}
+      label={words.writing}
+      phase={words.step(step, total)}
+      detail={left === null ? "" : words.secondsLeft(left)}
       share={(step - first) / Math.max(1, total - first)}
     />
   );
 }
 
-/** Reckoned from the steps so far; nothing until there are two. */
-function timeLeft(startedAt: number, step: number, total: number): string {
-  if (step < 2 || step >= total) return "";
+/** Reckoned from the steps so far; null until there are two. */
+function secondsLeft(startedAt: number, step: number, total: number): number | null {
+  if (step < 2 || step >= total) return null;
   const seconds = (((Date.now() - startedAt) / step) * (total - step)) / 1000;
-  return `${Math.max(1, Math.ceil(seconds))} s left`;
+  return Math.max(1, Math.ceil(seconds));
 }

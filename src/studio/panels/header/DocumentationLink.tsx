@@ -2,12 +2,14 @@ import { Tooltip } from "radix-ui";
 import { iconButtonClass } from "../../../player/ui/IconButton";
 import { ariaShortcuts } from "../../actions/action";
 import { DOCUMENTATION, openDocumentation } from "../../actions/documentation";
+import { useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import { Shortcuts } from "../ui/Shortcuts";
 import tooltip from "../ui/Tooltip.module.css";
 
 /** A link, which can be opened as links are; nothing where there is no documentation to lead to. */
 export function DocumentationLink() {
+  const { header } = useWords();
   if (DOCUMENTATION === "") return null;
   return (
     <Tooltip.Root>
@@ -17,7 +19,7 @@ export function DocumentationLink() {
           href={DOCUMENTATION}
           target="_blank"
           rel="noopener"
-          aria-label="Documentation"
+          aria-label={header.documentation}
           aria-keyshortcuts={ariaShortcuts(openDocumentation.shortcuts)}
         >
           <Icon name="documentation" />
@@ -25,7 +27,7 @@ export function DocumentationLink() {
       </Tooltip.Trigger>
       <Tooltip.Portal>
         <Tooltip.Content className={tooltip.tooltip} sideOffset={6} collisionPadding={8}>
-          <span>Documentation</span> <Shortcuts shortcuts={openDocumentation.shortcuts} />
+          <span>{header.documentation}</span> <Shortcuts shortcuts={openDocumentation.shortcuts} />
         </Tooltip.Content>
       </Tooltip.Portal>
     </Tooltip.Root>

@@ -1,7 +1,7 @@
 import { useStore } from "zustand";
 import { letAllGo } from "../../actions/writing";
 import type { HeldWord } from "../../session/writing/draft";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
 import { Icon } from "../ui/Icon";
 import styles from "./HeldStrip.module.css";
@@ -9,12 +9,13 @@ import styles from "./HeldStrip.module.css";
 /** The tokens that the next run is to keep in their places; nothing while there are none. */
 export function HeldStrip() {
   const studio = useStudio();
+  const words = useWords().held;
   const held = useStore(studio.draft, ({ held }) => held);
   return (
     <>
       {/* Always in the document, so that screen readers hear of every change. */}
       <p className="visually-hidden" role="status">
-        {held.length === 1 ? "1 word held in the next run" : `${held.length} words held in the next run`}
+        {words.said(held.length)}
       </p>
       {held.length > 0 && <HeldWords held={held} onLetGo={(position) => studio.draft.getState().letGo(position)} />}
     </>
@@ -22,10 +23,11 @@ export function HeldStrip() {
 }
 
 function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (position: number) => void }) {
+  const words = useWords().held;
   return (
-    <section className={styles.held} aria-label="Held words" data-testid="held">
+    <section className={styles.held} aria-label={words.label} data-testid="held">
       <p className={styles.heldTitle} id="held-title">
-        Held in the next run
+        {words.title}
       </p>
       <ul aria-labelledby="held-title">
         {held.map(({ position, word }) => (
@@ -33,7 +35,7 @@ function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (pos
             <button
               type="button"
               className={styles.heldWord}
-              aria-label={`Let ${word} at position ${position + 1} go`}
+              aria-label={words.letGo(word, position + 1)}
               onClick={() => onLetGo(position)}
             >
               <small>{position + 1}</small>
@@ -43,8 +45,8 @@ function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (pos
           </li>
         ))}
       </ul>
-      <ActionButton action={letAllGo} label="Let all held words go" className={styles.heldClear}>
-        Clear
+      <ActionButton action={letAllGo} label={words.letAllGo} className={styles.heldClear}>
+        {words.clear}
       </ActionButton>
     </section>
   );

@@ -3,7 +3,7 @@ import { useStore } from "zustand";
 import { Button } from "../../../player/ui/Button";
 import { ACTIONS } from "../../actions/all";
 import { openPalette } from "../../actions/view";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
 import { Shortcuts } from "../ui/Shortcuts";
@@ -17,23 +17,24 @@ const GROUPS = ["Writing", "Time", "View"] as const;
 
 export function ShortcutsDialog() {
   const studio = useStudio();
+  const words = useWords();
   const find = useAction(openPalette);
   const [marks, setMarks] = useState(false);
   const open = useStore(studio.view, ({ shortcutsOpen }) => shortcutsOpen);
   const letterKeys = useStore(studio.preferences, ({ letterKeys }) => letterKeys);
   return (
-    <Sheet title="Keyboard" open={open} onOpen={studio.view.getState().openShortcuts}>
+    <Sheet title={words.help.title} open={open} onOpen={studio.view.getState().openShortcuts}>
       <Button {...find} className={styles.dialogFind}>
-        <Icon name="find" size={16} /> <span>Find a command</span>
+        <Icon name="find" size={16} /> <span>{words.palette.title}</span>
       </Button>
       <div className={styles.dialogGroups}>
         {GROUPS.map((group) => (
           <section key={group}>
-            <h3>{group}</h3>
+            <h3>{words.groups[group]}</h3>
             <ul>
-              {ACTIONS.filter((action) => action.group === group).map(({ id, label, shortcuts }) => (
+              {ACTIONS.filter((action) => action.group === group).map(({ id, shortcuts }) => (
                 <li key={id}>
-                  <span>{label}</span>
+                  <span>{words.actions[id]}</span>
                   <Shortcuts shortcuts={shortcuts} spoken />
                 </li>
               ))}
@@ -42,21 +43,21 @@ export function ShortcutsDialog() {
         ))}
       </div>
       <details className={styles.dialogMarks} onToggle={({ currentTarget }) => setMarks(currentTarget.open)}>
-        <summary>What the marks in the text mean</summary>
+        <summary>{words.help.marks}</summary>
         {marks && (
           <Suspense>
             <Marks />
           </Suspense>
         )}
       </details>
-      <p className={styles.dialogNote}>In the text, Tab reaches the tokens; arrows move from one to the next.</p>
+      <p className={styles.dialogNote}>{words.help.tokens}</p>
       <label className={styles.dialogSwitch}>
         <input
           type="checkbox"
           checked={letterKeys}
           onChange={({ target }) => studio.preferences.getState().set({ letterKeys: target.checked })}
         />
-        Shortcuts of a single letter or sign
+        {words.help.letterKeys}
       </label>
     </Sheet>
   );

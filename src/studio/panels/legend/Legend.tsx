@@ -1,7 +1,7 @@
 import { Popover } from "radix-ui";
 import type { RefObject } from "react";
 import { iconButtonClass } from "../../../player/ui/IconButton";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import styles from "./Legend.module.css";
 import { Marks } from "./Marks";
@@ -9,6 +9,7 @@ import { Marks } from "./Marks";
 /** What the marks mean, beside the text that they stand in; the page stays in reach. */
 export function Legend({ button }: { button: RefObject<HTMLButtonElement | null> }) {
   const { openLegend } = useStudio().view.getState();
+  const words = useWords().legend;
   return (
     <Popover.Root open onOpenChange={openLegend}>
       {/* A press of the button closes it by the button's own action. */}
@@ -19,7 +20,7 @@ export function Legend({ button }: { button: RefObject<HTMLButtonElement | null>
           side="top"
           sideOffset={8}
           collisionPadding={12}
-          aria-label="What the marks mean"
+          aria-label={words.title}
           // Where a press has taken the keyboard elsewhere, it stays.
           onCloseAutoFocus={() => {
             if (document.activeElement === document.body) button.current?.focus();
@@ -29,8 +30,8 @@ export function Legend({ button }: { button: RefObject<HTMLButtonElement | null>
           }}
         >
           <div className={styles.legendHead}>
-            <h2>What the marks mean</h2>
-            <Popover.Close className={iconButtonClass()} aria-label="Close">
+            <h2>{words.title}</h2>
+            <Popover.Close className={iconButtonClass()} aria-label={words.close}>
               <Icon name="close" />
             </Popover.Close>
           </div>

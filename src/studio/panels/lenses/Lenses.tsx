@@ -2,24 +2,18 @@ import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
 import { recipeOf } from "../../../flow/recipe";
 import { linkTo } from "../../../format/link";
-import { ENGLISH_LENSES, type LensId } from "../../../player/lenses/words";
+import type { LensId } from "../../../player/lenses/words";
 import { Button } from "../../../player/ui/Button";
 import { Choice } from "../../../player/ui/Choice";
 import { countPhases } from "../../actions/experiments";
 import { PHASE_RUNS, phasesKey } from "../../session/experiments/phases";
 import { Part } from "../alerts/Part";
 import { ExperimentsButton } from "../experiments/Experiments";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { SavingButton } from "../saving/Saving";
 import { TourButton } from "../tour/Tour";
 import { useAction } from "../ui/useAction";
 import styles from "./Lenses.module.css";
-
-const LENS_IDS = Object.keys(ENGLISH_LENSES.titles) as LensId[];
-const OPTIONS = [
-  { value: "none" as const, label: "No lens" },
-  ...LENS_IDS.map((id) => ({ value: id, label: ENGLISH_LENSES.titles[id], hint: ENGLISH_LENSES.about[id] })),
-];
 
 /** Comes when the first lens is opened. */
 const LensView = lazy(async () => ({ default: (await import("../../../player/lenses/LensView")).LensView }));
@@ -28,6 +22,7 @@ const SavePicture = lazy(async () => ({ default: (await import("../saving/SavePi
 /** Which picture of the run stands beside its text, and what can be tried with it. */
 export function LensChoice() {
   const studio = useStudio();
+  const { lenses, lensPanel } = useWords();
   const lens = useStore(studio.view, ({ lens }) => lens);
   const isThere = useStore(studio.player.run, (run) => run !== null);
   return (
@@ -35,9 +30,16 @@ export function LensChoice() {
       {isThere && (
         <Choice
           look="quiet"
-          label={ENGLISH_LENSES.label}
+          label={lenses.label}
           value={lens ?? "none"}
-          options={OPTIONS}
+          options={[
+            { value: "none" as const, label: lensPanel.none },
+            ...(Object.keys(lenses.titles) as LensId[]).map((id) => ({
+              value: id,
+              label: lenses.titles[id],
+              hint: lenses.about[id],
+            })),
+          ]}
           onChange={(chosen) => studio.view.getState().lookThrough(chosen === "none" ? null : chosen)}
         />
       )}
@@ -53,6 +55,7 @@ export function LensChoice() {
 /** The picture that is chosen: at the side where there is room, else under the text. */
 export function LensPanel() {
   const studio = useStudio();
+  const words = useWords();
   const lens = useStore(studio.view, ({ lens }) => lens);
   const run = useStore(studio.player.run);
   const manifest = useStore(studio.model, ({ manifest }) => manifest);
@@ -62,10 +65,11 @@ export function LensPanel() {
   const isOwn = run.trajectory.model === manifest?.name;
   return (
     <div className={styles.lensPanel}>
-      <Part name="The lens" of={`${run.id} ${lens}`}>
-        <Suspense fallback={<p className={styles.lensComing}>The lens comes …</p>}>
+      <Part name={words.parts.lens} of={`${run.id} ${lens}`}>
+        <Suspense fallback={<p className={styles.lensComing}>{words.lensPanel.coming}</p>}>
           <LensView
             id={lens}
+            words={words.lenses}
             logitNormal={isOwn ? manifest?.schedule : undefined}
             phases={lens === "certainty" ? counted : undefined}
             chosenTheme={theme}

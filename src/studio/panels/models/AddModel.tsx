@@ -2,7 +2,7 @@ import { useId, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { type ModelSource, readSource } from "../../../delivery/sources";
 import { Button } from "../../../player/ui/Button";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import styles from "./ModelShelf.module.css";
 import { pickedFiles } from "./placedFiles";
 import { hostSentence } from "./words";
@@ -10,14 +10,16 @@ import { hostSentence } from "./words";
 /** Where a model from elsewhere is named: by address, hub id or folder. Says whom it will ask before it asks. */
 export function AddModel() {
   const studio = useStudio();
+  const words = useWords();
+  const { models } = words;
   const looking = useStore(studio.library, ({ looking }) => looking);
   const [typed, setTyped] = useState("");
   const picker = useRef<HTMLInputElement>(null);
   const note = useId();
   const source = sourceOrNull(typed);
   return (
-    <section className={styles.modelsAdd} aria-label="Add a model">
-      <h3>Add a model</h3>
+    <section className={styles.modelsAdd} aria-label={models.add}>
+      <h3>{models.add}</h3>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -25,11 +27,11 @@ export function AddModel() {
         }}
       >
         <label>
-          <span>Hub id or address</span>
+          <span>{models.hubOrAddress}</span>
           <input
             type="text"
             value={typed}
-            placeholder="owner/name, owner/name@revision or https://…"
+            placeholder={models.hubOrAddressLike}
             spellCheck={false}
             autoCapitalize="none"
             autoComplete="off"
@@ -38,15 +40,15 @@ export function AddModel() {
           />
         </label>
         <Button type="submit" aria-disabled={typed.trim() === "" || looking !== null}>
-          {source?.host ? `Look it up at ${source.host}` : "Look it up"}
+          {source?.host ? models.lookUpAt(source.host) : models.lookUp}
         </Button>
       </form>
       <p id={note} className={styles.modelsNote}>
-        {source ? hostSentence(source) : "Nothing is asked before you press the button."}
+        {source ? hostSentence(source, words) : models.nothingAsked}
       </p>
       <div className={styles.modelsFolder}>
-        <Button onClick={() => picker.current?.click()}>Choose a folder…</Button>
-        <span>or drop one anywhere on the page. It stays on this device.</span>
+        <Button onClick={() => picker.current?.click()}>{models.chooseFolder}</Button>
+        <span>{models.orDrop}</span>
         <input
           ref={picker}
           type="file"
@@ -63,9 +65,9 @@ export function AddModel() {
       </div>
       {looking !== null && (
         <p className={styles.modelsNote} role="status">
-          <span>{`Looking at ${looking}…`}</span>{" "}
+          <span>{models.looking(looking)}</span>{" "}
           <button type="button" className={styles.modelsLink} onClick={() => void studio.library.getState().cancel()}>
-            Cancel
+            {models.cancel}
           </button>
         </p>
       )}

@@ -1,12 +1,13 @@
 import { useEffect, useState } from "react";
 import { mayBeRun } from "../../session/kept/files";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import styles from "./ModelShelf.module.css";
 import { droppedFiles } from "./placedFiles";
 
 /** Takes folders and files that are dropped anywhere on the page, and says so while they hang over it. */
 export function DropTarget() {
   const studio = useStudio();
+  const { models } = useWords();
   const [isOver, setOver] = useState(false);
 
   useEffect(() => {
@@ -42,5 +43,5 @@ export function DropTarget() {
     };
   }, [studio]);
 
-  return isOver ? <div className={styles.dropTarget}>Drop a model’s folder, a run, or a picture of one</div> : null;
+  return isOver ? <div className={styles.dropTarget}>{models.drop}</div> : null;
 }

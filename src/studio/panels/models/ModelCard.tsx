@@ -1,6 +1,5 @@
 import { useState } from "react";
 import { useStore } from "zustand";
-import { formatBytes } from "../../../delivery/bytes";
 import { bytesOf, filesOf } from "../../../delivery/delivery";
 import { DTYPES, type Dtype, type Manifest } from "../../../format/manifest";
 import { Button } from "../../../player/ui/Button";
@@ -9,22 +8,17 @@ import { backendInWords } from "../../../runtime/backendInWords";
 import { usualPlan } from "../../../runtime/memoryPlan";
 import type { ShelfModel } from "../../session/models/library";
 import { loadFromShelf } from "../../session/models/turnTo";
+import type { Words } from "../../words/english";
 import { LoadProgressBar } from "../generate/LoadProgressBar";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { DownloadBar } from "./DownloadBar";
 import styles from "./ModelShelf.module.css";
-import {
-  agreementSentence,
-  memorySentence,
-  nearestSentence,
-  PRECISION,
-  parametersInWords,
-  storedSentence,
-} from "./words";
+import { agreementSentence, memorySentence, nearestSentence, storedSentence } from "./words";
 
 /** One model of the shelf: what it is, what it costs, and what can be done with it. */
 export function ModelCard({ model }: { model: ShelfModel }) {
   const studio = useStudio();
+  const { models } = useWords();
   const { source, manifest, stored } = model;
   const current = useStore(studio.model, (state) => state);
   const isCurrent = new URL(current.choice.baseUrl, document.baseURI).href === source.baseUrl;
@@ -32,17 +26,13 @@ export function ModelCard({ model }: { model: ShelfModel }) {
     <li className={styles.modelEntry} data-testid="model-entry" data-current={isCurrent}>
       <div className={styles.modelEntryHead}>
         <h3>{manifest?.title ?? source.label}</h3>
-        <span>{badge(model, isCurrent ? current.status : null)}</span>
+        <span>{models.badges[badge(model, isCurrent ? current.status : null)]}</span>
       </div>
       {manifest ? (
         <Particulars model={model} manifest={manifest} isCurrent={isCurrent} />
       ) : (
         <>
-          <p className={styles.modelsNote}>
-            {stored
-              ? "It was stored by another version of this page and can only be deleted."
-              : "It cannot be read at the moment."}
-          </p>
+          <p className={styles.modelsNote}>{stored ? models.unreadableStored : models.unreadable}</p>
           {stored && (
             <div className={styles.modelEntryButtons}>
               <DeleteButton model={model} bytes={stored.ownBytes} />
@@ -62,6 +52,8 @@ interface ParticularsProps {
 
 function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
   const studio = useStudio();
+  const words = useWords();
+  const { models } = words;
   const current = useStore(studio.model, (state) => state);
   const isRunning = useStore(studio.generation, ({ phase }) => phase === "running");
   const { machine, lasting, download } = useStore(studio.library, (state) => state);
@@ -83,36 +75,42 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
       <p className={styles.modelsNote}>
         {[
           model.source.label,
-          parametersInWords(architecture.parameters),
-          `up to ${architecture.maxLength} tokens`,
+          models.parameters(architecture.parameters),
+          models.upTo(architecture.maxLength),
           licence,
         ].join(" · ")}
       </p>
       {offered.length > 1 && (
         <Choice
-          label={`Precision of ${manifest.title}`}
+          label={models.precisionOf(manifest.title)}
           value={dtype}
           options={offered.map((value) => ({
             value,
-            label: manifest.dtypes[value]?.approximate ? `${PRECISION[value]}, approximate` : PRECISION[value],
+            label: manifest.dtypes[value]?.approximate
+              ? models.approximate(models.precision[value])
+              : models.precision[value],
           }))}
           onChange={setPicked}
         />
       )}
       <ul className={styles.modelEntryFacts}>
         <li>
-          {`${offered.length > 1 ? "" : `${PRECISION[dtype]} weights, `}${storedSentence(bytesOf(filesOf(manifest, dtype)), share)}`}
+          {`${offered.length > 1 ? "" : `${models.weights(models.precision[dtype])}, `}${storedSentence(bytesOf(filesOf(manifest, dtype)), share, words)}`}
         </li>
-        {measured && <li>{agreementSentence(dtype, measured)}</li>}
-        {plan && !plan.refusal && <li>{memorySentence(plan)}</li>}
-        {plan?.doubt && !plan.refusal && <li>{plan.doubt}</li>}
+        {measured && <li>{agreementSentence(dtype, measured, words)}</li>}
+        {plan && !plan.refusal && <li>{memorySentence(plan, words)}</li>}
+        {plan?.doubt && !plan.refusal && <li lang="en">{plan.doubt}</li>}
         {isLoaded && current.loaded && (
-          <li>{`Runs on: ${backendInWords(current.loaded)}. ${current.loaded.backendReason}`}</li>
+          <li>
+            <span>{models.runsOn(backendInWords(current.loaded))}</span>{" "}
+            <span lang="en">{current.loaded.backendReason}</span>
+          </li>
         )}
       </ul>
       {plan?.refusal && machine && (
         <p className={styles.modelEntryRefusal}>
-          {`It does not fit here. ${plan.refusal} ${nearestSentence(manifest, plan, machine)}`}
+          <span>{models.doesNotFit}</span> <span lang="en">{plan.refusal}</span>{" "}
+          <span>{nearestSentence(manifest, plan, machine, words)}</span>
         </p>
       )}
       {isLoading && <LoadProgressBar />}
@@ -120,24 +118,24 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
       <div className={styles.modelEntryButtons}>
         {isLoading || isDownloading ? (
           <Button onClick={() => void (isLoading ? studio.generation.getState() : studio.library.getState()).cancel()}>
-            Cancel
+            {models.cancel}
           </Button>
         ) : (
           <>
             <Button
               look="main"
               aria-disabled={isLoaded || Boolean(plan?.refusal)}
-              title={isRunning && !isLoaded ? "Ends the run under way; what it wrote is kept." : undefined}
+              title={isRunning && !isLoaded ? models.endsRun : undefined}
               onClick={() => void loadFromShelf(studio, model, dtype)}
             >
-              {isLoaded ? "In use" : "Load"}
+              {isLoaded ? models.inUse : models.load}
             </Button>
             {lasting && !isStored && (
               <Button
                 aria-disabled={download !== null}
                 onClick={() => void studio.library.getState().keep(model, dtype)}
               >
-                Download only
+                {models.downloadOnly}
               </Button>
             )}
             {model.stored && model.stored.bytes > 0 && <DeleteButton model={model} bytes={model.stored.ownBytes} />}
@@ -151,9 +149,10 @@ function Particulars({ model, manifest, isCurrent }: ParticularsProps) {
 /** Asks once more, in its own place: what is deleted has to be downloaded again. */
 function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
   const studio = useStudio();
+  const words = useWords();
   const [isAsked, setAsked] = useState(false);
   if (!isAsked) {
-    return <Button onClick={() => setAsked(true)}>Delete…</Button>;
+    return <Button onClick={() => setAsked(true)}>{words.models.delete}</Button>;
   }
   return (
     <>
@@ -166,21 +165,19 @@ function DeleteButton({ model, bytes }: { model: ShelfModel; bytes: number }) {
           void studio.library.getState().remove(model);
         }}
       >
-        {`Delete ${formatBytes(bytes)}`}
+        {words.models.deleteBytes(words.bytes(bytes))}
       </Button>
-      <Button onClick={() => setAsked(false)}>Keep it</Button>
+      <Button onClick={() => setAsked(false)}>{words.models.keep}</Button>
     </>
   );
 }
 
-function badge({ source, stored }: ShelfModel, status: string | null): string {
-  if (status === "ready") return "in use";
+function badge({ source, stored }: ShelfModel, status: string | null): keyof Words["models"]["badges"] {
+  if (status === "ready") return "ready";
   if (status === "loading") return "loading";
   if (status !== null) return "chosen";
   const shares = Object.values(stored?.dtypes ?? {});
   if (shares.some(({ storedBytes, totalBytes }) => storedBytes >= totalBytes)) return "stored";
-  if (stored && stored.bytes > 0) return "stored in part";
-  return { shipped: "ships with the page", hub: "from the hub", address: "from elsewhere", folder: "your folder" }[
-    source.kind
-  ];
+  if (stored && stored.bytes > 0) return "inPart";
+  return source.kind;
 }

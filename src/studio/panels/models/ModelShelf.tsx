@@ -2,23 +2,24 @@ import { useEffect } from "react";
 import { useStore } from "zustand";
 import { Part } from "../alerts/Part";
 import { Dismiss, Problem } from "../alerts/Problem";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Sheet } from "../ui/Sheet";
 import { AddModel } from "./AddModel";
 import { ModelCard } from "./ModelCard";
 import styles from "./ModelShelf.module.css";
-import { keptPageSentence, spaceSentence } from "./words";
+import { spaceSentence } from "./words";
 
 /** All models within reach: those that ship, those stored on this device, and any other by address, hub id or folder. */
 export function ModelShelf() {
   const studio = useStudio();
+  const words = useWords();
   const { isOpen, models, problem, news } = useStore(studio.library, (state) => state);
   const loadProblem = useStore(studio.generation, (state) => state.problem);
   const shipped = models.filter(({ source }) => source.kind === "shipped");
   const others = models.filter(({ source }) => source.kind !== "shipped");
   return (
     <Sheet
-      title="Models"
+      title={words.models.title}
       open={isOpen}
       onOpen={(open) => studio.library.getState().show(open)}
       data-testid="model-shelf"
@@ -35,7 +36,7 @@ export function ModelShelf() {
       )}
       <ul className={styles.modelsList}>
         {[...shipped, ...others].map((model) => (
-          <Part key={model.source.baseUrl} isItem name={`The model ${model.source.label}`} of={model}>
+          <Part key={model.source.baseUrl} isItem name={words.parts.model(model.source.label)} of={model}>
             <ModelCard model={model} />
           </Part>
         ))}
@@ -57,21 +58,20 @@ function bringIntoSight(element: HTMLElement | null): void {
 /** Whether the page opens without a network, what that takes, and a way to be rid of it. */
 function KeptPage() {
   const { offline, view } = useStudio();
+  const { models, said, bytes: sizeOf } = useWords();
   const { isKept, bytes, count, forget } = useStore(offline, (state) => state);
   useEffect(() => void count(), [count]);
   if (isKept === null) return null;
   return (
     <p className={styles.modelsNote} data-testid="kept-page">
-      <span>{keptPageSentence(isKept, bytes)}</span>{" "}
+      <span>{isKept ? models.pageKept(bytes ? sizeOf(bytes) : null) : models.pageNotKept}</span>{" "}
       {isKept && (
         <button
           type="button"
           className={styles.modelsLink}
-          onClick={() =>
-            void forget().then(() => view.getState().say("The page is no longer kept. The next visit keeps it again."))
-          }
+          onClick={() => void forget().then(() => view.getState().say(said.pageForgotten))}
         >
-          Delete it
+          {models.deletePage}
         </button>
       )}
     </p>
@@ -81,31 +81,28 @@ function KeptPage() {
 /** What is stored, what room there is, and whether the browser may clear it. */
 function Room() {
   const studio = useStudio();
+  const words = useWords();
   const { models, space, lasting } = useStore(studio.library, (state) => state);
   const storedBytes = models.reduce((sum, { stored }) => sum + (stored?.ownBytes ?? 0), 0);
   return (
-    <section className={styles.modelsRoom} aria-label="Storage">
-      <p className={styles.modelsNote}>{spaceSentence(storedBytes, space, lasting)}</p>
+    <section className={styles.modelsRoom} aria-label={words.models.storage}>
+      <p className={styles.modelsNote}>{spaceSentence(storedBytes, space, lasting, words)}</p>
       {lasting && space && (
         <p className={styles.modelsNote}>
-          <span>
-            {space.persisted
-              ? "The browser keeps them until you delete them."
-              : "The browser may clear them when the device runs short of space."}
-          </span>{" "}
+          <span>{space.persisted ? words.models.lasts : words.models.mayBeCleared}</span>{" "}
           {!space.persisted && (
             <button
               type="button"
               className={styles.modelsLink}
               onClick={() => void studio.library.getState().persist()}
             >
-              Keep them for good
+              {words.models.keepForGood}
             </button>
           )}
         </p>
       )}
       <KeptPage />
-      <p className={styles.modelsNote}>Models run on this device. Nothing you write is sent anywhere.</p>
+      <p className={styles.modelsNote}>{words.models.onThisDevice}</p>
     </section>
   );
 }

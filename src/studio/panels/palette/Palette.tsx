@@ -2,7 +2,7 @@ import { Dialog } from "radix-ui";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { type Command, commandsOf, matching, obey } from "../../actions/palette";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import { Shortcuts } from "../ui/Shortcuts";
 import { placeAfter } from "./choosing";
@@ -11,6 +11,7 @@ import styles from "./Palette.module.css";
 /** Everything that can be done, found by its name. What is chosen is done when the palette is gone, and the keyboard back where it was. */
 export function Palette() {
   const studio = useStudio();
+  const words = useWords();
   const id = useId();
   const [query, setQuery] = useState("");
   const [at, setAt] = useState(0);
@@ -19,7 +20,7 @@ export function Palette() {
   const list = useRef<HTMLDivElement>(null);
   useStore(studio.library, ({ models }) => models);
   useStore(studio.runs, ({ runs }) => runs);
-  const found = matching(commandsOf(studio), query);
+  const found = matching(commandsOf(studio), query, words);
   const place = Math.min(at, found.length - 1);
   const { openPalette } = studio.view.getState();
 
@@ -62,18 +63,18 @@ export function Palette() {
             if (chosen.current) obey(chosen.current, studio);
           }}
         >
-          <Dialog.Title className="visually-hidden">Find a command</Dialog.Title>
+          <Dialog.Title className="visually-hidden">{words.palette.title}</Dialog.Title>
           <div className={styles.field}>
             <Icon name="find" />
             <input
               type="text"
               role="combobox"
-              aria-label="What to do"
+              aria-label={words.palette.field}
               aria-expanded="true"
               aria-autocomplete="list"
               aria-controls={`${id}-list`}
               aria-activedescendant={found.length > 0 ? `${id}-${place}` : undefined}
-              placeholder="What to do"
+              placeholder={words.palette.field}
               autoComplete="off"
               spellCheck={false}
               value={query}
@@ -87,7 +88,7 @@ export function Palette() {
               <kbd>Esc</kbd>
             </Dialog.Close>
           </div>
-          <div className={styles.list} id={`${id}-list`} role="listbox" aria-label="Commands" ref={list}>
+          <div className={styles.list} id={`${id}-list`} role="listbox" aria-label={words.palette.list} ref={list}>
             {found.map((command, line) => (
               // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard stays in the field, which says what is chosen.
               <div
@@ -98,7 +99,7 @@ export function Palette() {
                 tabIndex={-1}
                 aria-selected={line === place}
                 aria-disabled={command.why !== null}
-                data-group={command.group !== found[line - 1]?.group ? command.group : undefined}
+                data-group={command.group !== found[line - 1]?.group ? words.groups[command.group] : undefined}
                 onMouseDown={(event) => event.preventDefault()}
                 onPointerMove={() => setAt(line)}
                 onClick={() => choose(command)}
@@ -110,9 +111,7 @@ export function Palette() {
             ))}
           </div>
           <p className={found.length > 0 ? "visually-hidden" : styles.none} role="status">
-            {found.length === 0
-              ? "Nothing is called that."
-              : `${found.length} ${found.length === 1 ? "command" : "commands"}`}
+            {found.length === 0 ? words.palette.none : words.palette.found(found.length)}
           </p>
         </Dialog.Content>
       </Dialog.Portal>

@@ -2,7 +2,7 @@ import { type SyntheticEvent, useEffect, useId, useRef } from "react";
 import { useStore } from "zustand";
 import { MOST_LETTERS } from "../../../flow/recipe";
 import { promptTitle, readPrompt, readsText, takesPrompt, writesFreely } from "../../session/writing/prompt";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Examples } from "./Examples";
 import styles from "./PromptBox.module.css";
 
@@ -12,6 +12,7 @@ import styles from "./PromptBox.module.css";
  */
 export function PromptBox() {
   const studio = useStudio();
+  const { prompt: words, said } = useWords();
   const id = useId();
   const { prompt, promptTokens } = useStore(studio.draft, (state) => state);
   const manifest = useStore(studio.model, ({ manifest }) => manifest);
@@ -22,8 +23,8 @@ export function PromptBox() {
   }, [open]);
   if (!manifest || !takesPrompt(manifest)) return null;
   const most = manifest.architecture.maxInputLength;
-  const { title, note } = promptTitle(manifest);
-  const { why } = readPrompt(prompt, promptTokens, manifest);
+  const { title, note } = promptTitle(manifest, words);
+  const { why } = readPrompt(prompt, promptTokens, manifest, words);
   // An empty box has done nothing wrong yet.
   const optional = manifest.architecture.sourceOptional;
   const wrong = prompt.trim() !== "" && why !== undefined;
@@ -33,14 +34,12 @@ export function PromptBox() {
     const letters = brought.getData("text/plain").length;
     if (letters <= MOST_LETTERS) return;
     event.preventDefault();
-    studio.view
-      .getState()
-      .say(`${letters.toLocaleString("en")} letters are too many for a prompt, which stays as it was.`);
+    studio.view.getState().say(said.tooManyLetters(letters));
   };
   return (
     <section
       className={styles.prompt}
-      aria-label="Prompt"
+      aria-label={words.label}
       data-piece="prompt"
       data-open={open || undefined}
       onKeyDown={(event) => event.key === "Escape" && openPrompt(false)}
@@ -54,17 +53,18 @@ export function PromptBox() {
         onClick={() => openPrompt(!open)}
       >
         {open ? (
-          "Done"
+          words.done
         ) : (
           <>
-            <b>{title}</b> {prompt.trim() === "" ? optional && "optional" : prompt}
+            <b>{title}</b> {prompt.trim() === "" ? optional && words.optional : prompt}
           </>
         )}
       </button>
       <div className={styles.promptHead}>
         <label htmlFor={id}>{title}</label>
         <span className={styles.promptCount} data-testid="prompt-count" data-over={(promptTokens ?? 0) > most}>
-          {countSentence(promptTokens, most, writesFreely(manifest, prompt))}
+          {/* In one piece: a browser that translates takes pieces beside one another for its own. */}
+          {writesFreely(manifest, prompt) ? words.countOptional(most) : words.count(promptTokens, most)}
         </span>
       </div>
       <textarea
@@ -73,7 +73,7 @@ export function PromptBox() {
         className={styles.promptText}
         rows={3}
         value={prompt}
-        placeholder={optional ? "Leave empty to let it write freely" : undefined}
+        placeholder={optional ? words.leaveEmpty : undefined}
         spellCheck={false}
         autoComplete="off"
         aria-invalid={wrong}
@@ -89,10 +89,4 @@ export function PromptBox() {
       </p>
     </section>
   );
-}
-
-/** In one piece: a browser that translates takes pieces beside one another for its own. */
-function countSentence(tokens: number | null, most: number, free: boolean): string {
-  if (free) return `optional, at most ${most} tokens`;
-  return tokens === null ? `at most ${most} tokens` : `${tokens} of ${most} tokens`;
 }

@@ -7,7 +7,7 @@ import { videoFile } from "../../../player/export/video";
 import type { ShownRun } from "../../../player/run/run";
 import { themeOf } from "../../../player/theme/themeOf";
 import { Button } from "../../../player/ui/Button";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { saveAs } from "./saveAs";
 
 /** What moves: how its file is made. */
@@ -16,6 +16,7 @@ const WAYS = { GIF: gifFile, film: videoFile };
 /** A button that saves the run, from noise on, as a picture that moves. While it is drawn, another press ends that. */
 export function SaveMoving({ kind, run, title }: { kind: keyof typeof WAYS; run: ShownRun; title: string }) {
   const { view, player } = useStudio();
+  const words = useWords();
   const [progress, setProgress] = useState<string | null>(null);
   const drawing = useRef<AbortController>(null);
   useEffect(() => () => drawing.current?.abort(), []);
@@ -32,15 +33,16 @@ export function SaveMoving({ kind, run, title }: { kind: keyof typeof WAYS; run:
         recipe: linkTo(recipeOf(run.trajectory)).slice(1),
         theme: themeOf(button),
         title,
+        words: words.player,
         signal: abort.signal,
-        onProgress: (done, total) => setProgress(`${done} of ${total}`),
+        onProgress: (done, total) => setProgress(words.saving.done(done, total)),
       });
       const file = `${run.trajectory.model}.${moving.type.split("/")[1]}`;
       saveAs(moving, file);
-      view.getState().say(`Saved as ${file}.`);
+      view.getState().say(words.said.saved(file));
     } catch (error) {
       const { message, action } = problemOf(error);
-      view.getState().say(isCancellation(error) ? message : `${message} ${action}`);
+      view.getState().say(isCancellation(error) ? message : words.said.notSaved(`${message} ${action}`));
     } finally {
       setProgress(null);
     }
@@ -48,7 +50,7 @@ export function SaveMoving({ kind, run, title }: { kind: keyof typeof WAYS; run:
   const press = (button: HTMLElement) => (progress === null ? void save(button) : drawing.current?.abort());
   return (
     <Button onClick={({ currentTarget }) => press(currentTarget)}>
-      {progress === null ? `Save as ${kind}` : `Stop (${progress})`}
+      {progress === null ? words.saving.asMoving[kind] : words.saving.stop(progress)}
     </Button>
   );
 }

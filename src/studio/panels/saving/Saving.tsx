@@ -1,7 +1,7 @@
 import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
 import { saveRun } from "../../actions/view";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { DrawnButton } from "../ui/DrawnButton";
 import { Sheet } from "../ui/Sheet";
 
@@ -9,16 +9,18 @@ import { Sheet } from "../ui/Sheet";
 const SavingWays = lazy(async () => ({ default: (await import("./SavingWays")).SavingWays }));
 
 export function SavingButton() {
-  return <DrawnButton action={saveRun} icon="save" label="Save" />;
+  const { saving } = useWords();
+  return <DrawnButton action={saveRun} icon="save" label={saving.button} />;
 }
 
 /** What of the run shown can be saved, and how. */
 export function SavingDialog() {
   const studio = useStudio();
+  const { saving, sheet } = useWords();
   const open = useStore(studio.view, ({ savingOpen }) => savingOpen);
   return (
-    <Sheet title="Save this run" open={open} onOpen={studio.view.getState().openSaving}>
-      <Suspense fallback={<p>The list comes …</p>}>
+    <Sheet title={saving.title} open={open} onOpen={studio.view.getState().openSaving}>
+      <Suspense fallback={<p>{sheet.listComes}</p>}>
         <SavingWays />
       </Suspense>
     </Sheet>

@@ -9,7 +9,7 @@ import { themeOf } from "../../../player/theme/themeOf";
 import { Button } from "../../../player/ui/Button";
 import { runAsFile, shelfAsFile } from "../../session/kept/files";
 import { selectedRun } from "../../session/runs/runs";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { SaveMoving } from "./SaveMoving";
 import { SavePicture } from "./SavePicture";
 import styles from "./SavingWays.module.css";
@@ -18,32 +18,28 @@ import { saveAs } from "./saveAs";
 /** Every way to keep the run shown outside of this browser; the notice and the browser say what was saved. */
 export function SavingWays() {
   const studio = useStudio();
+  const words = useWords();
+  const { saving } = words;
   const shelf = useStore(studio.runs, ({ runs }) => runs);
   const run = useStore(studio.runs, selectedRun);
   const index = useStore(studio.player.playback, ({ index }) => index);
   const reading = useStore(studio.player.display, ({ reading }) => reading);
-  if (!run) return <p>There is no run to save.</p>;
+  if (!run) return <p>{saving.nothing}</p>;
   const name = run.trajectory.model;
   const recipe = linkTo(recipeOf(run.trajectory)).slice(1);
   const save = (text: string, type: string, file: string) => {
     saveAs(new Blob([text], { type }), file);
-    studio.view.getState().say(`Saved as ${file}.`);
+    studio.view.getState().say(words.said.saved(file));
   };
   return (
     <ul className={styles.savingWays}>
-      <Way title="The text" about="What it wrote, and nothing else.">
-        <Button onClick={() => save(`${textSoFar(run)}\n`, "text/plain", `${name}.txt`)}>Save as text</Button>
+      <Way title={saving.text} about={saving.textIs}>
+        <Button onClick={() => save(`${textSoFar(run)}\n`, "text/plain", `${name}.txt`)}>{saving.as.text}</Button>
       </Way>
-      <Way
-        title="The run"
-        about="Every step of it and how to write it again: a file to be dropped on this page, or to be shown in others."
-      >
-        <Button onClick={() => save(runAsFile(run), "application/json", `${name}.json`)}>Save as JSON</Button>
+      <Way title={saving.run} about={saving.runIs}>
+        <Button onClick={() => save(runAsFile(run), "application/json", `${name}.json`)}>{saving.as.JSON}</Button>
       </Way>
-      <Way
-        title={`Step ${index} of ${stepsOf(run)} as a picture`}
-        about="As the stage shows it, with the run's recipe in the file: drop it on this page and the run opens."
-      >
+      <Way title={saving.picture(index, stepsOf(run))} about={saving.pictureIs}>
         <SavePicture
           name={name}
           draw={(measure) =>
@@ -54,25 +50,20 @@ export function SavingWays() {
               theme: themeOf(document.documentElement),
               title: run.modelTitle,
               recipe,
+              words: words.player,
               ...(measure ? { measure } : {}),
             })
           }
         />
       </Way>
-      <Way
-        title="The whole run as a picture that moves"
-        about="From noise to text, with its recipe in the file: a GIF of 880 × 420, or a film of 1920 × 1080."
-      >
+      <Way title={saving.moving} about={saving.movingIs}>
         <SaveMoving key={`${run.id} GIF`} kind="GIF" run={run} title={run.modelTitle} />
         <SaveMoving key={`${run.id} film`} kind="film" run={run} title={run.modelTitle} />
       </Way>
       {shelf.length > 1 && (
-        <Way
-          title={`All ${shelf.length} runs of the shelf`}
-          about="One file, which brings them back when it is dropped here."
-        >
+        <Way title={saving.shelf(shelf.length)} about={saving.shelfIs}>
           <Button onClick={() => save(shelfAsFile(shelf), "application/json", "elf-playground-runs.json")}>
-            Save all runs
+            {saving.all}
           </Button>
         </Way>
       )}

@@ -7,14 +7,16 @@ import { iconButtonClass } from "../../../player/ui/IconButton";
 import { isMember } from "../../session/experiments/comparison";
 import { forksOf, parentOf } from "../../session/runs/family";
 import type { Run } from "../../session/runs/shelfRun";
+import type { Words } from "../../words/english";
 import { describeOrigin } from "../runInWords";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import styles from "./RunCard.module.css";
 
 /** One run: where it comes from, how it was made, how its words settled over the steps, and how its text begins. */
 export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
   const studio = useStudio();
+  const words = useWords();
   const card = useRef<HTMLLIElement>(null);
   useEffect(() => {
     const list = card.current?.parentElement;
@@ -34,13 +36,13 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
         onClick={() => studio.runs.getState().select(run.id)}
       >
         <span className={styles.runCardOrigin}>
-          <span>{describeOrigin(run)}</span>
+          <span>{describeOrigin(run, words)}</span>
           <SettlingCurve run={run} />
         </span>
-        <span className={styles.runCardSettings}>{describeSettings(run.trajectory.settings)}</span>
+        <span className={styles.runCardSettings}>{describeSettings(run.trajectory.settings, words.player)}</span>
         <Family run={run} />
         <span className={styles.runCardText} translate="no">
-          {text || "No words yet."}
+          {text || words.runs.noWords}
         </span>
       </button>
       <span className={styles.runCardWays}>
@@ -49,7 +51,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
           <button
             type="button"
             className={iconButtonClass()}
-            aria-label={`Delete the run ${describeSettings(run.trajectory.settings)}`}
+            aria-label={words.runs.delete(describeSettings(run.trajectory.settings, words.player))}
             onClick={() => studio.runs.getState().remove(run.id)}
           >
             <Icon name="remove" size={16} />
@@ -63,6 +65,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
 /** Lays the run beside the one on the stage, or those beside it; another press takes it away again. */
 function CompareButton({ run, selected }: { run: Run; selected: boolean }) {
   const studio = useStudio();
+  const words = useWords();
   const isCompared = useStore(studio.comparison, ({ shown }) => shown !== null && isMember(shown, run));
   const stage = useStore(studio.player.run, (shown) => shown?.trajectory.model);
   if (run.status === "running" || stage !== run.trajectory.model || (selected && !isCompared)) return null;
@@ -70,7 +73,7 @@ function CompareButton({ run, selected }: { run: Run; selected: boolean }) {
     <button
       type="button"
       className={iconButtonClass()}
-      aria-label={`Lay beside the run shown: ${describeSettings(run.trajectory.settings)}`}
+      aria-label={words.runs.compare(describeSettings(run.trajectory.settings, words.player))}
       aria-pressed={isCompared}
       onClick={() => studio.comparison.getState().turn(run)}
     >
@@ -82,13 +85,14 @@ function CompareButton({ run, selected }: { run: Run; selected: boolean }) {
 /** What it goes on from, what goes on from it, and how many words it was told to keep. */
 function Family({ run }: { run: Run }) {
   const studio = useStudio();
+  const words = useWords().runs;
   const runs = useStore(studio.runs, ({ runs }) => runs);
   const { from, held = [] } = run.trajectory;
   const forks = forksOf(run, runs).length;
   const facts = [
-    ...(from ? [`from step ${from.step} of ${parentName(run, parentOf(run, runs))}`] : []),
-    ...(held.length > 0 ? [`${held.length} ${held.length === 1 ? "token" : "tokens"} held`] : []),
-    ...(forks > 0 ? [`${forks} ${forks === 1 ? "run goes" : "runs go"} on from it`] : []),
+    ...(from ? [words.from(from.step, parentName(run, parentOf(run, runs), words))] : []),
+    ...(held.length > 0 ? [words.held(held.length)] : []),
+    ...(forks > 0 ? [words.forks(forks)] : []),
   ];
   if (facts.length === 0) return null;
   return (
@@ -98,15 +102,11 @@ function Family({ run }: { run: Run }) {
   );
 }
 
-function parentName(run: Run, parent: Run | undefined): string {
-  const seed = run.trajectory.from?.run.settings.seed;
-  if (!parent) return `a run of seed ${seed}, not on this shelf`;
-  return parent.origin === "recorded" ? "the recorded run" : `“${beginningOf(parent)}”`;
-}
-
-function beginningOf({ text }: Run): string {
-  const words = text.split(/\s+/).slice(0, 3).join(" ");
-  return words ? `${words}…` : "a run without words";
+function parentName(run: Run, parent: Run | undefined, words: Words["runs"]): string {
+  if (!parent) return words.goneParent(run.trajectory.from?.run.settings.seed);
+  if (parent.origin === "recorded") return words.recordedParent;
+  const beginning = parent.text.split(/\s+/).slice(0, 3).join(" ");
+  return beginning ? words.quoted(beginning) : words.wordlessParent;
 }
 
 /** Share of the words settled, step by step: the run's shape at a glance. */

@@ -1,7 +1,7 @@
 import { useStore } from "zustand";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { type Branch, treeOf } from "../../session/runs/tree";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import styles from "./RunTree.module.css";
 
 const WIDTH = 200;
@@ -16,6 +16,7 @@ const FOOT = 14;
  */
 export function RunTree() {
   const studio = useStudio();
+  const words = useWords().player;
   const { runs, selectedId } = useStore(studio.runs, (state) => state);
   const branches = treeOf(runs);
   if (branches.length === 0) return null;
@@ -34,7 +35,7 @@ export function RunTree() {
               data-selected={run.id === selectedId || undefined}
               onClick={() => studio.runs.getState().select(run.id)}
             >
-              <title>{describeSettings(run.trajectory.settings)}</title>
+              <title>{describeSettings(run.trajectory.settings, words)}</title>
               <path d={pathOf(branch, x, y)} className={styles.reach} />
               <path d={pathOf(branch, x, y)} className={styles.line} />
               <circle cx={x(endOf(branch))} cy={y(branch.lane)} r="3.5" />
@@ -42,10 +43,10 @@ export function RunTree() {
           );
         })}
         <text x={x(0)} y={HEIGHT - 2}>
-          noise
+          {words.track.noise}
         </text>
         <text x={x(1)} y={HEIGHT - 2} textAnchor="end">
-          text
+          {words.track.text}
         </text>
       </svg>
     </div>

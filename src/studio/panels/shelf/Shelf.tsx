@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 import { useStore } from "zustand";
 import { Part } from "../alerts/Part";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { RunCard } from "./RunCard";
 import { RunTree } from "./RunTree";
 import styles from "./Shelf.module.css";
@@ -12,6 +12,7 @@ const UNDO_SECONDS = 8;
 /** Every run there is to look at. A new one never takes the place of an old one. */
 export function Shelf() {
   const studio = useStudio();
+  const words = useWords();
   const { runs, selectedId, deleted } = useStore(studio.runs, (state) => state);
 
   useEffect(() => {
@@ -22,7 +23,7 @@ export function Shelf() {
 
   if (runs.length === 0 && !deleted) return null;
   return (
-    <section className={styles.shelf} aria-label="Runs">
+    <section className={styles.shelf} aria-label={words.runs.label}>
       <div className={styles.shelfRow}>
         <RunTree />
         <ul>
@@ -30,11 +31,11 @@ export function Shelf() {
             <Part
               key={run.id}
               isItem
-              name="A run of this list"
+              name={words.parts.run}
               of={run}
               remedy={
                 <button type="button" onClick={() => studio.runs.getState().remove(run.id)}>
-                  Delete it
+                  {words.runs.deleteIt}
                 </button>
               }
             >
@@ -45,9 +46,9 @@ export function Shelf() {
       </div>
       {deleted && (
         <p className={styles.shelfUndo} role="status">
-          Run deleted.
+          <span>{words.runs.deleted}</span>
           <button type="button" onClick={() => studio.runs.getState().restore()}>
-            Undo
+            {words.runs.undo}
           </button>
         </p>
       )}

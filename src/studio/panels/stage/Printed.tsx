@@ -4,11 +4,12 @@ import { linkTo } from "../../../format/link";
 import { stepsOf } from "../../../player/run/run";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { selectedRun } from "../../session/runs/runs";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 
 /** What a print says under the text, and the page does not need to: which run it is, at what time, and where it can be had. */
 export function Printed({ className }: { className: string | undefined }) {
   const { runs, player } = useStudio();
+  const words = useWords().player;
   const run = useStore(runs, selectedRun);
   const index = useStore(player.playback, ({ index }) => index);
   if (!run) return null;
@@ -18,7 +19,7 @@ export function Printed({ className }: { className: string | undefined }) {
   return (
     <p className={className} aria-hidden="true" data-testid="printed">
       <span>
-        {`${run.modelTitle} · ${describeSettings(run.trajectory.settings)} · t = ${time.toFixed(2)}, step ${index} of ${stepsOf(run)}`}
+        {`${run.modelTitle} · ${describeSettings(run.trajectory.settings, words)} · ${words.track.value(time, index, stepsOf(run))}`}
       </span>
       <br />
       <span translate="no">{address.href}</span>

@@ -1,10 +1,11 @@
-import { lazy, Suspense, useMemo } from "react";
+import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { useStore } from "zustand";
+import type { Frame } from "../../../flow/trajectory";
 import { Stage, type StageSlots } from "../../../player/stage/Stage";
 import { NO_WISHES } from "../../../player/stage/wishes";
 import { Part } from "../alerts/Part";
 import { HeldStrip } from "../held/HeldStrip";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { EmptyStage } from "./EmptyStage";
 import { TokenChoices } from "./TokenChoices";
 
@@ -12,12 +13,17 @@ const SLOTS: StageSlots = {
   aboveText: <HeldStrip />,
   empty: <EmptyStage />,
   cardActions: (run, position) => <TokenChoices run={run} position={position} />,
-  aroundCard: (card, frame) => (
-    <Part name="What else could stand there" of={frame}>
-      {card}
-    </Part>
-  ),
+  aroundCard: (card, frame) => <CardPart frame={frame}>{card}</CardPart>,
 };
+
+function CardPart({ frame, children }: { frame: Frame | undefined; children: ReactNode }) {
+  const { parts } = useWords();
+  return (
+    <Part name={parts.card} of={frame}>
+      {children}
+    </Part>
+  );
+}
 
 /** Comes when runs are first laid side by side. */
 const ComparisonView = lazy(async () => ({

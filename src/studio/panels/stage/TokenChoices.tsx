@@ -5,7 +5,7 @@ import type { ShownRun } from "../../../player/run/run";
 import { Button } from "../../../player/ui/Button";
 import { holdToken } from "../../actions/writing";
 import { holdWord } from "../../session/writing/holdWord";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Shortcuts } from "../ui/Shortcuts";
 import { useAction } from "../ui/useAction";
 import styles from "./TokenChoices.module.css";
@@ -13,6 +13,7 @@ import styles from "./TokenChoices.module.css";
 /** Under a pinned token: hold it in the next run, or another word in its place. */
 export function TokenChoices({ run, position }: { run: ShownRun; position: number }) {
   const studio = useStudio();
+  const words = useWords().stage;
   const id = useId();
   const [word, setWord] = useState("");
   const [wrong, setWrong] = useState("");
@@ -35,11 +36,11 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
   return (
     <div className={styles.tokenChoices}>
       <Button {...hold} className={`${styles.tokenButton} ${styles.tokenHold}`} aria-pressed={held} data-testid="hold">
-        <span>{held ? "Let go" : "Hold this word"}</span>
+        <span>{held ? words.letGo : words.holdThis}</span>
         <Shortcuts shortcuts={holdToken.shortcuts} />
       </Button>
       <form className={styles.tokenWord} onSubmit={onSubmit}>
-        <label htmlFor={id}>or hold another</label>
+        <label htmlFor={id}>{words.holdAnother}</label>
         <input
           id={id}
           value={word}
@@ -54,7 +55,7 @@ export function TokenChoices({ run, position }: { run: ShownRun; position: numbe
           }}
         />
         <Button type="submit" className={styles.tokenButton} aria-disabled={reading}>
-          {reading ? "…" : "Hold"}
+          {reading ? "…" : words.hold}
         </Button>
       </form>
       {wrong && (

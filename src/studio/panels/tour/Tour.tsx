@@ -1,14 +1,15 @@
 import { lazy, Suspense } from "react";
 import { useStore } from "zustand";
 import { takeTour } from "../../actions/tour";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { DrawnButton } from "../ui/DrawnButton";
 
 /** Comes when it is first taken. */
 const TourCard = lazy(async () => ({ default: (await import("./TourCard")).TourCard }));
 
 export function TourButton() {
-  return <DrawnButton action={takeTour} icon="tour" label="Tour" />;
+  const { tour } = useWords();
+  return <DrawnButton action={takeTour} icon="tour" label={tour.button} />;
 }
 
 /** What is told at the stop where the person is; nothing while nobody is led. */

@@ -6,7 +6,7 @@ import { experimentOn } from "../../actions/experiments";
 import { goToStop } from "../../actions/tour";
 import { type Experiment, experimentNamed } from "../../session/experiments/experiments";
 import { STOPS, type Stop } from "../../session/tour/stops";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import { useAction } from "../ui/useAction";
 import styles from "./TourCard.module.css";
@@ -17,7 +17,9 @@ export function TourCard({ at }: { at: number }) {
   const id = useId();
   const next = useRef<HTMLButtonElement>(null);
   const before = useRef<Element>(null);
-  const { title, text, experiment, id: chapter } = STOPS[at] as Stop;
+  const { experiment, id: chapter } = STOPS[at] as Stop;
+  const words = useWords().tour;
+  const { title, text } = words.stops[chapter];
   const shown = experiment === undefined ? undefined : experimentNamed(experiment);
   const isLast = at === STOPS.length - 1;
 
@@ -43,23 +45,23 @@ export function TourCard({ at }: { at: number }) {
       }}
     >
       <div aria-live="polite">
-        <p className={styles.tourCount}>{`${at + 1} of ${STOPS.length}`}</p>
+        <p className={styles.tourCount}>{words.count(at + 1, STOPS.length)}</p>
         <h2 id={`${id}-title`}>{title}</h2>
         <p>{text}</p>
       </div>
       <div className={styles.tourWays}>
-        {at > 0 && <Button onClick={() => goToStop(studio, at - 1)}>Back</Button>}
+        {at > 0 && <Button onClick={() => goToStop(studio, at - 1)}>{words.back}</Button>}
         <Button ref={next} look="main" onClick={() => (isLast ? leave() : goToStop(studio, at + 1))}>
-          {isLast ? "Done" : "Next"}
+          {isLast ? words.done : words.next}
         </Button>
         {shown && <ShowIt experiment={shown} />}
         {DOCUMENTATION !== "" && (
           <a href={`${DOCUMENTATION}how/${chapter}.html`} target="_blank" rel="noopener">
-            Read more
+            {words.more}
           </a>
         )}
       </div>
-      <IconButton className={styles.tourLeave} label="Leave the tour" onPress={leave}>
+      <IconButton className={styles.tourLeave} label={words.leave} onPress={leave}>
         <Icon name="close" />
       </IconButton>
     </section>
@@ -69,10 +71,11 @@ export function TourCard({ at }: { at: number }) {
 /** The runs that show it, where they can be made of the run on the stage. */
 function ShowIt({ experiment }: { experiment: Experiment }) {
   const show = useAction(experimentOn(experiment));
+  const { tour } = useWords();
   if (show["aria-disabled"]) return null;
   return (
     <Button {...show} title={experiment.title}>
-      Show me
+      {tour.showMe}
     </Button>
   );
 }

@@ -1,6 +1,7 @@
 import type { ComponentProps } from "react";
 import { Button } from "../../../player/ui/Button";
 import type { Action } from "../../actions/action";
+import { useWords } from "../StudioContext";
 import styles from "./DrawnButton.module.css";
 import { Icon } from "./Icon";
 import { useAction } from "./useAction";
@@ -16,8 +17,9 @@ export function DrawnButton({
   label: string;
 }) {
   const button = useAction(action);
+  const words = useWords();
   return (
-    <Button {...button} className={styles.drawnButton} aria-label={label} title={action.label}>
+    <Button {...button} className={styles.drawnButton} aria-label={label} title={words.actions[action.id]}>
       <Icon name={icon} size={16} /> <span>{label}</span>
     </Button>
   );

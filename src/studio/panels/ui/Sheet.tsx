@@ -1,6 +1,7 @@
 import { Dialog } from "radix-ui";
 import { type ComponentProps, type ReactNode, useRef } from "react";
 import { iconButtonClass } from "../../../player/ui/IconButton";
+import { useWords } from "../StudioContext";
 import { Icon } from "./Icon";
 import styles from "./Sheet.module.css";
 
@@ -14,6 +15,7 @@ interface Props extends Omit<ComponentProps<typeof Dialog.Content>, "title"> {
 /** A sheet over the page, which waits below it. It has several openers, or none that is seen: the keyboard returns to where it was. */
 export function Sheet({ title, open, onOpen, children, ...content }: Props) {
   const before = useRef<Element>(null);
+  const words = useWords();
   return (
     <Dialog.Root open={open} onOpenChange={onOpen}>
       <Dialog.Portal>
@@ -32,7 +34,7 @@ export function Sheet({ title, open, onOpen, children, ...content }: Props) {
         >
           <div className={styles.dialogHead}>
             <Dialog.Title>{title}</Dialog.Title>
-            <Dialog.Close className={iconButtonClass()} aria-label="Close">
+            <Dialog.Close className={iconButtonClass()} aria-label={words.sheet.close}>
               <Icon name="close" />
             </Dialog.Close>
           </div>

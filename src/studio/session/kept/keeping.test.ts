@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { settled } from "../../testing/fakeEngine";
 import { testStudio } from "../../testing/studio";
+import { ENGLISH } from "../../words/english";
 import { keepingSentence } from "./keeping";
 
 const thrown = () => {
@@ -9,13 +10,16 @@ const thrown = () => {
 
 describe("what is not kept", () => {
   it("is said in one sentence, or not at all", () => {
-    expect(keepingSentence({ lost: new Set() })).toBeNull();
-    expect(keepingSentence({ lost: new Set(["runs"]) })).toContain("keeps no runs of this page");
-    expect(keepingSentence({ lost: new Set(["models", "runs"]) })).toContain("keeps no runs or models of");
-    expect(keepingSentence({ lost: new Set(["models", "runs", "settings"]) })).toContain("runs, settings or models");
+    expect(keepingSentence({ lost: new Set() }, ENGLISH)).toBeNull();
+    expect(keepingSentence({ lost: new Set(["runs"]) }, ENGLISH)).toContain("keeps no runs of this page");
+    expect(keepingSentence({ lost: new Set(["models", "runs"]) }, ENGLISH)).toContain("keeps no runs or models of");
+    expect(keepingSentence({ lost: new Set(["models", "runs", "settings"]) }, ENGLISH)).toContain(
+      "runs, settings or models",
+    );
   });
 
-  const sentence = (studio: ReturnType<typeof testStudio>["studio"]) => keepingSentence(studio.keeping.getState());
+  const sentence = (studio: ReturnType<typeof testStudio>["studio"]) =>
+    keepingSentence(studio.keeping.getState(), ENGLISH);
 
   it("is nothing where everything is", async () => {
     const { studio, engine } = testStudio();

@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Words } from "../../words/english";
 
 /** What a visit leaves behind for the next one, where the browser lets it. */
 export const KEPT = ["runs", "settings", "models"] as const;
@@ -21,10 +22,7 @@ export function createKeeping(): StoreApi<KeepingStore> {
 }
 
 /** What is said of it; null while everything is kept. */
-export function keepingSentence({ lost }: Pick<KeepingStore, "lost">): string | null {
-  const kinds = KEPT.filter((kind) => lost.has(kind));
-  const last = kinds.pop();
-  if (last === undefined) return null;
-  const named = kinds.length > 0 ? `${kinds.join(", ")} or ${last}` : last;
-  return `This browser keeps no ${named} of this page: they last until it is closed.`;
+export function keepingSentence({ lost }: Pick<KeepingStore, "lost">, { keeping }: Words): string | null {
+  const names = KEPT.filter((kind) => lost.has(kind)).map((kind) => keeping.names[kind]);
+  return names.length > 0 ? keeping.sentence(names) : null;
 }

@@ -16,6 +16,7 @@ import { isCancellation, type Problem, problemOf } from "../../../flow/errors";
 import type { Dtype, Manifest } from "../../../format/manifest";
 import type { Machine } from "../../../runtime/memoryPlan";
 import type { LibraryApi } from "../../../worker/libraryProtocol";
+import type { Words } from "../../words/english";
 import { beginDownload, type Download, trackDownload } from "./download";
 
 /** A model as the shelf shows it. */
@@ -80,10 +81,12 @@ export interface LibraryParts {
   readonly persist: () => Promise<boolean>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  readonly words: () => Words;
 }
 
 export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> {
   const { library, pageUrl, fetchShippedNames, findMachine, persist, now } = parts;
+  const news = () => parts.words().models.news;
   const shipped = new Map<string, Manifest>();
   let names: readonly string[] | undefined;
 
@@ -104,7 +107,7 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
         const manifest = await library.look({ baseUrl: source.baseUrl, files });
         set(({ models }) => ({
           models: withModel(models, { source, manifest, files, stored: null }),
-          news: `${manifest.title} was found.`,
+          news: news().found(manifest.title),
         }));
       } finally {
         set({ looking: null });
@@ -195,7 +198,7 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
                 return { download: { ...download, progress, wait, note } };
               }),
             );
-            set({ news: `${title} is stored on this device.` });
+            set({ news: news().stored(title) });
           } finally {
             set({ download: null });
             await readStored().catch(() => {});
@@ -210,17 +213,13 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
           if (kind !== "shipped") {
             set(({ models }) => ({ models: models.filter(({ source }) => source.baseUrl !== baseUrl) }));
           }
-          set({ news: `${model.manifest?.title ?? model.source.label} was deleted from this device.` });
+          set({ news: news().deleted(model.manifest?.title ?? model.source.label) });
           await readStored();
         }),
       persist: () =>
         attempt(async () => {
           const granted = await persist();
-          set({
-            news: granted
-              ? "The browser will keep stored models."
-              : "The browser did not promise to keep stored models.",
-          });
+          set({ news: granted ? news().kept : news().notKept });
           await readStored();
         }),
       dismiss: () => set({ problem: null }),

@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { SamplerSettings } from "../../../flow/settings";
+import type { Words } from "../../words/english";
 import type { DraftStore, HeldWord } from "./draft";
 import type { SettingsStore } from "./settings";
 
@@ -36,6 +37,7 @@ export function createHistory(
   settings: StoreApi<SettingsStore>,
   draft: StoreApi<DraftStore>,
   now: () => number,
+  words: () => Words,
 ): StoreApi<HistoryStore> {
   const ofOthers = new Map<string, Pick<HistoryStore, "past" | "future">>();
   let model = draft.getState().model;
@@ -51,8 +53,8 @@ export function createHistory(
   }
 
   const store = createStore<HistoryStore>()((set, get) => {
-    const go = (target: Drafted, ways: Pick<HistoryStore, "past" | "future">): readonly string[] => {
-      const said = differences(present, target);
+    const go = (target: Drafted, ways: Pick<HistoryStore, "past" | "future">): readonly Thing[] => {
+      const changed = differences(present, target);
       present = target;
       last = { things: "", at: Number.NEGATIVE_INFINITY };
       const { values, chosen, seedLocked, prompt, held } = target;
@@ -60,7 +62,7 @@ export function createHistory(
       draft.getState().setPrompt(prompt);
       draft.getState().holdOnly(held);
       set(ways);
-      return said.map(({ words }) => words);
+      return changed;
     };
     return {
       past: [],
@@ -70,19 +72,34 @@ export function createHistory(
         const { past, future } = get();
         const target = past.at(-1);
         if (!target) return "";
-        const said = go(target, { past: past.slice(0, -1), future: [...future, present] });
-        return said.length === 1 ? `${said[0]?.replace("\0", " back to")}.` : `Back to ${listed(said)}.`;
+        const changed = go(target, { past: past.slice(0, -1), future: [...future, present] });
+        const { history } = words();
+        return said(changed, history, history.back, history.allBack);
       },
       redo: () => {
         note();
         const { past, future } = get();
         const target = future.at(-1);
         if (!target) return "";
-        const said = go(target, { past: [...past, present], future: future.slice(0, -1) });
-        return said.length === 1 ? `${said[0]?.replace("\0", " again")}.` : `Again ${listed(said)}.`;
+        const changed = go(target, { past: [...past, present], future: future.slice(0, -1) });
+        const { history } = words();
+        return said(changed, history, history.again, history.allAgain);
       },
     };
   });
+
+  /** What is now as it was, or is again as it had been. */
+  function said(
+    changed: readonly Thing[],
+    history: Words["history"],
+    alone: (name: string, value: string) => string,
+    all: (each: string) => string,
+  ): string {
+    const [first] = changed;
+    const value = (thing: Thing) => shownValue(thing, present, history);
+    if (first && changed.length === 1) return alone(history.names[first], value(first));
+    return all(changed.map((thing) => history.each(history.names[thing], value(thing))).join(", "));
+  }
 
   /** Takes note of what has changed since the last time: by the person, who can undo it, or by itself. */
   function note(): void {
@@ -100,7 +117,7 @@ export function createHistory(
       store.setState(ofOthers.get(model) ?? { past: [], future: [] });
     }
     const changed = differences(before, present);
-    const things = changed.map(({ thing }) => thing).join();
+    const things = changed.join();
     if (changed.length === 0) return;
     // What a model brings with it, and the seed that a run has drawn for itself.
     if (isLearnt || (things === "seed" && seedUsed)) {
@@ -130,47 +147,34 @@ export function createHistory(
   return store;
 }
 
-/** One thing that differs, and how it is said of the later one; `\0` stands where the verb goes. */
-interface Difference {
-  readonly thing: string;
-  readonly words: string;
-}
+/** What can differ between two drafts. */
+type Thing = keyof SamplerSettings | "lock" | "prompt" | "held";
 
-const NAMES = {
-  steps: "Steps",
-  method: "Sampler",
-  gamma: "γ",
-  selfCondScale: "w",
-  cfgScale: "ω",
-  schedule: "Schedule",
-  solver: "Solver",
-  rng: "Random numbers",
-  seed: "Seed",
-  length: "Length",
-} as const satisfies Record<keyof SamplerSettings, string>;
-
-const METHODS = { ode: "ODE", sde: "SDE" } as const;
-
-function differences(before: Drafted, after: Drafted): Difference[] {
-  const settings = (Object.keys(NAMES) as (keyof SamplerSettings)[])
-    .filter((name) => before.values[name] !== after.values[name])
-    .map((name) => ({ thing: name, words: `${NAMES[name]}\0 ${shownValue(name, after.values)}` }));
+function differences(before: Drafted, after: Drafted): Thing[] {
+  const settings = Object.keys(after.values) as (keyof SamplerSettings)[];
   return [
-    ...settings,
-    ...(before.seedLocked === after.seedLocked
-      ? []
-      : [{ thing: "lock", words: `Lock of the seed\0 ${after.seedLocked ? "on" : "off"}` }]),
-    ...(before.prompt === after.prompt
-      ? []
-      : [{ thing: "prompt", words: `Prompt\0 ${after.prompt.trim() === "" ? "nothing" : quoted(after.prompt)}` }]),
-    ...(sameWords(before.held, after.held)
-      ? []
-      : [{ thing: "held", words: `Held words\0 ${after.held.map(({ word }) => word).join(", ") || "none"}` }]),
+    ...settings.filter((name) => before.values[name] !== after.values[name]),
+    ...(before.seedLocked === after.seedLocked ? [] : ["lock" as const]),
+    ...(before.prompt === after.prompt ? [] : ["prompt" as const]),
+    ...(sameWords(before.held, after.held) ? [] : ["held" as const]),
   ];
 }
 
-function shownValue(name: keyof SamplerSettings, values: SamplerSettings): string {
-  return name === "method" ? METHODS[values.method] : String(values[name]).replaceAll("_", " ");
+const METHODS = { ode: "ODE", sde: "SDE" } as const;
+
+function shownValue(thing: Thing, { values, seedLocked, prompt, held }: Drafted, words: Words["history"]): string {
+  switch (thing) {
+    case "lock":
+      return seedLocked ? words.on : words.off;
+    case "prompt":
+      return prompt.trim() === "" ? words.noPrompt : words.quoted(beginning(prompt));
+    case "held":
+      return held.map(({ word }) => word).join(", ") || words.noneHeld;
+    case "method":
+      return METHODS[values.method];
+    default:
+      return String(values[thing]).replaceAll("_", " ");
+  }
 }
 
 function sameWords(some: readonly HeldWord[], others: readonly HeldWord[]): boolean {
@@ -181,12 +185,7 @@ function sameWords(some: readonly HeldWord[], others: readonly HeldWord[]): bool
 /** Letters of a prompt that are said. */
 const SAID = 40;
 
-function quoted(text: string): string {
+function beginning(text: string): string {
   const plain = text.trim().replace(/\s+/g, " ");
-  return `“${plain.length > SAID ? `${plain.slice(0, SAID - 1)}…` : plain}”`;
-}
-
-function listed(said: readonly string[]): string {
-  const small = (words: string) => words.charAt(0).toLowerCase() + words.slice(1);
-  return said.map((words) => small(words.replace("\0", ""))).join(", ");
+  return plain.length > SAID ? `${plain.slice(0, SAID - 1)}…` : plain;
 }

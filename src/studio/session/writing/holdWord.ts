@@ -12,30 +12,31 @@ import { idsOf, readsText } from "./prompt";
  */
 export async function holdWord(studio: Studio, run: ShownRun, position: number, typed: string): Promise<string | null> {
   const word = typed.trim();
-  if (word === "") return "Type the word that is to stand here.";
+  const { holding: words, player } = studio.words.getState();
+  if (word === "") return words.nothing;
   if (!studio.model.getState().loaded && studio.generation.getState().phase === "idle") {
     await studio.generation.getState().prepare();
   }
   const { loaded } = studio.model.getState();
-  if (!loaded) return "The model has to be loaded to read a word.";
+  if (!loaded) return words.notLoaded;
   const { manifest, pieces } = loaded;
-  if (manifest.name !== run.trajectory.model) return "This text is another model's.";
+  if (manifest.name !== run.trajectory.model) return words.otherModel;
 
   let tokens: Source | null;
   if (readsText(manifest)) tokens = pieceInPlace(word, run, position, pieces) ?? (await studio.tokenize(word));
   else tokens = idsOf(word);
   const { vocabularySize } = manifest.architecture;
   if (!tokens || tokens.some((token) => token >= vocabularySize)) {
-    return `Give numbers of tokens, from 0 to ${vocabularySize - 1}.`;
+    return words.numbers(vocabularySize - 1);
   }
-  if (tokens.length === 0) return "The tokenizer knows nothing of this word.";
+  if (tokens.length === 0) return words.unknown;
   const room = roomOf(run.trajectory.settings.length, rootOf(run.trajectory).prompt ? 1 : 0, manifest.architecture);
-  if (position + tokens.length > room) return `It takes ${tokens.length} tokens, which is more than fit here.`;
+  if (position + tokens.length > room) return words.noRoom(tokens.length);
   studio.draft.getState().hold(
     tokens.map((token, i) => ({
       position: position + i,
       token,
-      word: tokenName(token, pieces, manifest.tokens.eos),
+      word: tokenName(token, pieces, manifest.tokens.eos, player),
     })),
   );
   return null;

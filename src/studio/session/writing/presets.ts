@@ -1,5 +1,6 @@
 import type { SamplerSettings } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
+import { ENGLISH, type Words } from "../../words/english";
 import type { Studio } from "../studio";
 import { writesFreely } from "./prompt";
 
@@ -15,59 +16,20 @@ export interface Preset {
 
 const PLAIN = { schedule: "logit_normal", solver: "euler" } as const;
 
-const FROM_THE_PAPER: readonly Preset[] = [
-  {
-    id: "official",
-    label: "Official, 32 steps",
-    note: "What the paper uses to write freely.",
-    settings: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
-  },
-  {
-    id: "draft",
-    label: "Draft, 8",
-    note: "A quarter of the steps: four times as fast, and rougher.",
-    settings: { steps: 8, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
-  },
-  {
-    id: "ode",
-    label: "Pure ODE, 64",
-    note: "No fresh noise: small steps, and what is wrong early stays wrong.",
-    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 3, ...PLAIN },
-  },
-  {
-    id: "over-guided",
-    label: "Over-guided",
-    note: "Guidance beyond anything it was trained with: watch the text repeat itself or break.",
-    settings: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 8, ...PLAIN },
-  },
-];
+/** What the paper takes to write freely, and to prompts; each in the order in which it is offered. */
+const FROM_THE_PAPER = {
+  official: { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
+  draft: { steps: 8, method: "sde", gamma: 1.5, selfCondScale: 3, ...PLAIN },
+  ode: { steps: 64, method: "ode", gamma: 0, selfCondScale: 3, ...PLAIN },
+  "over-guided": { steps: 32, method: "sde", gamma: 1.5, selfCondScale: 8, ...PLAIN },
+} as const satisfies Record<keyof Words["presets"]["free"], Preset["settings"]>;
 
-const FOR_PROMPTS: readonly Preset[] = [
-  {
-    id: "official",
-    label: "Official, 64 steps",
-    note: "What the paper uses to write to a prompt.",
-    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
-  },
-  {
-    id: "draft",
-    label: "Draft, 8",
-    note: "An eighth of the steps: eight times as fast, and rougher.",
-    settings: { steps: 8, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
-  },
-  {
-    id: "unguided",
-    label: "Without guidance",
-    note: "It reads the prompt and nothing draws it there: half the time, and it wanders off more easily.",
-    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 1, ...PLAIN },
-  },
-  {
-    id: "over-guided",
-    label: "Over-guided",
-    note: "Far more guidance than anybody needs: watch the text repeat itself or break.",
-    settings: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 8, ...PLAIN },
-  },
-];
+const FOR_PROMPTS = {
+  official: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
+  draft: { steps: 8, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 2, ...PLAIN },
+  unguided: { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 1, ...PLAIN },
+  "over-guided": { steps: 64, method: "ode", gamma: 0, selfCondScale: 1, cfgScale: 8, ...PLAIN },
+} as const satisfies Record<keyof Words["presets"]["prompted"], Preset["settings"]>;
 
 /**
  * The presets for a model, one that writes to prompts or one that writes freely: its maker's own settings first, then
@@ -77,8 +39,10 @@ export function presetsFor(
   defaults: SamplerSettings,
   prompted: boolean,
   offered: Manifest["presets"] = [],
+  words: Words["presets"] = ENGLISH.presets,
 ): readonly Preset[] {
-  const named = [
+  const ofThePaper = prompted ? named(FOR_PROMPTS, words.prompted) : named(FROM_THE_PAPER, words.free);
+  const known = [
     ...offered.map(({ name, note, settings }, at) => ({
       id: `offered-${at}`,
       label: name,
@@ -86,23 +50,29 @@ export function presetsFor(
       settings: settingsOf({ ...defaults, ...settings }),
     })),
     // Being quick is all that a draft is for: nothing, beside a model that takes no more steps by itself.
-    ...(prompted ? FOR_PROMPTS : FROM_THE_PAPER).filter(
+    ...ofThePaper.filter(
       (preset) => preset.id !== "draft" || preset.settings.steps < defaults.steps || isPreset(preset, defaults, true),
     ),
   ];
   // Under a name of its own, where it has one: also while ω, which may be all that tells it from another, is idle.
-  const first = named.find((preset) => isPreset(preset, defaults, true)) ?? {
+  const first = known.find((preset) => isPreset(preset, defaults, true)) ?? {
     id: "own",
-    label: "This model's own",
-    note: "What its maker found to write best.",
+    ...words.own,
     settings: settingsOf(defaults),
   };
   const presets: Preset[] = [first];
-  for (const preset of named) {
+  for (const preset of known) {
     const values = { ...defaults, ...preset.settings };
     if (!presets.some((before) => isPreset(before, values, prompted))) presets.push(preset);
   }
   return presets;
+}
+
+function named<Id extends string>(
+  presets: Readonly<Record<Id, Preset["settings"]>>,
+  words: Readonly<Record<Id, Pick<Preset, "label" | "note">>>,
+): Preset[] {
+  return (Object.keys(presets) as Id[]).map((id) => ({ id, ...words[id], settings: presets[id] }));
 }
 
 /** Those of the settings that a preset chooses. */
@@ -124,11 +94,16 @@ export function isPreset({ settings }: Preset, values: SamplerSettings, prompted
 }
 
 /** The presets for the next run as things stand, and the one that its settings are. */
-export function offeredPresets({ settings, model, draft }: Pick<Studio, "settings" | "model" | "draft">) {
+export function offeredPresets({
+  settings,
+  model,
+  draft,
+  words,
+}: Pick<Studio, "settings" | "model" | "draft" | "words">) {
   const { values, defaults } = settings.getState();
   const { manifest } = model.getState();
   const prompted = !writesFreely(manifest, draft.getState().prompt);
-  const presets = presetsFor(defaults, prompted, manifest?.presets);
+  const presets = presetsFor(defaults, prompted, manifest?.presets, words.getState().presets);
   return { presets, chosen: presets.find((preset) => isPreset(preset, values, prompted)) };
 }
 

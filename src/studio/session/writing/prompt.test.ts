@@ -3,6 +3,7 @@ import { MOST_LETTERS } from "../../../flow/recipe";
 import type { Manifest } from "../../../format/manifest";
 import { MANIFEST } from "../../testing/fakeEngine";
 import { MapStorage } from "../../testing/studio";
+import { ENGLISH } from "../../words/english";
 import { createModel } from "../models/model";
 import { createDraft } from "./draft";
 import { promptTitle, readPrompt, takesPrompt, writesFreely } from "./prompt";
@@ -13,26 +14,28 @@ const numbering: Manifest = { ...reading, files: MANIFEST.files.filter(({ path }
 
 describe("readPrompt", () => {
   it("takes a text as far as it is known to be short enough", () => {
-    expect(readPrompt(" the cat ", null, reading)).toEqual({ prompt: { text: "the cat" } });
-    expect(readPrompt("the cat", 3, reading)).toEqual({ prompt: { text: "the cat" } });
-    expect(readPrompt("the cat", 4, reading).why).toContain("at most 3");
-    expect(readPrompt(" \n", 0, reading).why).toMatch(/^Type/);
+    expect(readPrompt(" the cat ", null, reading, ENGLISH.prompt)).toEqual({ prompt: { text: "the cat" } });
+    expect(readPrompt("the cat", 3, reading, ENGLISH.prompt)).toEqual({ prompt: { text: "the cat" } });
+    expect(readPrompt("the cat", 4, reading, ENGLISH.prompt).why).toContain("at most 3");
+    expect(readPrompt(" \n", 0, reading, ENGLISH.prompt).why).toMatch(/^Type/);
   });
 
   it("refuses by its letters what nobody needs to count", () => {
     const most = "a".repeat(MOST_LETTERS);
-    expect(readPrompt(`${most}  `, null, reading)).toEqual({ prompt: { text: most } });
-    expect(readPrompt(`a${most}`, null, reading).why).toContain("50,001 letters are too many");
-    expect(readPrompt(" 1".repeat(MOST_LETTERS), null, numbering).why).toContain("99,999 letters are too many");
-    expect(readPrompt(" ".repeat(2 * MOST_LETTERS), 0, reading).why).toMatch(/^Type/);
+    expect(readPrompt(`${most}  `, null, reading, ENGLISH.prompt)).toEqual({ prompt: { text: most } });
+    expect(readPrompt(`a${most}`, null, reading, ENGLISH.prompt).why).toContain("50,001 letters are too many");
+    expect(readPrompt(" 1".repeat(MOST_LETTERS), null, numbering, ENGLISH.prompt).why).toContain(
+      "99,999 letters are too many",
+    );
+    expect(readPrompt(" ".repeat(2 * MOST_LETTERS), 0, reading, ENGLISH.prompt).why).toMatch(/^Type/);
   });
 
   it("takes numbers where there is no tokenizer", () => {
-    expect(readPrompt("3, 4 5", null, numbering)).toEqual({ prompt: { ids: [3, 4, 5] } });
-    expect(readPrompt("3,4,5,6", null, numbering).why).toContain("4 tokens are too many");
-    expect(readPrompt("3, cat", null, numbering).why).toContain("no tokenizer");
-    expect(readPrompt("-1", null, numbering).why).toContain("no tokenizer");
-    expect(readPrompt("999", null, numbering).why).toContain("no token 999");
+    expect(readPrompt("3, 4 5", null, numbering, ENGLISH.prompt)).toEqual({ prompt: { ids: [3, 4, 5] } });
+    expect(readPrompt("3,4,5,6", null, numbering, ENGLISH.prompt).why).toContain("4 tokens are too many");
+    expect(readPrompt("3, cat", null, numbering, ENGLISH.prompt).why).toContain("no tokenizer");
+    expect(readPrompt("-1", null, numbering, ENGLISH.prompt).why).toContain("no tokenizer");
+    expect(readPrompt("999", null, numbering, ENGLISH.prompt).why).toContain("no token 999");
   });
 
   it("is for models that take prompts", () => {
@@ -50,7 +53,7 @@ it("a run has no prompt where none is taken, or none is needed and the box is em
 });
 
 it("the box is called by the model's own words, if they are few", () => {
-  const called = (description: string) => promptTitle({ ...reading, description });
+  const called = (description: string) => promptTitle({ ...reading, description }, ENGLISH.prompt);
   expect(called("Translates German. Trained briefly.")).toEqual({
     title: "Translates German",
     note: "Trained briefly.",
@@ -59,7 +62,7 @@ it("the box is called by the model's own words, if they are few", () => {
   const long = `It ${"really ".repeat(20)}writes.`;
   expect(called(long)).toEqual({ title: "Write to", note: long });
   expect(called("")).toEqual({ title: "Write to", note: "" });
-  expect(promptTitle({ ...numbering, description: "Short." }).title).toContain("numbers");
+  expect(promptTitle({ ...numbering, description: "Short." }, ENGLISH.prompt).title).toContain("numbers");
 });
 
 describe("counting", () => {

@@ -1,6 +1,7 @@
 import { ConditionError } from "../../../flow/errors";
 import { MOST_LETTERS, type Prompt } from "../../../flow/recipe";
 import type { Manifest } from "../../../format/manifest";
+import { ENGLISH, type Words } from "../../words/english";
 import type { DraftStore } from "./draft";
 
 /** Whether the model writes to a prompt. */
@@ -19,8 +20,11 @@ export function readsText({ files }: Manifest): boolean {
 }
 
 /** What the box for the prompt is called, and what is said below it: the model's own words where they are few. */
-export function promptTitle(manifest: Manifest): { readonly title: string; readonly note: string } {
-  const fallback = readsText(manifest) ? "Write to" : "Write to, as numbers of tokens";
+export function promptTitle(
+  manifest: Manifest,
+  words: Words["prompt"],
+): { readonly title: string; readonly note: string } {
+  const fallback = readsText(manifest) ? words.writeTo : words.writeToNumbers;
   const [, first = "", rest = ""] = /^([^.!?]{1,60})(?:[.!?]+(?:\s+(.*))?)?$/s.exec(manifest.description.trim()) ?? [];
   return first && readsText(manifest) ? { title: first, note: rest } : { title: fallback, note: manifest.description };
 }
@@ -31,18 +35,25 @@ export type TypedPrompt =
   | { readonly prompt?: never; readonly why: string };
 
 /** Reads what was typed for a model that takes prompts; `tokens` is its length, null where it has not been counted. */
-export function readPrompt(typed: string, tokens: number | null, manifest: Manifest): TypedPrompt {
+export function readPrompt(
+  typed: string,
+  tokens: number | null,
+  manifest: Manifest,
+  words: Words["prompt"],
+): TypedPrompt {
   const most = manifest.architecture.maxInputLength;
   const text = typed.trim();
-  if (text === "") return { why: "Type what it is to write to." };
-  if (text.length > MOST_LETTERS) return endless(text.length, most);
-  if (readsText(manifest)) return tokens !== null && tokens > most ? tooLong(tokens, most) : { prompt: { text } };
+  if (text === "") return { why: words.nothing };
+  if (text.length > MOST_LETTERS) return { why: words.tooManyLetters(text.length, most) };
+  if (readsText(manifest)) {
+    return tokens !== null && tokens > most ? { why: words.tooLong(tokens, most) } : { prompt: { text } };
+  }
   const ids = idsOf(text);
-  if (!ids) return { why: "This model has no tokenizer: give the numbers of tokens, parted by commas." };
+  if (!ids) return { why: words.noTokenizer };
   const { vocabularySize } = manifest.architecture;
   const stranger = ids.find((id) => id >= vocabularySize);
-  if (stranger !== undefined) return { why: `It has no token ${stranger}: its last is ${vocabularySize - 1}.` };
-  return ids.length > most ? tooLong(ids.length, most) : { prompt: { ids } };
+  if (stranger !== undefined) return { why: words.noToken(stranger, vocabularySize - 1) };
+  return ids.length > most ? { why: words.tooLong(ids.length, most) } : { prompt: { ids } };
 }
 
 /**
@@ -54,7 +65,8 @@ export function promptOf(
   manifest: Manifest,
 ): Prompt | undefined {
   if (writesFreely(manifest, typed)) return undefined;
-  const { prompt, why } = readPrompt(typed, promptTokens, manifest);
+  // In English, as all errors are.
+  const { prompt, why } = readPrompt(typed, promptTokens, manifest, ENGLISH.prompt);
   if (why !== undefined) throw new ConditionError(why, "Then generate again.");
   return prompt;
 }
@@ -63,13 +75,4 @@ export function promptOf(
 export function idsOf(text: string): number[] | null {
   const words = text.trim().split(/[\s,]+/);
   return words.every((word) => /^\d{1,9}$/.test(word)) ? words.map(Number) : null;
-}
-
-function endless(letters: number, most: number): TypedPrompt {
-  const said = letters.toLocaleString("en");
-  return { why: `${said} letters are too many: this model reads at most ${most} tokens. Make it much shorter.` };
-}
-
-function tooLong(tokens: number, most: number): TypedPrompt {
-  return { why: `${tokens} tokens are too many: this model reads at most ${most}. Make it shorter.` };
 }

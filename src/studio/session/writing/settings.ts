@@ -10,7 +10,6 @@ export type NumberSetting = "steps" | "gamma" | "selfCondScale" | "cfgScale" | "
 /** Something typed that is no usable number, kept as typed until it is put right. */
 export interface Refusal {
   readonly typed: string;
-  readonly message: string;
 }
 
 export interface SettingsStore {
@@ -86,9 +85,8 @@ export function createSettings(
 
     set: (change) => set(({ values, defaults }) => ({ chosen: true, values: fitting(values, change, defaults) })),
     enter: (name, typed) => {
-      const message = whyRefused(name, typed, get().maxLength);
-      if (message !== null) {
-        set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed, message } } }));
+      if (!isUsable(name, typed, get().maxLength)) {
+        set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed } } }));
         return;
       }
       get().forgive(name);
@@ -173,10 +171,7 @@ function fitting(
   return turned ? { ...changed, solver: defaults.solver } : changed;
 }
 
-/** Why `typed` cannot be the value of `name`; null if it can. */
-function whyRefused(name: NumberSetting, typed: string, maxLength: number): string | null {
-  const limits = settingLimits(maxLength)[name];
-  if (typed.trim() !== "" && isWithin(Number(typed), limits)) return null;
-  const { least, greatest, integer } = limits;
-  return `Give ${integer ? "a whole number" : "a number"} from ${least} to ${greatest}.`;
+/** Whether `typed` can be the value of `name`. */
+function isUsable(name: NumberSetting, typed: string, maxLength: number): boolean {
+  return typed.trim() !== "" && isWithin(Number(typed), settingLimits(maxLength)[name]);
 }
