@@ -43,7 +43,7 @@ export function experimentOn(experiment: Experiment, baseOf: BaseOf = shownOrDra
 export function whyNotNow(experiment: Experiment, studio: Studio, baseOf: BaseOf = shownOrDrafted): string | null {
   try {
     const base = baseOf(studio);
-    return base ? experiment.whyNot(base) : studio.words.getState().whyNot.noModel;
+    return base ? experiment.whyNot(base, studio.words.getState()) : studio.words.getState().whyNot.noModel;
   } catch (error) {
     return whyNotReady(studio) ?? problemOf(error).message;
   }

@@ -41,8 +41,8 @@ export function commandsOf(studio: Studio): Command[] {
       (experiment): Command => ({
         id: `experiment ${experiment.id}`,
         group: "Experiments",
-        label: experiment.title,
-        note: experiment.about,
+        label: experiment.title(words),
+        note: experiment.about(words),
         shortcuts: [],
         why: whyNotNow(experiment, studio),
         deed: experimentOn(experiment),

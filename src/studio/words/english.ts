@@ -378,6 +378,83 @@ export const ENGLISH = {
     allAgain: (each: string) => `Again ${each}.`,
   },
 
+  experiments: {
+    title: "Experiments",
+    showMe: "Show me",
+    try: "Try it",
+    /** By its name in an address. */
+    each: {
+      samplers: {
+        title: "ODE and SDE from the same noise",
+        about:
+          "The ODE follows the flow and nothing else; the SDE mixes fresh noise in before every step, and may think again.",
+      },
+      steps: {
+        title: "8 and 64 steps",
+        about: "Few steps decide many words at once, which then do not always agree; many steps decide them in turn.",
+      },
+      noise: {
+        title: "Little and much fresh noise",
+        about: "With more fresh noise words are decided later and mended more often: smoother texts, and more alike.",
+      },
+      "self-conditioning": {
+        title: "Little and much self-conditioning",
+        about: "The higher w, the more it trusts its last guess: surer words sooner, and too much of it repeats itself.",
+      },
+      guidance: {
+        title: "With and without guidance by the prompt",
+        about: "The higher ω, the closer the text keeps to the prompt; at 1 there is no guidance, only the prompt itself.",
+      },
+      schedules: {
+        title: "Even steps and logit-normal ones",
+        about: "Logit-normal times take most steps early, where the text is decided; even ones spend as many at the end.",
+      },
+      seeds: {
+        title: "The same in five seeds",
+        about: "Everything is the same but the noise that it begins with.",
+      },
+    },
+    evenInT: "Even in t",
+    axes: {
+      steps: "Steps",
+      gamma: "Fresh noise γ",
+      selfCondScale: "Self-conditioning w",
+      cfgScale: "Guidance ω",
+    },
+    gridIs: "Every pair of the two, from the same noise. Each text is a run: a press puts it on the shelf.",
+    twoModels: (one: string, other: string) => `${one} and ${other}`,
+    twoModelsAre: "Two models, the same noise and prompt, each by the settings it was made for.",
+    whyNot: {
+      noPrompt: "It takes a run with a prompt.",
+      oneSetting: "A grid has two different settings at its sides.",
+      oneModel: "It takes two different models.",
+      held: "It takes a run in which no word is held.",
+      otherNoise: (model: string) => `The noise of ${model} has another width.`,
+      tooLong: (model: string, most: number) => `${model} writes ${most} tokens at most.`,
+      takesNoPrompt: (model: string) => `${model} takes no prompt.`,
+      promptOfNumbers: "It takes a prompt of words: the numbers of its tokens are this model's own.",
+      needsPrompt: (model: string) => `${model} writes nothing without a prompt.`,
+    },
+    madeOf: (settings: string) =>
+      `Each is made of the run shown${settings && `, ${settings}`}, and writes what is not on the shelf yet.`,
+    anotherModel: "Another model from the same noise",
+    anotherModelIs:
+      "Teacher and student, or two checkpoints: each by the settings it was made for, then in step or by the clock.",
+    beside: "Beside",
+    grid: "A grid of two settings",
+    down: "Down",
+    across: "Across",
+    fill: "Fill the grid",
+    runsOfShelf: (runs: number) => `${runs} runs of the shelf`,
+    sideBySide: "Side by side on one time.",
+    back: "Back to one run",
+    byTheClock: "By the clock",
+    copyLink: "Copy a link",
+    writeTheRest: "Write the rest",
+    written: (written: number, runs: number) => `${written} of ${runs} written`,
+    showAlone: (label: string) => `Show ${label} alone`,
+  },
+
   lensPanel: { none: "No lens", coming: "The lens comes …" },
 
   legend: {
@@ -609,5 +686,7 @@ export const ENGLISH = {
   },
 };
 
+type Table = typeof ENGLISH;
+
 /** What a language has to say. */
-export type Words = typeof ENGLISH;
+export interface Words extends Table {}

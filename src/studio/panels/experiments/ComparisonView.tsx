@@ -8,6 +8,7 @@ import { Button } from "../../../player/ui/Button";
 import { IconButton } from "../../../player/ui/IconButton";
 import { closeComparison, copyExperiment, writeTheRest } from "../../actions/experiments";
 import { type Comparison, runsOf } from "../../session/experiments/comparison";
+import type { Label } from "../../session/experiments/experiments";
 import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin } from "../runInWords";
 import { useStudio, useWords } from "../StudioContext";
@@ -20,6 +21,7 @@ import styles from "./ComparisonView.module.css";
 export function ComparisonView({ shown }: { shown: Comparison }) {
   const studio = useStudio();
   const words = useWords();
+  const { experiments } = words;
   const laid = useStore(studio.comparison, ({ laid }) => laid);
   const shelf = useStore(studio.runs, ({ runs }) => runs);
   const isBusy = useStore(studio.generation, ({ phase }) => phase !== "idle");
@@ -35,27 +37,28 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   // A run from a file does not say how long it took.
   const canRace = !heads && isWhole && runs.every((run) => (run?.seconds ?? 0) > 0);
   const isByClock = canRace && wantsClock;
+  const said = (label: Label) => label(words);
   return (
-    <section className={styles.comparison} aria-label={shown.title} data-testid="comparison">
+    <section className={styles.comparison} aria-label={shown.title(words)} data-testid="comparison">
       <header>
         <div className={styles.comparisonTitle}>
-          <h2>{shown.title}</h2>
-          <ActionButton action={closeComparison} label="Back to one run">
+          <h2>{shown.title(words)}</h2>
+          <ActionButton action={closeComparison} label={experiments.back}>
             <Icon name="close" />
           </ActionButton>
         </div>
-        <p className={styles.comparisonAbout}>{shown.about}</p>
+        <p className={styles.comparisonAbout}>{shown.about(words)}</p>
         <div className={styles.comparisonWays}>
           <ReadingChoice />
           {canRace && (
             <Button aria-pressed={isByClock} onClick={() => race(!isByClock)}>
-              By the clock
+              {experiments.byTheClock}
             </Button>
           )}
-          {shown.origin && <Button {...copy}>Copy a link</Button>}
-          {shown.origin && !isWhole && !isBusy && <Button {...rest}>Write the rest</Button>}
+          {shown.origin && <Button {...copy}>{experiments.copyLink}</Button>}
+          {shown.origin && !isWhole && !isBusy && <Button {...rest}>{experiments.writeTheRest}</Button>}
           <span role="status" className={styles.comparisonCount}>
-            {isWhole ? "" : `${written} of ${runs.length} written`}
+            {isWhole ? "" : experiments.written(written, runs.length)}
           </span>
         </div>
       </header>
@@ -64,16 +67,18 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
         <ComparedTexts
           isMarked={shown.isOfOneNoise && areOfOneVocabulary(runs)}
           isByClock={isByClock}
-          heads={heads}
-          runs={shown.members.map(({ label }, i) => {
+          heads={heads && { rows: heads.rows.map(said), columns: heads.columns.map(said) }}
+          words={words.compare}
+          runs={shown.members.map((member, i) => {
             const run = runs[i];
+            const label = said(member.label);
             return {
               label,
               run,
               seconds: run?.seconds,
               note: run && describeOrigin(run, words),
               actions: run && (
-                <IconButton label={`Show ${label} alone`} onPress={() => show(run)}>
+                <IconButton label={experiments.showAlone(label)} onPress={() => show(run)}>
                   <Icon name="single" size={16} />
                 </IconButton>
               ),

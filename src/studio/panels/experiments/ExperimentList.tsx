@@ -8,24 +8,25 @@ import { anotherModel } from "../../session/experiments/anotherModel";
 import {
   EXPERIMENTS,
   type Experiment,
-  GRID_AXES,
   GRID_AXIS_NAMES,
   type GridAxis,
   gridOf,
 } from "../../session/experiments/experiments";
-import { useStudio, useStudioValue } from "../StudioContext";
+import { useStudio, useStudioValue, useWords } from "../StudioContext";
 import { useAction } from "../ui/useAction";
 import styles from "./Experiments.module.css";
 
 /** Every experiment with what there is to be seen, and the grid of any two settings. */
 export function ExperimentList() {
+  const words = useWords();
+  const { experiments } = words;
   const id = useId();
   const [rows, setRows] = useState<GridAxis>("steps");
   const [columns, setColumns] = useState<GridAxis>("gamma");
   const about = useStudioValue((studio) => {
     try {
       const base = shownOrDrafted(studio);
-      return base ? describeSettings(base.settings) : "";
+      return base ? describeSettings(base.settings, words.player) : "";
     } catch {
       // Why it cannot be used is said where it stands.
       return "";
@@ -34,7 +35,7 @@ export function ExperimentList() {
   return (
     <div className={styles.experiments}>
       <p className={styles.experimentsAbout}>
-        {`Each is made of the run shown${about && `, ${about}`}, and writes what is not on the shelf yet.`}
+        {experiments.madeOf(about)}
       </p>
       <ul>
         {EXPERIMENTS.map((experiment) => (
@@ -43,21 +44,22 @@ export function ExperimentList() {
         <AnotherModel />
       </ul>
       <section aria-labelledby={`${id}-grid`} className={styles.experimentsGrid}>
-        <h3 id={`${id}-grid`}>A grid of two settings</h3>
-        <Axis label="Down" value={rows} onChange={setRows} />
-        <Axis label="Across" value={columns} onChange={setColumns} />
-        <Begin experiment={gridOf(rows, columns)} label="Fill the grid" />
+        <h3 id={`${id}-grid`}>{experiments.grid}</h3>
+        <Axis label={experiments.down} value={rows} onChange={setRows} />
+        <Axis label={experiments.across} value={columns} onChange={setColumns} />
+        <Begin experiment={gridOf(rows, columns)} label={experiments.fill} />
       </section>
     </div>
   );
 }
 
 function Entry({ experiment }: { experiment: Experiment }) {
+  const words = useWords();
   return (
     <li data-experiment={experiment.id}>
-      <h3>{experiment.title}</h3>
-      <p>{experiment.about}</p>
-      <Begin experiment={experiment} label="Try it" />
+      <h3>{experiment.title(words)}</h3>
+      <p>{experiment.about(words)}</p>
+      <Begin experiment={experiment} label={words.experiments.try} />
     </li>
   );
 }
@@ -65,6 +67,7 @@ function Entry({ experiment }: { experiment: Experiment }) {
 /** The run shown beside what another model of the shelf writes; nothing where there is no other. */
 function AnotherModel() {
   const { library, model } = useStudio();
+  const { experiments } = useWords();
   const id = useId();
   const here = useStore(model, ({ manifest }) => manifest);
   const models = useStore(library, ({ models }) => models);
@@ -76,12 +79,10 @@ function AnotherModel() {
   if (!here || !other) return null;
   return (
     <li data-experiment="model">
-      <h3 id={`${id}-title`}>Another model from the same noise</h3>
-      <p>
-        Teacher and student, or two checkpoints: each by the settings it was made for, then in step or by the clock.
-      </p>
+      <h3 id={`${id}-title`}>{experiments.anotherModel}</h3>
+      <p>{experiments.anotherModelIs}</p>
       <label>
-        Beside{" "}
+        {experiments.beside}{" "}
         <select value={other.name} onChange={({ target }) => setChosen(target.value)}>
           {others.map(({ name, title }) => (
             <option key={name} value={name}>
@@ -90,13 +91,14 @@ function AnotherModel() {
           ))}
         </select>
       </label>
-      <Begin experiment={anotherModel(here, other)} label="Try it" />
+      <Begin experiment={anotherModel(here, other)} label={experiments.try} />
     </li>
   );
 }
 
 function Begin({ experiment, label }: { experiment: Experiment; label: string }) {
   const studio = useStudio();
+  const words = useWords();
   const id = useId();
   const begin = useAction(experimentOn(experiment));
   const why = useStudioValue((studio) => whyNotNow(experiment, studio));
@@ -104,7 +106,7 @@ function Begin({ experiment, label }: { experiment: Experiment; label: string })
     <>
       <Button
         {...begin}
-        aria-label={`${label}: ${experiment.title}`}
+        aria-label={`${label}: ${experiment.title(words)}`}
         aria-describedby={why === null ? undefined : id}
         onClick={() => {
           studio.view.getState().openExperiments(false);
@@ -123,13 +125,14 @@ function Begin({ experiment, label }: { experiment: Experiment; label: string })
 }
 
 function Axis({ label, value, onChange }: { label: string; value: GridAxis; onChange: (value: GridAxis) => void }) {
+  const { experiments } = useWords();
   return (
     <label>
       {label}{" "}
       <select value={value} onChange={({ target }) => onChange(target.value as GridAxis)}>
         {GRID_AXIS_NAMES.map((name) => (
           <option key={name} value={name}>
-            {GRID_AXES[name].name}
+            {experiments.axes[name]}
           </option>
         ))}
       </select>

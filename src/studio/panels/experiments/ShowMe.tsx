@@ -4,6 +4,7 @@ import { draftedBase } from "../../session/experiments/base";
 import { EXPERIMENTS, type Experiment } from "../../session/experiments/experiments";
 import { useAction } from "../ui/useAction";
 import styles from "./Experiments.module.css";
+import { useWords } from "../StudioContext";
 
 /** Makes the runs that show what a setting does to the text, by the settings as they stand; nothing where none do. */
 export function ShowMe({ setting }: { setting: keyof SamplerSettings }) {
@@ -13,9 +14,11 @@ export function ShowMe({ setting }: { setting: keyof SamplerSettings }) {
 
 function ShowMeButton({ experiment }: { experiment: Experiment }) {
   const begin = useAction(experimentOn(experiment, draftedBase));
+  const words = useWords();
+  const title = experiment.title(words);
   return (
-    <button {...begin} className={styles.showMe} aria-label={`Show me: ${experiment.title}`} title={experiment.title}>
-      Show me
+    <button {...begin} className={styles.showMe} aria-label={`${words.experiments.showMe}: ${title}`} title={title}>
+      {words.experiments.showMe}
     </button>
   );
 }

@@ -32,7 +32,7 @@ export function LinkedRun() {
       }
     >
       <p>
-        <b>{experiment ? words.generate.linkedExperiment(experiment.title) : words.generate.linkedRun}</b>{" "}
+        <b>{experiment ? words.generate.linkedExperiment(experiment.title(words)) : words.generate.linkedRun}</b>{" "}
         <span>{`${describeSettings(recipe.settings, words.player)}${describeChain(recipe, words.generate)}`}</span>
       </p>
       {prompt && (

@@ -71,11 +71,11 @@ export function TourCard({ at }: { at: number }) {
 /** The runs that show it, where they can be made of the run on the stage. */
 function ShowIt({ experiment }: { experiment: Experiment }) {
   const show = useAction(experimentOn(experiment));
-  const { tour } = useWords();
+  const words = useWords();
   if (show["aria-disabled"]) return null;
   return (
-    <Button {...show} title={experiment.title}>
-      {tour.showMe}
+    <Button {...show} title={experiment.title(words)}>
+      {words.tour.showMe}
     </Button>
   );
 }

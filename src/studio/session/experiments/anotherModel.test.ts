@@ -4,6 +4,7 @@ import { FakeEngine, MANIFEST, settled } from "../../testing/fakeEngine";
 import { FakeLibrary } from "../../testing/fakeLibrary";
 import { SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
+import { ENGLISH } from "../../words/english";
 import { anotherModel } from "./anotherModel";
 import { runsOf } from "./comparison";
 
@@ -23,7 +24,8 @@ const base = { settings: { ...SETTINGS, seed: 7 } };
 describe("a run beside that of another model", () => {
   it("keeps noise, length and prompt, and takes all else from the model it is written by", () => {
     const [own, its] = anotherModel(here, other).variants(base);
-    expect(own).toEqual({ label: `Test, ${SETTINGS.steps} steps`, recipe: base });
+    expect(own).toMatchObject({ recipe: base });
+    expect(own?.label(ENGLISH)).toBe(`Test, ${SETTINGS.steps} steps`);
     expect(its?.model).toBe("student");
     // Without a prompt there is nothing to guide by.
     expect(its?.recipe).toEqual({ settings: { ...other.defaults, seed: 7, length: SETTINGS.length, cfgScale: 1 } });
@@ -41,7 +43,7 @@ describe("a run beside that of another model", () => {
     ["numbers for a prompt", changed({ maxInputLength: 4 }), { ...base, prompt: { ids: [3] } }, "prompt of words"],
     ["a held word", other, { ...base, held: [{ position: 0, token: 3 }] }, "no word is held"],
   ])("cannot be had of %s", (_, model, recipe, why) => {
-    expect(anotherModel(here, model).whyNot(recipe)).toContain(why);
+    expect(anotherModel(here, model).whyNot(recipe, ENGLISH)).toContain(why);
   });
 });
 
@@ -118,7 +120,7 @@ it("a link to it is offered once the other model is known, and the run alone whe
   studio.openLinked({ recipe: base, experiment: "model.student" });
   await settled();
   await settled();
-  expect(studio.view.getState().linked?.experiment?.title).toBe("Test and Student");
+  expect(studio.view.getState().linked?.experiment?.title(ENGLISH)).toBe("Test and Student");
   studio.openLinked({ recipe: base, experiment: "model.nobody" });
   await settled();
   await settled();

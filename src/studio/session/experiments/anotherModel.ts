@@ -1,7 +1,8 @@
 import type { Recipe } from "../../../flow/recipe";
 import { unguided } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
-import type { Experiment } from "./experiments";
+import type { Words } from "../../words/english";
+import type { Experiment, Label } from "./experiments";
 
 /** What an experiment's address says before the name of the other model. */
 const KIND = "model.";
@@ -13,13 +14,13 @@ const KIND = "model.";
 export function anotherModel(here: Manifest, other: Manifest): Experiment {
   return {
     id: `${KIND}${other.name}`,
-    title: `${here.title} and ${other.title}`,
-    about: "Two models, the same noise and prompt, each by the settings it was made for.",
+    title: ({ experiments }) => experiments.twoModels(here.title, other.title),
+    about: ({ experiments }) => experiments.twoModelsAre,
     isOfOneNoise: true,
-    whyNot: (base) => whyNotBy(other, base, here),
+    whyNot: (base, words) => whyNotBy(other, base, here, words.experiments.whyNot),
     variants: (base) => [
-      { label: `${here.title}, ${base.settings.steps} steps`, recipe: base },
-      { label: `${other.title}, ${other.defaults.steps} steps`, recipe: byOwnSettings(other, base), model: other.name },
+      { label: ofModel(here, base.settings.steps), recipe: base },
+      { label: ofModel(other, other.defaults.steps), recipe: byOwnSettings(other, base), model: other.name },
     ],
   };
 }
@@ -29,20 +30,29 @@ export function otherModelIn(id: string): string | undefined {
   return id.startsWith(KIND) ? id.slice(KIND.length) : undefined;
 }
 
+function ofModel({ title }: Manifest, steps: number): Label {
+  return ({ player }) => `${title}, ${player.run.steps(steps)}`;
+}
+
 /** Noise, length and prompt of a recipe, and all else as the model has it. */
 function byOwnSettings({ defaults }: Manifest, { settings: { seed, length }, prompt }: Recipe): Recipe {
   const settings = { ...defaults, seed, length };
   return { settings: prompt ? settings : unguided(settings), ...(prompt ? { prompt } : {}) };
 }
 
-function whyNotBy({ title, architecture, name }: Manifest, { settings, prompt, held = [] }: Recipe, here: Manifest) {
+function whyNotBy(
+  { title, architecture, name }: Manifest,
+  { settings, prompt, held = [] }: Recipe,
+  here: Manifest,
+  words: Words["experiments"]["whyNot"],
+) {
   const { latentSize, maxLength, maxInputLength, sourceOptional } = architecture;
-  if (name === here.name) return "It takes two different models.";
-  if (held.length > 0) return "It takes a run in which no word is held.";
-  if (latentSize !== here.architecture.latentSize) return `The noise of ${title} has another width.`;
-  if (settings.length > maxLength) return `${title} writes ${maxLength} tokens at most.`;
-  if (prompt && maxInputLength === 0) return `${title} takes no prompt.`;
-  if (prompt && "ids" in prompt) return "It takes a prompt of words: the numbers of its tokens are this model's own.";
-  if (!prompt && maxInputLength > 0 && !sourceOptional) return `${title} writes nothing without a prompt.`;
+  if (name === here.name) return words.oneModel;
+  if (held.length > 0) return words.held;
+  if (latentSize !== here.architecture.latentSize) return words.otherNoise(title);
+  if (settings.length > maxLength) return words.tooLong(title, maxLength);
+  if (prompt && maxInputLength === 0) return words.takesNoPrompt(title);
+  if (prompt && "ids" in prompt) return words.promptOfNumbers;
+  if (!prompt && maxInputLength > 0 && !sourceOptional) return words.needsPrompt(title);
   return null;
 }

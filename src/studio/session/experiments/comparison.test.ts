@@ -3,6 +3,7 @@ import { recipeOf } from "../../../flow/recipe";
 import { settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
+import { ENGLISH } from "../../words/english";
 import { runsOf } from "./comparison";
 import { experimentNamed, gridOf } from "./experiments";
 
@@ -30,7 +31,7 @@ describe("an experiment", () => {
   it("writes its runs in turn onto the shelf, and stands there from the first press on", async () => {
     const { studio, engine, store, ended, archive } = await begun();
     const { shown } = store.getState();
-    expect(shown?.members.map(({ label }) => label)).toEqual(["ODE", "SDE, γ 1.5"]);
+    expect(shown?.members.map(({ label }) => label(ENGLISH))).toEqual(["ODE", "SDE, γ 1.5"]);
     await write(engine, 2, SETTINGS.steps);
     await ended;
     expect(engine.generated.map(({ settings: { method } }) => method)).toEqual(["ode", "sde"]);
@@ -44,7 +45,7 @@ describe("an experiment", () => {
   it("writes nothing that is on the shelf already, and loads no model for it", async () => {
     const { studio, engine } = testStudio();
     for (const { recipe, label } of samplers.variants(base)) {
-      const run = runOf(["▁the", "▁cat"], { id: label });
+      const run = runOf(["▁the", "▁cat"], { id: label(ENGLISH) });
       studio.runs.getState().add({ ...run, trajectory: { ...run.trajectory, ...recipe } });
     }
     await studio.comparison.getState().begin(samplers, base);
@@ -158,12 +159,12 @@ describe("runs of the shelf", () => {
     const stopped = { ...done, id: "stopped", status: "cancelled" as const };
     const running = { ...done, id: "running", status: "running" as const };
     const comparison = {
-      title: "",
-      about: "",
+      title: () => "",
+      about: () => "",
       model: "test",
       isOfOneNoise: true,
       origin: null,
-      members: [{ label: "", recipe: recipeOf(done.trajectory) }],
+      members: [{ label: () => "", recipe: recipeOf(done.trajectory) }],
     };
     const id = (...runs: (typeof done)[]) => runsOf(comparison, runs)[0]?.id;
     expect(id(stopped, done, running)).toBe("done");

@@ -3,6 +3,7 @@ import { ConditionError } from "../../../flow/errors";
 import { type Recipe, recipeKey, recipeOf } from "../../../flow/recipe";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { grownRun } from "../../../player/run/writtenRun";
+import { ENGLISH, type Words } from "../../words/english";
 import type { ModelStore } from "../models/model";
 import { type RunsStore, selectedRun } from "../runs/runs";
 import type { Run } from "../runs/shelfRun";
@@ -14,8 +15,8 @@ const MOST_COMPARED = 6;
 
 /** Runs side by side on one time: those of an experiment, or some from the shelf. */
 export interface Comparison {
-  readonly title: string;
-  readonly about: string;
+  title(words: Words): string;
+  about(words: Words): string;
   /** Name of the model whose runs they are, but for members that name another. */
   readonly model: string;
   readonly members: readonly Variant[];
@@ -93,8 +94,9 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
       laid: [],
 
       begin: async (experiment, base) => {
-        const why = experiment.whyNot(base);
-        if (why !== null) throw new ConditionError(`${experiment.title}: this cannot be shown.`, why);
+        // In English, as all errors are.
+        const why = experiment.whyNot(base, ENGLISH);
+        if (why !== null) throw new ConditionError(`${experiment.title(ENGLISH)}: this cannot be shown.`, why);
         const { id, title, about, isOfOneNoise, heads } = experiment;
         const before = get().shown?.origin;
         const isSame = before?.experiment.id === id && recipeKey(before.base) === recipeKey(base);
@@ -158,15 +160,15 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
 }
 
 function memberOf({ trajectory }: Run): Variant {
-  return { label: describeSettings(trajectory.settings), recipe: recipeOf(trajectory) };
+  return { label: ({ player }) => describeSettings(trajectory.settings, player), recipe: recipeOf(trajectory) };
 }
 
 function byHand(model: string, members: readonly Variant[]): Comparison {
   const isOfOneNoise =
     new Set(members.map(({ recipe: { settings } }) => `${settings.seed} ${settings.length}`)).size === 1;
   return {
-    title: `${members.length} runs of the shelf`,
-    about: "Side by side on one time.",
+    title: ({ experiments }) => experiments.runsOfShelf(members.length),
+    about: ({ experiments }) => experiments.sideBySide,
     model,
     members,
     isOfOneNoise,

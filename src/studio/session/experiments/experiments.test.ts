@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkSettings, type SamplerSettings } from "../../../flow/settings";
 import { RUN_SETTINGS } from "../../../flow/testing/settings";
+import { ENGLISH } from "../../words/english";
 import { EXPERIMENTS, experimentNamed, GRID_AXIS_NAMES, gridOf } from "./experiments";
 
 const base = { settings: { ...RUN_SETTINGS, cfgScale: 1 } };
@@ -31,7 +32,7 @@ describe.each(all.map((experiment) => [experiment.id, experiment] as const))("%s
           expect(() => checkSettings(recipe.settings, 64, true)).not.toThrow();
           expect(recipe.prompt).toEqual(prompted.prompt);
         }
-        expect(new Set(variants.map(({ label }) => label)).size).toBe(variants.length);
+        expect(new Set(variants.map(({ label }) => label(ENGLISH))).size).toBe(variants.length);
         expect(new Set(variants.map(({ recipe }) => JSON.stringify(recipe))).size).toBe(variants.length);
       }
     }
@@ -47,8 +48,8 @@ describe.each(all.map((experiment) => [experiment.id, experiment] as const))("%s
 
   it("asks for a prompt where it varies the guidance by one", () => {
     const isGuided = varied(experiment.variants(prompted)).includes("cfgScale");
-    expect(experiment.whyNot(prompted)).toBeNull();
-    expect(experiment.whyNot(base) !== null).toBe(isGuided);
+    expect(experiment.whyNot(prompted, ENGLISH)).toBeNull();
+    expect(experiment.whyNot(base, ENGLISH) !== null).toBe(isGuided);
   });
 });
 
@@ -56,8 +57,8 @@ describe("grids", () => {
   it("have their texts row by row", () => {
     const { heads, variants } = gridOf("steps", "selfCondScale");
     const settings = variants(base).map(({ recipe }) => recipe.settings);
-    expect(heads?.rows).toEqual(["4 steps", "8 steps", "16 steps", "32 steps"]);
-    expect(heads?.columns).toEqual(["w 1", "w 2", "w 3", "w 5"]);
+    expect(heads?.rows.map((label) => label(ENGLISH))).toEqual(["4 steps", "8 steps", "16 steps", "32 steps"]);
+    expect(heads?.columns.map((label) => label(ENGLISH))).toEqual(["w 1", "w 2", "w 3", "w 5"]);
     expect(settings.slice(0, 5).map(({ steps, selfCondScale }) => [steps, selfCondScale])).toEqual([
       [4, 1],
       [4, 2],
@@ -79,7 +80,7 @@ describe("grids", () => {
   ])("an address that says %j has none", (id) => expect(experimentNamed(id)).toBeUndefined());
 
   it("of twice the same setting say why they cannot be", () => {
-    expect(gridOf("steps", "steps").whyNot(base)).toContain("two different settings");
+    expect(gridOf("steps", "steps").whyNot(base, ENGLISH)).toContain("two different settings");
   });
 });
 
