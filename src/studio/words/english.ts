@@ -399,15 +399,18 @@ export const ENGLISH = {
       },
       "self-conditioning": {
         title: "Little and much self-conditioning",
-        about: "The higher w, the more it trusts its last guess: surer words sooner, and too much of it repeats itself.",
+        about:
+          "The higher w, the more it trusts its last guess: surer words sooner, and too much of it repeats itself.",
       },
       guidance: {
         title: "With and without guidance by the prompt",
-        about: "The higher ω, the closer the text keeps to the prompt; at 1 there is no guidance, only the prompt itself.",
+        about:
+          "The higher ω, the closer the text keeps to the prompt; at 1 there is no guidance, only the prompt itself.",
       },
       schedules: {
         title: "Even steps and logit-normal ones",
-        about: "Logit-normal times take most steps early, where the text is decided; even ones spend as many at the end.",
+        about:
+          "Logit-normal times take most steps early, where the text is decided; even ones spend as many at the end.",
       },
       seeds: {
         title: "The same in five seeds",
@@ -455,7 +458,14 @@ export const ENGLISH = {
     showAlone: (label: string) => `Show ${label} alone`,
   },
 
-  lensPanel: { none: "No lens", coming: "The lens comes …" },
+  lensPanel: {
+    none: "No lens",
+    coming: "The lens comes …",
+    /** Runs like the one shown, whose settling is counted. */
+    count: (runs: number) => `Count ${count(runs, "run", "runs")} like it`,
+    counted: (counted: number, runs: number) => `${counted} of ${runs} runs counted.`,
+    stopCounting: "Stop counting",
+  },
 
   legend: {
     title: "What the marks mean",

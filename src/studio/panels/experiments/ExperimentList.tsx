@@ -34,9 +34,7 @@ export function ExperimentList() {
   });
   return (
     <div className={styles.experiments}>
-      <p className={styles.experimentsAbout}>
-        {experiments.madeOf(about)}
-      </p>
+      <p className={styles.experimentsAbout}>{experiments.madeOf(about)}</p>
       <ul>
         {EXPERIMENTS.map((experiment) => (
           <Entry key={experiment.id} experiment={experiment} />

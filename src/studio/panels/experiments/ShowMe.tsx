@@ -2,9 +2,9 @@ import type { SamplerSettings } from "../../../flow/settings";
 import { experimentOn } from "../../actions/experiments";
 import { draftedBase } from "../../session/experiments/base";
 import { EXPERIMENTS, type Experiment } from "../../session/experiments/experiments";
+import { useWords } from "../StudioContext";
 import { useAction } from "../ui/useAction";
 import styles from "./Experiments.module.css";
-import { useWords } from "../StudioContext";
 
 /** Makes the runs that show what a setting does to the text, by the settings as they stand; nothing where none do. */
 export function ShowMe({ setting }: { setting: keyof SamplerSettings }) {

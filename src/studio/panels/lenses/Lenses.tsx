@@ -86,15 +86,16 @@ export function LensPanel() {
 /** Counts when words settle over many runs; says how many there are so far, and lets it be ended. */
 function PhasesCount({ counted }: { counted: number }) {
   const studio = useStudio();
+  const words = useWords().lensPanel;
   const count = useAction(countPhases);
   const isCounting = useStore(studio.phases, ({ counting }) => counting !== null);
-  const said = `${counted} of ${PHASE_RUNS} runs counted.`;
+  const said = words.counted(counted, PHASE_RUNS);
   return (
     <p className={styles.lensPhases}>
       {isCounting ? (
-        <Button onClick={() => void studio.generation.getState().cancel()}>Stop counting</Button>
+        <Button onClick={() => void studio.generation.getState().cancel()}>{words.stopCounting}</Button>
       ) : (
-        counted < PHASE_RUNS && <Button {...count}>{`Count ${PHASE_RUNS - counted} runs like it`}</Button>
+        counted < PHASE_RUNS && <Button {...count}>{words.count(PHASE_RUNS - counted)}</Button>
       )}
       {/* Said aloud once it has ended, and not a hundred times. */}
       {isCounting && <span>{said}</span>}

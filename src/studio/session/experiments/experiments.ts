@@ -150,7 +150,10 @@ const seeds: Experiment = {
   variants: (base) => {
     const { greatest } = SETTING_LIMITS.seed;
     const numbers = Array.from({ length: SEEDS }, (_, i) => (base.settings.seed + i) % (greatest + 1));
-    return numbers.map((seed) => ({ label: ({ player }) => player.run.seed(seed), recipe: withSettings(base, { seed }) }));
+    return numbers.map((seed) => ({
+      label: ({ player }) => player.run.seed(seed),
+      recipe: withSettings(base, { seed }),
+    }));
   },
 };
 
