@@ -15,10 +15,9 @@ from simulated_devices import simulated
 import elf.golden.golden
 from elf.config import T5Config
 from elf.errors import GoldenError
-from elf.golden.distill_case import distill_deviations
+from elf.golden.cases import distill_deviations, training_deviations
 from elf.golden.folder import Case, GoldenFolder, open_golden
 from elf.golden.golden import LARGEST, Arguments, main
-from elf.golden.training_case import training_deviations
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 GOLDEN = SHARED / "golden"
@@ -79,7 +78,7 @@ def test_two_devices_take_the_official_step() -> None:
         "from pathlib import Path\n"
         "from elf.devices import make_mesh\n"
         "from elf.golden.folder import open_golden\n"
-        "from elf.golden.training_case import training_deviations\n"
+        "from elf.golden.cases import training_deviations\n"
         "folder = open_golden(Path(sys.argv[1]))\n"
         "case, = (each for each in folder.cases if each.name == 'cond-muon')\n"
         "print(json.dumps(training_deviations(folder, case, make_mesh(devices=jax.devices()))))\n"

@@ -9,8 +9,7 @@ import pytest
 from elf.dev.make_random import TINY, random_model
 from elf.models.exported.places import PackedSlots
 from elf.models.exported.stored_weights import StoredWeights, write_weights
-from elf.onnx_export.graphs import build_graphs
-from elf.onnx_export.packed_graphs import PackedWeights, write_packed_graphs
+from elf.onnx_export.graphs import PackedWeights, build_graphs, write_packed_graphs
 from elf.sampling.networks import GraphSession
 
 

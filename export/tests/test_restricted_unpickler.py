@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elf.checkpoints import numpy_files, torch_file
+from elf.checkpoints import array_files, torch_file
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.restricted_unpickler import unpickle
 from elf.checkpoints.stored_tensors import LazyWeights, plain_tree, tensors
@@ -95,8 +95,8 @@ def test_ways_around_the_table_are_closed(tmp_path: Path, data: bytes, message: 
     file = tmp_path / "model.pkl"
     file.write_bytes(data)
     assert_refused(file, message)
-    state = {name: vars(value).copy() for name, value in vars(numpy_files).items() if hasattr(value, "__dict__")}
-    assert not state["_reconstruct"] and numpy_files._from_buffer.__defaults__ == (None,)
+    state = {name: vars(value).copy() for name, value in vars(array_files).items() if hasattr(value, "__dict__")}
+    assert not state["_reconstruct"] and array_files._from_buffer.__defaults__ == (None,)
 
 
 def test_arrays_of_objects_and_records_are_refused(tmp_path: Path) -> None:
@@ -115,10 +115,10 @@ def test_arrays_of_objects_and_records_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_array_has_as_many_bytes_as_numbers() -> None:
-    kind = numpy_files.PickledType("f4")
+    kind = array_files.PickledType("f4")
     for shape in ((3,), (2, -5), (2**40, 2**40)):
         with pytest.raises(ValueError):  # NumPy's own words
-            numpy_files._pickled_array(bytes(8), kind, shape)
+            array_files._pickled_array(bytes(8), kind, shape)
 
 
 def test_a_tree_that_contains_itself_or_doubles_at_every_step_ends(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_a_tensor_of_torch_stays_within_its_storage(
 
 
 def test_the_table_names_nothing_of_the_system() -> None:
-    for table in (numpy_files.ALLOWED, torch_file.ALLOWED):
+    for table in (array_files.ALLOWED, torch_file.ALLOWED):
         for stand_in in table.values():
             assert getattr(stand_in, "__module__", "elf").startswith(("elf", "builtins", "collections"))
     with pytest.raises(ValueError, match=r"asks for builtins\.eval"):
-        plain_tree(unpickle(pickle.dumps(eval), numpy_files.ALLOWED))
+        plain_tree(unpickle(pickle.dumps(eval), array_files.ALLOWED))

@@ -13,7 +13,7 @@ from elf.dev.make_random import TINY, random_model
 from elf.errors import UsageError
 from elf.models.trained_model import save_trained_model
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
-from elf.sampling.guidance import Guided
+from elf.sampling.condition import Guided
 from elf.sampling.sampler import run_flow
 from elf.sampling.schedule import normal_quantiles, time_schedule
 from elf.sampling.solvers import Prediction, Step, multistep

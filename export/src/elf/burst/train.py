@@ -31,8 +31,7 @@ from elf.network.modules import abstract, bind, split
 from elf.training.draws import draw_decode, draw_denoise, is_decode_step
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import decode_errors, denoise_errors, shared_denoising
-from elf.training.optimizer import ema_decay, make_optimizer
-from elf.training.update import averaged_weights
+from elf.training.optimizer import averaged_weights, ema_decay, make_optimizer
 
 SAVE_SECONDS = 120
 LOG_STEPS = 50

@@ -6,10 +6,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from elf.checkpoints.array_files import SUFFIX, read_npz, read_numpy_pickle, read_safetensors
 from elf.checkpoints.flax_msgpack import read_msgpack
-from elf.checkpoints.numpy_files import SUFFIX, read_npz, read_numpy_pickle
 from elf.checkpoints.orbax_folder import orbax_item, read_orbax
-from elf.checkpoints.safetensors_file import read_safetensors
 from elf.checkpoints.stored_tensors import Tree, Unread, UnsupportedError, tensors
 from elf.checkpoints.torch_file import is_legacy, read_torch_archive, read_torch_legacy
 from elf.errors import CheckpointError

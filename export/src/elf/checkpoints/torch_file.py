@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from elf.checkpoints import numpy_files
+from elf.checkpoints import array_files
 from elf.checkpoints.restricted_unpickler import Allowed, StandIn, unpickle
 from elf.checkpoints.stored_tensors import (
     DTYPES,
@@ -153,7 +153,7 @@ UNREAD = {
 """Functions of torch._utils → the kind of tensor that they make."""
 
 ALLOWED: Allowed = {
-    **numpy_files.ALLOWED,
+    **array_files.ALLOWED,
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor"): _rebuilt,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuilt,

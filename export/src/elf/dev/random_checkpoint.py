@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from elf.checkpoints.safetensors_file import read_safetensors, write_safetensors
+from elf.checkpoints.array_files import read_safetensors, write_safetensors
 from elf.config import ElfConfig, T5Config
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.dev.checkpoint_writers import write_msgpack, write_torch_archive

@@ -15,8 +15,7 @@ import numpy as np
 
 from elf.config import FlowConfig, SelfCondStart
 from elf.sampler_settings import SamplerSettings, named_settings
-from elf.sampling.condition import Condition
-from elf.sampling.guidance import Denoise
+from elf.sampling.condition import Condition, Denoise
 from elf.sampling.sampler import run_flow
 
 Array = np.ndarray

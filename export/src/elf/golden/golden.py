@@ -9,9 +9,8 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from elf.golden.distill_case import distill_deviations
+from elf.golden.cases import distill_deviations, training_deviations
 from elf.golden.folder import open_golden
-from elf.golden.training_case import training_deviations
 from elf.progress import say
 
 LARGEST = 1e-4

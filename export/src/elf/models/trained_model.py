@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, load_file
 
-from elf.checkpoints.safetensors_file import write_safetensors
+from elf.checkpoints.array_files import write_safetensors
 from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
 from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole

@@ -17,8 +17,8 @@ from elf.errors import ExportedModelError, first_line
 from elf.models.exported.encodings import BITS, Dtype, encoded_bytes
 from elf.models.exported.places import PackedSlots, Slot, WeightIndex, read_index
 from elf.models.exported.stored_weights import GREATEST_SHARD, StoredWeights
+from elf.onnx_export.graphs import SCALES, VALUES, PackedWeights
 from elf.onnx_export.manifest import read_manifest
-from elf.onnx_export.packed_graphs import SCALES, VALUES, PackedWeights
 from elf.progress import say, told
 from elf.sampling.networks import GraphSession
 

@@ -16,8 +16,7 @@ from elf.models.exported.stored_weights import StoredWeights, remove_weights, we
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.calibration import input_products
 from elf.onnx_export.check import check_outputs, open_graph, read_self_test
-from elf.onnx_export.graphs import Graphs
-from elf.onnx_export.packed_graphs import PackedWeights, write_packed_graphs
+from elf.onnx_export.graphs import Graphs, PackedWeights, write_packed_graphs
 from elf.onnx_export.parity import Differences, Writer, compare_encoder, compare_network, edit_distance, report_of
 from elf.onnx_export.self_test import self_test_name, write_self_test
 from elf.progress import say, told

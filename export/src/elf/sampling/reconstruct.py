@@ -13,8 +13,7 @@ from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
 from elf.paths import AnyPath
 from elf.sampler_settings import Method, SamplerSettings, Schedule
-from elf.sampling.condition import Condition
-from elf.sampling.guidance import Denoise, Guided
+from elf.sampling.condition import Condition, Denoise, Guided
 from elf.sampling.keys import run_keys
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import SamplerOptions, text_reader

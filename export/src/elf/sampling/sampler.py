@@ -13,8 +13,7 @@ import numpy as np
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import UsageError
 from elf.sampler_settings import SamplerSettings
-from elf.sampling.condition import Condition
-from elf.sampling.guidance import Denoise, Guided
+from elf.sampling.condition import Condition, Denoise, Guided
 from elf.sampling.keys import normal, run_keys, step_normal
 from elf.sampling.schedule import time_schedule
 from elf.sampling.solvers import Prediction, Step, euler, multistep, sde

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from elf.sampling.guidance import Guided
+from elf.sampling.condition import Guided
 
 Array = np.ndarray
 

@@ -38,8 +38,7 @@ from elf.models.pretrained import save_encoder
 from elf.network.encoder import T5Encoder, encoder_from_params
 from elf.network.modules import Params, bind, split
 from elf.training.loop import LoopConfig, run_loop
-from elf.training.optimizer import OptimizerConfig, make_optimizer
-from elf.training.update import Update
+from elf.training.optimizer import OptimizerConfig, Update, make_optimizer
 
 ALONE = 4
 """One window in so many holds a single row."""

@@ -29,10 +29,9 @@ from elf.network.modules import Params, abstract, split
 from elf.training.draws import is_decode_step
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import Metrics, Objective, Share, flow_objective
-from elf.training.optimizer import ema_decay, learning_rate, make_optimizer
+from elf.training.optimizer import averaged_weights, descend, ema_decay, learning_rate, make_optimizer
 from elf.training.torch_gradient import TorchGradient, make_torch_gradient
 from elf.training.train_config import Resolved, TrainConfig
-from elf.training.update import averaged_weights, descend
 
 
 class TrainState(NamedTuple):

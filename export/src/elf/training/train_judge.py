@@ -26,8 +26,7 @@ from elf.evaluation.perplexity import gen_perplexity
 from elf.network.modules import Params, bind, split
 from elf.progress import say, ticker
 from elf.training.loop import LoopConfig, run_loop
-from elf.training.optimizer import OptimizerConfig, make_optimizer
-from elf.training.update import Update
+from elf.training.optimizer import OptimizerConfig, Update, make_optimizer
 
 LENGTH_SAMPLE = 4096
 """Rows, evenly spread, whose longest decides the judge's window."""

@@ -16,9 +16,8 @@ from elf.devices import check_batch, global_rows, make_mesh, replicated
 from elf.errors import ConfigError
 from elf.network.modules import Params, bind, split
 from elf.progress import say
-from elf.training.optimizer import OptimizerConfig, ema_decay, make_optimizer
+from elf.training.optimizer import OptimizerConfig, averaged_weights, descend, ema_decay, make_optimizer
 from elf.training.train_config import CheckpointConfig
-from elf.training.update import averaged_weights, descend
 from elf.yardstick.batches import PairBatch
 from elf.yardstick.translator import Translator, TranslatorConfig, dropout
 

@@ -30,8 +30,7 @@ from elf.network.encoder import T5Encoder
 from elf.network.modules import Params, abstract, bind, split
 from elf.training.frozen_encoder import training_visibility
 from elf.training.loop import LoopConfig, run_loop
-from elf.training.optimizer import OptimizerConfig, make_optimizer
-from elf.training.update import Fitted, Update
+from elf.training.optimizer import Fitted, OptimizerConfig, Update, make_optimizer
 from elf.yardstick.batches import PairBatch, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.step import target_loss
 from elf.yardstick.translator import Translator, TranslatorConfig
