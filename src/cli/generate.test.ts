@@ -43,6 +43,11 @@ describe("the command line", () => {
     [["--at", "3"], "--at"],
     [["--from", "x", "--at", "many"], '--at is "many"'],
     [["--from", "x", "--at", "1", "--prompt", "a"], "--from goes on with the prompt"],
+    [["--towards", "8"], "--towards needs how far"],
+    [["--weight", "0.5"], "--weight"],
+    [["--towards", "8", "--weight", "half"], '--weight is "half"'],
+    [["--from", "x", "--at", "1", "--towards", "8", "--weight", "1"], "--from goes on with the noise"],
+    [["--batch", "2", "--towards", "8", "--weight", "1"], "--towards"],
     [["--hold", "0=a"], '--hold is "0=a"'],
     [["--hold", "dog"], '--hold is "dog"'],
     [["--hold", "2="], '--hold is "2="'],
@@ -150,7 +155,7 @@ describe("the command line", () => {
     const help = helpText(manifest);
     const names = [
       ..."model method steps gamma cfg self-cond-cfg schedule solver rng seed length batch".split(" "),
-      ..."prompt prompt-ids from at hold hold-ids json dump trace help".split(" "),
+      ..."prompt prompt-ids towards weight from at hold hold-ids json dump trace help".split(" "),
     ];
     for (const name of names) expect(help).toContain(`--${name}`);
     expect(help).toContain(`[${manifest.defaults.steps}]`);
@@ -229,6 +234,24 @@ describe("npm run generate", () => {
     // maxLength − maxInputLength of them.
     expect(trajectory.frames[2]?.holds.tokens).toHaveLength(10);
     expect(out.trim()).toBe(text);
+  });
+
+  it("starts between the noise of two seeds, and says so in its recording", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "elf-"));
+    const file = join(folder, "run.json");
+    const args = ["--model", TINY, "--steps", "4", "--towards", "8", "--weight", "0.25", "--json"];
+    const first = await generate(...args, "--trace", file);
+    expect(first.code).toBe(0);
+    const report = JSON.parse(first.out);
+    expect(report.towards).toEqual({ seed: 8, weight: 0.25 });
+    const { trajectory, text } = readTrace(readFileSync(file, "utf8"));
+    expect(trajectory.towards).toEqual(report.towards);
+    expect(text).toBe(report.text);
+    const again = await generate("--model", TINY, "--from", file, "--at", "0", "--json");
+    expect(JSON.parse(again.out).allTokens).toEqual(report.allTokens);
+    rmSync(folder, { recursive: true });
+    const refused = await generate("--model", TINY, "--towards", "8", "--weight", "2");
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("The weight of the other seed is 2.") });
   });
 
   it("goes on from a step of a recorded run: the same where nothing is changed, and otherwise only after it", async () => {

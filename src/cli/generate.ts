@@ -67,6 +67,7 @@ async function generate(command: CommandLine): Promise<void> {
     tokens: command.batch === 1 ? allTokens[0] : allTokens,
     allTokens,
     settings: { ...settings, batch: command.batch },
+    ...(command.towards ? { towards: command.towards } : {}),
     ...(sources.length > 0 ? { promptIds: sources } : {}),
     model: manifest.name,
     backend: model.backend,
@@ -100,6 +101,7 @@ async function writeOne(
   const recipe: Recipe = {
     settings,
     ...(prompt ? { prompt } : {}),
+    ...(command.towards ? { towards: command.towards } : {}),
     held: heldTokens(command, model),
     ...(parent && command.from ? { from: branchAt(parent, command.from.step) } : {}),
   };

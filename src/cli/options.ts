@@ -6,6 +6,7 @@ import type { Source } from "../flow/network";
 import { type Recipe, rootOf } from "../flow/recipe";
 import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
 import { wellFormed } from "../flow/text";
+import { checkTowards, type Towards } from "../flow/towards";
 import type { Manifest } from "../format/manifest";
 
 /** A command line that cannot be understood. */
@@ -68,6 +69,8 @@ export const OPTIONS: readonly Option[] = [
     help: "text to write to; again for each sample, or once for all; left out, a model that can writes freely",
   },
   { name: "prompt-ids", value: "I,J,…", multiple: true, help: "the same as numbers of tokens" },
+  { name: "towards", value: "SEED", help: "start between the noise of --seed and that of this one" },
+  { name: "weight", value: "W", help: "how far towards it, 0 to 1" },
   { name: "from", value: "TRACE", help: "go on from a recorded run, by its settings but for those named here" },
   { name: "at", value: "STEP", help: "the step of that run to go on from, 0 for its noise" },
   {
@@ -98,6 +101,8 @@ export interface CommandLine {
   readonly prompts: readonly string[];
   /** Prompts as numbers of tokens. */
   readonly promptIds: readonly Source[];
+  /** Whose noise to start towards, and how far. */
+  readonly towards: Towards | undefined;
   /** The recorded run to go on from, and the step of it. */
   readonly from: { readonly file: string; readonly step: number } | undefined;
   /** What is to be held, by the position of its first token, from 0. */
@@ -127,6 +132,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   const given = text("batch");
   const batch = given === undefined ? Math.max(1, prompts.length + promptIds.length) : numberOf("batch", given);
   const from = branchIn(text("from"), text("at"));
+  const towards = towardsIn(text("towards"), text("weight"));
   const held = [
     ...texts("hold").map((value) => ({
       ...placeIn("hold", value),
@@ -140,7 +146,15 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   if (from && prompts.length + promptIds.length > 0) {
     throw new UsageError("--from goes on with the prompt of its run.", "Leave the prompt out, or --from.");
   }
-  const single = text("trace") !== undefined ? "trace" : from ? "from" : held.length > 0 ? "hold" : undefined;
+  if (from && towards) {
+    throw new UsageError("--from goes on with the noise of its run.", "Leave --towards out, or --from.");
+  }
+  const single = [
+    text("trace") !== undefined && "trace",
+    from && "from",
+    towards && "towards",
+    held.length > 0 && "hold",
+  ].find(Boolean);
   if (single && batch !== 1) {
     throw new UsageError(`--${single} is for a single sample.`, "Give one prompt at most, and no --batch.");
   }
@@ -153,6 +167,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     batch,
     prompts,
     promptIds,
+    towards,
     from,
     held,
     changes: changes as Partial<SamplerSettings>,
@@ -165,11 +180,12 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
  * @throws {SettingsError | ConditionError} a value or a prompt that no run can use.
  */
 export function settingsOf(
-  { changes, batch, prompts, promptIds }: CommandLine,
+  { changes, batch, prompts, promptIds, towards }: CommandLine,
   manifest: Manifest,
   parent?: Recipe,
 ): SamplerSettings {
   const { architecture } = manifest;
+  if (towards) checkTowards(towards);
   if (parent) {
     const settings = { ...parent.settings, ...changes };
     checkSettings(settings, architecture.maxLength, rootOf(parent).prompt !== undefined);
@@ -290,6 +306,13 @@ function branchIn(file: string | undefined, at: string | undefined): CommandLine
   if (file === undefined) throw new UsageError("--at is a step of a recorded run.", "Name its file: --from TRACE");
   if (at === undefined) throw new UsageError("--from needs the step to go on from.", "Give it as --at STEP.");
   return { file, step: numberOf("at", at) };
+}
+
+function towardsIn(seed: string | undefined, weight: string | undefined): Towards | undefined {
+  if (seed === undefined && weight === undefined) return undefined;
+  if (seed === undefined) throw new UsageError("--weight is that of another seed.", "Name it: --towards SEED");
+  if (weight === undefined) throw new UsageError("--towards needs how far to go.", "Give it as --weight W, 0 to 1.");
+  return { seed: numberOf("towards", seed), weight: numberOf("weight", weight) };
 }
 
 /** The position before the `=`, counted from 0 as recipes do. */

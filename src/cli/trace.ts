@@ -9,7 +9,7 @@ const HELP = `usage: elf-playground trace FILE [OPTIONS]
 Reads a recorded run (elf-playground generate --trace FILE) and tells what it holds; a file that is none is refused with
 the place that is wrong.
 
-  --json  print one JSON object with model, settings, prompt, forks, frames, text
+  --json  print one JSON object with model, settings, towards, prompt, forks, frames, text
   --help  print this and exit`;
 
 export async function runTrace(argv: readonly string[]): Promise<void> {
@@ -41,6 +41,7 @@ function factsOf({ title, text, trajectory, pieces }: RecordedRun) {
     model,
     title,
     settings,
+    towards: rootOf(trajectory).towards ?? null,
     prompt: rootOf(trajectory).prompt ?? null,
     held: held.map(({ position, token }) => ({ position: position + 1, token, piece: pieces[token] ?? "" })),
     /** The step that each run was left at for the next, from noise on. */
@@ -55,13 +56,25 @@ function forksOf({ from }: Recipe): number[] {
   return from ? [...forksOf(from.run), from.step] : [];
 }
 
-function described({ title, model, settings, prompt, held, forks, frames, steps, text }: ReturnType<typeof factsOf>) {
+function described({
+  title,
+  model,
+  settings,
+  towards,
+  prompt,
+  held,
+  forks,
+  frames,
+  steps,
+  text,
+}: ReturnType<typeof factsOf>) {
   const { method, gamma, selfCondScale, cfgScale, schedule, seed } = settings;
   const words = held.map(({ position, piece }) => `${piece.replace("▁", "")} at ${position}`);
   const lines = [
     `model     ${title} (${model})`,
     `steps     ${steps}, ${frames} frames recorded`,
     `sampler   ${method.toUpperCase()}${method === "sde" ? ` γ ${gamma}` : ""}, w ${selfCondScale}, ω ${cfgScale}, ${schedule}, seed ${seed}`,
+    ...(towards ? [`start     weight ${towards.weight} towards the noise of seed ${towards.seed}`] : []),
     ...(prompt ? [`prompt    ${"text" in prompt ? prompt.text : `tokens ${prompt.ids.join(", ")}`}`] : []),
     ...(words.length > 0 ? [`held      ${words.join(", ")}`] : []),
     ...(forks.length > 0 ? [`goes on   from step ${forks.join(", then from step ")}`] : []),

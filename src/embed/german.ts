@@ -93,6 +93,7 @@ export const GERMAN: Words = {
     run: {
       steps: (steps) => `${steps} ${steps === 1 ? "Schritt" : "Schritte"}`,
       seed: (seed) => `Seed ${seed}`,
+      between: (percent, seed, other) => `${percent} % von Seed ${seed} zu ${other}`,
     },
     said: {
       writing: "Schreibt.",

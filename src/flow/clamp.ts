@@ -31,14 +31,20 @@ export interface Clamp {
 const f32 = Math.fround;
 
 /**
- * Holds `fixed` along a run of `batch` samples with these settings. A fork that changes the seed keeps its parent's
+ * Holds `fixed` along a run of `batch` samples with these settings, which started from s·ε₀ of its seed unless from another
+ * `noise`. A fork that changes the seed keeps its parent's
  * clamp, so that the path stays the one that led to the fork.
  * @throws {ConditionError} a position outside the run, held twice, or a latent of another width.
  */
 export function makeClamp(
   fixed: readonly Fixed[],
   settings: Pick<SamplerSettings, "seed" | "rng" | "length">,
-  { noiseScale, latentSize, batch = 1 }: { noiseScale: number; latentSize: number; batch?: number },
+  {
+    noiseScale,
+    latentSize,
+    batch = 1,
+    noise = runNoise(settings, noiseScale, batch * settings.length * latentSize).start(),
+  }: { noiseScale: number; latentSize: number; batch?: number; noise?: Float32Array },
 ): Clamp {
   const { length } = settings;
   const seen = new Set<number>();
@@ -52,7 +58,6 @@ export function makeClamp(
     }
     seen.add(row * length + position);
   }
-  const noise = runNoise(settings, noiseScale, batch * length * latentSize).start();
   return { fixed, noise, length, latentSize };
 }
 

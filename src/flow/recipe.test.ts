@@ -65,6 +65,20 @@ describe("branchAt", () => {
   });
 });
 
+it("the way towards another seed is part of a recipe, and no way is none", () => {
+  const key = recipeKey(root);
+  expect(recipeKey({ ...root, towards: { seed: 3, weight: 0 } })).toBe(key);
+  expect(recipeOf({ ...root, towards: { seed: 3, weight: 0 } })).toEqual(root);
+  const keys = [
+    { seed: 3, weight: 0.5 },
+    { seed: 4, weight: 0.5 },
+    { seed: 3, weight: 0.25 },
+  ].map((towards) => recipeKey({ ...root, towards }));
+  expect(new Set([key, ...keys]).size).toBe(4);
+  // By this key shelves of earlier versions know a run.
+  expect(key.endsWith(",null,[],null]")).toBe(true);
+});
+
 it("a recipe is the same whatever stands beside it or in which order", () => {
   const { seed, ...others } = settings;
   const held = [

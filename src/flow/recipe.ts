@@ -9,12 +9,15 @@ import type { Source } from "./network";
 import { type LogitNormal, scheduleTimes } from "./schedule";
 import { checkSettings, type SamplerSettings } from "./settings";
 import { wellFormed } from "./text";
+import { checkTowards, type Towards } from "./towards";
 
 /** What decides a run by a given model. */
 export interface Recipe {
   readonly settings: SamplerSettings;
   /** What it writes to; an empty one is none. Only a run from noise has one; a fork has that of the run it comes from. */
   readonly prompt?: Prompt | undefined;
+  /** Whose noise it starts towards, and how far; only a run from noise has it. That of its own seed alone unless given. */
+  readonly towards?: Towards | undefined;
   /** Tokens held from where this recipe begins; those of the run it continues are not held on by themselves. */
   readonly held?: readonly HeldToken[] | undefined;
   /** Where it begins; at noise unless given. */
@@ -51,10 +54,12 @@ export const LONGEST_CHAIN = 64;
 export const MOST_LETTERS = 50_000;
 
 /** The recipe alone, of something that has more to it, with a prompt that can be written down. */
-export function recipeOf({ settings, prompt, held, from }: Recipe): Recipe {
+export function recipeOf({ settings, prompt, towards, held, from }: Recipe): Recipe {
   return {
     settings,
     ...(prompt && !isEmpty(prompt) ? { prompt: written(prompt) } : {}),
+    // No way towards another seed is none.
+    ...(towards && towards.weight !== 0 ? { towards: { seed: towards.seed, weight: towards.weight } } : {}),
     ...(held && held.length > 0 ? { held: held.map(({ position, token }) => ({ position, token })) } : {}),
     ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
   };
@@ -74,10 +79,12 @@ export function recipeKey(recipe: Recipe): string {
   return JSON.stringify(sorted(recipeOf(recipe)));
 }
 
-function sorted({ settings, prompt, held = [], from }: Recipe): unknown {
+function sorted({ settings, prompt, towards, held = [], from }: Recipe): unknown {
   const places = held.map(({ position, token }) => [position, token] as const).sort(([a], [b]) => a - b);
   const values = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  return [values, prompt ?? null, places, from ? [sorted(from.run), from.step] : null];
+  const branch = from ? [sorted(from.run), from.step] : null;
+  // A run that has none keeps the key by which it is known since before there was any.
+  return [values, prompt ?? null, places, branch, ...(towards ? [[towards.seed, towards.weight]] : [])];
 }
 
 /** The run from noise that a recipe goes back to. */
@@ -114,8 +121,9 @@ export interface RecipeLimits {
  */
 export function checkRecipe(recipe: Recipe, sourceLength: number, limits: RecipeLimits): void {
   checkChain(recipe);
-  const { settings, held = [], from } = recipe;
+  const { settings, towards, held = [], from } = recipe;
   checkSettings(settings, limits.maxLength, sourceLength > 0);
+  if (towards) checkTowards(towards);
   checkHeld(held, roomOf(settings.length, sourceLength, limits), limits.vocabularySize);
   if (!from) return;
   if (recipe.prompt) {
@@ -123,6 +131,9 @@ export function checkRecipe(recipe: Recipe, sourceLength: number, limits: Recipe
       "A run that continues another has its prompt.",
       "Start from noise to give another prompt.",
     );
+  }
+  if (towards) {
+    throw new SettingsError("A run that continues another has its noise.", "Start from noise to go towards a seed.");
   }
   checkRecipe(from.run, sourceLength, limits);
   if (settings.length !== from.run.settings.length) {

@@ -1,9 +1,9 @@
 /** The ODE backwards: from a text's latents to the noise that it would have come from, and forward again. */
-import { hold, noPrediction } from "./condition";
+import { hold } from "./condition";
 import { CancelledError } from "./errors";
 import { guidedPredictor } from "./guidance";
 import type { Network } from "./network";
-import { type FlowConstants, type FlowOptions, type FlowState, followFlow } from "./sampler";
+import { type FlowConstants, type FlowOptions, type FlowState, followFlow, startAt } from "./sampler";
 import { scheduleTimes } from "./schedule";
 import type { SamplerSettings } from "./settings";
 import { eulerStep } from "./solvers";
@@ -53,8 +53,7 @@ export async function reverse(
     z = hold(eulerStep(z, prediction, t, times[k - 1] as number, constants.tEps), condition);
   }
 
-  const nothing = noPrediction(clean.length, condition, constants.selfCondStart);
-  const start: FlowState = { step: 0, batch, t: 0, z, prediction: nothing, predictedAt: 0 };
+  const start = startAt(z, constants, { batch, condition });
   let end = start;
   // A clamp holds to another run's noise.
   for await (const state of followFlow(network, start, 0, ode, constants, { condition, signal })) end = state;

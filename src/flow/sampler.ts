@@ -51,18 +51,21 @@ export async function* flow(
   constants: FlowConstants,
   options: FlowOptions = {},
 ): AsyncGenerator<FlowState, void> {
-  const { batch = 1, condition, clamp } = options;
-  const count = batch * settings.length * network.latentSize;
-  const start: FlowState = {
-    step: 0,
-    batch,
-    t: 0,
-    z: clampTo(hold(runNoise(settings, constants.noiseScale, count).start(), condition), clamp, 0),
-    prediction: noPrediction(count, condition, constants.selfCondStart),
-    predictedAt: 0,
-  };
+  const count = (options.batch ?? 1) * settings.length * network.latentSize;
+  const start = startAt(runNoise(settings, constants.noiseScale, count).start(), constants, options);
   yield start;
   yield* followFlow(network, start, 0, settings, constants, options);
+}
+
+/** The start of a run at the noise s·ε₀, (B, L, D): step 0, at which nothing has been predicted yet. */
+export function startAt(
+  noise: Float32Array,
+  { selfCondStart }: Pick<FlowConstants, "selfCondStart">,
+  { batch = 1, condition, clamp }: FlowOptions = {},
+): FlowState {
+  const z = clampTo(hold(noise, condition), clamp, 0);
+  const prediction = noPrediction(noise.length, condition, selfCondStart);
+  return { step: 0, batch, t: 0, z, prediction, predictedAt: 0 };
 }
 
 /**

@@ -7,10 +7,11 @@
 import type { HeldToken } from "../flow/held";
 import { LONGEST_CHAIN, MOST_LETTERS, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
+import type { Towards } from "../flow/towards";
 import { escaped } from "./linkEscapes";
 import { LINK_FIELDS } from "./linkFields";
 import { isRunLink, mendings } from "./mangledLink";
-import { settingsSchema } from "./settingsSchema";
+import { settingsSchema, towardsSchema } from "./settingsSchema";
 
 const NAME = "run=";
 const OPEN = "%7B";
@@ -27,7 +28,7 @@ export function linkTo(recipe: Recipe): string {
   return `#${NAME}${parts(recipeOf(recipe)).join(";")}`;
 }
 
-function parts({ settings, prompt, held = [], from }: Recipe): string[] {
+function parts({ settings, prompt, towards, held = [], from }: Recipe): string[] {
   const before = from?.run;
   const changes = (Object.keys(settings) as (keyof SamplerSettings)[])
     .filter((name) => settings[name] !== before?.settings[name])
@@ -37,6 +38,7 @@ function parts({ settings, prompt, held = [], from }: Recipe): string[] {
     ...(prompt && "text" in prompt ? [`prompt:${escaped(`{${prompt.text}}`)}`] : []),
     ...(from ? [`from:${from.step}`] : []),
     ...changes,
+    ...(towards ? [`towards:${towards.seed}`, `weight:${towards.weight}`] : []),
     ...(prompt && "ids" in prompt ? [`ids:${prompt.ids.join("+")}`] : []),
     ...(held.length > 0 ? [`hold:${held.map(({ position, token }) => `${position}=${token}`).join("+")}`] : []),
   ];
@@ -89,17 +91,25 @@ function readPart(part: string, before: Recipe | undefined): Recipe | undefined 
   }
   const settings = settingsSchema.safeParse(wanted);
   const prompt = promptIn(fields);
+  const towards = towardsIn(fields);
   const held = heldIn(fields.get("hold"));
   const from = fields.get("from");
   // The first part is a run from noise, and no other is.
-  if (!settings.success || !held || prompt === undefined || (from === undefined) !== (before === undefined)) {
+  if (
+    !settings.success ||
+    !held ||
+    prompt === undefined ||
+    towards === undefined ||
+    (from === undefined) !== (before === undefined)
+  ) {
     return undefined;
   }
   const step = indexOf(from ?? "0");
-  if (step === undefined || (before && prompt)) return undefined;
+  if (step === undefined || (before && (prompt || towards))) return undefined;
   return recipeOf({
     settings: settings.data,
     ...(prompt ? { prompt } : {}),
+    ...(towards ? { towards } : {}),
     held,
     ...(before ? { from: { run: before, step } } : {}),
   });
@@ -126,6 +136,17 @@ function promptIn(fields: ReadonlyMap<string, string>): Prompt | null | undefine
   } catch {
     return undefined;
   }
+}
+
+function towardsIn(fields: ReadonlyMap<string, string>): Towards | null | undefined {
+  const [seed, weight] = ["towards", "weight"].map((name) => fields.get(name));
+  if (seed === undefined && weight === undefined) return null;
+  const towards = towardsSchema.safeParse({ seed: numberIn(seed), weight: numberIn(weight) });
+  return towards.success ? towards.data : undefined;
+}
+
+function numberIn(text: string | undefined): number | undefined {
+  return text !== undefined && /^[\d.]/.test(text) ? Number(text) : undefined;
 }
 
 function heldIn(list: string | undefined): HeldToken[] | undefined {

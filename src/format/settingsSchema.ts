@@ -1,6 +1,7 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
+import { WEIGHT_LIMITS } from "../flow/towards";
 
 // The small zod, since an element in other people's pages carries it along; it speaks no language by itself. And no code made
 // from text: pages with a strict policy forbid that, and report each try.
@@ -19,6 +20,12 @@ export const settingsSchema = z.object({
   rng: z.enum(SETTING_CHOICES.rng),
   seed: limited("seed"),
   length: z.int().check(z.positive()),
+});
+
+/** The way towards the noise of another seed. */
+export const towardsSchema = z.object({
+  seed: limited("seed"),
+  weight: z.number().check(z.minimum(WEIGHT_LIMITS.least), z.maximum(WEIGHT_LIMITS.greatest)),
 });
 
 /** One of the sampler's numbers. */

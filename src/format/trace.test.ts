@@ -87,6 +87,18 @@ describe("a recorded run", () => {
     expect(run.eos).toBe(manifest.tokens.eos);
   });
 
+  it("that starts between two seeds, or goes on from such a one, is of a version that older readers refuse", () => {
+    const towards = { seed: 9, weight: 0.25 };
+    const root = { settings: manifest.defaults, towards };
+    for (const recipe of [root, { settings: manifest.defaults, from: { run: root, step: 1 } }]) {
+      const trajectory = { ...recipe, model: "tiny-model", times: [0, 1], frames };
+      const written = writeTrace({ trajectory, pieces, text: "" }, manifest);
+      expect(JSON.parse(written).version).toBe(3);
+      expect(readTrace(written).trajectory).toMatchObject(recipe);
+    }
+    expect(JSON.parse(text).version).toBe(2);
+  });
+
   it("of version 1 is read, its end by its spelling", () => {
     const { eos, ...rest } = JSON.parse(text) as Record<string, unknown> & { pieces: Record<string, string> };
     const old = { ...rest, version: 1 };
@@ -98,7 +110,7 @@ describe("a recorded run", () => {
 
   it.each([
     ["not JSON", "<!doctype html>"],
-    ["another version", text.replace('"version":2', '"version":3')],
+    ["another version", text.replace('"version":2', '"version":4')],
     ["held where nothing is", text.replace('"eos"', '"held":[{"position":-1,"token":3}],"eos"')],
     ["forked from nothing", text.replace('"eos"', '"from":{"step":2},"eos"')],
     ["without frames", text.replace(/"frames":\[[\s\S]*\]\}/, '"frames":[]}')],

@@ -2,11 +2,11 @@ import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
-import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
+import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf, rootOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
 import type { Frame, Trajectory } from "../flow/trajectory";
 import { namedTokens } from "./namedTokens";
-import { settingsSchema } from "./settingsSchema";
+import { settingsSchema, towardsSchema } from "./settingsSchema";
 
 /**
  * A recorded run, small enough to ship with the page (`public/traces/NAME.json`), so that there is something to see
@@ -31,9 +31,10 @@ export class TraceError extends ElfError {
 
 /**
  * Version 2 says what a run holds, which run it continues, and which token ends a text. Version 1 knew runs from noise alone
- * and left the end to be guessed by its spelling.
+ * and left the end to be guessed by its spelling. Version 3 is written only where a run, or one that it goes on from, starts
+ * otherwise than from the noise of its seed: a reader of version 2 would pass over that, and go on from another run.
  */
-const TRACE_VERSION = 2;
+const VERSIONS = [1, 2, 3] as const;
 const END_OF_VERSION_1 = "</s>";
 
 /** How many of a position's most likely tokens are kept. The decoder's further ones are not worth their bytes. */
@@ -67,6 +68,8 @@ const recipeShape = {
   settings: settingsSchema,
   /** What a conditional model wrote to; the frames are of the text behind it alone. Only a run from noise has it. */
   prompt: z.exactOptional(z.union([z.object({ text: z.string() }), z.object({ ids: z.array(tokenId) })])),
+  /** Whose noise it starts towards, and how far; only a run from noise has it. */
+  towards: z.exactOptional(towardsSchema),
   held: z.exactOptional(z.array(z.object({ position: count, token: tokenId }))),
 };
 
@@ -91,7 +94,7 @@ const frame = z.object({ step: count, t: z.number(), holds: reading, expects: z.
 /** A recorded run as written; docs/public/schema has it as JSON Schema. */
 export const traceSchema = z
   .object({
-    version: z.union([z.literal(1), z.literal(TRACE_VERSION)]),
+    version: z.literal(VERSIONS),
     recorded: z.literal(true),
     model: z.string(),
     title: z.string(),
@@ -130,7 +133,7 @@ export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: Tr
   const named = frames.flatMap(({ holds, expects }) => [idsOf(holds), ...(expects ? [idsOf(expects)] : [])]);
   const ids = namedTokens(trajectory, named).sort((a, b) => a - b);
   const head = {
-    version: TRACE_VERSION,
+    version: rootOf(trajectory).towards ? 3 : 2,
     recorded: true,
     model: trajectory.model,
     title: manifest.title,

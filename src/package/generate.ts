@@ -4,6 +4,7 @@ import type { HeldToken } from "../flow/held";
 import { type Branch, branchAt, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import { type SamplerSettings, unguided } from "../flow/settings";
 import { cutAtEnd } from "../flow/tokens";
+import type { Towards } from "../flow/towards";
 import type { Frame, Trajectory } from "../flow/trajectory";
 import { writeTrace } from "../format/trace";
 import type { RunResult } from "../run/api";
@@ -19,6 +20,8 @@ export interface GenerateOptions {
   readonly prompt?: string | Prompt | undefined;
   /** Settings other than the model's own or, for a run that goes on from another, than that one's. */
   readonly settings?: Partial<SamplerSettings> | undefined;
+  /** Whose noise to start towards, and how far; the noise of the settings' seed alone unless given. */
+  readonly towards?: Towards | undefined;
   /** Tokens to keep, by their positions in the text, from 0. */
   readonly held?: readonly HeldToken[] | undefined;
   /** Where to go on from, by `fork`; from noise unless given. */
@@ -53,13 +56,23 @@ export interface FinishedRun extends RunResult {
  * @throws {SettingsError | ConditionError | TokenizerError} it cannot be run; at once. While it runs also the named errors of
  * the network: its device is lost, its memory is full, its numbers are none.
  */
-export function generate({ model, prompt, settings, held, from, frames, signal }: GenerateOptions): Generation {
+export function generate({
+  model,
+  prompt,
+  settings,
+  towards,
+  held,
+  from,
+  frames,
+  signal,
+}: GenerateOptions): Generation {
   const { defaults } = model.manifest;
   const given: Prompt | undefined = typeof prompt === "string" ? { text: prompt.trim() } : prompt;
   const own = given ? defaults : unguided(defaults);
   const recipe: Recipe = {
     settings: { ...(from ? from.run.settings : own), ...settings },
     ...(given ? { prompt: given } : {}),
+    ...(towards ? { towards } : {}),
     ...(held ? { held } : {}),
     ...(from ? { from } : {}),
   };

@@ -8,6 +8,7 @@ export type { Reversal, ReverseSettings } from "../flow/reverse";
 export type { FlowState } from "../flow/sampler";
 export { type LogitNormal, scheduleTimes } from "../flow/schedule";
 export { type Method, type SamplerSettings, type Schedule, SETTING_LIMITS, type SolverName } from "../flow/settings";
+export type { Towards } from "../flow/towards";
 export type { Frame, Trajectory } from "../flow/trajectory";
 export { linkTo, recipeIn } from "../format/link";
 export type { Dtype, Manifest } from "../format/manifest";

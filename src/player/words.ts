@@ -78,6 +78,8 @@ export interface Words {
   readonly run: {
     steps(steps: number): string;
     seed(seed: number): string;
+    /** Of a start between the noise of two seeds, `percent` of the way. */
+    between(percent: number, seed: number, other: number): string;
   };
   /** What a screen reader says when the player has come to rest. */
   readonly said: {
@@ -167,6 +169,7 @@ export const ENGLISH: Words = {
   run: {
     steps: (steps) => `${steps} ${steps === 1 ? "step" : "steps"}`,
     seed: (seed) => `seed ${seed}`,
+    between: (percent, seed, other) => `${percent} % from seed ${seed} to ${other}`,
   },
   said: {
     writing: "Writing.",

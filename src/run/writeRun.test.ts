@@ -136,6 +136,47 @@ describe("a fork", () => {
   });
 });
 
+describe("a start between two seeds", () => {
+  const ode: SamplerSettings = { ...settings, method: "ode", schedule: "uniform" };
+  const between = (weight: number, seed = 8): Recipe => ({ settings: ode, towards: { seed, weight } });
+
+  it("leads from the run of one to that of the other", async () => {
+    const engine = await engineWith(tiny);
+    const own = await write(engine, { settings: ode });
+    const other = await write(engine, { settings: { ...ode, seed: 8 } });
+    expect(lastTokens(own)).not.toEqual(lastTokens(other));
+    expect((await write(engine, between(0))).frames).toEqual(own.frames);
+    expect((await write(engine, between(1))).frames).toEqual(other.frames);
+    const middle = await write(engine, between(0.5));
+    expect(middle).toMatchObject({ status: "done", first: 0 });
+    expect(middle.frames.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    for (const end of [own, other]) expect(middle.frames[0]).not.toEqual(end.frames[0]);
+    expect((await write(await engineWith(tiny), between(0.5))).frames).toEqual(middle.frames);
+  });
+
+  it("can be gone on from, held on the way, and read again", async () => {
+    const held = [{ position: 1, token: 50 }];
+    const run = { ...between(0.5), held };
+    const engine = await engineWith(tiny);
+    const parent = await write(engine, run);
+    expect(parent.frames.at(-1)?.holds.tokens[1]).toBe(50);
+    for (const step of [0, 3]) {
+      const again = await write(await engineWith(tiny), { ...run, from: { run, step }, towards: undefined });
+      expect(again.frames).toEqual(parent.frames.slice(step));
+    }
+    const read: ReadEvent[] = [];
+    await (await engineWith(tiny)).read(run, [0, 4], (event) => read.push(event));
+    const frames = read.flatMap((event) => (event.type === "frame" ? [event.frame] : []));
+    expect(frames).toEqual([parent.frames[0], parent.frames[4]]);
+  });
+
+  it("is refused to a run that goes on from another", async () => {
+    const engine = await engineWith(tiny);
+    const fork = { ...between(0.5), from: { run: { settings: ode }, step: 2 } };
+    await expect(engine.generate(fork, () => {})).rejects.toThrow("has its noise");
+  });
+});
+
 describe("a prompt", () => {
   interface Reference {
     runs: { settings: SamplerSettings; batch: number; promptIds: number[][]; written: number[][]; text: string[] }[];

@@ -3,10 +3,12 @@ import { type Clamp, type Fixed, makeClamp, replaceTokens } from "../flow/clamp"
 import { type Condition, encodeCondition } from "../flow/condition";
 import { CancelledError, SettingsError } from "../flow/errors";
 import { encodeHeld, newlyHeld } from "../flow/held";
-import { roomOf, rootOf } from "../flow/recipe";
-import type { FlowOptions, FlowState } from "../flow/sampler";
+import { type Recipe, roomOf, rootOf } from "../flow/recipe";
+import { type FlowOptions, type FlowState, startAt } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
+import { startNoise } from "../flow/towards";
 import { cutToText, type Frame, readFrame } from "../flow/trajectory";
+import { flowConstants } from "../format/manifest";
 import { passesOf } from "../runtime/gpu/plan";
 import type { Model } from "../runtime/load";
 import type { FrameChoice, ReadEvent, RunEvent, RunResult } from "./api";
@@ -134,8 +136,8 @@ class Writer {
     const { begin, first } = plan.path;
     if (until <= begin) return;
     const run = yield* this.#open(plan);
-    // Noise is what the loop begins with by itself.
-    const start = plan.parent && run.remembered.states.keptBefore(first);
+    // The noise of the seed is what the loop begins with by itself.
+    const start = (plan.parent || plan.recipe.towards) && run.remembered.states.keptBefore(first);
     const isWanted = this.#wantedOf(plan);
     if (start && isWanted(begin)) yield { type: "frame", frame: await this.#read(plan, start, begin) };
     if (start && until === begin + 1) return;
@@ -229,7 +231,11 @@ class Writer {
     const { network } = this.model;
     const { source } = this;
     const held = plan.recipe.held ?? [];
-    if (!plan.parent) return this.#memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
+    if (!plan.parent) {
+      const run = this.#memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
+      if (plan.recipe.towards) run.add(await this.#startOf(plan, run.fixed));
+      return run;
+    }
 
     const parent = yield* this.#open(plan.parent);
     const there = yield* this.#stateAt(parent, plan.path.begin);
@@ -259,8 +265,22 @@ class Writer {
   /** Along the path of the run from noise, whichever of its forks it is. */
   #clampOf({ recipe }: RunPlan, fixed: readonly Fixed[]): Clamp | undefined {
     if (fixed.length === 0) return undefined;
+    const root = rootOf(recipe);
     const { latentSize } = this.model.network;
-    return makeClamp(fixed, rootOf(recipe).settings, { noiseScale: this.model.manifest.latent.noiseScale, latentSize });
+    const { noiseScale } = this.model.manifest.latent;
+    return makeClamp(fixed, root.settings, { noiseScale, latentSize, noise: this.#noiseOf(root) });
+  }
+
+  /** Where a run starts that does not start from the noise of its seed. */
+  async #startOf(plan: RunPlan, fixed: readonly Fixed[]): Promise<FlowState> {
+    const held = { condition: await this.#conditionOf(plan), clamp: this.#clampOf(plan, fixed) };
+    return startAt(this.#noiseOf(plan.recipe), flowConstants(this.model.manifest), held);
+  }
+
+  /** s·ε₀ of a run from noise; (L, D). */
+  #noiseOf({ settings, towards }: Recipe): Float32Array {
+    const count = settings.length * this.model.network.latentSize;
+    return startNoise(settings, towards, this.model.manifest.latent.noiseScale, count);
   }
 
   #conditionOf({ recipe }: RunPlan): Promise<Condition | undefined> {

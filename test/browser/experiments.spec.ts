@@ -104,3 +104,52 @@ test("another model writes beside the run shown, in step and by the clock", slow
   await expect(texts.nth(1)).toContainText(/after \d+\.\d s/);
   expect(await violations(page)).toEqual([]);
 });
+
+test("between two noises stand five runs, and one of them can be linked to and gone on from", async ({
+  page,
+  context,
+  browser,
+}) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await page.keyboard.press("o");
+  const list = page.getByRole("dialog", { name: "Experiments" });
+  const other = list.getByLabel(/^From the noise of seed/);
+  const go = list.getByRole("button", { name: /^Go from one to the other/ });
+  await other.fill("x");
+  await expect(go).toHaveAttribute("aria-disabled", "true");
+  await expect(go).toHaveAccessibleDescription(/^The other seed is an integer/);
+  await other.fill("4711");
+  await go.click();
+  const comparison = page.getByTestId("comparison");
+  await expect(comparison.getByTestId("compared")).toHaveCount(5);
+  await expect(comparison.getByRole("status")).toHaveText("");
+  expect(await violations(page)).toEqual([]);
+
+  await comparison.getByRole("button", { name: "Show 50 % alone" }).click();
+  await expect(page.getByTestId("run-card").first()).toContainText("to 4711");
+  const text = await studio.stage.innerText();
+  await page.getByRole("button", { name: "Copy a link" }).click();
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain("towards:4711,weight:0.5");
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+
+  // From its noise on it is written again as it was.
+  await page.keyboard.press("Home");
+  await page.keyboard.press("u");
+  await page.keyboard.press("f");
+  await expect(page.getByTestId("family").first()).toContainText("from step 0");
+  await expect(studio.generate).toHaveText(/^Generate/);
+  await expect(studio.stage).toHaveText(text, { useInnerText: true });
+
+  // Whoever gets the link has nothing on the shelf.
+  const newcomer = await (await browser.newContext()).newPage();
+  await newcomer.goto(link);
+  await expect(newcomer.getByTestId("linked")).toContainText("to 4711");
+  await newcomer.getByRole("button", { name: "Write it" }).click();
+  await expect(newcomer.getByTestId("run-card").first()).toContainText("to 4711");
+  await expect(newcomer.getByTestId("generate")).toHaveText(/^Generate/);
+  await expect(newcomer.getByTestId("stage-text")).toHaveText(text, { useInnerText: true });
+  await newcomer.context().close();
+});

@@ -92,6 +92,7 @@ export const HEBREW: Words = {
     run: {
       steps: (steps) => `${steps} צעדים`,
       seed: (seed) => `זרע ${seed}`,
+      between: (percent, seed, other) => `${percent} % מזרע ${seed} לזרע ${other}`,
     },
     said: {
       writing: "כותב.",

@@ -14,6 +14,8 @@ const OTHER_FIELDS: Record<string, string> = {
   from: "the frame of the run before, counted from noise, that this part goes on from",
   prompt: "the text that the model writes to, escaped, in braces",
   ids: "the same as numbers of tokens, joined by `+`",
+  towards: "the seed whose noise the run starts towards; it goes with `weight`",
+  weight: "how far towards it, 0 to 1",
   hold: "words that are held, as `position=token` from 0, joined by `+`",
 };
 
@@ -32,7 +34,7 @@ export function settingsPage(): string {
   const link = linkTo(recorded.trajectory);
   return page(
     "Settings and links",
-    "Everything that decides a run besides its model: the sampler's settings, a prompt, words that are held, and the run that it goes on from.",
+    "Everything that decides a run besides its model: the sampler's settings, a prompt, the noise that it starts from, words that are held, and the run that it goes on from.",
     "## Settings",
     `What is left out is the model's own: its \`defaults\` ([manifest.json](./files.md)). The page, the element's
 \`generate({ settings })\`, the package and the command line take the same; the last under names of their own.`,

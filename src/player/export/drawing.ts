@@ -126,7 +126,7 @@ export function drawingOf(wish: PictureWish): Drawing {
     place([{ text: cutToWidth(text, room, type, measure), colour }], y, type);
 
   // From below: what wrote it, its time in words, its time as a track.
-  const settings = [title, describeSettings(run.trajectory.settings, words)].filter(Boolean).join(" · ");
+  const settings = [title, describeSettings(run.trajectory, words)].filter(Boolean).join(" · ");
   const foot = height - margin;
   say(settings, colours.inkSoft, foot, small);
   const time = `${words.time.t(frame.t)} · ${words.time.step(index, stepsOf(run))} · ${words.readings[reading]}`;

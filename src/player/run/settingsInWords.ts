@@ -1,8 +1,11 @@
-import type { SamplerSettings } from "../../flow/settings";
+import type { Recipe } from "../../flow/recipe";
 import { ENGLISH, type Words } from "../words";
 
 /** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
-export function describeSettings(settings: SamplerSettings, { run }: Pick<Words, "run"> = ENGLISH): string {
+export function describeSettings(
+  { settings, towards }: Pick<Recipe, "settings" | "towards">,
+  { run }: Pick<Words, "run"> = ENGLISH,
+): string {
   const { steps, method, gamma, selfCondScale, cfgScale, seed, schedule } = settings;
   const sampler = `${run.steps(steps)} ${method.toUpperCase()}`;
   return [
@@ -10,6 +13,6 @@ export function describeSettings(settings: SamplerSettings, { run }: Pick<Words,
     ...(cfgScale === 1 ? [] : [`ω ${cfgScale}`]),
     `w ${selfCondScale}`,
     ...(schedule === "logit_normal" ? [] : [schedule]),
-    run.seed(seed),
+    towards ? run.between(Number((100 * towards.weight).toFixed(1)), seed, towards.seed) : run.seed(seed),
   ].join(" · ");
 }

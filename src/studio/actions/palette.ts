@@ -97,7 +97,7 @@ function showRun(run: Run, { runs, words }: Studio): Command {
     id: `run ${run.id}`,
     group: "Runs",
     label: palette.run(beginning(run.text) || palette.notRead),
-    note: describeSettings(run.trajectory.settings, player),
+    note: describeSettings(run.trajectory, player),
     shortcuts: [],
     why: run.id === runs.getState().selectedId ? palette.shown : null,
     deed: { enabled: ALWAYS, run: ({ runs }) => runs.getState().select(run.id) },

@@ -82,7 +82,8 @@ export const adoptRun: Action = {
     draft
       .getState()
       .holdOnly(held.map((at) => ({ ...at, word: tokenName(at.token, run.pieces, run.eos, words.getState().player) })));
-    view.getState().say(words.getState().said.adopted);
+    const { adopted, adoptedBetween } = words.getState().said;
+    view.getState().say(rootOf(run.trajectory).towards ? adoptedBetween : adopted);
   },
 };
 

@@ -101,6 +101,8 @@ export const ENGLISH = {
     embedCopied: "Copied: the run as an element, as a frame, and as Markdown, to be pasted into another page.",
     notCopied: "This browser lets nothing be copied here.",
     adopted: "Settings, seed and held words are those of this run.",
+    adoptedBetween:
+      "Settings, seed and held words are those of this run. The next one begins at the noise of its seed alone.",
     otherModel: (name: string) => `This picture is of a run by ${name}. Turn to that model (M), then drop it again.`,
     tooManyLetters: (letters: number) => `${number(letters)} letters are too many for a prompt, which stays as it was.`,
     saved: (file: string) => `Saved as ${file}.`,
@@ -436,6 +438,8 @@ export const ENGLISH = {
       tooLong: (model: string, most: number) => `${model} writes ${most} tokens at most.`,
       takesNoPrompt: (model: string) => `${model} takes no prompt.`,
       promptOfNumbers: "It takes a prompt of words: the numbers of its tokens are this model's own.",
+      noSeed: "The other seed is an integer from 0 to 4294967295.",
+      sameSeed: (seed: number) => `The run shown begins at seed ${seed} itself. Give another.`,
       needsPrompt: (model: string) => `${model} writes nothing without a prompt.`,
     },
     madeOf: (settings: string) =>
@@ -448,6 +452,13 @@ export const ENGLISH = {
     down: "Down",
     across: "Across",
     fill: "Fill the grid",
+    twoNoises: "Between two noises",
+    fromNoise: (seed: number) => `From the noise of seed ${seed} to that of`,
+    goBetween: "Go from one to the other",
+    between: (other: number) => `From its noise to that of seed ${other}`,
+    betweenIs:
+      "Each begins a quarter of the way further from its own noise to the other's; all else, fresh noise too, is the same.",
+    toSeed: (seed: number) => `to seed ${seed}`,
     runsOfShelf: (runs: number) => `${runs} runs of the shelf`,
     sideBySide: "Side by side on one time.",
     back: "Back to one run",

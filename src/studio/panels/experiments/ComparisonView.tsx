@@ -65,7 +65,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
       <div className={styles.comparisonTexts}>
         {prompted && <GivenPrompt run={prompted} />}
         <ComparedTexts
-          isMarked={shown.isOfOneNoise && areOfOneVocabulary(runs)}
+          isMarked={shown.isMarked && areOfOneVocabulary(runs)}
           isByClock={isByClock}
           heads={heads && { rows: heads.rows.map(said), columns: heads.columns.map(said) }}
           words={words.compare}

@@ -1,17 +1,21 @@
 import { useEffect, useId, useState } from "react";
 import { useStore } from "zustand";
+import type { Recipe } from "../../../flow/recipe";
+import { SETTING_LIMITS } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { Button } from "../../../player/ui/Button";
 import { experimentOn, shownOrDrafted, whyNotNow } from "../../actions/experiments";
 import { anotherModel } from "../../session/experiments/anotherModel";
 import {
+  betweenSeeds,
   EXPERIMENTS,
   type Experiment,
   GRID_AXIS_NAMES,
   type GridAxis,
   gridOf,
 } from "../../session/experiments/experiments";
+import type { Studio } from "../../session/studio";
 import { useStudio, useStudioValue, useWords } from "../StudioContext";
 import { useAction } from "../ui/useAction";
 import styles from "./Experiments.module.css";
@@ -24,13 +28,8 @@ export function ExperimentList() {
   const [rows, setRows] = useState<GridAxis>("steps");
   const [columns, setColumns] = useState<GridAxis>("gamma");
   const about = useStudioValue((studio) => {
-    try {
-      const base = shownOrDrafted(studio);
-      return base ? describeSettings(base.settings, words.player) : "";
-    } catch {
-      // Why it cannot be used is said where it stands.
-      return "";
-    }
+    const base = shownOrNull(studio);
+    return base ? describeSettings(base, words.player) : "";
   });
   return (
     <div className={styles.experiments}>
@@ -47,8 +46,18 @@ export function ExperimentList() {
         <Axis label={experiments.across} value={columns} onChange={setColumns} />
         <Begin experiment={gridOf(rows, columns)} label={experiments.fill} />
       </section>
+      <BetweenSeeds />
     </div>
   );
+}
+
+/** What experiments are made of now; null where it cannot be used, for which the reason stands beside each. */
+function shownOrNull(studio: Studio): Recipe | null {
+  try {
+    return shownOrDrafted(studio);
+  } catch {
+    return null;
+  }
 }
 
 function Entry({ experiment }: { experiment: Experiment }) {
@@ -91,6 +100,35 @@ function AnotherModel() {
       </label>
       <Begin experiment={anotherModel(here, other)} label={experiments.try} />
     </li>
+  );
+}
+
+/** The way to the noise of a seed that is typed; of the one after its own unless one is. */
+function BetweenSeeds() {
+  const { experiments } = useWords();
+  const id = useId();
+  const [typed, setTyped] = useState<string | null>(null);
+  const own = useStudioValue((studio) => shownOrNull(studio)?.settings.seed ?? 0);
+  const other = typed ?? String((own + 1) % (SETTING_LIMITS.seed.greatest + 1));
+  return (
+    <section aria-labelledby={id} className={styles.experimentsGrid}>
+      <h3 id={id}>{experiments.twoNoises}</h3>
+      <label>
+        <span>{experiments.fromNoise(own)}</span>{" "}
+        <input
+          type="text"
+          inputMode="numeric"
+          autoComplete="off"
+          value={other}
+          onChange={({ target }) => setTyped(target.value)}
+          onFocus={({ target }) => target.select()}
+        />
+      </label>
+      <Begin
+        experiment={betweenSeeds(/^\d+$/.test(other.trim()) ? Number(other) : Number.NaN)}
+        label={experiments.goBetween}
+      />
+    </section>
   );
 }
 

@@ -33,7 +33,7 @@ export function LinkedRun() {
     >
       <p>
         <b>{experiment ? words.generate.linkedExperiment(experiment.title(words)) : words.generate.linkedRun}</b>{" "}
-        <span>{`${describeSettings(recipe.settings, words.player)}${describeChain(recipe, words.generate)}`}</span>
+        <span>{`${describeSettings(recipe, words.player)}${describeChain(recipe, words.generate)}`}</span>
       </p>
       {prompt && (
         <p className={styles.linkedPrompt} translate="no">

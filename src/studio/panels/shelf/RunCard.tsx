@@ -39,7 +39,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
           <span>{describeOrigin(run, words)}</span>
           <SettlingCurve run={run} />
         </span>
-        <span className={styles.runCardSettings}>{describeSettings(run.trajectory.settings, words.player)}</span>
+        <span className={styles.runCardSettings}>{describeSettings(run.trajectory, words.player)}</span>
         <Family run={run} />
         <span className={styles.runCardText} translate="no">
           {text || words.runs.noWords}
@@ -51,7 +51,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
           <button
             type="button"
             className={iconButtonClass()}
-            aria-label={words.runs.delete(describeSettings(run.trajectory.settings, words.player))}
+            aria-label={words.runs.delete(describeSettings(run.trajectory, words.player))}
             onClick={() => studio.runs.getState().remove(run.id)}
           >
             <Icon name="remove" size={16} />
@@ -73,7 +73,7 @@ function CompareButton({ run, selected }: { run: Run; selected: boolean }) {
     <button
       type="button"
       className={iconButtonClass()}
-      aria-label={words.runs.compare(describeSettings(run.trajectory.settings, words.player))}
+      aria-label={words.runs.compare(describeSettings(run.trajectory, words.player))}
       aria-pressed={isCompared}
       onClick={() => studio.comparison.getState().turn(run)}
     >

@@ -35,7 +35,7 @@ export function RunTree() {
               data-selected={run.id === selectedId || undefined}
               onClick={() => studio.runs.getState().select(run.id)}
             >
-              <title>{describeSettings(run.trajectory.settings, words)}</title>
+              <title>{describeSettings(run.trajectory, words)}</title>
               <path d={pathOf(branch, x, y)} className={styles.reach} />
               <path d={pathOf(branch, x, y)} className={styles.line} />
               <circle cx={x(endOf(branch))} cy={y(branch.lane)} r="3.5" />

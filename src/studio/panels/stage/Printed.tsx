@@ -19,7 +19,7 @@ export function Printed({ className }: { className: string | undefined }) {
   return (
     <p className={className} aria-hidden="true" data-testid="printed">
       <span>
-        {`${run.modelTitle} · ${describeSettings(run.trajectory.settings, words)} · ${words.track.value(time, index, stepsOf(run))}`}
+        {`${run.modelTitle} · ${describeSettings(run.trajectory, words)} · ${words.track.value(time, index, stepsOf(run))}`}
       </span>
       <br />
       <span translate="no">{address.href}</span>

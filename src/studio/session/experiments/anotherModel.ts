@@ -1,4 +1,4 @@
-import type { Recipe } from "../../../flow/recipe";
+import { type Recipe, recipeOf } from "../../../flow/recipe";
 import { unguided } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
 import type { Words } from "../../words/english";
@@ -16,7 +16,7 @@ export function anotherModel(here: Manifest, other: Manifest): Experiment {
     id: `${KIND}${other.name}`,
     title: ({ experiments }) => experiments.twoModels(here.title, other.title),
     about: ({ experiments }) => experiments.twoModelsAre,
-    isOfOneNoise: true,
+    isMarked: true,
     whyNot: (base, words) => whyNotBy(other, base, here, words.experiments.whyNot),
     variants: (base) => [
       { label: ofModel(here, base.settings.steps), recipe: base },
@@ -35,9 +35,9 @@ function ofModel({ title }: Manifest, steps: number): Label {
 }
 
 /** Noise, length and prompt of a recipe, and all else as the model has it. */
-function byOwnSettings({ defaults }: Manifest, { settings: { seed, length }, prompt }: Recipe): Recipe {
+function byOwnSettings({ defaults }: Manifest, { settings: { seed, length }, prompt, towards }: Recipe): Recipe {
   const settings = { ...defaults, seed, length };
-  return { settings: prompt ? settings : unguided(settings), ...(prompt ? { prompt } : {}) };
+  return recipeOf({ settings: prompt ? settings : unguided(settings), prompt, towards });
 }
 
 function whyNotBy(

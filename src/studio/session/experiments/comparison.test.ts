@@ -141,7 +141,7 @@ describe("runs of the shelf", () => {
     const { runs, store } = shelf(3);
     for (const run of runs.slice(1)) store.getState().turn(run);
     expect(seeds(store)).toEqual([0, 1, 2]);
-    expect(store.getState().shown).toMatchObject({ origin: null, isOfOneNoise: false });
+    expect(store.getState().shown).toMatchObject({ origin: null, isMarked: false });
     store.getState().turn(runs[1] as (typeof runs)[number]);
     expect(seeds(store)).toEqual([0, 2]);
     store.getState().turn(runs[2] as (typeof runs)[number]);
@@ -162,7 +162,7 @@ describe("runs of the shelf", () => {
       title: () => "",
       about: () => "",
       model: "test",
-      isOfOneNoise: true,
+      isMarked: true,
       origin: null,
       members: [{ label: () => "", recipe: recipeOf(done.trajectory) }],
     };

@@ -1,6 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { ConditionError } from "../../../flow/errors";
-import { type Recipe, recipeKey, recipeOf } from "../../../flow/recipe";
+import { type Recipe, recipeKey, recipeOf, rootOf } from "../../../flow/recipe";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { grownRun } from "../../../player/run/writtenRun";
 import { ENGLISH, type Words } from "../../words/english";
@@ -20,7 +20,7 @@ export interface Comparison {
   /** Name of the model whose runs they are, but for members that name another. */
   readonly model: string;
   readonly members: readonly Variant[];
-  readonly isOfOneNoise: boolean;
+  readonly isMarked: boolean;
   /** The experiment and the recipe that make it again; null where the runs were chosen by hand. */
   readonly origin: { readonly experiment: Experiment; readonly base: Recipe } | null;
 }
@@ -97,14 +97,14 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         // In English, as all errors are.
         const why = experiment.whyNot(base, ENGLISH);
         if (why !== null) throw new ConditionError(`${experiment.title(ENGLISH)}: this cannot be shown.`, why);
-        const { id, title, about, isOfOneNoise, heads } = experiment;
+        const { id, title, about, isMarked, heads } = experiment;
         const before = get().shown?.origin;
         const isSame = before?.experiment.id === id && recipeKey(before.base) === recipeKey(base);
         const members = experiment.variants(base);
         const shown = {
           title,
           about,
-          isOfOneNoise,
+          isMarked,
           members,
           model: model.getState().name,
           origin: { experiment, base },
@@ -160,20 +160,25 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
 }
 
 function memberOf({ trajectory }: Run): Variant {
-  return { label: ({ player }) => describeSettings(trajectory.settings, player), recipe: recipeOf(trajectory) };
+  return { label: ({ player }) => describeSettings(trajectory, player), recipe: recipeOf(trajectory) };
 }
 
 function byHand(model: string, members: readonly Variant[]): Comparison {
-  const isOfOneNoise =
-    new Set(members.map(({ recipe: { settings } }) => `${settings.seed} ${settings.length}`)).size === 1;
+  const isMarked = new Set(members.map(({ recipe }) => noiseOf(recipe))).size === 1;
   return {
     title: ({ experiments }) => experiments.runsOfShelf(members.length),
     about: ({ experiments }) => experiments.sideBySide,
     model,
     members,
-    isOfOneNoise,
+    isMarked,
     origin: null,
   };
+}
+
+/** The same text for runs that begin at the same noise. */
+function noiseOf(recipe: Recipe): string {
+  const { seed, length } = recipe.settings;
+  return JSON.stringify([seed, length, rootOf(recipe).towards]);
 }
 
 /** The run of each member, of several the one that got furthest; undefined where there is none yet. */

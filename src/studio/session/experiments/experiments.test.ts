@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { checkSettings, type SamplerSettings } from "../../../flow/settings";
 import { RUN_SETTINGS } from "../../../flow/testing/settings";
 import { ENGLISH } from "../../words/english";
-import { EXPERIMENTS, experimentNamed, GRID_AXIS_NAMES, gridOf } from "./experiments";
+import { betweenSeeds, EXPERIMENTS, experimentNamed, GRID_AXIS_NAMES, gridOf } from "./experiments";
 
 const base = { settings: { ...RUN_SETTINGS, cfgScale: 1 } };
 const prompted = { settings: { ...RUN_SETTINGS, cfgScale: 2 }, prompt: { text: "A cat" } };
@@ -43,13 +43,34 @@ describe.each(all.map((experiment) => [experiment.id, experiment] as const))("%s
     const about = experiment.heads ? id.split(".").slice(1) : [experiment.setting];
     // γ goes with the SDE.
     expect(of.filter((name) => name !== "gamma" || experiment.setting !== "method").sort()).toEqual([...about].sort());
-    expect(experiment.isOfOneNoise).toBe(!of.includes("seed") && !of.includes("length"));
+    expect(experiment.isMarked).toBe(!of.includes("seed") && !of.includes("length"));
   });
 
   it("asks for a prompt where it varies the guidance by one", () => {
     const isGuided = varied(experiment.variants(prompted)).includes("cfgScale");
     expect(experiment.whyNot(prompted, ENGLISH)).toBeNull();
     expect(experiment.whyNot(base, ENGLISH) !== null).toBe(isGuided);
+  });
+});
+
+describe("the way to the noise of another seed", () => {
+  const way = betweenSeeds(9);
+
+  it("has the name by which an address finds it", () => {
+    expect(experimentNamed(way.id)?.title(ENGLISH)).toBe(way.title(ENGLISH));
+  });
+
+  it("begins at the run itself and differs in nothing but how far it goes", () => {
+    const [first, ...others] = way.variants({ ...base, towards: { seed: 3, weight: 0.5 } }).map(({ recipe }) => recipe);
+    expect(first).toEqual(base);
+    expect(others).toEqual([0.25, 0.5, 0.75, 1].map((weight) => ({ ...base, towards: { seed: 9, weight } })));
+    expect(way.heads?.columns).toHaveLength(5);
+  });
+
+  it("leads to another seed, and to one that there is", () => {
+    expect(way.whyNot(base, ENGLISH)).toBeNull();
+    expect(betweenSeeds(base.settings.seed).whyNot(base, ENGLISH)).toContain("Give another");
+    for (const none of [Number.NaN, -1, 1.5, 2 ** 32]) expect(betweenSeeds(none).whyNot(base, ENGLISH)).not.toBeNull();
   });
 });
 
@@ -69,6 +90,10 @@ describe("grids", () => {
   });
 
   it.each([
+    "between",
+    "between.-1",
+    "between.x",
+    "between.1.2",
     "grid",
     "grid.steps",
     "grid.steps.steps",

@@ -2,8 +2,8 @@
  * Experiments: runs that differ in one or two settings and in nothing else. Each is reckoned from one recipe, so that a link
  * with that recipe and the experiment's name makes it again.
  */
-import type { Recipe } from "../../../flow/recipe";
-import { type SamplerSettings, SETTING_LIMITS } from "../../../flow/settings";
+import { type Recipe, recipeOf } from "../../../flow/recipe";
+import { isWithin, type SamplerSettings, SETTING_LIMITS } from "../../../flow/settings";
 import type { Words } from "../../words/english";
 
 /** One of the runs of an experiment. */
@@ -27,8 +27,8 @@ export interface Experiment {
   whyNot(base: Recipe, words: Words): string | null;
   /** Its runs; `base` must be a recipe from noise. */
   variants(base: Recipe): readonly Variant[];
-  /** Whether the runs begin at the same noise, so that a token that differs has been changed by what sets them apart. */
-  readonly isOfOneNoise: boolean;
+  /** Whether a token that differs from the first run's has been changed by what sets them apart: not so from other noise. */
+  readonly isMarked: boolean;
   /** Of a grid: what stands at the head of its rows and columns; its variants come row by row. */
   readonly heads?: { readonly rows: readonly Label[]; readonly columns: readonly Label[] };
 }
@@ -68,7 +68,7 @@ function withSettings(base: Recipe, change: Change): Recipe {
 const samplers: Experiment = {
   ...named("samplers"),
   setting: "method",
-  isOfOneNoise: true,
+  isMarked: true,
   whyNot: possible,
   variants: (base) => {
     const { method, gamma: own } = base.settings;
@@ -83,7 +83,7 @@ const samplers: Experiment = {
 const steps: Experiment = {
   ...named("steps"),
   setting: "steps",
-  isOfOneNoise: true,
+  isMarked: true,
   whyNot: possible,
   variants: (base) =>
     changed(
@@ -95,7 +95,7 @@ const steps: Experiment = {
 const noise: Experiment = {
   ...named("noise"),
   setting: "gamma",
-  isOfOneNoise: true,
+  isMarked: true,
   whyNot: possible,
   variants: (base) =>
     changed(
@@ -107,7 +107,7 @@ const noise: Experiment = {
 const selfConditioning: Experiment = {
   ...named("self-conditioning"),
   setting: "selfCondScale",
-  isOfOneNoise: true,
+  isMarked: true,
   whyNot: possible,
   variants: (base) =>
     changed(
@@ -119,7 +119,7 @@ const selfConditioning: Experiment = {
 const guidance: Experiment = {
   ...named("guidance"),
   setting: "cfgScale",
-  isOfOneNoise: true,
+  isMarked: true,
   whyNot: ({ prompt }, { experiments }) => (prompt ? null : experiments.whyNot.noPrompt),
   variants: (base) =>
     changed(
@@ -131,7 +131,7 @@ const guidance: Experiment = {
 const schedules: Experiment = {
   ...named("schedules"),
   setting: "schedule",
-  isOfOneNoise: true,
+  isMarked: true,
   whyNot: possible,
   variants: (base) =>
     changed(base, [
@@ -145,7 +145,7 @@ const SEEDS = 5;
 const seeds: Experiment = {
   ...named("seeds"),
   setting: "seed",
-  isOfOneNoise: false,
+  isMarked: false,
   whyNot: possible,
   variants: (base) => {
     const { greatest } = SETTING_LIMITS.seed;
@@ -190,7 +190,7 @@ export function gridOf(rows: GridAxis, columns: GridAxis): Experiment {
     id: `grid.${rows}.${columns}`,
     title: ({ experiments: { axes } }) => `${axes[rows]} × ${axes[columns]}`,
     about: ({ experiments }) => experiments.gridIs,
-    isOfOneNoise: true,
+    isMarked: true,
     heads: {
       rows: down.values.map((value) => head(down, value)),
       columns: across.values.map((value) => head(across, value)),
@@ -212,10 +212,35 @@ export function gridOf(rows: GridAxis, columns: GridAxis): Experiment {
   };
 }
 
+/** How far towards the other noise each text of a strip begins. */
+const WEIGHTS = [0, 0.25, 0.5, 0.75, 1] as const;
+
+/** The way from the noise of a run's own seed to that of another, in equal steps; all else is the same. */
+export function betweenSeeds(other: number): Experiment {
+  const share = (weight: number) => plain(`${100 * weight} %`);
+  return {
+    id: `between.${other}`,
+    title: ({ experiments }) => experiments.between(other),
+    about: ({ experiments }) => experiments.betweenIs,
+    isMarked: true,
+    heads: { rows: [({ experiments }) => experiments.toSeed(other)], columns: WEIGHTS.map(share) },
+    whyNot: ({ settings }, { experiments }) => {
+      if (!isWithin(other, SETTING_LIMITS.seed)) return experiments.whyNot.noSeed;
+      return other === settings.seed ? experiments.whyNot.sameSeed(other) : null;
+    },
+    variants: (base) =>
+      WEIGHTS.map((weight) => ({
+        label: share(weight),
+        recipe: recipeOf({ ...base, towards: { seed: other, weight } }),
+      })),
+  };
+}
+
 /** The experiment of a name as it stands in an address; undefined where there is none. */
 export function experimentNamed(id: string): Experiment | undefined {
   const [kind, rows = "", columns = ""] = id.split(".");
   if (kind === "grid" && isAxis(rows) && isAxis(columns) && rows !== columns) return gridOf(rows, columns);
+  if (kind === "between" && columns === "" && /^\d{1,10}$/.test(rows)) return betweenSeeds(Number(rows));
   return EXPERIMENTS.find((experiment) => experiment.id === id);
 }
 
