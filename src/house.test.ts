@@ -90,7 +90,7 @@ describe("imports point one way", () => {
     ["runtime", "x.ts", 'import { z } from "zod";'],
     ["runtime", "gpu/x.ts", 'import { sha256 } from "@noble/hashes/sha2.js";'],
     ["cli", "x.ts", 'import { createEngine } from "../worker/client";'],
-    ["player", "x.ts", 'import { fetchManifest } from "../delivery/delivery";'],
+    ["player", "x.ts", 'import { fetchManifest } from "../delivery/fetchManifest";'],
     ["player", "x.tsx", 'import { Popover } from "radix-ui";'],
     ["player", "x.ts", 'import { z } from "zod";'],
     ["player", "x.ts", 'import { scaleSqrt } from "d3";'],

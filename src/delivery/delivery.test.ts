@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { NastyServer } from "../../test/browser/nasty-server";
 import { ManifestError, ManifestVersionError } from "../format/manifest";
-import { bytesOf, Delivery, filesOf } from "./delivery";
+import { Delivery } from "./delivery";
 import { fetchFromFiles, modelFolder } from "./folder";
 import { UntrustedModelError } from "./graphCheck";
 import { inventory, removeModel } from "./library";
+import { bytesOf, filesOf } from "./modelFiles";
 import { CorruptFileError, MissingFileError, UnreachableError } from "./store/errors";
 import { memoryStorage, type Storage } from "./store/storage";
 

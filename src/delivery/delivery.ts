@@ -1,43 +1,18 @@
-import { ElfError } from "../flow/errors";
-import { type Dtype, type Manifest, type ManifestFile, parseManifest } from "../format/manifest";
+import type { Dtype, Manifest } from "../format/manifest";
 import { formatBytes } from "./bytes";
-import { UntrustedModelError } from "./graphCheck";
-import { storedDtype } from "./networkParts";
-import { fetchFromHost, pinned } from "./sources";
+import { fetchManifestText, readManifest } from "./fetchManifest";
+import { bytesOf, filesOf } from "./modelFiles";
 import { type DownloadProgress, download, requireRoomFor } from "./store/download";
 import { CorruptFileError, MissingFileError, NoSpaceError, UnreachableError } from "./store/errors";
-import { type FetchFile, request, untilDone } from "./store/request";
-import { PassingFault, pauseAfter } from "./store/retry";
+import type { FetchFile } from "./store/request";
 import { sha256Of } from "./store/sha256";
-import { memoryStorage, type Storage } from "./store/storage";
-import { checkManifest, MOST_MANIFEST_BYTES } from "./trust";
+import type { Storage } from "./store/storage";
 
 export interface DeliveryOptions {
   /** Folder that holds `manifest.json`, ending in `/`. */
   readonly baseUrl: string;
   readonly fetchFile: FetchFile;
   readonly storage: Storage;
-}
-
-/** The file of the tokenizer; a model without it works on bare ids. */
-export const TOKENIZER = "tokenizer.json";
-/** How the tokenizer's text is cleaned up. */
-export const TOKENIZER_CONFIG = "tokenizer_config.json";
-
-/** Every file that a model needs to run in one dtype, with a prompt or without, on any backend. */
-export function filesOf(manifest: Manifest, dtype: Dtype): ManifestFile[] {
-  const { index, shards, selfTest } = storedDtype(manifest, dtype);
-  const graphs = Object.values(manifest.graphs).flatMap((graph) => {
-    const packed = dtype === "q8" || dtype === "q4" ? graph?.packed?.[dtype] : undefined;
-    return graph ? [graph.file, graph.fused, packed] : [];
-  });
-  const wanted = new Set([TOKENIZER, TOKENIZER_CONFIG, ...graphs, index, ...shards, selfTest]);
-  return manifest.files.filter(({ path }) => wanted.has(path));
-}
-
-/** Bytes of these files, each counted once. */
-export function bytesOf(files: readonly ManifestFile[]): number {
-  return files.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** A model whose manifest was read and can be trusted in what it says of sizes and shapes. */
@@ -103,54 +78,6 @@ export class Delivery {
       "This device's storage may be failing. Delete the stored model, or use a private window, which keeps it in memory.",
     );
   }
-}
-
-/** The manifest of a model on this page's own server, without anything being kept. @throws as `Delivery.open`. */
-export async function fetchManifest(baseUrl: string): Promise<Manifest> {
-  return (await Delivery.open({ baseUrl, fetchFile: fetchFromHost, storage: memoryStorage() })).manifest;
-}
-
-/** Reads the text of a manifest and refuses what no export would write. */
-export function readManifest(text: string): Manifest {
-  const manifest = parseManifest(text);
-  checkManifest(manifest);
-  return manifest;
-}
-
-async function fetchManifestText(
-  { baseUrl, fetchFile }: DeliveryOptions,
-  isKept: boolean,
-  signal: AbortSignal | undefined,
-): Promise<{ text: string; filesUrl: string }> {
-  const path = "manifest.json";
-  return untilDone(
-    {
-      signal,
-      // Somebody offline does not wait for what is here.
-      pauseAfter: (failures, fault) => (isKept ? null : pauseAfter(failures, fault)),
-    },
-    async (attempt, alive) => {
-      const response = await request(`${baseUrl}${path}`, path, fetchFile, { signal: attempt, cache: "no-cache" });
-      const chunks: Uint8Array<ArrayBuffer>[] = [];
-      let bytes = 0;
-      const reader = response.body?.getReader();
-      while (reader) {
-        const { done, value } = await reader.read().catch((cause: unknown) => {
-          if (cause instanceof ElfError) throw cause;
-          throw new PassingFault(`The connection broke in ${path}.`, null, { cause });
-        });
-        if (done) break;
-        bytes += value.length;
-        if (bytes > MOST_MANIFEST_BYTES) {
-          await reader.cancel();
-          throw new UntrustedModelError(`${path} does not end.`, "Use a model that `elf export` wrote.");
-        }
-        chunks.push(value);
-        alive();
-      }
-      return { text: await new Blob(chunks).text(), filesUrl: pinned(baseUrl, response) };
-    },
-  );
 }
 
 function full(bytes: number, cause: NoSpaceError): NoSpaceError {

@@ -1,5 +1,7 @@
 import type { Dtype, Manifest } from "../format/manifest";
-import { bytesOf, Delivery, type DeliveryOptions, filesOf, readManifest } from "./delivery";
+import { Delivery, type DeliveryOptions } from "./delivery";
+import { readManifest } from "./fetchManifest";
+import { bytesOf, filesOf } from "./modelFiles";
 import { whileLocked } from "./store/locks";
 import { type Space, space } from "./store/space";
 import type { Storage } from "./store/storage";

@@ -1,7 +1,6 @@
-import { twoDecimals } from "../player/words";
+import { GERMAN as PLAYER_GERMAN } from "../player/german";
 import { megabytes, type Words } from "./words";
 
-const two = twoDecimals("de");
 const mega = megabytes("de");
 
 export const GERMAN: Words = {
@@ -9,11 +8,11 @@ export const GERMAN: Words = {
   loadingTrace: "Die Aufzeichnung wird geladen.",
   show: "Zeigen, wie dieser Text aus Rauschen entsteht",
   empty: "Noch ist nichts geschrieben.",
-  generate: "Schreiben",
+  generate: "Erzeugen",
   stop: "Anhalten",
   retry: "Noch einmal",
   dismiss: "Schließen",
-  prompt: "Vorgabe",
+  prompt: "Prompt",
   waiting: (ahead) => `Wartet, ${ahead} davor`,
   asking: "Fragt nach dem Modell",
   downloading: (done, total) => `${mega(done)} von ${mega(total)} MB`,
@@ -22,84 +21,5 @@ export const GERMAN: Words = {
   loads: (host) => (host ? `Lädt zuerst das Modell von ${host}.` : "Lädt zuerst das Modell."),
   loadsAgain: "Dieser Rahmen ist von anderen Seiten getrennt, deshalb wird hier noch einmal geladen.",
   notKept: "Das Modell bleibt nur da, bis diese Seite geschlossen wird.",
-  player: {
-    readings: {
-      label: "Welche Lesart des Zustands",
-      holds: "Was es hat",
-      expects: "Was es erwartet",
-      holdsIs: "Der Zustand *z* zur Zeit *t*, in Wörtern",
-      expectsIs: "Seine Vermutung *x̂* über den fertigen Text",
-    },
-    given: "Vorgegeben",
-    progress: {
-      settled: (settled, words) => `${settled} von ${words} ${words === 1 ? "Wort steht" : "Wörtern stehen"} fest`,
-      writing: (step, steps) => `Schreibt, Schritt ${step} von ${steps}`,
-      stopped: (step, steps) => `Angehalten bei Schritt ${step} von ${steps}`,
-      reading: (read, steps) => `Geschrieben; ${read} von ${steps} Schritten sind gelesen`,
-      failed: (step, steps) => `Gescheitert nach Schritt ${step} von ${steps}`,
-    },
-    tokens: {
-      list: "Tokens des Textes",
-      held: "festgehalten",
-      percent: (percent) => `${percent} Prozent`,
-      wished: (word) => `wird im nächsten Lauf als ${word} festgehalten`,
-      end: "Textende",
-      space: "Leerzeichen",
-      padding: "Füllung",
-      byte: (hexadecimal) => `Byte ${hexadecimal}`,
-    },
-    card: {
-      label: (position) => `Alternativen an Stelle ${position}`,
-      position: (position) => `Stelle ${position}`,
-      hold: (word) => `${word} hier festhalten`,
-      nats: (entropy) => `${two(entropy)} nat`,
-      decided: "entschieden",
-      nearlyDecided: "fast entschieden",
-      openAs: (choices) => `so offen wie ${choices.toLocaleString("de")} gleich wahrscheinliche Wörter`,
-      neverChanged: "Seit dem Rauschen unverändert.",
-      changed: (t, step) => `Zuletzt geändert bei t = ${two(t)}, Schritt ${step}.`,
-    },
-    time: {
-      label: "Zeit",
-      back: "Einen Schritt zurück",
-      play: "Abspielen",
-      pause: "Anhalten",
-      forward: "Einen Schritt vor",
-      t: (t) => `t = ${two(t)}`,
-      step: (step, steps) => `Schritt ${step} von ${steps}`,
-      unread: "noch nicht gelesen",
-      speed: "Tempo",
-      follow: "Folgen",
-      followNewest: "Dem neuesten Schritt folgen",
-      stills: "Zeigt Anfang, Mitte und Ende",
-      layout: "Anordnung der Zeitleiste",
-      evenInTime: "gleichmäßig in t",
-      evenInTimeIs: "Schritte stehen bei ihren wirklichen Zeiten",
-      evenInSteps: "gleichmäßig in Schritten",
-      evenInStepsIs: "Jeder Schritt bekommt gleich viel Platz",
-    },
-    track: {
-      label: "Zeit t, vom Rauschen zum Text",
-      value: (t, step, steps) => `t = ${two(t)}, Schritt ${step} von ${steps}`,
-      fork: "Geht von hier weiter",
-      forked: "wo es von einem anderen Lauf aus weitergeht",
-      bars: (step, most, all) => `Die meisten Tokens stehen ab Schritt ${step} fest: ${most} von ${all}.`,
-      noBars: "Wie viele Tokens bei welchem Schritt feststehen, zeigt sich, wenn der Lauf vollständig ist.",
-      bar: (count, step) => `${count} ${count === 1 ? "Token steht" : "Tokens stehen"} ab Schritt ${step} fest`,
-      noise: "Rauschen",
-      text: "Text",
-      legend: "Tokens, die bei jedem Schritt feststehen",
-    },
-    run: {
-      steps: (steps) => `${steps} ${steps === 1 ? "Schritt" : "Schritte"}`,
-      seed: (seed) => `Seed ${seed}`,
-      between: (percent, seed, other) => `${percent} % von Seed ${seed} zu ${other}`,
-    },
-    said: {
-      writing: "Schreibt.",
-      nothing: "kein Text",
-      finished: (text) => `Fertig: ${text}`,
-      step: (step, steps, text) => `Schritt ${step} von ${steps}: ${text}`,
-    },
-  },
+  player: PLAYER_GERMAN,
 };

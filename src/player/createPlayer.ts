@@ -23,6 +23,8 @@ export interface Player {
   readonly grounds: WeakSet<EventTarget>;
   /** What its views say. */
   readonly words: Words;
+  /** The language of the runs' texts; undefined where it is that of the page around them. */
+  readonly textLanguage: string | undefined;
   /** Turns to another run, at its start or its newest frame; one that has grown stays where it was. */
   show(run: ShownRun | null, at?: "start" | "end"): void;
   /** Ends the clock, and all listening. The player must not be used after. */
@@ -37,9 +39,11 @@ export interface PlayerOptions {
   readonly motion?: Pick<MediaQueryList, "matches" | "addEventListener" | "removeEventListener">;
   /** English unless given. */
   readonly words?: Words;
+  /** The language of the runs' texts, as in the attribute `lang`; that of the page unless given. */
+  readonly textLanguage?: string | undefined;
 }
 
-export function createPlayer({ run, visibility, motion, words = ENGLISH }: PlayerOptions = {}): Player {
+export function createPlayer({ run, visibility, motion, words = ENGLISH, textLanguage }: PlayerOptions = {}): Player {
   const shown = createStore<ShownRun | null>()(() => null);
   const playback = createPlayback();
   const display = createDisplay();
@@ -70,6 +74,7 @@ export function createPlayer({ run, visibility, motion, words = ENGLISH }: Playe
     display,
     inspection,
     words,
+    textLanguage,
     grounds: new WeakSet(),
     show,
     dispose: () => {

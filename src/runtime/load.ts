@@ -1,4 +1,5 @@
-import { Delivery, TOKENIZER, TOKENIZER_CONFIG } from "../delivery/delivery";
+import { Delivery } from "../delivery/delivery";
+import { TOKENIZER, TOKENIZER_CONFIG } from "../delivery/modelFiles";
 import {
   type GraphName,
   gpuVariants,

@@ -9,26 +9,32 @@ import { App } from "./panels/App";
 import { Part } from "./panels/alerts/Part";
 import { StudioProvider } from "./panels/StudioContext";
 import { startStudio } from "./start";
+import { ENGLISH } from "./words/english";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root.");
 const reload = (
   <button type="button" onClick={() => location.reload()}>
-    Reload the page
+    {ENGLISH.parts.reload}
   </button>
 );
-createRoot(root).render(
-  <StrictMode>
-    <Part name="This page" remedy={reload}>
-      {page()}
-    </Part>
-  </StrictMode>,
+void page().then((page) =>
+  createRoot(root).render(
+    <StrictMode>
+      <Part name={ENGLISH.parts.page} remedy={reload}>
+        {page}
+      </Part>
+    </StrictMode>,
+  ),
 );
 
-function page(): ReactNode {
+/** The page in its language, whose words are waited for: nobody is to see them change. */
+async function page(): Promise<ReactNode> {
   try {
+    const studio = startStudio();
+    await studio.spoken();
     return (
-      <StudioProvider value={startStudio()}>
+      <StudioProvider value={studio}>
         <App />
       </StudioProvider>
     );

@@ -1,4 +1,4 @@
-import { fetchManifest } from "../delivery/delivery";
+import { fetchManifest } from "../delivery/fetchManifest";
 import { offered } from "../delivery/offered";
 import { watchPolicy } from "../delivery/policy";
 import { fetchShippedNames } from "../delivery/shipped";
@@ -13,6 +13,7 @@ import { addressWithoutModel, readAddress } from "./session/address";
 import { copyText, shareAddress, showAddress } from "./session/addressBar";
 import { browserArchive } from "./session/kept/archive";
 import { browserStorage } from "./session/kept/persisted";
+import { applyLanguage } from "./session/language";
 import { fetchRecording } from "./session/recording";
 import { scriptChecksum } from "./session/runs/scriptChecksum";
 import { snippetsOf } from "./session/runs/snippets";
@@ -25,7 +26,12 @@ export function startStudio(): Studio {
   const address = readAddress(location.search, location.hash, location.pathname);
   const studio = createStudio({
     address,
-    player: createPlayer({ visibility: document, motion: matchMedia("(prefers-reduced-motion: reduce)") }),
+    player: createPlayer({
+      visibility: document,
+      motion: matchMedia("(prefers-reduced-motion: reduce)"),
+      // What the models that ship write, whatever language the page speaks.
+      textLanguage: "en",
+    }),
     engine: createEngine(),
     library: createLibrary(),
     offline: {
@@ -39,6 +45,7 @@ export function startStudio(): Studio {
     findMachine: () => findMachine(address.backend),
     persist,
     storage: browserStorage(),
+    languages: navigator.languages,
     archive: browserArchive(),
     tabs: offered(() => new BroadcastChannel("elf-playground runs")) ?? null,
     fetchRecording: (model) => fetchRecording(model),
@@ -67,6 +74,7 @@ export function startStudio(): Studio {
   });
 
   applyTheme(studio.preferences);
+  applyLanguage(studio.words);
   listenToKeyboard(studio);
   void studio.open();
   // A link pasted over this page's own address does not load the page anew.

@@ -43,7 +43,7 @@ export function LensView({
   recipe = "",
   chosenTheme,
 }: LensViewProps) {
-  const { run: shown, display } = usePlayer();
+  const { run: shown, display, words: tokenWords } = usePlayer();
   const ground = useGround();
   const run = useStore(shown);
   const reading = useStore(display, ({ reading }) => reading);
@@ -54,8 +54,8 @@ export function LensView({
   const lens = LENSES[id];
   const phases = byReading?.[reading];
   const input = useMemo(
-    () => run && { run, reading, width, theme, words, logitNormal, phases, measure: pageMeasure() },
-    [run, reading, width, theme, words, logitNormal, phases],
+    () => run && { run, reading, width, theme, words, tokenWords, logitNormal, phases, measure: pageMeasure() },
+    [run, reading, width, theme, words, tokenWords, logitNormal, phases],
   );
   const isShown = input && input.run.trajectory.frames.length > 0;
   return (

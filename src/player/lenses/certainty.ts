@@ -117,7 +117,7 @@ export const certainty: Lens = {
     };
   },
 
-  table: ({ run, reading, words }) => {
+  table: ({ run, reading, words, tokenWords }) => {
     const { position, word, certainty: own, number } = words;
     const settling = settlingOf(run, reading);
     const last = lastFrame(run)?.[reading];
@@ -125,7 +125,7 @@ export const certainty: Lens = {
       heads: [position, word, own.settledAt, own.changes, own.entropyAtEnd],
       rows: Array.from({ length: last ? rowsOf(run, reading) : 0 }, (_, at) => [
         `${at + 1}`,
-        tokenName(last?.tokens[at] ?? 0, run.pieces, run.eos),
+        tokenName(last?.tokens[at] ?? 0, run.pieces, run.eos, tokenWords),
         settling ? `${settling.at[at]}` : "–",
         `${changesOf(run, reading, at)}`,
         number(last?.entropy[at] ?? 0),
@@ -150,14 +150,14 @@ function changesOf({ trajectory: { frames } }: ShownRun, reading: ReadingName, p
 }
 
 /** The last frame's words at the side, as many as stand clear of each other. */
-function wordsBeside({ run, reading, theme, measure }: LensInput, rows: number, row: number): Line[] {
+function wordsBeside({ run, reading, theme, measure, tokenWords }: LensInput, rows: number, row: number): Line[] {
   const tokens = lastFrame(run)?.[reading].tokens ?? new Int32Array();
   const every = Math.max(1, Math.ceil(LABEL_GAP / row));
   const room = WORDS_WIDTH - 10;
   return Array.from(tokens.subarray(0, rows), (token, position) => ({ token, position }))
     .filter(({ position }) => position % every === 0)
     .map(({ token, position }) => {
-      const text = cutToWidth(tokenName(token, run.pieces, run.eos), room, LABEL, measure);
+      const text = cutToWidth(tokenName(token, run.pieces, run.eos, tokenWords), room, LABEL, measure);
       const y = position * row + row / 2 + LABEL.size * 0.36;
       return labelLine({ text, colour: PALETTES[theme].inkSoft, x: (width) => room - width, y }, measure);
     });

@@ -4,6 +4,7 @@ import type { Drawing, Rectangle } from "../export/drawing";
 import type { Measure } from "../export/typography";
 import type { Phases } from "../run/phases";
 import type { ReadingName, ShownRun } from "../run/run";
+import type { Words } from "../words";
 import type { LensId, LensWords } from "./words";
 
 /** A lens is a picture of a run: what it shows of one, drawn the same on the page and in a file, and the same as a table. */
@@ -22,6 +23,8 @@ export interface LensInput {
   readonly theme: ThemeName;
   readonly measure: Measure;
   readonly words: LensWords;
+  /** What tokens that are no words are called; English unless given. */
+  readonly tokenWords?: Pick<Words, "tokens"> | undefined;
   /** How the model's times are distributed, where that is known. */
   readonly logitNormal?: LogitNormal | undefined;
   /** When the words of many runs like this one settle, where they were counted. */

@@ -5,13 +5,13 @@ import styles from "./GivenPrompt.module.css";
 
 /** What the run was told to write to. It stands in front of the text and never moves: the flow leaves it alone. */
 export function GivenPrompt({ run }: { run: ShownRun }) {
-  const { words } = usePlayer();
+  const { words, textLanguage } = usePlayer();
   const text = givenText(run);
   if (text === null) return null;
   return (
     <p className={styles.given} data-testid="given">
       <span className={styles.label}>{words.given}</span>{" "}
-      <span className={styles.text} translate="no" dir="auto">
+      <span className={styles.text} translate="no" lang={textLanguage} dir="auto">
         {text}
       </span>
     </p>

@@ -33,7 +33,7 @@ const STOPS = "button, input, a[href]";
 
 /** What else could stand at the token looked at, at this t. */
 export function TokenCard({ run, index, reading, wishes, list, onWish, actions, actionsRef }: Props) {
-  const { inspection, grounds, words } = usePlayer();
+  const { inspection, grounds, words, textLanguage } = usePlayer();
   const { inspected: position, pinned } = useStore(inspection);
   const card = useRef<HTMLDivElement>(null);
   const frame = run.trajectory.frames[index];
@@ -79,13 +79,15 @@ export function TokenCard({ run, index, reading, wishes, list, onWish, actions, 
       onKeyDown={keepTabInside}
     >
       <h2>
-        <span translate="no">{tokenName(shown.tokens[position] as number, run.pieces, run.eos, words)}</span>
+        <span translate="no" lang={textLanguage}>
+          {tokenName(shown.tokens[position] as number, run.pieces, run.eos, words)}
+        </span>
         <small>{words.card.position(position + 1)}</small>
       </h2>
       <ul>
         {alternatives(shown, position, run, words).map(({ token, word, probability }) => (
           <li key={token}>
-            <span className={styles.name} translate="no">
+            <span className={styles.name} translate="no" lang={textLanguage}>
               {word}
             </span>
             <span className={styles.bar} aria-hidden="true">

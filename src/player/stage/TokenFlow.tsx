@@ -28,7 +28,7 @@ interface Props {
 
 /** One frame's tokens as running text, each inked by how sure the model is of it. */
 export function TokenFlow({ run, index, reading, wishes, marks, list, onEnter }: Props) {
-  const { inspection, words } = usePlayer();
+  const { inspection, words, textLanguage } = usePlayer();
   const inspected = useStore(inspection, ({ inspected }) => inspected);
   const { glance, pin } = inspection.getState();
   const [home, setHome] = useState(0);
@@ -79,6 +79,7 @@ export function TokenFlow({ run, index, reading, wishes, marks, list, onEnter }:
             {text.spaceBefore && <span role="none"> </span>}
             <span
               role="option"
+              lang={textLanguage}
               tabIndex={position === reached ? 0 : -1}
               aria-selected={position === inspected}
               aria-label={[

@@ -5,7 +5,8 @@ import styles from "./Choice.module.css";
 interface Props<T extends string> {
   label: string;
   value: T;
-  options: readonly { value: T; label: string; hint?: string }[];
+  /** `lang` is that of the label, where it is not the page's. */
+  options: readonly { value: T; label: string; hint?: string; lang?: string }[];
   onChange: (value: T) => void;
   /** `quiet` is small and without a ground. */
   look?: "segments" | "quiet";
@@ -41,6 +42,7 @@ export function Choice<T extends string>({ label, value, options, onChange, look
           role="radio"
           className={styles.item}
           title={option.hint}
+          lang={option.lang}
           aria-checked={option.value === value}
           tabIndex={option.value === (at ?? entry) ? 0 : -1}
           // Pressing the chosen one again would leave none chosen.

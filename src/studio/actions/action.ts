@@ -35,18 +35,13 @@ export function perform(deed: Deed, studio: Studio): void {
   }
 }
 
-const KEY_NAMES: Readonly<Record<string, string>> = {
-  " ": "Space",
-  ArrowLeft: "←",
-  ArrowRight: "→",
-  Escape: "Esc",
-  Enter: "↵",
-};
+const SIGNS: Readonly<Record<string, string>> = { ArrowLeft: "←", ArrowRight: "→", Enter: "↵" };
 
 /** The keys to press, each as it is called on a keyboard. */
-export function shortcutKeys({ key, ctrl, shift }: Shortcut): string[] {
-  const name = KEY_NAMES[key] ?? (key.length === 1 ? key.toUpperCase() : key);
-  return [...(ctrl ? ["Ctrl"] : []), ...(shift ? ["Shift"] : []), name];
+export function shortcutKeys({ key, ctrl, shift }: Shortcut, { keys }: Pick<Words, "keys">): string[] {
+  const names: Readonly<Record<string, string>> = { ...SIGNS, ...keys };
+  const name = names[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+  return [...(ctrl ? [keys.Control] : []), ...(shift ? [keys.Shift] : []), name];
 }
 
 /** The shortcut in the form of the attribute `aria-keyshortcuts`. */

@@ -6,6 +6,7 @@ import { parentOf } from "../session/runs/family";
 import { selectedRun } from "../session/runs/runs";
 import type { Run } from "../session/runs/shelfRun";
 import type { Studio } from "../session/studio";
+import { LANGUAGE_TAGS } from "../words/languages";
 import type { Action } from "./action";
 import { openDocumentation } from "./documentation";
 import { sayShared } from "./sharing";
@@ -46,6 +47,18 @@ export const switchTheme: Action = {
   run: ({ preferences }) => {
     const { theme, set } = preferences.getState();
     set({ theme: THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "system" });
+  },
+};
+
+/** Without a key: nobody is to lose the language by a slip. */
+export const switchLanguage: Action = {
+  id: "switch-language",
+  group: "View",
+  shortcuts: [],
+  enabled: () => true,
+  run: ({ preferences, words }) => {
+    const next = (LANGUAGE_TAGS.indexOf(words.getState().language) + 1) % LANGUAGE_TAGS.length;
+    preferences.getState().set({ language: LANGUAGE_TAGS[next] ?? "system" });
   },
 };
 
@@ -167,6 +180,7 @@ export const VIEW: readonly Action[] = [
   switchAxis,
   nextLens,
   switchTheme,
+  switchLanguage,
   newerRun,
   olderRun,
   showModels,

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { createStore, type StoreApi } from "zustand/vanilla";
+import type { StoreApi } from "zustand/vanilla";
 import { problemOf } from "../../flow/errors";
 import type { Recipe } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
@@ -8,7 +8,9 @@ import type { Player } from "../../player/createPlayer";
 import type { Machine } from "../../runtime/memoryPlan";
 import type { LibraryApi } from "../../worker/libraryProtocol";
 import type { EngineClient } from "../../worker/protocol";
-import { ENGLISH, type Words } from "../words/english";
+import type { Words } from "../words/english";
+import { LANGUAGES } from "../words/languages";
+import type { wordsIn } from "../words/wordsIn";
 import type { Address } from "./address";
 import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
@@ -21,6 +23,7 @@ import { keepRunning } from "./kept/keepRunning";
 import { followTabs, type TabChannel, toldOf } from "./kept/otherTabs";
 import { keep, readKept, type TextStorage, watchedStorage } from "./kept/persisted";
 import { createPreferences, type PreferencesStore } from "./kept/preferences";
+import { createWords } from "./language";
 import { createLibraryStore, type LibraryStore } from "./models/library";
 import { createModel, type ModelStore } from "./models/model";
 import { turnTo } from "./models/turnTo";
@@ -49,6 +52,8 @@ export interface Studio {
   readonly preferences: StoreApi<PreferencesStore>;
   /** What the page says. */
   readonly words: StoreApi<Words>;
+  /** Resolves when the words of the language that is wanted now are there, or cannot be had. */
+  spoken(): Promise<void>;
   readonly model: StoreApi<ModelStore>;
   readonly runs: StoreApi<RunsStore>;
   /** Shows the selected run. */
@@ -85,6 +90,9 @@ export interface World {
   readonly address: Address;
   readonly engine: EngineClient;
   readonly storage: TextStorage | null;
+  /** Languages that the browser wants, the dearest first. */
+  readonly languages: readonly string[];
+  readonly loadWords?: typeof wordsIn;
   readonly archive: RunArchive;
   /** Where the browser's other tabs of this page are heard; null where they cannot be. */
   readonly tabs: TabChannel | null;
@@ -127,7 +135,12 @@ export function createStudio(world: World): Studio {
   const settings = createSettings(storage, address.model, world.drawSeed);
   const draft = createDraft(storage, address.model);
   const preferences = createPreferences(storage, player.display);
-  const words = createStore<Words>()(() => ENGLISH);
+  const { words, settled: spoken } = createWords({
+    preferences,
+    languages: world.languages,
+    load: world.loadWords,
+    onMissing: (language) => view.getState().say(words.getState().said.languageMissing(LANGUAGES[language])),
+  });
   const model = createModel(address.model);
   const runs = createRuns();
   const view = createView();
@@ -304,6 +317,7 @@ export function createStudio(world: World): Studio {
     history,
     preferences,
     words,
+    spoken,
     model,
     runs,
     player,

@@ -66,6 +66,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     player: createPlayer({ visibility: Object.assign(new EventTarget(), { hidden: true }) }),
     engine,
     storage,
+    languages: ["en"],
     archive,
     tabs: null,
     fetchRecording: async () => ({

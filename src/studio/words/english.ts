@@ -3,6 +3,7 @@ import { ENGLISH_COMPARE } from "../../player/compare/words";
 import { ENGLISH_LENSES } from "../../player/lenses/words";
 import { ENGLISH as PLAYER_ENGLISH } from "../../player/words";
 import { countingIn } from "./counting";
+import type { Language } from "./languages";
 
 const count = countingIn("en");
 const number = new Intl.NumberFormat("en").format;
@@ -11,7 +12,7 @@ const anyOf = (names: readonly string[]) => new Intl.ListFormat("en-GB", { type:
 
 /** All that the page says, room by room. `Words`, which every other language has to fill, is read off it. */
 export const ENGLISH = {
-  language: "en",
+  language: "en" as Language,
   /** What the tab is called. */
   title: "ELF Playground: watch text flow out of noise",
   player: PLAYER_ENGLISH,
@@ -28,6 +29,9 @@ export const ENGLISH = {
     Runs: "Runs",
     Models: "Models",
   },
+
+  /** As they stand on keyboards. */
+  keys: { Control: "Ctrl", Shift: "Shift", " ": "Space", Escape: "Esc", Home: "Home", End: "End" },
 
   /** What each action does, as the list of shortcuts says it, by its id. */
   actions: {
@@ -52,6 +56,7 @@ export const ENGLISH = {
     "switch-axis": "Lay the track out even in t or even in steps",
     "next-lens": "Look through the next lens: certainty, schedule, numbers, none",
     "switch-theme": "Switch between system, light and dark",
+    "switch-language": "Switch the language (Sprache): English, Deutsch",
     "newer-run": "Show the newer run on the shelf",
     "older-run": "Show the older run on the shelf",
     "show-models": "Show the models",
@@ -107,6 +112,7 @@ export const ENGLISH = {
     tooManyLetters: (letters: number) => `${number(letters)} letters are too many for a prompt, which stays as it was.`,
     saved: (file: string) => `Saved as ${file}.`,
     notSaved: (why: string) => why,
+    languageMissing: (language: string) => `The words of ${language} cannot be loaded. The page speaks on as it did.`,
     pageForgotten: "The page is no longer kept. The next visit keeps it again.",
   },
 
@@ -275,6 +281,8 @@ export const ENGLISH = {
     sampler: "Sampler",
     guidance: "Guidance",
     start: "Start",
+    /** A number as it is typed in this language, as it is written everywhere else: with a point. */
+    numberTyped: (typed: string) => typed,
     refused: (integer: boolean, least: number, greatest: number) =>
       `Give ${integer ? "a whole number" : "a number"} from ${least} to ${greatest}.`,
     steps: {
@@ -502,6 +510,8 @@ export const ENGLISH = {
     marks: "What the marks in the text mean",
     tokens: "In the text, Tab reaches the tokens; arrows move from one to the next.",
     letterKeys: "Shortcuts of a single letter or sign",
+    language: "Language",
+    ofTheBrowser: "The browser's",
   },
 
   sheet: { close: "Close", listComes: "The list comes …" },

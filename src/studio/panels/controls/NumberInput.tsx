@@ -26,7 +26,8 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
   const field = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState("");
   // "1." is 1, but is on its way to 1.5.
-  const shown = refusal?.typed ?? (typed.trim() !== "" && Number(typed) === value ? typed : String(value));
+  const shown =
+    refusal?.typed ?? (typed.trim() !== "" && Number(words.numberTyped(typed)) === value ? typed : String(value));
 
   // A number that comes from elsewhere, such as a model's own, would stand before what is typed next.
   useLayoutEffect(() => {
@@ -53,7 +54,7 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
         aria-describedby={[refusal && `${id}-refusal`, describedBy].filter(Boolean).join(" ")}
         onChange={({ target }) => {
           setTyped(target.value);
-          enter(name, target.value);
+          enter(name, words.numberTyped(target.value));
         }}
         onFocus={({ target }) => target.select()}
         onBlur={() => setTyped("")}

@@ -36,7 +36,7 @@ export function LinkedRun() {
         <span>{`${describeSettings(recipe, words.player)}${describeChain(recipe, words.generate)}`}</span>
       </p>
       {prompt && (
-        <p className={styles.linkedPrompt} translate="no">
+        <p className={styles.linkedPrompt} translate="no" lang={studio.player.textLanguage}>
           {"text" in prompt ? prompt.text : prompt.ids.join(", ")}
         </p>
       )}

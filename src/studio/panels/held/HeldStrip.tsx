@@ -23,6 +23,7 @@ export function HeldStrip() {
 }
 
 function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (position: number) => void }) {
+  const { player } = useStudio();
   const words = useWords().held;
   return (
     <section className={styles.held} aria-label={words.label} data-testid="held">
@@ -39,7 +40,9 @@ function HeldWords({ held, onLetGo }: { held: readonly HeldWord[]; onLetGo: (pos
               onClick={() => onLetGo(position)}
             >
               <small>{position + 1}</small>
-              <span translate="no">{word}</span>
+              <span translate="no" lang={player.textLanguage}>
+                {word}
+              </span>
               <Icon name="close" size={13} />
             </button>
           </li>

@@ -1,8 +1,10 @@
 import { lazy, Suspense, useState } from "react";
 import { useStore } from "zustand";
 import { Button } from "../../../player/ui/Button";
+import { Choice } from "../../../player/ui/Choice";
 import { ACTIONS } from "../../actions/all";
 import { openPalette } from "../../actions/view";
+import { LANGUAGE_TAGS, LANGUAGES } from "../../words/languages";
 import { useStudio, useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import { Sheet } from "../ui/Sheet";
@@ -21,7 +23,7 @@ export function ShortcutsDialog() {
   const find = useAction(openPalette);
   const [marks, setMarks] = useState(false);
   const open = useStore(studio.view, ({ shortcutsOpen }) => shortcutsOpen);
-  const letterKeys = useStore(studio.preferences, ({ letterKeys }) => letterKeys);
+  const { letterKeys, language } = useStore(studio.preferences, (state) => state);
   return (
     <Sheet title={words.help.title} open={open} onOpen={studio.view.getState().openShortcuts}>
       <Button {...find} className={styles.dialogFind}>
@@ -32,12 +34,14 @@ export function ShortcutsDialog() {
           <section key={group}>
             <h3>{words.groups[group]}</h3>
             <ul>
-              {ACTIONS.filter((action) => action.group === group).map(({ id, shortcuts }) => (
-                <li key={id}>
-                  <span>{words.actions[id]}</span>
-                  <Shortcuts shortcuts={shortcuts} spoken />
-                </li>
-              ))}
+              {ACTIONS.filter((action) => action.group === group && action.shortcuts.length > 0).map(
+                ({ id, shortcuts }) => (
+                  <li key={id}>
+                    <span>{words.actions[id]}</span>
+                    <Shortcuts shortcuts={shortcuts} spoken />
+                  </li>
+                ),
+              )}
             </ul>
           </section>
         ))}
@@ -59,6 +63,18 @@ export function ShortcutsDialog() {
         />
         {words.help.letterKeys}
       </label>
+      <div className={styles.dialogLanguage}>
+        <span>{words.help.language}</span>
+        <Choice
+          label={words.help.language}
+          value={language}
+          options={[
+            { value: "system" as const, label: words.help.ofTheBrowser },
+            ...LANGUAGE_TAGS.map((tag) => ({ value: tag, label: LANGUAGES[tag], lang: tag })),
+          ]}
+          onChange={(language) => studio.preferences.getState().set({ language })}
+        />
+      </div>
     </Sheet>
   );
 }

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useStore } from "zustand";
-import { bytesOf, filesOf } from "../../../delivery/delivery";
+import { bytesOf, filesOf } from "../../../delivery/modelFiles";
 import { DTYPES, type Dtype, type Manifest } from "../../../format/manifest";
 import { Button } from "../../../player/ui/Button";
 import { Choice } from "../../../player/ui/Choice";

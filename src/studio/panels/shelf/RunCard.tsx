@@ -41,7 +41,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
         </span>
         <span className={styles.runCardSettings}>{describeSettings(run.trajectory, words.player)}</span>
         <Family run={run} />
-        <span className={styles.runCardText} translate="no">
+        <span className={styles.runCardText} translate="no" lang={text ? studio.player.textLanguage : undefined}>
           {text || words.runs.noWords}
         </span>
       </button>

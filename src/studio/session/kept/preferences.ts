@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Display, DisplayStore } from "../../../player/display";
+import { LANGUAGE_TAGS } from "../../words/languages";
 import { keep, readKept, type TextStorage } from "./persisted";
 
 const schema = z.object({
@@ -10,6 +11,8 @@ const schema = z.object({
   speed: z.union([z.literal(0.25), z.literal(0.5), z.literal(1), z.literal(2), z.literal(4)]),
   /** Shortcuts of one letter, which get in the way of some who speak to their computer. */
   letterKeys: z.boolean(),
+  /** Earlier visits may have kept none, later ones another. */
+  language: z.catch(z.enum(["system", ...LANGUAGE_TAGS]), "system"),
 });
 
 /** How a person likes the page; how they like to look at runs is kept with it, and stands in the player's own store. */
@@ -18,7 +21,7 @@ export type Theme = Preferences["theme"];
 
 export const THEMES: readonly Theme[] = ["system", "light", "dark"];
 
-const DEFAULTS: Preferences = { theme: "system", letterKeys: true };
+const DEFAULTS: Preferences = { theme: "system", letterKeys: true, language: "system" };
 const KEY = "elf.preferences";
 
 export interface PreferencesStore extends Preferences {
@@ -30,13 +33,18 @@ export function createPreferences(
   storage: TextStorage | null,
   display: StoreApi<DisplayStore>,
 ): StoreApi<PreferencesStore> {
-  const { theme, letterKeys, ...looks } = { ...DEFAULTS, ...readKept(storage, KEY, schema) };
+  const { theme, letterKeys, language, ...looks } = { ...DEFAULTS, ...readKept(storage, KEY, schema) };
   display.getState().set(looks);
-  const store = createStore<PreferencesStore>()((set) => ({ theme, letterKeys, set: (change) => set(change) }));
+  const store = createStore<PreferencesStore>()((set) => ({
+    theme,
+    letterKeys,
+    language,
+    set: (change) => set(change),
+  }));
   const all = (): z.infer<typeof schema> => {
-    const { theme, letterKeys } = store.getState();
+    const { theme, letterKeys, language } = store.getState();
     const { reading, axis, speed } = display.getState();
-    return { theme, reading, axis, speed, letterKeys };
+    return { theme, reading, axis, speed, letterKeys, language };
   };
   keep(store, storage, KEY, all);
   keep(display, storage, KEY, all);

@@ -10,7 +10,6 @@ import {
   sourceOf,
 } from "../../../delivery/sources";
 import type { Wait } from "../../../delivery/store/request";
-import { sha256Of } from "../../../delivery/store/sha256";
 import type { Space } from "../../../delivery/store/space";
 import { isCancellation, type Problem, problemOf } from "../../../flow/errors";
 import type { Dtype, Manifest } from "../../../format/manifest";
@@ -178,6 +177,8 @@ export function createLibraryStore(parts: LibraryParts): StoreApi<LibraryStore> 
               "Drop the whole folder that elf export wrote, or all of its files together.",
             );
           }
+          // Nothing else on the page reckons one.
+          const { sha256Of } = await import("../../../delivery/store/sha256");
           const digest = await sha256Of(new Uint8Array(await manifest.file.slice(0, 1e6).arrayBuffer()));
           await look(folderSource(found.name, digest), found.files);
         }),

@@ -1,6 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { bytesOf, filesOf } from "../../../delivery/delivery";
 import type { PlacedFile } from "../../../delivery/folder";
+import { bytesOf, filesOf } from "../../../delivery/modelFiles";
 import { SHIPPED_FOLDER } from "../../../delivery/shipped";
 import type { ModelSource } from "../../../delivery/sources";
 import type { Wait } from "../../../delivery/store/request";
