@@ -3,6 +3,7 @@ import { settled } from "../testing/fakeEngine";
 import { runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";
 import { ENGLISH } from "../words/english";
+import { GERMAN } from "../words/german";
 import { ACTIONS } from "./all";
 import { commandsOf, matching, obey } from "./palette";
 import { whyNot } from "./whyNot";
@@ -11,7 +12,8 @@ async function opened() {
   const { studio } = testStudio();
   await studio.open();
   await studio.library.getState().refresh();
-  const labels = (query: string) => matching(commandsOf(studio), query, ENGLISH).map(({ label }) => label);
+  const labels = (query: string) =>
+    matching(commandsOf(studio), query, studio.words.getState()).map(({ label }) => label);
   const command = (label: string) => {
     const found = commandsOf(studio).find((each) => each.label === label);
     if (!found) throw new Error(`There is no command ${label}.`);
@@ -44,6 +46,20 @@ describe("the palette", () => {
     expect(labels(" ").length).toBe(labels("").length);
     const slow = labels("low");
     expect(slow.indexOf("Play slower")).toBeGreaterThanOrEqual(0);
+  });
+
+  it("finds the language by its name in either, and turns to the next", async () => {
+    const { studio, labels, command } = await opened();
+    for (const word of ["language", "sprache", "deutsch"]) {
+      expect(labels(word)).toEqual([ENGLISH.actions["switch-language"]]);
+    }
+    obey(command(ENGLISH.actions["switch-language"]), studio);
+    await studio.spoken();
+    expect(labels("english")).toEqual([GERMAN.actions["switch-language"]]);
+    expect(labels("language")).toEqual([GERMAN.actions["switch-language"]]);
+    obey(command(GERMAN.actions["switch-language"]), studio);
+    await studio.spoken();
+    expect(studio.words.getState()).toBe(ENGLISH);
   });
 
   it("says why something cannot be done, and does not do it", async () => {

@@ -47,6 +47,30 @@ describe("German", () => {
   });
 });
 
+describe("problems", () => {
+  /** Rooms whose errors come to be seen on the page. */
+  const ROOMS = ["flow", "format", "delivery", "runtime", "run", "worker", "player", "studio"];
+  const CODE = /readonly code = "([^"]+)"/g;
+
+  it("all have a German heading of their own", () => {
+    const codes = ROOMS.flatMap((room) => {
+      const folder = join(import.meta.dirname, "../..", room);
+      const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) =>
+        /(?<!\.test)\.tsx?$/.test(file),
+      );
+      return files.flatMap((file) =>
+        [...readFileSync(join(folder, file), "utf8").matchAll(CODE)].map(([, code]) => code),
+      );
+    });
+    expect(codes.length).toBeGreaterThan(20);
+    const otherwise = GERMAN.problems.heading("nonsense");
+    expect(codes.filter((code) => code !== "cancelled" && GERMAN.problems.heading(code ?? "") === otherwise)).toEqual(
+      [],
+    );
+    expect(ENGLISH.problems.heading("trace")).toBeNull();
+  });
+});
+
 /** Attributes of elements and properties of views that are said, seen or read aloud. */
 const SAID = new Set([
   ...["aria-label", "aria-valuetext", "aria-roledescription", "title", "placeholder", "alt"],
