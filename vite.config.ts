@@ -7,6 +7,7 @@ import type { Connect, Plugin } from "vite";
 import { defaultClientConditions } from "vite";
 import { defineConfig } from "vitest/config";
 import { quickWasm } from "./src/runtime/testing/quickWasm.ts";
+import { licences } from "./vite.licences.ts";
 import { offlineWorker } from "./vite.offline.ts";
 import { linkPreview, siteConstants } from "./vite.site.ts";
 
@@ -19,12 +20,14 @@ const crossOriginIsolation = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
+const licenceList = licences();
+
 export default defineConfig({
   // Relative addresses, so that the built page works from any folder of any host.
   base: "./",
   // One page and no routes: a missing file is an honest 404, not index.html in disguise.
   appType: "mpa",
-  plugins: [react(), servedModels(), layersInOrder(), linkPreview("./"), offlineWorker()],
+  plugins: [react(), servedModels(), layersInOrder(), linkPreview("./"), offlineWorker(), licenceList.list],
   define: siteConstants,
   // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/runtime/runtime.ts). The self-contained ones
   // start their threads by running *this worker's* file again once a bundler has merged them into it.
@@ -32,7 +35,7 @@ export default defineConfig({
   optimizeDeps: { exclude: ["onnxruntime-web"] },
   // In style modules: `styles.modelDot` is `.model-dot`.
   css: { modules: { localsConvention: "camelCaseOnly" } },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => [licenceList.noted()] },
   build: { target: "es2023", chunkSizeWarningLimit: 1000 },
   server: { headers: crossOriginIsolation },
   preview: { headers: crossOriginIsolation },

@@ -1,0 +1,96 @@
+/** `licences.md`, beside the page: the licence of every package that is built into it or into its workers. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Plugin } from "vite";
+
+const FILE = "licences.md";
+
+/** The list, and what notes the packages of a worker, whose build is one of its own before that of the page. */
+export function licences(): { readonly list: Plugin; readonly noted: () => Plugin } {
+  const folders = new Set<string>();
+  const note = (bundle: Bundle, styles: readonly string[]) => {
+    for (const id of [...builtIn(bundle), ...styles]) {
+      const folder = packageFolder(id);
+      if (folder) folders.add(folder);
+    }
+  };
+  return {
+    noted: () => ({
+      name: "elf:noted-for-licences",
+      generateBundle(_, bundle) {
+        note(bundle, []);
+      },
+    }),
+    list: {
+      name: "elf:licences",
+      apply: "build",
+      generateBundle: {
+        order: "post",
+        handler(_, bundle) {
+          // Of a style sheet, a font's, nothing stands in any script.
+          note(
+            bundle,
+            [...this.getModuleIds()].filter((id) => /\.css(?:\?|$)/.test(id)),
+          );
+          this.emitFile({ type: "asset", fileName: FILE, source: licenceText([...folders].map(readPackage)) });
+        },
+      },
+    },
+  };
+}
+
+type Bundle = Readonly<
+  Record<string, { readonly type: string; readonly modules?: Record<string, { renderedLength: number }> }>
+>;
+
+/** Modules of which something is left in a script. */
+function builtIn(bundle: Bundle): string[] {
+  return Object.values(bundle).flatMap(({ modules = {} }) =>
+    Object.entries(modules).flatMap(([id, { renderedLength }]) => (renderedLength > 0 ? [id] : [])),
+  );
+}
+
+/** A package as it stands in the list. */
+export interface Licensed {
+  readonly name: string;
+  readonly version: string;
+  readonly licence: string;
+  /** Where its source is. */
+  readonly source: string;
+  /** The text that it brings; null where it brings none. */
+  readonly text: string | null;
+}
+
+/** One chapter for each package, in the order of their names. */
+export function licenceText(packages: readonly Licensed[]): string {
+  const chapters = [...packages]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, version, licence, source, text }) =>
+      [`## ${name} ${version} (${licence})`, source, ...(text ? [quoted(text)] : [])].filter(Boolean).join("\n\n"),
+    );
+  return `# What is built into the page, and under which licence\n\n${chapters.join("\n\n")}\n`;
+}
+
+/** Indented, so that no line of a licence counts as a heading of the list. */
+function quoted(text: string): string {
+  return text.trim().replace(/^(?=.)/gm, "    ");
+}
+
+/** The folder of the package that a module belongs to; undefined for the project's own. */
+export function packageFolder(id: string): string | undefined {
+  const [path = ""] = id.replace(/^\0+/, "").split("?");
+  return /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/@]+(?=[\\/])/.exec(path)?.[0];
+}
+
+function readPackage(folder: string): Licensed {
+  const file = join(folder, "package.json");
+  const { name, version, license, repository } = JSON.parse(readFileSync(file, "utf8"));
+  const text = readdirSync(dirname(file)).find((entry) => /^licen[cs]e/i.test(entry));
+  return {
+    name,
+    version,
+    licence: license ?? "no licence named",
+    source: (typeof repository === "string" ? repository : (repository?.url ?? "")).replace(/^git\+/, ""),
+    text: text && existsSync(join(folder, text)) ? readFileSync(join(folder, text), "utf8") : null,
+  };
+}
