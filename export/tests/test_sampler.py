@@ -10,7 +10,8 @@ import pytest
 from elf.config import FlowConfig
 from elf.dev.fixtures import flow_fixture, toy_denoise
 from elf.errors import UsageError
-from elf.sampler_settings import SamplerSettings
+from elf.onnx_export.presets import refuse_beyond_page
+from elf.sampler_settings import SamplerSettings, named_settings, read_curve, settings_of
 from elf.sampling.keys import run_keys
 from elf.sampling.sampler import cut_at_eos, run_flow, sample
 from elf.sampling.schedule import time_schedule
@@ -148,6 +149,29 @@ def test_schedules():
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(UsageError):
         SamplerSettings(**wrong)
+
+
+def test_gamma_over_t_goes_straight_from_knot_to_knot():
+    settings = SamplerSettings(gamma_curve=read_curve("0.25=1+0.5=3+1=0"))
+    assert [settings.gamma_at(t) for t in (0, 0.25, 0.375, 0.5, 0.75, 1)] == [1, 1, 2, 3, 1.5, 0]
+    assert SamplerSettings(gamma=1.5).gamma_at(0.3) == 1.5
+    names = named_settings(settings, length=5)
+    assert names["gammaCurve"] == [[0.25, 1], [0.5, 3], [1, 0]]
+    assert settings_of(names) == settings
+    assert "gammaCurve" not in named_settings(SamplerSettings(), length=5)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0.5", "0.5=1=2", "0.5=1+0.5=2", "0.5=9", "2=1", "+".join(f"0.{i}=1" for i in range(1, 10))]
+)
+def test_what_is_no_curve_is_refused(text):
+    with pytest.raises(UsageError, match="the curve of gamma"):
+        SamplerSettings(gamma_curve=read_curve(text))
+
+
+def test_a_models_own_settings_have_no_curve():
+    with pytest.raises(UsageError, match="drawn over t"):
+        refuse_beyond_page(SamplerSettings(gamma_curve=((0.0, 1.0),)))
 
 
 def test_cut_at_eos():

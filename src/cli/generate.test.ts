@@ -26,6 +26,18 @@ describe("the command line", () => {
     });
   });
 
+  it("reads γ over t, and leaves it out by its own name", () => {
+    const { changes } = readCommandLine(["--gamma-curve", "0=0.5+0.4=3"]);
+    const curve = [
+      [0, 0.5],
+      [0.4, 3],
+    ];
+    expect(changes.gammaCurve).toEqual(curve);
+    const parent = { settings: { ...manifest.defaults, gammaCurve: curve as [number, number][] } };
+    expect(settingsOf(readCommandLine([]), manifest, parent).gammaCurve).toEqual(curve);
+    expect(settingsOf(readCommandLine(["--gamma-curve", "none"]), manifest, parent).gammaCurve).toBeUndefined();
+  });
+
   it.each([
     [["--stepz", "3"], "--stepz"],
     [["--steps"], "--steps"],
@@ -43,6 +55,7 @@ describe("the command line", () => {
     [["--at", "3"], "--at"],
     [["--from", "x", "--at", "many"], '--at is "many"'],
     [["--from", "x", "--at", "1", "--prompt", "a"], "--from goes on with the prompt"],
+    [["--gamma-curve", "0=1+0=2"], "--gamma-curve"],
     [["--towards", "8"], "--towards needs how far"],
     [["--weight", "0.5"], "--weight"],
     [["--towards", "8", "--weight", "half"], '--weight is "half"'],
@@ -154,7 +167,7 @@ describe("the command line", () => {
   it("lists every option in its help, with the model's defaults", () => {
     const help = helpText(manifest);
     const names = [
-      ..."model method steps gamma cfg self-cond-cfg schedule solver rng seed length batch".split(" "),
+      ..."model method steps gamma gamma-curve cfg self-cond-cfg schedule solver rng seed length batch".split(" "),
       ..."prompt prompt-ids towards weight from at hold hold-ids json dump trace help".split(" "),
     ];
     for (const name of names) expect(help).toContain(`--${name}`);

@@ -2,6 +2,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { DEFAULT_MODEL } from "../delivery/shipped";
 import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
+import { type GammaCurve, gammaCurveIn } from "../flow/gammaCurve";
 import type { Source } from "../flow/network";
 import { type Recipe, rootOf } from "../flow/recipe";
 import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
@@ -44,6 +45,11 @@ export const OPTIONS: readonly Option[] = [
   },
   { name: "steps", value: "N", setting: "steps", help: "steps from noise to text, 1 to 1024" },
   { name: "gamma", value: "G", setting: "gamma", help: "fresh noise of the SDE, 0 to 8" },
+  {
+    name: "gamma-curve",
+    value: "T=G+T=G…",
+    help: "γ over t in its place, at most 8 knots: 0=0.5+0.4=3; none leaves it out",
+  },
   { name: "cfg", value: "W", setting: "cfgScale", help: "guidance towards the prompt, 0 to 20; 1 is none" },
   { name: "self-cond-cfg", value: "W", setting: "selfCondScale", help: "self-conditioning guidance, 0.5 to 8" },
   {
@@ -117,11 +123,15 @@ export interface CommandLine {
  */
 export function readCommandLine(argv: readonly string[]): CommandLine {
   const values = parse(argv);
-  const changes: Record<string, string | number> = {};
+  const changes: Record<string, string | number | GammaCurve | undefined> = {};
   for (const { name, setting } of OPTIONS) {
     const value = values[name];
     if (setting && typeof value === "string") changes[setting] = isWord(setting) ? value : numberOf(name, value);
   }
+  const curve = values["gamma-curve"];
+  if (typeof curve === "string") changes.gammaCurve = curveIn(curve);
+  // A γ that is named takes the place of the curve of the run that is gone on from.
+  else if (changes.gamma !== undefined) changes.gammaCurve = undefined;
   const text = (name: string) => (typeof values[name] === "string" ? (values[name] as string) : undefined);
   const texts = (name: string) => (Array.isArray(values[name]) ? (values[name] as string[]) : []);
   const prompts = texts("prompt").map(wellFormed);
@@ -306,6 +316,16 @@ function branchIn(file: string | undefined, at: string | undefined): CommandLine
   if (file === undefined) throw new UsageError("--at is a step of a recorded run.", "Name its file: --from TRACE");
   if (at === undefined) throw new UsageError("--from needs the step to go on from.", "Give it as --at STEP.");
   return { file, step: numberOf("at", at) };
+}
+
+function curveIn(text: string): GammaCurve | undefined {
+  if (text === "none") return undefined;
+  const curve = gammaCurveIn(text);
+  if (curve) return curve;
+  throw new UsageError(
+    `--gamma-curve is ${JSON.stringify(text)}.`,
+    "Give 1 to 8 knots t=γ that ascend in t, joined by plus signs: 0=0.5+0.4=3+1=0",
+  );
 }
 
 function towardsIn(seed: string | undefined, weight: string | undefined): Towards | undefined {

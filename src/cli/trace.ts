@@ -1,5 +1,6 @@
 /** `elf-playground trace`: what a recorded run holds. */
 import { readFileSync } from "node:fs";
+import { gammaCurveText } from "../flow/gammaCurve";
 import { type Recipe, rootOf } from "../flow/recipe";
 import { type RecordedRun, readTrace } from "../format/trace";
 import { readWords, UsageError } from "./options";
@@ -68,12 +69,12 @@ function described({
   steps,
   text,
 }: ReturnType<typeof factsOf>) {
-  const { method, gamma, selfCondScale, cfgScale, schedule, seed } = settings;
+  const { method, gamma, gammaCurve, selfCondScale, cfgScale, schedule, seed } = settings;
   const words = held.map(({ position, piece }) => `${piece.replace("▁", "")} at ${position}`);
   const lines = [
     `model     ${title} (${model})`,
     `steps     ${steps}, ${frames} frames recorded`,
-    `sampler   ${method.toUpperCase()}${method === "sde" ? ` γ ${gamma}` : ""}, w ${selfCondScale}, ω ${cfgScale}, ${schedule}, seed ${seed}`,
+    `sampler   ${method.toUpperCase()}${method === "sde" ? ` γ ${gammaCurve ? gammaCurveText(gammaCurve) : gamma}` : ""}, w ${selfCondScale}, ω ${cfgScale}, ${schedule}, seed ${seed}`,
     ...(towards ? [`start     weight ${towards.weight} towards the noise of seed ${towards.seed}`] : []),
     ...(prompt ? [`prompt    ${"text" in prompt ? prompt.text : `tokens ${prompt.ids.join(", ")}`}`] : []),
     ...(words.length > 0 ? [`held      ${words.join(", ")}`] : []),

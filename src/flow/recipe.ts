@@ -56,13 +56,20 @@ export const MOST_LETTERS = 50_000;
 /** The recipe alone, of something that has more to it, with a prompt that can be written down. */
 export function recipeOf({ settings, prompt, towards, held, from }: Recipe): Recipe {
   return {
-    settings,
+    settings: stated(settings),
     ...(prompt && !isEmpty(prompt) ? { prompt: written(prompt) } : {}),
     // No way towards another seed is none.
     ...(towards && towards.weight !== 0 ? { towards: { seed: towards.seed, weight: towards.weight } } : {}),
     ...(held && held.length > 0 ? { held: held.map(({ position, token }) => ({ position, token })) } : {}),
     ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
   };
+}
+
+/** Without a curve that is said to be none. */
+function stated(settings: SamplerSettings): SamplerSettings {
+  if (settings.gammaCurve || !("gammaCurve" in settings)) return settings;
+  const { gammaCurve: _, ...others } = settings;
+  return others;
 }
 
 function written(prompt: Prompt): Prompt {

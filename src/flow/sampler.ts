@@ -5,6 +5,7 @@
 import { type Clamp, clampTo } from "./clamp";
 import { type Condition, hold, noPrediction, type SelfCondStart } from "./condition";
 import { CancelledError } from "./errors";
+import { gammaAt } from "./gammaCurve";
 import { guidedPredictor } from "./guidance";
 import type { Network } from "./network";
 import { runNoise } from "./noise";
@@ -81,7 +82,7 @@ export async function* followFlow(
   constants: FlowConstants,
   { condition, clamp, signal }: FlowOptions = {},
 ): AsyncGenerator<FlowState, void> {
-  const { steps, gamma, solver, selfCondScale } = settings;
+  const { steps, solver, selfCondScale } = settings;
   const { batch } = from;
   const times = scheduleTimes(settings, constants);
   const noise = runNoise(settings, constants.noiseScale, from.z.length);
@@ -96,7 +97,7 @@ export async function* followFlow(
     if (signal?.aborted) throw new CancelledError();
     const next = times[k + 1] as number;
     place = addsNoise(settings, k)
-      ? await sdeStep(place, next, gamma, noise.atStep(k), parts)
+      ? await sdeStep(place, next, gammaAt(settings, place.t), noise.atStep(k), parts)
       : await SOLVERS[solver](place, next, parts);
     yield { step: k + 1, batch, ...place };
   }

@@ -1,4 +1,5 @@
 import { SettingsError } from "./errors";
+import { checkGammaCurve, type GAMMA_LIMITS, type GammaCurve } from "./gammaCurve";
 
 /** What a person can choose about one run of the sampler. Names are those of the paper and of `elf sample`. */
 export interface SamplerSettings {
@@ -8,6 +9,8 @@ export interface SamplerSettings {
   readonly method: Method;
   /** Fresh noise γ of the SDE, 0 … 8; 0 is the ODE. Ignored when `method` is `ode`. */
   readonly gamma: number;
+  /** γ over t in place of `gamma`: 1 to 8 knots [t, γ], ascending in t, with straight lines between them. Left out, γ is the same at every t. */
+  readonly gammaCurve?: GammaCurve | undefined;
   /** Self-conditioning guidance w, an input of the network, 0.5 … 5 as in training (up to 8 accepted). */
   readonly selfCondScale: number;
   /** Guidance ω towards the prompt (CFG), 0 … 20; 1 switches it off. Another value needs a prompt, and costs a pass a step. */
@@ -45,7 +48,7 @@ export interface SettingLimits {
 /** The limits that hold for every model; `settingLimits` adds that of `length`. */
 export const SETTING_LIMITS = {
   steps: { least: 1, greatest: 1024, integer: true },
-  gamma: { least: 0, greatest: 8, integer: false },
+  gamma: { least: 0, greatest: 8, integer: false } satisfies typeof GAMMA_LIMITS,
   selfCondScale: { least: 0.5, greatest: 8, integer: false },
   cfgScale: { least: 0, greatest: 20, integer: false },
   seed: { least: 0, greatest: 2 ** 32 - 1, integer: true },
@@ -113,6 +116,7 @@ export function checkSettings(settings: SamplerSettings, maxLength: number, prom
     if (choices.includes(settings[name])) continue;
     throw new SettingsError(`${name} is ${String(settings[name])}.`, `Choose ${choices.join(" or ")}.`);
   }
+  if (settings.gammaCurve) checkGammaCurve(settings.gammaCurve);
   if (settings.method === "sde" && settings.solver !== "euler") {
     throw new SettingsError(
       `solver is ${settings.solver}, which the SDE does not have.`,

@@ -2,6 +2,7 @@
  * One step of the flow from t to t′: Euler's, the SDE's, and one that looks back for the ODE (spec section 3). The
  * arithmetic is that of 32-bit floats, operation by operation, as in `elf.sampling.solvers`.
  */
+import { gammaAt } from "./gammaCurve";
 import type { Predict } from "./guidance";
 import type { SamplerSettings, SolverName } from "./settings";
 
@@ -90,7 +91,7 @@ export function addsNoise({ method, steps }: Pick<SamplerSettings, "method" | "s
  * of the state which step `first` begins with.
  */
 export function askedTimes(
-  settings: Pick<SamplerSettings, "method" | "steps" | "gamma">,
+  settings: Pick<SamplerSettings, "method" | "steps" | "gamma" | "gammaCurve">,
   times: Float32Array,
   first: number,
   t: number,
@@ -98,7 +99,7 @@ export function askedTimes(
   return Array.from({ length: settings.steps - first }, (_, i) => {
     const k = first + i;
     const from = i === 0 ? t : (times[k] as number);
-    return addsNoise(settings, k) ? f32(keptShare(settings.gamma, from, times[k + 1] as number) * from) : from;
+    return addsNoise(settings, k) ? f32(keptShare(gammaAt(settings, from), from, times[k + 1] as number) * from) : from;
   });
 }
 

@@ -4,6 +4,14 @@ import { RUN_SETTINGS } from "../flow/testing/settings";
 import { linkTo, recipeIn } from "./link";
 
 const SETTINGS = { ...RUN_SETTINGS, steps: 3, length: 4 };
+const CURVED = {
+  ...SETTINGS,
+  gammaCurve: [
+    [0, 0.5],
+    [0.4, 3],
+    [1, 0],
+  ] as const,
+};
 const root: Recipe = { settings: SETTINGS };
 const fork: Recipe = { settings: { ...SETTINGS, gamma: 0.25, seed: 9 }, from: { run: root, step: 2 } };
 const held = [
@@ -25,6 +33,9 @@ describe("a link", () => {
     ["a fork that changes nothing", { ...root, from: { run: root, step: 0 } }],
     ["a fork of a fork", { settings: { ...SETTINGS, steps: 64, method: "ode" }, held, from: { run: fork, step: 3 } }],
     ["held tokens", { settings: SETTINGS, held }],
+    ["γ over t", { settings: CURVED }],
+    ["a fork with γ over t", { settings: CURVED, from: { run: root, step: 1 } }],
+    ["a fork without, of one with it", { settings: SETTINGS, from: { run: { settings: CURVED }, step: 1 } }],
     ["a start between two seeds", { settings: SETTINGS, towards: { seed: 8, weight: 0.25 }, held }],
     ["a fork of one", { settings: SETTINGS, from: { run: { ...root, towards: { seed: 0, weight: 1e-7 } }, step: 1 } }],
     ["a prompt", { settings: SETTINGS, prompt: { text: "Grüße, „Welt“; 50 % a:b=c+d #1 \n'x'" } }],
@@ -38,6 +49,14 @@ describe("a link", () => {
     expect(recipeIn(link)).toEqual(recipe);
     // Nothing of it changes on its way through an address.
     expect(recipeIn(new URL(`http://host/page?model=a${link}`).hash)).toEqual(recipe);
+  });
+
+  it("says a curve of γ in a few letters, through which a mail program may go", () => {
+    const link = linkTo({ settings: CURVED });
+    expect(link).toContain("gammaCurve:0=0.5+0.4=3+1=0");
+    const whole = link.replaceAll("=", "=3D");
+    expect(recipeIn(whole)).toEqual({ settings: CURVED });
+    expect(recipeIn(link.replaceAll("+", " "))).toEqual({ settings: CURVED });
   });
 
   it("says nothing of a prompt that says nothing", () => {
@@ -61,6 +80,10 @@ describe("a link", () => {
     `${good};gamma:0`,
     `${good};from:-1`,
     `${good};from:2,prompt:b`,
+    `${good},gammaCurve:`,
+    `${good},gammaCurve:1`,
+    `${good},gammaCurve:0=1+0=2`,
+    `${good},gammaCurve:0=9`,
     `${good},towards:8`,
     `${good},weight:0.5`,
     `${good},towards:8,weight:1.5`,

@@ -4,6 +4,7 @@
  * before all else, in braces that are escaped as it is: from them the reader of a link that was escaped once more, or not
  * at all, knows that, and where the prompt ends.
  */
+import { gammaCurveIn, gammaCurveText } from "../flow/gammaCurve";
 import type { HeldToken } from "../flow/held";
 import { LONGEST_CHAIN, MOST_LETTERS, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
@@ -30,9 +31,10 @@ export function linkTo(recipe: Recipe): string {
 
 function parts({ settings, prompt, towards, held = [], from }: Recipe): string[] {
   const before = from?.run;
-  const changes = (Object.keys(settings) as (keyof SamplerSettings)[])
-    .filter((name) => settings[name] !== before?.settings[name])
-    .map((name) => `${name}:${settings[name]}`);
+  const names = new Set([...Object.keys(settings), ...(before ? Object.keys(before.settings) : [])]);
+  const changes = [...names]
+    .filter((name) => !before || valueIn(settings, name) !== valueIn(before.settings, name))
+    .map((name) => `${name}:${valueIn(settings, name)}`);
   const fields = [
     // First: a link that is cut in its prompt lacks settings then, and is known to be cut.
     ...(prompt && "text" in prompt ? [`prompt:${escaped(`{${prompt.text}}`)}`] : []),
@@ -81,13 +83,25 @@ function readLink(text: string): Recipe | undefined {
   return recipe;
 }
 
+/** What a fork says whose parent has γ drawn over t, and which has not. */
+const NO_CURVE = "none";
+
+function valueIn(settings: SamplerSettings, name: string): unknown {
+  const value = settings[name as keyof SamplerSettings];
+  if (name !== "gammaCurve") return value;
+  return settings.gammaCurve ? gammaCurveText(settings.gammaCurve) : NO_CURVE;
+}
+
 function readPart(part: string, before: Recipe | undefined): Recipe | undefined {
   const fields = new Map(part.split(",").map((field) => split(field, ":")));
   if ([...fields.keys()].some((name) => name !== "" && !LINK_FIELDS.includes(name))) return undefined;
   const wanted: Record<string, unknown> = { ...before?.settings };
   for (const name of Object.keys(settingsSchema.shape)) {
     const typed = fields.get(name);
-    if (typed !== undefined) wanted[name] = /^[\d.+-]/.test(typed) ? Number(typed) : typed;
+    if (typed === undefined) continue;
+    if (name !== "gammaCurve") wanted[name] = /^[\d.+-]/.test(typed) ? Number(typed) : typed;
+    else if (typed === NO_CURVE) delete wanted[name];
+    else wanted[name] = gammaCurveIn(typed) ?? typed;
   }
   const settings = settingsSchema.safeParse(wanted);
   const prompt = promptIn(fields);

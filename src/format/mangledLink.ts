@@ -131,7 +131,7 @@ function fieldsIn(text: string): string[] {
 function mendFields(text: string): string | null {
   const parts = text
     // Forms write a blank for a plus.
-    .replace(/(\d) (?=\d+=\d)/g, "$1+")
+    .replace(/(\d) (?=[\d.]+=\d)/g, "$1+")
     .replace(/\bids:\s*[\d\s+]+/i, (ids) => ids.trim().replace(/(\d)\s+(?=\d)/g, "$1+"))
     .replace(UNSEEN, "")
     .replace(new RegExp(FOREIGN.source, "gu"), "")
@@ -148,8 +148,8 @@ function mendField(field: string): string | null {
   if (field === "") return "";
   const [, name = "", value = ""] = /^([^:]*):(.*)$/.exec(field) ?? [];
   const known = FIELD_NAMES.get(name.replaceAll("=", "").toLowerCase());
-  // Only what is held has equals signs; elsewhere they end lines.
-  const clean = known === "hold" ? value : value.replaceAll("=", "");
+  // Only what is held and a curve have equals signs; elsewhere they end lines.
+  const clean = known === "hold" || known === "gammaCurve" ? value : value.replaceAll("=", "");
   if (known === undefined || !/^[\w.+=-]+$/.test(clean)) return null;
   return `${known}:${/\d/.test(clean) ? clean : clean.toLowerCase()}`;
 }

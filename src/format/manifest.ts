@@ -105,7 +105,8 @@ export const manifestSchema = z.pipe(
       tokens: z.object({ pad: fromZero, eos: fromZero, unk: fromZero }),
       /** `logits`: whether the decoder gives them all; of a large vocabulary they would be hundreds of megabytes. */
       decoder: z.object({ topK: count, logits: z.boolean() }),
-      defaults: settingsSchema,
+      // Older readers know no curve of γ and would pass over one: a model's own settings have none.
+      defaults: z.omit(settingsSchema, { gammaCurve: true }),
       /** Prompts that its maker offers to try. */
       examples: z._default(z.array(z.string().check(z.trim(), z.minLength(1))).check(z.maxLength(MOST_EXAMPLES)), []),
       presets: z._default(z.array(presetSchema).check(z.maxLength(MOST_PRESETS)), []),

@@ -1,5 +1,6 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
+import { isGammaCurve } from "../flow/gammaCurve";
 import { SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
 import { WEIGHT_LIMITS } from "../flow/towards";
 
@@ -12,6 +13,7 @@ export const settingsSchema = z.object({
   steps: limited("steps"),
   method: z.enum(SETTING_CHOICES.method),
   gamma: limited("gamma"),
+  gammaCurve: z.exactOptional(gammaCurveSchema()),
   selfCondScale: limited("selfCondScale"),
   // Absent from what older versions wrote, which knew neither.
   cfgScale: z._default(limited("cfgScale"), 1),
@@ -27,6 +29,13 @@ export const towardsSchema = z.object({
   seed: limited("seed"),
   weight: z.number().check(z.minimum(WEIGHT_LIMITS.least), z.maximum(WEIGHT_LIMITS.greatest)),
 });
+
+/** γ over t; a function, for it is needed before it would be there. */
+function gammaCurveSchema() {
+  return z
+    .readonly(z.array(z.readonly(z.tuple([z.number(), z.number()]))))
+    .check(z.refine(isGammaCurve, "1 to 8 knots [t, γ] that ascend in t"));
+}
 
 /** One of the sampler's numbers. */
 export function limited(name: keyof typeof SETTING_LIMITS) {

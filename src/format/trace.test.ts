@@ -87,7 +87,7 @@ describe("a recorded run", () => {
     expect(run.eos).toBe(manifest.tokens.eos);
   });
 
-  it("that starts between two seeds, or goes on from such a one, is of a version that older readers refuse", () => {
+  it("that starts between two seeds, has γ over t, or goes on from such a one, is of a version that older readers refuse", () => {
     const towards = { seed: 9, weight: 0.25 };
     const root = { settings: manifest.defaults, towards };
     for (const recipe of [root, { settings: manifest.defaults, from: { run: root, step: 1 } }]) {
@@ -96,6 +96,11 @@ describe("a recorded run", () => {
       expect(JSON.parse(written).version).toBe(3);
       expect(readTrace(written).trajectory).toMatchObject(recipe);
     }
+    const curved = { ...manifest.defaults, gammaCurve: [[0.5, 2]] as const };
+    const trajectory = { settings: curved, model: "tiny-model", times: [0, 1], frames };
+    const written = writeTrace({ trajectory, pieces, text: "" }, manifest);
+    expect(JSON.parse(written).version).toBe(3);
+    expect(readTrace(written).trajectory.settings).toEqual(curved);
     expect(JSON.parse(text).version).toBe(2);
   });
 

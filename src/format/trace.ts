@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
-import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
 import type { Frame, Trajectory } from "../flow/trajectory";
 import { namedTokens } from "./namedTokens";
@@ -32,7 +32,8 @@ export class TraceError extends ElfError {
 /**
  * Version 2 says what a run holds, which run it continues, and which token ends a text. Version 1 knew runs from noise alone
  * and left the end to be guessed by its spelling. Version 3 is written only where a run, or one that it goes on from, starts
- * otherwise than from the noise of its seed: a reader of version 2 would pass over that, and go on from another run.
+ * otherwise than from the noise of its seed, or has γ drawn over t: a reader of version 2 would pass over that, and go on from
+ * another run.
  */
 const VERSIONS = [1, 2, 3] as const;
 const END_OF_VERSION_1 = "</s>";
@@ -133,7 +134,7 @@ export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: Tr
   const named = frames.flatMap(({ holds, expects }) => [idsOf(holds), ...(expects ? [idsOf(expects)] : [])]);
   const ids = namedTokens(trajectory, named).sort((a, b) => a - b);
   const head = {
-    version: rootOf(trajectory).towards ? 3 : 2,
+    version: isOfVersion2(trajectory) ? 2 : 3,
     recorded: true,
     model: trajectory.model,
     title: manifest.title,
@@ -180,6 +181,10 @@ export function readTrace(text: string): RecordedRun {
     pieces: known,
     eos: eos ?? (guessed < 0 ? null : guessed),
   };
+}
+
+function isOfVersion2({ settings, towards, from }: Recipe): boolean {
+  return !settings.gammaCurve && !towards && (!from || isOfVersion2(from.run));
 }
 
 function packFrame({ step, t, holds, expects }: Frame): TraceFile["frames"][number] {

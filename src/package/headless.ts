@@ -1,5 +1,6 @@
 /** What the package offers wherever it runs; `index.ts` and `node.ts` add how models are had there. */
 export { CancelledError, ConditionError, ElfError, SettingsError } from "../flow/errors";
+export { type GammaCurve, type GammaKnot, gammaAt } from "../flow/gammaCurve";
 export type { HeldToken } from "../flow/held";
 export type { Encoder, Network, Reading, Source } from "../flow/network";
 export { type Key, keyOf, normal, randomBits, split } from "../flow/random";

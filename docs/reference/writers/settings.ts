@@ -22,7 +22,9 @@ const OTHER_FIELDS: Record<string, string> = {
 export function settingsPage(): string {
   const comments = commentsOf("src/flow/settings.ts", "SamplerSettings");
   const rows = Object.keys(settingsSchema.shape).map((name) => {
-    const option = OPTIONS.find(({ setting }) => setting === name)?.name;
+    const option = OPTIONS.find(
+      (one) => one.setting === name || (name === "gammaCurve" && one.name === "gamma-curve"),
+    )?.name;
     return [`\`${name}\``, valuesOf(name), option ? `\`--${option}\`` : "–", comments.get(name) ?? ""];
   });
   const fields = LINK_FIELDS.filter((name) => !(name in settingsSchema.shape)).map((name) => {
@@ -53,6 +55,7 @@ refused, and the page stays as it is.`,
 }
 
 function valuesOf(name: string): string {
+  if (name === "gammaCurve") return "1 to 8 pairs [t, γ]; in links and commands `t=γ`, joined by `+`";
   if (name in SETTING_CHOICES) {
     const choices: readonly string[] = SETTING_CHOICES[name as keyof typeof SETTING_CHOICES];
     return choices.map((choice) => `\`${choice}\``).join(" or ");

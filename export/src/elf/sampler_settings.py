@@ -1,6 +1,7 @@
 """The settings of one run of the sampler, and what they may be."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,6 +14,11 @@ Layout = Literal["original", "partitionable"]
 Solver = Literal["euler", "multistep"]
 
 MAX_CFG_SCALE = 20
+
+GammaCurve = tuple[tuple[float, float], ...]
+"""Knots (t, γ): straight lines between them, level before the first and after the last."""
+MOST_KNOTS = 8
+MAX_CURVE_GAMMA = 8
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class SamplerSettings:
     """ω from 0 to 20, guidance by the condition: 1 is none, any other costs a second pass at every step."""
     solver: Solver = "euler"
     """How the ODE is followed; the SDE has only `euler`."""
+    gamma_curve: GammaCurve | None = None
+    """γ over t in place of `gamma`: 1 to 8 knots, ascending in t from 0 to 1, γ from 0 to 8. None: γ is the same at
+    every t."""
 
     def __post_init__(self) -> None:
         for name, choices in (("method", Method), ("schedule", Schedule), ("rng", Layout), ("solver", Solver)):
@@ -44,6 +53,11 @@ class SamplerSettings:
             raise UsageError(f"steps is {self.steps}", "Give at least 1.")
         if not 0 <= self.gamma < np.inf:
             raise UsageError(f"gamma is {self.gamma}", "Give a number from 0 up; 1 to 2 is usual.")
+        if self.gamma_curve is not None and not _is_curve(self.gamma_curve):
+            raise UsageError(
+                f"the curve of gamma is {curve_text(self.gamma_curve)}",
+                f"Give 1 to {MOST_KNOTS} knots t=γ that ascend in t from 0 to 1, γ from 0 to {MAX_CURVE_GAMMA}.",
+            )
         if not 0 < self.self_cond_scale < np.inf:
             raise UsageError(f"the self-cond CFG scale is {self.self_cond_scale}", "Give a number above 0.")
         if not 0 <= self.cfg_scale <= MAX_CFG_SCALE:
@@ -56,13 +70,48 @@ class SamplerSettings:
         if self.method == "sde" and self.solver != "euler":
             raise UsageError(f"the solver is {self.solver} and the method sde", "Only the ODE has other solvers.")
 
+    def gamma_at(self, t: float) -> float:
+        """γ at the time t at which a step begins."""
+        if self.gamma_curve is None:
+            return self.gamma
+        after = next((i for i, (at, _) in enumerate(self.gamma_curve) if at > t), len(self.gamma_curve))
+        if after in (0, len(self.gamma_curve)):
+            return self.gamma_curve[min(after, len(self.gamma_curve) - 1)][1]
+        (t0, gamma0), (t1, gamma1) = self.gamma_curve[after - 1 : after + 1]
+        return gamma0 + (gamma1 - gamma0) * ((t - t0) / (t1 - t0))
+
+
+def _is_curve(curve: GammaCurve) -> bool:
+    times = [t for t, _ in curve]
+    ascends = all(before < t for before, t in pairwise(times))
+    fits = all(0 <= t <= 1 and 0 <= gamma <= MAX_CURVE_GAMMA for t, gamma in curve)
+    return 1 <= len(curve) <= MOST_KNOTS and ascends and fits
+
+
+def curve_text(curve: GammaCurve) -> str:
+    """As links and command lines have it: `0=0.5+0.4=3+1=0`."""
+    return "+".join(f"{t:g}={gamma:g}" for t, gamma in curve)
+
+
+def read_curve(text: str) -> GammaCurve:
+    """The curve of such a text. Raises UsageError where it is none."""
+    try:
+        knots = [tuple(float(number) for number in knot.split("=")) for knot in text.split("+")]
+        return tuple((t, gamma) for t, gamma in knots)
+    except ValueError as cause:
+        raise UsageError(
+            f"the curve of gamma is {text!r}", "Give knots t=γ joined by plus signs: 0=0.5+0.4=3"
+        ) from cause
+
 
 def named_settings(settings: SamplerSettings, length: int) -> dict[str, Any]:
     """Settings under the names of the manifest; `length` is L, the positions of a run, those of a source included."""
+    curve = settings.gamma_curve
     return {
         "steps": settings.steps,
         "method": settings.method,
         "gamma": settings.gamma,
+        **({} if curve is None else {"gammaCurve": [list(knot) for knot in curve]}),
         "selfCondScale": settings.self_cond_scale,
         "cfgScale": settings.cfg_scale,
         "schedule": settings.schedule,
@@ -88,4 +137,5 @@ def settings_of(names: dict[str, Any]) -> SamplerSettings:
         seed=names["seed"],
         cfg_scale=names.get("cfgScale", 1.0),
         solver=names.get("solver", "euler"),
+        gamma_curve=tuple((t, gamma) for t, gamma in names["gammaCurve"]) if "gammaCurve" in names else None,
     )

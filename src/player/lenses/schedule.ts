@@ -1,5 +1,6 @@
 /** Where a run's steps stand in time, how long they are, and what noise they mix in. */
 import { scaleLinear } from "d3-scale";
+import { gammaAt } from "../../flow/gammaCurve";
 import { branchAt } from "../../flow/recipe";
 import type { LogitNormal } from "../../flow/schedule";
 import { keptShare } from "../../flow/solvers";
@@ -128,7 +129,7 @@ export function stepFigures(run: ShownRun): StepFigures[] {
     // The last step of a run mixes none in, whatever number its own schedule gives it.
     const isLast = index === times.length - 2;
     const isNoisy = settings.method === "sde" && !isLast;
-    return { from, to, kept: isNoisy ? keptShare(settings.gamma, from, to) : 1 };
+    return { from, to, kept: isNoisy ? keptShare(gammaAt(settings, from), from, to) : 1 };
   });
 }
 

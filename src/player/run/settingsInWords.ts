@@ -6,10 +6,10 @@ export function describeSettings(
   { settings, towards }: Pick<Recipe, "settings" | "towards">,
   { run }: Pick<Words, "run"> = ENGLISH,
 ): string {
-  const { steps, method, gamma, selfCondScale, cfgScale, seed, schedule } = settings;
+  const { steps, method, gamma, gammaCurve, selfCondScale, cfgScale, seed, schedule } = settings;
   const sampler = `${run.steps(steps)} ${method.toUpperCase()}`;
   return [
-    method === "sde" ? `${sampler} γ ${gamma}` : sampler,
+    method === "sde" ? `${sampler} γ ${gammaCurve ? gammaCurve.map(([, knot]) => knot).join("→") : gamma}` : sampler,
     ...(cfgScale === 1 ? [] : [`ω ${cfgScale}`]),
     `w ${selfCondScale}`,
     ...(schedule === "logit_normal" ? [] : [schedule]),

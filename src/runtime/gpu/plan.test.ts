@@ -36,6 +36,14 @@ describe("planRun", () => {
     const steps = plan({ method: "sde" }).map(({ bytes }) => floats(bytes));
     expect(steps.map(([, , , , , inputTime]) => inputTime)).toEqual([0, 0.125, 0.25, 0.75, 1]);
     expect(plan({ method: "sde" }).map(({ asksAt }) => asksAt)).toEqual([0, 0.125, 0.25, 0.75, 1]);
+    // γ over t: none up to t = 0.25, and what the steps at 0.5 and after have is that of the curve.
+    const gammaCurve = [
+      [0.25, 0],
+      [0.5, 2],
+    ] as const;
+    const level = plan({ method: "sde", gamma: 2 }).map(({ asksAt }) => asksAt);
+    const drawn = plan({ method: "sde", gammaCurve }).map(({ asksAt }) => asksAt);
+    expect(drawn).toEqual([0, 0.25, level[2], 0.75, 1]);
     expect(steps.map(([h]) => h)).toEqual([0, 0.25, 0.375, 0.5, 0.25]);
     expect(steps.map(([, , , , , , kept]) => kept)).toEqual([0.5, 0.5, 0.5, 1, 1]);
     expect(steps.map(([, divisor]) => divisor)).toEqual([1, 1, 0.875, 0.75, 0.25]);

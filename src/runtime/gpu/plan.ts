@@ -2,6 +2,7 @@
  * A run as its dispatches: everything `flow/sampler.ts` decides from settings alone, worked out before the first pass and
  * uploaded once, so that the loop itself only points at a number.
  */
+import { gammaAt } from "../../flow/gammaCurve";
 import { runKeys } from "../../flow/keys";
 import { foldIn, type Key } from "../../flow/random";
 import type { FlowConstants } from "../../flow/sampler";
@@ -70,7 +71,7 @@ export function planRun(
   shape: RunShape,
   entry: Entry | undefined,
 ): Dispatch[] {
-  const { steps, method, gamma, solver, seed, rng } = settings;
+  const { steps, method, solver, seed, rng } = settings;
   const times = scheduleTimes(settings, constants);
   const { noise } = runKeys(seed, rng);
   const looksBack = method === "ode" && solver === "multistep";
@@ -78,7 +79,7 @@ export function planRun(
   /** What is left to say of a dispatch that reaches `t`, after which step `k` comes. */
   const leading = (k: number, t: number) => {
     if (!addsNoise(settings, k)) return { inputTime: t };
-    const kept = keptShare(gamma, t, times[k + 1] as number);
+    const kept = keptShare(gammaAt(settings, t), t, times[k + 1] as number);
     return { mixes: 1, mixKey: foldIn(noise, k), kept, added: f32(1 - kept), inputTime: f32(kept * t) };
   };
   const dispatch = (place: Entry, numbers: Partial<StepNumbers>): Dispatch => {

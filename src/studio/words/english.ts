@@ -364,6 +364,7 @@ export const ENGLISH = {
       steps: "Steps",
       method: "Sampler",
       gamma: "γ",
+      gammaCurve: "γ over t",
       selfCondScale: "w",
       cfgScale: "ω",
       schedule: "Schedule",

@@ -76,6 +76,12 @@ def flow_fixture() -> dict[str, Any]:
         for seed in SEEDS if schedule == "logit_normal" else SEEDS[:1]:
             runs.append(run_of(SamplerSettings(STEPS, method, gamma, 3.0, schedule, rng, seed)))  # type: ignore[arg-type]
     runs.append(run_of(SamplerSettings(1, "sde", 1.5, 3.0, "logit_normal", "original", 1)))
+    for schedule, curve in (
+        ("uniform", ((0.0, 0.5), (0.4, 3.0), (1.0, 0.0))),
+        ("logit_normal", ((0.2, 4.0), (0.3, 0.0))),
+    ):
+        settings = SamplerSettings(STEPS, "sde", 1.5, 3.0, schedule, "original", 1)  # type: ignore[arg-type]
+        runs.append(run_of(replace(settings, gamma_curve=curve)))
     return {
         "network": "xHat = 0.6 z + 0.3 xHatPrev + 0.1 t + 0.01 selfCondScale",
         "shape": [1, LENGTH, WIDTH],

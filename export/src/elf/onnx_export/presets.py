@@ -24,6 +24,8 @@ LIMITS: dict[str, tuple[float, float]] = {
 
 def refuse_beyond_page(settings: SamplerSettings) -> None:
     """Raises UsageError for settings with which the page would refuse a manifest."""
+    if settings.gamma_curve is not None:
+        raise UsageError("γ is drawn over t", "A model's own settings have one γ: leave the curve to single runs.")
     for name, (least, greatest) in LIMITS.items():
         value = getattr(settings, name)
         if not least <= value <= greatest:

@@ -207,6 +207,8 @@ class BatchSampler:
         times = np.stack([time_schedule(settings, self.flow, key) for of in keys for key in of.times])
         whole, rows = replicated(self.mesh), batch_sharding(self.mesh)
         draws = Draws(on_mesh(noise_keys, whole), on_mesh(times, whole))
+        if settings.gamma_curve is not None:
+            raise UsageError("γ is drawn over t", "Only single runs have a curve: leave it out, or use elf sample.")
         numbers = np.asarray([settings.gamma, settings.self_cond_scale, settings.cfg_scale], np.float32)
         scales = Scales(*(on_mesh(number, whole) for number in numbers))
         source, positions = None, self.length

@@ -9,7 +9,7 @@ import numpy as np
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import ElfError
 from elf.models.trained_model import TrainedModel
-from elf.sampler_settings import Layout, Method, SamplerSettings, Schedule, Solver
+from elf.sampler_settings import Layout, Method, SamplerSettings, Schedule, Solver, read_curve
 from elf.sampling.sampler import cut_at_eos
 
 
@@ -87,6 +87,8 @@ class ModelSamplerOptions(LengthOption):
     """The model's own, or sde."""
     gamma: float | None = None
     """How much of the state each SDE step replaces by fresh noise; 0 makes it the ODE. The model's own, or 1.5."""
+    gamma_curve: str | None = None
+    """γ over t in its place, at most 8 knots with straight lines between: 0=0.5+0.4=3+1=0."""
     self_cond_cfg: float | None = None
     """Self-conditioning guidance scale: larger is more fluent and less varied. The model's own, or 3."""
     cfg: float | None = None
@@ -107,7 +109,8 @@ class ModelSamplerOptions(LengthOption):
     def given(self) -> dict[str, Any]:
         """The fields of SamplerSettings that were given."""
         values = {field: getattr(self, name) for name, field in SETTING_NAMES.items()}
-        return {field: value for field, value in values.items() if value is not None}
+        curve = {} if self.gamma_curve is None else {"gamma_curve": read_curve(self.gamma_curve)}
+        return {field: value for field, value in values.items() if value is not None} | curve
 
     def refuse_early(self) -> None:
         """Raises UsageError for a value that no model could be sampled with, before one is loaded."""

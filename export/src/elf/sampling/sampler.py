@@ -76,7 +76,7 @@ def run_flow(
         # The last step is always ODE: noise mixed in there could not be removed any more.
         if settings.method == "sde" and k < settings.steps - 1:
             fresh = noise_scale * step_normal(keys.noise, k, shape, settings.rng)
-            z, x_hat = sde(network, z, x_hat, step, settings.gamma, fresh)
+            z, x_hat = sde(network, z, x_hat, step, settings.gamma_at(float(step.t)), fresh)
         elif settings.solver == "multistep":
             z, x_hat = multistep(network, z, x_hat, step, history)
             history = [*history[-1:], Prediction(step.t, x_hat)]

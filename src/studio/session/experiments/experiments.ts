@@ -60,9 +60,11 @@ const named = (id: keyof Words["experiments"]["each"]) => ({
 
 /** The ODE alone has other solvers than Euler's, and the SDE alone has fresh noise: what does not go with it gives way. */
 function withSettings(base: Recipe, change: Change): Recipe {
-  const settings = { ...base.settings, ...change };
+  // One γ takes the place of a curve.
+  const curve = change.gamma === undefined ? {} : { gammaCurve: undefined };
+  const settings = { ...base.settings, ...curve, ...change };
   const solver = settings.method === "sde" ? "euler" : settings.solver;
-  return { ...base, settings: { ...settings, solver } };
+  return recipeOf({ ...base, settings: { ...settings, solver } });
 }
 
 const samplers: Experiment = {

@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
+import { gammaCurveText } from "../../../flow/gammaCurve";
 import type { SamplerSettings } from "../../../flow/settings";
 import type { Words } from "../../words/english";
 import type { DraftStore, HeldWord } from "./draft";
@@ -151,7 +152,7 @@ export function createHistory(
 type Thing = keyof SamplerSettings | "lock" | "prompt" | "held";
 
 function differences(before: Drafted, after: Drafted): Thing[] {
-  const settings = Object.keys(after.values) as (keyof SamplerSettings)[];
+  const settings = Object.keys({ ...before.values, ...after.values }) as (keyof SamplerSettings)[];
   return [
     ...settings.filter((name) => before.values[name] !== after.values[name]),
     ...(before.seedLocked === after.seedLocked ? [] : ["lock" as const]),
@@ -170,6 +171,8 @@ function shownValue(thing: Thing, { values, seedLocked, prompt, held }: Drafted,
       return prompt.trim() === "" ? words.noPrompt : words.quoted(beginning(prompt));
     case "held":
       return held.map(({ word }) => word).join(", ") || words.noneHeld;
+    case "gammaCurve":
+      return values.gammaCurve ? gammaCurveText(values.gammaCurve) : words.off;
     case "method":
       return METHODS[values.method];
     default:

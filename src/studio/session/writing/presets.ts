@@ -85,7 +85,7 @@ export function isPreset({ settings }: Preset, values: SamplerSettings, prompted
   return (
     settings.steps === values.steps &&
     settings.method === values.method &&
-    (settings.method === "ode" || settings.gamma === values.gamma) &&
+    (settings.method === "ode" || (settings.gamma === values.gamma && !values.gammaCurve)) &&
     settings.selfCondScale === values.selfCondScale &&
     settings.schedule === values.schedule &&
     settings.solver === values.solver &&

@@ -93,7 +93,7 @@ export function createSettings(
       set(({ values, seedUsed, chosen }) => ({
         // A seed says nothing about how to sample.
         chosen: chosen || name !== "seed",
-        values: { ...values, [name]: Number(typed) },
+        values: fitting(values, { [name]: Number(typed) }, get().defaults),
         seedUsed: name === "seed" ? false : seedUsed,
       }));
     },
@@ -165,7 +165,10 @@ function fitting(
   change: Partial<SamplerSettings>,
   defaults: SamplerSettings,
 ): SamplerSettings {
-  const changed = { ...values, ...change };
+  // One γ takes the place of a curve.
+  const { gammaCurve, ...others } = values;
+  const isLeft = gammaCurve !== undefined && change.gamma === undefined && !("gammaCurve" in change);
+  const changed = { ...others, ...(isLeft ? { gammaCurve } : {}), ...change };
   if (changed.method === "sde") return { ...changed, solver: "euler" };
   const turned = values.method === "sde" && change.solver === undefined;
   return turned ? { ...changed, solver: defaults.solver } : changed;

@@ -1,0 +1,63 @@
+/** Fresh noise γ that changes over t, as somebody has drawn it. */
+import { SettingsError } from "./errors";
+
+/** A point of the curve: t from 0 to 1, γ from 0 to 8. */
+export type GammaKnot = readonly [t: number, gamma: number];
+
+/** Straight lines between its knots, level before the first and after the last. */
+export type GammaCurve = readonly GammaKnot[];
+
+/** Most knots of a curve: drawn by hand, and short enough for a link. */
+export const MOST_KNOTS = 8;
+
+export const GAMMA_LIMITS = { least: 0, greatest: 8, integer: false } as const;
+
+/** γ at the time `t` at which a step begins: that of the curve where there is one, the same everywhere else. */
+export function gammaAt(
+  { gamma, gammaCurve }: { readonly gamma: number; readonly gammaCurve?: GammaCurve | undefined },
+  t: number,
+): number {
+  if (!gammaCurve) return gamma;
+  const next = gammaCurve.findIndex(([at]) => at > t);
+  const [t0, g0] = gammaCurve.at(next < 0 ? -1 : Math.max(0, next - 1)) as GammaKnot;
+  const [t1, g1] = gammaCurve.at(next) as GammaKnot;
+  return next <= 0 ? g1 : g0 + (g1 - g0) * ((t - t0) / (t1 - t0));
+}
+
+/** Whether these are knots of a curve: 1 to 8, ascending in t, both numbers within their limits. */
+export function isGammaCurve(knots: readonly (readonly number[])[]): boolean {
+  const { least, greatest } = GAMMA_LIMITS;
+  const areKnots = knots.every(
+    ([t = Number.NaN, gamma = Number.NaN, ...more], i) =>
+      more.length === 0 &&
+      t >= 0 &&
+      t <= 1 &&
+      gamma >= least &&
+      gamma <= greatest &&
+      (i === 0 || t > (knots[i - 1]?.[0] as number)),
+  );
+  return areKnots && knots.length >= 1 && knots.length <= MOST_KNOTS;
+}
+
+/** @throws {SettingsError} */
+export function checkGammaCurve(curve: GammaCurve): void {
+  if (isGammaCurve(curve)) return;
+  throw new SettingsError(
+    `gammaCurve is ${gammaCurveText(curve)}.`,
+    `Give 1 to ${MOST_KNOTS} knots t=γ, ascending in t from 0 to 1, γ from ${GAMMA_LIMITS.least} to ${GAMMA_LIMITS.greatest}.`,
+  );
+}
+
+/** As links and command lines have it: `0=0.5+0.4=3+1=0`. */
+export function gammaCurveText(curve: GammaCurve): string {
+  return curve.map(([t, gamma]) => `${t}=${gamma}`).join("+");
+}
+
+/** The curve of such a text; undefined where it is none. */
+export function gammaCurveIn(text: string): GammaCurve | undefined {
+  const knots = text.split("+").map((knot) => {
+    const numbers = knot.split("=");
+    return numbers.map((number) => (/^\d*\.?\d/.test(number) ? Number(number) : Number.NaN));
+  });
+  return isGammaCurve(knots) ? (knots as unknown as GammaCurve) : undefined;
+}
