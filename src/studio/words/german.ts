@@ -391,6 +391,7 @@ export const GERMAN: Words = {
       steps: "Schritte",
       method: "Sampler",
       gamma: "γ",
+      gammaCurve: "γ über t",
       selfCondScale: "w",
       cfgScale: "ω",
       schedule: "Zeitplan",
