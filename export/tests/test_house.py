@@ -2,8 +2,11 @@
 
 import ast
 import graphlib
+import importlib.metadata
 import inspect
 import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,11 @@ ORDER = (
 
 MOST_LINES = 340
 """Of a file."""
+
+PROJECT = ROOT.parents[1]
+
+BESIDE = {"torch"}
+"""Installed beside this package by whoever wants it."""
 
 LEVEL = {part: level for level, parts in enumerate(ORDER) for part in parts}
 
@@ -92,7 +100,7 @@ def mapped(readme: str) -> dict[str, list[str]]:
 
 
 def test_the_map_in_the_readme_is_the_tree() -> None:
-    parts = mapped((ROOT.parents[1] / "README.md").read_text(encoding="utf-8"))
+    parts = mapped((PROJECT / "README.md").read_text(encoding="utf-8"))
     assert [*parts] == [part for level in ORDER for part in level]
     for part, files in parts.items():
         found = (path.relative_to(ROOT / part).with_suffix("").as_posix() for path in (ROOT / part).rglob("*.py"))
@@ -114,6 +122,34 @@ def test_every_file_can_be_read_in_one_sitting_and_says_what_it_is_for() -> None
         source = path.read_text(encoding="utf-8")
         assert len(source.splitlines()) <= MOST_LINES, path
         assert re.match(r'"""\S', source), path
+
+
+def test_every_library_that_is_imported_is_declared_and_locked() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = (each for of in project["optional-dependencies"].values() for each in of)
+    declared = {canonical(each) for each in (*project["dependencies"], *optional)}
+    locked = {canonical(line) for line in (PROJECT / "requirements.txt").read_text().splitlines() if "==" in line}
+    assert {canonical(each) for each in project["dependencies"]} <= locked
+    libraries = importlib.metadata.packages_distributions()
+    for path in ROOT.rglob("*.py"):
+        for name in imported_libraries(path.read_text(encoding="utf-8")) - BESIDE:
+            assert {canonical(each) for each in libraries.get(name, [name])} & declared, (path, name)
+
+
+def canonical(requirement: str) -> str:
+    """The name in a requirement, as an index knows it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement.strip())[0]).lower()
+
+
+def imported_libraries(source: str) -> set[str]:
+    """Top-level names of what is imported and is neither Python's own nor this package."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"elf"}
 
 
 def test_commands_are_where_the_command_line_looks_for_them() -> None:
