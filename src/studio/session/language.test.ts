@@ -53,10 +53,12 @@ describe("the language of the page", () => {
 
   it("stands on the document, and in its title", async () => {
     const { studio } = testStudio();
-    const page = { documentElement: { lang: "" }, title: "" } as Document;
+    const page = { documentElement: { lang: "" }, title: "Its own" } as Document;
     applyLanguage(studio.words, page);
-    expect([page.documentElement.lang, page.title]).toEqual(["en", ENGLISH.title]);
+    expect([page.documentElement.lang, page.title]).toEqual(["en", "Its own"]);
     studio.words.setState(GERMAN, true);
     expect([page.documentElement.lang, page.title]).toEqual(["de", GERMAN.title]);
+    studio.words.setState(ENGLISH, true);
+    expect([page.documentElement.lang, page.title]).toEqual(["en", "Its own"]);
   });
 });

@@ -48,10 +48,11 @@ export function createWords({ preferences, languages, onMissing, load = wordsIn 
 
 /** Says on the document which language the page speaks, and its title in it, now and whenever that changes. */
 export function applyLanguage(words: StoreApi<Words>, page = document): void {
+  const own = page.title;
   const apply = () => {
     const { language, title } = words.getState();
     page.documentElement.lang = language;
-    page.title = title;
+    page.title = title ?? own;
   };
   apply();
   words.subscribe(apply);

@@ -13,8 +13,8 @@ const anyOf = (names: readonly string[]) => new Intl.ListFormat("en-GB", { type:
 /** All that the page says, room by room. `Words`, which every other language has to fill, is read off it. */
 export const ENGLISH = {
   language: "en" as Language,
-  /** What the tab is called. */
-  title: "ELF Playground: watch text flow out of noise",
+  /** What the tab is called; null where it is as `index.html` has it. */
+  title: null as string | null,
   player: PLAYER_ENGLISH,
   lenses: ENGLISH_LENSES,
   compare: ENGLISH_COMPARE,

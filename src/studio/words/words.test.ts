@@ -10,7 +10,9 @@ import { GERMAN } from "./german";
 /** Every sentence of a table by its place in it; of those with values in them only the place. */
 function sentences(table: object, place = ""): [place: string, sentence: unknown][] {
   return Object.entries(table).flatMap(([key, value]) =>
-    typeof value === "object" ? sentences(value, `${place}${key}.`) : [[`${place}${key}`, value] as [string, unknown]],
+    typeof value === "object" && value !== null
+      ? sentences(value, `${place}${key}.`)
+      : [[`${place}${key}`, value] as [string, unknown]],
   );
 }
 
