@@ -298,6 +298,17 @@ export const ENGLISH = {
       name: "Fresh noise",
       is: "How much noise comes back before each step. None leaves mistakes standing; with much, a step keeps little but its last guess: plainer text, less varied.",
     },
+    gammaCurve: {
+      draw: "Draw γ over t",
+      label: "Fresh noise γ over t",
+      knot: (knot: number, knots: number) => `Knot ${knot} of ${knots}`,
+      at: (gamma: number, t: number) => `γ ${gamma} at t = ${t}`,
+      is: "γ goes straight from knot to knot. Press to add one, draw it where it should be, or use the arrow keys; Delete takes it away.",
+      behind: "Behind it the run shown: its entropy, a thin line, and its repeats, dotted.",
+      add: "Add a knot",
+      remove: "Take the knot away",
+      one: "One γ again",
+    },
     schedule: {
       name: "Schedule",
       names: { logit_normal: "Logit-normal", quantile: "Quantile", uniform: "Uniform" },

@@ -325,6 +325,17 @@ export const GERMAN: Words = {
       name: "Frisches Rauschen",
       is: "Wie viel Rauschen vor jedem Schritt zurückkommt. Ohne bleiben Fehler stehen; mit viel behält ein Schritt kaum mehr als seine letzte Vermutung: schlichterer Text, weniger Abwechslung.",
     },
+    gammaCurve: {
+      draw: "γ über t zeichnen",
+      label: "Frisches Rauschen γ über t",
+      knot: (knot: number, knots: number) => `Knoten ${knot} von ${knots}`,
+      at: (gamma: number, t: number) => `γ ${number(gamma)} bei t = ${number(t)}`,
+      is: "γ geht gerade von Knoten zu Knoten. Ein Druck setzt einen, gezogen wird er mit dem Zeiger oder den Pfeiltasten; Entf nimmt ihn weg.",
+      behind: "Dahinter der gezeigte Lauf: seine Entropie als dünne Linie, seine Wiederholungen gepunktet.",
+      add: "Knoten hinzufügen",
+      remove: "Knoten wegnehmen",
+      one: "Wieder ein γ",
+    },
     schedule: {
       name: "Zeitplan",
       names: { logit_normal: "Logit-normal", quantile: "Quantile", uniform: "Gleichmäßig" },

@@ -5,6 +5,7 @@ import { takesPrompt, writesFreely } from "../../session/writing/prompt";
 import { ShowMe } from "../experiments/ShowMe";
 import { useStudio, useWords } from "../StudioContext";
 import styles from "./Controls.module.css";
+import { GammaField } from "./GammaField";
 import { NumberField } from "./NumberField";
 import { Presets } from "./Presets";
 import { SeedField } from "./SeedField";
@@ -47,15 +48,7 @@ export function Controls() {
             <span>{words.method[method]}</span> <ShowMe setting="method" />
           </p>
         </div>
-        {method === "sde" && (
-          <NumberField
-            name="gamma"
-            label={words.gamma.name}
-            symbol="γ"
-            slider={{ to: 8, step: 0.1 }}
-            explanation={words.gamma.is}
-          />
-        )}
+        {method === "sde" && <GammaField />}
         <div className={styles.control}>
           <Choice
             label={words.schedule.name}
