@@ -85,6 +85,10 @@ def check_hashes(folder):
 
 def test_manifest_says_what_the_page_needs(folder, model):
     manifest, measured = read(folder / "manifest.json"), read(folder / "parity.json")["dtypes"]["f16"]
+    basis = manifest["latent"].pop("basis")
+    directions = np.array(basis["directions"])
+    np.testing.assert_allclose(directions @ directions.T, np.eye(2), atol=1e-3)
+    assert len(basis["mean"]) == 8 and basis["reach"] > 0
     assert manifest | {"files": []} == {
         "schemaVersion": 3,
         "name": "small-model",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from elf import cli
@@ -60,6 +61,10 @@ def test_version_2_becomes_3_and_says_what_x_hat_starts_with(folder: Path, expor
     before, after = read(exported / "manifest.json"), read(folder / "manifest.json")
     assert (after["schemaVersion"], after["selfCondStart"]) == (3, "zero")
     assert read(folder / "config.json")["self_cond_start"] == "zero"
+    # Found again in the runs that the stored weights write.
+    of_before, of_after = (manifest["latent"].pop("basis") for manifest in (before, after))
+    np.testing.assert_allclose(of_after["mean"], of_before["mean"], atol=0.05)
+    assert of_after["reach"] == pytest.approx(of_before["reach"], rel=0.05)
     changed = {"schemaVersion", "selfCondStart", "files"}
     assert {name: value for name, value in after.items() if name not in changed} == {
         name: value for name, value in before.items() if name not in changed

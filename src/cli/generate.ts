@@ -19,7 +19,7 @@ import { writeBatch } from "../run/batch";
 import { RunMemory } from "../run/memory";
 import { countPasses } from "../run/passes";
 import { planRecipe } from "../run/plan";
-import { followRun, writeRun } from "../run/writeRun";
+import { findPaths, followRun, writeRun } from "../run/writeRun";
 import type { Model } from "../runtime/load";
 import { loadFolder, modelAddress } from "./folder";
 import { type CommandLine, helpText, readCommandLine, settingsOf, UsageError } from "./options";
@@ -128,7 +128,8 @@ async function writeOne(
   const [start, end] = [states?.keptBefore(first), states?.keptBefore(settings.steps)];
   if (!start || !end) throw new Error("The run left no state.");
   if (command.trace !== undefined) {
-    const trajectory = { ...recipeOf(recipe), model: manifest.name, times, frames };
+    const paths = await followRun(findPaths(model, plan, frames.length, { memory }), () => {});
+    const trajectory = { ...recipeOf(recipe), model: manifest.name, times, frames, ...(paths ? { paths } : {}) };
     writeFileSync(command.trace, writeTrace({ trajectory, pieces: tokenizer.pieces, text }, manifest));
   }
   return { sources: plan.source.length > 0 ? [plan.source] : [], tokens: [tokens], texts: [text], start, end };

@@ -1,5 +1,6 @@
 import type { HeldToken } from "./held";
 import type { Network, Reading } from "./network";
+import type { Paths } from "./paths";
 import type { Recipe } from "./recipe";
 import { rowOf } from "./rows";
 import type { FlowState } from "./sampler";
@@ -30,6 +31,8 @@ export interface Trajectory extends Recipe {
    * less than its place (`isRead`).
    */
   readonly frames: readonly Frame[];
+  /** Where every position was at these frames, read or not, where that has been asked for. */
+  readonly paths?: Paths;
 }
 
 /** Whether the frame at this place is its own, and none that stands in for it. */

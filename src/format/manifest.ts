@@ -98,6 +98,14 @@ export const manifestSchema = z.pipe(
         tEps: z.number().check(z.positive(), z.maximum(1)),
         mean: z.union([z.number(), z.array(z.number())]),
         std: z.union([positive, z.array(positive)]),
+        /** The directions that its runs are drawn in, all alike (`flow/latentBasis.ts`). */
+        basis: z.optional(
+          z.object({
+            mean: z.array(z.number()),
+            directions: z.tuple([z.array(z.number()), z.array(z.number())]),
+            reach: positive,
+          }),
+        ),
       }),
       schedule: z.object({ pMean: z.number(), pStd: positive }),
       /** What x̂ starts with at the places of a prompt, as in training. */
@@ -135,6 +143,10 @@ export const manifestSchema = z.pipe(
         if (Array.isArray(value) && value.length !== D) {
           refuse(["latent", field], `must hold latentSize = ${D} numbers`);
         }
+      }
+      const { basis } = manifest.latent;
+      if (basis && [basis.mean, ...basis.directions].some(({ length }) => length !== D)) {
+        refuse(["latent", "basis"], `must hold latentSize = ${D} numbers in its mean and each direction`);
       }
       if (manifest.defaults.length > manifest.architecture.maxLength) {
         refuse(["defaults", "length"], "must not exceed maxLength");

@@ -46,6 +46,18 @@ describe("a recorded run", () => {
     expect(Array.from(last.expects.tokens)).toEqual([10, 9]);
   });
 
+  it("keeps where its positions were, where that is known", () => {
+    const holds = Int16Array.of(1000, -1000, 0, 3, 5, 6, 7, 8);
+    const paths = { basis: "model", length: 2, holds, expects: holds.map((x) => -x) } as const;
+    const trajectory = { settings: manifest.defaults, model: "tiny-model", times: [0, 1], frames, paths };
+    const written = writeTrace({ trajectory, pieces, text: "" }, manifest);
+    expect(readTrace(written).trajectory.paths).toEqual(paths);
+    expect("paths" in readTrace(text).trajectory).toBe(false);
+    for (const wrong of [written.replace("[1000,-1000,", "["), written.replace("[1000,", "[1001,")]) {
+      expect(() => readTrace(wrong)).toThrow(/wrong at paths/);
+    }
+  });
+
   it("expects at frame 0 what it holds", () => {
     const [first] = readTrace(text).trajectory.frames;
     expect(first?.expects).toBe(first?.holds);

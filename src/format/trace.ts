@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
+import { PATH_UNIT, type Paths } from "../flow/paths";
 import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
 import type { Frame, Trajectory } from "../flow/trajectory";
@@ -90,6 +91,15 @@ const branchSchema = z.object({
   step: count,
 });
 
+const thousandth = z.int().check(z.minimum(-PATH_UNIT), z.maximum(PATH_UNIT));
+
+/** Where every position is at every frame: x, y of the first position, of the next, … of frame 0, of frame 1, … */
+const paths = z.object({
+  basis: z.enum(["model", "run"]),
+  holds: z.array(thousandth),
+  expects: z.array(thousandth),
+});
+
 const frame = z.object({ step: count, t: z.number(), holds: reading, expects: z.optional(reading) });
 
 /** A recorded run as written; docs/public/schema has it as JSON Schema. */
@@ -105,6 +115,8 @@ export const traceSchema = z
     eos: z.exactOptional(z.nullable(tokenId)),
     times: z.array(z.number()).check(z.maxLength(MOST_TIMES)),
     pieces: z.record(z.string().check(z.regex(/^\d{1,7}$/)), z.string()),
+    /** Where they have been found; they add about a third to the file. */
+    paths: z.exactOptional(paths),
     frames: z.array(frame).check(z.minLength(1)),
   })
   .check(
@@ -115,6 +127,14 @@ export const traceSchema = z
           [holds, expects].every(({ top }) => top.length === frames[0]?.holds.top.length),
         ),
       "every frame has to have as many positions as the others",
+    ),
+    z.refine(
+      ({ frames, paths }) =>
+        !paths ||
+        [paths.holds, paths.expects].every(
+          ({ length }) => length === 2 * frames.length * (frames[0]?.holds.top.length ?? 0),
+        ),
+      { error: "every position of every frame has to have a place", path: ["paths"] },
     ),
   );
 
@@ -143,6 +163,7 @@ export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: Tr
     eos: manifest.tokens.eos,
     times: trajectory.times.map((t) => round(t, 5)),
     pieces: Object.fromEntries(ids.map((id) => [id, pieces[id] ?? ""])),
+    ...(trajectory.paths ? { paths: packPaths(trajectory.paths) } : {}),
   };
   const lines = frames.map((frame) => JSON.stringify(frame)).join(",\n");
   return `${JSON.stringify(head).slice(0, -1)},"frames":[\n${lines}\n]}\n`;
@@ -169,7 +190,7 @@ export function readTrace(text: string): RecordedRun {
       "Record it again: npm run generate -- --trace FILE",
     );
   }
-  const { title, model, times, frames, pieces, version, eos, ...recipe } = result.data;
+  const { title, model, times, frames, pieces, version, eos, paths, ...recipe } = result.data;
   const lookup: string[] = [];
   for (const [id, piece] of Object.entries(pieces)) lookup[Number(id)] = piece;
   const known = Array.from(lookup, (piece) => piece ?? "");
@@ -177,7 +198,13 @@ export function readTrace(text: string): RecordedRun {
   return {
     title,
     text: result.data.text,
-    trajectory: { ...recipeOf(recipe), model, times, frames: frames.map((frame) => unpackFrame(frame, recipe)) },
+    trajectory: {
+      ...recipeOf(recipe),
+      model,
+      times,
+      frames: frames.map((frame) => unpackFrame(frame, recipe)),
+      ...(paths ? { paths: unpackPaths(paths, frames.length) } : {}),
+    },
     pieces: known,
     eos: eos ?? (guessed < 0 ? null : guessed),
   };
@@ -197,6 +224,15 @@ function unpackFrame({ step, t, holds, expects }: TraceFile["frames"][number], r
   const { held = [] } = branchAt(recipe, step).run;
   const reading = unpackReading(holds, held);
   return { step, t, holds: reading, expects: expects ? unpackReading(expects, held) : reading };
+}
+
+function packPaths({ basis, holds, expects }: Paths): NonNullable<TraceFile["paths"]> {
+  return { basis, holds: Array.from(holds), expects: Array.from(expects) };
+}
+
+function unpackPaths({ basis, holds, expects }: NonNullable<TraceFile["paths"]>, frames: number): Paths {
+  const length = holds.length / (2 * frames);
+  return { basis, length, holds: Int16Array.from(holds), expects: Int16Array.from(expects) };
 }
 
 function packReading({ tokens, entropy, topTokens, topProbabilities }: Reading): TraceReading {

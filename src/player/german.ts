@@ -91,8 +91,10 @@ const format = (digits: number) =>
 
 export const GERMAN_LENSES: LensWords = {
   label: "Linsen",
-  titles: { certainty: "Gewissheit", schedule: "Zeitplan", numbers: "Zahlen" },
+  titles: { paths: "Bahnen", certainty: "Gewissheit", schedule: "Zeitplan", numbers: "Zahlen" },
   about: {
+    paths:
+      "Jeder Punkt ist ein Token des Textes, seine Einbettung gesehen in den zwei Richtungen, in denen sich die Wörter des Modells am meisten unterscheiden: erst eine Wolke aus Rauschen, am Ende Wörter, und hinter jedem die Bahn, auf der es kam. Violett: noch offen. Tinte: entschieden. Ein Druck auf einen Punkt folgt ihm allein, mit den Wörtern, die er unterwegs las; ein Druck auf seine Bahn führt dorthin.",
     certainty:
       "Jede Zeile ist ein Token des Textes, jede Spalte ein Schritt. Violett: noch offen. Papier: entschieden. Orange: eben geändert; darunter die Schritte, in denen die mittlere Hälfte der Wörter feststeht. Ein Druck auf eine Stelle führt dorthin.",
     schedule:
@@ -107,6 +109,19 @@ export const GERMAN_LENSES: LensWords = {
   position: "Stelle",
   word: "Wort",
   notYet: "Es gibt noch nichts zu zeigen.",
+  whenComplete: "Das zeigt sich, wenn der Lauf vollständig ist.",
+  paths: {
+    entropy: "nat",
+    nearest: "nächste Tokens",
+    said: (step, steps, t, decided, positions) =>
+      `Schritt ${step} von ${steps}, t = ${t}: ${decided} von ${positions} Tokens sind so gut wie entschieden.`,
+    followed: (position, words) =>
+      words.length === 1
+        ? `Stelle ${position} liest die ganze Zeit „${words[0]}“.`
+        : `Stelle ${position} liest nacheinander: ${words.join(", ")}.`,
+    ownBasis: "Die Richtungen sind die vom Ende dieses Laufs: Neben die Bilder anderer Läufe passt dieses nicht.",
+    missing: "Wo die Tokens dieses Laufs waren, ist nicht mit ihm aufbewahrt.",
+  },
   certainty: {
     settledAt: "steht fest ab Schritt",
     entropyAtEnd: "nat am Ende",

@@ -3,6 +3,7 @@
 import type { PlacedFile } from "../delivery/folder";
 import type { Variant } from "../delivery/networkParts";
 import type { Source } from "../flow/network";
+import type { Paths } from "../flow/paths";
 import type { Recipe } from "../flow/recipe";
 import type { Frame } from "../flow/trajectory";
 import type { Dtype, Manifest } from "../format/manifest";
@@ -72,6 +73,9 @@ export type RunEvent =
 /** What reading frames reports. */
 export type ReadEvent = Exclude<RunEvent, { readonly type: "start" }>;
 
+/** What finding paths reports. */
+export type RecallEvent = Extract<RunEvent, { readonly type: "recall" }>;
+
 /** What a run that has ended, or was ended, leaves. */
 export interface RunResult {
   readonly status: "done" | "cancelled";
@@ -126,6 +130,18 @@ export interface EngineApi {
     onEvent: (event: ReadEvent) => void,
     signal?: AbortSignal | undefined,
   ): Promise<void>;
+  /**
+   * Finds where every position of a run was, as `read` finds its frames, and without the decoder: in the directions that the
+   * model brings along, else in those of this run's end. Null where the signal was aborted.
+   * @param frames how many, from noise on: 1 … N + 1.
+   * @throws {SettingsError} the run has not so many; and whatever `generate` throws.
+   */
+  paths(
+    recipe: Recipe,
+    frames: number,
+    onEvent: (event: RecallEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<Paths | null>;
   /**
    * The tokens of a text, at any time after a load.
    * @throws {NoModelError | TokenizerError} there is no model, or it has no tokenizer.

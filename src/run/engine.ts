@@ -1,5 +1,6 @@
 import { CancelledError } from "../flow/errors";
 import type { Source } from "../flow/network";
+import type { Paths } from "../flow/paths";
 import type { Recipe } from "../flow/recipe";
 import { wellFormed } from "../flow/text";
 import type { LoadOptions, LoadProgress, Model } from "../runtime/load";
@@ -9,6 +10,7 @@ import {
   type LoadRequest,
   NOT_BEGUN,
   type ReadEvent,
+  type RecallEvent,
   type RunEvent,
   type RunRequest,
   type RunResult,
@@ -17,7 +19,7 @@ import { NoModelError } from "./errors";
 import { RunMemory } from "./memory";
 import { planRecipe } from "./plan";
 import { Turns } from "./turns";
-import { followRun, readRun, writeRun } from "./writeRun";
+import { findPaths, followRun, readRun, writeRun } from "./writeRun";
 
 /** Loads a model; `loadModel` with this worker's platform, or a stand-in in tests. */
 export type Loader = (
@@ -85,6 +87,20 @@ export class Engine implements EngineApi {
       const model = this.#loaded();
       const events = readRun(model, planRecipe(model, recipe), steps, { memory: this.#memory, signal: ended });
       for await (const event of events) onEvent(event);
+    });
+  }
+
+  async paths(
+    recipe: Recipe,
+    frames: number,
+    onEvent: (event: RecallEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<Paths | null> {
+    return this.#turns.take("run", signal, async (ended) => {
+      if (ended.aborted) return null;
+      const model = this.#loaded();
+      const options = { memory: this.#memory, signal: ended };
+      return followRun(findPaths(model, planRecipe(model, recipe), frames, options), onEvent);
     });
   }
 

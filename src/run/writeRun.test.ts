@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadFolder } from "../cli/folder";
 import { ConditionError, SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
+import { framesOf } from "../flow/paths";
 import type { Recipe } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import { RUN_SETTINGS } from "../flow/testing/settings";
@@ -12,9 +13,10 @@ import type { Model } from "../runtime/load";
 import { TokenizerError } from "../runtime/tokenizer";
 import type { ReadEvent, RunEvent, RunRequest } from "./api";
 import { Engine } from "./engine";
+import { RunMemory } from "./memory";
 import { countPasses } from "./passes";
 import { planRecipe } from "./plan";
-import { followRun, writeRun } from "./writeRun";
+import { findPaths, followRun, writeRun } from "./writeRun";
 
 const modelOf = (name: string): Promise<Model> => loadFolder(`test/fixtures/${name}`);
 
@@ -404,6 +406,70 @@ describe("frames that were not read on the way", () => {
     expect((await read(engine, run, [1], AbortSignal.abort())).frames).toEqual([]);
     for (const step of [-1, 17, 1.5]) await expect(read(engine, run, [step])).rejects.toThrow(/no frame/);
     await expect(read(engine, { settings: { ...wanted, steps: 0 } }, [0])).rejects.toThrow(SettingsError);
+  });
+});
+
+describe("where every position was", () => {
+  const run: Recipe = { settings };
+  const paths = (engine: Engine, recipe: Recipe, frames: number, signal?: AbortSignal) =>
+    engine.paths(recipe, frames, () => {}, signal);
+
+  it("is found without a pass where the states are remembered, and the same where they are not", async () => {
+    const { model, passes } = countPasses(tiny);
+    const engine = await engineWith(model);
+    await write(engine, run);
+    const before = { ...passes };
+    const found = await paths(engine, run, 7);
+    expect(passes).toEqual(before);
+    // tiny-model brings no directions along.
+    expect(found).toMatchObject({ basis: "run", length: 16 });
+    expect(found && framesOf(found)).toBe(7);
+    expect(found?.expects.slice(0, 32)).toEqual(found?.holds.slice(0, 32));
+    expect(found?.expects.slice(32)).not.toEqual(found?.holds.slice(32));
+    expect(await paths(await engineWith(tiny), run, 7)).toEqual(found);
+  });
+
+  it("is told in the directions of the model, where it has them", async () => {
+    const { latentSize } = tiny.network;
+    const axis = (at: number) => Array.from({ length: latentSize }, (_, d) => (d === at ? 1 : 0));
+    const basis = { mean: axis(-1), directions: [axis(2), axis(0)] as [number[], number[]], reach: 50 };
+    const { manifest } = tiny;
+    const model = { ...tiny, manifest: { ...manifest, latent: { ...manifest.latent, basis } } };
+    const memory = new RunMemory();
+    const plan = planRecipe(model, run);
+    await followRun(writeRun(model, plan, { memory }), () => {});
+    const end = memory.recall(plan.key)?.states.keptBefore(6);
+    const found = await followRun(findPaths(model, plan, 7, { memory }), () => {});
+    expect(found?.basis).toBe("model");
+    const places = (latents: Float32Array | undefined) =>
+      Array.from({ length: 32 }, (_, i) =>
+        Math.round(20 * (latents?.[Math.floor(i / 2) * latentSize + (i % 2 === 0 ? 2 : 0)] ?? 0)),
+      );
+    expect(Array.from(found?.holds.slice(-32) ?? [])).toEqual(places(end?.z));
+    expect(Array.from(found?.expects.slice(-32) ?? [])).toEqual(places(end?.prediction));
+  });
+
+  it("is that of the text behind a prompt, of a fork from noise on, and of as many frames as a stopped run has", async () => {
+    const fork: Recipe = { settings: { ...settings, method: "ode", steps: 9 }, from: { run, step: 2 } };
+    const engine = await engineWith(tiny);
+    const { times } = await write(engine, { ...fork, lead: true });
+    const whole = await paths(engine, fork, times.length);
+    expect(whole && framesOf(whole)).toBe(times.length);
+    const few = await paths(engine, fork, 2);
+    expect(few && framesOf(few)).toBe(2);
+    const wanted = { ...conditional.manifest.defaults, steps: 2 };
+    const prompted = await paths(await engineWith(conditional), { settings: wanted, prompt: { ids: [5, 6, 7] } }, 3);
+    const { frames } = await write(await engineWith(conditional), { settings: wanted, prompt: { ids: [5, 6, 7] } });
+    expect(prompted?.length).toBe(frames[0]?.holds.tokens.length);
+  });
+
+  it("is none where the signal says so, and refused where there are no such frames", async () => {
+    const engine = await engineWith(tiny);
+    expect(await paths(engine, run, 7, AbortSignal.abort())).toBeNull();
+    const abort = new AbortController();
+    const stopped = engine.paths(run, 7, () => abort.abort(), abort.signal);
+    expect(await stopped).toBeNull();
+    for (const frames of [0, 8, 1.5]) await expect(paths(engine, run, frames)).rejects.toThrow(SettingsError);
   });
 });
 

@@ -3,6 +3,8 @@ import { type Clamp, type Fixed, makeClamp, replaceTokens } from "../flow/clamp"
 import { type Condition, encodeCondition } from "../flow/condition";
 import { CancelledError, SettingsError } from "../flow/errors";
 import { encodeHeld, newlyHeld } from "../flow/held";
+import { type LatentBasis, principalBasis } from "../flow/latentBasis";
+import { joinPlaces, type PathPlaces, type Paths, placesOf, rowsOf } from "../flow/paths";
 import { type Recipe, roomOf, rootOf } from "../flow/recipe";
 import { type FlowOptions, type FlowState, startAt } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
@@ -11,7 +13,7 @@ import { cutToText, type Frame, readFrame } from "../flow/trajectory";
 import { flowConstants } from "../format/manifest";
 import { passesOf } from "../runtime/gpu/plan";
 import type { Model } from "../runtime/load";
-import type { FrameChoice, ReadEvent, RunEvent, RunResult } from "./api";
+import type { FrameChoice, ReadEvent, RecallEvent, RunEvent, RunResult } from "./api";
 import { type Loop, type LoopState, loopOf } from "./loops";
 import { type RememberedRun, RunMemory } from "./memory";
 import { nextTask } from "./nextTask";
@@ -83,11 +85,58 @@ export async function* readRun(
   }
 }
 
+/**
+ * Finds where every position of the text was at the first `frames` frames (`EngineApi.paths`). One whose signal is aborted
+ * has none, and does not throw.
+ * @throws {SettingsError} the run has not so many frames; and every named error of the network.
+ */
+export async function* findPaths(
+  model: Model,
+  plan: RunPlan,
+  frames: number,
+  options: Pick<WriteOptions, "memory" | "signal"> = {},
+): AsyncGenerator<RecallEvent, Paths | null> {
+  const most = plan.path.times.length;
+  if (!(Number.isInteger(frames) && frames > 0 && frames <= most)) {
+    throw new SettingsError(`The run has no ${frames} frames.`, `Ask for 1 to ${most} of them.`);
+  }
+  const { architecture, latent } = model.manifest;
+  const from = plan.source.length;
+  const length = roomOf(plan.recipe.settings.length, from, architecture);
+  const writer = new Writer(model, plan.source, { ...options, frames: "paced" });
+  try {
+    if (options.signal?.aborted) return null;
+    const basis = latent.basis ?? (yield* ownBasis(writer));
+    const places: PathPlaces[] = [];
+    for await (const event of writer.states(
+      plan,
+      Array.from({ length: frames }, (_, index) => index),
+    )) {
+      if (event.type === "recall") yield event;
+      else places.push(placesOf({ ...(await event.state.download()), step: event.index }, basis, { from, length }));
+    }
+    return joinPlaces(places, length, latent.basis ? "model" : "run");
+  } catch (error) {
+    if (!(error instanceof CancelledError)) throw error;
+    return null;
+  }
+
+  async function* ownBasis(writer: Writer): AsyncGenerator<RecallEvent, LatentBasis> {
+    let end: Float32Array = new Float32Array();
+    for await (const event of writer.states(plan, [frames - 1])) {
+      if (event.type === "recall") yield event;
+      else end = (await event.state.download()).z;
+    }
+    const { latentSize } = model.network;
+    return principalBasis(rowsOf(end, latentSize, from, length), latentSize, latent.noiseScale);
+  }
+}
+
 /** Follows a run to its end and tells of everything on the way. */
-export async function followRun(
-  run: AsyncGenerator<RunEvent, RunResult>,
-  onEvent: (event: RunEvent) => void,
-): Promise<RunResult> {
+export async function followRun<Event, Result>(
+  run: AsyncGenerator<Event, Result>,
+  onEvent: (event: Event) => void,
+): Promise<Result> {
   for (;;) {
     const { done, value } = await run.next();
     if (done) return value;
@@ -97,6 +146,14 @@ export async function followRun(
 
 /** On a GPU states are fetched that far apart, for frames to be read later: with the waits of the loop, which are as far. */
 const CHECKPOINT_STEPS = 8;
+
+/** A state at its frame of a run, or of one that this continues. It can be looked at until the next is asked for. */
+interface StateEvent {
+  readonly type: "state";
+  readonly plan: RunPlan;
+  readonly index: number;
+  readonly state: Pick<LoopState, "read" | "download">;
+}
 
 /** A run that can be followed: all that it holds is encoded. */
 interface OpenRun {
@@ -150,10 +207,18 @@ class Writer {
 
   /** These frames of the path, in their order, wherever its forks are. */
   async *frames(plan: RunPlan, wanted: readonly number[]): AsyncGenerator<ReadEvent, void> {
+    for await (const event of this.states(plan, wanted)) {
+      if (event.type === "recall") yield event;
+      else yield { type: "frame", frame: this.#frameOf(event.plan, await event.state.read(), event.index) };
+    }
+  }
+
+  /** The states of these frames, likewise, without a pass of the decoder. */
+  async *states(plan: RunPlan, wanted: readonly number[]): AsyncGenerator<RecallEvent | StateEvent, void> {
     const { begin, first } = plan.path;
     if (plan.parent) {
       const earlier = wanted.filter((index) => index < begin);
-      if (earlier.length > 0) yield* this.frames(plan.parent, earlier);
+      if (earlier.length > 0) yield* this.states(plan.parent, earlier);
     }
     const own = wanted.filter((index) => !plan.parent || index >= begin);
     if (own.length === 0) return;
@@ -161,13 +226,17 @@ class Writer {
     const next = () => (own.length > 0 ? first + (own[0] as number) - begin : undefined);
     for (let step = next(); step !== undefined; step = next()) {
       const from = run.remembered.states.keptBefore(step);
-      if (from?.step === step) yield { type: "frame", frame: await this.#read(plan, from, own.shift() as number) };
-      else yield* this.#readOn(run, from, own);
+      if (from?.step === step) yield this.#remembered(plan, from, own.shift() as number);
+      else yield* this.#goOn(run, from, own);
     }
   }
 
   /** Follows a run from a state and takes from `own` what comes by, up to a frame that a later state is nearer to. */
-  async *#readOn(run: OpenRun, from: FlowState | undefined, own: number[]): AsyncGenerator<ReadEvent, void> {
+  async *#goOn(
+    run: OpenRun,
+    from: FlowState | undefined,
+    own: number[],
+  ): AsyncGenerator<RecallEvent | StateEvent, void> {
     const { begin, first } = run.plan.path;
     const before = from?.step ?? first;
     for await (const state of this.#follow(run, from)) {
@@ -178,7 +247,7 @@ class Writer {
           yield { type: "recall", done: state.step - before, total: first + wanted - begin - before };
         continue;
       }
-      yield { type: "frame", frame: this.#frameOf(run.plan, await state.read(), index) };
+      yield { type: "state", plan: run.plan, index, state };
       own.shift();
       const next = own[0];
       if (next === undefined || (run.remembered.states.keptBefore(first + next - begin)?.step ?? -1) > state.step)
@@ -187,7 +256,7 @@ class Writer {
   }
 
   /** The state of a run at a frame of its own, bit for bit: remembered, or had again from the nearest one before. */
-  async *#stateAt(run: OpenRun, index: number): AsyncGenerator<ReadEvent, FlowState> {
+  async *#stateAt(run: OpenRun, index: number): AsyncGenerator<RecallEvent, FlowState> {
     const step = run.plan.path.first + index - run.plan.path.begin;
     const from = run.remembered.states.keptBefore(step);
     if (from?.step === step) return from;
@@ -219,7 +288,7 @@ class Writer {
     return (index) => paced.has(index - path.begin);
   }
 
-  async *#open(plan: RunPlan): AsyncGenerator<ReadEvent, OpenRun> {
+  async *#open(plan: RunPlan): AsyncGenerator<RecallEvent, OpenRun> {
     const remembered = this.#memory.recall(plan.key) ?? (yield* this.#begin(plan));
     const clamp = this.#clampOf(plan, remembered.fixed);
     const condition = await this.#conditionOf(plan);
@@ -227,7 +296,7 @@ class Writer {
   }
 
   /** Encodes what a run holds and, for a fork, finds the state where it begins. */
-  async *#begin(plan: RunPlan): AsyncGenerator<ReadEvent, RememberedRun> {
+  async *#begin(plan: RunPlan): AsyncGenerator<RecallEvent, RememberedRun> {
     const { network } = this.model;
     const { source } = this;
     const held = plan.recipe.held ?? [];
@@ -255,6 +324,12 @@ class Writer {
   /** What the model takes the whole text to become, as tokens; of noise, what it reads in it. */
   async #guessAt(plan: RunPlan, state: FlowState, index: number): Promise<Int32Array> {
     return (await this.#read(plan, state, index)).expects.tokens;
+  }
+
+  #remembered(plan: RunPlan, state: FlowState, index: number): StateEvent {
+    const { selfCondScale } = plan.recipe.settings;
+    const read = () => readFrame(this.model.network, { ...state, step: index }, selfCondScale);
+    return { type: "state", plan, index, state: { read, download: async () => state } };
   }
 
   async #read(plan: RunPlan, state: FlowState, index: number): Promise<Frame> {

@@ -2,6 +2,7 @@ import { expose } from "comlink";
 import { describe, expect, it, vi } from "vitest";
 import { MissingFileError } from "../delivery/store/errors";
 import { CancelledError, SettingsError } from "../flow/errors";
+import type { Paths } from "../flow/paths";
 import type { SamplerSettings } from "../flow/settings";
 import type { Backend, LoadedModel, LoadRequest, RunResult } from "../run/api";
 import { NoModelError } from "../run/errors";
@@ -149,6 +150,21 @@ describe("createEngine", () => {
     expect(asked).toEqual([{ settings }, [3, 4]]);
     expect(told).toEqual([{ type: "recall", done: expect.any(Number), total: 9 }]);
     await expect(client.read({ settings }, [], () => {})).rejects.toThrow(SettingsError);
+    client.terminate();
+  });
+
+  it("finds the paths of a run in a request of its own", async () => {
+    const found: Paths = { basis: "run", length: 1, holds: Int16Array.of(1, 2), expects: Int16Array.of(1, 2) };
+    const { client } = clientOf({
+      paths: async (handle, _recipe, frames, onEvent) => {
+        await onEvent({ type: "recall", done: handle, total: frames });
+        return found;
+      },
+    });
+    await client.load(request, () => {});
+    const told: unknown[] = [];
+    expect(await client.paths({ settings }, 9, (event) => told.push(event))).toEqual(found);
+    expect(told).toEqual([{ type: "recall", done: expect.any(Number), total: 9 }]);
     client.terminate();
   });
 

@@ -203,6 +203,10 @@ export function createEngine(
       inTurn(signal, undefined, (current) =>
         ask(current, signal, (remote, handle) => remote.read(handle, recipe, steps, callback(onEvent))),
       ),
+    paths: (recipe, frames, onEvent, signal) =>
+      inTurn(signal, null, (current) =>
+        ask(current, signal, (remote, handle) => remote.paths(handle, recipe, frames, callback(onEvent))),
+      ),
     tokenize: async (text) => call(await restored(), (remote) => remote.tokenize(text)),
     dispose: async () => {
       last = undefined;

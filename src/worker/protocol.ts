@@ -1,4 +1,5 @@
 /** How the page speaks with the worker. */
+import type { Paths } from "../flow/paths";
 import type { Recipe } from "../flow/recipe";
 import type {
   EngineApi,
@@ -6,6 +7,7 @@ import type {
   LoadProgress,
   LoadRequest,
   ReadEvent,
+  RecallEvent,
   RunEvent,
   RunRequest,
   RunResult,
@@ -19,6 +21,7 @@ export interface WorkerApi {
   load(handle: Handle, request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
   generate(handle: Handle, request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult>;
   read(handle: Handle, recipe: Recipe, steps: readonly number[], onEvent: (event: ReadEvent) => void): Promise<void>;
+  paths(handle: Handle, recipe: Recipe, frames: number, onEvent: (event: RecallEvent) => void): Promise<Paths | null>;
   /** Aborts the signal of a request that has not ended yet. */
   cancel(handle: Handle): Promise<void>;
   tokenize: EngineApi["tokenize"];

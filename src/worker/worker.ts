@@ -11,7 +11,7 @@ import { watchPolicy } from "../delivery/policy";
 import { fetchFor } from "../delivery/sources";
 import { holdForLife } from "../delivery/store/locks";
 import { openStorage } from "../delivery/store/storage";
-import type { LoadProgress, ReadEvent, RunEvent } from "../run/api";
+import type { LoadProgress, ReadEvent, RecallEvent, RunEvent } from "../run/api";
 import { Engine } from "../run/engine";
 import type { Platform } from "../runtime/backend";
 import { loadModel } from "../runtime/load";
@@ -67,6 +67,12 @@ expose({
     requests.handle(handle, (signal) =>
       delivering(onEvent as Remote<typeof onEvent>, (report: (event: ReadEvent) => void) =>
         engine.read(recipe, steps, report, signal),
+      ),
+    ),
+  paths: (handle, recipe, frames, onEvent) =>
+    requests.handle(handle, (signal) =>
+      delivering(onEvent as Remote<typeof onEvent>, (report: (event: RecallEvent) => void) =>
+        engine.paths(recipe, frames, report, signal),
       ),
     ),
   cancel: async (handle) => requests.cancel(handle),

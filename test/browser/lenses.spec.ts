@@ -92,3 +92,51 @@ test("a hundred runs like the one shown are counted beside it, and none of them 
   expect(await violations(page)).toEqual([]);
   expect(studio.faults).toEqual([]);
 });
+
+test("paths show where every token came from, and follow the one that is pressed", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await studio.open({});
+  await expect(studio.readout).toContainText("t = 1.00", { timeout: 30_000 });
+  await page.getByRole("radio", { name: "Paths", exact: true }).click();
+  const lens = page.getByRole("region", { name: "Paths", exact: true });
+  const picture = lens.getByRole("img");
+  await expect(picture).toHaveAccessibleName(/^Step 32 of 32, t = 1\.00: \d+ of \d+ tokens are as good as decided\.$/);
+  await lens.getByRole("button", { name: "As a table" }).click();
+  const table = lens.getByRole("table");
+  await expect(table.getByRole("columnheader")).toHaveText(["position", "word", "nats", "x", "y"]);
+  // The place of the second token, in shares of the picture's half side; the picture is as high as it is wide, or 440.
+  const [x = 0, y = 0] = (await table.getByRole("row").nth(2).getByRole("cell").allInnerTexts()).slice(-2).map(Number);
+  expect(await violations(page)).toEqual([]);
+  await lens.getByRole("button", { name: "As a table" }).click();
+
+  const box = await picture.boundingBox();
+  if (!box) throw new Error("The picture has no box.");
+  const half = Math.min(box.width, 440) / 2 - 10;
+  await picture.click({ position: { x: box.width / 2 + half * x, y: box.height / 2 - half * y } });
+  await expect(page.getByRole("dialog", { name: /^Alternatives at position \d+$/ })).toBeVisible();
+  await expect(picture).toHaveAccessibleName(/Position \d+ reads/);
+  expect(await violations(page)).toEqual([]);
+  await lens.getByRole("button", { name: "As a table" }).click();
+  await expect(table.getByRole("row")).toHaveCount(34);
+  expect(studio.faults).toEqual([]);
+});
+
+test("the paths of a run just written are found while they are looked at, and a reload keeps them", async ({
+  page,
+}) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await studio.write();
+  await page.getByRole("radio", { name: "Paths", exact: true }).click();
+  const picture = page.getByRole("region", { name: "Paths", exact: true }).getByRole("img");
+  // The fixture brings no directions of its own.
+  await expect(picture).toHaveAccessibleName(/those of this run's own end/);
+  const said = await picture.getAttribute("aria-label");
+  await page.reload();
+  await studio.runs.first().click();
+  await page.getByRole("radio", { name: "Paths", exact: true }).click();
+  await expect(picture).toHaveAccessibleName(said ?? "");
+});

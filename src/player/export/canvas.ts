@@ -21,7 +21,7 @@ export function measureBy(context: Context): Measure {
  * and no font of the page gets into one.
  */
 export function paint(
-  { rectangles, curves = [], lines }: Pick<Drawing, "rectangles" | "curves" | "lines">,
+  { rectangles, curves = [], dots = [], lines }: Pick<Drawing, "rectangles" | "curves" | "dots" | "lines">,
   context: Context,
 ): void {
   for (const { x, y, width, height, colour } of rectangles) {
@@ -29,6 +29,12 @@ export function paint(
     context.fillRect(x, y, width, height);
   }
   for (const curve of curves) paintCurve(curve, context);
+  for (const { x, y, radius, colour } of dots) {
+    context.fillStyle = colour;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fill();
+  }
   for (const line of lines) paintLine(line, context);
 }
 

@@ -59,6 +59,14 @@ export interface Line {
   readonly spans: readonly Span[];
 }
 
+/** A point, drawn over the curves. */
+export interface Dot {
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+  readonly colour: string;
+}
+
 /** A line through points, drawn over the rectangles. */
 export interface Curve {
   readonly points: readonly (readonly [x: number, y: number])[];
@@ -72,6 +80,7 @@ export interface Drawing {
   readonly height: number;
   readonly rectangles: readonly Rectangle[];
   readonly curves?: readonly Curve[];
+  readonly dots?: readonly Dot[];
   readonly lines: readonly Line[];
   /** What it is a picture of, and what can be read in it. */
   readonly title: string;

@@ -2,7 +2,17 @@ import { type Curve, DASH, type Drawing, type Line } from "./drawing";
 import { FAMILIES } from "./typography";
 
 /** A drawing as the text of an SVG file, with what it says of itself in its metadata. */
-export function svgOf({ width, height, rectangles, curves = [], lines, title, text, note }: Drawing): string {
+export function svgOf({
+  width,
+  height,
+  rectangles,
+  curves = [],
+  dots = [],
+  lines,
+  title,
+  text,
+  note,
+}: Drawing): string {
   return element(
     "svg",
     { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}`, role: "img" },
@@ -11,6 +21,9 @@ export function svgOf({ width, height, rectangles, curves = [], lines, title, te
     element("metadata", {}, escaped(note)),
     ...rectangles.map(({ colour, ...box }) => element("rect", { ...rounded(box), fill: colour })),
     ...curves.map(curveElement),
+    ...dots.map(({ x, y, radius, colour }) =>
+      element("circle", { ...rounded({ cx: x, cy: y, r: radius }), fill: colour }),
+    ),
     ...lines.map(textElement),
   );
 }

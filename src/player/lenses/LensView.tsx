@@ -5,7 +5,9 @@ import { measureBy, newContext, paint } from "../export/canvas";
 import { PALETTES, type ThemeName } from "../export/colours";
 import type { Drawing } from "../export/drawing";
 import { estimateWidth, type Measure } from "../export/typography";
+import type { InspectionStore } from "../inspection";
 import { useGround, usePlayer } from "../PlayerContext";
+import type { PlaybackStore } from "../playback";
 import type { PhasesByReading } from "../run/phases";
 import { themeOf } from "../theme/themeOf";
 import { Button } from "../ui/Button";
@@ -13,10 +15,11 @@ import { certainty } from "./certainty";
 import styles from "./LensView.module.css";
 import type { Lens, LensDrawing, LensInput, RunPlace } from "./lens";
 import { numbers } from "./numbers";
+import { paths } from "./paths";
 import { schedule } from "./schedule";
 import { ENGLISH_LENSES, type LensId, type LensWords } from "./words";
 
-const LENSES: Readonly<Record<LensId, Lens>> = { certainty, schedule, numbers };
+const LENSES: Readonly<Record<LensId, Lens>> = { paths, certainty, schedule, numbers };
 
 export interface LensViewProps {
   readonly id: LensId;
@@ -27,6 +30,8 @@ export interface LensViewProps {
   readonly phases?: PhasesByReading | undefined;
   /** What an app does with a picture of a lens, such as saving it. */
   readonly actions?: ((draw: (measure?: Measure) => Drawing, lens: LensId) => ReactNode) | undefined;
+  /** What an app offers for a run that has not what a lens shows. */
+  readonly offer?: ReactNode;
   /** The end of a link to the run, which goes into the files of pictures. */
   readonly recipe?: string;
   /** What the page lets be chosen of its colours: another word, and they are looked at again. */
@@ -40,10 +45,11 @@ export function LensView({
   logitNormal,
   phases: byReading,
   actions,
+  offer,
   recipe = "",
   chosenTheme,
 }: LensViewProps) {
-  const { run: shown, display, words: tokenWords } = usePlayer();
+  const { run: shown, display, playback, inspection, words: tokenWords } = usePlayer();
   const ground = useGround();
   const run = useStore(shown);
   const reading = useStore(display, ({ reading }) => reading);
@@ -57,12 +63,17 @@ export function LensView({
     () => run && { run, reading, width, theme, words, tokenWords, logitNormal, phases, measure: pageMeasure() },
     [run, reading, width, theme, words, tokenWords, logitNormal, phases],
   );
-  const isShown = input && input.run.trajectory.frames.length > 0;
+  const isBegun = input && input.run.trajectory.frames.length > 0;
+  const isShown = isBegun && (lens.isThere?.(input.run) ?? true);
+  const placed = (input: LensInput): LensInput =>
+    lens.moves ? { ...input, place: placeNow(playback.getState(), inspection.getState()) } : input;
   return (
     <section className={styles.lens} aria-label={words.titles[id]} ref={ground} data-lens={id}>
       <p className={styles.lensAbout}>{words.about[id]}</p>
       <div className={styles.lensRoom} ref={setRoom}>
-        {!isShown && <p>{words.notYet}</p>}
+        {!isBegun && <p>{words.notYet}</p>}
+        {isBegun && !isShown && <p>{input.run.status === "running" ? words.whenComplete : words.paths.missing}</p>}
+        {isBegun && !isShown && offer}
         {isShown && asTable && <TableOf lens={lens} input={input} />}
         {isShown && !asTable && width > 0 && <PictureOf lens={lens} input={input} />}
       </div>
@@ -71,17 +82,29 @@ export function LensView({
           <Button aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
             {words.asTable}
           </Button>
-          {actions?.((measure) => fileDrawing(lens, { ...input, ...(measure ? { measure } : {}) }, recipe), id)}
+          {actions?.((measure) => fileDrawing(lens, { ...placed(input), ...(measure ? { measure } : {}) }, recipe), id)}
         </p>
       )}
     </section>
   );
 }
 
+function placeNow({ index }: PlaybackStore, { inspected }: InspectionStore): NonNullable<LensInput["place"]> {
+  return { index, position: inspected };
+}
+
+/** What a lens is drawn by: of one that moves, with the place where the person is. */
+function usePlaced({ moves = false }: Lens, input: LensInput): LensInput {
+  const { playback, inspection } = usePlayer();
+  const index = useStore(playback, ({ index }) => (moves ? index : 0));
+  const position = useStore(inspection, ({ inspected }) => (moves ? inspected : null));
+  return useMemo(() => (moves ? { ...input, place: { index, position } } : input), [moves, input, index, position]);
+}
+
 /** The lens as a file has it: on paper, with what it says and the recipe of its run. */
 function fileDrawing(lens: Lens, input: LensInput, recipe: string): Drawing {
   const { run, words, theme } = input;
-  const { width, height, text, rectangles, lines, curves = [] } = lens.draw(input);
+  const { width, height, text, rectangles, lines, curves = [], dots = [] } = lens.draw(input);
   const margin = 16;
   const moved = <T extends { readonly x: number; readonly y: number }>(thing: T): T => ({
     ...thing,
@@ -96,6 +119,7 @@ function fileDrawing(lens: Lens, input: LensInput, recipe: string): Drawing {
       ...curve,
       points: curve.points.map(([x, y]) => [x + margin, y + margin] as const),
     })),
+    dots: dots.map(moved),
     lines: lines.map(moved),
     title: words.titles[lens.id],
     text,
@@ -106,7 +130,8 @@ function fileDrawing(lens: Lens, input: LensInput, recipe: string): Drawing {
 function PictureOf({ lens, input }: { lens: Lens; input: LensInput }) {
   const { playback, inspection } = usePlayer();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const drawing = useMemo(() => lens.draw(input), [lens, input]);
+  const placed = usePlaced(lens, input);
+  const drawing = useMemo(() => lens.draw(placed), [lens, placed]);
   useLayoutEffect(() => {
     if (canvas.current) paintSharp(drawing, canvas.current);
   }, [drawing]);
@@ -155,7 +180,7 @@ function Marks({ drawing }: { drawing: LensDrawing }) {
 }
 
 function TableOf({ lens, input }: { lens: Lens; input: LensInput }) {
-  const { heads, rows } = lens.table(input);
+  const { heads, rows } = lens.table(usePlaced(lens, input));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard.
     <section className={styles.lensTable} tabIndex={0} aria-label={input.words.titles[lens.id]}>
@@ -186,10 +211,14 @@ function TableOf({ lens, input }: { lens: Lens; input: LensInput }) {
 
 function paintSharp(drawing: LensDrawing, canvas: HTMLCanvasElement): void {
   const sharp = devicePixelRatio || 1;
-  canvas.width = Math.round(drawing.width * sharp);
-  canvas.height = Math.round(drawing.height * sharp);
+  const [width, height] = [drawing.width, drawing.height].map((side) => Math.round(side * sharp)) as [number, number];
   const context = canvas.getContext("2d");
   if (!context) return;
+  // A canvas that is given its size again is made anew, which is slow while time goes by.
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  context.resetTransform();
+  context.clearRect(0, 0, width, height);
   context.scale(sharp, sharp);
   paint(drawing, context);
 }

@@ -10,7 +10,14 @@ import type { LensId, LensWords } from "./words";
 /** A lens is a picture of a run: what it shows of one, drawn the same on the page and in a file, and the same as a table. */
 export interface Lens {
   readonly id: LensId;
-  /** The same input gives the same drawing; where the person is in the run is laid over it (`LensDrawing.mark`). */
+  /** Whether its picture is another one at every frame, and so takes `LensInput.place`. */
+  readonly moves?: boolean;
+  /** Whether the run has what it shows; every run has unless this says otherwise. */
+  isThere?(run: ShownRun): boolean;
+  /**
+   * The same input gives the same drawing; where the person is in the run is laid over it (`LensDrawing.mark`), or, of a
+   * lens that moves, part of the input.
+   */
   draw(input: LensInput): LensDrawing;
   table(input: LensInput): LensTable;
 }
@@ -25,6 +32,8 @@ export interface LensInput {
   readonly words: LensWords;
   /** What tokens that are no words are called; English unless given. */
   readonly tokenWords?: Pick<Words, "tokens"> | undefined;
+  /** Where the person is, for a lens that moves; the end, and no token, unless given. */
+  readonly place?: { readonly index: number; readonly position: number | null };
   /** How the model's times are distributed, where that is known. */
   readonly logitNormal?: LogitNormal | undefined;
   /** When the words of many runs like this one settle, where they were counted. */

@@ -5,10 +5,11 @@ import { svgOf } from "../export/svg";
 import { estimateWidth } from "../export/typography";
 import type { ShownRun } from "../run/run";
 import { settlingOf } from "../run/settling";
-import { readingOf, SETTINGS, shownRunOf } from "../testing/runs";
+import { pathsOfLength, readingOf, SETTINGS, shownRunOf } from "../testing/runs";
 import { certainty } from "./certainty";
 import type { LensInput } from "./lens";
 import { numbers, numbersOf } from "./numbers";
+import { paths, wordsOnTheWay } from "./paths";
 import { schedule, stepFigures } from "./schedule";
 import { ENGLISH_LENSES } from "./words";
 
@@ -225,4 +226,51 @@ it.each([certainty, schedule, numbers])("a lens of a run of one frame is drawn a
       .join(" "),
   ).not.toMatch(/NaN|undefined/);
   expect(readingOf("▁the").tokens).toHaveLength(1);
+});
+
+describe("paths", () => {
+  const { trajectory } = run;
+  const walked: ShownRun = { ...run, trajectory: { ...trajectory, paths: pathsOfLength(4, 5) } };
+  const at = (index: number, position: number | null = null) => inputOf({ run: walked, place: { index, position } });
+
+  it("are there for a run that has a place for every frame, and for no other", () => {
+    expect(paths.isThere?.(run)).toBe(false);
+    expect(paths.isThere?.(walked)).toBe(true);
+    expect(paths.isThere?.({ ...walked, trajectory: { ...trajectory, paths: pathsOfLength(3, 5) } })).toBe(false);
+  });
+
+  it("have a point for each token up to the end, at its place, and behind it the way so far", () => {
+    const { dots = [], curves = [], text } = paths.draw(at(2));
+    // The text ends with the fourth token.
+    expect(dots).toHaveLength(4);
+    // A picture of 600 × 440: its half side is 210; the person is at (0.2, 0.1 · position).
+    expect(dots.map(({ x }) => x)).toEqual(Array.from({ length: 4 }, () => expect.closeTo(300 + 42, 3)));
+    expect(dots.map(({ y }) => y)).toEqual([0, 1, 2, 3].map((row) => expect.closeTo(220 - 21 * row, 3)));
+    expect(curves.map(({ points }) => points.length)).toEqual([3, 3, 3, 3]);
+    expect(text).toBe("Step 2 of 3, t = 0.67: 4 of 4 tokens are as good as decided.");
+    expect(paths.draw({ ...at(2), reading: "expects" }).dots?.[0]?.x).toBeCloseTo(300 - 42, 3);
+  });
+
+  it("follow one position: its whole way, the words it read, and the frame that is pressed on it", () => {
+    const { curves = [], lines, text, at: pressed } = paths.draw(at(3, 0));
+    expect(curves.slice(-2).map(({ points, isDashed }) => [points.length, isDashed ?? false])).toEqual([
+      [4, false],
+      [1, true],
+    ]);
+    expect(text).toContain("Position 1 reads, one after the other: sat, the, sat, the.");
+    expect(JSON.stringify(lines)).toContain("sat 0.00");
+    expect(pressed(300 + 21, 220)).toEqual({ index: 1, position: 0 });
+    expect(pressed(300 + 63, 220 - 42)).toEqual({ index: 3, position: 2 });
+    expect(pressed(5, 5)).toBeNull();
+    expect(wordsOnTheWay(walked, "holds", 2).map(({ step }) => step)).toEqual([0, 2, 3]);
+  });
+
+  it("as a table have all tokens at the time shown, or the way of the one that is followed", () => {
+    const all = paths.table(at(1));
+    expect(all.rows).toHaveLength(4);
+    expect(all.rows[1]).toEqual(["2", "cat", "0.00", "0.10", "0.10"]);
+    const one = paths.table(at(1, 1));
+    expect(one.rows).toHaveLength(4);
+    expect(one.rows[3]).toEqual(["3", "1.00", "cat", "–", "0.00", "0.30", "0.10"]);
+  });
 });

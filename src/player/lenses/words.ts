@@ -1,5 +1,5 @@
 /** The lenses there are, in the order in which they are offered. */
-export type LensId = "certainty" | "schedule" | "numbers";
+export type LensId = "paths" | "certainty" | "schedule" | "numbers";
 
 /** What lenses say, in one language. */
 export interface LensWords {
@@ -15,6 +15,19 @@ export interface LensWords {
   readonly position: string;
   readonly word: string;
   readonly notYet: string;
+  /** Of a run that is being written, in a lens that shows whole ones. */
+  readonly whenComplete: string;
+  readonly paths: {
+    readonly entropy: string;
+    readonly nearest: string;
+    said(step: number, steps: number, t: string, decided: number, positions: number): string;
+    /** The words that the position read, in their order. */
+    followed(position: number, words: readonly string[]): string;
+    /** Of a picture that is no model's, but of one run alone. */
+    readonly ownBasis: string;
+    /** Of a run that nobody has asked this of yet. */
+    readonly missing: string;
+  };
   readonly certainty: {
     readonly settledAt: string;
     readonly entropyAtEnd: string;
@@ -53,8 +66,10 @@ const formats = [0, 1, 2, 3].map(format);
 
 export const ENGLISH_LENSES: LensWords = {
   label: "Lenses",
-  titles: { certainty: "Certainty", schedule: "Schedule", numbers: "Numbers" },
+  titles: { paths: "Paths", certainty: "Certainty", schedule: "Schedule", numbers: "Numbers" },
   about: {
+    paths:
+      "Each point is a token of the text, its embedding seen in the two directions in which the model's words differ most: a cloud of noise at first, words at the end, and behind each the path it came. Violet: still open. Ink: decided. Press a point to follow it alone, with the words it read on its way; press its path to go there.",
     certainty:
       "Each row is a token of the text, each column a step. Violet: still open. Paper: decided. Orange: it has just changed; under it, the steps in which the middle half of the words settles. Press a place to go there.",
     schedule:
@@ -69,6 +84,20 @@ export const ENGLISH_LENSES: LensWords = {
   position: "position",
   word: "word",
   notYet: "There is nothing to show yet.",
+  whenComplete: "This is shown when the run is complete.",
+  paths: {
+    entropy: "nats",
+    nearest: "nearest tokens",
+    said: (step, steps, t, decided, positions) =>
+      `Step ${step} of ${steps}, t = ${t}: ${decided} of ${positions} tokens are as good as decided.`,
+    followed: (position, words) =>
+      words.length === 1
+        ? `Position ${position} reads “${words[0]}” all the way.`
+        : `Position ${position} reads, one after the other: ${words.join(", ")}.`,
+    ownBasis:
+      "The directions are those of this run's own end: its picture is not to be laid beside those of other runs.",
+    missing: "Where the tokens of this run were has not been kept with it.",
+  },
   certainty: {
     settledAt: "settled at step",
     entropyAtEnd: "nats at the end",

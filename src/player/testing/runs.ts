@@ -1,4 +1,5 @@
 import type { Reading } from "../../flow/network";
+import type { Paths } from "../../flow/paths";
 import type { SamplerSettings } from "../../flow/settings";
 import { RUN_SETTINGS } from "../../flow/testing/settings";
 import type { Frame } from "../../flow/trajectory";
@@ -47,4 +48,13 @@ export function shownRunOf(frames: readonly string[], change: Partial<ShownRun> 
     text: "the cat",
     ...change,
   };
+}
+
+/** Paths on which position p is at (100 · step, 100 · p) and expected at its mirror image. */
+export function pathsOfLength(frames: number, length: number): Paths {
+  const holds = Int16Array.from({ length: frames * length * 2 }, (_, i) => {
+    const position = Math.floor(i / 2) % length;
+    return 100 * (i % 2 === 0 ? Math.floor(i / (2 * length)) : position);
+  });
+  return { basis: "model", length, holds, expects: holds.map((place) => -place) };
 }

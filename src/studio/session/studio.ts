@@ -29,6 +29,7 @@ import { createModel, type ModelStore } from "./models/model";
 import { turnTo } from "./models/turnTo";
 import { createOffline, type OfflineStore, type OfflineWorld } from "./offline";
 import { runOfRecipe } from "./runs/family";
+import { createPathFinding, type PathFindingStore } from "./runs/pathFinding";
 import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
 import { RECORDED_RUN_ID, type Run, runFromFile, runFromRecording } from "./runs/shelfRun";
 import { STOPS } from "./tour/stops";
@@ -61,6 +62,7 @@ export interface Studio {
   readonly generation: StoreApi<GenerationStore>;
   readonly comparison: StoreApi<ComparisonStore>;
   readonly phases: StoreApi<PhasesStore>;
+  readonly pathFinding: StoreApi<PathFindingStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
   readonly tour: StoreApi<TourStore>;
@@ -178,6 +180,7 @@ export function createStudio(world: World): Studio {
     onTaken: (run) => void save(run),
   });
   const phases = createPhases({ model, generation });
+  const pathFinding = createPathFinding({ engine, model, runs, generation, view, onFound: (run) => void keepRun(run) });
   if (address.problem) generation.getState().raise(address.problem);
   runs.subscribe((now) => player.show(selectedRun(now) ?? null));
   linkArchive(runs, archive, save);
@@ -263,6 +266,11 @@ export function createStudio(world: World): Studio {
     if ((await archive.save(run)) === false) lose("runs");
   }
 
+  /** Saves a run, unless it is the recording, which comes with the page. */
+  async function keepRun(run: Run): Promise<void> {
+    if (run.id !== RECORDED_RUN_ID) await save(run);
+  }
+
   function openLinked({ recipe, experiment: id }: Pick<Address, "recipe" | "experiment">): void {
     if (!recipe) return;
     const other = id === null ? undefined : otherModelIn(id);
@@ -324,6 +332,7 @@ export function createStudio(world: World): Studio {
     generation,
     comparison,
     phases,
+    pathFinding,
     library,
     view,
     tour,
@@ -345,6 +354,7 @@ export function createStudio(world: World): Studio {
         generation,
         comparison,
         phases,
+        pathFinding,
         library,
         view,
         tour,

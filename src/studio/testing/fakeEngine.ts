@@ -1,11 +1,21 @@
 import { CancelledError } from "../../flow/errors";
 import type { Source } from "../../flow/network";
+import type { Paths } from "../../flow/paths";
 import type { Recipe } from "../../flow/recipe";
 import type { Frame } from "../../flow/trajectory";
 import type { Manifest } from "../../format/manifest";
-import type { LoadedModel, LoadProgress, LoadRequest, ReadEvent, RunEvent, RunRequest, RunResult } from "../../run/api";
+import type {
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  ReadEvent,
+  RecallEvent,
+  RunEvent,
+  RunRequest,
+  RunResult,
+} from "../../run/api";
 import type { EngineClient } from "../../worker/protocol";
-import { frameOf, PIECES, SETTINGS } from "./runs";
+import { frameOf, PIECES, pathsOfLength, SETTINGS } from "./runs";
 
 export const MANIFEST = {
   name: "test",
@@ -131,6 +141,20 @@ export class FakeEngine implements EngineClient {
       if (signal?.aborted) return;
       onEvent({ type: "frame", frame: this.#frame(step, recipe.settings.steps) });
     }
+  }
+
+  /** Frames whose paths were asked for, oldest request first. */
+  readonly pathsAsked: number[] = [];
+
+  async paths(
+    _recipe: Recipe,
+    frames: number,
+    _onEvent: (event: RecallEvent) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<Paths | null> {
+    this.pathsAsked.push(frames);
+    await this.beforeRead();
+    return signal?.aborted ? null : pathsOfLength(frames, 2);
   }
 
   /** One token for each word of the vocabulary of tests. */

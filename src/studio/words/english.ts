@@ -54,7 +54,7 @@ export const ENGLISH = {
     faster: "Play faster",
     "switch-reading": "Switch between what it holds and what it expects",
     "switch-axis": "Lay the track out even in t or even in steps",
-    "next-lens": "Look through the next lens: certainty, schedule, numbers, none",
+    "next-lens": "Look through the next lens: paths, certainty, schedule, numbers, none",
     "switch-theme": "Switch between system, light and dark",
     "switch-language": "Switch the language (Sprache): English, Deutsch",
     "newer-run": "Show the newer run on the shelf",
@@ -496,6 +496,15 @@ export const ENGLISH = {
     count: (runs: number) => `Count ${count(runs, "run", "runs")} like it`,
     counted: (counted: number, runs: number) => `${counted} of ${runs} runs counted.`,
     stopCounting: "Stop counting",
+    /** Of paths that a run was kept without. */
+    pathsOf: "It was written by",
+    pathsTurn: "Turn to that model (M), and its recipe finds them again.",
+    findPaths: "Find them by its recipe",
+    loadAndFindPaths: "Load the model and find them",
+    findingPaths: "Looking …",
+    writtenAgain: (done: number, total: number) => `Written again as far as step ${done} of ${total}.`,
+    pathsOfAnother:
+      "Written again here, its recipe comes to another text: the paths would not be those of this run. Its model was stored or computed otherwise.",
   },
 
   legend: {

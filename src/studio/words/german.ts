@@ -88,7 +88,7 @@ export const GERMAN: Words = {
     faster: "Schneller abspielen",
     "switch-reading": "Zwischen dem, was es hat, und dem, was es erwartet, wechseln",
     "switch-axis": "Die Zeitleiste gleichmäßig in t oder in Schritten anordnen",
-    "next-lens": "Durch die nächste Linse sehen: Gewissheit, Zeitplan, Zahlen, keine",
+    "next-lens": "Durch die nächste Linse sehen: Bahnen, Gewissheit, Zeitplan, Zahlen, keine",
     "switch-theme": "Zwischen System, hell und dunkel wechseln",
     "switch-language": "Die Sprache wechseln (language): English, Deutsch",
     "newer-run": "Den neueren Lauf der Ablage zeigen",
@@ -524,6 +524,14 @@ export const GERMAN: Words = {
     count: (runs) => `${count(runs, "Lauf", "Läufe")} wie diesen zählen`,
     counted: (counted, runs) => `${counted} von ${runs} Läufen gezählt.`,
     stopCounting: "Zählen beenden",
+    pathsOf: "Ihn schrieb",
+    pathsTurn: "Zu diesem Modell wechseln (M), dann findet sein Rezept sie wieder.",
+    findPaths: "Aus seinem Rezept finden",
+    loadAndFindPaths: "Modell laden und sie finden",
+    findingPaths: "Sucht …",
+    writtenAgain: (done, total) => `Nachgeschrieben bis Schritt ${done} von ${total}.`,
+    pathsOfAnother:
+      "Hier nachgeschrieben, führt sein Rezept zu einem anderen Text: Es wären nicht die Bahnen dieses Laufs. Sein Modell war anders gespeichert oder anders gerechnet.",
   },
 
   legend: {

@@ -26,6 +26,7 @@ from elf.network.parameters import check_parameters, encoder_parameter_shapes, p
 from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample, write_samples
 from elf.onnx_export.dtypes import Trial, dtypes_of, offer_dtypes
 from elf.onnx_export.graphs import build_graphs
+from elf.onnx_export.latent_basis import latent_basis
 from elf.onnx_export.manifest import Names, describe, list_files, write_json
 from elf.onnx_export.model_card import model_card
 from elf.onnx_export.parity import check_parity
@@ -187,7 +188,8 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         graphs.write(onnx_folder)
         parity = check_parity(model, onnx_folder, graphs.weights.tensors, compared_settings, compared, range(seeds))
 
-        manifest = describe(model, names, settings, length, graphs.models)
+        basis = latent_basis(parity.ends, model.flow.noise_scale)
+        manifest = describe(model, names, settings, length, graphs.models, basis)
         trial = Trial(model, graphs, onnx_folder, compared_settings, compared, parity.tokens)
         options = {"calibrated": arguments.calibrate, "gated": not arguments.ungated}
         measured = offer_dtypes(trial, dtypes, manifest, **options)

@@ -38,9 +38,14 @@ class Names:
 
 
 def describe(
-    model: TrainedModel, names: Names, settings: SamplerSettings, length: int, graphs: Iterable[str]
+    model: TrainedModel,
+    names: Names,
+    settings: SamplerSettings,
+    length: int,
+    graphs: Iterable[str],
+    basis: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The manifest without its dtypes and its list of files."""
+    """The manifest without its dtypes and its list of files; `basis` is one of `latent_basis`."""
     config, flow = model.elf, model.flow
     called = {name: value for name, value in vars(names).items() if name not in ("examples", "presets")}
     return {
@@ -65,6 +70,7 @@ def describe(
             "tEps": flow.t_eps,
             "mean": plain_statistic(model.latent_mean),
             "std": plain_statistic(model.latent_std),
+            "basis": basis,
         },
         "schedule": {"pMean": flow.p_mean, "pStd": flow.p_std},
         "selfCondStart": flow.self_cond_start,
@@ -146,6 +152,7 @@ FIELDS: dict[str, Kind] = {
     "defaultDtype": str,
     "files": list,
 }
+BASIS_FIELDS: dict[str, Kind] = {"mean": list, "directions": list, "reach": NUMBER}
 OPTIONAL_FIELDS: dict[str, Kind] = {"examples": list, "presets": list}
 OPTIONAL_ARCHITECTURE: dict[str, Kind] = {"sourceOptional": bool}
 PRESET_FIELDS: dict[str, Kind] = {"name": str, "note": str, "settings": dict}
@@ -175,6 +182,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise wrong(f"its schema version is {version} and not {' or '.join(map(str, READ_VERSIONS))}")
     check_fields(manifest, FIELDS, "")
     check_start(manifest)
+    check_basis(manifest)
     check_prompts(manifest)
     check_presets(manifest)
     for dtype, entry in manifest["dtypes"].items():
@@ -197,6 +205,22 @@ def check_start(manifest: Mapping[str, Any]) -> None:
         check_fields(manifest, {"selfCondStart": str}, "")
         if manifest["selfCondStart"] not in get_args(SelfCondStart):
             raise wrong(f"selfCondStart is none of {', '.join(get_args(SelfCondStart))}")
+
+
+def check_basis(manifest: Mapping[str, Any]) -> None:
+    """Raises ExportedModelError for a `latent.basis` that no run can be drawn in; a folder may have none."""
+    if "basis" not in manifest["latent"]:
+        return
+    basis, size = manifest["latent"]["basis"], manifest["architecture"]["latentSize"]
+    check_fields(basis, BASIS_FIELDS, "latent.basis")
+    rows = [basis["mean"], *basis["directions"]]
+    if len(rows) != 3 or not all(isinstance(row, list) and len(row) == size for row in rows):
+        raise wrong(f"latent.basis is no mean and two directions of {size} numbers each")
+    for row in rows:
+        for number in row:
+            check_fields(number, NUMBER, "a number of latent.basis")
+    if not basis["reach"] > 0:
+        raise wrong("latent.basis.reach is not above 0")
 
 
 def check_prompts(manifest: Mapping[str, Any]) -> None:

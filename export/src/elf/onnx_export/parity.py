@@ -181,6 +181,8 @@ class Parity:
     """The contents of parity.json, but for what `dtypes` adds."""
     tokens: dict[int, list[int]] = field(default_factory=dict)
     """Seed → tokens that the graphs wrote with the trained weights, before the cut at eos."""
+    ends: Array = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    """The latents (n, D) that these texts ended in, all positions behind the sources."""
 
 
 def check_parity(
@@ -213,7 +215,7 @@ def check_parity(
                 refuse_difference(graph, output, difference, allowed)
         jax_encoder, onnx_encoder = encoders or (None, None)
         writers = Writer(network, jax_encoder), Writer(exported, onnx_encoder)
-        runs, tokens = compare_runs(model, *writers, settings, length, seeds)
+        runs, tokens, ends = compare_runs(model, *writers, settings, length, seeds)
         report: dict[str, Any] = {
             "schemaVersion": SCHEMA_VERSION,
             "jax": jax.__version__,
@@ -228,7 +230,7 @@ def check_parity(
             "graphs": report_of(graphs),
             "runs": runs,
         }
-    return Parity(report, tokens)
+    return Parity(report, tokens, ends)
 
 
 def refuse_difference(graph: str, output: str, difference: Difference, allowed: float = MAX_RELATIVE_ERROR) -> None:
@@ -243,17 +245,21 @@ def refuse_difference(graph: str, output: str, difference: Difference, allowed: 
 
 def compare_runs(
     model: TrainedModel, jax_writer: Writer, onnx_writer: Writer, settings: SamplerSettings, length: int, seeds: range
-) -> tuple[dict[str, Any], dict[int, list[int]]]:
-    """Whole sampler runs; returns the report and, by seed, the tokens the graphs wrote. May raise ParityError."""
+) -> tuple[dict[str, Any], dict[int, list[int]], Array]:
+    """Whole sampler runs; returns the report, by seed the tokens the graphs wrote, and the latents (n, D) that these
+    ended in. May raise ParityError."""
     equal = 0
     latents = Difference()
     tokens: dict[int, list[int]] = {}
+    ends: list[Array] = []
     for seed in told(seeds, "comparing whole runs"):
         of_seed = replace(settings, seed=seed)
         expected, _ = jax_writer.run(model, of_seed, length)
         actual, tokens[seed] = onnx_writer.run(model, of_seed, length)
         equal += int((expected.tokens == actual.tokens).sum())
         latents.add(expected.z, actual.z)
+        _, source = compared_run(model, of_seed, length)
+        ends.append(actual.z[0, len(source) :])
     total = length * len(seeds)
     agreement = equal / total
     if not agreement >= MIN_TOKEN_AGREEMENT:
@@ -273,4 +279,4 @@ def compare_runs(
         "tokenAgreement": agreement,
         "finalLatents": latents.report(),
     }
-    return report, tokens
+    return report, tokens, np.concatenate(ends)

@@ -2,7 +2,8 @@
 
 Graphs, weights, self-tests and tokenizer stay byte for byte, and so does what was measured of them. What depends on how
 a run begins and is sampled is made anew: whole runs in JAX and by the graphs, both with the stored weights, which must
-agree as in `elf export`; defaults, presets and the card. What is not given stays as it was.
+agree as in `elf export`; the directions that runs are drawn in; defaults, presets and the card. What is not given stays
+as it was.
 """
 
 import json
@@ -24,6 +25,7 @@ from elf.models.trained_model import TrainedModel
 from elf.onnx_export.card_parts import SAMPLES, CardContents, CardParts, CardSamples, Sample, kept_tables, write_samples
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.export import enough_seeds, hub_config, hub_generation_config, replaced_folder
+from elf.onnx_export.latent_basis import latent_basis
 from elf.onnx_export.manifest import describe_presets, list_files, read_manifest, write_json
 from elf.onnx_export.model_card import card_languages, card_section, renewed_card
 from elf.onnx_export.parity import Writer, compare_runs
@@ -98,7 +100,8 @@ def renew(folder: Path, arguments: Arguments) -> dict[str, Any]:
         compared_settings = replace(settings, steps=arguments.parity_steps or settings.steps)
         with jax.default_device(jax.devices("cpu")[0]):
             writers = stored_writers(model, new / "onnx", dtype)
-            report, tokens = compare_runs(model, *writers, compared_settings, compared, range(seeds))
+            report, tokens, ends = compare_runs(model, *writers, compared_settings, compared, range(seeds))
+        manifest["latent"] = manifest["latent"] | {"basis": latent_basis(ends, model.flow.noise_scale)}
         parity = parity | {"runs": {"weights": dtype, **report}}
         write_json(new / "parity.json", parity)
         write_json(new / "config.json", hub_config(model))

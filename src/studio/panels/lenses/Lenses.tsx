@@ -14,6 +14,7 @@ import { SavingButton } from "../saving/Saving";
 import { TourButton } from "../tour/Tour";
 import { useAction } from "../ui/useAction";
 import styles from "./Lenses.module.css";
+import { PathsOffer } from "./PathsOffer";
 
 /** Comes when the first lens is opened. */
 const LensView = lazy(async () => ({ default: (await import("../../../player/lenses/LensView")).LensView }));
@@ -74,6 +75,7 @@ export function LensPanel() {
             phases={lens === "certainty" ? counted : undefined}
             chosenTheme={theme}
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
+            offer={<PathsOffer />}
             actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
           />
         </Suspense>

@@ -20,7 +20,7 @@ interface Schema extends DBSchema {
   runs: { key: string; value: Run; indexes: { startedAt: number } };
 }
 
-/** Raise with every change to `Run` or what it holds; runs of older versions are dropped. */
+/** Raise with every change to `Run` or what it holds, but for what may be missing; runs of older versions are dropped. */
 const VERSION = 1;
 
 /** Milliseconds after which a database that says nothing counts as none; some browsers never answer. */

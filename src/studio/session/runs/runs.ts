@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Paths } from "../../../flow/paths";
 import type { Frame } from "../../../flow/trajectory";
 import { grownRun } from "../../../player/run/writtenRun";
 import type { Run } from "./shelfRun";
@@ -15,6 +16,7 @@ export interface RunsStore {
   add(run: Run, select?: boolean): void;
   change(id: string, change: Partial<Pick<Run, "status" | "text" | "seconds">>): void;
   addFrames(id: string, frames: readonly Frame[]): void;
+  addPaths(id: string, paths: Paths): void;
   select(id: string): void;
   remove(id: string): void;
   /** Takes a run off the shelf that came to nothing. */
@@ -40,6 +42,7 @@ export function createRuns(): StoreApi<RunsStore> {
         })),
       change: (id, change) => update(id, (run) => ({ ...run, ...change })),
       addFrames: (id, frames) => update(id, (run) => grownRun(run, frames)),
+      addPaths: (id, paths) => update(id, (run) => ({ ...run, trajectory: { ...run.trajectory, paths } })),
       select: (id) =>
         set(({ runs, selectedId }) => ({ selectedId: runs.some((run) => run.id === id) ? id : selectedId })),
       remove: (id) =>

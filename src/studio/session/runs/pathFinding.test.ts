@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import { FakeEngine, settled } from "../../testing/fakeEngine";
+import { runOf } from "../../testing/runs";
+import { testStudio } from "../../testing/studio";
+import { lacksPaths } from "./pathFinding";
+
+const FRAMES = ["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"];
+
+async function loaded() {
+  const engine = new FakeEngine();
+  const test = testStudio({ engine });
+  const prepared = test.studio.generation.getState().prepare();
+  await settled();
+  await engine.go();
+  await prepared;
+  return { ...test, engine };
+}
+
+describe("the paths of a run", () => {
+  it("are found for the run on the stage while it is looked at through their lens, and kept", async () => {
+    const { studio, archive } = await loaded();
+    const run = runOf(FRAMES, { id: "shown" });
+    studio.runs.getState().add(run, true);
+    await settled();
+    expect(studio.runs.getState().runs[0]?.trajectory.paths).toBeUndefined();
+    studio.view.getState().lookThrough("paths");
+    await settled();
+    await settled();
+    const found = studio.runs.getState().runs[0];
+    expect(found && lacksPaths(found)).toBe(false);
+    expect(archive.kept.get("shown")?.trajectory.paths).toBeDefined();
+  });
+
+  it("wait for a press where the run was computed otherwise, and are refused where its recipe writes another text", async () => {
+    const { studio } = await loaded();
+    const run = runOf(["▁cat ▁cat", "▁cat ▁cat"], { id: "other", backend: "webgpu" });
+    studio.runs.getState().add(run, true);
+    studio.view.getState().lookThrough("paths");
+    await settled();
+    expect(studio.pathFinding.getState()).toMatchObject({ findingId: null });
+    await studio.pathFinding.getState().find(run);
+    expect(studio.pathFinding.getState().refused.get("other")).toBe("another-text");
+    expect(studio.runs.getState().runs[0]?.trajectory.paths).toBeUndefined();
+  });
+
+  it("are not asked for while a text is being written, or of another model's run", async () => {
+    const { studio, engine } = await loaded();
+    const run = runOf(FRAMES, { id: "shown" });
+    const foreign = { ...run, trajectory: { ...run.trajectory, model: "another" } };
+    studio.runs.getState().add(foreign, true);
+    studio.view.getState().lookThrough("paths");
+    await studio.pathFinding.getState().find(foreign);
+    expect(studio.runs.getState().runs[0]?.trajectory.paths).toBeUndefined();
+    expect(engine.reads).toEqual([]);
+    expect(lacksPaths({ ...run, status: "running" })).toBe(false);
+  });
+});
