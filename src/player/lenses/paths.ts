@@ -102,14 +102,12 @@ export const paths: Lens = {
       lines,
       text: sentence(input, seen),
       at: (x, y) => {
-        const tick = position === null ? null : nearest(points[position] ?? [], x, y, TICK_REACH);
+        const now = Array.from({ length: rows }, (_, row) => at(index, row));
+        const row = nearest(now, x, y, REACH);
+        // The way of the token that is followed lies among other tokens: it is meant where it is nearer than they are.
+        const way = position === null ? [] : (points[position] ?? []);
+        const tick = nearest(way, x, y, Math.min(TICK_REACH, row === null ? REACH : farFrom(now[row], x, y)));
         if (tick !== null && position !== null) return { index: tick, position };
-        const row = nearest(
-          Array.from({ length: rows }, (_, row) => at(index, row)),
-          x,
-          y,
-          REACH,
-        );
         return row === null ? null : { index, position: row };
       },
       // The picture itself shows where the person is.
@@ -243,12 +241,16 @@ function placeAt(paths: Paths, reading: ReadingName, step: number, row: number):
   return Array.from(paths[reading].slice(at, at + 2), (place) => place / PATH_UNIT);
 }
 
+function farFrom([px, py]: Point = [Number.POSITIVE_INFINITY, 0], x: number, y: number): number {
+  return Math.hypot(px - x, py - y);
+}
+
 /** The point that is nearest, within so many pixels. */
 function nearest(points: readonly Point[], x: number, y: number, within: number): number | null {
   let best: number | null = null;
   let least = within;
-  for (const [i, [px, py]] of points.entries()) {
-    const far = Math.hypot(px - x, py - y);
+  for (const [i, point] of points.entries()) {
+    const far = farFrom(point, x, y);
     if (far > least) continue;
     least = far;
     best = i;

@@ -31,6 +31,32 @@ describe("the paths of a run", () => {
     expect(archive.kept.get("shown")?.trajectory.paths).toBeDefined();
   });
 
+  it("are refused where the loaded model, whatever its name, writes another text by the same recipe", async () => {
+    const { studio } = await loaded();
+    studio.runs.getState().add(runOf(["▁cat ▁cat", "▁cat ▁cat"], { id: "before" }), true);
+    studio.view.getState().lookThrough("paths");
+    await settled();
+    await settled();
+    expect(studio.pathFinding.getState().refused.get("before")).toBe("another-text");
+    expect(studio.runs.getState().runs[0]?.trajectory.paths).toBeUndefined();
+  });
+
+  it("can be asked for again where the engine was lost meanwhile", async () => {
+    const { studio, engine } = await loaded();
+    const run = runOf(FRAMES, { id: "shown" });
+    studio.runs.getState().add(run, true);
+    engine.beforeRead = async () => {
+      engine.lose(new Error("The device was lost."));
+      throw new Error("The device was lost.");
+    };
+    studio.view.getState().lookThrough("paths");
+    await settled();
+    await settled();
+    expect(studio.model.getState().status).toBe("lost");
+    expect(studio.pathFinding.getState()).toMatchObject({ findingId: null });
+    expect(studio.pathFinding.getState().refused.size).toBe(0);
+  });
+
   it("wait for a press where the run was computed otherwise, and are refused where its recipe writes another text", async () => {
     const { studio } = await loaded();
     const run = runOf(["▁cat ▁cat", "▁cat ▁cat"], { id: "other", backend: "webgpu" });

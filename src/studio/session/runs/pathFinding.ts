@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { type Problem, problemOf } from "../../../flow/errors";
+import { isCancellation, type Problem, problemOf } from "../../../flow/errors";
 import { framesOf } from "../../../flow/paths";
 import { recipeOf } from "../../../flow/recipe";
 import type { Frame } from "../../../flow/trajectory";
@@ -75,8 +75,9 @@ export function createPathFinding(parts: PathFindingParts): StoreApi<PathFinding
         const { signal } = stop;
         set({ findingId: run.id, recall: null });
         try {
-          const { trajectory, backend } = run;
-          const isIt = backend === loaded.backend || (await isTheSame(run, signal));
+          const { trajectory } = run;
+          // A model of the same name may have been stored or trained otherwise since.
+          const isIt = await isTheSame(run, signal);
           if (!isIt) refuse(run, "another-text");
           const hear: Parameters<EngineClient["paths"]>[2] = (recall) => set({ recall });
           const paths = isIt ? await engine.paths(recipeOf(trajectory), trajectory.frames.length, hear, signal) : null;
@@ -84,7 +85,8 @@ export function createPathFinding(parts: PathFindingParts): StoreApi<PathFinding
           const found = paths && runs.getState().runs.find(({ id }) => id === run.id);
           if (found) onFound(found);
         } catch (error) {
-          refuse(run, problemOf(error));
+          // What was ended, or lost with the engine, can be asked for again.
+          if (!isCancellation(error) && model.getState().status === "ready") refuse(run, problemOf(error));
         }
         set({ findingId: null, recall: null });
         look();
