@@ -60,6 +60,9 @@ describe("the command line", () => {
     [["--weight", "0.5"], "--weight"],
     [["--towards", "8", "--weight", "half"], '--weight is "half"'],
     [["--from", "x", "--at", "1", "--towards", "8", "--weight", "1"], "--from goes on with the noise"],
+    [["--from", "x", "--at", "1", "--back", "a"], "--from goes on with the noise"],
+    [["--towards", "8", "--weight", "1", "--back", "a"], "--back starts from the noise of a text"],
+    [["--batch", "2", "--back", "a"], "--back"],
     [["--batch", "2", "--towards", "8", "--weight", "1"], "--towards"],
     [["--hold", "0=a"], '--hold is "0=a"'],
     [["--hold", "dog"], '--hold is "dog"'],
@@ -168,7 +171,7 @@ describe("the command line", () => {
     const help = helpText(manifest);
     const names = [
       ..."model method steps gamma gamma-curve cfg self-cond-cfg schedule solver rng seed length batch".split(" "),
-      ..."prompt prompt-ids towards weight from at hold hold-ids json dump trace help".split(" "),
+      ..."prompt prompt-ids towards weight back from at hold hold-ids json dump trace help".split(" "),
     ];
     for (const name of names) expect(help).toContain(`--${name}`);
     expect(help).toContain(`[${manifest.defaults.steps}]`);
@@ -265,6 +268,15 @@ describe("npm run generate", () => {
     rmSync(folder, { recursive: true });
     const refused = await generate("--model", TINY, "--towards", "8", "--weight", "2");
     expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("The weight of the other seed is 2.") });
+  });
+
+  it("starts from the noise of a text, and is as long as that", async () => {
+    const args = ["--model", TINY, "--steps", "3", "--method", "ode", "--back", "the cat", "--json"];
+    const report = JSON.parse((await generate(...args)).out);
+    expect(report.back).toBe("the cat");
+    expect(report.settings.length).toBe(report.allTokens[0].length);
+    expect(report.settings.length).toBeLessThan(16);
+    expect(JSON.parse((await generate(...args)).out).allTokens).toEqual(report.allTokens);
   });
 
   it("goes on from a step of a recorded run: the same where nothing is changed, and otherwise only after it", async () => {

@@ -5,7 +5,7 @@ import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Source } from "../flow/network";
-import { branchAt, type Prompt, type Recipe, recipeOf, roomOf } from "../flow/recipe";
+import { type Back, branchAt, type Prompt, type Recipe, recipeOf, roomOf } from "../flow/recipe";
 import { rowOf } from "../flow/rows";
 import type { FlowState } from "../flow/sampler";
 import { scheduleTimes } from "../flow/schedule";
@@ -35,11 +35,12 @@ async function generate(command: CommandLine): Promise<void> {
   // A silly setting should be refused before seconds of loading.
   const manifest = await manifestAt(modelAddress(command.model));
   const parent = command.from && readParent(command.from.file, manifest);
-  const settings = settingsOf(command, manifest, parent);
+  const asked = settingsOf(command, manifest, parent);
 
   const start = performance.now();
   const { model, passes } = countPasses(await loadFolder(command.model));
   const loaded = performance.now();
+  const settings = fittedTo(backOf(command, model), asked, command, model);
   const write = command.batch === 1 ? writeOne : writeSeveral;
   const { sources, tokens, texts, ...run } = await write(command, model, settings, parent);
   const seconds = (performance.now() - loaded) / 1000;
@@ -68,6 +69,7 @@ async function generate(command: CommandLine): Promise<void> {
     allTokens,
     settings: { ...settings, batch: command.batch },
     ...(command.towards ? { towards: command.towards } : {}),
+    ...(command.back === undefined ? {} : { back: command.back }),
     ...(sources.length > 0 ? { promptIds: sources } : {}),
     model: manifest.name,
     backend: model.backend,
@@ -98,10 +100,12 @@ async function writeOne(
 ): Promise<Written> {
   const { manifest, tokenizer } = model;
   const prompt = promptOf(command);
+  const back = backOf(command, model);
   const recipe: Recipe = {
     settings,
     ...(prompt ? { prompt } : {}),
     ...(command.towards ? { towards: command.towards } : {}),
+    ...(back ? { back } : {}),
     held: heldTokens(command, model),
     ...(parent && command.from ? { from: branchAt(parent, command.from.step) } : {}),
   };
@@ -177,6 +181,27 @@ function heldTokens({ held }: CommandLine, { tokenizer }: Model): HeldToken[] {
     const tokens = "ids" in item ? item.ids : tokenizer.encode(item.word.trim());
     return tokens.map((token, i) => ({ position: item.position + i, token }));
   });
+}
+
+/** The text to start from the noise of, with its end. */
+function backOf({ back }: CommandLine, { manifest, tokenizer }: Model): Back | undefined {
+  if (back === undefined) return undefined;
+  const ids = tokenizer.encode(back.trim());
+  const { eos } = manifest.tokens;
+  return { ids: eos === null || ids.at(-1) === eos ? ids : [...ids, eos] };
+}
+
+/** A run from the noise of a text is as long as that text, unless it is said how long. */
+function fittedTo(
+  back: Back | undefined,
+  settings: SamplerSettings,
+  command: CommandLine,
+  { tokenizer }: Model,
+): SamplerSettings {
+  if (!back || command.changes.length !== undefined) return settings;
+  const prompt = promptOf(command);
+  const source = !prompt ? [] : "ids" in prompt ? prompt.ids : tokenizer.encode(prompt.text);
+  return { ...settings, length: source.length + back.ids.length };
 }
 
 /** Whether somebody sees the run being written. */

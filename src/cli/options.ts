@@ -77,6 +77,7 @@ export const OPTIONS: readonly Option[] = [
   { name: "prompt-ids", value: "I,J,…", multiple: true, help: "the same as numbers of tokens" },
   { name: "towards", value: "SEED", help: "start between the noise of --seed and that of this one" },
   { name: "weight", value: "W", help: "how far towards it, 0 to 1" },
+  { name: "back", value: "TEXT", help: "start from the noise of this text, which the ODE leads back to" },
   { name: "from", value: "TRACE", help: "go on from a recorded run, by its settings but for those named here" },
   { name: "at", value: "STEP", help: "the step of that run to go on from, 0 for its noise" },
   {
@@ -109,6 +110,8 @@ export interface CommandLine {
   readonly promptIds: readonly Source[];
   /** Whose noise to start towards, and how far. */
   readonly towards: Towards | undefined;
+  /** The text from whose noise to start. */
+  readonly back: string | undefined;
   /** The recorded run to go on from, and the step of it. */
   readonly from: { readonly file: string; readonly step: number } | undefined;
   /** What is to be held, by the position of its first token, from 0. */
@@ -156,15 +159,17 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   if (from && prompts.length + promptIds.length > 0) {
     throw new UsageError("--from goes on with the prompt of its run.", "Leave the prompt out, or --from.");
   }
-  if (from && towards) {
-    throw new UsageError("--from goes on with the noise of its run.", "Leave --towards out, or --from.");
+  const back = text("back");
+  const start = towards ? "towards" : back === undefined ? undefined : "back";
+  if (from && start) {
+    throw new UsageError("--from goes on with the noise of its run.", `Leave --${start} out, or --from.`);
   }
-  const single = [
-    text("trace") !== undefined && "trace",
-    from && "from",
-    towards && "towards",
-    held.length > 0 && "hold",
-  ].find(Boolean);
+  if (towards && back !== undefined) {
+    throw new UsageError("--back starts from the noise of a text.", "Leave --towards out, or --back.");
+  }
+  const single = [text("trace") !== undefined && "trace", from && "from", start, held.length > 0 && "hold"].find(
+    Boolean,
+  );
   if (single && batch !== 1) {
     throw new UsageError(`--${single} is for a single sample.`, "Give one prompt at most, and no --batch.");
   }
@@ -178,6 +183,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     prompts,
     promptIds,
     towards,
+    back,
     from,
     held,
     changes: changes as Partial<SamplerSettings>,

@@ -79,6 +79,12 @@ it("the way towards another seed is part of a recipe, and no way is none", () =>
   expect(key.endsWith(",null,[],null]")).toBe(true);
 });
 
+it("the text whose noise it starts from is part of a recipe", () => {
+  const keys = [[3, 4], [3, 5], [3]].map((ids) => recipeKey({ ...root, back: { ids } }));
+  expect(new Set([recipeKey(root), ...keys]).size).toBe(4);
+  expect(recipeOf({ ...root, back: { ids: [3, 4] } }).back).toEqual({ ids: [3, 4] });
+});
+
 it("a recipe is the same whatever stands beside it or in which order", () => {
   const { seed, ...others } = settings;
   const held = [

@@ -18,10 +18,21 @@ export interface Recipe {
   readonly prompt?: Prompt | undefined;
   /** Whose noise it starts towards, and how far; only a run from noise has it. That of its own seed alone unless given. */
   readonly towards?: Towards | undefined;
+  /** The text from whose noise it starts; only a run from noise has it, and then no other seed to go towards. */
+  readonly back?: Back | undefined;
   /** Tokens held from where this recipe begins; those of the run it continues are not held on by themselves. */
   readonly held?: readonly HeldToken[] | undefined;
   /** Where it begins; at noise unless given. */
   readonly from?: Branch | undefined;
+}
+
+/**
+ * A text to start from: the noise that the ODE would have made it from (`noiseOf`), found by the run's own steps, guidance and
+ * self-conditioning on the quantile schedule. Held positions start from the noise of the run's seed.
+ */
+export interface Back {
+  /** Its tokens, one for every position behind the prompt, what fills it up included. */
+  readonly ids: Source;
 }
 
 /** A text, or its tokens, which need no tokenizer. */
@@ -54,12 +65,13 @@ export const LONGEST_CHAIN = 64;
 export const MOST_LETTERS = 50_000;
 
 /** The recipe alone, of something that has more to it, with a prompt that can be written down. */
-export function recipeOf({ settings, prompt, towards, held, from }: Recipe): Recipe {
+export function recipeOf({ settings, prompt, towards, back, held, from }: Recipe): Recipe {
   return {
     settings: stated(settings),
     ...(prompt && !isEmpty(prompt) ? { prompt: written(prompt) } : {}),
     // No way towards another seed is none.
     ...(towards && towards.weight !== 0 ? { towards: { seed: towards.seed, weight: towards.weight } } : {}),
+    ...(back ? { back: { ids: Array.from(back.ids) } } : {}),
     ...(held && held.length > 0 ? { held: held.map(({ position, token }) => ({ position, token })) } : {}),
     ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
   };
@@ -86,12 +98,19 @@ export function recipeKey(recipe: Recipe): string {
   return JSON.stringify(sorted(recipeOf(recipe)));
 }
 
-function sorted({ settings, prompt, towards, held = [], from }: Recipe): unknown {
+function sorted({ settings, prompt, towards, back, held = [], from }: Recipe): unknown {
   const places = held.map(({ position, token }) => [position, token] as const).sort(([a], [b]) => a - b);
   const values = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
   const branch = from ? [sorted(from.run), from.step] : null;
   // A run that has none keeps the key by which it is known since before there was any.
-  return [values, prompt ?? null, places, branch, ...(towards ? [[towards.seed, towards.weight]] : [])];
+  return [
+    values,
+    prompt ?? null,
+    places,
+    branch,
+    ...(towards ? [[towards.seed, towards.weight]] : []),
+    ...(back ? [{ back: back.ids }] : []),
+  ];
 }
 
 /** The run from noise that a recipe goes back to. */
@@ -128,10 +147,12 @@ export interface RecipeLimits {
  */
 export function checkRecipe(recipe: Recipe, sourceLength: number, limits: RecipeLimits): void {
   checkChain(recipe);
-  const { settings, towards, held = [], from } = recipe;
+  const { settings, towards, back, held = [], from } = recipe;
   checkSettings(settings, limits.maxLength, sourceLength > 0);
   if (towards) checkTowards(towards);
-  checkHeld(held, roomOf(settings.length, sourceLength, limits), limits.vocabularySize);
+  const room = roomOf(settings.length, sourceLength, limits);
+  checkHeld(held, room, limits.vocabularySize);
+  if (back) checkBack(back, { room, towards, vocabularySize: limits.vocabularySize });
   if (!from) return;
   if (recipe.prompt) {
     throw new ConditionError(
@@ -139,8 +160,11 @@ export function checkRecipe(recipe: Recipe, sourceLength: number, limits: Recipe
       "Start from noise to give another prompt.",
     );
   }
-  if (towards) {
-    throw new SettingsError("A run that continues another has its noise.", "Start from noise to go towards a seed.");
+  if (towards || back) {
+    throw new SettingsError(
+      "A run that continues another has its noise.",
+      `Start from noise to go ${towards ? "towards a seed" : "back from a text"}.`,
+    );
   }
   checkRecipe(from.run, sourceLength, limits);
   if (settings.length !== from.run.settings.length) {
@@ -154,6 +178,31 @@ export function checkRecipe(recipe: Recipe, sourceLength: number, limits: Recipe
     throw new SettingsError(
       `A run of ${times.length - 1} steps cannot be continued from step ${String(from.step)}.`,
       `Choose one from 0 to ${times.length - 2}.`,
+    );
+  }
+}
+
+function checkBack(
+  { ids }: Back,
+  { room, towards, vocabularySize }: { room: number; towards: Towards | undefined; vocabularySize: number },
+): void {
+  if (towards) {
+    throw new SettingsError(
+      "A run starts from the noise of a text or towards that of a seed.",
+      "Leave one of them out.",
+    );
+  }
+  if (ids.length !== room) {
+    throw new SettingsError(
+      `The text to go back from has ${ids.length} tokens, and the run has room for ${room}.`,
+      "Give as many tokens as positions, what fills the text up included, or another length.",
+    );
+  }
+  const wrong = Array.from(ids).find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabularySize));
+  if (wrong !== undefined) {
+    throw new SettingsError(
+      `The text to go back from has the token ${String(wrong)}, which this model does not have.`,
+      `Give integers from 0 to ${vocabularySize - 1}.`,
     );
   }
 }

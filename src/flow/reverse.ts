@@ -39,8 +39,28 @@ export async function reverse(
   constants: FlowConstants,
   options: FlowOptions = {},
 ): Promise<Reversal> {
-  const ode: SamplerSettings = { schedule: "quantile", ...settings, method: "ode" };
   const { batch = 1, condition, signal } = options;
+  const start = startAt(await noiseOf(network, clean, settings, constants, options), constants, { batch, condition });
+  let end = start;
+  // A clamp holds to another run's noise.
+  const ode = odeOf(settings);
+  for await (const state of followFlow(network, start, 0, ode, constants, { condition, signal })) end = state;
+  return { start, end, error: relativeDistance(end.z, clean) };
+}
+
+/**
+ * The way back of `reverse` alone: the noise (B, L, D) that the ODE would have made these clean latents (B, L, D) from.
+ * N − 1 passes of the settings' N steps.
+ * @throws {CancelledError}
+ */
+export async function noiseOf(
+  network: Network,
+  clean: Float32Array,
+  settings: ReverseSettings,
+  constants: FlowConstants,
+  { batch = 1, condition, signal }: FlowOptions = {},
+): Promise<Float32Array> {
+  const ode = odeOf(settings);
   const times = scheduleTimes(ode, constants);
   const predict = guidedPredictor(network, ode, batch, condition, constants.selfCondStart);
 
@@ -52,12 +72,11 @@ export async function reverse(
     prediction = await predict(z, prediction, t);
     z = hold(eulerStep(z, prediction, t, times[k - 1] as number, constants.tEps), condition);
   }
+  return z;
+}
 
-  const start = startAt(z, constants, { batch, condition });
-  let end = start;
-  // A clamp holds to another run's noise.
-  for await (const state of followFlow(network, start, 0, ode, constants, { condition, signal })) end = state;
-  return { start, end, error: relativeDistance(end.z, clean) };
+function odeOf(settings: ReverseSettings): SamplerSettings {
+  return { schedule: "quantile", ...settings, method: "ode" };
 }
 
 function relativeDistance(a: Float32Array, b: Float32Array): number {

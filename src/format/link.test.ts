@@ -38,6 +38,7 @@ describe("a link", () => {
     ["a fork without, of one with it", { settings: SETTINGS, from: { run: { settings: CURVED }, step: 1 } }],
     ["a start between two seeds", { settings: SETTINGS, towards: { seed: 8, weight: 0.25 }, held }],
     ["a fork of one", { settings: SETTINGS, from: { run: { ...root, towards: { seed: 0, weight: 1e-7 } }, step: 1 } }],
+    ["a start from the noise of a text", { settings: SETTINGS, back: { ids: [5, 0, 127, 5] }, held }],
     ["a prompt", { settings: SETTINGS, prompt: { text: "Grüße, „Welt“; 50 % a:b=c+d #1 \n'x'" } }],
     ["a prompt of numbers", { settings: SETTINGS, prompt: { ids: [5, 127, 0] } }],
     [
@@ -90,6 +91,9 @@ describe("a link", () => {
     `${good},towards:-8,weight:0.5`,
     `${good},towards:8,weight:`,
     `${good};from:2,towards:8,weight:0.5`,
+    `${good},back:5+x`,
+    `${good},back:`,
+    `${good};from:2,back:5`,
     `${good},hold:1`,
     `${good},hold:a=b`,
     `${good},ids:1+x`,

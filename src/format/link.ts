@@ -6,7 +6,7 @@
  */
 import { gammaCurveIn, gammaCurveText } from "../flow/gammaCurve";
 import type { HeldToken } from "../flow/held";
-import { LONGEST_CHAIN, MOST_LETTERS, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
+import { type Back, LONGEST_CHAIN, MOST_LETTERS, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import type { Towards } from "../flow/towards";
 import { escaped } from "./linkEscapes";
@@ -29,7 +29,7 @@ export function linkTo(recipe: Recipe): string {
   return `#${NAME}${parts(recipeOf(recipe)).join(";")}`;
 }
 
-function parts({ settings, prompt, towards, held = [], from }: Recipe): string[] {
+function parts({ settings, prompt, towards, back, held = [], from }: Recipe): string[] {
   const before = from?.run;
   const names = new Set([...Object.keys(settings), ...(before ? Object.keys(before.settings) : [])]);
   const changes = [...names]
@@ -41,6 +41,7 @@ function parts({ settings, prompt, towards, held = [], from }: Recipe): string[]
     ...(from ? [`from:${from.step}`] : []),
     ...changes,
     ...(towards ? [`towards:${towards.seed}`, `weight:${towards.weight}`] : []),
+    ...(back ? [`back:${back.ids.join("+")}`] : []),
     ...(prompt && "ids" in prompt ? [`ids:${prompt.ids.join("+")}`] : []),
     ...(held.length > 0 ? [`hold:${held.map(({ position, token }) => `${position}=${token}`).join("+")}`] : []),
   ];
@@ -106,6 +107,7 @@ function readPart(part: string, before: Recipe | undefined): Recipe | undefined 
   const settings = settingsSchema.safeParse(wanted);
   const prompt = promptIn(fields);
   const towards = towardsIn(fields);
+  const back = backIn(fields.get("back"));
   const held = heldIn(fields.get("hold"));
   const from = fields.get("from");
   // The first part is a run from noise, and no other is.
@@ -114,16 +116,18 @@ function readPart(part: string, before: Recipe | undefined): Recipe | undefined 
     !held ||
     prompt === undefined ||
     towards === undefined ||
+    back === undefined ||
     (from === undefined) !== (before === undefined)
   ) {
     return undefined;
   }
   const step = indexOf(from ?? "0");
-  if (step === undefined || (before && (prompt || towards))) return undefined;
+  if (step === undefined || (before && (prompt || towards || back))) return undefined;
   return recipeOf({
     settings: settings.data,
     ...(prompt ? { prompt } : {}),
     ...(towards ? { towards } : {}),
+    ...(back ? { back } : {}),
     held,
     ...(before ? { from: { run: before, step } } : {}),
   });
@@ -157,6 +161,12 @@ function towardsIn(fields: ReadonlyMap<string, string>): Towards | null | undefi
   if (seed === undefined && weight === undefined) return null;
   const towards = towardsSchema.safeParse({ seed: numberIn(seed), weight: numberIn(weight) });
   return towards.success ? towards.data : undefined;
+}
+
+function backIn(list: string | undefined): Back | null | undefined {
+  if (list === undefined) return null;
+  const ids = list.split("+").map(indexOf);
+  return ids.every((id) => id !== undefined) ? { ids } : undefined;
 }
 
 function numberIn(text: string | undefined): number | undefined {

@@ -8,5 +8,6 @@ export const LINK_FIELDS: readonly string[] = [
   "ids",
   "towards",
   "weight",
+  "back",
   "hold",
 ];

@@ -99,10 +99,11 @@ describe("a recorded run", () => {
     expect(run.eos).toBe(manifest.tokens.eos);
   });
 
-  it("that starts between two seeds, has γ over t, or goes on from such a one, is of a version that older readers refuse", () => {
+  it("that starts between two seeds or from the noise of a text, has γ over t, or goes on from such a one, is of a version that older readers refuse", () => {
     const towards = { seed: 9, weight: 0.25 };
     const root = { settings: manifest.defaults, towards };
-    for (const recipe of [root, { settings: manifest.defaults, from: { run: root, step: 1 } }]) {
+    const back = { settings: manifest.defaults, back: { ids: [5, 9] } };
+    for (const recipe of [root, back, { settings: manifest.defaults, from: { run: root, step: 1 } }]) {
       const trajectory = { ...recipe, model: "tiny-model", times: [0, 1], frames };
       const written = writeTrace({ trajectory, pieces, text: "" }, manifest);
       expect(JSON.parse(written).version).toBe(3);

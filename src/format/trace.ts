@@ -72,6 +72,8 @@ const recipeShape = {
   prompt: z.exactOptional(z.union([z.object({ text: z.string() }), z.object({ ids: z.array(tokenId) })])),
   /** Whose noise it starts towards, and how far; only a run from noise has it. */
   towards: z.exactOptional(towardsSchema),
+  /** The tokens of the text from whose noise it starts; only a run from noise has them. */
+  back: z.exactOptional(z.object({ ids: z.array(tokenId) })),
   held: z.exactOptional(z.array(z.object({ position: count, token: tokenId }))),
 };
 
@@ -210,8 +212,8 @@ export function readTrace(text: string): RecordedRun {
   };
 }
 
-function isOfVersion2({ settings, towards, from }: Recipe): boolean {
-  return !settings.gammaCurve && !towards && (!from || isOfVersion2(from.run));
+function isOfVersion2({ settings, towards, back, from }: Recipe): boolean {
+  return !settings.gammaCurve && !towards && !back && (!from || isOfVersion2(from.run));
 }
 
 function packFrame({ step, t, holds, expects }: Frame): TraceFile["frames"][number] {

@@ -1,7 +1,7 @@
 /** Writing a text, frame by frame. */
 import { SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
-import { type Branch, branchAt, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
+import { type Back, type Branch, branchAt, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import { type SamplerSettings, unguided } from "../flow/settings";
 import { cutAtEnd } from "../flow/tokens";
 import type { Towards } from "../flow/towards";
@@ -22,6 +22,8 @@ export interface GenerateOptions {
   readonly settings?: Partial<SamplerSettings> | undefined;
   /** Whose noise to start towards, and how far; the noise of the settings' seed alone unless given. */
   readonly towards?: Towards | undefined;
+  /** The text from whose noise to start: a token for every position behind the prompt. */
+  readonly back?: Back | undefined;
   /** Tokens to keep, by their positions in the text, from 0. */
   readonly held?: readonly HeldToken[] | undefined;
   /** Where to go on from, by `fork`; from noise unless given. */
@@ -61,6 +63,7 @@ export function generate({
   prompt,
   settings,
   towards,
+  back,
   held,
   from,
   frames,
@@ -73,6 +76,7 @@ export function generate({
     settings: { ...(from ? from.run.settings : own), ...settings },
     ...(given ? { prompt: given } : {}),
     ...(towards ? { towards } : {}),
+    ...(back ? { back } : {}),
     ...(held ? { held } : {}),
     ...(from ? { from } : {}),
   };

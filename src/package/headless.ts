@@ -4,7 +4,7 @@ export { type GammaCurve, type GammaKnot, gammaAt } from "../flow/gammaCurve";
 export type { HeldToken } from "../flow/held";
 export type { Encoder, Network, Reading, Source } from "../flow/network";
 export { type Key, keyOf, normal, randomBits, split } from "../flow/random";
-export { type Branch, type Prompt, type Recipe, recipeOf, rootOf } from "../flow/recipe";
+export { type Back, type Branch, type Prompt, type Recipe, recipeOf, rootOf } from "../flow/recipe";
 export type { Reversal, ReverseSettings } from "../flow/reverse";
 export type { FlowState } from "../flow/sampler";
 export { type LogitNormal, scheduleTimes } from "../flow/schedule";

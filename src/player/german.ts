@@ -77,6 +77,7 @@ export const GERMAN: Words = {
     steps: (steps) => `${steps} ${steps === 1 ? "Schritt" : "Schritte"}`,
     seed: (seed) => `Seed ${seed}`,
     between: (percent, seed, other) => `${percent} % von Seed ${seed} zu ${other}`,
+    back: "vom Rauschen eines Textes",
   },
   said: {
     writing: "Schreibt.",

@@ -80,6 +80,8 @@ export interface Words {
     seed(seed: number): string;
     /** Of a start between the noise of two seeds, `percent` of the way. */
     between(percent: number, seed: number, other: number): string;
+    /** Of a start at the noise of a text. */
+    readonly back: string;
   };
   /** What a screen reader says when the player has come to rest. */
   readonly said: {
@@ -170,6 +172,7 @@ export const ENGLISH: Words = {
     steps: (steps) => `${steps} ${steps === 1 ? "step" : "steps"}`,
     seed: (seed) => `seed ${seed}`,
     between: (percent, seed, other) => `${percent} % from seed ${seed} to ${other}`,
+    back: "from the noise of a text",
   },
   said: {
     writing: "Writing.",

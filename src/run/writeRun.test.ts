@@ -6,9 +6,11 @@ import { ConditionError, SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import { framesOf } from "../flow/paths";
 import type { Recipe } from "../flow/recipe";
+import { reverse } from "../flow/reverse";
 import type { SamplerSettings } from "../flow/settings";
 import { RUN_SETTINGS } from "../flow/testing/settings";
-import type { Frame } from "../flow/trajectory";
+import { type Frame, readFrame } from "../flow/trajectory";
+import { flowConstants } from "../format/manifest";
 import type { Model } from "../runtime/load";
 import { TokenizerError } from "../runtime/tokenizer";
 import type { ReadEvent, RunEvent, RunRequest } from "./api";
@@ -176,6 +178,43 @@ describe("a start between two seeds", () => {
     const engine = await engineWith(tiny);
     const fork = { ...between(0.5), from: { run: { settings: ode }, step: 2 } };
     await expect(engine.generate(fork, () => {})).rejects.toThrow("has its noise");
+  });
+});
+
+describe("a start from the noise of a text", () => {
+  const ode: SamplerSettings = { ...settings, method: "ode", schedule: "quantile" };
+  const back = { ids: Array.from({ length: ode.length }, (_, i) => 20 + i) };
+
+  it("is where the ODE leads back to, and the run goes forward from there", async () => {
+    const { latentSize } = tiny.network;
+    const [clean] = await tiny.network.encode([back.ids]);
+    const constants = flowConstants(tiny.manifest);
+    const { start, end } = await reverse(tiny.network, clean as Float32Array, ode, constants);
+    expect(start.z).toHaveLength(ode.length * latentSize);
+    const wanted = await readFrame(tiny.network, end, ode.selfCondScale);
+    const written = await write(await engineWith(tiny), { settings: ode, back });
+    expect(written.frames.at(-1)?.holds.tokens).toEqual(wanted.holds.tokens);
+    expect(written.frames.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const own = await write(await engineWith(tiny), { settings: ode });
+    expect(written.frames[0]).not.toEqual(own.frames[0]);
+  });
+
+  it("can be gone on from, held on the way, and read again", async () => {
+    const run = { settings: ode, back, held: [{ position: 1, token: 50 }] };
+    const parent = await write(await engineWith(tiny), run);
+    expect(parent.frames.at(-1)?.holds.tokens[1]).toBe(50);
+    const again = await write(await engineWith(tiny), { ...run, from: { run, step: 3 }, back: undefined });
+    expect(again.frames).toEqual(parent.frames.slice(3));
+  });
+
+  it.each([
+    ["of another length", { ids: [1, 2] }, {}, "has room for"],
+    ["with a token that there is none of", { ids: back.ids.map(() => 99_999) }, {}, "token 99999"],
+    ["and towards a seed", back, { towards: { seed: 3, weight: 0.5 } }, "or towards that of a seed"],
+    ["to go on from another", back, { from: { run: { settings: ode }, step: 2 } }, "has its noise"],
+  ])("is refused to a text %s", async (_, text, change, why) => {
+    const engine = await engineWith(tiny);
+    await expect(engine.generate({ settings: ode, back: text, ...change }, () => {})).rejects.toThrow(why);
   });
 });
 

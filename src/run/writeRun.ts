@@ -5,7 +5,8 @@ import { CancelledError, SettingsError } from "../flow/errors";
 import { encodeHeld, newlyHeld } from "../flow/held";
 import { type LatentBasis, principalBasis } from "../flow/latentBasis";
 import { joinPlaces, type PathPlaces, type Paths, placesOf, rowsOf } from "../flow/paths";
-import { type Recipe, roomOf, rootOf } from "../flow/recipe";
+import { type Back, type Recipe, roomOf, rootOf } from "../flow/recipe";
+import { noiseOf } from "../flow/reverse";
 import { type FlowOptions, type FlowState, startAt } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
 import { startNoise } from "../flow/towards";
@@ -144,6 +145,11 @@ export async function followRun<Event, Result>(
   }
 }
 
+/** Whether a run from noise starts from another than that of its seed alone. */
+function startsElsewhere({ towards, back }: Recipe): boolean {
+  return towards !== undefined || back !== undefined;
+}
+
 /** On a GPU states are fetched that far apart, for frames to be read later: with the waits of the loop, which are as far. */
 const CHECKPOINT_STEPS = 8;
 
@@ -194,7 +200,8 @@ class Writer {
     if (until <= begin) return;
     const run = yield* this.#open(plan);
     // The noise of the seed is what the loop begins with by itself.
-    const start = (plan.parent || plan.recipe.towards) && run.remembered.states.keptBefore(first);
+    const isElsewhere = plan.parent !== undefined || startsElsewhere(plan.recipe);
+    const start = isElsewhere ? run.remembered.states.keptBefore(first) : undefined;
     const isWanted = this.#wantedOf(plan);
     if (start && isWanted(begin)) yield { type: "frame", frame: await this.#read(plan, start, begin) };
     if (start && until === begin + 1) return;
@@ -302,7 +309,7 @@ class Writer {
     const held = plan.recipe.held ?? [];
     if (!plan.parent) {
       const run = this.#memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
-      if (plan.recipe.towards) run.add(await this.#startOf(plan, run.fixed));
+      if (startsElsewhere(plan.recipe)) run.add(await this.#startOf(plan, run.fixed));
       return run;
     }
 
@@ -349,7 +356,22 @@ class Writer {
   /** Where a run starts that does not start from the noise of its seed. */
   async #startOf(plan: RunPlan, fixed: readonly Fixed[]): Promise<FlowState> {
     const held = { condition: await this.#conditionOf(plan), clamp: this.#clampOf(plan, fixed) };
-    return startAt(this.#noiseOf(plan.recipe), flowConstants(this.model.manifest), held);
+    const { back } = plan.recipe;
+    const noise = back ? await this.#noiseOfText(plan, back) : this.#noiseOf(plan.recipe);
+    return startAt(noise, flowConstants(this.model.manifest), held);
+  }
+
+  /** s·ε₀ of a run that starts from the noise of a text; (L, D). */
+  async #noiseOfText(plan: RunPlan, { ids }: Back): Promise<Float32Array> {
+    const { network, manifest } = this.model;
+    const [text] = await network.encode([[...this.source, ...ids]]);
+    if (!text) throw new Error("The encoder gave nothing.");
+    // Positions that neither prompt nor text reaches are zero, which is the mean of all latents.
+    const clean = new Float32Array(plan.recipe.settings.length * network.latentSize);
+    clean.set(text.subarray(0, clean.length));
+    const settings = { ...plan.recipe.settings, schedule: "quantile" as const };
+    const condition = await this.#conditionOf(plan);
+    return noiseOf(network, clean, settings, flowConstants(manifest), { condition, signal: this.#signal });
   }
 
   /** s·ε₀ of a run from noise; (L, D). */

@@ -73,6 +73,23 @@ test("a grid keeps off the shelf until a text of it is taken", slow("sixteen run
   await expect(page.getByTestId("stage-text")).toHaveText(text, { useInnerText: true });
 });
 
+test("a text goes back to noise and forward again, beside the run that it comes from", async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await studio.write();
+  await page.keyboard.press("o");
+  const list = page.getByRole("dialog", { name: "Experiments" });
+  expect(await violations(page)).toEqual([]);
+  await list.getByRole("button", { name: "Write it back" }).click();
+  const texts = page.getByTestId("compared");
+  await expect(texts).toHaveCount(2);
+  await expect(texts.nth(1)).toContainText("from the noise of a text");
+  await expect(texts.nth(1)).toContainText(/tokens? differs?|the same tokens/);
+  expect(await violations(page)).toEqual([]);
+  expect(studio.faults).toEqual([]);
+});
+
 test("another model writes beside the run shown, in step and by the clock", slow("two models"), async ({ page }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   const studio = new StudioPage(page);

@@ -93,6 +93,7 @@ export const HEBREW: Words = {
       steps: (steps) => `${steps} צעדים`,
       seed: (seed) => `זרע ${seed}`,
       between: (percent, seed, other) => `${percent} % מזרע ${seed} לזרע ${other}`,
+      back: "מהרעש של טקסט",
     },
     said: {
       writing: "כותב.",

@@ -16,6 +16,7 @@ const OTHER_FIELDS: Record<string, string> = {
   ids: "the same as numbers of tokens, joined by `+`",
   towards: "the seed whose noise the run starts towards; it goes with `weight`",
   weight: "how far towards it, 0 to 1",
+  back: "the tokens of the text whose noise the run starts from, one for every position behind the prompt, joined by `+`",
   hold: "words that are held, as `position=token` from 0, joined by `+`",
 };
 

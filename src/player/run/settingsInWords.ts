@@ -3,7 +3,7 @@ import { ENGLISH, type Words } from "../words";
 
 /** A run's settings in one short line, like "32 steps SDE γ 1.5 · w 3 · seed 7". */
 export function describeSettings(
-  { settings, towards }: Pick<Recipe, "settings" | "towards">,
+  { settings, towards, back }: Pick<Recipe, "settings" | "towards" | "back">,
   { run }: Pick<Words, "run"> = ENGLISH,
 ): string {
   const { steps, method, gamma, gammaCurve, selfCondScale, cfgScale, seed, schedule } = settings;
@@ -13,6 +13,7 @@ export function describeSettings(
     ...(cfgScale === 1 ? [] : [`ω ${cfgScale}`]),
     `w ${selfCondScale}`,
     ...(schedule === "logit_normal" ? [] : [schedule]),
+    ...(back ? [run.back] : []),
     towards ? run.between(Number((100 * towards.weight).toFixed(1)), seed, towards.seed) : run.seed(seed),
   ].join(" · ");
 }

@@ -4,6 +4,7 @@ import { linkTo } from "../../format/link";
 import { draftedBase, shownBase } from "../session/experiments/base";
 import type { Experiment } from "../session/experiments/experiments";
 import { canBeCounted, PHASE_RUNS, phasesKey } from "../session/experiments/phases";
+import { whyNotBack, writeBack } from "../session/experiments/wayBack";
 import { selectedRun } from "../session/runs/runs";
 import type { Studio } from "../session/studio";
 import { whyNotReady } from "../session/writing/readiness";
@@ -82,6 +83,12 @@ export const copyExperiment: Deed = {
     if (origin)
       sayShared(studio, linkTo(origin.base), origin.experiment.id, studio.words.getState().said.experimentCopied);
   },
+};
+
+/** Takes the text shown back to noise and forward again. It is offered in the list of experiments alone. */
+export const writeItBack: Deed = {
+  enabled: (studio) => isFree(studio) && whyNotBack(studio, studio.words.getState()) === null,
+  run: (studio) => void writeBack(studio),
 };
 
 /** Counts when the words settle in many runs like the one shown. It is offered beside its lens alone. */

@@ -82,8 +82,9 @@ export const adoptRun: Action = {
     draft
       .getState()
       .holdOnly(held.map((at) => ({ ...at, word: tokenName(at.token, run.pieces, run.eos, words.getState().player) })));
-    const { adopted, adoptedBetween } = words.getState().said;
-    view.getState().say(rootOf(run.trajectory).towards ? adoptedBetween : adopted);
+    const { adopted, adoptedStart } = words.getState().said;
+    const { towards, back } = rootOf(run.trajectory);
+    view.getState().say(towards || back ? adoptedStart : adopted);
   },
 };
 

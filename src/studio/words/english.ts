@@ -106,7 +106,7 @@ export const ENGLISH = {
     embedCopied: "Copied: the run as an element, as a frame, and as Markdown, to be pasted into another page.",
     notCopied: "This browser lets nothing be copied here.",
     adopted: "Settings, seed and held words are those of this run.",
-    adoptedBetween:
+    adoptedStart:
       "Settings, seed and held words are those of this run. The next one begins at the noise of its seed alone.",
     otherModel: (name: string) => `This picture is of a run by ${name}. Turn to that model (M), then drop it again.`,
     tooManyLetters: (letters: number) => `${number(letters)} letters are too many for a prompt, which stays as it was.`,
@@ -458,6 +458,9 @@ export const ENGLISH = {
       tooLong: (model: string, most: number) => `${model} writes ${most} tokens at most.`,
       takesNoPrompt: (model: string) => `${model} takes no prompt.`,
       promptOfNumbers: "It takes a prompt of words: the numbers of its tokens are this model's own.",
+      fromText: "It takes a run that starts from the noise of its seed.",
+      notWhole: "It takes a run that is complete.",
+      noEncoder: (model: string) => `${model} brings no encoder, which a text needs to be taken back.`,
       noSeed: "The other seed is an integer from 0 to 4294967295.",
       sameSeed: (seed: number) => `The run shown begins at seed ${seed} itself. Give another.`,
       needsPrompt: (model: string) => `${model} writes nothing without a prompt.`,
@@ -475,6 +478,10 @@ export const ENGLISH = {
     twoNoises: "Between two noises",
     fromNoise: (seed: number) => `From the noise of seed ${seed} to that of`,
     goBetween: "Go from one to the other",
+    wayBack: "Back to noise, and forward again",
+    wayBackIs:
+      "The ODE leads from the text of the run shown back to the noise that it would have come from, and forward from there. What does not come back is what the model knows worst. Words that are held are kept on the way forward, and the rest follows them.",
+    writeBack: "Write it back",
     between: (other: number) => `From its noise to that of seed ${other}`,
     betweenIs:
       "Each begins a quarter of the way further from its own noise to the other's; all else, fresh noise too, is the same.",

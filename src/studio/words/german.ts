@@ -139,7 +139,7 @@ export const GERMAN: Words = {
     embedCopied: "Kopiert: der Lauf als Element, als Rahmen und als Markdown, zum Einfügen in eine andere Seite.",
     notCopied: "Dieser Browser lässt hier nichts kopieren.",
     adopted: "Einstellungen, Seed und festgehaltene Wörter sind jetzt die dieses Laufs.",
-    adoptedBetween:
+    adoptedStart:
       "Einstellungen, Seed und festgehaltene Wörter sind jetzt die dieses Laufs. Der nächste beginnt nur mit dem Rauschen seines Seeds.",
     otherModel: (name) =>
       `Dieses Bild zeigt einen Lauf von ${name}. Zuerst dieses Modell wählen (M), dann das Bild noch einmal ablegen.`,
@@ -487,6 +487,9 @@ export const GERMAN: Words = {
       takesNoPrompt: (model) => `${model} nimmt keinen Prompt.`,
       promptOfNumbers:
         "Dafür braucht es einen Prompt aus Wörtern: Die Nummern der Tokens gelten nur für dieses Modell.",
+      fromText: "Dafür braucht es einen Lauf, der mit dem Rauschen seines Seeds beginnt.",
+      notWhole: "Dafür braucht es einen vollständigen Lauf.",
+      noEncoder: (model) => `${model} bringt keinen Encoder mit, den ein Text für den Weg zurück braucht.`,
       noSeed: "Der andere Seed ist eine ganze Zahl von 0 bis 4294967295.",
       sameSeed: (seed) => `Der gezeigte Lauf beginnt selbst bei Seed ${seed}. Es braucht einen anderen.`,
       needsPrompt: (model) => `${model} schreibt nichts ohne Prompt.`,
@@ -504,6 +507,10 @@ export const GERMAN: Words = {
     twoNoises: "Zwischen zweierlei Rauschen",
     fromNoise: (seed) => `Vom Rauschen des Seeds ${seed} zu dem von`,
     goBetween: "Vom einen zum anderen gehen",
+    wayBack: "Zurück ins Rauschen und wieder vor",
+    wayBackIs:
+      "Die ODE führt vom Text des gezeigten Laufs zurück zu dem Rauschen, aus dem er gekommen wäre, und von dort wieder vor. Was nicht wiederkommt, weiß das Modell am schlechtesten. Festgehaltene Wörter bleiben auf dem Weg vor, und der Rest richtet sich nach ihnen.",
+    writeBack: "Zurückschreiben",
     between: (other) => `Von seinem Rauschen zu dem des Seeds ${other}`,
     betweenIs:
       "Jeder beginnt ein Viertel des Weges weiter, vom eigenen Rauschen zum anderen; alles sonst, auch das frische Rauschen, ist gleich.",

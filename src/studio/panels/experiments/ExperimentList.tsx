@@ -5,7 +5,7 @@ import { SETTING_LIMITS } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { Button } from "../../../player/ui/Button";
-import { experimentOn, shownOrDrafted, whyNotNow } from "../../actions/experiments";
+import { experimentOn, shownOrDrafted, whyNotNow, writeItBack } from "../../actions/experiments";
 import { anotherModel } from "../../session/experiments/anotherModel";
 import {
   betweenSeeds,
@@ -15,6 +15,7 @@ import {
   type GridAxis,
   gridOf,
 } from "../../session/experiments/experiments";
+import { whyNotBack } from "../../session/experiments/wayBack";
 import type { Studio } from "../../session/studio";
 import { useStudio, useStudioValue, useWords } from "../StudioContext";
 import { useAction } from "../ui/useAction";
@@ -47,6 +48,7 @@ export function ExperimentList() {
         <Begin experiment={gridOf(rows, columns)} label={experiments.fill} />
       </section>
       <BetweenSeeds />
+      <WayBack />
     </div>
   );
 }
@@ -128,6 +130,36 @@ function BetweenSeeds() {
         experiment={betweenSeeds(/^\d+$/.test(other.trim()) ? Number(other) : Number.NaN)}
         label={experiments.goBetween}
       />
+    </section>
+  );
+}
+
+/** The text shown, taken back to noise and forward again. */
+function WayBack() {
+  const studio = useStudio();
+  const words = useWords();
+  const id = useId();
+  const write = useAction(writeItBack);
+  const why = useStudioValue((studio) => whyNotBack(studio, words));
+  return (
+    <section aria-labelledby={id} className={styles.experimentsGrid}>
+      <h3 id={id}>{words.experiments.wayBack}</h3>
+      <p>{words.experiments.wayBackIs}</p>
+      <Button
+        {...write}
+        aria-describedby={why === null ? undefined : `${id}-why`}
+        onClick={() => {
+          studio.view.getState().openExperiments(false);
+          write.onClick();
+        }}
+      >
+        {words.experiments.writeBack}
+      </Button>
+      {why !== null && (
+        <span id={`${id}-why`} className={styles.experimentsWhy}>
+          {why}
+        </span>
+      )}
     </section>
   );
 }

@@ -41,6 +41,7 @@ describe("a run beside that of another model", () => {
     ["one without prompts", other, { ...base, prompt: { text: "A cat" } }, "takes no prompt"],
     ["one with prompts alone", changed({ maxInputLength: 4 }), base, "nothing without a prompt"],
     ["numbers for a prompt", changed({ maxInputLength: 4 }), { ...base, prompt: { ids: [3] } }, "prompt of words"],
+    ["the noise of a text", other, { ...base, back: { ids: [3] } }, "noise of its seed"],
     ["a held word", other, { ...base, held: [{ position: 0, token: 3 }] }, "no word is held"],
   ])("cannot be had of %s", (_, model, recipe, why) => {
     expect(anotherModel(here, model).whyNot(recipe, ENGLISH)).toContain(why);

@@ -42,13 +42,14 @@ function byOwnSettings({ defaults }: Manifest, { settings: { seed, length }, pro
 
 function whyNotBy(
   { title, architecture, name }: Manifest,
-  { settings, prompt, held = [] }: Recipe,
+  { settings, prompt, back, held = [] }: Recipe,
   here: Manifest,
   words: Words["experiments"]["whyNot"],
 ) {
   const { latentSize, maxLength, maxInputLength, sourceOptional } = architecture;
   if (name === here.name) return words.oneModel;
   if (held.length > 0) return words.held;
+  if (back) return words.fromText;
   if (latentSize !== here.architecture.latentSize) return words.otherNoise(title);
   if (settings.length > maxLength) return words.tooLong(title, maxLength);
   if (prompt && maxInputLength === 0) return words.takesNoPrompt(title);

@@ -226,7 +226,8 @@ export function betweenSeeds(other: number): Experiment {
     about: ({ experiments }) => experiments.betweenIs,
     isMarked: true,
     heads: { rows: [({ experiments }) => experiments.toSeed(other)], columns: WEIGHTS.map(share) },
-    whyNot: ({ settings }, { experiments }) => {
+    whyNot: ({ settings, back }, { experiments }) => {
+      if (back) return experiments.whyNot.fromText;
       if (!isWithin(other, SETTING_LIMITS.seed)) return experiments.whyNot.noSeed;
       return other === settings.seed ? experiments.whyNot.sameSeed(other) : null;
     },
