@@ -1,6 +1,6 @@
 /** `licences.md`, beside the page: the licence of every package that is built into it or into its workers. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Plugin } from "vite";
 
 const FILE = "licences.md";
@@ -83,14 +83,13 @@ export function packageFolder(id: string): string | undefined {
 }
 
 function readPackage(folder: string): Licensed {
-  const file = join(folder, "package.json");
-  const { name, version, license, repository } = JSON.parse(readFileSync(file, "utf8"));
-  const text = readdirSync(dirname(file)).find((entry) => /^licen[cs]e/i.test(entry));
+  const { name, version, license, repository } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const text = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
   return {
     name,
     version,
     licence: license ?? "no licence named",
     source: (typeof repository === "string" ? repository : (repository?.url ?? "")).replace(/^git\+/, ""),
-    text: text && existsSync(join(folder, text)) ? readFileSync(join(folder, text), "utf8") : null,
+    text: text ? readFileSync(join(folder, text), "utf8") : null,
   };
 }

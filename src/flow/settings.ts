@@ -54,6 +54,11 @@ export const SETTING_LIMITS = {
   seed: { least: 0, greatest: 2 ** 32 - 1, integer: true },
 } as const satisfies Record<string, SettingLimits>;
 
+/** The seed that comes so many after another; after the greatest of all comes 0. */
+export function seedAfter(seed: number, by: number): number {
+  return (seed + by) % (SETTING_LIMITS.seed.greatest + 1);
+}
+
 /** A seed for a run that is to be unlike any other. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;

@@ -1,7 +1,7 @@
 import { useEffect, useId, useState } from "react";
 import { useStore } from "zustand";
 import type { Recipe } from "../../../flow/recipe";
-import { SETTING_LIMITS } from "../../../flow/settings";
+import { seedAfter } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { Button } from "../../../player/ui/Button";
@@ -111,7 +111,7 @@ function BetweenSeeds() {
   const id = useId();
   const [typed, setTyped] = useState<string | null>(null);
   const own = useStudioValue((studio) => shownOrNull(studio)?.settings.seed ?? 0);
-  const other = typed ?? String((own + 1) % (SETTING_LIMITS.seed.greatest + 1));
+  const other = typed ?? String(seedAfter(own, 1));
   return (
     <section aria-labelledby={id} className={styles.experimentsGrid}>
       <h3 id={id}>{experiments.twoNoises}</h3>

@@ -175,7 +175,7 @@ function byHand(model: string, members: readonly Variant[]): Comparison {
   };
 }
 
-/** The same text for runs that begin at the same noise. */
+/** The same text for runs whose tokens can be compared: those that begin at one noise, and a text beside its way back. */
 function noiseOf(recipe: Recipe): string {
   const { seed, length } = recipe.settings;
   return JSON.stringify([seed, length, rootOf(recipe).towards]);

@@ -3,7 +3,7 @@
  * with that recipe and the experiment's name makes it again.
  */
 import { type Recipe, recipeOf } from "../../../flow/recipe";
-import { isWithin, type SamplerSettings, SETTING_LIMITS } from "../../../flow/settings";
+import { isWithin, type SamplerSettings, SETTING_LIMITS, seedAfter } from "../../../flow/settings";
 import type { Words } from "../../words/english";
 
 /** One of the runs of an experiment. */
@@ -150,8 +150,7 @@ const seeds: Experiment = {
   isMarked: false,
   whyNot: possible,
   variants: (base) => {
-    const { greatest } = SETTING_LIMITS.seed;
-    const numbers = Array.from({ length: SEEDS }, (_, i) => (base.settings.seed + i) % (greatest + 1));
+    const numbers = Array.from({ length: SEEDS }, (_, i) => seedAfter(base.settings.seed, i));
     return numbers.map((seed) => ({
       label: ({ player }) => player.run.seed(seed),
       recipe: withSettings(base, { seed }),

@@ -1,6 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { type Recipe, recipeKey, recipeOf } from "../../../flow/recipe";
-import { SETTING_LIMITS } from "../../../flow/settings";
+import { seedAfter } from "../../../flow/settings";
 import { type PhasesByReading, withRun } from "../../../player/run/phases";
 import { settlingOf } from "../../../player/run/settling";
 import { grownRun } from "../../../player/run/writtenRun";
@@ -18,8 +18,8 @@ export interface PhasesStore {
   /** What is being counted. */
   readonly counting: string | null;
   /**
-   * Writes further runs by the recipe of `run`, which has to be one from noise, until 100 are counted or a cancel comes; called again, the rest.
-   * What goes wrong becomes a problem of `generation`.
+   * Writes further runs by the recipe of `run`, which has to be one from noise, until 100 are counted or a cancel comes;
+   * called again, the rest. What goes wrong becomes a problem of `generation`.
    */
   count(run: Run): Promise<void>;
 }
@@ -63,7 +63,9 @@ export function createPhases({ model, generation }: PhasesParts): StoreApi<Phase
         const base = recipeOf(run.trajectory);
         const rest = () => {
           const done = get().counted.get(key)?.holds.runs ?? 0;
-          return Array.from({ length: PHASE_RUNS - done }, (_, i) => seeded(base, done + i));
+          return Array.from({ length: PHASE_RUNS - done }, (_, i) =>
+            seeded(base, seedAfter(base.settings.seed, done + i)),
+          );
         };
         set({ counting: key });
         try {
@@ -83,9 +85,9 @@ export function canBeCounted({ trajectory }: Pick<Run, "trajectory">, model: str
 
 /** What runs have in common that are counted together: the model, and the recipe but for its seed. */
 export function phasesKey({ trajectory }: Pick<Run, "trajectory">): string {
-  return `${trajectory.model} ${recipeKey(seeded(recipeOf(trajectory), 0, 0))}`;
+  return `${trajectory.model} ${recipeKey(seeded(recipeOf(trajectory), 0))}`;
 }
 
-function seeded(base: Recipe, by: number, from = base.settings.seed): Recipe {
-  return { ...base, settings: { ...base.settings, seed: (from + by) % (SETTING_LIMITS.seed.greatest + 1) } };
+function seeded(base: Recipe, seed: number): Recipe {
+  return { ...base, settings: { ...base.settings, seed } };
 }

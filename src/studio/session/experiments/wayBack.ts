@@ -1,7 +1,8 @@
 import type { HeldToken } from "../../../flow/held";
-import { type Recipe, recipeKey, recipeOf, rootOf } from "../../../flow/recipe";
+import { type Recipe, recipeOf, rootOf } from "../../../flow/recipe";
 import { lastFrame } from "../../../player/run/run";
 import type { Words } from "../../words/english";
+import { runOfRecipe } from "../runs/family";
 import { selectedRun } from "../runs/runs";
 import type { Run } from "../runs/shelfRun";
 import type { Studio } from "../studio";
@@ -48,13 +49,7 @@ export async function writeBack({
   if (!shown) return;
   const recipe = backFrom(shown, draft.getState().held);
   const { model } = shown.trajectory;
-  const key = recipeKey(recipe);
-  const written = () =>
-    runs
-      .getState()
-      .runs.find(
-        ({ status, trajectory }) => status === "done" && trajectory.model === model && recipeKey(trajectory) === key,
-      );
+  const written = () => runOfRecipe(recipe, model, runs.getState().runs);
   if (!written()) await generation.getState().write(recipe);
   const there = written();
   // It was ended, or the run it came from deleted meanwhile.
