@@ -3,6 +3,7 @@
  * a byte is reserved for it: sizes that no architecture has, files that are not what they seem, places outside their bounds.
  */
 import { networkParameters, WEIGHT_BYTES } from "../format/architecture";
+import { shortened } from "../format/faultIn";
 import type { Dtype, Manifest } from "../format/manifest";
 import { packedBytes, type StoredTensor, sizeOf, type WeightIndex } from "../format/weightIndex";
 import { formatBytes } from "./bytes";
@@ -123,6 +124,7 @@ export function checkIndex(index: WeightIndex, manifest: Manifest, dtype: Dtype)
   if (index.bytes !== manifest.dtypes[dtype]?.bytes) refuse("its index is of other shards");
   if (index.tensors.length > MOST_TENSORS) refuse(`its index lists ${index.tensors.length} tensors`);
   const virtual = [...index.files, ...(index.packedFiles ?? [])];
+  if (virtual.length > MOST_FILES) refuse(`its index lists ${virtual.length} files of weights`);
   const names = new Set(virtual.map(({ path }) => path));
   if (names.size < virtual.length) refuse("its index names a file of weights twice");
   for (const { path, bytes } of virtual) {
@@ -172,5 +174,8 @@ function checkApart(places: { start: number; end: number; name: string }[]): voi
 }
 
 function refuse(why: string): never {
-  throw new UntrustedModelError(`This model will not be loaded: ${why}.`, "Use a model that `elf export` wrote.");
+  throw new UntrustedModelError(
+    `This model will not be loaded: ${shortened(why)}.`,
+    "Use a model that `elf export` wrote.",
+  );
 }

@@ -6,6 +6,7 @@
 import * as z from "zod/mini";
 import type { NamedProblem } from "../flow/errors";
 import { ElfError } from "../flow/errors";
+import { faultIn } from "../format/faultIn";
 import type { ElfEventName, ElfEvents } from "./events";
 
 export const FRAME_VERSION = 1;
@@ -66,13 +67,10 @@ export function readCall(
   }
   const read = call.safeParse(data);
   if (read.success) return { ...read.data, id: given.data };
-  const issue = read.error.issues[0];
+  const { field, how } = faultIn(read.error);
   return {
     id: given.data,
-    error: new FrameError(
-      `The message is wrong at ${issue?.path.join(".") || "the top level"}: ${issue?.message ?? "unreadable"}.`,
-      "docs/embed.md has the messages of version 1.",
-    ),
+    error: new FrameError(`The message is wrong at ${field}: ${how}.`, "docs/embed.md has the messages of version 1."),
   };
 }
 

@@ -158,10 +158,20 @@ describe("a long link", () => {
     "from:1;",
     "hold:1=2+",
     "1 ",
+    "𓄋",
+    ":",
+    "-",
+    ";from:1,:",
   ])("of many %j is read or refused while the page stays awake", (sign) => {
     const text = sign.repeat(300_000 / sign.length);
     const began = process.cpuUsage();
-    for (const hash of [prompted(text), `#run=${text}`, decodeURIComponent(prompted(text.replaceAll("%", "")))]) {
+    for (const hash of [
+      prompted(text),
+      `#run=${text}`,
+      `#run=${text}a`,
+      `#run=prompt:${text}\\`,
+      decodeURIComponent(prompted(text.replaceAll("%", ""))),
+    ]) {
       recipeIn(hash);
     }
     // A search that goes back and forth takes half a minute and more.

@@ -83,7 +83,7 @@ function takePrompt(text: string): TakenPrompt | null | undefined {
   const close = open === "{" ? "}" : `%${escapes}7D`;
   const end = text.toUpperCase().lastIndexOf(close);
   const before = text.slice(0, begin.index);
-  if (end < start || isOfFork(before)) return null;
+  if (end < start || isOfFork(before) || escapes.length / 2 > MOST_ESCAPES) return null;
   let prompt = text.slice(start, end);
   // Some programs undo the escapes of signs that an address may have; every other sign was put there on the way. Forms
   // write a plus for a blank.
@@ -108,14 +108,21 @@ function withPrompt(fields: string, prompt: string): string {
 
 /** A link of an earlier version, whose prompt has no braces: it ends where nothing else follows than what follows one. */
 function mendOldLink(text: string): string[] {
-  const found = /prompt:(.*?)(?=(?:,hold:[\d=+]+)?(?:;from:[^;]*)*$)/is.exec(text);
-  if (!found) return fieldsIn(text);
-  const [all, written = ""] = found;
-  const before = text.slice(0, found.index);
+  const begin = /prompt:/i.exec(text);
+  if (!begin) return fieldsIn(text);
+  const before = text.slice(0, begin.index);
+  const parts = text.slice(begin.index + begin[0].length).split(";");
+  let forks = parts.length;
+  while (forks > 1 && /^from:/i.test(parts[forks - 1] as string)) forks--;
+  const written = parts
+    .slice(0, forks)
+    .join(";")
+    .replace(/,hold:[\d=+]+$/i, "");
+  const end = begin.index + begin[0].length + written.length;
   const prompt = unescaped(written.replace(/[&?#][A-Za-z_][\w.-]*=.*$/s, ""));
   // Of a sign that was cut in its middle nobody can tell how it went on.
   if (isOfFork(before) || /%[0-9a-f]{0,2}$/i.test(prompt)) return [];
-  return fieldsIn(before + text.slice(found.index + all.length)).map((fields) => withPrompt(fields, prompt));
+  return fieldsIn(before + text.slice(end)).map((fields) => withPrompt(fields, prompt));
 }
 
 /** The fields of a link among foreign signs: once without those signs, once up to the first of them. */
@@ -129,15 +136,18 @@ function fieldsIn(text: string): string[] {
 }
 
 function mendFields(text: string): string | null {
-  const parts = text
+  const plain = text
     // Forms write a blank for a plus.
     .replace(/(\d) (?=[\d.]+=\d)/g, "$1+")
     .replace(/\bids:\s*[\d\s+]+/i, (ids) => ids.trim().replace(/(\d)\s+(?=\d)/g, "$1+"))
     .replace(UNSEEN, "")
     .replace(new RegExp(FOREIGN.source, "gu"), "")
-    .replace(RUN, "")
-    // Every value ends with a letter or a digit, so what comes then is the end of somebody's sentence.
-    .replace(/[^A-Za-z0-9]+$/, "")
+    .replace(RUN, "");
+  // Every value ends with a letter or a digit, so what comes then is the end of somebody's sentence.
+  let end = plain.length;
+  while (end > 0 && !/[A-Za-z0-9]/.test(plain[end - 1] as string)) end--;
+  const parts = plain
+    .slice(0, end)
     .split(";")
     .map((part) => part.split(",").map(mendField));
   if (parts.some((fields) => fields.includes(null))) return null;

@@ -3,6 +3,7 @@ import type { SelfCondStart } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { FlowConstants } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
+import { faultIn } from "./faultIn";
 import { presetSchema } from "./presetSchema";
 import { settingsSchema } from "./settingsSchema";
 
@@ -261,10 +262,9 @@ export function parseManifest(text: string): Manifest {
   }
   const result = manifestSchema.safeParse(json);
   if (!result.success) {
-    const issue = result.error.issues[0];
-    const field = issue?.path.join(".") || "the top level";
+    const { field, how } = faultIn(result.error);
     throw new ManifestError(
-      `manifest.json is wrong at ${field}: ${issue?.message ?? "unreadable"}.`,
+      `manifest.json is wrong at ${field}: ${how}.`,
       "Export the model again with `elf export`; a manifest is not meant to be written by hand.",
     );
   }

@@ -1,6 +1,7 @@
 /** Reads safetensors files: a header in JSON, then the numbers of all tensors (github.com/huggingface/safetensors). */
 import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
+import { faultIn, shortened } from "./faultIn";
 
 /** A file that is no safetensors file, or of types this project does not use. */
 export class SafetensorsError extends ElfError {
@@ -42,15 +43,21 @@ export function parseSafetensors(file: Uint8Array): Map<string, TensorData> {
   for (const [name, entry] of Object.entries(headerOf(file.subarray(PREAMBLE_BYTES, start)))) {
     if (name === "__metadata__") continue;
     const { data, error } = entrySchema.safeParse(entry);
-    if (error) throw broken(`the header is wrong at ${[name, ...(error.issues[0]?.path ?? [])].join(".")}`);
+    if (error) throw broken(`the header is wrong at ${placeIn(name, error)}`);
     const { dtype, shape } = data;
     const [first, end] = data.data_offsets;
     const bytes = shape.reduce((count, dimension) => count * dimension, TYPES[dtype].bytes);
-    if (end > body.length || end - first !== bytes) throw broken(`its tensor ${name} does not lie inside it`);
+    if (end > body.length || end - first !== bytes)
+      throw broken(`its tensor ${shortened(name)} does not lie inside it`);
     // A copy: numbers may begin at any byte of the file, but not of an array.
     tensors.set(name, { shape, data: TYPES[dtype].read(new Uint8Array(body.subarray(first, end)).buffer) });
   }
   return tensors;
+}
+
+function placeIn(tensor: string, error: Parameters<typeof faultIn>[0]): string {
+  const inside = error.issues[0]?.path.length ? `.${faultIn(error).field}` : "";
+  return `${shortened(tensor)}${inside}`;
 }
 
 function headerOf(bytes: Uint8Array): Record<string, unknown> {

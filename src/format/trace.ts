@@ -6,6 +6,7 @@ import { PATH_UNIT, type Paths } from "../flow/paths";
 import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
 import type { Frame, Trajectory } from "../flow/trajectory";
+import { faultIn } from "./faultIn";
 import { namedTokens } from "./namedTokens";
 import { settingsSchema, towardsSchema } from "./settingsSchema";
 
@@ -186,9 +187,9 @@ export function readTrace(text: string): RecordedRun {
   }
   const result = traceSchema.safeParse(json);
   if (!result.success) {
-    const issue = result.error.issues[0];
+    const { field, how } = faultIn(result.error);
     throw new TraceError(
-      `The recorded run is wrong at ${issue?.path.join(".") || "the top level"}: ${issue?.message ?? "unreadable"}.`,
+      `The recorded run is wrong at ${field}: ${how}.`,
       "Record it again: npm run generate -- --trace FILE",
     );
   }

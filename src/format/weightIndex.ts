@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { ElfError } from "../flow/errors";
+import { faultIn, shortened } from "./faultIn";
 import { DTYPES, type Dtype } from "./manifest";
 
 /** The version of `onnx/weights-<dtype>.json` that this code reads (export/FORMAT.md). */
@@ -74,8 +75,8 @@ export function parseWeightIndex(text: string): WeightIndex {
   }
   const result = weightIndexSchema.safeParse(json);
   if (!result.success) {
-    const issue = result.error.issues[0];
-    throw wrong(`${issue?.path.join(".") || "the top level"}: ${issue?.message ?? "unreadable"}`);
+    const { field, how } = faultIn(result.error);
+    throw wrong(`${field}: ${how}`);
   }
   for (const entry of result.data.tensors) checkTensor(entry, result.data);
   return result.data;
@@ -118,7 +119,7 @@ function storedBytes({ name, shape, encoding, block }: StoredTensor): number {
 
 function wrong(detail: string, cause?: unknown): WeightIndexError {
   return new WeightIndexError(
-    `The index of the model's weights is wrong: ${detail}.`,
+    `The index of the model's weights is wrong: ${shortened(detail)}.`,
     "Export the model again with `elf export`.",
     { cause },
   );

@@ -1,8 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createTokenizer, numberTokenizer, TokenizerError } from "./tokenizer";
+import type { TokenizerFile } from "./tokenizer/reader";
 
 const json = readFileSync("test/fixtures/tiny-model/tokenizer.json", "utf8");
+
+const replacing = (pattern: string) => ({ type: "Replace", pattern: { Regex: pattern }, content: "" });
+const vocabularyWith = (entry: [string, number]) => {
+  const { model } = JSON.parse(json) as TokenizerFile;
+  return { ...model, vocab: [...model.vocab, entry] };
+};
 
 describe("createTokenizer", () => {
   it("spells every id as the file does", async () => {
@@ -27,6 +34,16 @@ describe("createTokenizer", () => {
 
   it.each(["", "{}", '{"model":{"type":"Unheard"}}'])("names a file it cannot read: %j", async (broken) => {
     await expect(createTokenizer(broken, 128)).rejects.toThrow(TokenizerError);
+  });
+
+  it.each<[string, (file: TokenizerFile) => unknown, string]>([
+    ["a pattern that never ends", ({ model }) => ({ normalizer: replacing("(a+)+$"), model }), "(a+)+$"],
+    ["a piece of a million letters", () => ({ model: vocabularyWith(["x".repeat(1e6), -1]) }), "1000000 letters"],
+    ["a piece without a score", () => ({ model: vocabularyWith(["x", Number.NaN]) }), "is none"],
+    ["an unknown token out of its vocabulary", ({ model }) => ({ model: { ...model, unk_id: 999 } }), "outside"],
+  ])("refuses %s before it is used", async (_, change, words) => {
+    const file = JSON.parse(json);
+    await expect(createTokenizer(JSON.stringify({ ...file, ...(change(file) as object) }), 128)).rejects.toThrow(words);
   });
 });
 

@@ -1,5 +1,6 @@
 import { ElfError } from "../flow/errors";
-import { type Reader, readerOf } from "./tokenizer/reader";
+import { requireHarmless } from "./tokenizer/harmless";
+import { readerOf } from "./tokenizer/reader";
 
 /** A `tokenizer.json` that the tokenizers library cannot read, or a `tokenizer_config.json` that means nothing. */
 export class TokenizerError extends ElfError {
@@ -28,33 +29,45 @@ export async function createTokenizer(json: string, vocabularySize: number, conf
   const cleansUp = cleansUpSpaces(config);
   // Loaded late: the library is large, and the page plays its recorded run without it.
   const library = await import("@huggingface/tokenizers");
-  let tokenizer: InstanceType<typeof library.Tokenizer>;
-  let reader: Reader | undefined;
-  try {
-    const file = JSON.parse(json);
-    // Of the configuration the library gets this alone: whatever else it says is for other programs.
-    tokenizer = new library.Tokenizer(file, { clean_up_tokenization_spaces: cleansUp });
-    reader = readerOf(file);
-  } catch (cause) {
-    throw new TokenizerError(
-      `tokenizer.json cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      "Export the model again with `elf export`.",
-      { cause },
-    );
-  }
+  const { tokenizer, reader } = named("tokenizer.json cannot be read", () => {
+    const file: unknown = JSON.parse(json);
+    requireHarmless(file);
+    return {
+      // Of the configuration the library gets this alone: whatever else it says is for other programs.
+      tokenizer: new library.Tokenizer(file, { clean_up_tokenization_spaces: cleansUp }),
+      reader: readerOf(file),
+    };
+  });
   const pieces = new Array<string>(vocabularySize).fill("");
   for (const [piece, id] of tokenizer.get_vocab()) if (id < vocabularySize) pieces[id] = piece;
   return {
     pieces,
     // The library's own way is for tokenizers that `elf export` refuses, in folders that it did not write.
-    encode: reader ?? ((text) => tokenizer.encode(text, { add_special_tokens: false }).ids),
+    encode: (text) =>
+      named("tokenizer.json cannot read this text", () =>
+        reader ? reader(text) : tokenizer.encode(text, { add_special_tokens: false }).ids,
+      ),
     decode: (tokens) => {
       const ids = [...tokens];
       // The library refuses to read nothing.
       if (ids.length === 0) return "";
-      return tokenizer.decode(ids, { skip_special_tokens: true });
+      return named("tokenizer.json cannot write these tokens", () =>
+        tokenizer.decode(ids, { skip_special_tokens: true }),
+      );
     },
   };
+}
+
+/** What `use` gives; what goes wrong in it has a name, as the library looks at most of its file only where it needs it. */
+function named<T>(what: string, use: () => T): T {
+  try {
+    return use();
+  } catch (cause) {
+    const words = cause instanceof Error ? cause.message : String(cause);
+    throw new TokenizerError(`${what}: ${words.slice(0, 300)}.`, "Export the model again with `elf export`.", {
+      cause,
+    });
+  }
 }
 
 /**
@@ -63,17 +76,11 @@ export async function createTokenizer(json: string, vocabularySize: number, conf
  */
 function cleansUpSpaces(config: string | undefined): boolean {
   if (config === undefined) return true;
-  try {
+  return named("tokenizer_config.json cannot be read", () => {
     const { clean_up_tokenization_spaces: value = true }: Record<string, unknown> = JSON.parse(config);
     if (typeof value !== "boolean") throw new TypeError(`clean_up_tokenization_spaces is ${JSON.stringify(value)}`);
     return value;
-  } catch (cause) {
-    throw new TokenizerError(
-      `tokenizer_config.json cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      "Export the model again with `elf export`.",
-      { cause },
-    );
-  }
+  });
 }
 
 /** Stands in where a model has no tokenizer: writes each token as its number. */

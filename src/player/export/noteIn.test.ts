@@ -65,3 +65,17 @@ it.each([
   ["a film whose note is cut", bytes([0, 0, 0, 24], 'ftypisom{"elf-playground":1,"x":{}')],
   ["nothing", bytes()],
 ])("%s says nothing", (_, file) => expect(noteIn(file)).toBeNull());
+
+it.each([
+  ["a GIF of comments that lead to each other", "GIF89a", [0x21, 0xfe, 0x21]],
+  ["a film of notes that never begin", "\0\0\0\x18ftyp", [123]],
+  ["a film of a note whose text never ends", '\0\0\0\x18ftyp{"elf-playground":"', [92, 34]],
+])("%s is looked through once", (_, head, part) => {
+  const file = new Uint8Array(4_000_000);
+  for (let at = 0; at < file.length; at++) file[at] = part[at % part.length] as number;
+  file.set(bytes(head));
+  const began = process.cpuUsage();
+  expect(noteIn(file)).toBeNull();
+  // Looking from each place to the end takes minutes.
+  expect(process.cpuUsage(began).user / 1e6).toBeLessThan(5);
+});
