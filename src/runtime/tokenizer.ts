@@ -29,7 +29,7 @@ export async function createTokenizer(json: string, vocabularySize: number, conf
   const cleansUp = cleansUpSpaces(config);
   // Loaded late: the library is large, and the page plays its recorded run without it.
   const library = await import("@huggingface/tokenizers");
-  const { tokenizer, reader } = named("tokenizer.json cannot be read", () => {
+  const { tokenizer, reader } = named("tokenizer.json", () => {
     const file: unknown = JSON.parse(json);
     requireHarmless(file);
     return {
@@ -44,29 +44,31 @@ export async function createTokenizer(json: string, vocabularySize: number, conf
     pieces,
     // The library's own way is for tokenizers that `elf export` refuses, in folders that it did not write.
     encode: (text) =>
-      named("tokenizer.json cannot read this text", () =>
+      named("tokenizer.json", () =>
         reader ? reader(text) : tokenizer.encode(text, { add_special_tokens: false }).ids,
       ),
     decode: (tokens) => {
       const ids = [...tokens];
       // The library refuses to read nothing.
       if (ids.length === 0) return "";
-      return named("tokenizer.json cannot write these tokens", () =>
-        tokenizer.decode(ids, { skip_special_tokens: true }),
-      );
+      return named("tokenizer.json", () => tokenizer.decode(ids, { skip_special_tokens: true }));
     },
   };
 }
 
 /** What `use` gives; what goes wrong in it has a name, as the library looks at most of its file only where it needs it. */
-function named<T>(what: string, use: () => T): T {
+function named<T>(file: string, use: () => T): T {
   try {
     return use();
   } catch (cause) {
     const words = cause instanceof Error ? cause.message : String(cause);
-    throw new TokenizerError(`${what}: ${words.slice(0, 300)}.`, "Export the model again with `elf export`.", {
-      cause,
-    });
+    throw new TokenizerError(
+      `${file} cannot be read: ${words.slice(0, 300)}.`,
+      "Export the model again with `elf export`.",
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -76,7 +78,7 @@ function named<T>(what: string, use: () => T): T {
  */
 function cleansUpSpaces(config: string | undefined): boolean {
   if (config === undefined) return true;
-  return named("tokenizer_config.json cannot be read", () => {
+  return named("tokenizer_config.json", () => {
     const { clean_up_tokenization_spaces: value = true }: Record<string, unknown> = JSON.parse(config);
     if (typeof value !== "boolean") throw new TypeError(`clean_up_tokenization_spaces is ${JSON.stringify(value)}`);
     return value;
