@@ -6,4 +6,6 @@ import { run } from "./run.mjs";
 await ensureNodeModules();
 const env = { ...process.env, ELF_HOSTILE_CASES: process.env.ELF_HOSTILE_CASES ?? "9000" };
 const vitest = join(root, "node_modules", ".bin", "vitest");
-process.exit(await run(vitest, ["run", "test/hostile", "--testTimeout", "1800000", ...process.argv.slice(2)], { cwd: root, env }));
+process.exit(
+  await run(vitest, ["run", "test/hostile", "--testTimeout", "1800000", ...process.argv.slice(2)], { cwd: root, env }),
+);

@@ -63,6 +63,16 @@ describe("the command line", () => {
     [["--from", "x", "--at", "1", "--back", "a"], "--from goes on with the noise"],
     [["--towards", "8", "--weight", "1", "--back", "a"], "--back starts from the noise of a text"],
     [["--batch", "2", "--back", "a"], "--back"],
+    [["--best-of", "0"], "--best-of is 0"],
+    [["--best-of", "65"], "--best-of is 65"],
+    [["--best-of", "2.5"], "--best-of is 2.5"],
+    [["--best-of", "many"], '--best-of is "many"'],
+    [["--best-of", "2", "--batch", "2"], "--best-of"],
+    [["--best-of", "2", "--batch", "1"], "--best-of"],
+    [["--best-of", "2", "--prompt", "a", "--prompt", "b"], "--best-of"],
+    [["--best-of", "2", "--dump", "x"], "--dump is of one run"],
+    [["--best-of", "2", "--from", "x", "--at", "1"], "--from at one noise"],
+    [["--best-of", "2", "--back", "a"], "--back at one noise"],
     [["--batch", "2", "--towards", "8", "--weight", "1"], "--towards"],
     [["--hold", "0=a"], '--hold is "0=a"'],
     [["--hold", "dog"], '--hold is "dog"'],
@@ -170,7 +180,9 @@ describe("the command line", () => {
   it("lists every option in its help, with the model's defaults", () => {
     const help = helpText(manifest);
     const names = [
-      ..."model method steps gamma gamma-curve cfg self-cond-cfg schedule solver rng seed length batch".split(" "),
+      ..."model method steps gamma gamma-curve cfg self-cond-cfg schedule solver rng seed length batch best-of".split(
+        " ",
+      ),
       ..."prompt prompt-ids towards weight back from at hold hold-ids json dump trace help".split(" "),
     ];
     for (const name of names) expect(help).toContain(`--${name}`);
@@ -277,6 +289,47 @@ describe("npm run generate", () => {
     expect(report.settings.length).toBe(report.allTokens[0].length);
     expect(report.settings.length).toBeLessThan(16);
     expect(JSON.parse((await generate(...args)).out).allTokens).toEqual(report.allTokens);
+  });
+
+  it("keeps the text of several seeds that the model is surest of, and records that run frame by frame", async () => {
+    const file = join(folder, "surest.json");
+    const args = ["--model", TINY, "--steps", "3", "--hold-ids", "2=64", "--json"];
+    const several = await generate(...args, "--seed", "4294967294", "--best-of", "4", "--trace", file);
+    expect(several).toMatchObject({ code: 0, err: "" });
+    const report = JSON.parse(several.out);
+    const { tries, ...best } = report.bestOf;
+    expect(tries.map(({ seed }: { seed: number }) => seed)).toEqual([4294967294, 4294967295, 0, 1]);
+    const certain = tries.map(({ uncertainty }: { uncertainty: number }) => uncertainty);
+    expect(new Set(certain).size).toBe(4);
+    expect(best.uncertainty).toBe(Math.min(...certain));
+    expect(best).toEqual(tries[certain.indexOf(best.uncertainty)]);
+    expect(report.settings.seed).toBe(best.seed);
+
+    const alone = JSON.parse((await generate(...args, "--seed", String(best.seed))).out);
+    expect(report.tokens).toEqual(alone.tokens);
+    expect(alone).not.toHaveProperty("bestOf");
+    const { trajectory, text } = readTrace(readFileSync(file, "utf8"));
+    expect(trajectory.settings.seed).toBe(best.seed);
+    expect(trajectory.frames).toHaveLength(4);
+    expect(text).toBe(report.text);
+    const { tokens, entropy } = trajectory.frames[3]?.holds ?? { tokens: [], entropy: [] };
+    const end = Array.from(tokens).indexOf(manifest.tokens.eos);
+    const own = Array.from(entropy).slice(0, end < 0 ? undefined : end);
+    // A recording rounds its entropies.
+    expect(own.reduce((sum, nats) => sum + nats, 0) / own.length).toBeCloseTo(best.uncertainty, 1);
+  });
+
+  it("reads only the end of each seed's run where none is recorded, and prints the text alone", async () => {
+    const args = ["--model", TINY, "--steps", "3", "--seed", "3"];
+    const [json, plain, one] = await Promise.all([
+      generate(...args, "--best-of", "2", "--json"),
+      generate(...args, "--best-of", "2"),
+      generate(...args, "--best-of", "1", "--json"),
+    ]);
+    const report = JSON.parse(json.out);
+    expect(report.passes).toEqual({ denoise: 6, decode: 2 });
+    expect(plain).toEqual({ code: 0, out: `${report.text}\n`, err: "" });
+    expect(JSON.parse(one.out).bestOf.tries).toEqual(report.bestOf.tries.slice(0, 1));
   });
 
   it("goes on from a step of a recorded run: the same where nothing is changed, and otherwise only after it", async () => {

@@ -1,15 +1,16 @@
 /** `elf-playground generate`: the page's flow and model code in Node, on onnxruntime-web's wasm build. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "../delivery/store/request";
+import { surestOf, uncertaintyOf } from "../flow/certainty";
 import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
-import type { Source } from "../flow/network";
+import type { Reading, Source } from "../flow/network";
 import { type Back, branchAt, type Prompt, type Recipe, recipeOf, roomOf } from "../flow/recipe";
 import { rowOf } from "../flow/rows";
 import type { FlowState } from "../flow/sampler";
 import { scheduleTimes } from "../flow/schedule";
-import type { SamplerSettings } from "../flow/settings";
+import { type SamplerSettings, seedAfter } from "../flow/settings";
 import { cutAtEnd, targetOf } from "../flow/tokens";
 import { type Frame, readFrame, type Trajectory } from "../flow/trajectory";
 import { type Manifest, parseManifest } from "../format/manifest";
@@ -41,8 +42,8 @@ async function generate(command: CommandLine): Promise<void> {
   const { model, passes } = countPasses(await loadFolder(command.model));
   const loaded = performance.now();
   const settings = fittedTo(backOf(command, model), asked, command, model);
-  const write = command.batch === 1 ? writeOne : writeSeveral;
-  const { sources, tokens, texts, ...run } = await write(command, model, settings, parent);
+  const write = command.bestOf !== undefined ? writeSurest : command.batch === 1 ? writeOne : writeSeveral;
+  const { sources, tokens, texts, bestOf, ...run } = await write(command, model, settings, parent);
   const seconds = (performance.now() - loaded) / 1000;
 
   if (command.dump !== undefined) {
@@ -67,7 +68,8 @@ async function generate(command: CommandLine): Promise<void> {
     /** All `length` tokens, also those of the prompt and those after the end of the text; as with `text`. */
     tokens: command.batch === 1 ? allTokens[0] : allTokens,
     allTokens,
-    settings: { ...settings, batch: command.batch },
+    settings: { ...settings, ...(bestOf ? { seed: bestOf.seed } : {}), batch: command.batch },
+    ...(bestOf ? { bestOf } : {}),
     ...(command.towards ? { towards: command.towards } : {}),
     ...(command.back === undefined ? {} : { back: command.back }),
     ...(sources.length > 0 ? { promptIds: sources } : {}),
@@ -75,7 +77,7 @@ async function generate(command: CommandLine): Promise<void> {
     backend: model.backend,
     seconds: rounded(seconds),
     loadSeconds: rounded((loaded - start) / 1000),
-    /** How often the network saw each sample. */
+    /** How often the network saw each sample; of several seeds all are counted. */
     passes: { ...passes, denoise: passes.denoise / command.batch },
   };
   process.stdout.write(`${JSON.stringify(report)}\n`);
@@ -89,6 +91,20 @@ interface Written {
   readonly texts: readonly string[];
   readonly start: FlowState;
   readonly end: FlowState;
+  /** Where it was chosen of several. */
+  readonly bestOf?: Choice;
+}
+
+/** What a text was written by, and how sure the model is of it. */
+interface Try {
+  readonly seed: number;
+  /** Mean entropy in nats a token (`uncertaintyOf`). JSON has none for an empty text: null. */
+  readonly uncertainty: number;
+}
+
+/** The one chosen, and all that were tried, in their order. */
+interface Choice extends Try {
+  readonly tries: readonly Try[];
 }
 
 /** Writes one run as the page does, from noise or from a step of another, and records it where that is wanted. */
@@ -96,8 +112,8 @@ async function writeOne(
   command: CommandLine,
   model: Model,
   settings: SamplerSettings,
-  parent: Trajectory | undefined,
-): Promise<Written> {
+  parent?: Trajectory | undefined,
+): Promise<Written & { readonly reading: Reading }> {
   const { manifest, tokenizer } = model;
   const prompt = promptOf(command);
   const back = backOf(command, model);
@@ -136,7 +152,33 @@ async function writeOne(
     const trajectory = { ...recipeOf(recipe), model: manifest.name, times, frames, ...(paths ? { paths } : {}) };
     writeFileSync(command.trace, writeTrace({ trajectory, pieces: tokenizer.pieces, text }, manifest));
   }
-  return { sources: plan.source.length > 0 ? [plan.source] : [], tokens: [tokens], texts: [text], start, end };
+  const reading = frames.at(-1)?.holds;
+  if (!reading) throw new Error("The run left no frame.");
+  return { sources: plan.source.length > 0 ? [plan.source] : [], tokens: [tokens], texts: [text], start, end, reading };
+}
+
+/** Writes by several seeds in turn and takes the text that the model is surest of; that run alone is recorded. */
+async function writeSurest(command: CommandLine, model: Model, settings: SamplerSettings): Promise<Written> {
+  const { eos } = model.manifest.tokens;
+  const { bestOf: count = 1 } = command;
+  const written: Awaited<ReturnType<typeof writeOne>>[] = [];
+  const tries: Try[] = [];
+  const settingsAt = (place: number) => ({ ...settings, seed: seedAfter(settings.seed, place) });
+  for (let place = 0; place < count; place++) {
+    const its = settingsAt(place);
+    const run = await writeOne({ ...command, trace: undefined }, model, its);
+    const made = { seed: its.seed, uncertainty: uncertaintyOf(run.reading, eos) };
+    written.push(run);
+    tries.push(made);
+    if (seesProgress(command)) showTry(made, tries.length, count, run.texts[0] ?? "");
+  }
+  const best = surestOf(
+    written.map(({ reading }) => reading),
+    eos,
+  );
+  // Only now is it known which run is wanted frame by frame.
+  if (command.trace !== undefined) await writeOne(command, model, settingsAt(best));
+  return { ...(written[best] as Written), bestOf: { ...(tries[best] as Try), tries } };
 }
 
 /** Writes several samples at once. */
@@ -204,9 +246,14 @@ function fittedTo(
   return { ...settings, length: source.length + back.ids.length };
 }
 
-/** Whether somebody sees the run being written. */
-function watches({ json }: CommandLine): boolean {
+/** Whether somebody sees what is done meanwhile. */
+function seesProgress({ json }: CommandLine): boolean {
   return !json && process.stderr.isTTY;
+}
+
+/** Whether somebody sees the run being written, step by step; of several seeds it is text by text. */
+function watches(command: CommandLine): boolean {
+  return seesProgress(command) && command.bestOf === undefined;
 }
 
 /** The first prompt, as it is read. */
@@ -236,7 +283,15 @@ function nested(array: Float32Array, batch: number, latentSize: number): number[
 }
 
 function showFrame({ step, t }: Frame, steps: number, text: string): void {
-  const head = `${String(step).padStart(String(steps).length)}/${steps}  t ${t.toFixed(3)}  `;
+  showProgress(step, steps, `t ${t.toFixed(3)}`, text);
+}
+
+function showTry({ seed, uncertainty }: Try, place: number, count: number, text: string): void {
+  showProgress(place, count, `seed ${seed}  ${uncertainty.toFixed(3)} nats`, text);
+}
+
+function showProgress(done: number, all: number, said: string, text: string): void {
+  const head = `${String(done).padStart(String(all).length)}/${all}  ${said}  `;
   const line = (head + text).replaceAll("\n", " ");
   process.stderr.write(`${line.slice(0, process.stderr.columns || 120)}\n`);
 }

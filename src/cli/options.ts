@@ -5,7 +5,7 @@ import { ElfError } from "../flow/errors";
 import { type GammaCurve, gammaCurveIn } from "../flow/gammaCurve";
 import type { Source } from "../flow/network";
 import { type Recipe, rootOf } from "../flow/recipe";
-import { checkBatch, checkSettings, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
+import { checkBatch, checkSettings, isWithin, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
 import { wellFormed } from "../flow/text";
 import { checkTowards, type Towards } from "../flow/towards";
 import type { Manifest } from "../format/manifest";
@@ -69,6 +69,11 @@ export const OPTIONS: readonly Option[] = [
   { name: "length", value: "L", setting: "length", help: "positions, those of a prompt included" },
   { name: "batch", value: "B", help: "samples written at once, sharing one schedule [one for each prompt, or 1]" },
   {
+    name: "best-of",
+    value: "N",
+    help: "write by N seeds, --seed and those after it, and keep the text the model is surest of; 1 to 64",
+  },
+  {
     name: "prompt",
     value: "TEXT",
     multiple: true,
@@ -93,6 +98,9 @@ export const OPTIONS: readonly Option[] = [
   { name: "help", help: "print this and exit" },
 ];
 
+/** Most seeds that one text is chosen from. */
+const MOST_TRIES = 64;
+
 /** A text, or the numbers of its tokens. */
 export type HeldWord = { readonly position: number } & ({ readonly word: string } | { readonly ids: Source });
 
@@ -104,6 +112,8 @@ export interface CommandLine {
   readonly trace: string | undefined;
   /** B, samples to write. */
   readonly batch: number;
+  /** How many seeds to write by, one of whose texts is kept; undefined where none is to be chosen. */
+  readonly bestOf: number | undefined;
   /** Prompts as texts; none where they are given as numbers, or not at all. */
   readonly prompts: readonly string[];
   /** Prompts as numbers of tokens. */
@@ -167,10 +177,25 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   if (towards && back !== undefined) {
     throw new UsageError("--back starts from the noise of a text.", "Leave --towards out, or --back.");
   }
-  const single = [text("trace") !== undefined && "trace", from && "from", start, held.length > 0 && "hold"].find(
-    Boolean,
-  );
-  if (single && batch !== 1) {
+  const tries = text("best-of");
+  const bestOf = tries === undefined ? undefined : triesIn(tries);
+  const other = [from && "from", back !== undefined && "back", text("dump") !== undefined && "dump"].find(Boolean);
+  if (bestOf !== undefined && other) {
+    throw new UsageError(
+      other === "dump"
+        ? "--dump is of one run, and --best-of writes several."
+        : `--best-of begins at the noise of several seeds, --${other} at one noise of its own.`,
+      `Leave --best-of out, or --${other}.`,
+    );
+  }
+  const single = [
+    bestOf !== undefined && "best-of",
+    text("trace") !== undefined && "trace",
+    from && "from",
+    start,
+    held.length > 0 && "hold",
+  ].find(Boolean);
+  if (single && (batch !== 1 || (bestOf !== undefined && given !== undefined))) {
     throw new UsageError(`--${single} is for a single sample.`, "Give one prompt at most, and no --batch.");
   }
   return {
@@ -180,6 +205,7 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
     dump: text("dump"),
     trace: text("trace"),
     batch,
+    bestOf,
     prompts,
     promptIds,
     towards,
@@ -322,6 +348,12 @@ function branchIn(file: string | undefined, at: string | undefined): CommandLine
   if (file === undefined) throw new UsageError("--at is a step of a recorded run.", "Name its file: --from TRACE");
   if (at === undefined) throw new UsageError("--from needs the step to go on from.", "Give it as --at STEP.");
   return { file, step: numberOf("at", at) };
+}
+
+function triesIn(text: string): number {
+  const tries = numberOf("best-of", text);
+  if (isWithin(tries, { least: 1, greatest: MOST_TRIES, integer: true })) return tries;
+  throw new UsageError(`--best-of is ${text}.`, `Give an integer from 1 to ${MOST_TRIES}.`);
 }
 
 function curveIn(text: string): GammaCurve | undefined {

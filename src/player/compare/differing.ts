@@ -1,4 +1,4 @@
-import { endOf } from "../run/run";
+import { endOf } from "../../flow/tokens";
 
 /**
  * Positions at which two runs' tokens differ, in those of `tokens`. What stands after the ends of both is no part of either

@@ -1,4 +1,5 @@
 /** How open every token was at every step: rows are tokens, columns steps. */
+import { endOf } from "../../flow/tokens";
 import { ownFrames } from "../../flow/trajectory";
 import { mix, PALETTES } from "../export/colours";
 import type { Curve, Line, Rectangle } from "../export/drawing";
@@ -6,7 +7,7 @@ import { cutToWidth } from "../export/lines";
 import { certaintyOf } from "../run/certainty";
 import { middleHalf, stepBySettled } from "../run/phases";
 import { tokenName } from "../run/pieces";
-import { endOf, lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
 import { LABEL, labelLine } from "./label";
 import type { Lens, LensInput } from "./lens";

@@ -1,11 +1,13 @@
 /** The run in figures, step by step. */
 import { scaleLinear } from "d3-scale";
+import { uncertaintyOf } from "../../flow/certainty";
+import { endOf } from "../../flow/tokens";
 import { ownFrames } from "../../flow/trajectory";
 import { PALETTES } from "../export/colours";
 import type { Curve, Line } from "../export/drawing";
 import { certaintyOf } from "../run/certainty";
 import { joinText } from "../run/pieces";
-import { endOf, type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { type ReadingName, type ShownRun, stepsOf } from "../run/run";
 import { settlingOf } from "../run/settling";
 import { labelLine, STRONG_LABEL } from "./label";
 import type { Lens } from "./lens";
@@ -135,8 +137,9 @@ function reckon(run: ShownRun, reading: ReadingName): StepNumbers[] {
     const words = text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu) ?? [];
     return {
       step,
-      meanEntropy: mean(own),
-      decided: mean(own.map((nats) => (certaintyOf(nats) >= DECIDED ? 1 : 0))),
+      // A text that has ended before it began is drawn as one without doubts.
+      meanEntropy: own.length > 0 ? uncertaintyOf(frame[reading], run.eos) : 0,
+      decided: own.length > 0 ? own.filter((nats) => certaintyOf(nats) >= DECIDED).length / own.length : 0,
       settled: settling && settling.words > 0 ? (settling.wordsByFrame[step] ?? 0) / settling.words : null,
       words: words.length,
       distinct: [distinct(words, 1), distinct(words, 2), distinct(words, 3)],
@@ -145,8 +148,4 @@ function reckon(run: ShownRun, reading: ReadingName): StepNumbers[] {
       wordEntropy: wordEntropy(words),
     };
   });
-}
-
-function mean(values: Float32Array): number {
-  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : 0;
 }

@@ -1,5 +1,5 @@
+import { endOf } from "../../flow/tokens";
 import { ENGLISH, type Words } from "../words";
-import { endOf } from "./run";
 
 /** How one token is shown. Several of them, in order, make the text. */
 export interface TokenText {

@@ -56,9 +56,3 @@ export function lastFrame(run: ShownRun): Frame | undefined {
 export function readingAt(run: ShownRun, index: number, name: ReadingName): Reading | undefined {
   return run.trajectory.frames[index]?.[name];
 }
-
-/** Position of the first end-of-sequence token; the length if there is none. */
-export function endOf(tokens: Int32Array, eos: number | null): number {
-  const end = eos === null ? -1 : tokens.indexOf(eos);
-  return end < 0 ? tokens.length : end;
-}
