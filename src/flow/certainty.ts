@@ -1,6 +1,6 @@
 /** How sure the decoder is of a text as a whole: by that, one is chosen of several. */
 import type { Reading } from "./network";
-import { endOf } from "./tokens";
+import { cutAtEnd } from "./tokens";
 
 /**
  * Mean entropy of the decoder over a text, in nats a token, 0 … ln(vocabulary): over its tokens before the first `eos`, or
@@ -8,7 +8,7 @@ import { endOf } from "./tokens";
  * an empty text, which is sure of nothing.
  */
 export function uncertaintyOf({ tokens, entropy }: Pick<Reading, "tokens" | "entropy">, eos: number | null): number {
-  const own = entropy.subarray(0, endOf(tokens, eos));
+  const own = entropy.subarray(0, cutAtEnd(tokens, eos).length);
   return own.length > 0 ? own.reduce((sum, nats) => sum + nats, 0) / own.length : Number.POSITIVE_INFINITY;
 }
 

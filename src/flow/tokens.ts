@@ -1,12 +1,12 @@
-/** Position of the first end-of-sequence token `eos`; the length if there is none, or if the vocabulary has none (null). */
-export function endOf(tokens: Int32Array, eos: number | null): number {
+/** The tokens before the first end-of-sequence token `eos`; all of them if there is none. */
+export function cutAtEnd(tokens: Int32Array, eos: number | null): Int32Array {
   const end = eos === null ? -1 : tokens.indexOf(eos);
-  return end < 0 ? tokens.length : end;
+  return end < 0 ? tokens : tokens.subarray(0, end);
 }
 
-/** The tokens before the first end-of-sequence token `eos`; all of them if there is none. */
-export function cutAtEnd(tokens: Int32Array, eos: number): Int32Array {
-  return tokens.subarray(0, endOf(tokens, eos));
+/** Position of the first end-of-sequence token; the length if there is none. */
+export function endOf(tokens: Int32Array, eos: number | null): number {
+  return cutAtEnd(tokens, eos).length;
 }
 
 /**

@@ -13,7 +13,7 @@ test("an experiment writes its runs side by side on one time, and its link makes
   await studio.open({ backend: "wasm", model: "tiny-model" });
   await page.keyboard.press("o");
   const list = page.getByRole("dialog", { name: "Experiments" });
-  await expect(list.getByRole("button", { name: /^Try it/ })).toHaveCount(7);
+  await expect(list.getByRole("button", { name: /^Try it/ })).toHaveCount(8);
   const guidance = list.getByRole("button", { name: "Try it: With and without guidance by the prompt" });
   await expect(guidance).toHaveAttribute("aria-disabled", "true");
   await expect(guidance).toHaveAccessibleDescription("It takes a run with a prompt.");
@@ -49,6 +49,28 @@ test("an experiment writes its runs side by side on one time, and its link makes
   await other.getByRole("button", { name: "Write it" }).click();
   await expect(other.getByTestId("comparison").getByRole("status")).toHaveText("");
   expect(await other.getByTestId("compared").getByRole("listbox").allInnerTexts()).toEqual(written);
+});
+
+test("of four seeds the text that the model is surest of is named, and stays", slow("four runs"), async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await page.keyboard.press("o");
+  await page.getByRole("dialog", { name: "Experiments" }).getByRole("button", { name: "Try it: Best of four" }).click();
+  const comparison = page.getByTestId("comparison");
+  const texts = comparison.getByTestId("compared");
+  await expect(texts).toHaveCount(4);
+  const status = comparison.getByRole("status");
+  await expect(status).toHaveText(/^The model is surest of seed \d+\.$/);
+  const seed = /seed \d+/.exec(await status.innerText())?.[0] ?? "";
+  const surest = texts.filter({ hasText: "surest" });
+  await expect(surest).toHaveCount(1);
+  await expect(surest).toContainText(seed);
+  expect(await violations(page)).toEqual([]);
+  const text = await surest.getByRole("listbox").innerText();
+  await page.keyboard.press("c");
+  await expect(comparison).toHaveCount(0);
+  await expect(page.getByTestId("stage-text")).toHaveText(text, { useInnerText: true });
 });
 
 test("a grid keeps off the shelf until a text of it is taken", slow("sixteen runs"), async ({ page }) => {

@@ -438,6 +438,11 @@ export const ENGLISH = {
         title: "The same in five seeds",
         about: "Everything is the same but the noise that it begins with.",
       },
+      "best-of-four": {
+        title: "Best of four",
+        about:
+          "Four seeds, and all else the same. The text that the model is surest of stays: made-up words are rarer in it.",
+      },
     },
     evenInT: "Even in t",
     axes: {
@@ -493,6 +498,9 @@ export const ENGLISH = {
     copyLink: "Copy a link",
     writeTheRest: "Write the rest",
     written: (written: number, runs: number) => `${written} of ${runs} written`,
+    /** Beside the text that the model is surest of; and which one that is, by its label. */
+    surest: "surest",
+    surestIs: (label: string) => `The model is surest of ${label}.`,
     showAlone: (label: string) => `Show ${label} alone`,
   },
 

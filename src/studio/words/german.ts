@@ -465,6 +465,11 @@ export const GERMAN: Words = {
         title: "Dasselbe mit fünf Seeds",
         about: "Alles ist gleich außer dem Rauschen, mit dem es beginnt.",
       },
+      "best-of-four": {
+        title: "Der beste von vier Texten",
+        about:
+          "Vier Seeds, alles andere ist gleich. Es bleibt der Text, bei dem sich das Modell am sichersten ist: Er enthält seltener erfundene Wörter.",
+      },
     },
     evenInT: "Gleichmäßig in t",
     axes: {
@@ -522,6 +527,8 @@ export const GERMAN: Words = {
     copyLink: "Link kopieren",
     writeTheRest: "Den Rest schreiben",
     written: (written, runs) => `${written} von ${runs} geschrieben`,
+    surest: "am sichersten",
+    surestIs: (label) => `Am sichersten ist sich das Modell bei ${label}.`,
     showAlone: (label) => `${label} allein zeigen`,
   },
 

@@ -7,7 +7,7 @@ import { ReadingChoice } from "../../../player/stage/ReadingChoice";
 import { Button } from "../../../player/ui/Button";
 import { IconButton } from "../../../player/ui/IconButton";
 import { closeComparison, copyExperiment, writeTheRest } from "../../actions/experiments";
-import { type Comparison, runsOf } from "../../session/experiments/comparison";
+import { type Comparison, runsOf, surestMember } from "../../session/experiments/comparison";
 import type { Label } from "../../session/experiments/experiments";
 import type { Run } from "../../session/runs/shelfRun";
 import { describeOrigin } from "../runInWords";
@@ -33,11 +33,13 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   const prompted = shown.origin ? runs.find((run) => run !== undefined) : undefined;
   const written = runs.filter((run) => run?.status === "done").length;
   const isWhole = written === runs.length;
+  const surest = surestMember(shown, runs);
   const [wantsClock, setWantsClock] = useState(false);
   // A run from a file does not say how long it took.
   const canRace = !heads && isWhole && runs.every((run) => (run?.seconds ?? 0) > 0);
   const isByClock = canRace && wantsClock;
   const said = (label: Label) => label(words);
+  const kept = surest === undefined ? undefined : shown.members[surest];
   return (
     <section className={styles.comparison} aria-label={shown.title(words)} data-testid="comparison">
       <header>
@@ -58,7 +60,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
           {shown.origin && <Button {...copy}>{experiments.copyLink}</Button>}
           {shown.origin && !isWhole && !isBusy && <Button {...rest}>{experiments.writeTheRest}</Button>}
           <span role="status" className={styles.comparisonCount}>
-            {isWhole ? "" : experiments.written(written, runs.length)}
+            {isWhole ? kept && experiments.surestIs(said(kept.label)) : experiments.written(written, runs.length)}
           </span>
         </div>
       </header>
@@ -76,7 +78,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
               label,
               run,
               seconds: run?.seconds,
-              note: run && describeOrigin(run, words),
+              note: run && [...(i === surest ? [experiments.surest] : []), describeOrigin(run, words)].join(" · "),
               actions: run && (
                 <IconButton label={experiments.showAlone(label)} onPress={() => show(run)}>
                   <Icon name="single" size={16} />

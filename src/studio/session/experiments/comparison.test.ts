@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { recipeOf } from "../../../flow/recipe";
-import { settled } from "../../testing/fakeEngine";
+import { FakeEngine, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
 import { ENGLISH } from "../../words/english";
-import { runsOf } from "./comparison";
-import { experimentNamed, gridOf } from "./experiments";
+import { selectedRun } from "../runs/runs";
+import type { Studio } from "../studio";
+import { runsOf, surestMember } from "./comparison";
+import { type Experiment, experimentNamed, gridOf } from "./experiments";
 
 const base = { settings: SETTINGS };
 const samplers = experimentNamed("samplers");
@@ -17,14 +19,14 @@ async function write(engine: ReturnType<typeof testStudio>["engine"], runs: numb
   for (let run = 0; run < runs; run++) await engine.go(steps + 1);
 }
 
-async function begun(experiment = samplers) {
-  const test = testStudio();
+async function begun(experiment = samplers, engine = new FakeEngine()) {
+  const test = testStudio({ engine });
   const store = test.studio.comparison;
   const ended = store.getState().begin(experiment as NonNullable<typeof experiment>, base);
   await settled();
   // The model.
-  await test.engine.go();
-  return { ...test, store, ended };
+  await engine.go();
+  return { ...test, engine, store, ended };
 }
 
 describe("an experiment", () => {
@@ -85,6 +87,86 @@ describe("an experiment", () => {
     const { studio, store } = await begun();
     studio.model.setState({ name: "another" });
     expect(store.getState().shown).toBeNull();
+  });
+});
+
+describe("the best of four", () => {
+  const four = experimentNamed("best-of-four");
+  /** Entropy of every token of a seed's text, in nats. */
+  const NATS: Record<number, number> = { 7: 1, 8: 0.5, 9: 0.25, 10: 2 };
+  const own = base.settings.seed;
+
+  /** An engine that is of each seed's text as sure as it is said here. */
+  class UnsureEngine extends FakeEngine {
+    override generate(...[request, onEvent, signal]: Parameters<FakeEngine["generate"]>) {
+      const entropy = (length: number) => new Float32Array(length).fill(NATS[request.settings.seed] as number);
+      const unsure = (event: Parameters<typeof onEvent>[0]) => {
+        if (event.type !== "frame") return onEvent(event);
+        const { holds } = event.frame;
+        onEvent({
+          type: "frame",
+          frame: { ...event.frame, holds: { ...holds, entropy: entropy(holds.tokens.length) } },
+        });
+      };
+      return super.generate(request, unsure, signal);
+    }
+  }
+
+  async function written(runs: number) {
+    const { studio, engine, store, ended } = await begun(four, new UnsureEngine());
+    await write(engine, runs, SETTINGS.steps);
+    const all = () => {
+      const { shown } = store.getState();
+      const found = shown && runsOf(shown, studio.runs.getState().runs);
+      return { surest: shown && found ? surestMember(shown, found) : undefined, found };
+    };
+    return { studio, engine, store, ended, all };
+  }
+  const seedShown = ({ runs }: Pick<Studio, "runs">) => selectedRun(runs.getState())?.trajectory.settings.seed;
+
+  it("keeps the run of whose text the model is surest on the stage, when all four are done", async () => {
+    const { studio, engine, store, ended, all } = await written(3);
+    expect(all().surest).toBeUndefined();
+    await write(engine, 1, SETTINGS.steps);
+    await ended;
+    expect(all().surest).toBe(2);
+    expect(studio.runs.getState().runs).toHaveLength(4);
+    expect(seedShown(studio)).toBe(own + 2);
+    store.getState().close();
+    expect(seedShown(studio)).toBe(own + 2);
+  });
+
+  it("chooses none while one is missing, and all of them from the shelf alone", async () => {
+    const { studio, engine, store, ended, all } = await written(2);
+    await engine.go(2);
+    await studio.generation.getState().cancel();
+    await settled();
+    await ended;
+    expect(all().surest).toBeUndefined();
+    const again = store.getState().begin(four as Experiment, base);
+    await settled();
+    await write(engine, 2, SETTINGS.steps);
+    await again;
+    expect(all().surest).toBe(2);
+    studio.runs.getState().select(all().found?.[0]?.id ?? "");
+    await store.getState().begin(four as Experiment, base);
+    expect(seedShown(studio)).toBe(own + 2);
+  });
+
+  it("leaves the stage to whoever closed it meanwhile", async () => {
+    const { studio, engine, store, ended } = await written(3);
+    store.getState().close();
+    await write(engine, 1, SETTINGS.steps);
+    await ended;
+    expect(seedShown(studio)).toBe(own + 3);
+  });
+
+  it("is of no other experiment", async () => {
+    const { studio, engine, store, ended } = await begun();
+    await write(engine, 2, SETTINGS.steps);
+    await ended;
+    const { shown } = store.getState();
+    expect(shown && surestMember(shown, runsOf(shown, studio.runs.getState().runs))).toBeUndefined();
   });
 });
 

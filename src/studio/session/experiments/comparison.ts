@@ -1,6 +1,8 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
+import { surestOf } from "../../../flow/certainty";
 import { ConditionError } from "../../../flow/errors";
 import { type Recipe, recipeKey, recipeOf, rootOf } from "../../../flow/recipe";
+import { lastFrame } from "../../../player/run/run";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { grownRun } from "../../../player/run/writtenRun";
 import { ENGLISH, type Words } from "../../words/english";
@@ -33,8 +35,8 @@ export interface ComparisonStore {
 
   /**
    * Shows an experiment and writes those of its runs that are not there yet, one after another; called again, the rest.
-   * Those of other models come last, and the model that it began with is the chosen one again after them. Rejects with
-   * `ConditionError` where it can't be made of `base`.
+   * Those of other models come last, and the model that it began with is the chosen one again after them. Where the surest
+   * is to be kept, it stands on the stage in the end. Rejects with `ConditionError` where it can't be made of `base`.
    */
   begin(experiment: Experiment, base: Recipe): Promise<void>;
   /** Lays a run beside those shown, or beside the one on the stage; one that is beside others already goes. */
@@ -126,6 +128,11 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         );
         const isHome = await write(shown.model);
         if (isHome && others.some((name) => missing(name).length > 0)) await abroad(others, write);
+        // Whoever looks at something else meanwhile is left to it.
+        if (get().shown !== shown) return;
+        const written = runsOf(shown, runs.getState().runs);
+        const kept = written[surestMember(shown, written) ?? -1];
+        if (kept) runs.getState().select(kept.id);
       },
       turn: (run) => {
         const { shown } = get();
@@ -193,6 +200,16 @@ export function runsOf(comparison: Comparison, runs: readonly Run[]): (Run | und
     if (!other || isFurther(run, other)) byKey.set(key, run);
   }
   return comparison.members.map((member) => byKey.get(keyOf(modelOf(comparison, member), member.recipe)));
+}
+
+/**
+ * The place of the member of whose run, among those that `runsOf` found, the model is surest; undefined where none is to be
+ * kept, or before all of them are done.
+ */
+export function surestMember({ origin }: Comparison, runs: readonly (Run | undefined)[]): number | undefined {
+  if (!origin?.experiment.keepsSurest) return undefined;
+  const ends = runs.flatMap((run) => (run?.status === "done" ? (lastFrame(run)?.holds ?? []) : []));
+  return ends.length < runs.length ? undefined : surestOf(ends, runs[0]?.eos ?? null);
 }
 
 /** Whether the run is one of those side by side, or the same as one of them. */

@@ -110,10 +110,17 @@ describe("grids", () => {
 });
 
 it("seeds are the next ones, from the last of all on from 0", () => {
-  const seeds = (seed: number) =>
-    experimentNamed("seeds")
+  const seeds = (seed: number, id = "seeds") =>
+    experimentNamed(id)
       ?.variants({ settings: { ...base.settings, seed } })
       .map(({ recipe }) => recipe.settings.seed);
   expect(seeds(7)).toEqual([7, 8, 9, 10, 11]);
   expect(seeds(2 ** 32 - 2)).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 0, 1, 2]);
+  expect(seeds(7, "best-of-four")).toEqual([7, 8, 9, 10]);
+});
+
+it("the best of four is one of four noises, so none is written from the noise of a text", () => {
+  const four = experimentNamed("best-of-four");
+  expect(four?.whyNot(base, ENGLISH)).toBeNull();
+  expect(four?.whyNot({ ...base, back: { ids: [3] } }, ENGLISH)).toContain("noise of its seed");
 });

@@ -29,6 +29,8 @@ export interface Experiment {
   variants(base: Recipe): readonly Variant[];
   /** Whether a token that differs from the first run's has been changed by what sets them apart: not so from other noise. */
   readonly isMarked: boolean;
+  /** Whether one of its runs is to be kept: that of whose text the model is surest. */
+  readonly keepsSurest?: true;
   /** Of a grid: what stands at the head of its rows and columns; its variants come row by row. */
   readonly heads?: { readonly rows: readonly Label[]; readonly columns: readonly Label[] };
 }
@@ -142,20 +144,30 @@ const schedules: Experiment = {
     ]),
 };
 
-const SEEDS = 5;
+/** A run and those of the next seeds, `count` in all. */
+function inSeeds(base: Recipe, count: number): Variant[] {
+  const numbers = Array.from({ length: count }, (_, i) => seedAfter(base.settings.seed, i));
+  return changed(
+    base,
+    numbers.map((seed) => [({ player }) => player.run.seed(seed), { seed }]),
+  );
+}
 
 const seeds: Experiment = {
   ...named("seeds"),
   setting: "seed",
   isMarked: false,
   whyNot: possible,
-  variants: (base) => {
-    const numbers = Array.from({ length: SEEDS }, (_, i) => seedAfter(base.settings.seed, i));
-    return numbers.map((seed) => ({
-      label: ({ player }) => player.run.seed(seed),
-      recipe: withSettings(base, { seed }),
-    }));
-  },
+  variants: (base) => inSeeds(base, 5),
+};
+
+const bestOfFour: Experiment = {
+  ...named("best-of-four"),
+  setting: "seed",
+  isMarked: false,
+  keepsSurest: true,
+  whyNot: ({ back }, { experiments }) => (back ? experiments.whyNot.fromText : null),
+  variants: (base) => inSeeds(base, 4),
 };
 
 /** In the order in which they are offered. */
@@ -163,6 +175,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   samplers,
   steps,
   seeds,
+  bestOfFour,
   noise,
   selfConditioning,
   guidance,
