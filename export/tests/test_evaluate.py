@@ -22,6 +22,7 @@ from elf.data.tokenizer import load_tokenizer
 from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.evaluation import evaluate
+from elf.evaluation.generator import surest
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
 from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
@@ -82,6 +83,49 @@ def test_texts_are_those_of_the_sampler_in_the_official_shape(plain: Path, whole
     entropies = [-sum(n / len(ids) * math.log(n / len(ids)) for n in map(ids.count, {*ids})) for ids in tokens]
     assert row["entropy"] == pytest.approx(np.mean(entropies)) and row["entropy_tokens"] == "model"
     assert "gen_ppl" not in row and "bleu" not in row
+
+
+def test_of_several_texts_the_surest_is_kept(plain: Path, conditional: Path, tmp_path: Path) -> None:
+    model = load_trained_model(plain)
+    sampler = BatchSampler(model, make_mesh(), 4, 8)
+    expected = []
+    for batch in range(2):
+        tokens, entropies = sampler.write_with_entropies(SamplerSettings(steps=2, seed=3), batch=batch)
+        assert np.array_equal(tokens, sampler.write(SamplerSettings(steps=2, seed=3), batch=batch))
+        assert entropies.min() > 0 and entropies.max() < math.log(60)
+        ends = [[*row, 1].index(1) for row in tokens.tolist()]
+        means = [row[:end].mean() if end else math.inf for row, end in zip(entropies, ends, strict=True)]
+        expected += [tokens[first + int(means[first + 1] < means[first])] for first in (0, 2)]
+    words = ["--samples", "4", "--batch-size", "4", "steps=2", "seed=3", "best_of=2"]
+    assert main(["evaluate", str(plain), *words, "--out", str(tmp_path)]) == 0
+    written = texts_of(tmp_path, "00_sde_2_gamma1.5_w3_best2_seed3")
+    assert [row["generated"] for row in rows_of(written)] == [*map(text_reader(model), np.stack(expected))]
+    assert rows_of(tmp_path / "metrics.jsonl")[0]["best_of"] == 2
+
+
+def test_a_source_has_as_many_tries_as_are_asked_for(conditional: Path, tmp_path: Path) -> None:
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps({"input": word, "output": word}) + "\n" for word in ("the cat", "a dog")))
+    words = ["--batch-size", "4", "--data", str(data), "steps=1", "best_of=4", "--out", str(tmp_path / "out")]
+    assert main(["evaluate", str(conditional), *words]) == 0
+    [written] = (tmp_path / "out").glob("*best4*/all_generated*.jsonl")
+    model = load_trained_model(conditional)
+    sampler = BatchSampler(model, make_mesh(), 4, 4)
+    read = load_tokenizer(model.tokenizer)
+    for number, row in enumerate(rows_of(written)):
+        ids = read.encode(row["input"] if "input" in row else ("the cat", "a dog")[number]).ids[:4]
+        ids = [id for id in ids if id != 1]
+        tokens, entropies = sampler.write_with_entropies(
+            SamplerSettings(steps=1, seed=7), batch=number, sources=[ids] * 4
+        )
+        assert row["generated"] == text_reader(model)(surest(tokens, entropies, 4)[0])
+
+
+def test_the_surest_text_is_the_one_of_least_entropy_up_to_its_end() -> None:
+    tokens = np.asarray([[5, 1, 7], [6, 6, 6], [1, 5, 5], [8, 1, 1]])
+    entropies = np.asarray([[0.3, 9, 9], [0.1, 0.2, 0.9], [0, 0, 0], [2, 0, 0]])
+    assert surest(tokens, entropies, 2).tolist() == [[5, 1, 7], [8, 1, 1]]
+    assert surest(tokens, entropies, 4).tolist() == [[5, 1, 7]]
 
 
 def test_what_is_finished_is_not_done_again(plain: Path, whole: Path, monkeypatch, capsys) -> None:
@@ -346,6 +390,7 @@ def test_the_metrics_of_a_training_are_not_touched(tmp_path: Path, plain: Path, 
         ("plain", ["--metrics", "beauty"], "no metric 'beauty'"),
         ("plain", ["--samples", "0"], "--samples is 0"),
         ("plain", ["--batch-size", "6", "--rng-devices", "4"], "6 rows does not split into 1 × 4"),
+        ("plain", ["--batch-size", "4", "best_of=3"], "does not split into groups of 3"),
         ("plain", ["length=9"], "writes 1 to 8 tokens"),
         ("plain", ["stepz=4"], "no field stepz"),
         ("plain", ["--continuation"], "no sources to go on from"),

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from elf.config_file import build_config, read_override, read_yaml
 from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
-from elf.data.tokenizer import Tokenizer
+from elf.data.tokenizer import EOS, Tokenizer
 from elf.devices import from_first_process
 from elf.errors import CheckpointError, ConfigError, UsageError
 from elf.evaluation.output_files import GenerationFile
@@ -30,6 +31,9 @@ SHAPE = "Write one group of `field: value` lines, or a list of such groups; any 
 class Sampling(SamplerOptions):
     """One way to sample."""
 
+    best_of: int = 1
+    """Texts of which the one is kept that the model is surest of: `surest`."""
+
     def name(self, position: int) -> str:
         """Of its folder: `position` in the file, from 0, and the settings that differ most often."""
         parts = [f"{position:02d}", self.method, f"{self.steps}"]
@@ -37,6 +41,7 @@ class Sampling(SamplerOptions):
         parts += [self.solver] if self.solver != "euler" else []
         parts += [f"w{self.self_cond_cfg:g}"]
         parts += [f"cfg{self.cfg:g}"] if self.cfg != 1 else []
+        parts += [f"best{self.best_of}"] if self.best_of != 1 else []
         return "_".join([*parts, f"seed{self.seed}"])
 
 
@@ -177,6 +182,11 @@ class Generator:
     def check(self, sampling: Sampling) -> None:
         """Raises UsageError for what this model cannot do, and what BatchSampler raises."""
         self._sampler(sampling)
+        if sampling.best_of < 1 or self.batch_size % sampling.best_of:
+            raise UsageError(
+                f"a batch of {self.batch_size} texts does not split into groups of {sampling.best_of}",
+                "Give a best_of that divides --batch-size.",
+            )
         if sampling.cfg != 1 and not self.rows:
             raise UsageError(f"cfg is {sampling.cfg:g}", "There is no source to guide by: leave cfg at 1.")
 
@@ -185,7 +195,7 @@ class Generator:
         return {
             "model": self.model.name,
             "weights": self.weights,
-            **asdict(sampling),
+            **{name: value for name, value in asdict(sampling).items() if (name, value) != ("best_of", 1)},
             "length": self._length(sampling),
             "position": position,
             "batch_size": self.batch_size,
@@ -224,15 +234,16 @@ class Generator:
                 if file:
                     file.keep()
                 raise StoppedError(f"{folder.name}: {len(texts)} of {samples} texts")
-            batch, there = divmod(len(texts), self.batch_size)
+            kept = self.batch_size // sampling.best_of
+            batch, there = divmod(len(texts), kept)
             begin = time.monotonic()
             sources = None
             if self.rows:
                 # Beyond the last row come the first ones again: they fill the batch, and are not kept.
-                numbers = range(batch * self.batch_size, (batch + 1) * self.batch_size)
+                numbers = np.repeat(np.arange(batch * kept, (batch + 1) * kept), sampling.best_of)
                 sources = [self.rows[number % len(self.rows)].source_ids.tolist() for number in numbers]
-            tokens = self._sampler(sampling).write(sampling.settings(), config=position, batch=batch, sources=sources)
-            new = [self.read(row) for row in tokens[there : samples - batch * self.batch_size]]
+            tokens = self._write(sampling, config=position, batch=batch, sources=sources)
+            new = [self.read(row) for row in tokens[there : samples - batch * kept]]
             texts += new
             if file:
                 file.append(new, time.monotonic() - begin)
@@ -240,6 +251,12 @@ class Generator:
         if file:
             file.keep()
         return Generated(texts, from_first_process(file.seconds if file else 0.0))
+
+    def _write(self, sampling: Sampling, **batch: Any) -> np.ndarray:
+        sampler, settings = self._sampler(sampling), sampling.settings()
+        if sampling.best_of == 1:
+            return sampler.write(settings, **batch)
+        return surest(*sampler.write_with_entropies(settings, **batch), sampling.best_of)
 
     def _length(self, sampling: Sampling) -> int:
         return sampling.length_for(self.model, UsageError, prompted=bool(self.rows))
@@ -257,6 +274,19 @@ class Generator:
                 devices=self.rng_devices,
             )
         return self.samplers[length]
+
+
+def surest(tokens: np.ndarray, entropies: np.ndarray, group: int) -> np.ndarray:
+    """Of every `group` texts, (B, L) tokens, the one whose tokens have the least mean entropy up to its end.
+
+    Its shape is (B / group, L). A text that the model is surest of has fewer words that are none (experiments.md). An
+    empty one is the last choice.
+    """
+    within = np.cumsum(tokens == EOS, axis=1) == 0
+    lengths = within.sum(1)
+    means = np.where(lengths > 0, (entropies * within).sum(1) / np.maximum(lengths, 1), np.inf)
+    best = means.reshape(-1, group).argmin(1)
+    return tokens.reshape(-1, group, tokens.shape[1])[np.arange(len(best)), best]
 
 
 def checkpoint_of(model: TrainedModel) -> tuple[int, int]:

@@ -48,7 +48,18 @@ class Weights(NamedTuple):
 
 @partial(
     jax.jit,
-    static_argnames=("graphdef", "encoder_graphdef", "flow", "shape", "sde", "guided", "two_pass", "multistep", "mesh"),
+    static_argnames=(
+        "graphdef",
+        "encoder_graphdef",
+        "flow",
+        "shape",
+        "sde",
+        "guided",
+        "two_pass",
+        "multistep",
+        "entropies",
+        "mesh",
+    ),
 )
 def _write(
     weights: Weights,
@@ -64,9 +75,11 @@ def _write(
     guided: bool,
     two_pass: bool,
     multistep: bool,
+    entropies: bool,
     mesh: Mesh,
-) -> jax.Array:
-    """Tokens (B, L) int32 of a whole batch, the same on every device; `shape` is (B, L, D)."""
+) -> tuple[jax.Array, jax.Array | None]:
+    """Tokens (B, L) int32 of a whole batch, the same on every device; `shape` is (B, L, D). With `entropies` also those
+    of the decoder's distributions, (B, L) in nats."""
 
     def place(array: jax.Array) -> jax.Array:
         return jax.lax.with_sharding_constraint(array, batch_sharding(mesh))
@@ -83,7 +96,9 @@ def _write(
     z = follow_flow(network.denoise, flow, draws, scales, shape, condition, **ways, place=place)
     # z holds the condition, so it is decoded beside clean embeddings of the source.
     logits = network.decode(z, jnp.full(shape[0], scales.self_cond_scale))
-    return jax.lax.with_sharding_constraint(jnp.argmax(logits, axis=-1).astype(jnp.int32), replicated(mesh))
+    tokens = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    entropy = -(jax.nn.softmax(logits) * jax.nn.log_softmax(logits)).sum(-1) if entropies else None
+    return jax.lax.with_sharding_constraint((tokens, entropy), replicated(mesh))
 
 
 class BatchSampler:
@@ -166,12 +181,26 @@ class BatchSampler:
         they choose the random numbers. `sources` are the conditions, one a row, each cut to max_input_length. Raises
         UsageError for sources or a cfg scale that the model cannot have.
         """
-        arguments, static = self.call(settings, config=config, batch=batch, sources=sources)
+        return self._written(settings, entropies=False, config=config, batch=batch, sources=sources)[0]
+
+    def write_with_entropies(self, settings: SamplerSettings, **batch: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens as `write` gives them, and how sure the decoder is of each: its entropy in nats, (B, length)."""
+        tokens, entropies = self._written(settings, entropies=True, **batch)
+        return tokens, entropies
+
+    def _written(self, settings: SamplerSettings, *, entropies: bool, **batch: Any) -> list[np.ndarray]:
+        arguments, static = self.call(settings, **batch)
         with bit_layout(settings.rng), jax.default_matmul_precision(self.precision):
-            tokens = np.asarray(_write(*arguments, **static))
+            written = [
+                np.asarray(array)
+                for array in _write(*arguments, **static | {"entropies": entropies})
+                if array is not None
+            ]
+        sources = batch.get("sources")
         if sources is None:
-            return tokens
-        return np.take_along_axis(tokens, self._source_lengths(sources)[:, None] + np.arange(self.length), axis=1)
+            return written
+        behind = self._source_lengths(sources)[:, None] + np.arange(self.length)
+        return [np.take_along_axis(array, behind, axis=1) for array in written]
 
     def memory(self, settings: SamplerSettings, **batch: Any) -> Any:
         """XLA's analysis of the memory that one batch takes on a device, from compiling it ahead of time."""
@@ -221,7 +250,13 @@ class BatchSampler:
         sde = settings.method == "sde" and settings.gamma > 0
         two_pass = not self.takes_self_cond_scale and settings.self_cond_scale != 1
         multistep = settings.solver == "multistep"
-        ways = {"sde": sde, "guided": settings.cfg_scale != 1, "two_pass": two_pass, "multistep": multistep}
+        ways = {
+            "sde": sde,
+            "guided": settings.cfg_scale != 1,
+            "two_pass": two_pass,
+            "multistep": multistep,
+            "entropies": False,
+        }
         shape = (self.batch_size, positions, self.latent_size)
         return (self.weights, draws, scales, source), {**self.static, **ways, "shape": shape}
 
