@@ -24,7 +24,7 @@ TABLE: dict[str, Any] = json.loads(gzip.decompress((FIXTURES / "table.json.gz").
 FILES = {
     "sentencepiece": FIXTURES / "sentencepiece.json",
     "translate-de-en": ROOT / "models/translate-de-en/tokenizer.json",
-    "stories-mini": ROOT / "models/stories-mini/tokenizer.json",
+    "stories-mini": ROOT / "test/fixtures/stories-mini/tokenizer.json",
     "t5": T5 / "tokenizer.json",
 }
 SHIPPED = sorted((ROOT / "models").glob("*/tokenizer.json"))

@@ -20,7 +20,7 @@ const { values } = parseArgs({
     /** Folder of the model that runs on WebGPU, from the root of the repository. */
     model: { type: "string", default: "test/fixtures/tiny-model" },
     /** Folder of the model that runs in wasm. */
-    "wasm-model": { type: "string", default: "models/stories-mini" },
+    "wasm-model": { type: "string", default: "test/fixtures/stories-mini" },
     /** Folder of the model whose frames are shown, in wasm. */
     "shown-model": { type: "string", default: "models/stories" },
     /** Use the machine's own GPU. */

@@ -11,7 +11,7 @@ const table: { texts: string[]; ids: Record<string, number[][]> } = JSON.parse(
 const FILES = {
   sentencepiece: "test/fixtures/tokenizers/sentencepiece.json",
   "translate-de-en": "models/translate-de-en/tokenizer.json",
-  "stories-mini": "models/stories-mini/tokenizer.json",
+  "stories-mini": "test/fixtures/stories-mini/tokenizer.json",
   // Not shipped: T5's own files lie beside the repository where somebody has put them.
   t5: "../shared/tokenizers/t5/tokenizer.json",
 } as const;

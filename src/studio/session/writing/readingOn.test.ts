@@ -4,6 +4,7 @@ import { isComplete } from "../../../player/run/run";
 import { settled } from "../../testing/fakeEngine";
 import { type TestStudio, testStudio } from "../../testing/studio";
 import { selectedRun } from "../runs/runs";
+import type { Run } from "../runs/shelfRun";
 
 /** A studio whose run of 8 steps has ended, with every fourth frame read, and the reads that `answer` lets go on. */
 async function pacedRun() {
@@ -82,7 +83,10 @@ it("asks no more for a run that could not be read", async () => {
   expect(studio.generation.getState().problem).toBeNull();
 });
 
-it("leaves a run alone that other arithmetic wrote", async () => {
+it.each<[string, (run: Run) => Partial<Run>]>([
+  ["other arithmetic wrote", () => ({ backend: "webgpu" })],
+  ["a model of the same name with other words wrote", ({ pieces }) => ({ pieces: [...pieces.slice(1), "▁later"] })],
+])("leaves a run alone that %s", async (_, change) => {
   const { engine, studio, answer } = await pacedRun();
   await answer(8);
   const before = engine.reads.length;
@@ -92,7 +96,7 @@ it("leaves a run alone that other arithmetic wrote", async () => {
   const frames = run.trajectory.frames.map(() => first as NonNullable<typeof first>);
   studio.runs
     .getState()
-    .add({ ...run, id: "of a GPU", backend: "webgpu", trajectory: { ...run.trajectory, frames } }, true);
+    .add({ ...run, ...change(run), id: "another's", trajectory: { ...run.trajectory, frames } }, true);
   await settled();
   expect(engine.reads).toHaveLength(before);
 });

@@ -40,13 +40,15 @@ export function readOn(parts: ReadingOnParts): void {
   function wanted(): Run | null {
     const { loaded } = model.getState();
     if (!loaded || generation.getState().phase !== "idle") return null;
-    const canBeRead = ({ id, status, trajectory, backend }: Run) =>
+    const canBeRead = ({ id, status, trajectory, backend, pieces }: Run) =>
       status !== "running" &&
       // Another model, or other arithmetic, would read another run.
       trajectory.model === loaded.manifest.name &&
       backend === loaded.backend &&
       !failed.has(id) &&
-      unreadSteps(trajectory.frames).length > 0;
+      unreadSteps(trajectory.frames).length > 0 &&
+      // Nor is a model the same by its name alone: a later one may have taken it, with words of its own.
+      pieces.every((piece, token) => piece === "" || piece === loaded.pieces[token]);
     const shown = selectedRun(runs.getState());
     return [...(shown ? [shown] : []), ...compared()].find(canBeRead) ?? null;
   }
