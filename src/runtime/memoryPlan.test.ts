@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { type Manifest, parseManifest } from "../format/manifest";
 import { type Machine, nearestPlan, type PlannedRun, planMemory, requireMemory, TooLargeError } from "./memoryPlan";
 
-const mini = parseManifest(readFileSync(join(import.meta.dirname, "../../test/fixtures/stories-mini/manifest.json"), "utf8"));
+const mini = parseManifest(
+  readFileSync(join(import.meta.dirname, "../../test/fixtures/stories-mini/manifest.json"), "utf8"),
+);
 const elf = { latentSize: 512, bottleneckSize: 128, vocabularySize: 32128, selfCondCfgTokens: 4, maxLength: 1024 };
 const dtypes = { f16: { bytes: 210e6 }, q8: { bytes: 120e6 }, q4: { bytes: 70e6 } };
 

@@ -503,7 +503,7 @@ test("5, 8, 24, 25: time stands still out of sight, is shared by a group, and it
 
   // 24, 5: what is folded away begins when it is seen.
   expect((await told()).filter((line) => line.startsWith("hidden"))).toEqual([]);
-  await page.getByText("More").click();
+  await page.getByText("More", { exact: true }).click();
   await expect.poll(told).toContain("hidden 8");
 
   // 5: it stops out of sight, and goes on from there.

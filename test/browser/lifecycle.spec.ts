@@ -71,12 +71,12 @@ test(
     await studio.open({ backend: "wasm", model: "tiny-model" });
     await startEndlessRun(studio);
     await studio.chip.click();
-    const entry = page.getByTestId("model-entry").filter({ has: page.getByRole("heading", { name: "Stories, mini" }) });
+    const entry = page.getByTestId("model-entry").filter({ has: page.getByRole("heading", { name: "Stories, fast" }) });
     await entry.getByRole("button", { name: "Load", exact: true }).click();
     await expect(entry.getByRole("button", { name: "In use" })).toBeVisible();
     await page.keyboard.press("Escape");
     await expect(studio.runs.filter({ hasText: /Stopped at step [1-9]\d* of 1024/ })).toHaveCount(1);
-    await expect(studio.chip).toContainText("Stories, mini");
+    await expect(studio.chip).toContainText("Stories, fast");
     await writeFew(studio);
     await expect(studio.stage).toContainText(/[a-z]{3}/);
     expect(studio.faults).toEqual([]);

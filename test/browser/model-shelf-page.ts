@@ -15,7 +15,7 @@ export class ModelShelfPage extends StudioPage {
     await this.page.emulateMedia({ reducedMotion: "reduce" });
     await this.open(parameters);
     await this.chip.click();
-    await expect(this.entry(/Stories, mini/)).toBeVisible();
+    await expect(this.entry(/Stories, fast/)).toBeVisible();
   }
 
   entry(title: RegExp | string): Locator {
