@@ -85,7 +85,7 @@ def test_texts_are_those_of_the_sampler_in_the_official_shape(plain: Path, whole
     assert "gen_ppl" not in row and "bleu" not in row
 
 
-def test_of_several_texts_the_surest_is_kept(plain: Path, conditional: Path, tmp_path: Path) -> None:
+def test_of_several_texts_the_surest_is_kept(plain: Path, tmp_path: Path) -> None:
     model = load_trained_model(plain)
     sampler = BatchSampler(model, make_mesh(), 4, 8)
     expected = []
@@ -104,17 +104,16 @@ def test_of_several_texts_the_surest_is_kept(plain: Path, conditional: Path, tmp
 
 
 def test_a_source_has_as_many_tries_as_are_asked_for(conditional: Path, tmp_path: Path) -> None:
-    data = tmp_path / "rows.jsonl"
-    data.write_text("".join(json.dumps({"input": word, "output": word}) + "\n" for word in ("the cat", "a dog")))
+    data, sources = tmp_path / "rows.jsonl", ("the cat", "a dog")
+    data.write_text("".join(json.dumps({"input": word, "output": word}) + "\n" for word in sources))
     words = ["--batch-size", "4", "--data", str(data), "steps=1", "best_of=4", "--out", str(tmp_path / "out")]
     assert main(["evaluate", str(conditional), *words]) == 0
     [written] = (tmp_path / "out").glob("*best4*/all_generated*.jsonl")
     model = load_trained_model(conditional)
     sampler = BatchSampler(model, make_mesh(), 4, 4)
     read = load_tokenizer(model.tokenizer)
-    for number, row in enumerate(rows_of(written)):
-        ids = read.encode(row["input"] if "input" in row else ("the cat", "a dog")[number]).ids[:4]
-        ids = [id for id in ids if id != 1]
+    for number, (word, row) in enumerate(zip(sources, rows_of(written), strict=True)):
+        ids = read.encode(word, add_special_tokens=False).ids[:4]
         tokens, entropies = sampler.write_with_entropies(
             SamplerSettings(steps=1, seed=7), batch=number, sources=[ids] * 4
         )

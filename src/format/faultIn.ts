@@ -9,13 +9,14 @@ interface Fault {
 /** Letters of a sentence that people still read. */
 const MOST_LETTERS = 200;
 
-/** The first fault that zod found. */
-export function faultIn(error: {
-  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
-}): Fault {
+/** The first fault that zod found, in what lies at `within` of the file. */
+export function faultIn(
+  error: { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] },
+  within: readonly PropertyKey[] = [],
+): Fault {
   const [issue] = error.issues;
   return {
-    field: shortened(issue?.path.map(String).join(".") || "the top level"),
+    field: shortened([...within, ...(issue?.path ?? [])].map(String).join(".") || "the top level"),
     how: shortened(issue?.message ?? "unreadable"),
   };
 }

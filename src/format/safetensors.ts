@@ -43,7 +43,7 @@ export function parseSafetensors(file: Uint8Array): Map<string, TensorData> {
   for (const [name, entry] of Object.entries(headerOf(file.subarray(PREAMBLE_BYTES, start)))) {
     if (name === "__metadata__") continue;
     const { data, error } = entrySchema.safeParse(entry);
-    if (error) throw broken(`the header is wrong at ${placeIn(name, error)}`);
+    if (error) throw broken(`the header is wrong at ${faultIn(error, [name]).field}`);
     const { dtype, shape } = data;
     const [first, end] = data.data_offsets;
     const bytes = shape.reduce((count, dimension) => count * dimension, TYPES[dtype].bytes);
@@ -53,11 +53,6 @@ export function parseSafetensors(file: Uint8Array): Map<string, TensorData> {
     tensors.set(name, { shape, data: TYPES[dtype].read(new Uint8Array(body.subarray(first, end)).buffer) });
   }
   return tensors;
-}
-
-function placeIn(tensor: string, error: Parameters<typeof faultIn>[0]): string {
-  const inside = error.issues[0]?.path.length ? `.${faultIn(error).field}` : "";
-  return `${shortened(tensor)}${inside}`;
 }
 
 function headerOf(bytes: Uint8Array): Record<string, unknown> {

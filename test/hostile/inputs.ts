@@ -3,6 +3,7 @@
  * random is refused at its first letter and shows nothing.
  */
 import fc from "fast-check";
+import { wellFormed } from "../../src/flow/text";
 
 /** Times that a part is said again where a file is stretched; what takes the square of that hangs. */
 const LONGEST = 200_000;
@@ -109,10 +110,6 @@ export function texts(...examples: readonly string[]): fc.Arbitrary<string> {
   return fc.oneof({ weight: 9, arbitrary: changed }, { weight: 1, arbitrary: fc.string({ unit: "binary" }) });
 }
 
-function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
-}
-
 /** Files of bytes: one of `examples`, with bits flipped, numbers set to their greatest, parts cut, doubled, said very often. */
 export function byteFiles(...examples: readonly Uint8Array[]): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
   // A `Buffer` gives no copies of itself.
@@ -153,11 +150,5 @@ export function byteFiles(...examples: readonly Uint8Array[]): fc.Arbitrary<Uint
 }
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return Uint8Array.from(Buffer.concat(parts));
 }

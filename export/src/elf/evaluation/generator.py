@@ -229,12 +229,12 @@ class Generator:
         texts = from_first_process([*file.texts] if file else [])
         # One process is enough to say how far it is.
         tick = ticker(f"{folder.name}: texts", samples) if file else lambda done: None
+        kept = self.batch_size // sampling.best_of
         while len(texts) < samples:
             if stopping():
                 if file:
                     file.keep()
                 raise StoppedError(f"{folder.name}: {len(texts)} of {samples} texts")
-            kept = self.batch_size // sampling.best_of
             batch, there = divmod(len(texts), kept)
             begin = time.monotonic()
             sources = None

@@ -57,8 +57,8 @@ class Weights(NamedTuple):
         "guided",
         "two_pass",
         "multistep",
-        "entropies",
         "mesh",
+        "entropies",
     ),
 )
 def _write(
@@ -75,9 +75,9 @@ def _write(
     guided: bool,
     two_pass: bool,
     multistep: bool,
-    entropies: bool,
     mesh: Mesh,
-) -> tuple[jax.Array, jax.Array | None]:
+    entropies: bool = False,
+) -> tuple[jax.Array, ...]:
     """Tokens (B, L) int32 of a whole batch, the same on every device; `shape` is (B, L, D). With `entropies` also those
     of the decoder's distributions, (B, L) in nats."""
 
@@ -97,8 +97,10 @@ def _write(
     # z holds the condition, so it is decoded beside clean embeddings of the source.
     logits = network.decode(z, jnp.full(shape[0], scales.self_cond_scale))
     tokens = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    entropy = -(jax.nn.softmax(logits) * jax.nn.log_softmax(logits)).sum(-1) if entropies else None
-    return jax.lax.with_sharding_constraint((tokens, entropy), replicated(mesh))
+    written: tuple[jax.Array, ...] = (tokens,)
+    if entropies:
+        written += (-(jax.nn.softmax(logits) * jax.nn.log_softmax(logits)).sum(-1),)
+    return jax.lax.with_sharding_constraint(written, replicated(mesh))
 
 
 class BatchSampler:
@@ -191,11 +193,7 @@ class BatchSampler:
     def _written(self, settings: SamplerSettings, *, entropies: bool, **batch: Any) -> list[np.ndarray]:
         arguments, static = self.call(settings, **batch)
         with bit_layout(settings.rng), jax.default_matmul_precision(self.precision):
-            written = [
-                np.asarray(array)
-                for array in _write(*arguments, **static | {"entropies": entropies})
-                if array is not None
-            ]
+            written = [np.asarray(array) for array in _write(*arguments, **static, entropies=entropies)]
         sources = batch.get("sources")
         if sources is None:
             return written
@@ -250,13 +248,7 @@ class BatchSampler:
         sde = settings.method == "sde" and settings.gamma > 0
         two_pass = not self.takes_self_cond_scale and settings.self_cond_scale != 1
         multistep = settings.solver == "multistep"
-        ways = {
-            "sde": sde,
-            "guided": settings.cfg_scale != 1,
-            "two_pass": two_pass,
-            "multistep": multistep,
-            "entropies": False,
-        }
+        ways = {"sde": sde, "guided": settings.cfg_scale != 1, "two_pass": two_pass, "multistep": multistep}
         shape = (self.batch_size, positions, self.latent_size)
         return (self.weights, draws, scales, source), {**self.static, **ways, "shape": shape}
 
