@@ -1,6 +1,7 @@
 """A training carried away and back: packed, trained with JAX alone, made a model."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,12 @@ def test_what_cannot_be_is_said(tiny, tmp_path, capsys):
         read_carried(tmp_path)
     refused = ["burst", "pack", "--config", str(tiny), "--out", str(tmp_path / "none"), "objective=literal"]
     assert cli.main(refused) == 2 and "a burst knows objective shared alone, not literal" in capsys.readouterr().err
+
+
+def test_archives_that_are_none(tmp_path, folder) -> None:
+    for name in ("rows.npz", "encoder.npz"):
+        for content in (b"PK\x03\x04", b"x", b"\x93NUMPY\x01\0", (folder / name).read_bytes()[:-9]):
+            copy = shutil.copytree(folder, tmp_path / "copy", dirs_exist_ok=True)
+            (copy / name).write_bytes(content)
+            with pytest.raises(CheckpointError, match="cannot be read"):
+                read_carried(copy)

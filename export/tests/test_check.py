@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from elf import cli
 from elf.dev.make_random import TINY, random_model
 from elf.errors import ElfError, ExportedModelError, HubError
+from elf.models.exported.stored_weights import StoredWeights
 from elf.onnx_export import check
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.export import Arguments, export_model
@@ -21,6 +22,7 @@ from elf.onnx_export.manifest import list_files
 from elf.onnx_export.push import Arguments as PushArguments
 from elf.onnx_export.push import main as push_main
 from elf.onnx_export.push import push
+from elf.sampling.networks import GraphSession
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = [file.parent for place in ("models", "test/fixtures") for file in ROOT.glob(f"{place}/*/manifest.json")]
@@ -258,3 +260,39 @@ def test_a_hub_out_of_reach_is_named(folder, monkeypatch, fails):
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: Hub(fails))
     with pytest.raises(HubError, match=r"tiny could not be uploaded to me/tiny: the line is dead$"):
         push(PushArguments(folder, "me/tiny"))
+
+
+def test_a_graph_names_no_files_elsewhere(folder, tmp_path):
+    """Of a large model, files of these names would be made: whatever is there would be empty."""
+    witness = tmp_path / "witness"
+    witness.write_text("mine")
+    for location in (str(witness), "../../../witness", "a/b", ""):
+        graph = onnx.load(folder / "onnx" / "prefix.onnx", load_external_data=False)
+        tensor = next(each for each in graph.graph.initializer if each.external_data)
+        next(entry for entry in tensor.external_data if entry.key == "location").value = location
+        (tmp_path / "onnx").mkdir(exist_ok=True)
+        (tmp_path / "onnx" / "prefix.onnx").write_bytes(graph.SerializeToString())
+        with pytest.raises(ValueError, match="no file beside it"):
+            GraphSession(tmp_path / "onnx" / "prefix.onnx", StoredWeights(folder / "onnx", "f32"))
+    assert witness.read_text() == "mine"
+
+
+def test_an_operation_keeps_no_numbers_in_a_file(folder, tmp_path):
+    graph = onnx.load(folder / "onnx" / "prefix.onnx", load_external_data=False)
+    outside = next(each for each in graph.graph.initializer if each.external_data)
+    node = onnx.helper.make_node("Constant", [], ["elsewhere"], name="secret")
+    node.attribute.append(onnx.AttributeProto(name="value", type=onnx.AttributeProto.TENSOR, t=outside))
+    graph.graph.node.insert(0, node)
+    (tmp_path / "prefix.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(ValueError, match="the operation secret keeps numbers in another file"):
+        GraphSession(tmp_path / "prefix.onnx", StoredWeights(folder / "onnx", "f32"))
+
+
+def test_a_self_test_that_does_not_fit_the_graph(folder):
+    path = folder / "onnx" / "self-test-f32.safetensors"
+    tests = load_file(path)
+    tests["prefix.t"] = np.zeros((1, 2, 3), np.float32)
+    save_file(tests, path)
+    relist(folder)
+    with pytest.raises(ExportedModelError, match="cannot be run on the self-test"):
+        check_folder(folder)

@@ -313,3 +313,10 @@ def test_weights_that_do_not_fit_together_are_named(change: dict, message: str) 
     params = {name: value for name, value in params.items() if change.get(name, ()) is not None}
     with pytest.raises(CheckpointMismatchError, match=message):
         elf_config(params, 16, 0)
+
+
+def test_an_index_of_files_whose_names_no_disk_takes(tmp_path: Path) -> None:
+    for name in ("x" * 300, "a\0b"):
+        (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+        with pytest.raises(CheckpointError, match="is no name of a file beside it"):
+            read_tree(tmp_path)

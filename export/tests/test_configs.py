@@ -1,13 +1,16 @@
 """The shipped experiments: readable, and with the values of spec sections 2 and 4."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from elf.config import PRESETS
+from elf.config import PRESETS, ElfConfig, T5Config
 from elf.config_file import load_config
+from elf.errors import ConfigError
 from elf.evaluation.generator import load_samplings
 from elf.training.train_config import TrainConfig, resolve
+from elf.yardstick.translator import TranslatorConfig
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PUBLISHED = {
@@ -59,3 +62,50 @@ def test_epochs_become_steps() -> None:
     by_steps = load_config(TrainConfig, CONFIGS / "stories-mini.yml", ("checkpoints.steps=7", "checkpoints.epochs=1"))
     resolved = resolve(by_steps, rows=640, conditional=False)
     assert resolved.steps == 4000 and resolved.warmup_steps == 100 and resolved.save_steps == 7
+
+
+ALIASES = "a: &a [x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ALIASES, "line 2 has an alias"),
+        ("a: &a [*a]", "line 1 has an alias"),
+        ("<<: &a {b: 1}\nc: {<<: *a}", "has an alias"),
+        ("name: 2001-99-99", "month must be"),
+        ("steps: !!int ''", "string index"),
+        ("steps: !!timestamp x", "cannot be read"),
+        (f"steps: {'9' * 5000}", "cannot be read"),
+        ("{" * 5000, "cannot be read"),
+        ("[" * 10**6, "it has 1,000,000 letters"),
+        ("name: !!python/object/apply:os.system ['x']", "could not determine a constructor"),
+        ("? 2001-01-01\n: 1", "there is no field 2001-01-01"),
+        ("5: 1", "there is no field 5"),
+        ('"\\ud800": 1', "half of a character"),
+    ],
+)
+def test_what_yaml_can_say_and_no_configuration_means(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "run.yml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(TrainConfig, tmp_path / "run.yml")
+
+
+def test_an_override_that_is_no_value() -> None:
+    with pytest.raises(ConfigError, match="no YAML value"):
+        load_config(TrainConfig, None, ("steps=2001-99-99",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        *((ElfConfig, "depth", value) for value in (1001, 2**40, 1.5, "2")),
+        *((ElfConfig, field, 2**20 + 1) for field in ("vocabulary_size", "max_length", "time_tokens")),
+        *((T5Config, field, 2**30) for field in ("layers", "d_model", "relative_max_distance")),
+        *((TranslatorConfig, field, 2**30) for field in ("encoder_layers", "decoder_layers", "feed_forward_size")),
+        *((TranslatorConfig, "heads", value) for value in ("4", 0.5)),
+    ],
+)
+def test_sizes_that_only_fill_the_memory(kind: Any, field: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"{field} is {value!r}"):
+        kind(**{field: value})

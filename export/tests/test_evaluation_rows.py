@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
+from elf.data.evaluation_rows import EvaluationRow, own_columns, stream_evaluation_rows
+from elf.data.rows import open_arrow
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
@@ -234,3 +235,22 @@ def test_a_stream_of_rows_ends_where_nobody_asks_for_more(tmp_path: Path, tokeni
     rows = stream_evaluation_rows(file, tokenizer, 8)
     assert [next(rows).reference, next(rows).reference] == ["a", "b"]
     rows.close()
+
+
+@pytest.mark.parametrize("column", ["target", "input"])
+def test_texts_of_a_dataset_that_lie_outside_of_it(tmp_path: Path, column: str) -> None:
+    """Reading there would end the program, or show what lies in its memory."""
+    rows = {"input_ids": [[3], [4]], "condition_input_ids": [[3], [4]], "input": ["a", "b"], "target": ["c", "d"]}
+    rows[column] = ["the text that is looked for", "x"]
+    Dataset.from_dict(rows).save_to_disk(str(tmp_path))
+    [file] = tmp_path.glob("*.arrow")
+    content = file.read_bytes()
+    offsets = np.array([0, 27, 28], np.int32).tobytes()
+    for wrong in ([0, 2**30, 2**30 + 1], [0, -5, 28], [0, 29, 28]):
+        assert content.count(offsets) == 1
+        file.write_bytes(content.replace(offsets, np.array(wrong, np.int32).tobytes()))
+        with pytest.raises(DatasetError, match=f"column {column} of the dataset cannot be read"):
+            list(own_columns(open_arrow(tmp_path)))
+    file.write_bytes(content.replace(b"looked", b"\xff\xfe\xfd\xfc\xfb\xfa"))
+    with pytest.raises(DatasetError, match=f"column {column} of the dataset cannot be read"):
+        list(own_columns(open_arrow(tmp_path)))

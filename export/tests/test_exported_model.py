@@ -21,6 +21,7 @@ from elf.network.parameters import parameter_shapes
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
 from elf.training.resume import start_weights
 
+FIXTURE = Path(__file__).parents[2] / "test/fixtures/tiny-model"
 COMMIT = "c0ffee" + "0" * 34
 LENGTHS = ["--max-length", "16", "--max-input-length", "6"]
 PROMPT = ["--prompt-ids", "9,8,7", "--seed", "11", "--json"]
@@ -174,3 +175,22 @@ def test_a_broken_folder_is_named(tmp_path: Path, exported: Path) -> None:
         assert isinstance(caught.value, CheckpointError) or hasattr(caught.value, "action")
     with pytest.raises(UsageError, match="no weights in f64"):
         open_model(exported, dtype="f64")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": 3},
+        {"source": "x"},
+        {"source": {"repository": None}},
+        {"latent": {"mean": "x"}},
+        {"architecture": {"depth": 2**40}},
+    ],
+)
+def test_a_manifest_that_describes_no_model(tmp_path: Path, change: dict) -> None:
+    manifest = json.loads((FIXTURE / "manifest.json").read_text())
+    for name, value in change.items():
+        manifest[name] = {**manifest.get(name, {}), **value} if isinstance(value, dict) else value
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="does not describe a model"):
+        open_model(tmp_path)

@@ -141,3 +141,13 @@ def test_the_command_fails_above_what_is_allowed(deviation: float, fails: bool, 
     told = json.loads(capsys.readouterr().out)
     assert list(told["cases"]) == ["one", "two"] and told["largest_allowed"] == LARGEST
     assert told["worst"] == pytest.approx(deviation, nan_ok=True)
+
+
+def test_archives_that_are_none(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for content in (b"PK\x03\x04", b"x", b"", (tmp_path / "one.npy").read_bytes()):
+        (tmp_path / "parameters.json").write_text("{}")
+        (tmp_path / "a.json").write_text('{"micro_steps": 1}')
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(GoldenError, match=r"a\.npz cannot be read"):
+            open_golden(tmp_path)

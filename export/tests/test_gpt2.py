@@ -220,3 +220,11 @@ def test_without_a_connection_the_error_says_what_to_do(monkeypatch) -> None:
     with pytest.raises(HubError, match="outgoing traffic") as caught:
         load_judge("openai-community/gpt2-large")
     assert "hf download openai-community/gpt2-large" in caught.value.action and "train-judge" in caught.value.action
+
+
+def test_more_layers_than_there_are_weights_of_are_not_made(folder: Path) -> None:
+    facts = json.loads((folder / "config.json").read_text())
+    for layers, kind in ((999, CheckpointMismatchError), (2**40, CheckpointError), (1.5, CheckpointError)):
+        (folder / "config.json").write_text(json.dumps(facts | {"n_layer": layers}))
+        with pytest.raises(kind, match="n_layer"):
+            read_gpt2(folder)

@@ -18,7 +18,7 @@ ROOT = Path(elf.__file__).parent
 
 ORDER = (
     ("errors",),
-    ("paths", "foreign_files"),
+    ("paths", "json_text", "foreign_files"),
     ("text_file",),
     ("config", "config_file", "devices", "disk", "progress", "sampler_settings"),
     ("data",),

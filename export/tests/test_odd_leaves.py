@@ -257,3 +257,65 @@ def test_advice_is_true(tmp_path: Path, data: bytes, message: str, advice: str) 
         read_elf_weights(tmp_path / "model")
     assert "damaged" not in caught.value.action.replace("Known are", "")
     assert any(words in caught.value.action for words in advice.split("|"))
+
+
+def test_a_tensor_that_repeats_its_numbers_takes_no_room(tmp_path: Path) -> None:
+    """Strides of 0 would make any size of four bytes."""
+    pickled = (FIXTURES / "torch_odd_leaves_old.pt").read_bytes()
+    assert pickled  # the form is as old as the trick
+    data = old_form().replace(b"(I2\nt(I1\ntI00", b"(I99999999\nt(I0\ntI00")
+    file = tmp_path / "old.pt"
+    file.write_bytes(data)
+    held = tensors(read_tree(file)[1])
+    with pytest.raises(CheckpointError, match=r"shape \(99999999,\) that repeats its numbers"):
+        LazyWeights(held)["b"]
+
+
+def test_shapes_beyond_64_bits_are_counted_right(tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint"
+    array = msgpack.packb([[2**32, 2**32], "float32", b""])
+    file.write_bytes(msgpack.packb({"a": msgpack.ExtType(1, array)}))
+    with pytest.raises(CheckpointError, match="and has 0 bytes"):
+        LazyWeights(tensors(read_tree(file)[1]))["a"]
+
+
+def zeros(file: Path, method: int = zipfile.ZIP_DEFLATED, count: int = 2**25) -> Path:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({count},), }}\n".encode()
+    with zipfile.ZipFile(file, "w", method) as archive, archive.open("a.npy", "w", force_zip64=True) as entry:
+        entry.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+        for _ in range(4 * count // 2**20):
+            entry.write(bytes(2**20))
+    return file
+
+
+def test_a_little_that_becomes_very_much_is_not_unpacked(tmp_path: Path) -> None:
+    held = tensors(read_tree(zeros(tmp_path / "zeros.npz"))[1])
+    with pytest.raises(CheckpointError, match=r"134,217,8\d\d bytes would come of 1\d\d,\d\d\d") as caught:
+        LazyWeights(held)["a"]
+    assert "without compression" in caught.value.action
+    assert LazyWeights(tensors(read_tree(zeros(tmp_path / "few.npz", count=2**20))[1]))["a"].size == 2**20
+
+
+@pytest.mark.parametrize("header", [b"(" * 300, b"__import__('os')", b"{'descr': '|O'}", b"{'shape': 1e999}", b"\xff"])
+def test_headers_that_numpy_cannot_read(tmp_path: Path, header: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(CheckpointError, match="a cannot be read: it is no array"):
+        LazyWeights(tensors(read_tree(tmp_path / "a.npz")[1]))["a"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_inside_what_is_compressed_has_a_name(tmp_path: Path, method: int) -> None:
+    content = bytearray(zeros(tmp_path / "a.npz", method, 2**18).read_bytes())
+    start = content.index(b"a.npy") + len(b"a.npy")
+    content[start : start + 60] = b"\x77" * 60
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(CheckpointError):
+        LazyWeights(tensors(read_tree(tmp_path / "a.npz")[1]))["a"]
+
+
+@pytest.mark.parametrize("step", [float("inf"), float("nan"), np.float64("inf")])
+def test_a_step_without_an_end_is_none(tmp_path: Path, step: float) -> None:
+    file = tmp_path / "checkpoint"
+    file.write_bytes(flax.serialization.to_bytes({"params": numbers(parameter_shapes(TORCH_CONFIG)), "step": step}))
+    assert read_elf_weights(file).step is None

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 
 from elf.checkpoints.fetched_folder import FetchedFile, SourceRecord, newest_checkpoint, parts_of, read_source
 from elf.checkpoints.official import CHECKPOINTS, model_name, sampling_of, task_of
@@ -268,3 +269,36 @@ def test_the_shapes_of_all_sizes_are_read(tmp_path: Path) -> None:
     for config in PRESETS.values():
         weights = LazyWeights({name: Tensor(shape) for name, shape in parameter_shapes(config).items()})
         assert elf_config(weights, 1024, 0) == config
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"checkpoint": "../secret"},
+        {"checkpoint": None},
+        {"encoder": "/etc/passwd"},
+        {"tokenizer": 3},
+        {"repository": None},
+        {"files": {"a": 1}},
+        {"files": [{"path": "a"}]},
+        {"more": 1},
+    ],
+)
+def test_a_record_that_elf_fetch_did_not_write(tmp_path: Path, change: dict) -> None:
+    file = FetchedFile("a", 1, "0", "a/b", "f" * 40)
+    SourceRecord("a/b", "0" * 40, "a", (file,)).write(tmp_path)
+    record = json.loads((tmp_path / "source.json").read_text())
+    assert read_source(tmp_path) == SourceRecord("a/b", "0" * 40, "a", (file,))
+    (tmp_path / "source.json").write_text(json.dumps(record | change))
+    with pytest.raises(CheckpointError, match=r"source\.json cannot be read"):
+        read_source(tmp_path)
+
+
+def test_a_table_of_normalisations_that_is_none(tmp_path: Path) -> None:
+    file = spiece(tmp_path / "spiece.model")
+    model = sentencepiece_model_pb2.ModelProto()
+    model.ParseFromString(file.read_bytes())
+    model.normalizer_spec.precompiled_charsmap = b"\xff" * 9
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(CheckpointError, match="no SentencePiece model of T5's kind"):
+        convert_sentencepiece(file)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from elf.errors import DiskFullError, OutputExistsError
-from elf.evaluation.output_files import GenerationFile
+from elf.errors import DiskFullError, GenerationsError, OutputExistsError
+from elf.evaluation.output_files import GenerationFile, MetricsFile, read_metrics
 
 
 def test_a_file_cut_anywhere_is_completed_to_the_same_bytes(tmp_path: Path) -> None:
@@ -45,3 +45,24 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     file = GenerationFile(tmp_path, 0, 0, {}, [0])
     with pytest.raises(DiskFullError, match="No space left"):
         file.append(["text"], 1.0)
+
+
+@pytest.mark.parametrize("record", [{"settings": [1], "seconds": 1}, {"settings": {}, "seconds": "x"}, [], 3])
+def test_settings_that_no_evaluation_wrote(tmp_path: Path, record: object) -> None:
+    (tmp_path / "settings_0_5.json").write_text(json.dumps(record))
+    with pytest.raises(OutputExistsError, match="cannot be read"):
+        GenerationFile(tmp_path, 0, 5, {}, [])
+
+
+ROW = {"combination": "a", "epoch": 0, "step": 1, "method": "ode", "steps": 2, "self_cond_cfg": 3, "cfg": 1}
+
+
+@pytest.mark.parametrize("change", [{"method": 1.5}, {"schedule": 3}, {"self_cond_cfg": "x"}])
+def test_metrics_that_no_evaluation_wrote(tmp_path: Path, change: dict) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text(json.dumps(ROW | {"schedule": "uniform"} | change))
+    with pytest.raises(GenerationsError, match="cannot be read as an evaluation"):
+        read_metrics(file)
+    file.write_text(json.dumps("combination epoch step"))
+    with pytest.raises(OutputExistsError, match="no evaluation wrote it"):
+        MetricsFile(file)

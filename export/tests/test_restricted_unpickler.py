@@ -170,3 +170,31 @@ def test_the_table_names_nothing_of_the_system() -> None:
             assert getattr(stand_in, "__module__", "elf").startswith(("elf", "builtins", "collections"))
     with pytest.raises(ValueError, match=r"asks for builtins\.eval"):
         plain_tree(unpickle(pickle.dumps(eval), array_files.ALLOWED))
+
+
+@pytest.mark.parametrize(
+    ("operations", "message"),
+    [
+        # Python makes room for as many objects as the greatest number says, and for as many bytes.
+        (b"}r\xff\xff\xff\x3f", "under the number 1,073,741,823"),
+        (b"}p999999999999\n", "under the number 999,999,999,999"),
+        (b"\x8e" + (2**40).to_bytes(8, "little") + b"x", "ends early"),
+        (b"\x8d" + (2**60).to_bytes(8, "little") + b"x", "ends early"),
+        (b"\x96" + (2**60).to_bytes(8, "little") + b"x", "ends early"),
+        (b"\x95" + (2**60).to_bytes(8, "little") + b"}", "ends early"),
+        (b"\x8b\xff\xff\xff\x7f", "ends early"),
+        (b"cos\nsystem", "ends early"),
+        (b"\x00", "byte 2 is no operation"),
+    ],
+)
+def test_a_pickle_gets_no_more_room_than_it_is_long(tmp_path: Path, operations: bytes, message: str) -> None:
+    file = tmp_path / "model.pkl"
+    file.write_bytes(text(operations))
+    with pytest.raises(CheckpointError, match=message):
+        read_tree(file)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_every_protocol_is_gone_through(protocol: int) -> None:
+    value = {"a": [1, 2.5, None, True, 10**30, "ä" * 300, b"x" * 300], "b": {"c": (1, 2, 3, 4)}, "d": [{}] * 2000}
+    assert unpickle(pickle.dumps(value, protocol), array_files.ALLOWED) == value

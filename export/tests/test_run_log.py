@@ -10,9 +10,11 @@ import huggingface_hub
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from elf.errors import ConfigError, HubError
+from elf.errors import CheckpointError, ConfigError, HubError, OutputExistsError
+from elf.training.run_facts import encoder_facts
 from elf.training.run_log import RunLog
 from elf.training.train import HubUpload
+from elf.yardstick.teach_encoder import encoder_record
 
 NUMBERS = {"loss": 1.5, "tokens_per_second": 10.0}
 
@@ -132,3 +134,27 @@ def test_a_hub_that_refuses_is_named(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(HubError, match="the line broke") as caught:
         uploading(monkeypatch, FakeHub(failures=9), tmp_path).finish(3)
     assert "hub_repo=null" in caught.value.action
+
+
+@pytest.mark.parametrize("line", ["x", "3", "[]", '{"loss": 1}', '{"step": "a"}', "[" * 100_000])
+def test_metrics_that_no_training_wrote_stay_as_they_are(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "metrics.jsonl"
+    file.write_text(f"{line}\n")
+    with pytest.raises(OutputExistsError, match="no training wrote it"):
+        RunLog(tmp_path, 0, 10)
+    assert file.read_text() == f"{line}\n"
+
+
+def test_notes_of_an_encoder_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "encoder.json").write_text("{}")
+    for line in ("x", "null", '{"loss": "a"}', '{"loss": []}'):
+        (tmp_path / "metrics.jsonl").write_text(line)
+        with pytest.raises(CheckpointError, match=r"metrics\.jsonl is not what a training wrote"):
+            encoder_facts(tmp_path)
+    for record in ("[]", "x", '{"translation": 3}'):
+        (tmp_path / "encoder.json").write_text(record)
+        with pytest.raises(CheckpointError, match=r"encoder\.json"):
+            encoder_facts(tmp_path)
+        if "translation" not in record:
+            with pytest.raises(CheckpointError, match=r"encoder\.json"):
+                encoder_record(tmp_path)

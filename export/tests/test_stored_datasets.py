@@ -11,12 +11,15 @@ import datasets
 import huggingface_hub
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict, Features, LargeList, List, Value
 from huggingface_hub import errors as hub_errors
 
+from elf.data.corpus import stream_corpus
+from elf.data.evaluation_rows import own_columns
 from elf.data.row_choice import take_evenly
-from elf.data.rows import Ragged, TokenDataset, check_vocabulary, open_dataset
+from elf.data.rows import Ragged, TokenDataset, check_vocabulary, open_arrow, open_dataset
 from elf.errors import DatasetError, EmptyCorpusError
 
 ROWS = [[5, 6], [7, 8, 9], [], [10]]
@@ -302,3 +305,65 @@ def test_a_dataset_folder_says_which_files_it_has(tmp_path: Path) -> None:
     """`datasets` still writes the state that this code looks for."""
     state = json.loads((save(tmp_path) / "state.json").read_text())
     assert [file["filename"] for file in state["_data_files"]] == ["data-00000-of-00001.arrow"]
+
+
+def test_files_and_splits_that_lie_elsewhere_are_not_opened(tmp_path: Path) -> None:
+    folder = save(tmp_path / "own")
+    state = json.loads((folder / "state.json").read_text())
+    [file] = state["_data_files"]
+    for name in (f"../other/{file['filename']}", str(folder / file["filename"]), "", "x" * 300, None):
+        (folder / "state.json").write_text(json.dumps({**state, "_data_files": [{"filename": name}]}))
+        with pytest.raises(DatasetError, match="none of its folder"):
+            open_dataset(folder)
+    (folder / "state.json").write_text(json.dumps({**state, "_data_files": [file, file]}))
+    with pytest.raises(DatasetError, match="names a file twice"):
+        open_dataset(folder)
+    for splits in (["../own"], [3], "train", {"train": 1}, [[]]):
+        (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": splits}))
+        with pytest.raises(DatasetError, match=r"dataset_dict\.json does not list its splits"):
+            open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("facts", [{"features": "a"}, {"features": {"input_ids": {"_type": "os"}}}, {"splits": 3}])
+def test_facts_that_datasets_cannot_read(tmp_path: Path, facts: dict) -> None:
+    save(tmp_path)
+    (tmp_path / "dataset_info.json").write_text(json.dumps(facts))
+    try:
+        assert ids_of(open_dataset(tmp_path)) == ROWS
+    except DatasetError as error:
+        assert "cannot be read" in str(error)
+
+
+def test_a_dataset_that_asks_for_some_of_its_columns_gives_all(tmp_path: Path) -> None:
+    save(tmp_path, index=[0, 1, 2, 3])
+    state = json.loads((tmp_path / "state.json").read_text())
+    (tmp_path / "state.json").write_text(json.dumps({**state, "_format_columns": ["input_ids"]}))
+    assert [row["index"] for row in own_columns(open_arrow(tmp_path))] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["https://evil.example/x.parquet", "hf://datasets/a/b/x.parquet", "../x.parquet", "/x.parquet", "a/../../x"],
+)
+@pytest.mark.parametrize("form", ["path", "list", "data_dir", "yaml"])
+def test_a_card_does_not_send_readers_elsewhere(tmp_path: Path, place: str, form: str) -> None:
+    pq.write_table(pa.table({"input_ids": ROWS, "text": [*"abcd"]}), tmp_path / "train.parquet")
+    files = {"data_files": [{"split": "train", "path": place}]} if form == "path" else {"data_files": ["*", place]}
+    configs = {"configs": [{"config_name": "default", **({"data_dir": place} if form == "data_dir" else files)}]}
+    if form == "yaml":
+        (tmp_path / ".huggingface.yaml").write_text(json.dumps(configs))
+    else:
+        (tmp_path / "README.md").write_text(f"---\n{json.dumps(configs)}\n---\n# A dataset\n")
+    for read in (open_dataset, lambda folder: [*stream_corpus(folder)]):
+        with pytest.raises(DatasetError, match="outside of its folder"):
+            read(tmp_path)
+
+
+def test_a_card_may_name_files_of_its_folder(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"input_ids": ROWS, "text": [*"abcd"]}), tmp_path / "some.parquet")
+    configs = {"configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "some*.parquet"}]}]}
+    (tmp_path / "README.md").write_text(f"---\n{json.dumps(configs)}\n---\n# A dataset\n")
+    assert [*stream_corpus(tmp_path)] == [("a",), ("b",), ("c",), ("d",)]
+    (tmp_path / "README.md").write_text("---\n[\n---\n")
+    with pytest.raises(DatasetError, match=r"README\.md cannot be read"):
+        [*stream_corpus(tmp_path)]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from elf.errors import StoredWeightsError
 from elf.models.exported import places, stored_weights
 from elf.models.exported.encodings import decode, encode, encoded_bytes, encoding_of
-from elf.models.exported.places import WeightLayout
+from elf.models.exported.places import WeightLayout, read_index
 from elf.models.exported.stored_weights import ShardReader, ShardWriter, StoredWeights, write_weights
 
 
@@ -136,3 +137,32 @@ def test_a_broken_index_is_named(tmp_path):
         path.write_text(broken)
         with pytest.raises(StoredWeightsError, match=r"weights-f32\.json"):
             StoredWeights(tmp_path, "f32")
+
+
+@pytest.mark.parametrize(
+    "change", [{"encoding": "q9"}, {"encoding": None}, {"offset": -1}, {"shape": [1.5]}, {"block": -16}, {"bytes": "3"}]
+)
+def test_tensors_that_are_stored_in_no_way_that_there_is(tmp_path: Path, change: dict) -> None:
+    fixture = Path(__file__).parents[2] / "test/fixtures/tiny-model/onnx/weights-f32.json"
+    index = json.loads(fixture.read_text())
+    index["tensors"][0] |= change
+    (tmp_path / "weights-f32.json").write_text(json.dumps(index))
+    with pytest.raises(StoredWeightsError, match="cannot be read"):
+        read_index(tmp_path / "weights-f32.json")
+
+
+def test_a_shard_that_is_missing_or_a_broken_link_is_named(tmp_path: Path) -> None:
+    """What follows a missing one would be taken for it."""
+    for number in (1, 2, 3):
+        (tmp_path / f"weights-f32-{number:05}.bin").write_bytes(bytes(4))
+    assert ShardReader(tmp_path, "weights-f32").read(6, 4) == bytes(4)
+    (tmp_path / "weights-f32-00002.bin").unlink()
+    with pytest.raises(StoredWeightsError, match=r"has no weights-f32-00002\.bin"):
+        ShardReader(tmp_path, "weights-f32")
+    (tmp_path / "weights-f32-00002.bin").symlink_to("nowhere")
+    with pytest.raises(StoredWeightsError, match=r"weights-f32-00002\.bin cannot be read: No such file"):
+        ShardReader(tmp_path, "weights-f32")
+    (tmp_path / "weights-f32-00002.bin").unlink()
+    (tmp_path / "weights-f32-00002.bin").mkdir()
+    with pytest.raises(StoredWeightsError, match=r"weights-f32-00002\.bin cannot be read: Is a directory"):
+        ShardReader(tmp_path, "weights-f32").read(0, 12)

@@ -24,6 +24,7 @@ from elf.errors import CheckpointError, ConfigError, TextError
 from elf.sampling.sample import read_prompts
 
 T5 = Path(__file__).parents[2].parent / "shared/tokenizers/t5"
+FIXTURES = Path(__file__).parents[2] / "test/fixtures"
 SHIPPED = Path(__file__).parents[2] / "models/translate-de-en/tokenizer.json"
 needs_t5 = pytest.mark.skipif(not T5.is_dir(), reason="T5's own files are not shipped; put them in ../shared")
 
@@ -273,3 +274,24 @@ def test_the_fixture_of_blank_ends_is_what_its_maker_writes(tmp_path: Path) -> N
     assert json.loads(written.read_text()) == json.loads(
         (SHIPPED.parents[2] / "test/fixtures/blank-ends.json").read_text()
     )
+
+
+def test_tokens_that_share_an_id_are_refused(tmp_path: Path) -> None:
+    """Which of them an id is decoded as changes from one reading to the next."""
+    (tmp_path / "vocab.json").write_text(json.dumps({"a": 0, "b": 1, "c": 1}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    with pytest.raises(CheckpointError, match="several tokens the same id"):
+        load_byte_level_bpe(tmp_path / "vocab.json", tmp_path / "merges.txt")
+    model = {"type": "WordLevel", "vocab": {"a": 0, "b": 1, "c": 1}, "unk_token": "a"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps({"version": "1.0", "added_tokens": [], "model": model}))
+    with pytest.raises(CheckpointError, match="several tokens the same id"):
+        load_tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_what_the_library_gives_up_on_has_a_name(tmp_path: Path) -> None:
+    """Its Rust then raises what is no Exception."""
+    facts = json.loads((FIXTURES / "tokenizers/sentencepiece.json").read_text())
+    facts["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": "A"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(facts))
+    with pytest.raises(CheckpointError, match="cannot be read as a tokenizer"):
+        load_tokenizer(tmp_path / "tokenizer.json")

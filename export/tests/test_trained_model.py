@@ -11,7 +11,7 @@ import pytest
 from elf.checkpoints.stored_tensors import LazyWeights
 from elf.config import ElfConfig, FlowConfig
 from elf.dev.make_random import random_params
-from elf.errors import DiskFullError
+from elf.errors import CheckpointError, DiskFullError
 from elf.models import trained_model
 from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.network.parameters import parameter_shapes
@@ -77,3 +77,28 @@ def test_a_write_that_breaks_off_leaves_the_model_before(tmp_path: Path, monkeyp
         save_trained_model(model(2), tmp_path)
     np.testing.assert_array_equal(load_trained_model(tmp_path).params["proj_bias"], model(1).params["proj_bias"])
     assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": None},
+        {"training": "x"},
+        {"latent_mean": "x"},
+        {"latent_std": True},
+        {"latent_mean": [[1.0]]},
+        {"latent_std": [float("nan")]},
+        {"latent_mean": ["a"]},
+        {"elf": {"depth": 2**40}},
+        {"flow": {"t_eps": -1}},
+        {"flow": None},
+    ],
+)
+def test_a_configuration_that_no_training_wrote(tmp_path: Path, change: dict) -> None:
+    save_trained_model(model(1), tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for name, value in change.items():
+        config[name] = {**config[name], **value} if isinstance(value, dict) else value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_trained_model(tmp_path)

@@ -5,6 +5,17 @@ from typing import Literal, get_args
 
 from elf.errors import ConfigError
 
+MOST_LAYERS, MOST_SIZE = 1000, 2**20
+"""Of any network, and of anything else that a configuration counts: beyond them only naming the weights fills the
+memory."""
+
+
+def check_size(field: str, value: object, least: int = 1) -> None:
+    """Raises ConfigError unless a field of a network's configuration is an integer that such a field may have."""
+    most = MOST_LAYERS if field == "depth" or "layer" in field else MOST_SIZE
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ConfigError(f"{field} is {value!r}", f"Give an integer from {least} to {most:,}.")
+
 
 def check_heads(hidden_size: int, heads: int) -> None:
     """Raises ConfigError unless `hidden_size` splits into heads that rotary positions can turn."""
@@ -54,9 +65,7 @@ class ElfConfig:
         for field, value in vars(self).items():
             if field in SWITCHES:
                 continue
-            least = 0 if field in ("max_input_length", "self_cond_cfg_tokens") else 1
-            if not isinstance(value, int) or value < least:
-                raise ConfigError(f"{field} is {value!r}", f"Give an integer of at least {least}.")
+            check_size(field, value, least=0 if field in ("max_input_length", "self_cond_cfg_tokens") else 1)
         check_heads(self.hidden_size, self.heads)
 
     @property
@@ -103,8 +112,7 @@ class T5Config:
 
     def __post_init__(self) -> None:
         for field, value in vars(self).items():
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{field} is {value!r}", "Give an integer of at least 1.")
+            check_size(field, value)
 
 
 SelfCondStart = Literal["condition", "zero"]

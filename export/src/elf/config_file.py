@@ -4,9 +4,9 @@ Unknown fields, wrong types and impossible values are refused by name.
 """
 
 import dataclasses
-import json
 import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,25 +44,60 @@ def read_fields(path: Path | None, overrides: tuple[str, ...] = ()) -> dict[str,
     return values
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: a few hundred bytes of them say more than any memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            place = self.peek_event().start_mark
+            raise yaml.YAMLError(f"line {place.line + 1} has an alias; write out what it stands for")
+        return super().compose_node(parent, index)
+
+
+MOST_LETTERS = 50_000
+"""Of a configuration; the longest here has a tenth of it. PyYAML looks at a thousand brackets again for each one."""
+
+
+def _yaml_value(text: str) -> Any:
+    """Raises ValueError."""
+    if len(text) > MOST_LETTERS:
+        raise ValueError(f"it has {len(text):,} letters, and a configuration at most {MOST_LETTERS:,}")
+    try:
+        return yaml.load(text, _PlainLoader)
+    except Exception as error:  # of a number or a date that is none PyYAML raises whatever Python does
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds; an empty one holds no fields. Raises ConfigError."""
     try:
-        value = yaml.safe_load(read_text(path, ConfigError)) or {}
-    except yaml.YAMLError as error:
+        value = _yaml_value(read_text(path, ConfigError)) or {}
+    except ValueError as error:
         raise ConfigError(f"{path} cannot be read: {error}", "Give a YAML file of `field: value` lines.") from error
     # Half of a character can stand there as an escape, "\ud83d".
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    if (at := half_character(text)) is not None:
-        raise ConfigError(f"{path}: {describe_half(text, at)}", "Write the whole character there.")
+    for text in _texts(value):
+        if (at := half_character(text)) is not None:
+            raise ConfigError(f"{path}: {describe_half(text, at)}", "Write the whole character there.")
     return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value, names of fields among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts([*value.keys(), *value.values()])
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
 
 
 def read_override(override: str) -> tuple[str, Any]:
     """Name and value of `field=value`. Raises ConfigError."""
     name, _, text = override.partition("=")
     try:
-        return name, yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return name, _yaml_value(text)
+    except ValueError as error:
         raise ConfigError(f"{override} is no YAML value", "Write field=value.") from error
 
 

@@ -1,12 +1,31 @@
 """Every error a person can meet, by name. Each says what happened (the message) and what to do next (`action`)."""
 
+import re
+
+MOST_LETTERS = 1000
+"""Of a message or an action. A name in a file may be as long as the file."""
+
+UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, turns its text around, or is half of a character."""
+
 
 class ElfError(Exception):
     """Base of all named errors; `elf` prints message and action and exits with code 2."""
 
     def __init__(self, message: str, action: str):
-        super().__init__(message)
-        self.action = action
+        super().__init__(shown(message))
+        self.action = shown(action)
+
+
+def shown(text: str) -> str:
+    """A text that may hold what a stranger has written, as a terminal can show it: cut in the middle, some signs
+    escaped."""
+    return _cut(UNSHOWN.sub(lambda sign: ascii(sign[0])[1:-1], _cut(text)))
+
+
+def _cut(text: str) -> str:
+    half = MOST_LETTERS // 2
+    return text if len(text) <= MOST_LETTERS else f"{text[:half]} … {text[-half:]}"
 
 
 class UsageError(ElfError):

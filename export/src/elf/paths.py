@@ -99,3 +99,16 @@ def files_below(folder: Path) -> list[str]:
             else:
                 found.append(str(path)[start:])
     return found
+
+
+LONGEST_NAME = 255
+"""Bytes of the name of a file or folder, as disks have it."""
+
+
+def is_name_below(name: object) -> bool:
+    """Whether a name that stands in a file may be that of a file in the same folder, or below it: text, of parts joined
+    by '/', of which none leads elsewhere and none is too long for a disk."""
+    if not isinstance(name, str) or "\\" in name or "\0" in name or ADDRESS.fullmatch(name):
+        return False
+    parts = name.split("/")
+    return all(part not in ("", ".", "..") and len(part.encode(errors="replace")) <= LONGEST_NAME for part in parts)

@@ -4,6 +4,7 @@ Nothing here, nor in train.py, needs more than JAX, Flax, Optax and NumPy.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.errors import CheckpointError
+from elf.json_text import json_value
 from elf.training.optimizer import OptimizerConfig
 
 FORMAT = 1
@@ -68,7 +70,7 @@ def write_carried(carried: Carried, folder: Path) -> None:
 def read_carried(folder: Path) -> Carried:
     """Raises CheckpointError naming what is missing or of another form."""
     try:
-        settings = json.loads((folder / "settings.json").read_text())
+        settings = json_value((folder / "settings.json").read_text())
         if settings["format"] != FORMAT:
             raise CheckpointError(f"{folder} is of form {settings['format']}, not {FORMAT}", "Pack it again.")
         rows = np.load(folder / "rows.npz")
@@ -87,7 +89,9 @@ def read_carried(folder: Path) -> Carried:
             source_length=rows["source_length"],
             start=read_weights(folder / "start")[0] if (folder / "start").is_dir() else None,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except CheckpointError:
+        raise
+    except Exception as error:  # NumPy, and what unpacks its archives, raise many kinds
         raise CheckpointError(f"{folder} cannot be read: {error}", "Pack it again with `elf burst pack`.") from error
 
 
@@ -112,13 +116,13 @@ def write_weights(folder: Path, params: Mapping[str, np.ndarray], facts: dict[st
 def read_weights(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Weights as float32, and the facts. Raises CheckpointError for a folder that is not whole."""
     try:
-        record = json.loads((folder / "weights.json").read_text())
+        record = json_value((folder / "weights.json").read_text())
         stream = b"".join(_part(folder, number).read_bytes() for number in range(1, record["parts"] + 1))
         if len(stream) != record["bytes"]:
             raise CheckpointError(f"{folder} has {len(stream):,} of {record['bytes']:,} bytes", "Copy it again.")
         params = {}
         for name, place in record["places"].items():
-            count = int(np.prod(place["shape"], dtype=np.int64))
+            count = math.prod(place["shape"])
             half = np.frombuffer(stream, np.float16, count, place["at"])
             params[name] = half.reshape(place["shape"]).astype(np.float32)
         return params, record["facts"]

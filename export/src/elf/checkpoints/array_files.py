@@ -17,6 +17,7 @@ import numpy as np
 
 from elf.checkpoints.restricted_unpickler import Allowed, StandIn, unpickle
 from elf.checkpoints.stored_tensors import (
+    BROKEN_ZIP,
     DTYPES,
     FileTensor,
     PackedTensor,
@@ -26,6 +27,7 @@ from elf.checkpoints.stored_tensors import (
     data_offset,
     plain_tree,
 )
+from elf.json_text import json_value
 from elf.paths import file_size
 
 MAX_HEADER = 100_000_000
@@ -45,7 +47,7 @@ def read_safetensors(path: Path) -> Tree:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= min(MAX_HEADER, size - 8):
             raise ValueError(f"its header would be {length} bytes long")
-        header = json.loads(file.read(length))
+        header = json_value(file.read(length))
     if not isinstance(header, dict):
         raise ValueError("its header describes no tensors")
     start = 8 + length
@@ -225,7 +227,7 @@ def read_npz(path: Path) -> Tree:
                 for entry in archive.infolist()
                 if entry.filename.endswith(SUFFIX)
             }
-    except (zipfile.BadZipFile, EOFError) as error:
+    except BROKEN_ZIP as error:
         raise ValueError(str(error)) from error
     except (NotImplementedError, RuntimeError) as error:  # a method that zipfile lacks, or a password
         raise UnsupportedError(f"it cannot be unpacked: {error}", "Unpack it, and save it again.") from error
@@ -238,11 +240,13 @@ def _array(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Any:
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = read(file)
             start = file.tell()
-    except ValueError as error:
+    except BROKEN_ZIP:
+        raise
+    except Exception as error:  # NumPy reads what a header says as Python, and raises whatever Python's parser does
         return Unread(f"it is no array: {error}", damaged=True)
     if dtype.hasobject or dtype.kind not in "iufb":
         return Unread(f"it is an array of type {dtype}", shape)
-    if start + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize > entry.file_size:
+    if start + math.prod(shape) * dtype.itemsize > entry.file_size:
         return Unread(f"it is an array of shape {shape} that ends early", shape, damaged=True)
     if entry.compress_type == zipfile.ZIP_STORED:
         return FileTensor(path, data_offset(path, entry) + start, dtype, shape, fortran=fortran)

@@ -1,5 +1,6 @@
 """The weights of an ELF in a checkpoint under their official names, whichever code wrote them and wherever they lie."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -121,7 +122,7 @@ def read_elf_weights(path: Path) -> ElfWeights:
     usable = [each for each in found if not each.flaw] or found
     flawed = tuple(each for each in found if each not in usable)
     numbers = {name: value for name, value in leaves(tree) if name in ("step", "epoch", "global_step")}
-    step, epoch = _number(numbers.get("step", numbers.get("global_step"))), _number(numbers.get("epoch"))
+    step, epoch = number_of(numbers.get("step", numbers.get("global_step"))), number_of(numbers.get("epoch"))
     return ElfWeights(kind, tuple(sorted(usable, key=_rank)), None if step is None else int(step), epoch, flawed, tree)
 
 
@@ -223,12 +224,13 @@ def _like(known: StoredTensor, tensor: StoredTensor) -> StoredTensor:
     return Transposed(tensor) if isinstance(known, Transposed) else tensor
 
 
-def _number(value: object) -> float | None:
-    """A number, alone or as a tensor without axes."""
-    if isinstance(value, int | float):
-        return value
+def number_of(value: object) -> float | None:
+    """A number, alone or as a tensor without axes; None for none, or one without an end."""
     read = getattr(value, "read", None)
     try:
-        return float(read()) if read and not getattr(value, "shape", None) else None
-    except ValueError:  # it is only told to people
+        if isinstance(value, int | float):
+            return value if math.isfinite(value) else None
+        found = float(read()) if read and not getattr(value, "shape", None) else math.nan
+        return found if math.isfinite(found) else None
+    except (ValueError, TypeError, OverflowError):  # it is only told to people
         return None

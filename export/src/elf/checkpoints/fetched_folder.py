@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from elf.errors import CheckpointError
+from elf.config_file import build_config
+from elf.errors import CheckpointError, ConfigError
+from elf.json_text import json_value
+from elf.paths import is_name_below
 
 STEP = re.compile(r"^((?:.*/)?checkpoint_(\d+)(?:\.\w+)?)(?:/.*)?$")
 """`checkpoint_95000`, a file or a folder with files in it; -torch files may have an ending."""
@@ -87,8 +89,10 @@ def read_source(folder: Path) -> SourceRecord | None:
     if not file.is_file():
         return None
     try:
-        found: dict[str, Any] = json.loads(file.read_text())
-        found["files"] = tuple(FetchedFile(**each) for each in found["files"])
-        return SourceRecord(**found)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        record = build_config(SourceRecord, {**json_value(file.read_text())})
+        named = (record.checkpoint, record.encoder, record.tokenizer)
+        if wrong := [name for name in named if name is not None and not is_name_below(name)]:
+            raise ValueError(f"{wrong[0]!r} is no file of its folder")
+        return record
+    except (OSError, ValueError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}", "Run `elf fetch` again.") from error

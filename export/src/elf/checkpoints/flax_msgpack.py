@@ -5,12 +5,12 @@ the file: msgpack's streaming Unpacker reads what lies before it, and begins ane
 or is of a type that is not read, is passed over.
 """
 
+import math
 import mmap
 from pathlib import Path
 from typing import Any
 
 import msgpack
-import numpy as np
 
 from elf.checkpoints.stored_tensors import DTYPES, MAX_DEPTH, FileTensor, Joined, Tree, Unread
 
@@ -150,7 +150,7 @@ def _joined(tree: dict[str, Any]) -> Joined | Unread:
         return unread
     if not all(isinstance(part, FileTensor) for part in parts) or not all(isinstance(size, int) for size in sizes):
         return Unread("it is an array in pieces with something else among them", damaged=True)
-    if sum(part.span for part in parts) != np.prod(sizes, dtype=np.int64):
+    if sum(part.span for part in parts) != math.prod(sizes):
         return Unread(f"it is an array of shape {sizes} that lacks pieces", damaged=True)
     return Joined(parts, sizes)
 

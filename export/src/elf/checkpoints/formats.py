@@ -1,10 +1,9 @@
 """The forms that checkpoints come in, told apart by what is in the file, whatever its name; weights in parts."""
 
-import json
 import re
 import zipfile
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from elf.checkpoints.array_files import SUFFIX, read_npz, read_numpy_pickle, read_safetensors
 from elf.checkpoints.flax_msgpack import read_msgpack
@@ -13,7 +12,8 @@ from elf.checkpoints.stored_tensors import Tree, Unread, UnsupportedError, tenso
 from elf.checkpoints.torch_file import is_legacy, read_torch_archive, read_torch_legacy
 from elf.errors import CheckpointError
 from elf.foreign_files import foreign_file
-from elf.paths import COPY, absolute, file_size, refuse_address
+from elf.json_text import json_value
+from elf.paths import COPY, absolute, file_size, is_name_below, refuse_address
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json", "flax_model.msgpack.index.json")
 """In the order of choice."""
@@ -36,7 +36,7 @@ def read_shards(path: Path, read_tree: Callable[[Path], tuple[str, Tree]]) -> tu
     """
     index = (index_in(path) or path) if path.is_dir() else path
     try:
-        places = json.loads(index.read_text(encoding="utf-8-sig"))["weight_map"]
+        places = json_value(index.read_text(encoding="utf-8-sig"))["weight_map"]
         files = {name: index.parent / _plain(file) for name, file in places.items()}
     except UnsupportedError as error:
         raise CheckpointError(f"{index} cannot be read as an index of weights: {error}", error.action) from error
@@ -62,7 +62,7 @@ def _plain(file: str) -> str:
     """The name of a file in the folder, "./" taken off. Raises UnsupportedError for what leads out of it."""
     if isinstance(file, str):
         file = file.removeprefix("./")
-    if not isinstance(file, str) or len(PurePosixPath(file).parts) != 1 or file in ("", ".", "..") or "\\" in file:
+    if not is_name_below(file) or "/" in file:
         raise UnsupportedError(
             f"{file!r} is no name of a file beside it", "Put all files into one folder, and their bare names into it."
         )

@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from elf.checkpoints.elf_in_file import ElfWeights, official_name
+from elf.checkpoints.elf_in_file import ElfWeights, number_of, official_name
 from elf.checkpoints.stored_tensors import StoredTensor, Transposed, Unread, leaves, tensors
 from elf.checkpoints.weight_sets import Parts, WeightSet, parts_of
 
@@ -128,8 +126,5 @@ def _updates(tree: Mapping[str, Any]) -> int | None:
 
 
 def _integer(value: Any) -> int | None:
-    if isinstance(value, int | float):
-        return int(value)
-    if not hasattr(value, "read") or isinstance(value, Unread) or value.shape:
-        return None
-    return int(np.asarray(value.read()))
+    number = number_of(value)
+    return None if number is None else int(number)

@@ -9,9 +9,13 @@ Written here on purpose: torch's own `weights_only` would bring torch, and refus
 """
 
 import io
+import mmap
 import pickle
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, BinaryIO
+
+from elf.checkpoints.pickle_operations import check_operations
 
 Allowed = Mapping[tuple[str, str], Any]
 """(module, name) in a pickle → what stands in for it: something to call, or a plain value."""
@@ -121,8 +125,11 @@ class RestrictedUnpickler(pickle.Unpickler):
 
 
 def unpickle(file: BinaryIO | bytes, allowed: Allowed, persistent: Callable[[Any], Any] | None = None) -> Any:
-    """The data of a pickle. Raises ValueError for a pickle that is broken."""
+    """The data of a pickle: of bytes, or of a file from where it stands, which then stands behind it. Raises ValueError
+    for a pickle that is broken."""
     stream = io.BytesIO(file) if isinstance(file, bytes) else file
+    with nullcontext(file) if isinstance(file, bytes) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        check_operations(data, stream.tell())
     try:
         return RestrictedUnpickler(stream, allowed, persistent).load()
     except ValueError:

@@ -5,6 +5,7 @@ stays in the tree as Unread, and refuses only those who ask for it.
 """
 
 import lzma
+import math
 import struct
 import zipfile
 import zlib
@@ -44,7 +45,7 @@ class LazyWeights(Mapping[str, np.ndarray]):
         try:
             with np.errstate(over="ignore"):  # told below
                 array = np.require(tensor.read(), np.float32, ["C_CONTIGUOUS", "ALIGNED"])
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             # What is whole and of a kind that is not read has another remedy.
             action = getattr(error, "action", "The file is damaged, or not all of it is there: copy it again, whole.")
             raise CheckpointError(f"{name} cannot be read: {error}", action) from error
@@ -65,6 +66,9 @@ class LazyWeights(Mapping[str, np.ndarray]):
         return len(self._tensors)
 
 
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError)
+"""What is raised of an archive that is damaged."""
+
 LOCAL_HEADER = 30
 """Bytes before the name of a file inside a zip."""
 
@@ -78,6 +82,20 @@ def data_offset(path: Path, entry: zipfile.ZipInfo) -> int:
         raise ValueError(f"{entry.filename} is not where its table of contents says")
     name, extra = struct.unpack("<HH", header[26:30])
     return entry.header_offset + LOCAL_HEADER + name + extra
+
+
+MOST_UNPACKED, MOST_TIMES = 2**26, 200
+"""Bytes that may come of a compressed file in an archive: so many in any case, and so many of each of its bytes.
+Weights become a tenth smaller, zeros a thousandth of what they are."""
+
+
+def check_packing(entry: zipfile.ZipInfo) -> None:
+    """Raises UnsupportedError for a file that would fill the memory when it is unpacked."""
+    if entry.file_size > max(MOST_UNPACKED, MOST_TIMES * entry.compress_size):
+        raise UnsupportedError(
+            f"{entry.file_size:,} bytes would come of {entry.compress_size:,}",
+            "Unpack the archive yourself, and save the weights again without compression, if you trust it.",
+        )
 
 
 Tree = Mapping[str, Any]
@@ -133,7 +151,7 @@ def span(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> int:
     if 0 in shape:
         return 0
     if strides is None:
-        return int(np.prod(shape, dtype=np.int64))
+        return math.prod(shape)
     return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
 
 
@@ -192,9 +210,10 @@ class PackedTensor(NamedTuple):
         size = span(self.shape, self.strides) * self.dtype.itemsize
         try:
             with zipfile.ZipFile(self.path) as archive, archive.open(self.entry) as file:
+                check_packing(archive.getinfo(self.entry))
                 file.seek(self.offset)
                 data = file.read(size)
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError) as error:
+        except (*BROKEN_ZIP, NotImplementedError, RuntimeError) as error:
             raise ValueError(str(error)) from error
         return laid_out(np.frombuffer(data[: len(data) // self.dtype.itemsize * self.dtype.itemsize], self.dtype), self)
 

@@ -4,7 +4,7 @@ What stands in for torch's own functions and types is as in `torch.load(weights_
 is not read is passed over, not refused. Tensors stay in the file until they are asked for.
 """
 
-import struct
+import math
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,6 +16,7 @@ import numpy as np
 from elf.checkpoints import array_files
 from elf.checkpoints.restricted_unpickler import Allowed, StandIn, unpickle
 from elf.checkpoints.stored_tensors import (
+    BROKEN_ZIP,
     DTYPES,
     FileTensor,
     PackedTensor,
@@ -110,6 +111,8 @@ def tensor_in(storage: Any, offset: Any, shape: Any, strides: Any, kind: Kind) -
     )
     if (offset + span(shape, strides)) * dtype.itemsize > storage.size:
         return Unread(f"it is a tensor of shape {shape} that reaches beyond its storage", shape, damaged=True)
+    if math.prod(shape) * dtype.itemsize > storage.size:
+        return Unread(f"it is a tensor of shape {shape} that repeats its numbers", shape)
     return found
 
 
@@ -172,8 +175,8 @@ ALLOWED: Allowed = {
 ENCRYPTED = 1
 """Flag of a file inside a zip."""
 
-MAX_PICKLE = 256_000_000
-"""Bytes of the pickle where it is compressed; it has names and shapes only."""
+MAX_PICKLE = 4_000_000
+"""Bytes of the pickle where it is compressed: it has names and shapes only, and what a byte makes may take seventy."""
 
 
 def read_torch_archive(path: Path) -> Tree:
@@ -182,7 +185,7 @@ def read_torch_archive(path: Path) -> Tree:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read_archive(path, archive)
-    except (zipfile.BadZipFile, struct.error, EOFError) as error:
+    except BROKEN_ZIP as error:
         raise ValueError(str(error)) from error
     except (NotImplementedError, RuntimeError) as error:  # a method that zipfile lacks, or a password
         raise UnsupportedError(f"it cannot be unpacked: {error}", "Unpack it, and save it again.") from error
@@ -200,7 +203,7 @@ def _read_archive(path: Path, archive: zipfile.ZipFile) -> Tree:
     if entries[pickles[0]].compress_type != zipfile.ZIP_STORED and entries[pickles[0]].file_size > MAX_PICKLE:
         raise ValueError(f"its data.pkl would be {entries[pickles[0]].file_size:,} bytes")
     root = pickles[0].removesuffix("data.pkl")
-    big_endian = f"{root}byteorder" in entries and archive.read(f"{root}byteorder") != b"little"
+    big_endian = f"{root}byteorder" in entries and _beginning(archive, f"{root}byteorder") != b"little"
 
     def storage(key: Any) -> Storage | Unread:
         if not (isinstance(key, tuple) and len(key) == 5 and key[0] == "storage" and isinstance(key[1], Kind)):
@@ -224,7 +227,12 @@ def _read_archive(path: Path, archive: zipfile.ZipFile) -> Tree:
             return Storage(path, 0, 0, kind, lacks=str(error))
 
     with archive.open(pickles[0]) as file:
-        return plain_tree(unpickle(file, ALLOWED, storage))  # type: ignore[arg-type]
+        return plain_tree(unpickle(file.read(), ALLOWED, storage))
+
+
+def _beginning(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        return file.read(16)
 
 
 MAGIC = 0x1950A86A20F9469CFC6C

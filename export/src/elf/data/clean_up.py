@@ -5,13 +5,13 @@ project's own say false. Where the field or the file is missing it means true, a
 which the official texts were written, and to transformers.js, by which the page writes.
 """
 
-import json
 from pathlib import Path
 
 from tokenizers import decoders
 
 from elf.disk import written_whole
 from elf.errors import CheckpointError
+from elf.json_text import json_value
 from elf.paths import is_same
 
 CONFIG = "tokenizer_config.json"
@@ -32,7 +32,7 @@ def cleans_up(tokenizer: Path) -> bool:
     if not file.is_file():
         return True
     try:
-        value = json.loads(file.read_text(encoding="utf-8-sig")).get(FIELD, True)
+        value = json_value(file.read_text(encoding="utf-8-sig")).get(FIELD, True)
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}", "Copy it again, or delete it.") from error
     if not isinstance(value, bool):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from elf.data.rows import check_ids, open_arrow, token_dataset
+from elf.data.tables import check_column
 from elf.data.text_value import LeftOut, described, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CorpusFormatError, EmptyCorpusError
@@ -139,8 +140,10 @@ def _dataset_rows(
 
 
 def own_columns(arrow: "Dataset") -> Iterator[dict[str, Any]]:
-    """Of every row what it holds beside ids, READ_AT_ONCE rows in memory."""
+    """Of every row what it holds beside ids, READ_AT_ONCE rows in memory. Raises DatasetError for what is broken."""
     names = [name for name in ("input", "target", "index") if name in arrow.column_names]
+    for name in names:
+        check_column(arrow, name)
     columns = arrow.select_columns(names)
     for start in range(0, len(arrow), READ_AT_ONCE):
         count = min(READ_AT_ONCE, len(arrow) - start)

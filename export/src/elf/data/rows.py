@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from elf.data.stored_datasets import holds_parquet, is_hub_name, load_arrow_folder, load_files, load_hub_dataset
+from elf.data.stored_datasets import (
+    COPY_AGAIN,
+    holds_parquet,
+    is_hub_name,
+    load_arrow_folder,
+    load_files,
+    load_hub_dataset,
+)
 from elf.errors import DatasetError, EmptyCorpusError
 from elf.paths import COPY, refuse_address
 
@@ -114,6 +121,10 @@ class ArrowColumn:
         kind = column.type
         if not (_is_list(kind) and pa.types.is_integer(kind.value_type)):
             raise DatasetError(f"column {name} holds {kind}, not lists of token ids", "Prepare the dataset again.")
+        try:
+            column.validate()
+        except pa.ArrowInvalid as error:
+            raise DatasetError(f"column {name} lies outside of its Arrow file: {error}", COPY_AGAIN) from error
         if column.null_count:
             raise DatasetError(f"column {name} has {column.null_count} rows without a value", "Drop them.")
         self._pieces = [_view(chunk) for chunk in column.chunks if len(chunk)]

@@ -174,7 +174,9 @@ def convert_sentencepiece(path: Path) -> tokenizers.Tokenizer:
         raise CheckpointError(f"{path} cannot be read as a tokenizer: {error}", TOKENIZER_ADVICE) from error
     try:
         tokenizer = tokenizer_of_model(model, [f"<extra_id_{i}>" for i in reversed(range(SENTINELS))])
-    except ValueError as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # bare Exception; and where the library's Rust gives up, what is no Exception
         raise CheckpointError(f"{path} is no SentencePiece model of T5's kind: {error}", TOKENIZER_ADVICE) from error
     # For programs that ask for special tokens; none here does.
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -186,10 +188,11 @@ def convert_sentencepiece(path: Path) -> tokenizers.Tokenizer:
 @functools.cache
 def converted_file(path: Path) -> Path:
     """A tokenizer.json made of `path`, with its configuration; both last as long as the process. Raises as above."""
+    tokenizer = convert_sentencepiece(path)
     folder = tempfile.TemporaryDirectory(prefix="elf-tokenizer-")
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "tokenizer.json"
-    convert_sentencepiece(path).save(str(file))
+    tokenizer.save(str(file))
     if (path.parent / CONFIG).is_file():
         shutil.copyfile(path.parent / CONFIG, file.parent / CONFIG)
     return file

@@ -1,9 +1,8 @@
 """Datasets as `datasets` keeps them: a folder that `save_to_disk` wrote, Parquet files, or a name on the hub."""
 
-import json
 import re
 import typing
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import pyarrow as pa
 
 from elf.errors import DatasetError, EmptyCorpusError, first_line
 from elf.foreign_files import refuse_pointer
+from elf.json_text import json_value
+from elf.paths import is_name_below
 
 if typing.TYPE_CHECKING:
     from datasets import Dataset
@@ -39,8 +40,9 @@ def load_arrow_folder(folder: Path, split: str | None = None) -> "Dataset":
     from datasets import load_from_disk
 
     try:
-        return load_from_disk(str(place), keep_in_memory=False)
-    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
+        # A dataset may ask to be given without some of its columns, or as tensors of another library.
+        return load_from_disk(str(place), keep_in_memory=False).with_format(None)
+    except Exception as error:  # of what its JSON files say to `datasets` this makes whatever Python raises
         raise DatasetError(f"{_culprit(files) or place} cannot be read: {first_line(error)}", COPY_AGAIN) from error
 
 
@@ -53,7 +55,10 @@ def folder_of_split(folder: Path, split: str | None) -> Path:
         return folder
     names = {child.parent.name for child in folder.glob(f"*/{STATE}")}
     if (folder / SPLITS).is_file():
-        names |= set(_read_json(folder / SPLITS).get("splits", []))
+        listed = _read_json(folder / SPLITS).get("splits", [])
+        if not isinstance(listed, list) or not all(map(is_name_below, listed)):
+            raise DatasetError(f"{folder / SPLITS} does not list its splits", COPY_AGAIN)
+        names |= {*listed}
     if not names:
         raise DatasetError(
             f"{folder} is no Arrow dataset: it holds no {STATE}",
@@ -76,9 +81,14 @@ def choose_split(place: str, split: str | None, names: set[str]) -> str:
 
 def _arrow_files(folder: Path) -> list[Path]:
     try:
-        return [folder / str(file["filename"]) for file in _read_json(folder / STATE)["_data_files"]]
+        names = [file["filename"] for file in _read_json(folder / STATE)["_data_files"]]
     except (KeyError, TypeError) as error:
         raise DatasetError(f"{folder / STATE} does not list its Arrow files", COPY_AGAIN) from error
+    if wrong := [name for name in names if not is_name_below(name)]:
+        raise DatasetError(f"{folder / STATE} names the file {wrong[0]!r}, which is none of its folder", COPY_AGAIN)
+    if len(set(names)) < len(names):
+        raise DatasetError(f"{folder / STATE} names a file twice", COPY_AGAIN)
+    return [folder / name for name in names]
 
 
 def _check_complete(file: Path) -> None:
@@ -106,7 +116,7 @@ def _culprit(files: list[Path]) -> Path | None:
 
 def _read_json(file: Path) -> dict[str, typing.Any]:
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = json_value(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file} cannot be read: {first_line(error)}", COPY_AGAIN) from error
     if not isinstance(value, dict):
@@ -146,6 +156,7 @@ def load_hub_dataset(name: str, split: str | None = None, revision: str | None =
 def load_files(source: str, split: str | None = None, revision: str | None = None) -> "Dataset":
     """The Parquet or text files of hub dataset, or folder, `source` as a memory-mapped dataset, which `datasets` makes
     of them in its cache. Raises as above."""
+    _check_card(Path(source))
     from datasets import get_dataset_split_names, load_dataset
 
     try:
@@ -157,8 +168,51 @@ def load_files(source: str, split: str | None = None, revision: str | None = Non
         raise _hub_error(source, revision, error) from error
 
 
+CARDS = ("README.md", ".huggingface.yaml")
+"""Where `datasets` looks for what a folder says of its files, which may be anywhere."""
+
+
+def _check_card(folder: Path) -> None:
+    """Raises DatasetError for a folder that says of its files that they lie elsewhere, here or on another machine."""
+    import yaml
+    from huggingface_hub import DatasetCard
+
+    for file in (folder / name for name in CARDS):
+        if not file.is_file():
+            continue
+        try:
+            text = file.read_text(encoding="utf-8")
+            facts = DatasetCard(text).data.to_dict() if file.suffix == ".md" else yaml.safe_load(text)
+            configurations = facts.get("configs") or [] if isinstance(facts, dict) else []
+            named = [
+                configuration.get(field) for configuration in configurations for field in ("data_files", "data_dir")
+            ]
+        except Exception as error:  # of YAML, and of what the hub's library makes of it
+            raise DatasetError(f"{file} cannot be read: {first_line(error)}", COPY_AGAIN) from error
+        if wrong := [each for each in _texts(named) if _leads_out(each)]:
+            raise DatasetError(
+                f"{file} says of the dataset's files that they lie at {wrong[0]!r}, outside of its folder",
+                f"Take that out of {file.name} if you trust what is in the folder.",
+            )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value, but for the names of fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
+def _leads_out(pattern: str) -> bool:
+    """Whether a pattern of files is an address, or leads out of the folder."""
+    return ":" in pattern or pattern.startswith(("/", "~", "\\")) or ".." in re.split(r"[/\\]", pattern)
+
+
 def parquet_files(folder: Path, split: str | None = None, subset: str | None = None) -> list[Path]:
     """The Parquet files of one split in a folder, found by their names as `datasets` finds them. Raises as above."""
+    _check_card(folder)
     from datasets import load_dataset_builder
 
     try:
@@ -176,6 +230,7 @@ def stream_files(
 
     `subset` is the configuration of a dataset that has several.
     """
+    _check_card(Path(source))
     from datasets import get_dataset_split_names, load_dataset
 
     try:

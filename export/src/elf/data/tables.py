@@ -1,6 +1,7 @@
 """Texts in tables, CSV, Parquet and Arrow: each value checked where it stands."""
 
 import re
+import typing
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from elf.data.text_value import described, text_of
 from elf.errors import CorpusFormatError, DatasetError, first_line
 from elf.foreign_files import refuse_pointer
 from elf.text_file import read_lines
+
+if typing.TYPE_CHECKING:
+    from datasets import Dataset
 
 FIELD = re.compile(r'(?:"((?:[^"]|"")*)"|([^",]*))(,|\Z)')
 """One field, in quotes or not, and what ends it."""
@@ -191,6 +195,13 @@ def _check_places(column: pa.ChunkedArray) -> None:
         # Texts that are not UTF-8 are refused by it as well. They harm nobody, and their row is named later.
         for chunk in column.chunks:
             chunk.cast(_as_bytes(chunk.type)).validate(full=True)
+
+
+def check_column(dataset: "Dataset", name: str) -> None:
+    """Raises DatasetError for a column of a dataset with places outside of it, or texts that are not UTF-8, before
+    anybody reads it."""
+    with _named(f"column {name} of the dataset"):
+        dataset.data.column(name).validate(full=True)
 
 
 def _as_bytes(kind: pa.DataType) -> pa.DataType:

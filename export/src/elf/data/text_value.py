@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elf.errors import ElfError
+from elf.json_text import json_value
 from elf.progress import say
 from elf.text_file import describe_half, half_character
 
@@ -57,12 +58,12 @@ def described(value: Any) -> str:
 def json_of(text: str, place: str, error: type[ElfError], remedy: str) -> Any:
     """The value that a JSON text holds. Raises `error` for what is no JSON, and for a field given twice."""
     try:
-        return json.loads(text, object_pairs_hook=_fields)
+        return json_value(text, _fields)
     except json.JSONDecodeError as problem:
         # `place` names the line of a file already; the library counts lines within the text.
         line = f"line {problem.lineno}, " if "\n" in text else ""
         raise error(f"{place} is not JSON: {problem.msg}, at {line}character {problem.colno}", remedy) from problem
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise error(f"{place} is not JSON: {problem}", remedy) from problem
 
 

@@ -7,6 +7,7 @@ after a training leave such wishes in it, and none of them is for those who only
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -33,6 +34,17 @@ __all__ = [
 ]
 
 Span = tuple[int, int]
+
+
+@contextmanager
+def _named(what: str, action: str = "Copy it again, or give another.") -> Iterator[None]:
+    """Raises CheckpointError for whatever a tokenizer's library says of what it was given."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
+        raise
+    except BaseException as error:  # bare Exception; and where its Rust gives up, what is no Exception
+        raise CheckpointError(f"{what}: {error}", action) from error
 
 
 class Encoding(Protocol):
@@ -62,17 +74,20 @@ class Tokenizer:
     def encode(self, text: str, add_special_tokens: Literal[False] = False) -> Encoding:
         """Raises TextError for a text that holds half of a character."""
         check_characters(text)
-        return self._library.encode(text, add_special_tokens=False)
+        with _named("the tokenizer fails at a text"):
+            return self._library.encode(text, add_special_tokens=False)
 
     def encode_batch(self, texts: Sequence[str], add_special_tokens: Literal[False] = False) -> Sequence[Encoding]:
         """As `encode`, spread over all cores."""
         for text in texts:
             check_characters(text)
-        return self._library.encode_batch([*texts], add_special_tokens=False)
+        with _named("the tokenizer fails at a text"):
+            return self._library.encode_batch([*texts], add_special_tokens=False)
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the ids, without special tokens."""
-        return self._library.decode([*ids])
+        with _named("the tokenizer fails at ids"):
+            return self._library.decode([*ids])
 
     def token_to_id(self, token: str) -> int | None:
         return self._library.token_to_id(token)
@@ -123,7 +138,8 @@ class SentencePieceTokenizer(Tokenizer):
         for text in texts:
             check_characters(text)
         plain = [text for text in texts if not self._finder.search(text)]
-        ids = iter(self._processor.encode(plain))
+        with _named("the tokenizer fails at a text"):
+            ids = iter(self._processor.encode(plain))
         return [
             self.encode(text) if self._finder.search(text) else _Pieces(next(ids), text, self)  # in the same order
             for text in texts
@@ -138,7 +154,8 @@ class SentencePieceTokenizer(Tokenizer):
                 tokens.append(part.text)
                 offsets.append((part.start, part.start + len(part.text)))
                 continue
-            found = self._processor.encode(part.text, return_type="offset_mapping")
+            with _named("the tokenizer fails at a text"):
+                found = self._processor.encode(part.text, return_type="offset_mapping")
             tokens += found["pieces"]
             # The space that SentencePiece puts before a text has no place in it; like the library, give it that of the
             # first character.
@@ -146,7 +163,8 @@ class SentencePieceTokenizer(Tokenizer):
         return tokens, offsets
 
     def _ids(self, part: "_Part") -> list[int]:
-        return self._processor.encode(part.text) if part.special is None else [part.special]
+        with _named("the tokenizer fails at a text"):
+            return self._processor.encode(part.text) if part.special is None else [part.special]
 
     def _parts(self, text: str) -> "Iterator[_Part]":
         """Special tokens, and what stands between them without the white space that they take with them."""
@@ -211,23 +229,25 @@ def load_tokenizer(path: Path) -> Tokenizer:
 def read_library(path: Path) -> tokenizers.Tokenizer:
     """A tokenizer.json as the library reads it, with all that it asks for. Raises CheckpointError."""
     content = read_text(path, CheckpointError)
-    try:
-        return tokenizers.Tokenizer.from_str(content)
-    except Exception as error:  # the library raises bare Exception
-        raise CheckpointError(
-            f"{path} cannot be read as a tokenizer: {error}", "Give the tokenizer.json of `elf tokenizer train`."
-        ) from error
+    with _named(f"{path} cannot be read as a tokenizer", "Give the tokenizer.json of `elf tokenizer train`."):
+        library = tokenizers.Tokenizer.from_str(content)
+    _check_ids(library, path)
+    return library
+
+
+def _check_ids(library: tokenizers.Tokenizer, path: Path) -> None:
+    """Raises CheckpointError where several tokens have one id: which of them it is read as is left to chance."""
+    ids = library.get_vocab(with_added_tokens=True).values()
+    if len(set(ids)) < len(ids):
+        raise CheckpointError(f"{path} gives several tokens the same id", "Copy it again; every token has its own.")
 
 
 def load_byte_level_bpe(vocabulary: Path, merges: Path, special: Sequence[str] = ()) -> Tokenizer:
     """The tokenizer of GPT-2's own two files, `vocab.json` and `merges.txt`; those of `special` that it knows are
     special tokens. Raises CheckpointError."""
-    try:
+    with _named(f"{vocabulary} and {merges.name} cannot be read as a tokenizer", "Copy them again."):
         library = tokenizers.Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
-    except Exception as error:  # the library raises bare Exception
-        raise CheckpointError(
-            f"{vocabulary} and {merges.name} cannot be read as a tokenizer: {error}", "Copy them again."
-        ) from error
+    _check_ids(library, vocabulary)
     library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     library.decoder = decoders.ByteLevel()
     library.add_special_tokens([token for token in special if library.token_to_id(token) is not None])

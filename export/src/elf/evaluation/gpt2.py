@@ -23,7 +23,9 @@ from safetensors.numpy import save_file
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.stored_tensors import LazyWeights, tensors
 from elf.checkpoints.weight_sets import parts_of
+from elf.config import check_size
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
+from elf.json_text import json_value
 from elf.models.trained_model import FlatParams
 from elf.network.modules import Dense, abstract, matmul
 from elf.network.parameters import check_parameters
@@ -48,8 +50,7 @@ class Gpt2Config:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}", "Give at least 1.")
+            check_size(name, getattr(self, name))
         if self.n_embd % self.n_head:
             raise ConfigError(
                 f"a width of {self.n_embd} does not split into {self.n_head} heads", "Give a divisor of the width."
@@ -182,6 +183,12 @@ def read_gpt2(folder: Path) -> tuple[Gpt2Config, FlatParams]:
         raise CheckpointMismatchError(
             f"{folder} has a head of its own, lm_head.weight differs from wte.weight", "Give a GPT-2 with a tied head."
         )
+    layers = {match[1] for name in found if (match := re.match(r"h\.(\d+)\.", name))}
+    if config.n_layer > len(layers):
+        # Making the modules of many layers, to name what is lacking, takes minutes.
+        raise CheckpointMismatchError(
+            f"{folder}/config.json says n_layer {config.n_layer}, there are weights of {len(layers)}", "Copy it again."
+        )
     _, wanted = abstract(Gpt2, config)
     names = {hugging_face_name(name): name for name in wanted}
     check_parameters(found, {theirs: tuple(wanted[ours].shape) for theirs, ours in names.items()}, "this GPT-2")
@@ -203,7 +210,7 @@ def write_gpt2(folder: Path, config: Gpt2Config, params: FlatParams, eos: int) -
 def read_facts(folder: Path) -> dict[str, Any]:
     """The fields of config.json. Raises CheckpointError."""
     try:
-        facts = json.loads((folder / "config.json").read_text(encoding="utf-8-sig"))
+        facts = json_value((folder / "config.json").read_text(encoding="utf-8-sig"))
         if not isinstance(facts, dict):
             raise ValueError("it is no JSON object")
         return facts

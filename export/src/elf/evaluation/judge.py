@@ -14,6 +14,7 @@ from elf.data.stored_datasets import is_hub_name
 from elf.data.tokenizer import Tokenizer, load_byte_level_bpe, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError
 from elf.evaluation.gpt2 import INDEX, Gpt2Config, read_facts, read_gpt2, write_gpt2
+from elf.json_text import json_value
 from elf.models.trained_model import FlatParams
 from elf.paths import COPY, refuse_address
 from elf.progress import say
@@ -94,7 +95,7 @@ def load_judge(name: str | Path, revision: str | None = None) -> Judge:
     tokenizer = read_tokenizer(folder)
     eos = end_of_text(tokenizer, read_facts(folder), config.vocab_size)
     try:
-        facts = json.loads((folder / FACTS).read_text()) if (folder / FACTS).is_file() else {}
+        facts = json_value((folder / FACTS).read_text()) if (folder / FACTS).is_file() else {}
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder / FACTS} cannot be read: {error}", "Delete it; it only tells.") from error
     return Judge(str(name), config, params, tokenizer, eos, facts)

@@ -12,6 +12,7 @@ import numpy as np
 from elf.disk import GrowingFile, named_when_full, written_whole
 from elf.errors import DiskFullError, GenerationsError, OutputExistsError
 from elf.evaluation.texts_by_id import Id, write_generation
+from elf.json_text import json_value
 from elf.paths import file_size
 from elf.progress import say
 
@@ -95,8 +96,8 @@ class GenerationFile:
 
     def _check(self) -> None:
         try:
-            record = json.loads(self.record.read_text())
-            before, self.seconds = record["settings"], record["seconds"]
+            record = json_value(self.record.read_text())
+            before, self.seconds = {**record["settings"]}, float(record["seconds"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputExistsError(
                 f"{self.record} cannot be read: {error}", "Choose another --out, or delete the texts and this file."
@@ -132,7 +133,7 @@ class GenerationFile:
 def _text_of(line: bytes, id: Id) -> str | None:
     """The text of a whole row with this id; None for any other line."""
     try:
-        row = json.loads(line) if line.endswith(b"\n") else None
+        row = json_value(line) if line.endswith(b"\n") else None
     except ValueError:
         return None
     text = row.get("generated") if isinstance(row, dict) and row.get("id") == id else None
@@ -183,11 +184,13 @@ def read_per_text(path: Path) -> PerText:
             raise GenerationsError(f"{path} holds {found}", "Name one of them." if files else AGAIN)
         path = files[0]
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        rows = [json_value(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
         ids = [row.pop("id") for row in rows]
+        if not all(isinstance(id, int | str) for id in ids):
+            raise ValueError("an id is neither a number nor a text")
         statistics = {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
         record = path.with_name(path.name.replace("per_text_", "settings_")).with_suffix(".json")
-        sources = json.loads(record.read_text())["settings"].get("sources")
+        sources = json_value(record.read_text())["settings"].get("sources")
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise GenerationsError(f"{path} cannot be read: {type(error).__name__}: {error}", AGAIN) from error
     return PerText(ids, statistics, sources)
@@ -203,10 +206,10 @@ def read_metrics(path: Path) -> list[Row]:
     """The rows of an evaluation's metrics.jsonl, or of the one in the folder. Raises GenerationsError for others."""
     file = path / "metrics.jsonl" if path.is_dir() else path
     try:
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
+        rows = [json_value(line) for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
         for row in rows:
             setting_of(row)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GenerationsError(
             f"{file} cannot be read as an evaluation: {type(error).__name__}: {error}",
             "Give the metrics.jsonl of `elf evaluate`, or its folder.",
@@ -236,8 +239,8 @@ class MetricsFile:
         self.rows: list[Row] = []
         if path.is_file():
             try:
-                self.rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-                known = all(name in row for row in self.rows for name in KEY)
+                self.rows = [json_value(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+                known = all(isinstance(row, dict) and row.keys() >= {*KEY} for row in self.rows)
             except (OSError, ValueError, TypeError):
                 known = False
             if not known:

@@ -16,6 +16,7 @@ from elf.data.corpus import Row, stream_corpus
 from elf.data.evaluation_rows import TEXT_COLUMNS
 from elf.data.row_choice import evenly_spread
 from elf.data.rows import TokenDataset, check_ids, open_arrow, token_dataset
+from elf.data.tables import check_column
 from elf.data.text_value import text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, CorpusFormatError, EmptyCorpusError
@@ -160,7 +161,10 @@ def real_texts(
     rows = np.flatnonzero(chosen)
     if not len(rows):
         raise EmptyCorpusError(f"{name} has no rows: all are null", "Prepare it again from a corpus with text.")
-    targets = arrow.select_columns(["target"]) if "target" in arrow.column_names else None
+    targets = None
+    if "target" in arrow.column_names:
+        check_column(arrow, "target")
+        targets = arrow.select_columns(["target"])
     return _some(DatasetTexts(name, targets, dataset, tokenizer, rows), most)
 
 

@@ -5,7 +5,6 @@ parameter, whole or every `stride`-th element of it, and two figures of each who
 sum of element i times cos(i + 1).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from elf.checkpoints.stored_tensors import BROKEN_ZIP
 from elf.config import ElfConfig, T5Config
 from elf.errors import GoldenError
+from elf.json_text import json_value
 from elf.models.pretrained import load_encoder
 from elf.models.trained_model import FlatParams
 
@@ -143,13 +144,16 @@ def _params(path: Path) -> FlatParams:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise GoldenError(f"{path} cannot be read: {error}", COPY_AGAIN) from error
 
 
 def _npz(path: Path) -> Mapping[str, np.ndarray]:
     try:
-        return np.load(path)
-    except (OSError, ValueError) as error:
+        found = np.load(path)
+        if not isinstance(found, Mapping):
+            raise ValueError("it holds one array without a name")
+        return found
+    except (OSError, ValueError, *BROKEN_ZIP) as error:
         raise GoldenError(f"{path} cannot be read: {error}", COPY_AGAIN) from error

@@ -1,6 +1,5 @@
 """A model by its name on the hub: fetched once into the hub's cache, then opened like a folder of one's own."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from elf.checkpoints.fetch import Arguments, Listing, bring, fetch, is_here, list_repository
 from elf.checkpoints.official import CHECKPOINTS, OWNER
 from elf.errors import HubError
+from elf.json_text import json_value
 from elf.progress import say
 
 NAME = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(?:/(?P<file>[^@]+))?(?:@(?P<revision>.+))?")
@@ -82,11 +82,11 @@ def _of_other_dtypes(place: Path, folder: str, dtype: str | None) -> set[str]:
     if not (place / MANIFEST).is_file():
         return set()
     try:
-        manifest = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json_value((place / MANIFEST).read_text(encoding="utf-8"))
         entries: dict[str, Any] = manifest["dtypes"]
         others = [entry for name, entry in entries.items() if name != (dtype or manifest["defaultDtype"])]
         return {f"{folder}{file}" for entry in others for file in (*entry["shards"], entry["index"])}
-    except (ValueError, KeyError, TypeError):  # whoever opens it will say what is wrong
+    except (ValueError, KeyError, TypeError, AttributeError):  # whoever opens it will say what is wrong
         return set()
 
 

@@ -17,7 +17,8 @@ from elf.config import T5Config
 from elf.data.clean_up import CONFIG
 from elf.data.sentencepiece_form import converted_file
 from elf.disk import written_whole
-from elf.errors import CheckpointError, CheckpointMismatchError, HubError, first_line
+from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, first_line
+from elf.json_text import json_value
 from elf.models.trained_model import FlatParams, load_weights
 from elf.paths import COPY, path_of, refuse_address
 from elf.text_file import MARK
@@ -118,9 +119,9 @@ def save_encoder(folder: Path, config: T5Config, params: Mapping[str, Any], fact
 
 def _own_encoder(folder: Path) -> tuple[T5Config, FlatParams]:
     try:
-        config = T5Config(**json.loads((folder / "encoder.json").read_text())["config"])
+        config = T5Config(**json_value((folder / "encoder.json").read_text())["config"])
         return config, load_weights(folder / "encoder.safetensors")
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{folder} holds no readable encoder: {error}", ADVICE) from error
 
 
@@ -139,7 +140,7 @@ FACTS = {
 def _facts(file: Path) -> dict[str, Any]:
     """Of a T5's config.json; none where there is no such file."""
     try:
-        facts = json.loads(file.read_text(encoding="utf-8-sig")) if file.is_file() else {}
+        facts = json_value(file.read_text(encoding="utf-8-sig")) if file.is_file() else {}
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} holds no readable encoder: {error}", "Copy it again.") from error
     return facts if isinstance(facts, dict) and "d_model" in facts else {}

@@ -15,7 +15,8 @@ from elf.checkpoints.array_files import write_safetensors
 from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
 from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
-from elf.errors import CheckpointError
+from elf.errors import CheckpointError, ConfigError
+from elf.json_text import json_value
 from elf.network.parameters import shapes_of
 from elf.paths import is_address
 from elf.sampler_settings import SamplerSettings
@@ -106,13 +107,14 @@ def load_trained_model(directory: Path) -> TrainedModel:
             "Give the folder of a training run's `model`, or one written by `elf make-random`.",
         )
     try:
-        config = json.loads(path.read_text(encoding="utf-8-sig"))
+        config = json_value(path.read_text(encoding="utf-8-sig"))
         encoder = T5Config(**config["encoder"]) if config["encoder"] else None
         path = directory / "model.safetensors"
         params = load_weights(path)
         path = directory / "encoder.safetensors"
         encoder_params = load_weights(path) if encoder else {}
         tokenizer = directory / "tokenizer.json"
+        check_names(config["name"], config["training"], {})
         return TrainedModel(
             name=config["name"],
             elf=ElfConfig(**config["elf"]),
@@ -125,7 +127,7 @@ def load_trained_model(directory: Path) -> TrainedModel:
             tokenizer=tokenizer if tokenizer.is_file() else None,
             training=config["training"],
         )
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(
             f"{path} cannot be read: {error}", "Copy the folder again, or write it anew from the training run."
         ) from error
@@ -141,9 +143,19 @@ def plain_statistic(value: float | np.ndarray) -> float | list[float]:
     return value.tolist() if isinstance(value, np.ndarray) else float(value)
 
 
-def read_statistic(value: float | list[float]) -> float | np.ndarray:
-    """The way back."""
-    return np.asarray(value, np.float32) if isinstance(value, list) else value
+def read_statistic(value: Any) -> float | np.ndarray:
+    """The way back. Raises ValueError or TypeError for what is neither a finite number nor a list of some."""
+    found = np.asarray(value, np.float32) if isinstance(value, list) else float(value)
+    if isinstance(value, bool | str) or np.ndim(found) > 1 or not np.isfinite(found).all():
+        raise ValueError("its latents have a mean or a deviation that is no number")
+    return found
+
+
+def check_names(name: Any, training: Any, source: Any) -> None:
+    """Raises ValueError unless these may be the fields of a TrainedModel."""
+    texts = isinstance(source, dict) and all(isinstance(text, str) for text in (*source.keys(), *source.values()))
+    if not isinstance(name, str) or not isinstance(training, dict) or not texts:
+        raise ValueError("its name is no text, or its training or its source holds no fields")
 
 
 def fingerprint(params: Mapping[str, np.ndarray]) -> str:

@@ -201,8 +201,14 @@ def check_outputs(path: str, graph: str, session: GraphSession, tests: Mapping[s
     names = [each.name for each in session.get_inputs()]
     if lacking := [name for name in names if f"{graph}.{name}" not in tests]:
         raise ExportedModelError(f"the self-test of {path} lacks {lacking[0]}", "Export the model again.")
-    found = session.run([*expected], {name: tests[f"{graph}.{name}"] for name in names})
-    errors = {name: output_error(name, value, stored, expected) for name, value in zip(expected, found, strict=True)}
+    try:
+        found = session.run([*expected], {name: tests[f"{graph}.{name}"] for name in names})
+        results = zip(expected, found, strict=True)
+        errors = {name: output_error(name, value, stored, expected) for name, value in results}
+    except Exception as error:  # onnxruntime raises many kinds, and NumPy of numbers that do not fit together
+        raise ExportedModelError(
+            f"{path} cannot be run on the self-test: {first_line(error)}", "Export the model again."
+        ) from error
     worst = max(errors, key=lambda name: errors[name])
     if not errors[worst] <= GREATEST_ERROR:
         raise ExportedModelError(

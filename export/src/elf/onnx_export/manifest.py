@@ -4,13 +4,14 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, get_args
 
 from elf.config import SelfCondStart
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.disk import sha256
 from elf.errors import ElfError, ExportedModelError
+from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES
 from elf.models.exported.folder import READ_VERSIONS, SCHEMA_VERSION
 from elf.models.trained_model import TrainedModel, plain_statistic
@@ -18,6 +19,7 @@ from elf.network.parameters import shapes_of
 from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.network_graphs import TOP_K, has_logits
 from elf.onnx_export.presets import MOST_EXAMPLES, MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
+from elf.paths import is_name_below
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.text_file import BLANK_AT_ENDS
 
@@ -174,7 +176,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ExportedModelError(f"{folder} has no manifest.json", "Give a folder that `elf export` wrote.")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise wrong(f"it cannot be read: {error}") from error
     version = manifest.get("schemaVersion") if isinstance(manifest, dict) else None
@@ -193,8 +195,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise wrong("defaultDtype is none of its dtypes")
     for number, entry in enumerate(manifest["files"]):
         check_fields(entry, FILE_FIELDS, f"files.{number}")
-        inside = PurePosixPath(entry["path"])
-        if inside.is_absolute() or ".." in inside.parts or "\\" in entry["path"]:
+        if not is_name_below(entry["path"]):
             raise wrong(f"files.{number}.path leads out of the folder")
     return manifest
 

@@ -17,7 +17,8 @@ from typing import Annotated, Any
 import jax
 import tyro
 
-from elf.errors import ConfigError
+from elf.errors import ConfigError, ExportedModelError
+from elf.json_text import json_value
 from elf.models.exported.folder import SCHEMA_VERSION, self_cond_start
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.open_model import open_model
@@ -78,16 +79,23 @@ def renew(folder: Path, arguments: Arguments) -> dict[str, Any]:
     and UsageError for impossible options.
     """
     check_folder(folder)
-    before, parity = read_manifest(folder), json.loads((folder / "parity.json").read_text(encoding="utf-8"))
-    model, card = open_model(folder).in_memory(), (folder / "README.md").read_text(encoding="utf-8")
+    before = read_manifest(folder)
+    try:
+        parity = json_value((folder / "parity.json").read_text(encoding="utf-8"))
+        runs, last_seed = parity["runs"], int(parity["runs"]["lastSeed"])
+        card = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportedModelError(
+            f"the parity.json or README.md of {folder} cannot be read: {error}", "Export the model again."
+        ) from error
+    model = open_model(folder).in_memory()
     settings = arguments.settings_for(model)
     refuse_beyond_page(settings)
     length = replace(arguments, length=arguments.length or before["defaults"]["length"]).positions_for(
         model, ConfigError
     )
-    runs = parity["runs"]
     compared = replace(arguments, length=arguments.parity_length or runs["length"]).positions_for(model, ConfigError)
-    seeds = enough_seeds(arguments.parity_seeds or runs["lastSeed"] + 1)
+    seeds = enough_seeds(arguments.parity_seeds or last_seed + 1)
     manifest = renewed_manifest(before, model, settings, length, arguments)
     parts = arguments.read_parts(model, card_languages(card))
     same_start = not model.elf.max_input_length or start_of_runs(before) == manifest["selfCondStart"]

@@ -18,6 +18,7 @@ from elf.network.encoder import T5Encoder
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
+from elf.paths import is_name_below
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -149,7 +150,8 @@ class LoadedWeights(dict[str, Array]):
 class GraphSession(onnxruntime.InferenceSession):
     """An ONNX Runtime session on the CPU; `weights` has the tensors that the graph keeps outside, by name.
 
-    Of a large model it reads them in place, whoever else does. Raises KeyError for a tensor that is lacking.
+    Of a large model it reads them in place, whoever else does. Raises KeyError for a tensor that is lacking, ValueError
+    for one that would lie elsewhere than beside the graph, or in one of its operations.
     """
 
     def __init__(self, path: Path, weights: Mapping[str, Array]):
@@ -159,6 +161,7 @@ class GraphSession(onnxruntime.InferenceSession):
         graph = ir.load(path).graph
         initializers = {name: value.const_value for name, value in graph.initializers.items()}
         outside = {name: value for name, value in initializers.items() if isinstance(value, ir.ExternalTensor)}
+        _check_places(graph, outside.values())
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         # Idle threads sleep: spinning ones take the cores from whatever else the machine does.
@@ -176,6 +179,25 @@ class GraphSession(onnxruntime.InferenceSession):
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         with placeholders(path, outside.values()) as copy:
             super().__init__(str(copy), options, providers=["CPUExecutionProvider"])
+
+
+def _check_places(graph: "ir.Graph", outside: Iterable["ir.ExternalTensor"]) -> None:
+    """Raises ValueError where a graph names a file that is none beside it, or keeps numbers outside that nobody gives:
+    what it names would be made, or read."""
+    import onnx_ir as ir
+
+    for tensor in outside:
+        location = str(tensor.location)
+        if not is_name_below(location) or "/" in location:
+            raise ValueError(f"{tensor.name} lies in {location!r}, which is no file beside it")
+    for node in graph.all_nodes():
+        for attribute in node.attributes.values():
+            inner = [attribute.value] if attribute.type == ir.AttributeType.GRAPH else []
+            inner = [*attribute.value] if attribute.type == ir.AttributeType.GRAPHS else inner
+            held = [value.const_value for each in inner for value in each.initializers.values()]
+            held += [attribute.value] if attribute.type == ir.AttributeType.TENSOR else []
+            if any(isinstance(each, ir.ExternalTensor) for each in held):
+                raise ValueError(f"the operation {node.name or node.op_type} keeps numbers in another file")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from elf.checkpoints.elf_in_file import read_elf_weights
+from elf.checkpoints.elf_in_file import number_of, read_elf_weights
 from elf.checkpoints.optimizer_state import OptimizerState, read_optimizer
 from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, leaves
 from elf.config import ElfConfig
@@ -128,7 +128,7 @@ def resumed_state(path: Path, config: TrainConfig, step: TrainStep) -> tuple[Tra
     told.append(taken)
     told.append(f"{updates:,} updates" + (f" (step {found.step:,})" if found.step not in (None, updates) else ""))
     seconds = next((value for name, value in leaves(found.tree) if name == "seconds"), 0.0)
-    return TrainState(params, ema, opt_state), updates, _number(seconds), told
+    return TrainState(params, ema, opt_state), updates, number_of(seconds) or 0.0, told
 
 
 def _filled(like: Any, optimizer: OptimizerState, updates: int) -> tuple[Any, str]:
@@ -178,7 +178,3 @@ def _read(name: str, kind: str, tensor: StoredTensor, shape: tuple[int, ...]) ->
             f"{kind} of {name} has the shape {tuple(tensor.shape)}, its weight {shape}", "Give a whole checkpoint."
         )
     return values[f"{kind} of {name}"]
-
-
-def _number(value: Any) -> float:
-    return float(np.asarray(value.read() if hasattr(value, "read") else value))

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 import yaml
 
+from elf.config_file import read_fields
+from elf.errors import CheckpointError
+from elf.json_text import json_value
 from elf.models.run_folder import RunFolder
 from elf.progress import say
 from elf.training.train_config import TrainConfig
@@ -30,8 +33,8 @@ def remember_settings(config: Settings) -> None:
     path = RunFolder(config.out).settings
     settings = plain(config)
     if path.is_file():
-        before = yaml.safe_load(path.read_text()) or {}
-        for name in sorted(settings.keys() | before.keys()):
+        before = read_fields(path)
+        for name in sorted(settings.keys() | before.keys(), key=str):
             if settings.get(name) != before.get(name):
                 say(f"changed since this run began: {name} was {before.get(name)}, is {settings.get(name)}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,14 +85,21 @@ def plain(config: Any) -> dict[str, Any]:
 
 def last_losses(metrics: Path, rows: int = 10) -> dict[str, float]:
     """Means of the newest rows of metrics.jsonl."""
-    lines = [json.loads(line) for line in metrics.read_text().splitlines()] if metrics.is_file() else []
-    lines = [line for line in lines if "evaluation" not in line][-rows:]
     means = {}
-    for name in ("loss", "decode_loss"):
-        values = [line[name] for line in lines if name in line]
-        if values:
-            means[name] = round(sum(values) / len(values), 4)
+    try:
+        lines = [json_value(line) for line in metrics.read_text().splitlines()] if metrics.is_file() else []
+        lines = [line for line in lines if "evaluation" not in line][-rows:]
+        for name in ("loss", "decode_loss"):
+            values = [line[name] for line in lines if name in line]
+            if values:
+                means[name] = round(sum(values) / len(values), 4)
+    except (OSError, ValueError, TypeError, OverflowError) as error:
+        raise _unreadable(metrics, error) from error
     return means
+
+
+def _unreadable(file: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{file} is not what a training wrote: {error}", "Copy the folder again.")
 
 
 def encoder_facts(directory: Path) -> dict[str, Any]:
@@ -97,10 +107,13 @@ def encoder_facts(directory: Path) -> dict[str, Any]:
     if it had any; its name where it came so."""
     if not (directory / "encoder.json").is_file():
         return {"name": directory.name}
-    record = json.loads((directory / "encoder.json").read_text())
-    facts = {name: record[name] for name in ("steps", "seconds") if name in record}
-    lessons = record.get("translation", {})
-    facts |= {f"translation {name}": lessons[name] for name in ("steps", "seconds") if name in lessons}
+    try:
+        record = json_value((directory / "encoder.json").read_text())
+        facts = {name: record[name] for name in ("steps", "seconds") if name in record}
+        lessons = record.get("translation", {})
+        facts |= {f"translation {name}": lessons[name] for name in ("steps", "seconds") if name in lessons}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _unreadable(directory / "encoder.json", error) from error
     losses = last_losses(directory / "metrics.jsonl")
     name = "translation loss" if lessons else "masked-token loss"
     return facts | ({name: losses["loss"]} if "loss" in losses else {})

@@ -14,7 +14,8 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from elf.disk import GrowingFile, written_whole
-from elf.errors import ConfigError
+from elf.errors import ConfigError, OutputExistsError
+from elf.json_text import json_value
 from elf.paths import absolute, files_below, is_address
 from elf.progress import say
 
@@ -228,12 +229,17 @@ def _wandb_run(project: str, called: dict[str, Any], out: Path, settings: Any) -
 def _forget_after(metrics_file: Path, step: int) -> list[dict[str, Any]]:
     """Drops the lines of steps that were lost with the last session and will be made again; returns the others."""
     metrics_file.parent.mkdir(parents=True, exist_ok=True)
-    lines = metrics_file.read_text(encoding="utf-8").splitlines(keepends=True) if metrics_file.is_file() else []
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    try:
+        lines = metrics_file.read_text(encoding="utf-8").splitlines(keepends=True) if metrics_file.is_file() else []
+        kept = [line for line in lines if line.endswith("\n") and json_value(line)["step"] <= step]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputExistsError(
+            f"{metrics_file} is there, and no training wrote it: {error}", "Choose another out, or move the file away."
+        ) from error
     if kept != lines:
         with written_whole(metrics_file) as file:
             file.write_text("".join(kept), encoding="utf-8")
-    return [json.loads(line) for line in kept]
+    return [json_value(line) for line in kept]
 
 
 def _clock(seconds: float) -> str:

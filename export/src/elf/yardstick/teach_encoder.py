@@ -22,7 +22,8 @@ from elf.data.row_choice import take_evenly
 from elf.data.rows import Batch, TokenDataset, check_vocabulary, open_pairs
 from elf.data.tokenizer import EOS
 from elf.devices import make_mesh
-from elf.errors import ConfigError
+from elf.errors import CheckpointError, ConfigError
+from elf.json_text import json_value
 from elf.models.latent_statistics import latent_statistics
 from elf.models.pretrained import load_encoder, save_encoder
 from elf.models.trained_model import FlatParams
@@ -213,4 +214,7 @@ def encoder_record(folder: Path) -> dict[str, Any]:
     file = folder / "encoder.json"
     if not file.is_file():
         return {}
-    return {name: value for name, value in json.loads(file.read_text()).items() if name != "config"}
+    try:
+        return {name: value for name, value in json_value(file.read_text()).items() if name != "config"}
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}", "Copy the folder again.") from error

@@ -19,11 +19,12 @@ from flax import nnx
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from elf.config import check_heads
+from elf.config import check_heads, check_size
 from elf.data.clean_up import copy_tokenizer
 from elf.data.tokenizer import PAD
 from elf.disk import written_whole
-from elf.errors import CheckpointError, ConfigError
+from elf.errors import CheckpointError
+from elf.json_text import json_value
 from elf.network.model import rotary_tables, rotate
 from elf.network.modules import Dense, RMSNorm, abstract, matmul
 from elf.network.parameters import check_parameters
@@ -56,9 +57,7 @@ class TranslatorConfig:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            least = 0 if name == "encoder_layers" else 1
-            if value < least:
-                raise ConfigError(f"{name} is {value!r}", f"Give an integer of at least {least}.")
+            check_size(name, value, least=0 if name == "encoder_layers" else 1)
         check_heads(self.hidden_size, self.heads)
 
     @property
@@ -241,7 +240,7 @@ def load_translator(folder: Path) -> StoredTranslator:
     if not path.is_file():
         raise CheckpointError(f"{folder} holds no yardstick: {path.name} is missing", f"Give {HINT}.")
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json_value(path.read_text(encoding="utf-8"))
         if facts.get("kind") != KIND:
             raise CheckpointError(f"{folder} holds a model of another kind", f"Give {HINT}; `elf evaluate` takes ELFs.")
         config, training = TranslatorConfig(**facts["network"]), facts["training"]

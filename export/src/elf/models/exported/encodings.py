@@ -1,5 +1,6 @@
 """How one tensor is stored: float32, float16, or in blocks of 8 or 4 bits that share a scale (export/FORMAT.md)."""
 
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -121,7 +122,7 @@ def values_and_scales(
 def encoded_bytes(shape: tuple[int, ...], encoding: Dtype, block: int | None = None) -> int:
     """How many bytes `encode` gives for a tensor of this shape."""
     if encoding in FLOATS:
-        return FLOATS[encoding].itemsize * int(np.prod(shape, dtype=np.int64))
+        return FLOATS[encoding].itemsize * math.prod(shape)
     (inputs, outputs), block = shape, block or BLOCK[encoding]
     return outputs * -(-inputs // block) * (block * BITS[encoding] // 8 + 2)
 

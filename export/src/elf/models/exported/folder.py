@@ -1,6 +1,5 @@
 """The model of an exported folder: what its manifest tells, and its weights, taken back (export/FORMAT.md)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +8,12 @@ from typing import Any
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.config import ElfConfig, FlowConfig, SelfCondStart
 from elf.errors import CheckpointError, ConfigError, StoredWeightsError, UsageError, first_line
+from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES, Dtype
 from elf.models.exported.rearranged_encoder import encoder_config, official_encoder_params
 from elf.models.exported.rearranged_network import official_params
 from elf.models.exported.stored_weights import StoredWeights
-from elf.models.trained_model import BEFORE_SELF_COND_START, ExportedGraphs, TrainedModel, read_statistic
+from elf.models.trained_model import BEFORE_SELF_COND_START, ExportedGraphs, TrainedModel, check_names, read_statistic
 from elf.sampler_settings import settings_of
 
 MANIFEST = "manifest.json"
@@ -33,7 +33,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Raises CheckpointError for one that is missing, broken, or of another version."""
     file = folder / MANIFEST
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
+        manifest = json_value(file.read_text(encoding="utf-8"))
         version = manifest["schemaVersion"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}", EXPORT_AGAIN) from error
@@ -47,6 +47,7 @@ def describe_model(folder: Path, manifest: dict[str, Any]) -> TrainedModel:
     """All of the model that its manifest tells."""
     architecture, latent, schedule = (manifest[part] for part in ("architecture", "latent", "schedule"))
     tokenizer = folder / "tokenizer.json"
+    check_names(manifest["name"], {}, manifest.get("source", {}))
     return TrainedModel(
         name=manifest["name"],
         elf=ElfConfig(

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from elf.errors import StoredWeightsError
-from elf.models.exported.encodings import BITS, Dtype
+from elf.json_text import json_value
+from elf.models.exported.encodings import BITS, DTYPES, Dtype
 from elf.network.parameters import shapes_of
 
 ALIGNMENT = 64
@@ -172,7 +173,7 @@ class WeightIndex:
 def read_index(path: Path) -> WeightIndex:
     """Reads what `WeightIndex.write` wrote. Raises StoredWeightsError naming the file."""
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = json_value(path.read_text(encoding="utf-8"))
         if index["schemaVersion"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {index['schemaVersion']}, not {SCHEMA_VERSION}")
         return WeightIndex(
@@ -202,6 +203,9 @@ def _packed(packed: Slot | PackedSlots) -> dict[str, Any]:
 
 def _tensor(tensor: dict[str, Any]) -> StoredTensor:
     shape, block = tuple(tensor["shape"]), tensor.get("block", 0)
+    numbers = (*shape, block, tensor["offset"], tensor["bytes"])
+    if tensor["encoding"] not in DTYPES or not all(isinstance(number, int) and number >= 0 for number in numbers):
+        raise ValueError(f"{tensor['name']} is stored in a way that there is not")
     stored = StoredTensor(
         name=tensor["name"],
         shape=shape,

@@ -81,9 +81,14 @@ class ShardReader:
 
     def __init__(self, folder: Path, stem: str):
         self.shards = sorted(folder.glob(f"{stem}-[0-9][0-9][0-9][0-9][0-9].bin"))
-        self.sizes = [shard.stat().st_size for shard in self.shards]
-        if not self.shards:
-            raise StoredWeightsError(f"{folder} has no {stem}-00001.bin", "Export the model again.")
+        wanted = [shard_name(stem, number) for number in range(1, max(1, len(self.shards)) + 1)]
+        there = {shard.name for shard in self.shards}
+        if lacking := [name for name in wanted if name not in there]:
+            raise StoredWeightsError(f"{folder} has no {lacking[0]}", "Copy it again, or export the model again.")
+        try:
+            self.sizes = [shard.stat().st_size for shard in self.shards]
+        except OSError as error:
+            raise _unreadable(error) from error
 
     def read(self, offset: int, count: int) -> bytes:
         """`count` bytes from `offset` of the stream on."""
@@ -91,9 +96,12 @@ class ShardReader:
         for shard, size in zip(self.shards, self.sizes, strict=True):
             first, last = max(offset, start), min(offset + count, start + size)
             if first < last:
-                with shard.open("rb") as file:
-                    file.seek(first - start)
-                    parts.append(file.read(last - first))
+                try:
+                    with shard.open("rb") as file:
+                        file.seek(first - start)
+                        parts.append(file.read(last - first))
+                except OSError as error:
+                    raise _unreadable(error) from error
             start += size
         data = b"".join(parts)
         if len(data) != count:
@@ -102,6 +110,12 @@ class ShardReader:
                 "Copy the missing shards, or export the model again.",
             )
         return data
+
+
+def _unreadable(error: OSError) -> StoredWeightsError:
+    return StoredWeightsError(
+        f"{error.filename} cannot be read: {error.strerror}", "Copy the shards again, or export the model again."
+    )
 
 
 STREAM_ALIGNMENT = 16

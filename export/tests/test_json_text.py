@@ -1,0 +1,51 @@
+"""JSON that is nested deeper than Python follows is refused as any other that is wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elf.checkpoints.fetched_folder import read_source
+from elf.checkpoints.formats import read_tree
+from elf.data.clean_up import cleans_up
+from elf.data.stored_datasets import load_arrow_folder
+from elf.errors import ElfError
+from elf.evaluation.gpt2 import read_facts
+from elf.evaluation.output_files import read_metrics
+from elf.json_text import json_value
+from elf.models.exported.folder import read_manifest
+from elf.models.exported.places import read_index
+from elf.models.trained_model import load_trained_model
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize("text", [DEEP, '{"a":' * 100_000, "{", "1e", "9" * 5000, b"\xff"])
+def test_what_is_no_json_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError):
+        json_value(text)
+
+
+def test_fields_may_be_made_otherwise() -> None:
+    assert json_value('{"a": 1, "a": 2}') == {"a": 2} and json_value('{"a": 1, "a": 2}', len) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("x.index.json", read_tree),
+        ("source.json", read_source),
+        ("tokenizer_config.json", lambda folder: cleans_up(folder / "tokenizer.json")),
+        ("state.json", load_arrow_folder),
+        ("config.json", read_facts),
+        ("metrics.jsonl", read_metrics),
+        ("manifest.json", read_manifest),
+        ("index.json", lambda folder: read_index(folder / "index.json")),
+        ("config.json", load_trained_model),
+    ],
+)
+def test_readers_say_so_by_name(tmp_path: Path, name: str, read: Callable[[Path], Any]) -> None:
+    (tmp_path / name).write_text(DEEP)
+    with pytest.raises(ElfError, match="nested too deep"):
+        read(tmp_path)
