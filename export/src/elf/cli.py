@@ -41,6 +41,7 @@ COMMANDS = {
     "bench cost-model": ("elf.bench.cost_model", "what training costs on paper"),
     "fetch": ("elf.checkpoints.fetch", "fetch a checkpoint from the hub, pinned and recorded"),
     "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),
+    "export-judge": ("elf.onnx_export.export_judge", "write a judge as ONNX for the page, with the same proof"),
     "renew": ("elf.onnx_export.renew", "bring an exported model to the present format, or to other defaults"),
     "check": ("elf.onnx_export.check", "verify an exported model, file by file and graph by graph"),
     "push": ("elf.onnx_export.push", "upload an exported model to the hub"),

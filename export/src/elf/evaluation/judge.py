@@ -13,6 +13,7 @@ from typing import Any
 from elf.data.stored_datasets import is_hub_name
 from elf.data.tokenizer import Tokenizer, load_byte_level_bpe, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError
+from elf.evaluation.exported_judge import is_exported, read_exported
 from elf.evaluation.gpt2 import INDEX, Gpt2Config, read_facts, read_gpt2, write_gpt2
 from elf.json_text import json_value
 from elf.models.trained_model import FlatParams
@@ -82,7 +83,7 @@ class Judge:
 
 
 def load_judge(name: str | Path, revision: str | None = None) -> Judge:
-    """The judge in folder `name`, or of that name on the hub (`openai-community/gpt2-large`, 3.2 GB).
+    """The judge in folder `name`, trained or exported, or that of the hub (`openai-community/gpt2-large`, 3.2 GB).
 
     `revision` is a branch, tag or commit on the hub. Raises HubError when it cannot be fetched, CheckpointError for
     what is missing or unreadable, and CheckpointMismatchError for weights or a tokenizer that do not fit.
@@ -91,6 +92,11 @@ def load_judge(name: str | Path, revision: str | None = None) -> Judge:
     folder = Path(name).expanduser()
     if not folder.is_dir():
         folder = _download(str(name), revision)
+    if is_exported(folder):
+        config, params, manifest = read_exported(folder)
+        tokenizer = read_tokenizer(folder)
+        eos = end_of_text(tokenizer, {"eos_token_id": manifest["eos"]}, config.vocab_size)
+        return Judge(str(name), config, params, tokenizer, eos, {"held_out": manifest.get("realText")})
     config, params = read_gpt2(folder)
     tokenizer = read_tokenizer(folder)
     eos = end_of_text(tokenizer, read_facts(folder), config.vocab_size)

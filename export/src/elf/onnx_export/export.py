@@ -237,14 +237,16 @@ def names_of(model: TrainedModel, settings: SamplerSettings, arguments: Argument
 
 
 @contextmanager
-def replaced_folder(out: Path) -> Iterator[Path]:
+def replaced_folder(out: Path, manifest: str = "manifest.json") -> Iterator[Path]:
     """A new folder beside `out` that takes its place when the block ends well, and vanishes when it does not.
 
-    Raises OutputExistsError when `out` holds anything but an exported model.
+    Raises OutputExistsError when `out` holds anything but what was exported before, which its `manifest` tells.
     """
     out = out.absolute()
-    if out.exists() and not (out / "manifest.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise OutputExistsError(f"{out} exists and holds no exported model", "Give another --out, or remove it.")
+    if out.exists() and not (out / manifest).is_file() and not (out.is_dir() and not any(out.iterdir())):
+        raise OutputExistsError(
+            f"{out} exists and has no {manifest}, so it was not exported", "Give another --out, or remove it."
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"

@@ -1,0 +1,230 @@
+"""Write a judge as ONNX for the page, with proof that the graph is the judge (export/FORMAT.md).
+
+The page judges texts by it, and lets it write, word by word, beside a flow. The folder appears whole or not at all.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elf.data.rows import open_dataset
+from elf.data.tokenizer import check_read_alike
+from elf.errors import ConfigError, ParityError
+from elf.evaluation.exported_judge import MANIFEST, SCHEMA_VERSION, SIZES, graph_weights, params_of
+from elf.evaluation.judge import TOKENIZER_FILES, Judge, load_judge
+from elf.evaluation.perplexity import Perplexity, gen_perplexity, perplexity, read_text
+from elf.models.exported.encodings import Dtype
+from elf.models.exported.places import WeightLayout
+from elf.models.exported.stored_weights import StoredWeights, weights_stem, write_weights
+from elf.onnx_export.check import open_graph
+from elf.onnx_export.dtypes import dtypes_of
+from elf.onnx_export.export import replaced_folder
+from elf.onnx_export.graphs import Graphs
+from elf.onnx_export.judge_graph import GRAPH, judge_graph, no_past
+from elf.onnx_export.manifest import list_files, write_json
+from elf.progress import say, ticker
+from elf.sampling.networks import GraphSession
+from elf.training.train_judge import held_out_texts
+
+PROVED_TEXTS = 32
+GREATEST_ERROR = 2e-3
+"""Nats of one token that the graph may be off in float32."""
+GREATEST_LOSS = 0.01
+"""Share by which the stored weights may raise or lower the perplexity of real text."""
+CLOUD = 100
+"""Held-out texts whose own figures go along, for a picture to lay others beside."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    judge: Path
+    """The output folder of `elf train-judge`, or another small GPT-2 with its tokenizer."""
+    held_out: Path
+    """Real texts that it has not learned: a dataset of `elf prepare`."""
+    out: Path
+    """The folder to write; an exported judge that is there is replaced."""
+    name: str = ""
+    """Of the folder, by default."""
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    """Of the weights; by default the one that judge.json names."""
+    dtype: str = "q8"
+    """How the weights are stored: f32, f16, q8 or q4."""
+    held_out_texts: int = 1000
+    """Most real texts to judge."""
+
+    def __post_init__(self) -> None:
+        if self.held_out_texts < 1:
+            raise ConfigError("held-out-texts must be at least 1", "Raise it.")
+
+
+def main(arguments: Arguments) -> None:
+    judge = load_judge(arguments.judge)
+    dataset = open_dataset(arguments.held_out)
+    texts = held_out_texts(dataset, judge.tokenizer, arguments.held_out_texts)
+    print(json.dumps({"out": str(arguments.out), **export_judge(judge, texts, arguments)}, indent=2))
+
+
+def export_judge(judge: Judge, texts: list[str], arguments: Arguments) -> dict[str, Any]:
+    """Writes the folder; returns the figures of the proof. `texts` are real ones that the judge has not learned.
+
+    Raises ParityError where the graph gives other likelihoods than the judge, or the stored weights another perplexity;
+    TokenizerFormError where the page would read texts otherwise; OutputExistsError, ConfigError.
+    """
+    dtypes = dtypes_of(arguments.dtype)
+    if len(dtypes) != 1:
+        raise ConfigError(f"a judge is stored in one dtype, not in {len(dtypes)}", "Name one.")
+    tokenizer = arguments.judge / TOKENIZER_FILES[0]
+    check_read_alike(tokenizer)
+    layout = WeightLayout(graph_weights(judge.params))
+    graphs = Graphs({GRAPH: judge_graph(judge.config, layout)}, layout)
+    with replaced_folder(arguments.out, MANIFEST) as folder:
+        onnx_folder = folder / "onnx"
+        graphs.write(onnx_folder)
+        error = graph_error(judge, onnx_folder, layout.tensors, texts[:PROVED_TEXTS])
+        shards = write_weights(layout, graphs.models, dtypes[0], onnx_folder)
+        stored = replace(judge, params=params_of(dict(StoredWeights(onnx_folder, dtypes[0]))))
+        real = gen_perplexity(judge, texts, on_progress=ticker("judging real texts", len(texts)))
+        kept = gen_perplexity(stored, texts, on_progress=ticker("judging them by stored weights", len(texts)))
+        loss = stored_loss(real, kept, dtypes[0])
+        (folder / TOKENIZER_FILES[0]).write_bytes(tokenizer.read_bytes())
+        manifest = describe(stored, kept, arguments, dtypes[0], shards, len(texts), onnx_folder)
+        (folder / "README.md").write_text(judge_card(manifest, judge.facts, error, loss), encoding="utf-8")
+        manifest["files"] = list_files(folder)
+        write_json(folder / MANIFEST, manifest)
+    return {"greatestError": error, "storedLoss": loss, "perplexity": kept.perplexity}
+
+
+def graph_error(judge: Judge, onnx_folder: Path, weights: Mapping[str, np.ndarray], texts: list[str]) -> float:
+    """By how many nats a token the graph is off from the judge, or from itself where it reads in two parts, at most.
+
+    Raises ParityError where it is more than rounding.
+    """
+    session = open_graph(onnx_folder / f"{GRAPH}.onnx", weights)
+    worst = 0.0
+    for text in texts:
+        row = read_text(judge, text)
+        if len(row.ids) < 2:
+            continue
+        whole = token_nll(session, judge, row.ids)
+        halves = token_nll(session, judge, row.ids, cut=len(row.ids) // 2)
+        expected = gen_perplexity(judge, [text], batch_size=1).per_sample_nll[0]
+        worst = max(
+            worst,
+            float(np.abs(whole - halves).max()),
+            abs(float(whole[row.counts].sum()) - expected) / row.counts.sum(),
+        )
+    if not worst <= GREATEST_ERROR:
+        raise ParityError(
+            f"the graph's likelihoods are off by {worst:.2g} nats",
+            "Nothing was written. This is a fault of the exporter.",
+        )
+    say(f"the graph gives the judge's likelihoods, off by at most {worst:.1e} nats a token")
+    return worst
+
+
+def token_nll(session: GraphSession, judge: Judge, ids: np.ndarray, cut: int = 0) -> np.ndarray:
+    """ids (n,) → −ln p of tokens 1 … n − 1, read at once, or up to `cut` first and then the rest."""
+    past, parts = no_past(judge.config), []
+    for first, last in pairwise([0, cut, len(ids) - 1] if cut else [0, len(ids) - 1]):
+        tokens = ids[None, first:last].astype(np.int64)
+        logits, past = session.run(["logits", "present"], {"tokens": tokens, "past": past})
+        parts.append(logits[0])
+    logits = np.concatenate(parts).astype(np.float64)
+    peak = logits.max(-1, keepdims=True)
+    log_total = np.log(np.exp(logits - peak).sum(-1)) + peak[:, 0]
+    return log_total - logits[np.arange(len(logits)), ids[1:]]
+
+
+def stored_loss(real: Perplexity, kept: Perplexity, dtype: Dtype) -> float:
+    """By what share stored weights change the perplexity of real text. Raises ParityError where that is too much."""
+    if real.perplexity is None or kept.perplexity is None:
+        raise ConfigError("the held-out texts have nothing to judge", "Give texts of two tokens or more.")
+    loss = kept.perplexity / real.perplexity - 1
+    if abs(loss) > GREATEST_LOSS:
+        raise ParityError(
+            f"stored as {dtype} the judge gives real text {kept.perplexity:.2f} where it gave {real.perplexity:.2f}",
+            "Nothing was written. Choose f16 or f32 as --dtype.",
+        )
+    return loss
+
+
+def describe(
+    judge: Judge, real: Perplexity, arguments: Arguments, dtype: Dtype, shards: list[str], texts: int, onnx_folder: Path
+) -> dict[str, Any]:
+    """`judge.json`, but for its list of files."""
+    config = judge.config
+    name = arguments.name or arguments.out.absolute().name
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "name": name,
+        "title": arguments.title or name.replace("-", " ").capitalize(),
+        "description": arguments.description,
+        "licence": arguments.licence or str(judge.facts.get("licence") or "unknown"),
+        "corpus": str(judge.facts.get("corpus") or "unknown"),
+        "architecture": {
+            **{ours: getattr(config, theirs) for ours, theirs in SIZES.items()},
+            "parameters": sum(int(np.size(value)) for value in judge.params.values()),
+        },
+        "eos": judge.eos,
+        "graph": f"onnx/{GRAPH}.onnx",
+        "weights": {
+            "dtype": dtype,
+            "index": f"onnx/{weights_stem(dtype)}.json",
+            "shards": [f"onnx/{shard}" for shard in shards],
+            "bytes": sum((onnx_folder / shard).stat().st_size for shard in shards),
+        },
+        "realText": {
+            "texts": texts,
+            "tokens": real.tokens,
+            "perplexity": real.perplexity,
+            "entropy": real.entropy,
+            "samples": cloud(real),
+        },
+    }
+
+
+def cloud(real: Perplexity) -> list[dict[str, float]]:
+    """Entropy and perplexity of the first texts that have both."""
+    rows = zip(real.per_sample_entropy, real.per_sample_nll, real.per_sample_tokens, strict=True)
+    figures = [(entropy, perplexity(nll, tokens)) for entropy, nll, tokens in rows]
+    return [
+        {"entropy": round(entropy, 3), "perplexity": round(each, 2)} for entropy, each in figures if each is not None
+    ][:CLOUD]
+
+
+def judge_card(manifest: Mapping[str, Any], facts: Mapping[str, Any], error: float, loss: float) -> str:
+    """README.md of the folder."""
+    shape, real, weights = manifest["architecture"], manifest["realText"], manifest["weights"]
+    return f"""---
+license: {manifest["licence"].lower()}
+tags:
+- elf
+- gpt2
+- onnx
+---
+
+# {manifest["title"]}
+
+{manifest["description"] or "A small next-word language model that judges generated texts."}
+
+A GPT-2 of {shape["parameters"]:,} parameters ({shape["layers"]} blocks, {shape["heads"]} heads, width {shape["width"]},
+{shape["vocabularySize"]:,} tokens), for texts of at most {shape["maxLength"]} tokens. ELF Playground judges texts by it
+and lets it write, word by word, beside a flow.
+
+- **Corpus**: {manifest["corpus"]}. **Licence**: {manifest["licence"]}.
+- **Training**: {facts.get("training_texts", "unknown")} texts, {facts.get("steps", "unknown")} updates, by
+  `{facts.get("command", "elf train-judge")}`.
+- **Real text that it has not learned**: {real["texts"]:,} texts, {real["tokens"]:,} tokens, perplexity
+  {real["perplexity"]:.2f}, entropy {real["entropy"]:.2f} nats.
+- **Proof**: the graph gives the likelihoods of the trained judge, off by at most {error:.1e} nats a token, texts read
+  whole or in parts; stored as {weights["dtype"]} it changes the perplexity of real text by {100 * loss:+.2f} %.
+- **Limits**: it has learned one small corpus. A low perplexity says that a text is like that corpus, not that it is
+  good, and of other languages it says nothing. It predicts no text's first token.
+"""
