@@ -20,15 +20,15 @@ export function readManifest(text: string): Manifest {
 }
 
 /**
- * The text of the manifest in a folder, and where the files beside it are to be asked for; `isKept` where it is here as well.
+ * The text of the manifest in a folder, of a judge's where `path` says so, and where the files beside it are to be asked for; `isKept` where it is here as well.
  * @throws {MissingFileError | ForbiddenError | UnreachableError | UntrustedModelError | CancelledError}
  */
 export async function fetchManifestText(
   { baseUrl, fetchFile }: { readonly baseUrl: string; readonly fetchFile: FetchFile },
   isKept: boolean,
   signal?: AbortSignal,
+  path = "manifest.json",
 ): Promise<{ text: string; filesUrl: string }> {
-  const path = "manifest.json";
   return untilDone(
     {
       signal,

@@ -65,7 +65,7 @@ export function checkManifest(manifest: Manifest): void {
   const tokens = Object.entries(manifest.tokens).find(([, id]) => id >= vocabularySize);
   if (tokens) refuse(`its token ${tokens[0]} lies outside the vocabulary`);
   if (manifest.decoder.topK > Math.min(100, vocabularySize)) refuse(`it asks for ${manifest.decoder.topK} rivals`);
-  checkFiles(manifest);
+  checkFiles(manifest.files, Object.values(manifest.dtypes), "manifest.json");
   for (const [dtype, stored] of Object.entries(manifest.dtypes)) {
     const encoder = manifest.graphs.encoder ? MOST_ENCODER_WEIGHTS : 0;
     // A network in a smaller dtype may keep any of its layers in float32.
@@ -92,15 +92,20 @@ function charactersIn(text: string): number {
   return [...text].length;
 }
 
-function checkFiles({ files, dtypes }: Manifest): void {
+/** Checks a model's list of files; `own` is the name of the file that the list stands in. @throws {UntrustedModelError} */
+export function checkFiles(
+  files: Manifest["files"],
+  stored: readonly { readonly shards: readonly string[] }[],
+  own: string,
+): void {
   if (files.length > MOST_FILES) refuse(`it lists ${files.length} files`);
-  const shards = new Set(Object.values(dtypes).flatMap((stored) => stored.shards));
+  const shards = new Set(stored.flatMap(({ shards }) => shards));
   const paths = new Set<string>();
   const sizes = new Map<string, number>();
   for (const { path, bytes, sha256 } of files) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.
     if (path.length > MOST_PATH || /[\x00-\x1f\x7f]|%/.test(path)) refuse("a path in its list of files is none");
-    if (path === "manifest.json") refuse("it lists itself");
+    if (path === own) refuse("it lists itself");
     const most = shards.has(path) ? MOST_SHARD_BYTES : MOST_OTHER_BYTES;
     if (bytes > most) refuse(`${path} takes ${formatBytes(bytes)}, more than the ${formatBytes(most)} of one file`);
     // Folders of some systems and some hubs do not tell capitals from small letters.
@@ -109,8 +114,8 @@ function checkFiles({ files, dtypes }: Manifest): void {
     if ((sizes.get(sha256) ?? bytes) !== bytes) refuse(`${path} has the SHA-256 of a file of another size`);
     sizes.set(sha256, bytes);
   }
-  for (const { shards: own } of Object.values(dtypes)) {
-    if (new Set(own).size < own.length) refuse("it lists a shard twice");
+  for (const { shards } of stored) {
+    if (new Set(shards).size < shards.length) refuse("it lists a shard twice");
   }
 }
 
@@ -119,7 +124,7 @@ function checkFiles({ files, dtypes }: Manifest): void {
  * larger than the network is reserved.
  * @throws {UntrustedModelError}
  */
-export function checkIndex(index: WeightIndex, manifest: Manifest, dtype: Dtype): void {
+export function checkIndex(index: WeightIndex, manifest: Pick<Manifest, "dtypes">, dtype: Dtype): void {
   if (index.dtype !== dtype) refuse(`the index of ${dtype} is one of ${index.dtype}`);
   if (index.bytes !== manifest.dtypes[dtype]?.bytes) refuse("its index is of other shards");
   if (index.tensors.length > MOST_TENSORS) refuse(`its index lists ${index.tensors.length} tensors`);

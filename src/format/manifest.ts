@@ -4,6 +4,7 @@ import { ElfError } from "../flow/errors";
 import type { FlowConstants } from "../flow/sampler";
 import type { SamplerSettings } from "../flow/settings";
 import { faultIn } from "./faultIn";
+import { modelFile, modelPath as path } from "./modelFile";
 import { presetSchema } from "./presetSchema";
 import { settingsSchema } from "./settingsSchema";
 
@@ -25,15 +26,6 @@ const fromZero = z.int().check(z.minimum(0));
 const positive = z.number().check(z.positive());
 const share = z.number().check(z.minimum(0), z.maximum(1));
 const named = z.string().check(z.minLength(1));
-const path = z
-  .string()
-  .check(
-    z.regex(
-      /^(?!\/)(?!.*(^|\/)\.\.?(\/|$))[^\\:?#]+$/,
-      "must be a path inside the model's folder, with forward slashes",
-    ),
-  );
-
 /** How the weights may be stored; a model offers one or several. */
 export const DTYPES = ["f32", "f16", "q8", "q4"] as const;
 /** A form of stored weights: 32 or 16 bits a weight, or quantised to 8 or 4. */
@@ -124,13 +116,7 @@ export const manifestSchema = z.pipe(
       defaultDtype: z.enum(DTYPES),
       /** Where the checkpoint came from. */
       source: z.optional(z.object({ repository: z.string(), revision: z.string() })),
-      files: z.array(
-        z.object({
-          path,
-          bytes: fromZero,
-          sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hexadecimal digits")),
-        }),
-      ),
+      files: z.array(modelFile),
     })
     .check(({ value: manifest, issues }) => {
       const refuse = (path: (string | number)[], message: string) =>

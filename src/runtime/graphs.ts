@@ -236,15 +236,15 @@ function readingsOf(outputs: InferenceSession.ReturnType, count: number, length:
 }
 
 /** Turns what the runtime throws (often bare strings or numbers) into an error that says what was being done. */
-async function named<T>(deed: string, task: () => Promise<T>): Promise<T> {
+export async function named<T>(
+  deed: string,
+  task: () => Promise<T>,
+  action = "Choose the other backend, or load the model again; if it stays, export the model again.",
+): Promise<T> {
   try {
     return await task();
   } catch (cause) {
     if (cause instanceof ElfError) throw cause;
-    throw new SessionError(
-      `${deed}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      "Choose the other backend, or load the model again; if it stays, export the model again.",
-      { cause },
-    );
+    throw new SessionError(`${deed}: ${cause instanceof Error ? cause.message : String(cause)}`, action, { cause });
   }
 }

@@ -1,0 +1,91 @@
+/** A judge from the folder that `elf export-judge` wrote: fetched, checked, and its weights unpacked. */
+import { type JudgeManifest, parseJudgeManifest } from "../format/judgeManifest";
+import { parseWeightIndex } from "../format/weightIndex";
+import { expandWeights, shardStream, type VirtualFile } from "./expand";
+import { fetchManifestText } from "./fetchManifest";
+import { checkGraph, UntrustedModelError } from "./graphCheck";
+import { TOKENIZER } from "./modelFiles";
+import { type DownloadProgress, download } from "./store/download";
+import { MissingFileError } from "./store/errors";
+import { MemoryStore } from "./store/memoryStore";
+import type { FetchFile } from "./store/request";
+import { checkFiles, checkIndex } from "./trust";
+
+/** What of a judge is run. */
+export interface JudgeFiles {
+  readonly manifest: JudgeManifest;
+  /** The text of its tokenizer.json. */
+  readonly tokenizer: string;
+  readonly graph: Uint8Array;
+  readonly weights: readonly VirtualFile[];
+}
+
+export interface FetchJudgeOptions {
+  /** Folder that holds `judge.json`, ending in `/`. */
+  readonly baseUrl: string;
+  readonly fetchFile: FetchFile;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+}
+
+const JUDGE_MANIFEST = "judge.json";
+/** The name of the graph in the index of its weights. */
+const GRAPH = "judge";
+/** Of a file that is no shard, and of all of them: a judge is small. */
+const MOST_BYTES = 200e6;
+
+/** What a judge is, without a part of what runs it. @throws as `fetchJudge`. */
+export async function fetchJudgeManifest({ baseUrl, fetchFile, signal }: FetchJudgeOptions): Promise<JudgeManifest> {
+  const { text } = await fetchManifestText({ baseUrl, fetchFile }, false, signal, JUDGE_MANIFEST);
+  const manifest = parseJudgeManifest(text);
+  checkFiles(manifest.files, [manifest.weights], JUDGE_MANIFEST);
+  return manifest;
+}
+
+/** Bytes of everything that a judge needs to run. */
+export function judgeBytes(manifest: JudgeManifest): number {
+  return neededFiles(manifest).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/**
+ * Fetches a judge; it is kept in memory, for as long as it is used.
+ * @throws {ManifestError | ManifestVersionError | WeightIndexError | UntrustedModelError | MissingFileError} it is no judge,
+ * or not whole; and every error of `download`.
+ */
+export async function fetchJudge(options: FetchJudgeOptions): Promise<JudgeFiles> {
+  const { baseUrl, fetchFile, signal, onProgress } = options;
+  const manifest = await fetchJudgeManifest(options);
+  if (judgeBytes(manifest) > MOST_BYTES) {
+    throw new UntrustedModelError("This judge is too large to judge by.", "Use one that `elf export-judge` wrote.");
+  }
+  const store = new MemoryStore();
+  await download(neededFiles(manifest), { store, baseUrl, fetchFile, signal, onProgress });
+  const read = async (path: string) => {
+    const file = manifest.files.find((listed) => listed.path === path);
+    const bytes = file && (await store.read(file.sha256));
+    if (bytes) return bytes;
+    throw new MissingFileError(`The judge has no file ${path}.`, "Export it again with `elf export-judge`.");
+  };
+  const { dtype, index: indexPath, shards, bytes } = manifest.weights;
+  const index = parseWeightIndex(new TextDecoder().decode(await read(indexPath)));
+  const asStored = {
+    index: indexPath,
+    shards,
+    bytes,
+    tokenAgreement: 1,
+    normalisedEditDistance: 0,
+    approximate: false,
+  };
+  checkIndex(index, { dtypes: { [dtype]: asStored } }, dtype);
+  const graph = await read(manifest.graph);
+  checkGraph(manifest.graph, graph, new Map(index.files.map((file) => [file.path, file.bytes])));
+  const sizes = new Map(manifest.files.map((file) => [file.path, file.bytes]));
+  const stream = shardStream(shards.map((path) => ({ bytes: sizes.get(path) ?? 0, read: () => read(path) })));
+  const weights = await expandWeights(index, [GRAPH], stream);
+  return { manifest, tokenizer: new TextDecoder().decode(await read(TOKENIZER)), graph, weights };
+}
+
+function neededFiles({ files, graph, weights }: JudgeManifest): JudgeManifest["files"] {
+  const needed = new Set([graph, weights.index, TOKENIZER, ...weights.shards]);
+  return files.filter(({ path }) => needed.has(path));
+}

@@ -1,0 +1,86 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fetchJudge } from "../delivery/judgeFiles";
+import { CancelledError, ConditionError } from "../flow/errors";
+import { Judge } from "./judge";
+import { startWasm } from "./runtime";
+
+interface JudgedText {
+  readonly text: string;
+  readonly source: string;
+  readonly nats: number;
+  readonly tokens: number;
+  readonly entropy: number;
+}
+
+/** Written by export/tests/judged_texts.py. */
+const JUDGED: readonly JudgedText[] = JSON.parse(
+  await readFile(new URL("../../test/fixtures/judged-texts.json", import.meta.url), "utf8"),
+);
+
+let judge: Judge;
+
+beforeAll(async () => {
+  const files = await fetchJudge({
+    baseUrl: "https://host.example/judge/",
+    fetchFile: async (url) => {
+      const path = url.slice("https://host.example/judge/".length);
+      return new Response(await readFile(new URL(`../../models/stories-judge/${path}`, import.meta.url)));
+    },
+  });
+  judge = await Judge.open(files, await startWasm());
+});
+afterAll(() => judge?.dispose());
+
+describe("the shipped judge", () => {
+  it.each(JUDGED)("says of “$text” after “$source” what Python says", async ({ text, source, ...expected }) => {
+    const { nats, tokens, entropy, perplexity } = await judge.judge(text, source);
+    expect(tokens).toBe(expected.tokens);
+    expect(nats).toBeCloseTo(expected.nats, 2);
+    expect(entropy).toBeCloseTo(expected.entropy, 6);
+    if (tokens === 0) expect(perplexity).toBeNull();
+    else expect(Math.log(perplexity ?? 0)).toBeCloseTo(expected.nats / expected.tokens, 4);
+  });
+
+  it("writes a text again from its seed, and another from another; of what it writes it expected every token", async () => {
+    const request = { source: "Once upon a time", seed: 5, length: 40 };
+    const heard: number[] = [];
+    const written = await judge.write(request, ({ token }) => heard.push(token));
+    expect(written.text.split(" ").length).toBeGreaterThan(5);
+    expect(heard).toEqual(written.drawn.map(({ token }) => token));
+    expect(written.given.length + written.drawn.length).toBeLessThanOrEqual(40);
+    expect((await judge.write(request)).text).toBe(written.text);
+    expect((await judge.write({ ...request, seed: 6 })).text).not.toBe(written.text);
+    for (const { token, topTokens, topProbabilities, entropy } of written.drawn) {
+      expect(token).not.toBe(judge.manifest.eos);
+      expect(topTokens).toHaveLength(5);
+      expect([...topProbabilities].sort((a, b) => b - a)).toEqual(topProbabilities);
+      expect(entropy).toBeGreaterThan(0);
+    }
+  });
+
+  it("remembers what came before: read token by token a text is as likely as read whole", async () => {
+    let compared = 0;
+    for (let seed = 1; seed < 20; seed++) {
+      const { given, drawn, text } = await judge.write({ source: "Once upon a time", seed, length: 30 });
+      const tokens = drawn.map(({ token }) => token);
+      // Drawn freely, the same letters may be other tokens than they are read as.
+      if (judge.tokenizer.encode(text).join() !== tokens.join()) continue;
+      const drawnNats = drawn.reduce((sum, { probability }) => sum - Math.log(probability), 0);
+      const source = judge.tokenizer.decode(given);
+      const whole = await judge.judge(text, source);
+      const last = await judge.judge("", `${source} ${text}`);
+      expect(whole.nats - last.nats).toBeCloseTo(drawnNats, 2);
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(3);
+  });
+
+  it("goes on from nothing not at all, and stops when it is told to", async () => {
+    await expect(judge.write({ source: "", seed: 1, length: 40 })).rejects.toThrow(ConditionError);
+    await expect(judge.write({ source: "Once upon a time", seed: 1, length: 2 })).rejects.toThrow(ConditionError);
+    const stop = new AbortController();
+    const request = { source: "Once upon a time", seed: 1, length: 90 };
+    await expect(judge.write(request, () => stop.abort(), stop.signal)).rejects.toThrow(CancelledError);
+  });
+});
