@@ -6,6 +6,9 @@ declare const __BASE_MODELS__: string | undefined;
  */
 export const SHIPPED_FOLDER: string = (typeof __BASE_MODELS__ === "undefined" ? "" : __BASE_MODELS__) || "models/";
 
+/** The folder under `models/` of the judge that ships. */
+export const SHIPPED_JUDGE = "stories-judge";
+
 /** The folder under `models/` that runs where none is named. */
 export const DEFAULT_MODEL = "stories";
 

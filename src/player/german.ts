@@ -92,7 +92,7 @@ const format = (digits: number) =>
 
 export const GERMAN_LENSES: LensWords = {
   label: "Linsen",
-  titles: { paths: "Bahnen", certainty: "Gewissheit", schedule: "Zeitplan", numbers: "Zahlen" },
+  titles: { paths: "Bahnen", certainty: "Gewissheit", schedule: "Zeitplan", numbers: "Zahlen", quality: "Güte" },
   about: {
     paths:
       "Jeder Punkt ist ein Token des Textes, seine Einbettung gesehen in den zwei Richtungen, in denen sich die Wörter des Modells am meisten unterscheiden: erst eine Wolke aus Rauschen, am Ende Wörter, und hinter jedem die Bahn, auf der es kam. Violett: noch offen. Tinte: entschieden. Ein Druck auf einen Punkt folgt ihm allein, mit den Wörtern, die er unterwegs las; ein Druck auf seine Bahn führt dorthin.",
@@ -101,6 +101,8 @@ export const GERMAN_LENSES: LensWords = {
     schedule:
       "Wo die Schritte zwischen Rauschen und Text stehen, wie lang jeder ist und wie viel ein Schritt von seinem Zustand behält, bevor frisches Rauschen dazukommt.",
     numbers: "Wie offen der Text ist, wie viele Wörter feststehen und wie verschieden sie sind, Schritt für Schritt.",
+    quality:
+      "Jeder violette Punkt ist einer Ihrer Läufe, der orange ist der gezeigte: rechts Texte aus vielen verschiedenen Wörtern, unten solche, die ein kleines Modell für das nächste Wort, der Richter, erwartet. Grau: hundert echte Texte; beim Kreuz liegen sie alle zusammen. Ein gutes Verfahren kommt dem Kreuz nahe; links unter ihm sagen Texte immer wieder dasselbe. Ein Druck auf einen Punkt zeigt seinen Lauf.",
   },
   asTable: "Als Tabelle",
   number: (value, digits = 2) => format(digits)(value),
@@ -111,6 +113,10 @@ export const GERMAN_LENSES: LensWords = {
   word: "Wort",
   notYet: "Es gibt noch nichts zu zeigen.",
   whenComplete: "Das zeigt sich, wenn der Lauf vollständig ist.",
+  missing: (lens) =>
+    lens === "quality"
+      ? "Diesen Text hat noch kein Richter gelesen."
+      : "Wo die Tokens dieses Laufs waren, ist nicht mit ihm aufbewahrt.",
   paths: {
     entropy: "nat",
     nearest: "nächste Tokens",
@@ -121,7 +127,6 @@ export const GERMAN_LENSES: LensWords = {
         ? `Stelle ${position} liest die ganze Zeit „${words[0]}“.`
         : `Stelle ${position} liest nacheinander: ${words.join(", ")}.`,
     ownBasis: "Die Richtungen sind die vom Ende dieses Laufs: Neben die Bilder anderer Läufe passt dieses nicht.",
-    missing: "Wo die Tokens dieses Laufs waren, ist nicht mit ihm aufbewahrt.",
   },
   certainty: {
     settledAt: "steht fest ab Schritt",
@@ -155,6 +160,19 @@ export const GERMAN_LENSES: LensWords = {
     adjacent: "Wörter zweimal hintereinander",
     repeated: "Folgen von 4 Wörtern, die schon da waren",
     said: (entropy) => `Beim letzten Schritt beträgt die mittlere Entropie ${entropy} nat.`,
+  },
+  quality: {
+    text: "Text",
+    perplexity: "Perplexität",
+    entropy: "Entropie (nat)",
+    surprising: "↑ Perplexität beim Richter",
+    varied: "Entropie seiner Tokens (nat) →",
+    real: "echter Text",
+    shown: (label) => `${label} (gezeigt)`,
+    said: (perplexity, entropy, realPerplexity, realEntropy) =>
+      `Perplexität ${perplexity}, Entropie ${entropy} nat; echter Text hat ${realPerplexity} und ${realEntropy}.`,
+    realSaid: (perplexity, entropy) =>
+      `Echter Text hat eine Perplexität von ${perplexity} und eine Entropie von ${entropy} nat.`,
   },
 };
 

@@ -7,6 +7,7 @@ import { persist } from "../delivery/store/space";
 import { createPlayer } from "../player/createPlayer";
 import { findMachine } from "../runtime/machine";
 import { createEngine } from "../worker/client";
+import { createJudge } from "../worker/judge";
 import { createLibrary } from "../worker/library";
 import { listenToKeyboard } from "./actions/keyboard";
 import { addressWithoutModel, readAddress } from "./session/address";
@@ -34,6 +35,7 @@ export function startStudio(): Studio {
     }),
     engine: createEngine(),
     library: createLibrary(),
+    judge: createJudge(),
     offline: {
       // While it is developed the page changes with every save.
       container: import.meta.env.PROD ? (offered(() => navigator.serviceWorker) ?? null) : null,

@@ -14,8 +14,8 @@ export interface TextToJudge {
 export interface JudgeApi {
   /** Says what a judge is, without fetching it. `baseUrl` is the folder that holds `judge.json`, ending in `/`. */
   look(baseUrl: string): Promise<{ readonly manifest: JudgeManifest; readonly bytes: number }>;
-  /** Fetches a judge and opens it, in the place of the one before. */
-  open(baseUrl: string, onProgress: (progress: DownloadProgress) => void): Promise<void>;
+  /** Fetches a judge and opens it, in the place of the one before. Answers the piece of each of its token ids. */
+  open(baseUrl: string, onProgress: (progress: DownloadProgress) => void): Promise<readonly string[]>;
   /** Judges texts, one after the other. @throws {NoModelError} none is open. */
   judge(texts: readonly TextToJudge[]): Promise<Judgement[]>;
   /** Lets the judge write, token by token. @throws {NoModelError} none is open. */

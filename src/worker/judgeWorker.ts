@@ -39,6 +39,7 @@ expose({
       });
       await judge?.dispose();
       judge = await Judge.open(files, runtime);
+      return judge.tokenizer.pieces;
     }),
   judge: async (texts) => {
     const judgements: Judgement[] = [];

@@ -8,8 +8,7 @@ export function createLibrary(startWorker: () => Worker = startLibraryWorker): L
   return {
     inventory: () => side.call((remote) => remote.inventory()),
     look: (address) => side.call((remote) => remote.look(address)),
-    download: (address, dtype, onProgress) =>
-      side.call((remote) => remote.download(address, dtype, proxy(onProgress))),
+    download: (address, dtype, onProgress) => side.call((remote) => remote.download(address, dtype, proxy(onProgress))),
     cancel: () => side.call((remote) => remote.cancel()),
     remove: (baseUrl) => side.call((remote) => remote.remove(baseUrl)),
   };

@@ -7,7 +7,12 @@ import { carryErrors, packError, unpackError } from "./namedErrors";
 
 /** Every module of these folders but the workers, which speak to their page as soon as they are imported. */
 const sources = import.meta.glob<Record<string, unknown>>(
-  ["../{flow,format,delivery,runtime,run,worker}/**/*.ts", "!../**/*.test.ts", "!./worker.ts", "!./libraryWorker.ts"],
+  [
+    "../{flow,format,delivery,runtime,run,worker}/**/*.ts",
+    "!../**/*.test.ts",
+    "!./worker.ts",
+    "!./{library,judge}Worker.ts",
+  ],
   { eager: true },
 );
 

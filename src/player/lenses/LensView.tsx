@@ -12,14 +12,16 @@ import type { PhasesByReading } from "../run/phases";
 import { themeOf } from "../theme/themeOf";
 import { Button } from "../ui/Button";
 import { certainty } from "./certainty";
+import type { Judged } from "./judged";
 import styles from "./LensView.module.css";
-import type { Lens, LensDrawing, LensInput, RunPlace } from "./lens";
+import type { Lens, LensDrawing, LensInput, LensPlace } from "./lens";
 import { numbers } from "./numbers";
 import { paths } from "./paths";
+import { quality } from "./quality";
 import { schedule } from "./schedule";
 import { ENGLISH_LENSES, type LensId, type LensWords } from "./words";
 
-const LENSES: Readonly<Record<LensId, Lens>> = { paths, certainty, schedule, numbers };
+const LENSES: Readonly<Record<LensId, Lens>> = { paths, certainty, schedule, numbers, quality };
 
 export interface LensViewProps {
   readonly id: LensId;
@@ -28,6 +30,10 @@ export interface LensViewProps {
   readonly logitNormal?: LogitNormal | undefined;
   /** When the words of many runs like this one settle, where they were counted. */
   readonly phases?: PhasesByReading | undefined;
+  /** What a judge says of this run and of others, where one was asked. */
+  readonly judged?: Judged | undefined;
+  /** Told of another run that is pressed. */
+  readonly onRun?: ((id: string) => void) | undefined;
   /** What an app does with a picture of a lens, such as saving it. */
   readonly actions?: ((draw: (measure?: Measure) => Drawing, lens: LensId) => ReactNode) | undefined;
   /** What an app offers for a run that has not what a lens shows. */
@@ -44,6 +50,8 @@ export function LensView({
   words = ENGLISH_LENSES,
   logitNormal,
   phases: byReading,
+  judged,
+  onRun,
   actions,
   offer,
   recipe = "",
@@ -60,11 +68,11 @@ export function LensView({
   const lens = LENSES[id];
   const phases = byReading?.[reading];
   const input = useMemo(
-    () => run && { run, reading, width, theme, words, tokenWords, logitNormal, phases, measure: pageMeasure() },
-    [run, reading, width, theme, words, tokenWords, logitNormal, phases],
+    () => run && { run, reading, width, theme, words, tokenWords, logitNormal, phases, judged, measure: pageMeasure() },
+    [run, reading, width, theme, words, tokenWords, logitNormal, phases, judged],
   );
   const isBegun = input && input.run.trajectory.frames.length > 0;
-  const isShown = isBegun && (lens.isThere?.(input.run) ?? true);
+  const isShown = isBegun && (lens.isThere?.(input) ?? true);
   const placed = (input: LensInput): LensInput =>
     lens.moves ? { ...input, place: placeNow(playback.getState(), inspection.getState()) } : input;
   return (
@@ -72,10 +80,10 @@ export function LensView({
       <p className={styles.lensAbout}>{words.about[id]}</p>
       <div className={styles.lensRoom} ref={setRoom}>
         {!isBegun && <p>{words.notYet}</p>}
-        {isBegun && !isShown && <p>{input.run.status === "running" ? words.whenComplete : words.paths.missing}</p>}
+        {isBegun && !isShown && <p>{input.run.status === "running" ? words.whenComplete : words.missing(id)}</p>}
         {isBegun && !isShown && offer}
         {isShown && asTable && <TableOf lens={lens} input={input} />}
-        {isShown && !asTable && width > 0 && <PictureOf lens={lens} input={input} />}
+        {isShown && !asTable && width > 0 && <PictureOf lens={lens} input={input} onRun={onRun} />}
       </div>
       {isShown && (
         <p className={styles.lensActions}>
@@ -127,7 +135,7 @@ function fileDrawing(lens: Lens, input: LensInput, recipe: string): Drawing {
   };
 }
 
-function PictureOf({ lens, input }: { lens: Lens; input: LensInput }) {
+function PictureOf({ lens, input, onRun }: { lens: Lens; input: LensInput; onRun: LensViewProps["onRun"] }) {
   const { playback, inspection } = usePlayer();
   const canvas = useRef<HTMLCanvasElement>(null);
   const placed = usePlaced(lens, input);
@@ -136,13 +144,14 @@ function PictureOf({ lens, input }: { lens: Lens; input: LensInput }) {
     if (canvas.current) paintSharp(drawing, canvas.current);
   }, [drawing]);
 
-  const placeOf = ({ clientX, clientY }: PointerEvent): RunPlace | null => {
+  const placeOf = ({ clientX, clientY }: PointerEvent): LensPlace | null => {
     const box = canvas.current?.getBoundingClientRect();
     return box ? drawing.at(clientX - box.left, clientY - box.top) : null;
   };
   const seek = (event: PointerEvent) => {
     const place = placeOf(event);
     if (!place) return;
+    if ("run" in place) return onRun?.(place.run);
     playback.getState().seek(place.index);
     const { pinned, inspected, pin } = inspection.getState();
     // Pressed again it stays: here it is a place that is gone to, not a card that is put away.
@@ -154,7 +163,9 @@ function PictureOf({ lens, input }: { lens: Lens; input: LensInput }) {
       style={{ height: drawing.height }}
       onPointerDown={(event) => event.button === 0 && seek(event)}
       onPointerMove={(event) => {
-        if (event.pointerType === "mouse") inspection.getState().glance(placeOf(event)?.position ?? null);
+        const place = event.pointerType === "mouse" ? placeOf(event) : null;
+        if (place && !("run" in place)) inspection.getState().glance(place.position ?? null);
+        else if (event.pointerType === "mouse") inspection.getState().glance(null);
       }}
       onPointerLeave={() => inspection.getState().glance(null)}
     >

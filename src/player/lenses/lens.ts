@@ -5,6 +5,7 @@ import type { Measure } from "../export/typography";
 import type { Phases } from "../run/phases";
 import type { ReadingName, ShownRun } from "../run/run";
 import type { Words } from "../words";
+import type { Judged } from "./judged";
 import type { LensId, LensWords } from "./words";
 
 /** A lens is a picture of a run: what it shows of one, drawn the same on the page and in a file, and the same as a table. */
@@ -12,8 +13,8 @@ export interface Lens {
   readonly id: LensId;
   /** Whether its picture is another one at every frame, and so takes `LensInput.place`. */
   readonly moves?: boolean;
-  /** Whether the run has what it shows; every run has unless this says otherwise. */
-  isThere?(run: ShownRun): boolean;
+  /** Whether there is what it shows of the run; there is of every run unless this says otherwise. */
+  isThere?(input: LensInput): boolean;
   /**
    * The same input gives the same drawing; where the person is in the run is laid over it (`LensDrawing.mark`), or, of a
    * lens that moves, part of the input.
@@ -38,7 +39,12 @@ export interface LensInput {
   readonly logitNormal?: LogitNormal | undefined;
   /** When the words of many runs like this one settle, where they were counted. */
   readonly phases?: Phases | undefined;
+  /** What a judge says of this run's text and of others', where one was asked. */
+  readonly judged?: Judged | undefined;
 }
+
+/** A place in the run that is shown, or another run. */
+export type LensPlace = RunPlace | { readonly run: string };
 
 /** A place in a run. */
 export interface RunPlace {
@@ -51,7 +57,7 @@ export interface LensDrawing extends Omit<Drawing, "title" | "text" | "note"> {
   /** What it says, in a sentence, for those who do not see it. */
   readonly text: string;
   /** What lies at a point of the picture; null outside of it. */
-  at(x: number, y: number): RunPlace | null;
+  at(x: number, y: number): LensPlace | null;
   /** What shows where the person is; laid over the picture. */
   mark(index: number, position: number | null): readonly Rectangle[];
 }

@@ -7,9 +7,11 @@ import type { ShownRun } from "../run/run";
 import { settlingOf } from "../run/settling";
 import { pathsOfLength, readingOf, SETTINGS, shownRunOf } from "../testing/runs";
 import { certainty } from "./certainty";
-import type { LensInput } from "./lens";
+import type { Judged } from "./judged";
+import type { LensInput, LensPlace } from "./lens";
 import { numbers, numbersOf } from "./numbers";
 import { paths, wordsOnTheWay } from "./paths";
+import { quality } from "./quality";
 import { schedule, stepFigures } from "./schedule";
 import { ENGLISH_LENSES } from "./words";
 
@@ -25,6 +27,10 @@ const inputOf = (change: Partial<LensInput> = {}): LensInput => ({
   words: ENGLISH_LENSES,
   ...change,
 });
+
+function stepOf(place: LensPlace | null): number | undefined {
+  return place && "index" in place ? place.index : undefined;
+}
 
 /** As `run`, every token as open as these nats say at each step. */
 function withEntropy(nats: readonly number[]): ShownRun {
@@ -151,7 +157,7 @@ describe("schedule", () => {
 
   it("finds the step that a time belongs to, and stands where the run is", () => {
     const drawing = schedule.draw(inputOf({ run: noisy, width: 1000 }));
-    expect([5, 99, 101, 399, 401, 1000].map((x) => drawing.at(x, 50)?.index)).toEqual([0, 0, 1, 1, 2, 2]);
+    expect([5, 99, 101, 399, 401, 1000].map((x) => drawing.at(x, 50)).map(stepOf)).toEqual([0, 0, 1, 1, 2, 2]);
     expect(drawing.at(-1, 50)).toBeNull();
     expect(drawing.mark(2, null)).toMatchObject([{ x: 400 }]);
     expect(drawing.text).toBe(
@@ -202,7 +208,7 @@ describe("numbers", () => {
   it("have a curve each, and find their step", () => {
     const drawing = numbers.draw(inputOf());
     expect(drawing.curves).toHaveLength(3);
-    expect([0, 99, 101, 600].map((x) => drawing.at(x, 100)?.index)).toEqual([0, 0, 1, 3]);
+    expect([0, 99, 101, 600].map((x) => drawing.at(x, 100)).map(stepOf)).toEqual([0, 0, 1, 3]);
     expect(numbers.draw(inputOf({ run: { ...run, status: "failed" } })).curves).toHaveLength(2);
   });
 
@@ -228,15 +234,63 @@ it.each([certainty, schedule, numbers])("a lens of a run of one frame is drawn a
   expect(readingOf("▁the").tokens).toHaveLength(1);
 });
 
+describe("quality", () => {
+  const judged: Judged = {
+    runs: [
+      { id: run.id, label: "the cat sat", entropy: 2, perplexity: 10 },
+      { id: "other", label: "a dog", entropy: 3, perplexity: 100 },
+    ],
+    real: { entropy: 2.5, perplexity: 12, samples: [{ entropy: 2.4, perplexity: 8 }] },
+  };
+
+  it("is there once something has been judged", () => {
+    expect(quality.isThere?.(inputOf())).toBe(false);
+    expect(quality.isThere?.(inputOf({ judged: { ...judged, runs: [] } }))).toBe(false);
+    expect(quality.isThere?.(inputOf({ judged }))).toBe(true);
+  });
+
+  it("has a point for each run, more surprising ones above and more varied ones to the right, and finds them again", () => {
+    const { dots = [], at } = quality.draw(inputOf({ judged }));
+    expect(dots).toHaveLength(3);
+    const [sample, own, other] = dots;
+    if (!sample || !own || !other) throw new Error("There are three points.");
+    expect(own.x < sample.x && sample.x < other.x).toBe(true);
+    expect(other.y < own.y && own.y < sample.y).toBe(true);
+    expect([own.colour, other.colour]).toEqual([PALETTES.light.data, PALETTES.light.flow]);
+    expect(at(other.x + 2, other.y - 3)).toEqual({ run: "other" });
+    expect(at(own.x, own.y)).toEqual({ run: run.id });
+    expect(at(other.x, own.y)).toBeNull();
+  });
+
+  it("says the figures of the run that is shown beside those of real text, and of one that has none the latter alone", () => {
+    expect(quality.draw(inputOf({ judged })).text).toBe(
+      "Perplexity 10.0, entropy 2.00 nats; real text has 12.0 and 2.50.",
+    );
+    const others = { ...judged, runs: judged.runs.slice(1) };
+    expect(quality.draw(inputOf({ judged: others })).text).toContain("Real text has a perplexity of 12.0");
+    expect(quality.table(inputOf({ judged })).rows).toEqual([
+      ["the cat sat (shown)", "10.0", "2.00"],
+      ["a dog", "100.0", "3.00"],
+      ["real text", "12.0", "2.50"],
+    ]);
+  });
+
+  it("is drawn of one text that is as real text is, however narrow", () => {
+    const same = { entropy: 2, perplexity: 12 };
+    const one: Judged = { runs: [{ ...same, id: run.id, label: "x" }], real: { ...same, samples: [] } };
+    const { dots = [], lines, rectangles } = quality.draw(inputOf({ judged: one, width: 320 }));
+    expect(JSON.stringify([dots, lines, rectangles])).not.toMatch(/null|NaN/);
+  });
+});
+
 describe("paths", () => {
   const { trajectory } = run;
   const walked: ShownRun = { ...run, trajectory: { ...trajectory, paths: pathsOfLength(4, 5) } };
   const at = (index: number, position: number | null = null) => inputOf({ run: walked, place: { index, position } });
 
   it("are there for a run that has a place for every frame, and for no other", () => {
-    expect(paths.isThere?.(run)).toBe(false);
-    expect(paths.isThere?.(walked)).toBe(true);
-    expect(paths.isThere?.({ ...walked, trajectory: { ...trajectory, paths: pathsOfLength(3, 5) } })).toBe(false);
+    const cut: ShownRun = { ...walked, trajectory: { ...trajectory, paths: pathsOfLength(3, 5) } };
+    expect([run, walked, cut].map((run) => paths.isThere?.(inputOf({ run })))).toEqual([false, true, false]);
   });
 
   it("have a point for each token up to the end, at its place, and behind it the way so far", () => {

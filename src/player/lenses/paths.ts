@@ -31,7 +31,8 @@ const SHADES = 24;
 export const paths: Lens = {
   id: "paths",
   moves: true,
-  isThere: ({ trajectory: { paths, frames } }) => paths !== undefined && framesOf(paths) >= frames.length,
+  isThere: ({ run: { trajectory } }) =>
+    trajectory.paths !== undefined && framesOf(trajectory.paths) >= trajectory.frames.length,
 
   draw: (input) => {
     const { run, reading, width, theme, measure, words, tokenWords } = input;

@@ -1,5 +1,5 @@
 /** The lenses there are, in the order in which they are offered. */
-export type LensId = "paths" | "certainty" | "schedule" | "numbers";
+export type LensId = "paths" | "certainty" | "schedule" | "numbers" | "quality";
 
 /** What lenses say, in one language. */
 export interface LensWords {
@@ -17,6 +17,8 @@ export interface LensWords {
   readonly notYet: string;
   /** Of a run that is being written, in a lens that shows whole ones. */
   readonly whenComplete: string;
+  /** Of what a lens shows, where nobody has asked for it yet. */
+  missing(lens: LensId): string;
   readonly paths: {
     readonly entropy: string;
     readonly nearest: string;
@@ -25,8 +27,6 @@ export interface LensWords {
     followed(position: number, words: readonly string[]): string;
     /** Of a picture that is no model's, but of one run alone. */
     readonly ownBasis: string;
-    /** Of a run that nobody has asked this of yet. */
-    readonly missing: string;
   };
   readonly certainty: {
     readonly settledAt: string;
@@ -58,6 +58,20 @@ export interface LensWords {
     readonly repeated: string;
     said(entropy: string): string;
   };
+  readonly quality: {
+    readonly text: string;
+    readonly perplexity: string;
+    readonly entropy: string;
+    /** At the ends of the two axes. */
+    readonly surprising: string;
+    readonly varied: string;
+    readonly real: string;
+    /** Of the run that is shown, in the table. */
+    shown(label: string): string;
+    said(perplexity: string, entropy: string, realPerplexity: string, realEntropy: string): string;
+    /** Of a run without a text to judge. */
+    realSaid(perplexity: string, entropy: string): string;
+  };
 }
 
 const format = (digits: number) =>
@@ -66,7 +80,7 @@ const formats = [0, 1, 2, 3].map(format);
 
 export const ENGLISH_LENSES: LensWords = {
   label: "Lenses",
-  titles: { paths: "Paths", certainty: "Certainty", schedule: "Schedule", numbers: "Numbers" },
+  titles: { paths: "Paths", certainty: "Certainty", schedule: "Schedule", numbers: "Numbers", quality: "Quality" },
   about: {
     paths:
       "Each point is a token of the text, its embedding seen in the two directions in which the model's words differ most: a cloud of noise at first, words at the end, and behind each the path it came. Violet: still open. Ink: decided. Press a point to follow it alone, with the words it read on its way; press its path to go there.",
@@ -75,6 +89,8 @@ export const ENGLISH_LENSES: LensWords = {
     schedule:
       "Where the steps stand between noise and text, how long each is, and how much of its state a step keeps before fresh noise is mixed in.",
     numbers: "How open the text is, how many of its words have settled, and how varied they are, step by step.",
+    quality:
+      "Each violet point is one of your runs, the orange one is shown: to the right texts of many different words, below those that a small next-word model, the judge, expects. Grey: a hundred real texts; the cross is what all of them come to. A good sampler comes near the cross; below it and to its left texts say the same again and again. Press a point to see its run.",
   },
   asTable: "As a table",
   number: (value, digits = 2) => (formats[digits] ?? format(digits))(value),
@@ -85,6 +101,10 @@ export const ENGLISH_LENSES: LensWords = {
   word: "word",
   notYet: "There is nothing to show yet.",
   whenComplete: "This is shown when the run is complete.",
+  missing: (lens) =>
+    lens === "quality"
+      ? "No judge has read this text yet."
+      : "Where the tokens of this run were has not been kept with it.",
   paths: {
     entropy: "nats",
     nearest: "nearest tokens",
@@ -96,7 +116,6 @@ export const ENGLISH_LENSES: LensWords = {
         : `Position ${position} reads, one after the other: ${words.join(", ")}.`,
     ownBasis:
       "The directions are those of this run's own end: its picture is not to be laid beside those of other runs.",
-    missing: "Where the tokens of this run were has not been kept with it.",
   },
   certainty: {
     settledAt: "settled at step",
@@ -128,5 +147,17 @@ export const ENGLISH_LENSES: LensWords = {
     adjacent: "words said twice in a row",
     repeated: "runs of 4 words said before",
     said: (entropy) => `At the last step the mean entropy is ${entropy} nats.`,
+  },
+  quality: {
+    text: "text",
+    perplexity: "perplexity",
+    entropy: "entropy (nats)",
+    surprising: "↑ perplexity under the judge",
+    varied: "entropy of its tokens (nats) →",
+    real: "real text",
+    shown: (label) => `${label} (shown)`,
+    said: (perplexity, entropy, realPerplexity, realEntropy) =>
+      `Perplexity ${perplexity}, entropy ${entropy} nats; real text has ${realPerplexity} and ${realEntropy}.`,
+    realSaid: (perplexity, entropy) => `Real text has a perplexity of ${perplexity} and an entropy of ${entropy} nats.`,
   },
 };

@@ -1,11 +1,14 @@
 import * as z from "zod/mini";
 import type { StoreApi } from "zustand/vanilla";
+import { SHIPPED_JUDGE } from "../../delivery/shipped";
+import { shippedSource } from "../../delivery/sources";
 import { problemOf } from "../../flow/errors";
 import type { Recipe } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
 import type { RecordedRun } from "../../format/trace";
 import type { Player } from "../../player/createPlayer";
 import type { Machine } from "../../runtime/memoryPlan";
+import type { JudgeApi } from "../../worker/judgeProtocol";
 import type { LibraryApi } from "../../worker/libraryProtocol";
 import type { EngineClient } from "../../worker/protocol";
 import type { Words } from "../words/english";
@@ -16,6 +19,8 @@ import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
 import { experimentNamed } from "./experiments/experiments";
 import { createPhases, type PhasesStore } from "./experiments/phases";
+import { RACE, race } from "./experiments/race";
+import { createJudging, type JudgingStore } from "./judging";
 import type { RunArchive } from "./kept/archive";
 import { openFile } from "./kept/files";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
@@ -63,6 +68,7 @@ export interface Studio {
   readonly comparison: StoreApi<ComparisonStore>;
   readonly phases: StoreApi<PhasesStore>;
   readonly pathFinding: StoreApi<PathFindingStore>;
+  readonly judging: StoreApi<JudgingStore>;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
   readonly tour: StoreApi<TourStore>;
@@ -99,6 +105,7 @@ export interface World {
   /** Where the browser's other tabs of this page are heard; null where they cannot be. */
   readonly tabs: TabChannel | null;
   readonly library: LibraryApi;
+  readonly judge: JudgeApi;
   /** What keeps the page itself. */
   readonly offline: Omit<OfflineWorld, "pageUrl">;
   /** Address of the page. */
@@ -163,6 +170,8 @@ export function createStudio(world: World): Studio {
     now,
     onEnded: (run) => void save(run),
   });
+  const { baseUrl: judgeUrl } = shippedSource(SHIPPED_JUDGE, world.pageUrl);
+  const judging = createJudging({ judge: world.judge, baseUrl: judgeUrl, model, library, runs, newId, now });
   const comparison = createComparison({
     runs,
     model,
@@ -177,6 +186,7 @@ export function createStudio(world: World): Studio {
         settings.getState().turnTo(manifest.name, manifest.defaults, manifest.architecture.maxLength);
       };
     },
+    writeByJudge: judging.getState().write,
     onTaken: (run) => void save(run),
   });
   const phases = createPhases({ model, generation });
@@ -275,7 +285,8 @@ export function createStudio(world: World): Studio {
     if (!recipe) return;
     const other = id === null ? undefined : otherModelIn(id);
     if (other !== undefined) return void openBeside(recipe, other);
-    const experiment = id === null ? undefined : experimentNamed(id);
+    const { manifest } = model.getState();
+    const experiment = id === RACE && manifest ? race(manifest) : experimentNamed(id ?? "");
     const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
     if (experiment) view.getState().offer({ recipe, experiment });
     else if (here) runs.getState().select(here.id);
@@ -333,6 +344,7 @@ export function createStudio(world: World): Studio {
     comparison,
     phases,
     pathFinding,
+    judging,
     library,
     view,
     tour,
@@ -355,6 +367,7 @@ export function createStudio(world: World): Studio {
         comparison,
         phases,
         pathFinding,
+        judging,
         library,
         view,
         tour,

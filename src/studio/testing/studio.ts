@@ -5,6 +5,7 @@ import type { TextStorage } from "../session/kept/persisted";
 import type { Run } from "../session/runs/shelfRun";
 import { createStudio, type Studio, type World } from "../session/studio";
 import { FakeEngine, MANIFEST } from "./fakeEngine";
+import { FakeJudge } from "./fakeJudge";
 import { FakeLibrary } from "./fakeLibrary";
 import { runOf } from "./runs";
 
@@ -78,6 +79,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     }),
     fetchManifest: async () => MANIFEST,
     library: new FakeLibrary(),
+    judge: new FakeJudge(),
     offline: { container: null, caches: null, reload: () => {} },
     pageUrl: "https://page.example/",
     fetchShippedNames: async () => ["test"],

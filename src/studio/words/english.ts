@@ -469,6 +469,7 @@ export const ENGLISH = {
       noSeed: "The other seed is an integer from 0 to 4294967295.",
       sameSeed: (seed: number) => `The run shown begins at seed ${seed} itself. Give another.`,
       needsPrompt: (model: string) => `${model} writes nothing without a prompt.`,
+      answersPrompts: (model: string) => `${model} answers its prompt; the judge would only go on from it.`,
     },
     madeOf: (settings: string) =>
       `Each is made of the run shown${settings && `, ${settings}`}, and writes what is not on the shelf yet.`,
@@ -476,6 +477,11 @@ export const ENGLISH = {
     anotherModelIs:
       "Teacher and student, or two checkpoints: each by the settings it was made for, then in step or by the clock.",
     beside: "Beside",
+    race: "Race a next-word model",
+    raceIs:
+      "One beginning, written by the flow all at once and by a next-word model of about its size, the judge, word by word: by the clock, each as fast as it was here. Without a prompt the judge goes on from the flow's first word.",
+    atOnce: "All at once",
+    wordByWord: "Word by word",
     grid: "A grid of two settings",
     down: "Down",
     across: "Across",
@@ -520,6 +526,18 @@ export const ENGLISH = {
     writtenAgain: (done: number, total: number) => `Written again as far as step ${done} of ${total}.`,
     pathsOfAnother:
       "Written again here, its recipe comes to another text: the paths would not be those of this run. Its model was stored or computed otherwise.",
+  },
+
+  judge: {
+    /** Where it is not known yet how large it is, without a number. */
+    about: (parameters: number | null) =>
+      `The judge is a next-word model${parameters === null ? "" : ` of ${number(parameters / 1e6)} million parameters`} that has learned short English stories. It runs on this device and reads every whole run here. Of other kinds of text its figures say little.`,
+    fetch: (size: string) => `Fetch the judge${size && ` (${size})`}`,
+    coming: "The judge comes",
+    cancel: "Cancel",
+    /** Before something that needs it. */
+    isFetched: (size: string) => `The judge is fetched for it: ${size}.`,
+    reads: "The judge is here. It reads runs when they are whole.",
   },
 
   legend: {

@@ -498,6 +498,7 @@ export const GERMAN: Words = {
       noSeed: "Der andere Seed ist eine ganze Zahl von 0 bis 4294967295.",
       sameSeed: (seed) => `Der gezeigte Lauf beginnt selbst bei Seed ${seed}. Es braucht einen anderen.`,
       needsPrompt: (model) => `${model} schreibt nichts ohne Prompt.`,
+      answersPrompts: (model) => `${model} beantwortet seinen Prompt; der Richter würde ihn nur fortsetzen.`,
     },
     madeOf: (settings) =>
       `Jedes wird aus dem gezeigten Lauf gemacht${settings && `, ${settings}`}, und schreibt, was noch nicht in der Ablage ist.`,
@@ -505,6 +506,11 @@ export const GERMAN: Words = {
     anotherModelIs:
       "Lehrer und Schüler oder zwei Checkpoints: jedes mit den Einstellungen, für die es gemacht ist, dann im Gleichschritt oder nach der Uhr.",
     beside: "Daneben",
+    race: "Wettlauf mit einem Modell für das nächste Wort",
+    raceIs:
+      "Ein Anfang, geschrieben vom Fluss auf einmal und von einem etwa gleich großen Modell für das nächste Wort, dem Richter, Wort für Wort: nach der Uhr, jedes so schnell, wie es hier war. Ohne Prompt beginnt der Richter mit dem ersten Wort des Flusses.",
+    atOnce: "Auf einmal",
+    wordByWord: "Wort für Wort",
     grid: "Ein Raster zweier Einstellungen",
     down: "Nach unten",
     across: "Nach rechts",
@@ -546,6 +552,16 @@ export const GERMAN: Words = {
     writtenAgain: (done, total) => `Nachgeschrieben bis Schritt ${done} von ${total}.`,
     pathsOfAnother:
       "Hier nachgeschrieben, führt sein Rezept zu einem anderen Text: Es wären nicht die Bahnen dieses Laufs. Sein Modell war anders gespeichert oder anders gerechnet.",
+  },
+
+  judge: {
+    about: (parameters) =>
+      `Der Richter ist ein Modell für das nächste Wort${parameters === null ? "" : ` mit ${number(parameters / 1e6)} Millionen Parametern`}, das kurze englische Geschichten gelernt hat. Er rechnet auf diesem Gerät und liest hier jeden vollständigen Lauf. Bei anderen Texten sagen seine Zahlen wenig.`,
+    fetch: (size) => `Richter holen${size && ` (${size})`}`,
+    coming: "Der Richter kommt",
+    cancel: "Abbrechen",
+    isFetched: (size) => `Dafür wird der Richter geholt: ${size}.`,
+    reads: "Der Richter ist da. Er liest Läufe, wenn sie vollständig sind.",
   },
 
   legend: {

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useStore } from "zustand";
 import { ComparedTexts } from "../../../player/compare/ComparedTexts";
 import { stepsOf } from "../../../player/run/run";
@@ -10,6 +10,7 @@ import { closeComparison, copyExperiment, writeTheRest } from "../../actions/exp
 import { type Comparison, runsOf, surestMember } from "../../session/experiments/comparison";
 import type { Label } from "../../session/experiments/experiments";
 import type { Run } from "../../session/runs/shelfRun";
+import { JudgeProgress } from "../judge/JudgeProgress";
 import { describeOrigin } from "../runInWords";
 import { useStudio, useWords } from "../StudioContext";
 import { ActionButton } from "../ui/ActionButton";
@@ -24,7 +25,8 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   const { experiments } = words;
   const laid = useStore(studio.comparison, ({ laid }) => laid);
   const shelf = useStore(studio.runs, ({ runs }) => runs);
-  const isBusy = useStore(studio.generation, ({ phase }) => phase !== "idle");
+  const isGenerating = useStore(studio.generation, ({ phase }) => phase !== "idle");
+  const isBusy = useStore(studio.judging, ({ status, isWriting }) => status === "coming" || isWriting) || isGenerating;
   const copy = useAction(copyExperiment);
   const rest = useAction(writeTheRest);
   const runs = runsOf(shown, [...laid, ...shelf]);
@@ -34,11 +36,23 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   const written = runs.filter((run) => run?.status === "done").length;
   const isWhole = written === runs.length;
   const surest = surestMember(shown, runs);
-  const [wantsClock, setWantsClock] = useState(false);
+  const [chosen, setChosen] = useState<boolean | null>(null);
+  const wantsClock = chosen ?? shown.origin?.experiment.isByClock ?? false;
   // A run from a file does not say how long it took.
   const canRace = !heads && isWhole && runs.every((run) => (run?.seconds ?? 0) > 0);
   const isByClock = canRace && wantsClock;
   const said = (label: Label) => label(words);
+  // From the start, and led by the one of most steps, so that none moves in leaps. What the judge wrote is on no shelf and cannot lead.
+  const leader = runs
+    .flatMap((run, i) => (run && !shown.members[i]?.byJudge ? [run] : []))
+    .sort((a, b) => stepsOf(b) - stepsOf(a))[0]?.id;
+  useEffect(() => {
+    if (!isByClock || leader === undefined) return;
+    studio.runs.getState().select(leader);
+    const { seek, play } = studio.player.playback.getState();
+    seek(0);
+    play();
+  }, [isByClock, leader, studio]);
   const kept = surest === undefined ? undefined : shown.members[surest];
   return (
     <section className={styles.comparison} aria-label={shown.title(words)} data-testid="comparison">
@@ -53,7 +67,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
         <div className={styles.comparisonWays}>
           <ReadingChoice />
           {canRace && (
-            <Button aria-pressed={isByClock} onClick={() => race(!isByClock)}>
+            <Button aria-pressed={isByClock} onClick={() => setChosen(!isByClock)}>
               {experiments.byTheClock}
             </Button>
           )}
@@ -63,6 +77,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
             {isWhole ? kept && experiments.surestIs(said(kept.label)) : experiments.written(written, runs.length)}
           </span>
         </div>
+        {shown.members.some(({ byJudge }) => byJudge) && <JudgeProgress />}
       </header>
       <div className={styles.comparisonTexts}>
         {prompted && <GivenPrompt run={prompted} />}
@@ -79,7 +94,8 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
               run,
               seconds: run?.seconds,
               note: run && [...(i === surest ? [experiments.surest] : []), describeOrigin(run, words)].join(" · "),
-              actions: run && (
+              // What the judge wrote is no run of a flow, to be gone on from and kept.
+              actions: run && !member.byJudge && (
                 <IconButton label={experiments.showAlone(label)} onPress={() => show(run)}>
                   <Icon name="single" size={16} />
                 </IconButton>
@@ -90,17 +106,6 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
       </div>
     </section>
   );
-
-  /** Each as fast as it was written, from the start. The one of most steps leads, so that none moves in leaps. */
-  function race(wanted: boolean): void {
-    setWantsClock(wanted);
-    if (!wanted) return;
-    const [leader] = runs.filter((run) => run !== undefined).sort((a, b) => stepsOf(b) - stepsOf(a));
-    if (leader) studio.runs.getState().select(leader.id);
-    const { seek, play } = studio.player.playback.getState();
-    seek(0);
-    play();
-  }
 
   function show(run: Run): void {
     studio.comparison.getState().take(run);

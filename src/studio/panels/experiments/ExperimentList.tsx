@@ -15,6 +15,7 @@ import {
   type GridAxis,
   gridOf,
 } from "../../session/experiments/experiments";
+import { RACE, race } from "../../session/experiments/race";
 import { whyNotBack } from "../../session/experiments/wayBack";
 import type { Studio } from "../../session/studio";
 import { useStudio, useStudioValue, useWords } from "../StudioContext";
@@ -40,6 +41,7 @@ export function ExperimentList() {
           <Entry key={experiment.id} experiment={experiment} />
         ))}
         <AnotherModel />
+        <Race />
       </ul>
       <section aria-labelledby={`${id}-grid`} className={styles.experimentsGrid}>
         <h3 id={`${id}-grid`}>{experiments.grid}</h3>
@@ -101,6 +103,25 @@ function AnotherModel() {
         </select>
       </label>
       <Begin experiment={anotherModel(here, other)} label={experiments.try} />
+    </li>
+  );
+}
+
+/** The run shown beside what a next-word model writes. */
+function Race() {
+  const { model, judging } = useStudio();
+  const { experiments, judge, bytes: sizeOf } = useWords();
+  const id = useId();
+  const here = useStore(model, ({ manifest }) => manifest);
+  const { status, bytes } = useStore(judging);
+  useEffect(() => void judging.getState().look(), [judging]);
+  if (!here) return null;
+  return (
+    <li data-experiment={RACE}>
+      <h3 id={`${id}-title`}>{experiments.race}</h3>
+      <p>{experiments.raceIs}</p>
+      {status === "away" && bytes !== null && <p>{judge.isFetched(sizeOf(bytes))}</p>}
+      <Begin experiment={race(here)} label={experiments.try} />
     </li>
   );
 }

@@ -1,4 +1,4 @@
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useMemo } from "react";
 import { useStore } from "zustand";
 import { recipeOf } from "../../../flow/recipe";
 import { linkTo } from "../../../format/link";
@@ -7,8 +7,10 @@ import { Button } from "../../../player/ui/Button";
 import { Choice } from "../../../player/ui/Choice";
 import { countPhases } from "../../actions/experiments";
 import { PHASE_RUNS, phasesKey } from "../../session/experiments/phases";
+import { judgedRuns } from "../../session/judging";
 import { Part } from "../alerts/Part";
 import { ExperimentsButton } from "../experiments/Experiments";
+import { JudgeOffer } from "../judge/JudgeOffer";
 import { useStudio, useWords } from "../StudioContext";
 import { SavingButton } from "../saving/Saving";
 import { TourButton } from "../tour/Tour";
@@ -62,6 +64,13 @@ export function LensPanel() {
   const manifest = useStore(studio.model, ({ manifest }) => manifest);
   const theme = useStore(studio.preferences, ({ theme }) => theme);
   const counted = useStore(studio.phases, ({ counted }) => (run ? counted.get(phasesKey(run)) : undefined));
+  const shelf = useStore(studio.runs, ({ runs }) => runs);
+  const { manifest: judge, judgements } = useStore(studio.judging);
+  const isQuality = lens === "quality";
+  const judged = useMemo(
+    () => (isQuality && judge ? { runs: judgedRuns(shelf, judgements), real: judge.realText } : undefined),
+    [isQuality, judge, shelf, judgements],
+  );
   if (!run || !lens) return null;
   const isOwn = run.trajectory.model === manifest?.name;
   return (
@@ -75,7 +84,9 @@ export function LensPanel() {
             phases={lens === "certainty" ? counted : undefined}
             chosenTheme={theme}
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
-            offer={<PathsOffer />}
+            judged={judged}
+            onRun={(id) => studio.runs.getState().select(id)}
+            offer={lens === "quality" ? <JudgeOffer /> : <PathsOffer />}
             actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
           />
         </Suspense>

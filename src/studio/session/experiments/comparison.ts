@@ -1,6 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { surestOf } from "../../../flow/certainty";
-import { ConditionError } from "../../../flow/errors";
+import { ConditionError, isCancellation, problemOf } from "../../../flow/errors";
 import { type Recipe, recipeKey, recipeOf, rootOf } from "../../../flow/recipe";
 import { lastFrame } from "../../../player/run/run";
 import { describeSettings } from "../../../player/run/settingsInWords";
@@ -52,12 +52,14 @@ export interface ComparisonParts {
   readonly generation: StoreApi<GenerationStore>;
   /** Makes the model of this name the one that writes, and gives the way back to the one before; null where none is known. */
   readonly turnToModel: (name: string) => (() => void) | null;
+  /** Lets the judge write what it makes of a recipe, or of the beginning of the text that a model made of it. */
+  readonly writeByJudge: (recipe: Recipe, text: string) => Promise<Run>;
   /** Called with a run that has come to the shelf whole. */
   readonly onTaken: (run: Run) => void;
 }
 
 export function createComparison(parts: ComparisonParts): StoreApi<ComparisonStore> {
-  const { runs, model, generation, turnToModel, onTaken } = parts;
+  const { runs, model, generation, turnToModel, writeByJudge, onTaken } = parts;
   const store = createStore<ComparisonStore>()((set, get) => {
     const change = (id: string, changed: (run: Run) => Run) =>
       set(({ laid }) => ({ laid: laid.map((run) => (run.id === id ? changed(run) : run)) }));
@@ -70,6 +72,21 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         else set(({ laid }) => ({ laid: laid.filter((run) => run.id !== id) }));
       },
     };
+
+    /** Has the judge write its runs, when the run that they stand beside is there. */
+    async function judged(shown: Comparison): Promise<void> {
+      const there = runsOf(shown, [...get().laid, ...runs.getState().runs]);
+      const text = there[0]?.status === "done" ? there[0].text : null;
+      for (const [i, { byJudge, recipe }] of shown.members.entries()) {
+        if (!byJudge || there[i] || text === null) continue;
+        try {
+          const run = await writeByJudge(recipe, text);
+          if (get().shown === shown) set(({ laid }) => ({ laid: [...laid, run] }));
+        } catch (error) {
+          if (!isCancellation(error)) generation.getState().raise(problemOf(error));
+        }
+      }
+    }
 
     /** Writes by other models in turn until one is stopped, and comes back to the one chosen now, loaded if it was. */
     async function abroad(names: readonly string[], write: (model: string) => Promise<boolean>): Promise<void> {
@@ -114,7 +131,12 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         set({ shown, ...(isSame ? {} : { laid: [] }) });
         const missing = (model: string) => {
           const there = runsOf(shown, [...get().laid, ...runs.getState().runs]);
-          return members.filter((member, i) => modelOf(shown, member) === model && there[i]?.status !== "done");
+          // What was not written here does not say how long it takes here.
+          const isThere = (run: Run | undefined) =>
+            run?.status === "done" && (!experiment.isByClock || run.seconds !== null);
+          return members.filter(
+            (member, i) => !member.byJudge && modelOf(shown, member) === model && !isThere(there[i]),
+          );
         };
         const write = async (model: string) => {
           const recipes = () => missing(model).map(({ recipe }) => recipe);
@@ -123,15 +145,18 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
           if (recipes().length > 0) await generation.getState().writeEach(recipes, heads ? { desk: table } : how);
           return recipes().length === 0;
         };
-        const others = [...new Set(members.map((member) => modelOf(shown, member)))].filter(
+        const flows = members.filter(({ byJudge }) => !byJudge);
+        const others = [...new Set(flows.map((member) => modelOf(shown, member)))].filter(
           (name) => name !== shown.model,
         );
         const isHome = await write(shown.model);
         if (isHome && others.some((name) => missing(name).length > 0)) await abroad(others, write);
         // Whoever looks at something else meanwhile is left to it.
         if (get().shown !== shown) return;
-        const written = runsOf(shown, runs.getState().runs);
-        const kept = written[surestMember(shown, written) ?? -1];
+        await judged(shown);
+        if (get().shown !== shown) return;
+        const there = runsOf(shown, runs.getState().runs);
+        const kept = there[surestMember(shown, there) ?? -1];
         if (kept) runs.getState().select(kept.id);
       },
       turn: (run) => {
@@ -237,5 +262,7 @@ function modelIsMissing(name: string): ConditionError {
 function isFurther(run: Run, other: Run): boolean {
   const far = ({ status, trajectory }: Run) =>
     status === "done" ? Number.POSITIVE_INFINITY : trajectory.frames.length;
+  // Of two that are whole the one that says how long it took.
+  if (run.status === "done" && other.status === "done") return run.seconds !== null && other.seconds === null;
   return run.status === "running" ? other.status !== "done" : far(run) > far(other);
 }

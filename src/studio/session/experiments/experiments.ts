@@ -13,6 +13,8 @@ export interface Variant {
   readonly recipe: Recipe;
   /** Name of the model that writes it, where that is another than the one the experiment begins with. */
   readonly model?: string;
+  /** Whether it is the judge that writes it. */
+  readonly byJudge?: true;
 }
 
 export interface Experiment {
@@ -23,6 +25,8 @@ export interface Experiment {
   about(words: Words): string;
   /** The setting that it is about, where it is about one. */
   readonly setting?: keyof SamplerSettings;
+  /** Whether its runs are played by the clock at first, each as fast as it was written. */
+  readonly isByClock?: boolean;
   /** Why it can't be made from this recipe, for the person; null where it can. */
   whyNot(base: Recipe, words: Words): string | null;
   /** Its runs; `base` must be a recipe from noise. */

@@ -1,0 +1,34 @@
+import { SHIPPED_JUDGE } from "../../../delivery/shipped";
+import type { Manifest } from "../../../format/manifest";
+import type { Experiment } from "./experiments";
+
+/** The name of the experiment in an address. */
+export const RACE = "race";
+
+/**
+ * A run and what a next-word model of about its size, the judge, writes from the same beginning: all words at once beside one
+ * after the other.
+ */
+export function race(here: Manifest): Experiment {
+  return {
+    id: RACE,
+    title: ({ experiments }) => experiments.race,
+    about: ({ experiments }) => experiments.raceIs,
+    isMarked: false,
+    isByClock: true,
+    whyNot: ({ prompt, held = [], back }, { experiments: { whyNot } }) => {
+      if (held.length > 0) return whyNot.held;
+      if (back) return whyNot.fromText;
+      if (prompt && "ids" in prompt) return whyNot.promptOfNumbers;
+      // It goes on from a text, and answers none.
+      return prompt && !here.architecture.sourceOptional ? whyNot.answersPrompts(here.title) : null;
+    },
+    variants: (base) => [
+      {
+        label: ({ experiments, player }) => `${experiments.atOnce}, ${player.run.steps(base.settings.steps)}`,
+        recipe: base,
+      },
+      { label: ({ experiments }) => experiments.wordByWord, recipe: base, model: SHIPPED_JUDGE, byJudge: true },
+    ],
+  };
+}
