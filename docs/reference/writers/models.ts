@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SHIPPED_JUDGE } from "../../../src/delivery/shipped";
+import { parseJudgeManifest } from "../../../src/format/judgeManifest";
 import { type Manifest, parseManifest } from "../../../src/format/manifest";
 import { page, table } from "./markdown";
 import { root } from "./sources";
@@ -84,7 +86,30 @@ export function modelsPage(): string {
   const lead = `What lies in \`models/\`, read off the manifests. Each has a card beside it, with unpicked samples, measured qualities
 beside those of real text, known failures, cost and proof. They were learnt on two CPU cores in minutes to hours and are small:
 expect sentences that are mostly right, and no plot. [Bring your own](../guides/checkpoint.md), or [train one](../guides/train.md).`;
-  return page("Models that ship", lead, ...parts);
+  return page("Models that ship", lead, ...parts, ...judgeParts());
+}
+
+/** The judge, which is no model of a flow. */
+function judgeParts(): string[] {
+  const manifest = parseJudgeManifest(readFileSync(join(root, "models", SHIPPED_JUDGE, "judge.json"), "utf8"));
+  const { name, title, description, corpus, licence, architecture, weights, realText } = manifest;
+  const { layers, width, heads, vocabularySize, maxLength, parameters } = architecture;
+  return [
+    `## ${name}`,
+    `*${title}.* ${description}`,
+    table(
+      ["", ""],
+      [
+        ["parameters", parameters.toLocaleString("en")],
+        ["blocks, width, heads, vocabulary", `${layers}, ${width}, ${heads}, ${vocabularySize.toLocaleString("en")}`],
+        ["reads", `up to ${maxLength} tokens`],
+        ["has learned", corpus],
+        ["weights", `${weights.dtype} ${(weights.bytes / 1e6).toFixed(1)} MB`],
+        ["of real text", `perplexity ${realText.perplexity.toFixed(2)}, entropy ${realText.entropy.toFixed(2)} nats`],
+        ["licence", licence],
+      ],
+    ),
+  ];
 }
 
 /** What `elf export` and `elf renew` measured of them: a part of the page of figures. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { judgeManifestSchema } from "../../../src/format/judgeManifest";
 import { manifestSchema } from "../../../src/format/manifest";
 import { recipeSchema, traceSchema } from "../../../src/format/trace";
 import { weightIndexSchema } from "../../../src/format/weightIndex";
@@ -39,6 +40,12 @@ const SCHEMAS = [
     "manifest.json",
     "Of an exported model. What each field means, and what a reader has to do with it, stands in [An exported model](./exported-model.md).",
     manifestSchema,
+  ],
+  [
+    "judge",
+    "judge.json",
+    "Of a judge that `elf export-judge` wrote; it stands in the place of `manifest.json`.",
+    judgeManifestSchema,
   ],
   ["weight-index", "onnx/weights-….json", "Where each tensor of a dtype lies.", weightIndexSchema],
 ] as const;
