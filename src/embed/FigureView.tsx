@@ -1,6 +1,8 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useStore } from "zustand";
 import type { NamedProblem } from "../flow/errors";
+import type { LensId } from "../player/lenses/words";
+import { PlayerProvider } from "../player/PlayerContext";
 import { PlayerView } from "../player/PlayerView";
 import { Button } from "../player/ui/Button";
 import { Icon } from "../player/ui/Icon";
@@ -15,16 +17,39 @@ export function FigureView({ figure }: { figure: Figure }) {
   if (stage !== "shown") return <Poster figure={figure} stage={stage} problem={problem} words={words} />;
   return (
     <div className="player figure" part="figure" data-controls={options.controls.join(" ")}>
-      <PlayerView
-        player={player}
-        label={words.label(title)}
-        stage={{ slots: { empty: <p className="figure-empty">{words.empty}</p> }, isComing: work.kind === "writing" }}
-      />
+      <div className="figure-looks">
+        <PlayerView
+          player={player}
+          label={words.label(title)}
+          stage={{ slots: { empty: <p className="figure-empty">{words.empty}</p> }, isComing: work.kind === "writing" }}
+        />
+        {options.lens !== "text" && <FigureLens figure={figure} id={options.lens} />}
+      </div>
       {canWrite && <Bar figure={figure} work={work} options={options} words={words} />}
       {problem && <Fault figure={figure} problem={problem} words={words} />}
       <div className="figure-caption" part="caption">
         <slot name="caption" />
       </div>
+    </div>
+  );
+}
+
+/** A picture of the run, at the time of its player. */
+function FigureLens({ figure, id }: { figure: Figure; id: LensId }) {
+  const { player, words } = figure.seat;
+  const [View, setView] = useState<Awaited<ReturnType<Figure["lensView"]>>>(null);
+  useEffect(() => {
+    let isHere = true;
+    void figure.lensView().then((view) => isHere && setView(() => view));
+    return () => {
+      isHere = false;
+    };
+  }, [figure]);
+  return (
+    <div className="figure-lens" part="lens">
+      <PlayerProvider value={player}>
+        {View ? <View id={id} {...(words.lenses && { words: words.lenses })} /> : <p>{words.lensComes}</p>}
+      </PlayerProvider>
     </div>
   );
 }

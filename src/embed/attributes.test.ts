@@ -15,6 +15,7 @@ describe("an attribute of the element (point 7)", () => {
     ["height", "320", 320],
     ["autoplay", "", true],
     ["loop", "false", false],
+    ["lens", "paths", "paths"],
     ["controls", "all", CONTROLS],
     ["controls", "none", []],
     ["controls", "scrub  play, reading", ["play", "scrub", "reading"]],
@@ -31,6 +32,7 @@ describe("an attribute of the element (point 7)", () => {
     ["controls", ""],
     ["preload", "model"],
     ["lens", "basis"],
+    ["lens", "quality"],
   ] as const)("falls back from %s=%j, and says so", (name, written) => {
     expect(readAttribute(name, written)).toEqual({ value: readAttribute(name, null).value, isWrong: true });
   });

@@ -11,6 +11,9 @@ export type Control = (typeof CONTROLS)[number];
 
 const SHOWN_UNASKED: readonly Control[] = ["play", "scrub", "reading", "generate"];
 
+/** The ways to look at a run: its text alone, or a picture of it as well. What a judge says of many runs is for the page. */
+export const LENSES = ["text", "paths", "certainty", "schedule", "numbers"] as const;
+
 export interface Options {
   readonly model: string;
   readonly recipe: string;
@@ -23,7 +26,7 @@ export interface Options {
   readonly loop: boolean;
   readonly speed: Speed;
   readonly reading: ReadingName;
-  readonly lens: "text";
+  readonly lens: (typeof LENSES)[number];
   readonly height: number;
   readonly preload: "trace" | "none";
   readonly group: string;
@@ -62,7 +65,7 @@ export const ATTRIBUTES: Attributes = {
     says: listed(SPEEDS),
   },
   reading: oneOf(["holds", "expects"]),
-  lens: oneOf(["text"]),
+  lens: oneOf(LENSES),
   height: {
     initial: 420,
     read: (text) => {

@@ -217,6 +217,16 @@ export class Figure {
     this.#seat?.player.playback.getState().seek(Math.round(step));
   }
 
+  /** The views of lenses, fetched when they are first wanted; null where they cannot be had, which the box says then. */
+  async lensView(): Promise<LaterPart["LensView"] | null> {
+    try {
+      return (await laterPart()).LensView;
+    } catch (error) {
+      this.#fail(error, () => this.#sitDownAnew());
+      return null;
+    }
+  }
+
   /** A frame as the file of a picture, or all up to it. */
   async picture(kind: PictureKind, { step, ...look }: PictureLook): Promise<Blob> {
     await this.ready();

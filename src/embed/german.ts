@@ -1,4 +1,4 @@
-import { GERMAN as PLAYER_GERMAN } from "../player/german";
+import { GERMAN_LENSES, GERMAN as PLAYER_GERMAN } from "../player/german";
 import { megabytes, type Words } from "./words";
 
 const mega = megabytes("de");
@@ -21,5 +21,7 @@ export const GERMAN: Words = {
   loads: (host) => (host ? `Lädt zuerst das Modell von ${host}.` : "Lädt zuerst das Modell."),
   loadsAgain: "Dieser Rahmen ist von anderen Seiten getrennt, deshalb wird hier noch einmal geladen.",
   notKept: "Das Modell bleibt nur da, bis diese Seite geschlossen wird.",
+  lensComes: "Das Bild wird geladen.",
+  lenses: GERMAN_LENSES,
   player: PLAYER_GERMAN,
 };

@@ -1,4 +1,5 @@
 /** What the element itself says, around a player that has words of its own. */
+import type { LensWords } from "../player/lenses/words";
 import { ENGLISH as PLAYER_ENGLISH, type Words as PlayerWords } from "../player/words";
 
 export interface Words {
@@ -27,6 +28,10 @@ export interface Words {
   readonly loadsAgain: string;
   /** Said where the browser lets nothing be kept. */
   readonly notKept: string;
+  /** In place of a lens that is still fetched. */
+  readonly lensComes: string;
+  /** What lenses say; their own English unless given. */
+  readonly lenses?: LensWords;
 }
 
 export function megabytes(language: string): (bytes: number) => string {
@@ -55,4 +60,5 @@ export const ENGLISH: Words = {
   loads: (host) => (host ? `Loads the model from ${host} first.` : "Loads the model first."),
   loadsAgain: "This frame is kept apart from other sites, so it loads again here.",
   notKept: "The model is kept only until this page is closed.",
+  lensComes: "The picture is on its way.",
 };

@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
 import type { Reading } from "./network";
-import { cutToText, isRead, unreadSteps, withFrames } from "./trajectory";
+import type { FlowState } from "./sampler";
+import { ToyNetwork } from "./testing/toyNetwork";
+import { cutToText, isRead, readFrames, unreadSteps, withFrames } from "./trajectory";
 
 const reading: Reading = {
   tokens: Int32Array.of(10, 11, 12, 13, 14),
@@ -35,4 +37,32 @@ it("cuts a frame to what is written after the prompt, and reads held tokens as t
   });
   expect(cut.expects).toBe(cut.holds);
   expect(Array.from(reading.tokens)).toEqual([10, 11, 12, 13, 14]);
+});
+
+it("one sample of several states is read in one pass", async () => {
+  const network = new ToyNetwork();
+  let passes = 0;
+  const decode = (latents: readonly Float32Array[]) => {
+    passes++;
+    return network.decode(latents);
+  };
+  const state = (step: number, ...values: number[]): FlowState => ({
+    step,
+    batch: 2,
+    t: step / 2,
+    z: Float32Array.from(values.flatMap((value) => [value, 0, 0, 0])),
+    prediction: Float32Array.from(values.flatMap((value) => [10 * value, 0, 0, 0])),
+    predictedAt: 0,
+  });
+  const states = [state(0, 1, 2), state(1, 3, 4), state(2, 5, 6)];
+  const frames = await readFrames(
+    { ...network, takesSelfCondScale: true, denoise: network.denoise, decode },
+    states,
+    1,
+    1,
+  );
+  expect(passes).toBe(1);
+  expect(frames.map(({ holds }) => holds.tokens[0])).toEqual([200, 400, 600]);
+  expect(frames.map(({ expects }) => expects.tokens[0])).toEqual([200, 4000, 6000]);
+  expect(await readFrames(network, [], 1)).toEqual([]);
 });

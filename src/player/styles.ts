@@ -1,3 +1,4 @@
+import lensView from "./lenses/LensView.module.css?inline";
 import playerView from "./PlayerView.module.css?inline";
 import theme from "./player.css?inline";
 import givenPrompt from "./stage/GivenPrompt.module.css?inline";
@@ -15,6 +16,7 @@ import iconButton from "./ui/IconButton.module.css?inline";
 export const playerStyles = [
   theme,
   playerView,
+  lensView,
   givenPrompt,
   progress,
   stage,

@@ -113,6 +113,49 @@ test("1, 4, 9, 11, 15, 24, 31: the text stands there first, then its run, under 
   expect(faults).toEqual([]);
 });
 
+test("2, 7, 11, 12: a lens beside the text or under it, in a part of the script that comes when it is wanted", async ({
+  page,
+}) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.goto(host.page("lens", '<elf-playground trace="/traces/stories.json"></elf-playground>'));
+  const figure = page.locator("elf-playground");
+  await expect(figure.getByTestId("readout")).toContainText("step 32 of 32");
+  const parts = () => host.asked.filter((path) => /\/later-/.test(path));
+  expect(parts()).toEqual([]);
+  await figure.evaluate((element: HTMLElementTagNameMap["elf-playground"]) => {
+    element.lens = "certainty";
+  });
+  const picture = figure.getByRole("img", { name: /^Of \d+ words half have settled by step/ });
+  await expect(picture).toBeVisible();
+  expect(parts()).toHaveLength(1);
+  expect(host.asked.some((path) => /worker-/.test(path))).toBe(false);
+  // A press leads to its place: the first column, behind the words of the rows.
+  await picture.click({ position: { x: 100, y: 5 } });
+  await expect(figure.getByTestId("readout")).toContainText("step 0 of 32");
+  const text = await figure.getByRole("listbox").boundingBox();
+  const under = await picture.boundingBox();
+  expect(under?.y).toBeGreaterThan(text?.y ?? Number.NaN);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page }).include("elf-playground").analyze();
+    expect(violations.map(({ id }) => id)).toEqual([]);
+  }
+  await page.setViewportSize({ width: 1100, height: 1000 });
+  await page.evaluate(() => {
+    document.body.style.width = "1000px";
+  });
+  await expect
+    .poll(
+      async () => ((await picture.boundingBox())?.x ?? 0) - ((await figure.getByRole("listbox").boundingBox())?.x ?? 0),
+    )
+    .toBeGreaterThan(400);
+  await figure.evaluate((element) => element.setAttribute("height", "500"));
+  expect((await figure.boundingBox())?.height).toBe(500);
+  await figure.evaluate((element) => element.setAttribute("lens", "text"));
+  await expect(picture).toHaveCount(0);
+  expect(faults).toEqual([]);
+});
+
 test("26, 33: a frame as the file of a picture, which says how it came about", async ({ page }) => {
   await page.goto(host.page("picture", '<elf-playground trace="/traces/stories.json" theme="dark"></elf-playground>'));
   const { svg, png, colours, refused } = await page.locator("elf-playground").evaluate(async (found) => {

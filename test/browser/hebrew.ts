@@ -20,6 +20,7 @@ export const HEBREW: Words = {
   writing: "כותב",
   loads: (host) => (host ? `קודם טוען את המודל מ־${host}.` : "קודם טוען את המודל."),
   loadsAgain: "המסגרת מופרדת מאתרים אחרים, ולכן נטען כאן שוב.",
+  lensComes: "התמונה בדרך.",
   notKept: "המודל נשמר רק עד שהדף נסגר.",
   player: {
     readings: {

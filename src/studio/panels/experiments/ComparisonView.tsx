@@ -55,7 +55,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   }, [isByClock, leader, studio]);
   const kept = surest === undefined ? undefined : shown.members[surest];
   return (
-    <section className={styles.comparison} aria-label={shown.title(words)} data-testid="comparison">
+    <section className={styles.comparison} aria-label={shown.title(words)} data-testid="comparison" data-comparison="">
       <header>
         <div className={styles.comparisonTitle}>
           <h2>{shown.title(words)}</h2>
