@@ -1,6 +1,6 @@
-"""Writes test/fixtures/judged-texts.json: what the shipped judge makes of some texts, for the TypeScript that judges too.
+"""Writes test/fixtures/judged-texts.json: what the shipped judge makes of some texts, for the page's judge.
 
-    PYTHONPATH=export/src python export/tests/judged_texts.py
+PYTHONPATH=export/src python export/tests/judged_texts.py
 """
 
 import json
@@ -26,7 +26,7 @@ CASES = [
     (" ".join([STORY] * 9), ""),
     ("They went home. ", " ".join([STORY] * 9)),
 ]
-"""Texts, and what they go on from: of one word and of none, of words that there are not, longer than the judge reads."""
+"""Texts, and what they go on from: of one word, of none, of made-up words, longer than the judge reads."""
 
 
 def judged() -> list[dict]:

@@ -49,6 +49,11 @@ def toy(z, x_hat_prev, t, scale):
     return 0.5 * z + 0.3 * x_hat_prev + 0.2 * z.mean(1, keepdims=True) ** 2 + number[:, None, None]
 
 
+def scales_of(gamma, self_cond_scale, cfg, groups=1, steps=1):
+    """One γ at every step."""
+    return Scales(jnp.full((groups, steps), gamma, jnp.float32), jnp.float32(self_cond_scale), jnp.float32(cfg))
+
+
 def numpy_run(cond, source_length, noise, fresh, times, gamma, scale, omega, t_eps):
     """Sampling in spec section 3 in float64: `noise` (B, L, D) and `fresh` (N − 1, B, L, D) are ε, times (B, N + 1)."""
     s, steps = FLOW.noise_scale, times.shape[1] - 1
@@ -95,7 +100,7 @@ def test_condition_and_guidance_are_those_of_the_spec(gamma, omega, rng):
         fresh = np.stack([draw([jax.random.fold_in(key, k) for key in noise_keys]) for k in range(steps - 1)])
         times = np.asarray([[0, 0.1, 0.3, 0.6, 0.97, 1], [0, 0.05, 0.4, 0.5, 0.99, 1]])
         held = (np.arange(L)[None, :] < source_length[:, None])[..., None]
-        scales = Scales(*jnp.asarray([gamma, 2.0, omega], jnp.float32))
+        scales = scales_of(gamma, 2.0, omega, groups=devices, steps=steps)
         run = partial(follow_flow, toy, FLOW, shape=(B, L, D), sde=gamma > 0, guided=omega != 1)
         z = jax.jit(run)(
             draws=Draws(noise_keys, jnp.asarray(times, jnp.float32)),
@@ -119,7 +124,7 @@ def test_multistep_is_the_reference_samplers(schedule, omega):
     wanted = [*run_flow(toy, settings, FLOW, (B, L, D), Condition(latents, held))][-1].z
     keys = run_keys(settings.seed, settings.rng)
     draws = Draws(jax.random.key_data(keys.noise)[None], time_schedule(settings, FLOW, keys.times)[None])
-    scales = Scales(*jnp.asarray([0.0, 2.0, omega], jnp.float32))
+    scales = scales_of(0.0, 2.0, omega)
 
     def run(multistep):
         follow = partial(follow_flow, toy, FLOW, shape=(B, L, D), sde=False, guided=omega != 1, multistep=multistep)
@@ -134,16 +139,19 @@ def test_multistep_is_the_reference_samplers(schedule, omega):
 def test_multistep_is_eulers_where_times_coincide():
     times = jnp.asarray([[0, 0.3, 0.3, 0.3, 0.3, 1]], jnp.float32)
     draws = Draws(jax.random.key_data(run_keys(1, "original").noise)[None], times)
-    scales = Scales(*jnp.asarray([0.0, 2.0, 1.0], jnp.float32))
+    scales = scales_of(0.0, 2.0, 1.0)
     run = partial(follow_flow, toy, FLOW, draws, scales, (1, 4, 2), sde=False)
     np.testing.assert_allclose(run(multistep=True), run(multistep=False), rtol=1e-6)
 
 
 @pytest.mark.parametrize("rng", LAYOUTS)
-@pytest.mark.parametrize("method", ["ode", "sde", "multistep"])
+@pytest.mark.parametrize("method", ["ode", "sde", "multistep", "curve"])
 def test_the_first_batch_is_the_reference_samplers(rng, method):
     model = random_model(SMALL)
-    more = {"method": "ode", "solver": "multistep"} if method == "multistep" else {"method": method}
+    more = {
+        "multistep": {"method": "ode", "solver": "multistep"},
+        "curve": {"method": "sde", "gamma_curve": ((0.1, 0.0), (0.3, 3.0), (0.9, 0.5))},
+    }.get(method, {"method": method})
     settings = SamplerSettings(steps=6, rng=rng, seed=5, **more)
     reference = sample(JaxNetwork(model), settings, model.flow, (4, 8, 32))
     tokens = BatchSampler(model, make_mesh(), 4, 8).write(settings)

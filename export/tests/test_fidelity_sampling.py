@@ -66,7 +66,7 @@ def test_three_guided_steps_of_a_conditional_network() -> None:
     def ours(params, cond):
         network = bind(abstract(ELF, CONFIG)[0], params)
         draws = Draws(jax.random.key_data(key)[None], jnp.float32(times)[None])
-        scales = Scales(*np.float32([1.2, 2.0, 1.5]))
+        scales = Scales(jnp.full((1, 3), 1.2, jnp.float32), jnp.float32(2.0), jnp.float32(1.5))
         flow = FlowConfig(noise_scale=1.7)
         return follow_flow(
             network.denoise, flow, draws, scales, cond.shape, Condition(cond, held), sde=True, guided=True

@@ -1,6 +1,7 @@
 """The reference sampler, against spec section 3 and explicit JAX calls."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -13,8 +14,10 @@ from elf.errors import UsageError
 from elf.onnx_export.presets import refuse_beyond_page
 from elf.sampler_settings import SamplerSettings, named_settings, read_curve, settings_of
 from elf.sampling.keys import run_keys
+from elf.sampling.sample import Arguments, towards_of
 from elf.sampling.sampler import cut_at_eos, run_flow, sample
 from elf.sampling.schedule import time_schedule
+from elf.sampling.towards import Towards, slerp, start_noise
 
 FLOW = FlowConfig(noise_scale=2.0)
 SHAPE = (1, 3, 4)
@@ -196,3 +199,39 @@ def test_the_committed_fixture_is_what_the_sampler_gives():
         np.testing.assert_allclose(old, new, rtol=1e-6)
     seen = {(run["settings"]["method"], run["settings"]["schedule"], run["settings"]["rng"]) for run in fresh["runs"]}
     assert len(seen) == 8
+
+
+def test_a_run_starts_on_the_way_to_another_seeds_noise_and_goes_on_by_its_own():
+    settings = SamplerSettings(steps=4, method="sde", gamma=0.7, seed=7)
+    own, other = (start_noise(SamplerSettings(seed=seed), np.float32(2), SHAPE) for seed in (7, 8))
+    ends = [start_noise(settings, np.float32(2), SHAPE, Towards(8, weight)) for weight in (0.0, 1.0)]
+    np.testing.assert_allclose(ends, [own, other], rtol=1e-6)
+    half = slerp(own, other, 0.5)
+    between = (np.linalg.norm(own) + np.linalg.norm(other)) / 2
+    assert np.linalg.norm((own + other) / 2) < np.linalg.norm(half) < 1.1 * between
+    run = list(run_flow(toy_denoise, settings, FLOW, SHAPE, towards=Towards(8, 0.5)))
+    np.testing.assert_array_equal(run[0].z, half)
+    # From a start of its own the same: nothing else is the other seed's.
+    np.testing.assert_array_equal(run[-1].z, list(run_flow(toy_denoise, settings, FLOW, SHAPE, start=half))[-1].z)
+
+
+def test_between_two_that_are_one_there_is_nowhere_to_turn():
+    x = np.asarray([3, 4], np.float32)
+    np.testing.assert_array_equal(slerp(x, x, 0.5), x)
+    np.testing.assert_array_equal(slerp(np.zeros(2, np.float32), x, 0.5), np.zeros(2))
+
+
+@pytest.mark.parametrize(("seed", "weight"), [(-1, 0.5), (2**32, 0.5), (8, -0.1), (8, 1.1), (8, float("nan"))])
+def test_a_way_that_cannot_be_is_refused(seed, weight):
+    with pytest.raises(UsageError):
+        Towards(seed, weight)
+
+
+def test_both_options_of_the_way_to_another_seed_or_neither(tmp_path: Path) -> None:
+    alone = Arguments(checkpoint=tmp_path, towards=8)
+    with pytest.raises(UsageError, match="belong together"):
+        towards_of(alone)
+    with pytest.raises(UsageError, match="belong together"):
+        towards_of(replace(alone, towards=None, weight=0.5))
+    assert towards_of(replace(alone, weight=0.5)) == Towards(8, 0.5)
+    assert towards_of(replace(alone, towards=None)) is None

@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { SettingsError } from "./errors";
 import { runNoise } from "./noise";
+import type { SamplerSettings } from "./settings";
 import { RUN_SETTINGS } from "./testing/settings";
-import { checkTowards, slerp, startNoise } from "./towards";
+import { checkTowards, slerp, startNoise, type Towards } from "./towards";
 
 const COUNT = 4096;
 const own = { ...RUN_SETTINGS, seed: 7 };
@@ -26,6 +28,18 @@ describe("the start between two seeds", () => {
       expect(lengthOf(start) / between).toBeCloseTo(1, 2);
     }
   });
+});
+
+it("the start is Python's, for either layout of bits", () => {
+  const { starts, flow } = JSON.parse(readFileSync("test/fixtures/flow.json", "utf8")) as {
+    flow: { noiseScale: number };
+    starts: { settings: Pick<SamplerSettings, "seed" | "rng">; towards: Towards; z: number[] }[];
+  };
+  expect(starts).toHaveLength(8);
+  for (const { settings, towards, z } of starts) {
+    const start = startNoise(settings, towards, flow.noiseScale, z.length);
+    for (const [i, x] of z.entries()) expect(start[i]).toBeCloseTo(x, 5);
+  }
 });
 
 describe("slerp", () => {

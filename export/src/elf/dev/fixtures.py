@@ -21,12 +21,13 @@ from elf.errors import UsageError
 from elf.models.exported.stored_weights import stored_model
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
-from elf.sampler_settings import SamplerSettings, named_settings
+from elf.sampler_settings import Layout, SamplerSettings, named_settings
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import text_reader
 from elf.sampling.sampler import run_flow, sample, written
 from elf.sampling.schedule import time_schedule
+from elf.sampling.towards import Towards, start_noise
 
 Array = np.ndarray
 
@@ -34,6 +35,7 @@ LENGTH, WIDTH, STEPS = 3, 4, 6
 FLOW = FlowConfig(noise_scale=2.0)
 METHODS = (("ode", 0.0), ("sde", 0.5), ("sde", 1.5))
 SEEDS = (0, 7, 4294967295)
+LAYOUTS: tuple[Layout, ...] = ("original", "partitionable")
 QUANTILE_STEPS = (1, 2, 3, 8, 32, 129)
 
 
@@ -91,6 +93,22 @@ def flow_fixture() -> dict[str, Any]:
             numbers(time_schedule(SamplerSettings(steps, schedule="quantile"), FLOW, None)) for steps in QUANTILE_STEPS
         ],
         "batches": toy_runs(FLOW),
+        "starts": [
+            {
+                "settings": {"seed": 7, "rng": rng},
+                "towards": {"seed": 8, "weight": weight},
+                "z": numbers(
+                    start_noise(
+                        SamplerSettings(rng=rng, seed=7),
+                        np.float32(FLOW.noise_scale),
+                        (1, LENGTH, WIDTH),
+                        Towards(8, weight),
+                    )
+                ),
+            }
+            for rng in LAYOUTS
+            for weight in (0.0, 0.25, 0.5, 1.0)
+        ],
     }
 
 

@@ -26,9 +26,10 @@ class Draws(NamedTuple):
 
 
 class Scales(NamedTuple):
-    """Numbers of a run that its program does not depend on: γ, w and ω, each of shape ()."""
+    """Numbers of a run that its program does not depend on: w and ω of shape (), and γ of every step."""
 
     gamma: jax.Array
+    """(G, N)"""
     self_cond_scale: jax.Array
     cfg: jax.Array
 
@@ -104,7 +105,7 @@ def follow_flow(
         t, t_next = time(k), time(k + 1)
         if sde:
             # γ 0 makes a step the ODE's, which the last one always is.
-            gamma = jnp.where(k < steps - 1, scales.gamma, 0)
+            gamma = jnp.where(k < steps - 1, jnp.repeat(scales.gamma[:, k], rows)[:, None, None], 0)
             alpha = jnp.clip(1 - gamma * (t_next - t), 0, 1)
             fresh = noise(jax.vmap(jax.random.fold_in, (0, None))(keys, k))
             z, t = hold(alpha * z + (1 - alpha) * fresh), alpha * t

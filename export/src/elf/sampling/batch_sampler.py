@@ -234,10 +234,9 @@ class BatchSampler:
         times = np.stack([time_schedule(settings, self.flow, key) for of in keys for key in of.times])
         whole, rows = replicated(self.mesh), batch_sharding(self.mesh)
         draws = Draws(on_mesh(noise_keys, whole), on_mesh(times, whole))
-        if settings.gamma_curve is not None:
-            raise UsageError("γ is drawn over t", "Only single runs have a curve: leave it out, or use elf sample.")
-        numbers = np.asarray([settings.gamma, settings.self_cond_scale, settings.cfg_scale], np.float32)
-        scales = Scales(*(on_mesh(number, whole) for number in numbers))
+        gamma = np.asarray([[settings.gamma_at(float(t)) for t in row[:-1]] for row in times], np.float32)
+        numbers = (gamma, *np.asarray([settings.self_cond_scale, settings.cfg_scale], np.float32))
+        scales = Scales(*(on_mesh(np.asarray(number), whole) for number in numbers))
         source, positions = None, self.length
         if sources is not None:
             positions += self.longest_source
@@ -245,7 +244,7 @@ class BatchSampler:
             for row, tokens in zip(ids, sources, strict=True):
                 row[: len(tokens)] = tokens[: self.longest_source]
             source = Source(on_mesh(ids, rows), on_mesh(self._source_lengths(sources), rows))
-        sde = settings.method == "sde" and settings.gamma > 0
+        sde = settings.method == "sde" and bool((gamma > 0).any())
         two_pass = not self.takes_self_cond_scale and settings.self_cond_scale != 1
         multistep = settings.solver == "multistep"
         ways = {"sde": sde, "guided": settings.cfg_scale != 1, "two_pass": two_pass, "multistep": multistep}

@@ -22,6 +22,7 @@ from elf.sampling.condition import Condition, Encoder, check_sources, encode_sou
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
 from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.sampler import Network, sample, written
+from elf.sampling.towards import Towards
 from elf.text_file import BLANK_AT_ENDS
 
 
@@ -43,6 +44,10 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
     Some of them also write without one."""
     prompt_ids: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """The same as tokens: 5,6,7."""
+    towards: int | None = None
+    """Another seed, towards whose noise the run starts; --weight says how far."""
+    weight: float | None = None
+    """0: the noise of the run's own seed; 1: that of --towards."""
     json: bool = False
     """Print one JSON object instead of the texts."""
     dump: Path | None = None
@@ -51,6 +56,7 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
 
 def main(arguments: Arguments) -> None:
     arguments.refuse_early()
+    towards = towards_of(arguments)
     if arguments.batch is not None and arguments.batch < 1:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
     opened = open_to_sample(arguments)
@@ -65,7 +71,7 @@ def main(arguments: Arguments) -> None:
 
     begin = time.monotonic()
     shape = (batch, length, model.elf.latent_size)
-    run = sample(opened.network(), settings, model.flow, shape, condition, ticker("step", settings.steps))
+    run = sample(opened.network(), settings, model.flow, shape, condition, ticker("step", settings.steps), towards)
     seconds = time.monotonic() - begin
     if arguments.dump:
         arguments.dump.parent.mkdir(parents=True, exist_ok=True)
@@ -78,11 +84,20 @@ def main(arguments: Arguments) -> None:
             "tokens": run.tokens.tolist(),
             "settings": {**vars(settings), "batch": batch, "length": length},
             "promptIds": sources,
+            **({"towards": vars(towards)} if towards else {}),
             "seconds": round(seconds, 3),
         }
         print(json.dumps(report, ensure_ascii=False))
     else:
         print("\n\n".join(texts))
+
+
+def towards_of(arguments: Arguments) -> Towards | None:
+    """Where the run starts, of both options or of neither. Raises UsageError for one alone."""
+    seed, weight = arguments.towards, arguments.weight
+    if (seed is None) != (weight is None):
+        raise UsageError("--towards and --weight belong together", "Give both: --towards 8 --weight 0.5.")
+    return None if seed is None or weight is None else Towards(seed, weight)
 
 
 class Opened(NamedTuple):

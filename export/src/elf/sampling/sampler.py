@@ -14,9 +14,10 @@ from elf.config import ElfConfig, FlowConfig
 from elf.errors import UsageError
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition, Denoise, Guided
-from elf.sampling.keys import normal, run_keys, step_normal
+from elf.sampling.keys import run_keys, step_normal
 from elf.sampling.schedule import time_schedule
 from elf.sampling.solvers import Prediction, Step, euler, multistep, sde
+from elf.sampling.towards import Towards, start_noise
 
 Array = np.ndarray
 
@@ -54,12 +55,14 @@ def run_flow(
     *,
     takes_self_cond_scale: bool = True,
     start: Array | None = None,
+    towards: Towards | None = None,
 ) -> Iterator[State]:
     """Yields the start and the state after each of the N steps, N + 1 states in all.
 
     `shape` is (B, L, D). With B > 1 the samples share one schedule, and the noise is drawn for the whole batch at
     once, so sample 0 of a batch is not the single sample of the same seed. `start` (B, L, D) stands in for the noise
-    that the seed draws. Raises UsageError for a cfg scale without a condition.
+    that the seed draws, which goes `towards` that of another seed. Raises UsageError for a cfg scale without a
+    condition.
     """
     if settings.cfg_scale != 1 and condition is None:
         raise UsageError(f"cfg is {settings.cfg_scale:g}", "Without a condition there is nothing to guide by: give 1.")
@@ -67,7 +70,7 @@ def run_flow(
     times = time_schedule(settings, flow, keys.times)
     noise_scale = np.float32(flow.noise_scale)
     network = Guided(denoise, settings, condition, takes_self_cond_scale, flow.self_cond_start)
-    z = network.hold(noise_scale * normal(keys.noise, shape, settings.rng) if start is None else start)
+    z = network.hold(start_noise(settings, noise_scale, shape, towards) if start is None else start)
     x_hat = network.nothing(shape)
     history: list[Prediction] = []
     yield State(float(times[0]), z, x_hat)
@@ -105,14 +108,14 @@ def sample(
     shape: tuple[int, int, int],
     condition: Condition | None = None,
     on_step: Callable[[int], None] = lambda step: None,
+    towards: Towards | None = None,
 ) -> Run:
     """A whole run: the flow, then one decode pass at t = 1 and the most likely token at each position.
 
     `on_step` is called after each of the N steps with its number, from 1. Raises what `run_flow` raises.
     """
-    states = run_flow(
-        network.denoise, settings, flow, shape, condition, takes_self_cond_scale=network.takes_self_cond_scale
-    )
+    takes = network.takes_self_cond_scale
+    states = run_flow(network.denoise, settings, flow, shape, condition, takes_self_cond_scale=takes, towards=towards)
     first = last = next(states)
     times = [first.t]
     for last in states:
