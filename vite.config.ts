@@ -9,6 +9,7 @@ import { defineConfig } from "vitest/config";
 import { quickWasm } from "./src/runtime/testing/quickWasm.ts";
 import { licences } from "./vite.licences.ts";
 import { offlineWorker } from "./vite.offline.ts";
+import { ownPolicy } from "./vite.policy.ts";
 import { linkPreview, siteConstants } from "./vite.site.ts";
 
 const root = import.meta.dirname;
@@ -27,7 +28,15 @@ export default defineConfig({
   base: "./",
   // One page and no routes: a missing file is an honest 404, not index.html in disguise.
   appType: "mpa",
-  plugins: [react(), servedModels(), layersInOrder(), linkPreview("./"), offlineWorker(), licenceList.list],
+  plugins: [
+    react(),
+    servedModels(),
+    layersInOrder(),
+    linkPreview("./"),
+    ownPolicy(),
+    offlineWorker(),
+    licenceList.list,
+  ],
   define: siteConstants,
   // Take onnxruntime's builds that load their wasm from `wasmPaths` (set in src/runtime/runtime.ts). The self-contained ones
   // start their threads by running *this worker's* file again once a bundler has merged them into it.

@@ -213,11 +213,11 @@ describe("a player's styles go where it goes", () => {
     expect(named.map(([, file]) => `player/${file}`).sort()).toEqual(files.map(([file]) => file).sort());
   });
 
-  it("and every module as text for a shadow root, but those of lenses and comparisons, which come with the pages that have them", () => {
+  it("and every module as text for a shadow root, but those of comparisons, which come with the pages that have them", () => {
     const [, list = ""] = sourcesOf("player", /^styles\.ts$/)[0] ?? [];
     const named = [...list.matchAll(/from "\.\/(.+\.module\.css)\?inline"/g)].map(([, file]) => `player/${file}`);
     expect(named.sort()).toEqual(
-      sourcesOf("player", /^(?!lenses\/|compare\/).*\.module\.css$/)
+      sourcesOf("player", /^(?!compare\/).*\.module\.css$/)
         .map(([file]) => file)
         .sort(),
     );

@@ -2,10 +2,10 @@
 import type { Recipe } from "../flow/recipe";
 import { recipeIn } from "../format/link";
 import { createEngine, startEngineWorker } from "../worker/client";
+import { addressIn, startModule } from "../worker/trust";
 import { Broker } from "./broker";
 import { wantedWorker } from "./configuration";
 import { RecipeError } from "./errors";
-import { addressIn, startModule } from "./trust";
 
 export const broker = new Broker(
   createEngine(() => startModule(wantedWorker() ?? addressIn(startEngineWorker), "elf-engine")),

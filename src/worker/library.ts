@@ -1,9 +1,12 @@
 import { proxy } from "comlink";
 import type { LibraryApi } from "./libraryProtocol";
 import { SideWorker } from "./sideWorker";
+import { startTrusted } from "./trust";
 
 /** Makes a client of the library; its worker starts with the first call, and another after one that crashed. */
-export function createLibrary(startWorker: () => Worker = startLibraryWorker): LibraryApi {
+export function createLibrary(
+  startWorker: () => Worker = () => startTrusted(startLibraryWorker, "elf-library"),
+): LibraryApi {
   const side = new SideWorker<LibraryApi>("library of models", startWorker);
   return {
     inventory: () => side.call((remote) => remote.inventory()),

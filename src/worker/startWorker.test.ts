@@ -16,9 +16,11 @@ it("names a worker that may not be started, and asks for another when it is trie
     action: expect.stringContaining("worker-src"),
   });
   const untrusted = (): Worker => {
-    throw new TypeError("Failed to construct 'Worker': This document requires 'TrustedScriptURL' assignment.");
+    throw new TypeError(
+      "Failed to execute 'createPolicy' on 'TrustedTypePolicyFactory': Policy \"elf-playground\" disallowed.",
+    );
   };
   await expect(createLibrary(untrusted).inventory()).rejects.toMatchObject({
-    action: expect.stringContaining("require-trusted-types-for"),
+    action: expect.stringContaining("trusted-types elf-playground"),
   });
 });

@@ -4,8 +4,8 @@ import { EngineCrashedError } from "./errors";
 export const WORKERS_ALLOWED =
   "Models run in workers. Open the page in a window of its own, in a current browser; whoever serves it has to allow it workers of its own (worker-src 'self' in its Content-Security-Policy).";
 
-const NO_TRUSTED_TYPES =
-  "Whoever serves the page has to take require-trusted-types-for out of its Content-Security-Policy: models run in workers, which the page starts by their addresses.";
+const TRUSTED_TYPES =
+  "Whoever serves the page has to allow its policy in the Content-Security-Policy, trusted-types elf-playground, or leave trusted-types out.";
 
 /**
  * Starts a worker.
@@ -18,7 +18,7 @@ export function startWorker(start: () => Worker): Worker {
     const words = cause instanceof Error ? cause.message : String(cause);
     throw new EngineCrashedError(
       `This page may not start a worker: ${words}`,
-      words.includes("TrustedScriptURL") ? NO_TRUSTED_TYPES : WORKERS_ALLOWED,
+      /TrustedScriptURL|TrustedTypePolicy/.test(words) ? TRUSTED_TYPES : WORKERS_ALLOWED,
       { cause },
     );
   }

@@ -1,5 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { cachePrefix, KEEP_USED, TAKE_OVER } from "../../offline/list";
+import { trusted } from "../../worker/trust";
 
 /** Whether the page opens without a network, and whether a newer one waits. */
 export interface OfflineStore {
@@ -69,8 +70,9 @@ export function createOffline({ container, caches, pageUrl, reload }: OfflineWor
       if (isWanted) reload();
     });
     const address = new URL("offline.js", scope).href;
+    const register = async () => container.register(trusted(address), { scope, updateViaCache: "none" });
     // Forbidden here, or without its file: the page is what it always was. Extensions that forbid it answer with nothing.
-    const known = (await container.register(address, { scope, updateViaCache: "none" }).catch(() => null)) ?? null;
+    const known = (await register().catch(() => null)) ?? null;
     registration = known;
     if (!known) {
       store.setState({ isKept: false });

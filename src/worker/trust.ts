@@ -1,4 +1,4 @@
-/** How the element starts its worker where a page's policies are strict, and where its script comes from another host. */
+/** How workers are started where a page's policies are strict, and where its script comes from another host. */
 
 interface TrustedTypes {
   createPolicy(
@@ -13,17 +13,25 @@ const POLICY = "elf-playground";
 let policy: ReturnType<TrustedTypes["createPolicy"]> | undefined;
 let allowed = "";
 
-/** An address as a page with Trusted Types takes it; the policy lets the worker's own through and no other. */
-function trusted(url: string): string {
+/**
+ * An address of a script as a page with Trusted Types takes it; the policy lets those through that are asked for here.
+ * @throws {TypeError} the page allows no such policy.
+ */
+export function trusted(url: string): string {
   allowed = url;
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
   policy ??= trustedTypes?.createPolicy(POLICY, {
     createScriptURL: (asked) => {
-      if (asked !== allowed) throw new TypeError(`${POLICY} starts its own worker only.`);
+      if (asked !== allowed) throw new TypeError(`${POLICY} starts its own workers only.`);
       return asked;
     },
   });
   return (policy?.createScriptURL(url) as string | undefined) ?? url;
+}
+
+/** Starts a worker that is written as bundlers know it, `() => new Worker(new URL(…))`, also where Trusted Types are asked for. */
+export function startTrusted(start: () => Worker, name: string): Worker {
+  return startModule(addressIn(start), name);
 }
 
 /**
