@@ -66,6 +66,8 @@ test("lenses show the run, lead to the place that is pressed, and are kept as fi
   expect(over).toBeLessThanOrEqual(0);
   expect(await violations(page), "on a phone").toEqual([]);
   await page.keyboard.press("v");
+  await expect(page.locator("section[data-lens]")).toHaveAttribute("data-lens", "quality");
+  await page.keyboard.press("v");
   await expect(page.locator("section[data-lens]")).toHaveCount(0);
   expect(studio.faults).toEqual([]);
 });
