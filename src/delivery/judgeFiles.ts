@@ -31,15 +31,36 @@ export interface FetchJudgeOptions {
 const JUDGE_MANIFEST = "judge.json";
 /** The name of the graph in the index of its weights. */
 const GRAPH = "judge";
-/** Of a file that is no shard, and of all of them: a judge is small. */
+/** Of all files together: a judge is small. */
 const MOST_BYTES = 200e6;
 
 /** What a judge is, without a part of what runs it. @throws as `fetchJudge`. */
 export async function fetchJudgeManifest({ baseUrl, fetchFile, signal }: FetchJudgeOptions): Promise<JudgeManifest> {
   const { text } = await fetchManifestText({ baseUrl, fetchFile }, false, signal, JUDGE_MANIFEST);
+  return readJudgeManifest(text);
+}
+
+/** Reads the text of a `judge.json` and refuses what no export would write. @throws {ManifestError | ManifestVersionError | UntrustedModelError} */
+export function readJudgeManifest(text: string): JudgeManifest {
   const manifest = parseJudgeManifest(text);
-  checkFiles(manifest.files, [manifest.weights], JUDGE_MANIFEST);
+  const { architecture, eos, files, weights } = manifest;
+  const { width, heads, layers, vocabularySize, maxLength } = architecture;
+  checkFiles(files, [weights], JUDGE_MANIFEST);
+  if (width % heads !== 0) refuse(`${heads} heads do not share a width of ${width}`);
+  if (eos >= vocabularySize) refuse("its end of text lies outside the vocabulary");
+  if (Math.max(layers, heads) > 256 || Math.max(width, maxLength) > 65_536 || vocabularySize > 1e6) {
+    refuse("its shapes are no judge's");
+  }
+  const sizes = new Map(files.map(({ path, bytes }) => [path, bytes]));
+  if (weights.shards.reduce((sum, path) => sum + (sizes.get(path) ?? 0), 0) !== weights.bytes) {
+    refuse("its weights are not as large as their files");
+  }
+  if (judgeBytes(manifest) > MOST_BYTES) refuse("it is too large to judge by");
   return manifest;
+}
+
+function refuse(why: string): never {
+  throw new UntrustedModelError(`This judge will not be loaded: ${why}.`, "Use one that `elf export-judge` wrote.");
 }
 
 /** Bytes of everything that a judge needs to run. */
@@ -55,9 +76,6 @@ export function judgeBytes(manifest: JudgeManifest): number {
 export async function fetchJudge(options: FetchJudgeOptions): Promise<JudgeFiles> {
   const { baseUrl, fetchFile, signal, onProgress } = options;
   const manifest = await fetchJudgeManifest(options);
-  if (judgeBytes(manifest) > MOST_BYTES) {
-    throw new UntrustedModelError("This judge is too large to judge by.", "Use one that `elf export-judge` wrote.");
-  }
   const store = new MemoryStore();
   await download(neededFiles(manifest), { store, baseUrl, fetchFile, signal, onProgress });
   const read = async (path: string) => {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readManifest } from "../../src/delivery/fetchManifest";
 import { checkGraph } from "../../src/delivery/graphCheck";
+import { readJudgeManifest } from "../../src/delivery/judgeFiles";
 import { readSource } from "../../src/delivery/sources";
 import { checkIndex } from "../../src/delivery/trust";
 import { parseSafetensors } from "../../src/format/safetensors";
@@ -25,6 +26,24 @@ describe("models from strangers", () => {
           expect(url.href.startsWith(base), path).toBe(true);
           expect(url.search + url.hash).toBe("");
         }
+      },
+    });
+    expect(read).toBeGreaterThan(0);
+    for (const code of refusals) expect(["manifest", "manifest-version", "untrusted-model"]).toContain(code);
+  });
+
+  it("a judge's manifest is trusted, or refused by name; all its files lie in its own folder", async () => {
+    const { read, refusals } = await withstands({
+      inputs: jsonFiles(text("models/stories-judge/judge.json")),
+      read: readJudgeManifest,
+      holds: ({ files, architecture, eos }) => {
+        for (const { path } of files) {
+          expect(new URL(`https://models.example/judge/${path}`).href.startsWith("https://models.example/judge/")).toBe(
+            true,
+          );
+        }
+        expect(architecture.width % architecture.heads).toBe(0);
+        expect(eos).toBeLessThan(architecture.vocabularySize);
       },
     });
     expect(read).toBeGreaterThan(0);
