@@ -61,8 +61,8 @@ describe("the shipped judge", () => {
 
   it("remembers what came before: read token by token a text is as likely as read whole", async () => {
     let compared = 0;
-    for (let seed = 1; seed < 20; seed++) {
-      const { given, drawn, text } = await judge.write({ source: "Once upon a time", seed, length: 30 });
+    for (let seed = 1; seed < 60 && compared < 3; seed++) {
+      const { given, drawn, text } = await judge.write({ source: "Once upon a time", seed, length: 16 });
       const tokens = drawn.map(({ token }) => token);
       // Drawn freely, the same letters may be other tokens than they are read as.
       if (judge.tokenizer.encode(text).join() !== tokens.join()) continue;
@@ -73,7 +73,7 @@ describe("the shipped judge", () => {
       expect(whole.nats - last.nats).toBeCloseTo(drawnNats, 2);
       compared++;
     }
-    expect(compared).toBeGreaterThan(3);
+    expect(compared).toBe(3);
   });
 
   it("goes on from nothing not at all, and stops when it is told to", async () => {
