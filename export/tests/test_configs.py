@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from elf.config import PRESETS, ElfConfig, T5Config
+from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
 from elf.config_file import load_config
-from elf.errors import ConfigError
+from elf.errors import ConfigError, UsageError
 from elf.evaluation.generator import load_samplings
+from elf.sampler_settings import SamplerSettings
 from elf.training.train_config import TrainConfig, resolve
 from elf.yardstick.translator import TranslatorConfig
 
@@ -104,8 +105,15 @@ def test_an_override_that_is_no_value() -> None:
         *((T5Config, field, 2**30) for field in ("layers", "d_model", "relative_max_distance")),
         *((TranslatorConfig, field, 2**30) for field in ("encoder_layers", "decoder_layers", "feed_forward_size")),
         *((TranslatorConfig, "heads", value) for value in ("4", 0.5)),
+        *((FlowConfig, "p_mean", value) for value in (float("nan"), float("inf"), None, True)),
     ],
 )
-def test_sizes_that_only_fill_the_memory(kind: Any, field: str, value: Any) -> None:
+def test_sizes_that_only_fill_the_memory_and_what_is_no_number(kind: Any, field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{field} is {value!r}"):
         kind(**{field: value})
+
+
+@pytest.mark.parametrize("change", [{"steps": 1.5}, {"steps": "2"}, {"seed": 0.5}])
+def test_settings_of_a_sampler_that_are_no_whole_numbers(change: dict) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(change))} is"):
+        SamplerSettings(**change)

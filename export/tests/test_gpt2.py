@@ -222,6 +222,16 @@ def test_without_a_connection_the_error_says_what_to_do(monkeypatch) -> None:
     assert "hf download openai-community/gpt2-large" in caught.value.action and "train-judge" in caught.value.action
 
 
+@pytest.mark.parametrize(
+    "change", [{"n_inner": {}}, {"n_inner": 0}, {"layer_norm_epsilon": {}}, {"layer_norm_epsilon": "x"}]
+)
+def test_fields_that_are_no_numbers(folder: Path, change: dict) -> None:
+    facts = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(facts | change))
+    with pytest.raises(CheckpointError, match="does not describe a GPT-2"):
+        read_gpt2(folder)
+
+
 def test_more_layers_than_there_are_weights_of_are_not_made(folder: Path) -> None:
     facts = json.loads((folder / "config.json").read_text())
     for layers, kind in ((999, CheckpointMismatchError), (2**40, CheckpointError), (1.5, CheckpointError)):

@@ -1,6 +1,8 @@
 """The shapes of a model and the constants of its flow. Presets are those of the paper (spec section 2)."""
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, get_args
 
 from elf.errors import ConfigError
@@ -15,6 +17,12 @@ def check_size(field: str, value: object, least: int = 1) -> None:
     most = MOST_LAYERS if field == "depth" or "layer" in field else MOST_SIZE
     if not isinstance(value, int) or not least <= value <= most:
         raise ConfigError(f"{field} is {value!r}", f"Give an integer from {least} to {most:,}.")
+
+
+def check_number(field: str, value: object) -> None:
+    """Raises ConfigError unless a field is a finite number."""
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise ConfigError(f"{field} is {value!r}", "Give a finite number.")
 
 
 def check_heads(hidden_size: int, heads: int) -> None:
@@ -146,6 +154,10 @@ class FlowConfig:
     self_cond_cfg_max: float = 5.0
 
     def __post_init__(self) -> None:
+        for field, value in vars(self).items():
+            # What is chosen by a name is looked at below.
+            if not isinstance(value, str):
+                check_number(field, value)
         positive = ("noise_scale", "decoder_noise_scale", "t_eps", "p_std", "decoder_p_std", "self_cond_cfg_min")
         for field in positive:
             if not getattr(self, field) > 0:

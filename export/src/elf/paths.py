@@ -108,7 +108,7 @@ LONGEST_NAME = 255
 def is_name_below(name: object) -> bool:
     """Whether a name that stands in a file may be that of a file in the same folder, or below it: text, of parts joined
     by '/', of which none leads elsewhere and none is too long for a disk."""
-    if not isinstance(name, str) or "\\" in name or "\0" in name or ADDRESS.fullmatch(name):
+    if not isinstance(name, str) or re.search(r"[\\\0\ud800-\udfff]", name) or ADDRESS.fullmatch(name):
         return False
     parts = name.split("/")
-    return all(part not in ("", ".", "..") and len(part.encode(errors="replace")) <= LONGEST_NAME for part in parts)
+    return all(part not in ("", ".", "..") and len(part.encode()) <= LONGEST_NAME for part in parts)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -49,6 +50,9 @@ class SamplerSettings:
         for name, choices in (("method", Method), ("schedule", Schedule), ("rng", Layout), ("solver", Solver)):
             if getattr(self, name) not in get_args(choices):
                 raise UsageError(f"{name} is {getattr(self, name)!r}", f"Choose one of {', '.join(get_args(choices))}.")
+        for name in ("steps", "seed"):
+            if not isinstance(getattr(self, name), Integral):
+                raise UsageError(f"{name} is {getattr(self, name)!r}", "Give a whole number.")
         if self.steps < 1:
             raise UsageError(f"steps is {self.steps}", "Give at least 1.")
         if not 0 <= self.gamma < np.inf:

@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.stored_tensors import LazyWeights, tensors
 from elf.checkpoints.weight_sets import parts_of
-from elf.config import check_size
+from elf.config import check_number, check_size
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.json_text import json_value
 from elf.models.trained_model import FlatParams
@@ -51,6 +51,9 @@ class Gpt2Config:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"):
             check_size(name, getattr(self, name))
+        if self.n_inner is not None:
+            check_size("n_inner", self.n_inner)
+        check_number("layer_norm_epsilon", self.layer_norm_epsilon)
         if self.n_embd % self.n_head:
             raise ConfigError(
                 f"a width of {self.n_embd} does not split into {self.n_head} heads", "Give a divisor of the width."
