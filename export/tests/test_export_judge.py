@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from conftest import stories
 from flax import nnx
 
 from elf.data.tokenizer import load_tokenizer
-from elf.errors import CheckpointError, ConfigError, OutputExistsError, ParityError, StoredWeightsError
+from elf.errors import (
+    CheckpointError,
+    CheckpointMismatchError,
+    ConfigError,
+    OutputExistsError,
+    ParityError,
+    StoredWeightsError,
+)
 from elf.evaluation.exported_judge import graph_weights, params_of
 from elf.evaluation.gpt2 import Gpt2, Gpt2Config
 from elf.evaluation.judge import Judge, load_judge, save_judge
@@ -124,3 +132,20 @@ def test_a_broken_folder_is_named(exported: Path, tmp_path: Path, change: dict, 
     (tmp_path / "judge.json").write_text(json.dumps(manifest | change))
     with pytest.raises(error):
         load_judge(tmp_path)
+
+
+@pytest.mark.parametrize("layers", [2**40, 1000, float("inf"), -1])
+def test_layers_that_there_are_no_weights_of_are_not_made(exported: Path, tmp_path: Path, layers: float) -> None:
+    folder = shutil.copytree(exported, tmp_path / "judge")
+    manifest = json.loads((folder / "judge.json").read_text())
+    manifest["architecture"] |= {"layers": layers}
+    (folder / "judge.json").write_text(json.dumps(manifest))
+    with pytest.raises((CheckpointError, CheckpointMismatchError)):
+        load_judge(folder)
+
+
+def test_a_manifest_that_is_nested_too_deep(exported: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported, tmp_path / "judge")
+    (folder / "judge.json").write_text("[" * 100_000)
+    with pytest.raises(CheckpointError):
+        load_judge(folder)

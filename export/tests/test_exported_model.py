@@ -3,6 +3,7 @@ writes, by the settings of its manifest."""
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -194,3 +195,12 @@ def test_a_manifest_that_describes_no_model(tmp_path: Path, change: dict) -> Non
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match="does not describe a model"):
         open_model(tmp_path)
+
+
+def test_a_weight_that_the_manifest_makes_another_of_is_named(exported: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported, tmp_path / "model")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["architecture"]["hiddenSize"] *= 100
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match=r"cannot be (read|opened)"):
+        dict(open_model(folder).params)

@@ -45,7 +45,7 @@ class LazyWeights(Mapping[str, np.ndarray]):
         try:
             with np.errstate(over="ignore"):  # told below
                 array = np.require(tensor.read(), np.float32, ["C_CONTIGUOUS", "ALIGNED"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, LookupError) as error:
             # What is whole and of a kind that is not read has another remedy.
             action = getattr(error, "action", "The file is damaged, or not all of it is there: copy it again, whole.")
             raise CheckpointError(f"{name} cannot be read: {error}", action) from error

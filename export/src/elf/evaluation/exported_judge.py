@@ -1,14 +1,14 @@
 """A judge as `elf export-judge` writes it, read back: the same GPT-2, its weights as they are stored for the page."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from elf.errors import CheckpointError
-from elf.evaluation.gpt2 import Gpt2, Gpt2Config
+from elf.errors import CheckpointError, ConfigError, StoredWeightsError
+from elf.evaluation.gpt2 import Gpt2, Gpt2Config, check_layers
+from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.trained_model import FlatParams
@@ -51,7 +51,7 @@ def params_of(weights: Mapping[str, np.ndarray]) -> FlatParams:
 def is_exported(folder: Path) -> bool:
     """Whether `elf export-judge` wrote the folder; `elf train-judge` writes a judge.json too, without a graph."""
     try:
-        return "graph" in json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return "graph" in json_value((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError):
         return False
 
@@ -64,16 +64,22 @@ def read_exported(folder: Path) -> tuple[Gpt2Config, FlatParams, dict[str, Any]]
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json_value(path.read_text(encoding="utf-8"))
         if manifest["schemaVersion"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {manifest['schemaVersion']}, not {SCHEMA_VERSION}")
         config = Gpt2Config(**{theirs: int(manifest["architecture"][ours]) for ours, theirs in SIZES.items()})
         dtype, eos = manifest["weights"]["dtype"], manifest["eos"]
         if dtype not in DTYPES or not isinstance(eos, int):
             raise ValueError(f"dtype {dtype!r}, eos {eos!r}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, ConfigError) as error:
         raise CheckpointError(f"{path} cannot be read: {error}", "Export the judge again.") from error
-    params = params_of(dict(StoredWeights(folder / "onnx", dtype)))
+    try:
+        params = params_of(dict(StoredWeights(folder / "onnx", dtype)))
+    except (ValueError, TypeError) as error:
+        raise StoredWeightsError(
+            f"the weights of {folder} are not of their shapes: {error}", "Export the judge again."
+        ) from error
+    check_layers(config, params, folder)
     _, wanted = abstract(Gpt2, config)
     check_parameters(params, {name: tuple(value.shape) for name, value in wanted.items()}, "this judge")
     return config, params, manifest

@@ -8,7 +8,7 @@ Written here on purpose: transformers' GPT-2 would bring torch, and a judge runs
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -186,16 +186,21 @@ def read_gpt2(folder: Path) -> tuple[Gpt2Config, FlatParams]:
         raise CheckpointMismatchError(
             f"{folder} has a head of its own, lm_head.weight differs from wte.weight", "Give a GPT-2 with a tied head."
         )
-    layers = {match[1] for name in found if (match := re.match(r"h\.(\d+)\.", name))}
-    if config.n_layer > len(layers):
-        # Making the modules of many layers, to name what is lacking, takes minutes.
-        raise CheckpointMismatchError(
-            f"{folder}/config.json says n_layer {config.n_layer}, there are weights of {len(layers)}", "Copy it again."
-        )
+    check_layers(config, found, folder)
     _, wanted = abstract(Gpt2, config)
     names = {hugging_face_name(name): name for name in wanted}
     check_parameters(found, {theirs: tuple(wanted[ours].shape) for theirs, ours in names.items()}, "this GPT-2")
     return config, {names[name]: value for name, value in found.items()}
+
+
+def check_layers(config: Gpt2Config, names: Iterable[str], folder: Path) -> None:
+    """Raises CheckpointMismatchError where there are weights, by either of their names, of fewer layers than the
+    configuration says: making the modules of very many, to name what is lacking, takes minutes."""
+    layers = {match[1] for name in names if (match := re.match(r"h[._](\d+)[./]", name))}
+    if config.n_layer > len(layers):
+        raise CheckpointMismatchError(
+            f"{folder} says n_layer {config.n_layer}, and has weights of {len(layers)}", "Copy it again."
+        )
 
 
 def write_gpt2(folder: Path, config: Gpt2Config, params: FlatParams, eos: int) -> None:
