@@ -45,7 +45,15 @@ export default defineConfig({
   // In style modules: `styles.modelDot` is `.model-dot`.
   css: { modules: { localsConvention: "camelCaseOnly" } },
   worker: { format: "es", plugins: () => [licenceList.noted()] },
-  build: { target: "es2023", chunkSizeWarningLimit: 1000 },
+  build: {
+    target: "es2023",
+    chunkSizeWarningLimit: 1000,
+    // Of the page alone: lists of what each later part needs would be read by everybody, who mostly never opens it.
+    modulePreload: {
+      polyfill: false,
+      resolveDependencies: (_, parts, { hostType }) => (hostType === "html" ? parts : []),
+    },
+  },
   server: { headers: crossOriginIsolation },
   preview: { headers: crossOriginIsolation },
   test: {

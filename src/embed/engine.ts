@@ -2,7 +2,8 @@
 import type { Recipe } from "../flow/recipe";
 import { recipeIn } from "../format/link";
 import { createEngine, startEngineWorker } from "../worker/client";
-import { addressIn, startModule } from "../worker/trust";
+import { startModule } from "../worker/elsewhere";
+import { addressIn } from "../worker/trust";
 import { Broker } from "./broker";
 import { wantedWorker } from "./configuration";
 import { RecipeError } from "./errors";

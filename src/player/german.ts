@@ -102,7 +102,7 @@ export const GERMAN_LENSES: LensWords = {
       "Wo die Schritte zwischen Rauschen und Text stehen, wie lang jeder ist und wie viel ein Schritt von seinem Zustand behält, bevor frisches Rauschen dazukommt.",
     numbers: "Wie offen der Text ist, wie viele Wörter feststehen und wie verschieden sie sind, Schritt für Schritt.",
     quality:
-      "Jeder violette Punkt ist einer Ihrer Läufe, der orange ist der gezeigte: rechts Texte aus vielen verschiedenen Wörtern, unten solche, die ein kleines Modell für das nächste Wort, der Richter, erwartet. Grau: hundert echte Texte; beim Kreuz liegen sie alle zusammen. Ein gutes Verfahren kommt dem Kreuz nahe; links unter ihm sagen Texte immer wieder dasselbe. Ein Druck auf einen Punkt zeigt seinen Lauf.",
+      "Jeder violette Punkt ist einer Ihrer Läufe, der orange ist der gezeigte: rechts Texte aus vielen verschiedenen Wörtern, unten solche, die ein kleines Modell für das nächste Wort, der Richter, erwartet. Grau: hundert echte Texte; beim Kreuz liegen sie alle zusammen. Links unter ihm sagen Texte immer wieder dasselbe. Ein Druck auf einen Punkt zeigt seinen Lauf.",
   },
   asTable: "Als Tabelle",
   number: (value, digits = 2) => format(digits)(value),

@@ -17,7 +17,6 @@ import { browserStorage } from "./session/kept/persisted";
 import { applyLanguage } from "./session/language";
 import { fetchRecording } from "./session/recording";
 import { scriptChecksum } from "./session/runs/scriptChecksum";
-import { snippetsOf } from "./session/runs/snippets";
 import { createStudio, type Studio } from "./session/studio";
 import { applyTheme } from "./session/theme";
 
@@ -65,6 +64,8 @@ export function startStudio(): Studio {
       const isShipped = run.origin === "recorded" && model !== null;
       const trace = isShipped ? new URL(`traces/${model}.json`, document.baseURI).href : null;
       const integrity = await scriptChecksum(document.baseURI);
+      // Comes when it is wanted.
+      const { snippetsOf } = await import("./session/runs/snippets");
       await copyText(snippetsOf(run, { page: location.href, model, trace, integrity }));
     },
     // Not randomUUID: browsers leave it out on plain http.

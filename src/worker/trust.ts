@@ -1,4 +1,4 @@
-/** How workers are started where a page's policies are strict, and where its script comes from another host. */
+/** How workers are started where a page's policies are strict. */
 
 interface TrustedTypes {
   createPolicy(
@@ -31,7 +31,7 @@ export function trusted(url: string): string {
 
 /** Starts a worker that is written as bundlers know it, `() => new Worker(new URL(…))`, also where Trusted Types are asked for. */
 export function startTrusted(start: () => Worker, name: string): Worker {
-  return startModule(addressIn(start), name);
+  return new Worker(trusted(addressIn(start)), { type: "module", name });
 }
 
 /**
@@ -52,26 +52,4 @@ export function addressIn(start: () => Worker): string {
     globalThis.Worker = own;
   }
   return address;
-}
-
-/**
- * Starts the module at `address` as a worker. Browsers start workers from the page's own origin only; for one that lies
- * elsewhere, as on a CDN, a line of script imports it, which needs `worker-src blob:` or a worker's address of the page's own.
- */
-export function startModule(address: string, name: string): Worker {
-  const { href, origin } = new URL(address, document.baseURI);
-  // Not that of the address: a page in a sandbox has none of its own.
-  if (origin === globalThis.origin) return new Worker(trusted(href), { type: "module", name });
-  const line = `import ${JSON.stringify(href)};`;
-  // A page in a sandbox can fetch no module by blob:.
-  if (globalThis.origin === "null") {
-    return new Worker(trusted(`data:text/javascript,${encodeURIComponent(line)}`), { type: "module", name });
-  }
-  const url = URL.createObjectURL(new Blob([line], { type: "text/javascript" }));
-  const worker = new Worker(trusted(url), { type: "module", name });
-  // It has been fetched by the time that the worker says anything, or that it fails.
-  const forget = () => URL.revokeObjectURL(url);
-  worker.addEventListener("message", forget, { once: true });
-  worker.addEventListener("error", forget, { once: true });
-  return worker;
 }

@@ -90,7 +90,7 @@ export const ENGLISH_LENSES: LensWords = {
       "Where the steps stand between noise and text, how long each is, and how much of its state a step keeps before fresh noise is mixed in.",
     numbers: "How open the text is, how many of its words have settled, and how varied they are, step by step.",
     quality:
-      "Each violet point is one of your runs, the orange one is shown: to the right texts of many different words, below those that a small next-word model, the judge, expects. Grey: a hundred real texts; the cross is what all of them come to. A good sampler comes near the cross; below it and to its left texts say the same again and again. Press a point to see its run.",
+      "Each violet point is one of your runs, the orange one is shown: to the right texts of many different words, below those that a small next-word model, the judge, expects. Grey: a hundred real texts; the cross is what all of them come to. Below it and to its left texts say the same again and again. Press a point to see its run.",
   },
   asTable: "As a table",
   number: (value, digits = 2) => (formats[digits] ?? format(digits))(value),

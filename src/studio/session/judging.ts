@@ -1,7 +1,7 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { DownloadProgress } from "../../delivery/store/download";
 import { isCancellation, type Problem, problemOf } from "../../flow/errors";
-import { framesByToken, type Judgement } from "../../flow/judging";
+import type { Judgement } from "../../flow/judging";
 import { type Recipe, recipeOf, rootOf } from "../../flow/recipe";
 import type { JudgeManifest } from "../../format/judgeManifest";
 import type { JudgedRun } from "../../player/lenses/judged";
@@ -117,6 +117,8 @@ export function createJudging({
           text: written,
           seconds,
         } = await judge.write({ source, seed, length }).finally(() => set({ isWriting: false }));
+        // Comes when it is wanted.
+        const { framesByToken } = await import("../../flow/judging");
         // A prompt stands before the text; a first word is part of it.
         const isPrompted = promptText(recipe) !== "";
         const frames = framesByToken(isPrompted ? [] : given, drawn, manifest.eos);

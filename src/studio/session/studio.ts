@@ -19,7 +19,6 @@ import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
 import { experimentNamed } from "./experiments/experiments";
 import { createPhases, type PhasesStore } from "./experiments/phases";
-import { RACE, race } from "./experiments/race";
 import { createJudging, type JudgingStore } from "./judging";
 import type { RunArchive } from "./kept/archive";
 import { openFile } from "./kept/files";
@@ -285,8 +284,8 @@ export function createStudio(world: World): Studio {
     if (!recipe) return;
     const other = id === null ? undefined : otherModelIn(id);
     if (other !== undefined) return void openBeside(recipe, other);
-    const { manifest } = model.getState();
-    const experiment = id === RACE && manifest ? race(manifest) : experimentNamed(id ?? "");
+    if (id === "race") return void openRace(recipe);
+    const experiment = id === null ? undefined : experimentNamed(id);
     const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
     if (experiment) view.getState().offer({ recipe, experiment });
     else if (here) runs.getState().select(here.id);
@@ -299,6 +298,14 @@ export function createStudio(world: World): Studio {
     const here = model.getState().manifest;
     const there = library.getState().models.find(({ manifest }) => manifest?.name === other)?.manifest;
     if (here && there) view.getState().offer({ recipe, experiment: anotherModel(here, there) });
+    else openLinked({ recipe, experiment: null });
+  }
+
+  /** A run that a link tells of, against the judge. */
+  async function openRace(recipe: Recipe): Promise<void> {
+    const { race } = await import("./experiments/race");
+    const { manifest } = model.getState();
+    if (manifest) view.getState().offer({ recipe, experiment: race(manifest) });
     else openLinked({ recipe, experiment: null });
   }
 

@@ -479,7 +479,7 @@ export const ENGLISH = {
     beside: "Beside",
     race: "Race a next-word model",
     raceIs:
-      "One beginning, written by the flow all at once and by a next-word model of about its size, the judge, word by word: by the clock, each as fast as it was here. Without a prompt the judge goes on from the flow's first word.",
+      "One beginning, written all at once by the flow, and word by word by a next-word model of about its size, the judge, each as fast as it was here. Without a prompt the judge goes on from the flow's first word.",
     atOnce: "All at once",
     wordByWord: "Word by word",
     grid: "A grid of two settings",
@@ -537,7 +537,7 @@ export const ENGLISH = {
     cancel: "Cancel",
     /** Before something that needs it. */
     isFetched: (size: string) => `The judge is fetched for it: ${size}.`,
-    reads: "The judge is here. It reads runs when they are whole.",
+    reads: "The judge is here.",
   },
 
   legend: {

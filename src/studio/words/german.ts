@@ -508,7 +508,7 @@ export const GERMAN: Words = {
     beside: "Daneben",
     race: "Wettlauf mit einem Modell für das nächste Wort",
     raceIs:
-      "Ein Anfang, geschrieben vom Fluss auf einmal und von einem etwa gleich großen Modell für das nächste Wort, dem Richter, Wort für Wort: nach der Uhr, jedes so schnell, wie es hier war. Ohne Prompt beginnt der Richter mit dem ersten Wort des Flusses.",
+      "Ein Anfang, geschrieben vom Fluss auf einmal und von einem etwa gleich großen Modell für das nächste Wort, dem Richter, Wort für Wort, jedes so schnell, wie es hier war. Ohne Prompt beginnt der Richter mit dem ersten Wort des Flusses.",
     atOnce: "Auf einmal",
     wordByWord: "Wort für Wort",
     grid: "Ein Raster zweier Einstellungen",
@@ -561,7 +561,7 @@ export const GERMAN: Words = {
     coming: "Der Richter kommt",
     cancel: "Abbrechen",
     isFetched: (size) => `Dafür wird der Richter geholt: ${size}.`,
-    reads: "Der Richter ist da. Er liest Läufe, wenn sie vollständig sind.",
+    reads: "Der Richter ist da.",
   },
 
   legend: {

@@ -4,6 +4,7 @@ import { type ESTree, parseSync, Visitor } from "vite";
 import { describe, expect, it } from "vitest";
 import { GERMAN as ELEMENT_GERMAN } from "../../embed/german";
 import { ENGLISH as ELEMENT_ENGLISH } from "../../embed/words";
+import { ENGLISH_LENSES } from "../../player/lenses/words";
 import { ENGLISH } from "./english";
 import { GERMAN } from "./german";
 
@@ -23,7 +24,7 @@ describe("German", () => {
 
   it.each([
     ["the page", ENGLISH, GERMAN],
-    ["the element", ELEMENT_ENGLISH, ELEMENT_GERMAN],
+    ["the element", { ...ELEMENT_ENGLISH, lenses: ENGLISH_LENSES }, ELEMENT_GERMAN],
   ])("leaves no sentence of %s in English", (_, english, german) => {
     const known = new Map(sentences(english));
     const left = sentences(german).filter(([place, sentence]) => {

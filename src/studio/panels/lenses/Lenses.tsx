@@ -10,16 +10,15 @@ import { PHASE_RUNS, phasesKey } from "../../session/experiments/phases";
 import { judgedRuns } from "../../session/judging";
 import { Part } from "../alerts/Part";
 import { ExperimentsButton } from "../experiments/Experiments";
-import { JudgeOffer } from "../judge/JudgeOffer";
 import { useStudio, useWords } from "../StudioContext";
 import { SavingButton } from "../saving/Saving";
 import { TourButton } from "../tour/Tour";
 import { useAction } from "../ui/useAction";
 import styles from "./Lenses.module.css";
-import { PathsOffer } from "./PathsOffer";
 
 /** Comes when the first lens is opened. */
 const LensView = lazy(async () => ({ default: (await import("../../../player/lenses/LensView")).LensView }));
+const LensOffer = lazy(async () => ({ default: (await import("./LensOffer")).LensOffer }));
 const SavePicture = lazy(async () => ({ default: (await import("../saving/SavePicture")).SavePicture }));
 
 /** Which picture of the run stands beside its text, and what can be tried with it. */
@@ -86,7 +85,7 @@ export function LensPanel() {
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
             judged={judged}
             onRun={(id) => studio.runs.getState().select(id)}
-            offer={lens === "quality" ? <JudgeOffer /> : <PathsOffer />}
+            offer={<LensOffer lens={lens} />}
             actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
           />
         </Suspense>
