@@ -1,6 +1,6 @@
 // `npm run bench`: measures the loop on the GPU against plain ones in a headless Chromium (src/bench/bench.ts).
 import { join } from "node:path";
-import { ensureChromium } from "./chromium.mjs";
+import { ensureChromium } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { run } from "./run.mjs";
 

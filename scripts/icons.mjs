@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { ensureChromium } from "./chromium.mjs";
+import { ensureChromium } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 
 /** `maskable` ones are cut to a shape of the system's liking: their edge is paper, the drawing stays in the middle. */

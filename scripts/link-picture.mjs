@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import sirv from "sirv";
-import { ensureChromium } from "./chromium.mjs";
+import { ensureChromium } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { must } from "./run.mjs";
 

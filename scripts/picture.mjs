@@ -3,7 +3,7 @@ import { createReadStream, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { chromium } from "playwright-core";
-import { ensureChromium } from "./chromium.mjs";
+import { ensureChromium } from "./browsers.mjs";
 import { root } from "./node-modules.mjs";
 
 const RUN = "traces/noise.json";

@@ -2,7 +2,7 @@
 // Of the tests it leaves out those that take long, which say so where they stand (`slow`); `npm run test:all` does not.
 // The Python checks run beside those of the page: neither needs the other, and most of them use one core.
 import { join } from "node:path";
-import { ensureChromium, ensureHeadlessShell } from "./chromium.mjs";
+import { ensureChromium, ensureHeadlessShell } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { ensurePythonEnvironment, pythonProgram } from "./python-environment.mjs";
 import { run, runKept } from "./run.mjs";

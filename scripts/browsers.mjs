@@ -1,5 +1,5 @@
-// Finds the browsers of the tests, and installs them where that is allowed: Chromium, and beside it the headless shell, which
-// is Chromium without anything of a window and takes a good deal less of a processor.
+// Finds the browsers of the tests, and installs them where that is allowed: Chromium, beside it the headless shell, which
+// is Chromium without anything of a window and takes a good deal less of a processor, and the engines of other makers.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -8,6 +8,33 @@ import { run } from "./run.mjs";
 
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 const fixedPlaces = ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+
+/** Where WebKitGTK's window lies on Debian and Ubuntu. */
+const libraries = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
+const miniBrowsers = libraries.flatMap((folder) => ["4.1", "4.0"].map((v) => `${folder}/webkit2gtk-${v}/MiniBrowser`));
+
+/**
+ * Programs of the other engines of browsers by the names of the variables that `test/engines` finds them by, installed first
+ * where that is allowed. What is not there is left out.
+ */
+export async function ensureEngines() {
+  if (!engines().FIREFOX) await aptInstall("firefox-esr");
+  if (!engines().WEBKIT_DRIVER) await aptInstall("webkit2gtk-driver", "xvfb");
+  return engines();
+}
+
+function engines() {
+  const first = (places) => places.find((place) => existsSync(place));
+  const [firefox, driver, screen] = [["firefox-esr", "firefox"], ["WebKitWebDriver"], ["Xvfb"]].map((names) =>
+    first(onPath(names)),
+  );
+  const window = first(miniBrowsers);
+  return {
+    ...(firefox ? { FIREFOX: firefox } : {}),
+    // It has to have a screen.
+    ...(driver && screen && window ? { WEBKIT_DRIVER: driver, WEBKIT_WINDOW: window } : {}),
+  };
+}
 
 function findChromium() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
