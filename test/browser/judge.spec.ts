@@ -3,7 +3,7 @@ import { violations } from "./axe";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
 
-test("a judge that is asked for reads the runs of the shelf, and each point leads to its run", async ({ page }) => {
+test("a judge that is asked for reads the runs of the shelf, and each that ends", async ({ page }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   const asked: string[] = [];
   page.on("request", (request) => asked.push(new URL(request.url()).pathname));
@@ -29,7 +29,19 @@ test("a judge that is asked for reads the runs of the shelf, and each point lead
   await studio.set("Steps", 4);
   await studio.write();
   await expect(lens.getByRole("row")).toHaveCount(4);
-  await lens.getByRole("button", { name: "As a table" }).click();
+});
+
+test("a point of the quality lens leads to its run", slow("presses all over a picture"), async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm" });
+  await studio.set("Steps", 4);
+  await studio.write();
+  await page.getByRole("radio", { name: "Quality" }).click();
+  const lens = page.getByRole("region", { name: "Quality" });
+  await lens.getByRole("button", { name: /^Fetch the judge/ }).click();
+  const picture = lens.getByRole("img");
+  await expect(picture).toBeVisible();
   const shown = await studio.stage.innerText();
   const box = await picture.boundingBox();
   if (!box) throw new Error("The picture has a place.");

@@ -87,6 +87,15 @@ describe("the judge", () => {
   });
 });
 
+it("that comes already is not fetched once more by a race", async () => {
+  const { judge, judging } = withJudge();
+  const fetched = judging().fetch();
+  expect(judging().status).toBe("coming");
+  await judging().write({ settings: { ...SETTINGS, seed: 7 } }, "the cat");
+  await fetched;
+  expect([judge.opened, judging().status]).toEqual([1, "here"]);
+});
+
 describe("a race", () => {
   const base = { settings: { ...SETTINGS, seed: 7 } };
 

@@ -63,9 +63,18 @@ export function createJudging({
   let isJudging = false;
   /** Of its token ids. */
   let pieces: readonly string[] = [];
+  let opening: Promise<JudgeManifest> | undefined;
 
   const store = createStore<JudgingStore>()((set, get) => {
-    async function open(): Promise<JudgeManifest> {
+    /** Has the judge here; asked for twice at once, it is fetched once. */
+    function open(): Promise<JudgeManifest> {
+      opening ??= openAnew().finally(() => {
+        opening = undefined;
+      });
+      return opening;
+    }
+
+    async function openAnew(): Promise<JudgeManifest> {
       set({ status: "coming", problem: null, progress: null });
       try {
         const { manifest, bytes } = await judge.look(baseUrl);
