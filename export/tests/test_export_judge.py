@@ -87,9 +87,10 @@ def test_a_graph_of_other_weights_is_no_proof(judge: Judge, tmp_path: Path, chan
     layout = WeightLayout(graph_weights(judge.params))
     Graphs({GRAPH: judge_graph(judge.config, layout)}, layout).write(tmp_path)
     weights = dict(layout.tensors)
-    assert graph_error(judge, tmp_path, weights, TEXTS[:4]) < 1e-4
+    judged = gen_perplexity(judge, TEXTS[:4])
+    assert graph_error(judge, tmp_path, weights, TEXTS[:4], judged) < 1e-4
     with pytest.raises(ParityError, match="off by"):
-        graph_error(judge, tmp_path, weights | {changed: 1.3 * weights[changed] + 0.3}, TEXTS[:4])
+        graph_error(judge, tmp_path, weights | {changed: 1.3 * weights[changed] + 0.3}, TEXTS[:4], judged)
 
 
 def test_stored_weights_that_judge_otherwise_are_refused(judge: Judge) -> None:

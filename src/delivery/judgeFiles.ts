@@ -4,7 +4,7 @@ import { parseWeightIndex } from "../format/weightIndex";
 import { expandWeights, shardStream, type VirtualFile } from "./expand";
 import { fetchManifestText } from "./fetchManifest";
 import { checkGraph, UntrustedModelError } from "./graphCheck";
-import { TOKENIZER } from "./modelFiles";
+import { bytesOf, TOKENIZER } from "./modelFiles";
 import { type DownloadProgress, download } from "./store/download";
 import { MissingFileError } from "./store/errors";
 import { MemoryStore } from "./store/memoryStore";
@@ -65,7 +65,7 @@ function refuse(why: string): never {
 
 /** Bytes of everything that a judge needs to run. */
 export function judgeBytes(manifest: JudgeManifest): number {
-  return neededFiles(manifest).reduce((sum, { bytes }) => sum + bytes, 0);
+  return bytesOf(neededFiles(manifest));
 }
 
 /**
@@ -86,15 +86,7 @@ export async function fetchJudge(options: FetchJudgeOptions): Promise<JudgeFiles
   };
   const { dtype, index: indexPath, shards, bytes } = manifest.weights;
   const index = parseWeightIndex(new TextDecoder().decode(await read(indexPath)));
-  const asStored = {
-    index: indexPath,
-    shards,
-    bytes,
-    tokenAgreement: 1,
-    normalisedEditDistance: 0,
-    approximate: false,
-  };
-  checkIndex(index, { dtypes: { [dtype]: asStored } }, dtype);
+  checkIndex(index, dtype, bytes);
   const graph = await read(manifest.graph);
   checkGraph(manifest.graph, graph, new Map(index.files.map((file) => [file.path, file.bytes])));
   const sizes = new Map(manifest.files.map((file) => [file.path, file.bytes]));

@@ -72,7 +72,7 @@ export async function networkParts(
 ): Promise<NetworkParts> {
   const { index: indexPath, shards } = storedDtype(manifest, dtype);
   const index = parseWeightIndex(new TextDecoder().decode(await read(indexPath)));
-  checkIndex(index, manifest, dtype);
+  checkIndex(index, dtype, manifest.dtypes[dtype]?.bytes);
   const virtual = new Map([...index.files, ...(index.packedFiles ?? [])].map(({ path, bytes }) => [path, bytes]));
   const graphs = new Map<string, Uint8Array>();
   const variants: Variant[] = packed ? ["packed"] : ["plain", "fused"];

@@ -43,7 +43,7 @@ describe("checkManifest and checkIndex", () => {
     const manifest = manifestOf(folder);
     checkManifest(manifest);
     for (const [name, stored] of Object.entries(manifest.dtypes)) {
-      checkIndex(parseWeightIndex(read(`${folder}/${stored.index}`)), manifest, name as typeof dtype);
+      checkIndex(parseWeightIndex(read(`${folder}/${stored.index}`)), name as typeof dtype, stored.bytes);
     }
   });
 
@@ -174,7 +174,7 @@ describe("checkManifest and checkIndex", () => {
   ];
   it.each(indices)("refuse %s", (_, change, words) => {
     const hostile = changed(index, change);
-    expect(() => checkIndex(hostile, tiny, dtype)).toThrow(UntrustedModelError);
-    expect(() => checkIndex(hostile, tiny, dtype)).toThrow(words);
+    expect(() => checkIndex(hostile, dtype, tiny.dtypes[dtype]?.bytes)).toThrow(UntrustedModelError);
+    expect(() => checkIndex(hostile, dtype, tiny.dtypes[dtype]?.bytes)).toThrow(words);
   });
 });

@@ -120,13 +120,13 @@ export function checkFiles(
 }
 
 /**
- * Checks an index against its manifest and against itself, so that no tensor is read or written over another and nothing
+ * Checks an index against the dtype and the bytes that its manifest names, and against itself, so that no tensor is read or written over another and nothing
  * larger than the network is reserved.
  * @throws {UntrustedModelError}
  */
-export function checkIndex(index: WeightIndex, manifest: Pick<Manifest, "dtypes">, dtype: Dtype): void {
+export function checkIndex(index: WeightIndex, dtype: Dtype, bytes: number | undefined): void {
   if (index.dtype !== dtype) refuse(`the index of ${dtype} is one of ${index.dtype}`);
-  if (index.bytes !== manifest.dtypes[dtype]?.bytes) refuse("its index is of other shards");
+  if (index.bytes !== bytes) refuse("its index is of other shards");
   if (index.tensors.length > MOST_TENSORS) refuse(`its index lists ${index.tensors.length} tensors`);
   const virtual = [...index.files, ...(index.packedFiles ?? [])];
   if (virtual.length > MOST_FILES) refuse(`its index lists ${virtual.length} files of weights`);

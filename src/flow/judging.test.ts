@@ -64,6 +64,12 @@ describe("a token drawn", () => {
     expect(topProbabilities[0]).toBeCloseTo(0.4, 6);
   });
 
+  it("has the likeliest beside it in their order, of equal ones the first, wherever they stand", () => {
+    const shares = Float32Array.from([0.05, 0.2, 0.1, 0.3, 0.2, 0.15], Math.log);
+    expect(drawToken(shares, 0.5, 4).topTokens).toEqual([3, 1, 4, 5]);
+    expect(drawToken(shares, 0.5, 9).topTokens).toEqual([3, 1, 4, 5, 2, 0]);
+  });
+
   it("is as often each as it is likely, over the places of many seeds", () => {
     const counts = [0, 0, 0, 0];
     for (let seed = 0; seed < 100; seed++) {

@@ -2,6 +2,7 @@
  * What a next-word model makes of a text: the mathematics of a judge, as `elf score` has it (`export/src/elf/evaluation/perplexity.py`),
  * and of writing by one.
  */
+import { frequencyEntropy } from "./frequencyEntropy";
 import type { Reading } from "./network";
 import { foldIn, keyOf, randomBits } from "./random";
 import type { Frame } from "./trajectory";
@@ -93,9 +94,7 @@ export function drawToken(logits: Float32Array, uniform: number, k: number): Dra
     below += p;
     if (token < 0 && uniform < below) token = id;
   }
-  const best = Array.from(probabilities.keys())
-    .sort((a, b) => (probabilities[b] as number) - (probabilities[a] as number))
-    .slice(0, k);
+  const best = likeliest(probabilities, k);
   // Rounding may leave the sum a little below 1.
   if (token < 0) token = best[0] as number;
   return {
@@ -105,6 +104,18 @@ export function drawToken(logits: Float32Array, uniform: number, k: number): Dra
     topTokens: best,
     topProbabilities: best.map((id) => probabilities[id] as number),
   };
+}
+
+/** The `k` likeliest, best first, of equal ones the first; a vocabulary is too long to be sorted for each token. */
+function likeliest(probabilities: Float64Array, k: number): number[] {
+  const best: number[] = [];
+  for (const [id, p] of probabilities.entries()) {
+    if (best.length === k && p <= (probabilities[best[k - 1] as number] as number)) continue;
+    const before = best.findIndex((other) => (probabilities[other] as number) < p);
+    best.splice(before < 0 ? best.length : before, 0, id);
+    best.length = Math.min(best.length, k);
+  }
+  return best;
 }
 
 /** A number in 0 … 1 for the token at `place` of a text of this seed. */
@@ -154,13 +165,4 @@ function readingOf(tokens: readonly DrawnToken[], length: number, k: number, eos
 function logTotal(logits: Float32Array): number {
   const peak = logits.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY);
   return peak + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - peak), 0));
-}
-
-/** Entropy of how often each token occurs, in nats; 0 for none. */
-function frequencyEntropy(tokens: readonly number[]): number {
-  const counts = new Map<number, number>();
-  for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
-  let entropy = 0;
-  for (const count of counts.values()) entropy += (count / tokens.length) * Math.log(tokens.length / count);
-  return entropy;
 }

@@ -59,7 +59,7 @@ describe("models from strangers", () => {
       inputs: jsonFiles(text(`${packed}/${index}`)),
       read: (json) => {
         const read = parseWeightIndex(json);
-        checkIndex(read, manifest, dtype);
+        checkIndex(read, dtype, manifest.dtypes[dtype]?.bytes);
         return read;
       },
       holds: ({ bytes, files, packedFiles = [] }) => {

@@ -1,6 +1,7 @@
 /** The run in figures, step by step. */
 import { scaleLinear } from "d3-scale";
 import { uncertaintyOf } from "../../flow/certainty";
+import { frequencyEntropy } from "../../flow/frequencyEntropy";
 import { endOf } from "../../flow/tokens";
 import { ownFrames } from "../../flow/trajectory";
 import { PALETTES } from "../export/colours";
@@ -12,7 +13,7 @@ import { settlingOf } from "../run/settling";
 import { labelLine, STRONG_LABEL } from "./label";
 import type { Lens } from "./lens";
 import { stepAxis } from "./stepAxis";
-import { adjacentRepetition, distinct, repeatedGrams, wordEntropy } from "./textFigures";
+import { adjacentRepetition, distinct, repeatedGrams } from "./textFigures";
 
 /** A text at one step, in figures. */
 export interface StepNumbers {
@@ -145,7 +146,7 @@ function reckon(run: ShownRun, reading: ReadingName): StepNumbers[] {
       distinct: [distinct(words, 1), distinct(words, 2), distinct(words, 3)],
       adjacent: adjacentRepetition(words),
       repeated: repeatedGrams(words),
-      wordEntropy: wordEntropy(words),
+      wordEntropy: frequencyEntropy(words),
     };
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { adjacentRepetition, distinct, repeatedGrams, wordEntropy } from "./textFigures";
+import { frequencyEntropy } from "../../flow/frequencyEntropy";
+import { adjacentRepetition, distinct, repeatedGrams } from "./textFigures";
 
 const wordsOf = (text: string) => text.split(" ").filter(Boolean);
 
@@ -16,6 +17,6 @@ describe.each<[string, readonly [number, number, number], number, number, number
     expect([1, 2, 3].map((order) => distinct(words, order))).toEqual(variety);
     expect(adjacentRepetition(words)).toBe(adjacent);
     expect(repeatedGrams(words)).toBeCloseTo(repeated, 12);
-    expect(wordEntropy(words)).toBeCloseTo(entropy, 12);
+    expect(frequencyEntropy(words)).toBeCloseTo(entropy, 12);
   });
 });

@@ -18,15 +18,6 @@ export function repeatedGrams(words: readonly string[]): number {
   return share(grams.length - new Set(grams).size, grams.length);
 }
 
-/** Entropy of the words' frequencies in nats: 0 for one word again and again, ln k for k different ones. */
-export function wordEntropy(words: readonly string[]): number {
-  const counts = new Map<string, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  let entropy = 0;
-  for (const count of counts.values()) entropy += (count / words.length) * Math.log(words.length / count);
-  return entropy;
-}
-
 function gramsOf(words: readonly string[], order: number): string[] {
   return Array.from({ length: Math.max(0, words.length - order + 1) }, (_, i) => words.slice(i, i + order).join("\0"));
 }

@@ -17,7 +17,7 @@ import type { wordsIn } from "../words/wordsIn";
 import type { Address } from "./address";
 import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
-import { experimentNamed } from "./experiments/experiments";
+import { experimentNamed, RACE } from "./experiments/experiments";
 import { createPhases, type PhasesStore } from "./experiments/phases";
 import { createJudging, type JudgingStore } from "./judging";
 import type { RunArchive } from "./kept/archive";
@@ -284,7 +284,7 @@ export function createStudio(world: World): Studio {
     if (!recipe) return;
     const other = id === null ? undefined : otherModelIn(id);
     if (other !== undefined) return void openBeside(recipe, other);
-    if (id === "race") return void openRace(recipe);
+    if (id === RACE) return void openRace(recipe);
     const experiment = id === null ? undefined : experimentNamed(id);
     const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
     if (experiment) view.getState().offer({ recipe, experiment });

@@ -87,10 +87,10 @@ def export_judge(judge: Judge, texts: list[str], arguments: Arguments) -> dict[s
     with replaced_folder(arguments.out, MANIFEST) as folder:
         onnx_folder = folder / "onnx"
         graphs.write(onnx_folder)
-        error = graph_error(judge, onnx_folder, layout.tensors, texts[:PROVED_TEXTS])
+        real = gen_perplexity(judge, texts, on_progress=ticker("judging real texts", len(texts)))
+        error = graph_error(judge, onnx_folder, layout.tensors, texts[:PROVED_TEXTS], real)
         shards = write_weights(layout, graphs.models, dtypes[0], onnx_folder)
         stored = replace(judge, params=params_of(dict(StoredWeights(onnx_folder, dtypes[0]))))
-        real = gen_perplexity(judge, texts, on_progress=ticker("judging real texts", len(texts)))
         kept = gen_perplexity(stored, texts, on_progress=ticker("judging them by stored weights", len(texts)))
         loss = stored_loss(real, kept, dtypes[0])
         (folder / TOKENIZER_FILES[0]).write_bytes(tokenizer.read_bytes())
@@ -101,20 +101,22 @@ def export_judge(judge: Judge, texts: list[str], arguments: Arguments) -> dict[s
     return {"greatestError": error, "storedLoss": loss, "perplexity": kept.perplexity}
 
 
-def graph_error(judge: Judge, onnx_folder: Path, weights: Mapping[str, np.ndarray], texts: list[str]) -> float:
+def graph_error(
+    judge: Judge, onnx_folder: Path, weights: Mapping[str, np.ndarray], texts: list[str], judged: Perplexity
+) -> float:
     """By how many nats a token the graph is off from the judge, or from itself where it reads in two parts, at most.
+    `judged` is what the judge says of `texts`, and may be of more that follow them.
 
     Raises ParityError where it is more than rounding.
     """
     session = open_graph(onnx_folder / f"{GRAPH}.onnx", weights)
     worst = 0.0
-    for text in texts:
+    for text, expected in zip(texts, judged.per_sample_nll, strict=False):
         row = read_text(judge, text)
         if len(row.ids) < 2:
             continue
         whole = token_nll(session, judge, row.ids)
         halves = token_nll(session, judge, row.ids, cut=len(row.ids) // 2)
-        expected = gen_perplexity(judge, [text], batch_size=1).per_sample_nll[0]
         worst = max(
             worst,
             float(np.abs(whole - halves).max()),

@@ -14,8 +14,9 @@ import {
   GRID_AXIS_NAMES,
   type GridAxis,
   gridOf,
+  RACE,
 } from "../../session/experiments/experiments";
-import { RACE, race } from "../../session/experiments/race";
+import { race } from "../../session/experiments/race";
 import { whyNotBack } from "../../session/experiments/wayBack";
 import type { Studio } from "../../session/studio";
 import { useStudio, useStudioValue, useWords } from "../StudioContext";
@@ -111,14 +112,13 @@ function AnotherModel() {
 function Race() {
   const { model, judging } = useStudio();
   const { experiments, judge, bytes: sizeOf } = useWords();
-  const id = useId();
   const here = useStore(model, ({ manifest }) => manifest);
   const { status, bytes } = useStore(judging);
   useEffect(() => void judging.getState().look(), [judging]);
   if (!here) return null;
   return (
     <li data-experiment={RACE}>
-      <h3 id={`${id}-title`}>{experiments.race}</h3>
+      <h3>{experiments.race}</h3>
       <p>{experiments.raceIs}</p>
       {status === "away" && bytes !== null && <p>{judge.isFetched(sizeOf(bytes))}</p>}
       <Begin experiment={race(here)} label={experiments.try} />

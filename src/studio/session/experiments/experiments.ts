@@ -230,6 +230,9 @@ export function gridOf(rows: GridAxis, columns: GridAxis): Experiment {
   };
 }
 
+/** The name in an address of the race with a next-word model (`race.ts`, which comes when it is wanted). */
+export const RACE = "race";
+
 /** How far towards the other noise each text of a strip begins. */
 const WEIGHTS = [0, 0.25, 0.5, 0.75, 1] as const;
 

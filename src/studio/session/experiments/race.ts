@@ -1,9 +1,6 @@
 import { SHIPPED_JUDGE } from "../../../delivery/shipped";
 import type { Manifest } from "../../../format/manifest";
-import type { Experiment } from "./experiments";
-
-/** The name of the experiment in an address. */
-export const RACE = "race";
+import { type Experiment, RACE } from "./experiments";
 
 /**
  * A run and what a next-word model of about its size, the judge, writes from the same beginning: all words at once beside one
