@@ -18,6 +18,7 @@ from elf.models.exported.rearranged_encoder import T5_BIAS
 from elf.models.exported.rearranged_network import FOLDED
 from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
+from elf.models.pretrained import load_encoder
 from elf.network.parameters import parameter_shapes
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
 from elf.training.resume import start_weights
@@ -142,14 +143,27 @@ def test_it_opens_like_any_other_model(exported, checkpoint, capsys, tmp_path: P
     # In less precision the weights are those that the graphs then compute with.
     rounded, name = open_model(exported, dtype="f16"), "blocks_0/mlp/w12/bias"
     np.testing.assert_array_equal(rounded.params[name], opened.params[name].astype(np.float16).astype(np.float32))
-    # So it starts trainings, is evaluated and exported again.
+    # So it starts trainings, with its own encoder, is evaluated and exported again.
     assert start_weights(str(exported), opened.elf).keys() == parameter_shapes(opened.elf).keys()
+    config, params = load_encoder(exported)
+    assert config == of_checkpoint.encoder and params.keys() == of_checkpoint.encoder_params.keys()
+    np.testing.assert_array_equal(params["shared/embedding"], of_checkpoint.encoder_params["shared/embedding"])
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"input_ids": [5, 6], "condition_input_ids": [9, 8, 7]}\n')
     command = ["export", str(exported), "--out", str(tmp_path / "again"), "--parity-seeds", "16", "--steps", "2"]
     assert main([*command, "--parity-length", "8"]) == 0
     again = open_model(tmp_path / "again")
     np.testing.assert_allclose(again.params["proj_kernel"], opened.params["proj_kernel"], rtol=1e-6)
+
+
+def test_an_exported_model_without_an_encoder_lends_none(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(FIXTURE, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["graphs"]["encoder"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CheckpointError, match="is a model without an encoder"):
+        load_encoder(folder)
 
 
 def test_what_an_exported_model_has_itself_is_not_taken(exported, checkpoint, capsys) -> None:

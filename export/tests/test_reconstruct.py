@@ -1,12 +1,15 @@
 """The ODE backwards: an exact inverse where the steps are small, and the command."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from elf import cli
 from elf.config import FlowConfig
+from elf.data.tokenizer import EOS
 from elf.dev.make_random import TINY, random_model
 from elf.models.trained_model import save_trained_model
 from elf.sampler_settings import SamplerSettings
@@ -79,3 +82,49 @@ def test_what_cannot_be_is_named(tmp_path, capsys, more, said):
     save_trained_model(random_model(TINY), tmp_path / "model")
     assert cli.main(["reconstruct", str(tmp_path / "model"), *more]) == 2
     assert said in capsys.readouterr().err
+
+
+FIXTURES = Path(__file__).parents[2] / "test/fixtures"
+BACK = [
+    # The same commands in TypeScript write the same: src/cli/generate.test.ts.
+    (["tiny-model", "--method", "sde", "--gamma", "1"], [49, 49, 30, 81, 30]),
+    (
+        ["tiny-conditional", "--method", "ode", "--cfg", "2", "--prompt", "a dog"],
+        [12, 26, 12, 12, 12, 93, 72, 72, 72, 64],
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "tokens"), BACK)
+def test_a_run_starts_from_the_noise_of_a_text_and_is_as_long_as_that(command, tokens, capsys):
+    model, *options = command
+    again = ["sample", str(FIXTURES / model), *options, "--steps", "5", "--seed", "3", "--json"]
+    assert cli.main([*again, "--back", "the cat sat"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["tokens"] == [tokens]
+    # The same as tokens, the text's end among them.
+    assert report["backIds"][-1] == EOS
+    assert cli.main([*again, "--back-ids", ",".join(map(str, report["backIds"]))]) == 0
+    assert json.loads(capsys.readouterr().out)["tokens"] == [tokens]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--back", "a", "--back-ids", "5"], "both --back and --back-ids"),
+        (["--back", "a", "--towards", "8", "--weight", "1"], "Leave --towards out, or --back"),
+        (["--back", "a", "--batch", "2"], "--back starts one run"),
+        (["--back-ids", "5,x"], "--back-ids holds no list of tokens"),
+        (["--back-ids", "5,6", "--length", "3"], "has 2 tokens, and the run has room for 3"),
+        (["--back-ids", "5,999"], "holds the token 999"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(options, message, capsys):
+    assert cli.main(["sample", str(FIXTURES / "tiny-model"), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_an_encoder_there_is_no_way_back(tmp_path, capsys):
+    save_trained_model(replace(random_model(TINY), encoder=None), tmp_path)
+    assert cli.main(["sample", str(tmp_path), "--back-ids", "5,6"]) != 0
+    assert "no encoder to read a text with" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from elf.sampling.keys import run_keys
 from elf.sampling.sample import Arguments, towards_of
 from elf.sampling.sampler import cut_at_eos, run_flow, sample
 from elf.sampling.schedule import time_schedule
-from elf.sampling.towards import Towards, slerp, start_noise
+from elf.sampling.start_noise import Towards, slerp, start_noise
 
 FLOW = FlowConfig(noise_scale=2.0)
 SHAPE = (1, 3, 4)

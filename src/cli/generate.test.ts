@@ -291,6 +291,19 @@ describe("npm run generate", () => {
     expect(JSON.parse((await generate(...args)).out).allTokens).toEqual(report.allTokens);
   });
 
+  it.each([
+    // As `elf sample` writes with the same options: export/tests/test_reconstruct.py.
+    [["tiny-model", "--method", "sde", "--gamma", "1"], [49, 49, 30, 81, 30]],
+    [
+      ["tiny-conditional", "--method", "ode", "--cfg", "2", "--prompt", "a dog"],
+      [12, 26, 12, 12, 12, 93, 72, 72, 72, 64],
+    ],
+  ])("starts from the noise of a text as elf does: %j", async ([model, ...options], tokens) => {
+    const args = ["--model", `test/fixtures/${model}`, ...options, "--steps", "5", "--seed", "3", "--json"];
+    const { out } = await generate(...args, "--back", "the cat sat");
+    expect(JSON.parse(out).allTokens).toEqual([tokens]);
+  });
+
   it("keeps the text of several seeds that the model is surest of, and records that run frame by frame", async () => {
     const file = join(folder, "surest.json");
     const args = ["--model", TINY, "--steps", "3", "--hold-ids", "2=64", "--json"];

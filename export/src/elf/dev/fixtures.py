@@ -27,7 +27,7 @@ from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import text_reader
 from elf.sampling.sampler import run_flow, sample, written
 from elf.sampling.schedule import time_schedule
-from elf.sampling.towards import Towards, start_noise
+from elf.sampling.start_noise import Towards, start_noise
 
 Array = np.ndarray
 

@@ -1,5 +1,5 @@
-"""A text encoder and its tokenizer: of this project's runs, of Hugging Face's T5, or the official Flax pickle; on disk,
-or on the hub."""
+"""A text encoder and its tokenizer: of this project's runs, of an exported model, of Hugging Face's T5, or the official
+Flax pickle; on disk, or on the hub."""
 
 import json
 from collections.abc import Mapping
@@ -19,6 +19,7 @@ from elf.data.sentencepiece_form import converted_file
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, first_line
 from elf.json_text import json_value
+from elf.models.exported.folder import is_exported, open_folder
 from elf.models.trained_model import FlatParams, load_weights
 from elf.paths import COPY, path_of, refuse_address
 from elf.text_file import MARK
@@ -36,13 +37,14 @@ MAX_DISTANCE = 128
 """Beyond which T5's relative positions are all alike, where no config.json says otherwise."""
 
 ADVICE = (
-    "Give the output folder of `elf pretrain-encoder`, the official t5_small_encoder_jax.pkl, or a T5's weights: "
-    "model.safetensors, pytorch_model.bin or flax_model.msgpack."
+    "Give the output folder of `elf pretrain-encoder`, an exported model that has an encoder, the official "
+    "t5_small_encoder_jax.pkl, or a T5's weights: model.safetensors, pytorch_model.bin or flax_model.msgpack."
 )
 
 
 def load_encoder(name: str | Path) -> tuple[T5Config, FlatParams]:
-    """The encoder in a file of weights, in a folder with one, in one of `elf pretrain-encoder`, or in a hub repository.
+    """The encoder in a file of weights, in a folder with one, in one of `elf pretrain-encoder`, in an exported model's,
+    or in a hub repository.
 
     Its architecture is read off the weights; a config.json beside them must agree. Raises CheckpointError when it is
     missing or broken, CheckpointMismatchError for one that is no T5 v1.0, HubError when it cannot be fetched.
@@ -50,6 +52,8 @@ def load_encoder(name: str | Path) -> tuple[T5Config, FlatParams]:
     path = _path(name)
     if (path / "encoder.json").is_file():
         return _own_encoder(path)
+    if is_exported(path):
+        return _exported_encoder(path)
     file = path if path.is_file() else weights_in(path)
     if file is None and not Path(name).exists() and path.is_dir():
         # A repository that has its weights in another form.
@@ -123,6 +127,14 @@ def _own_encoder(folder: Path) -> tuple[T5Config, FlatParams]:
         return config, load_weights(folder / "encoder.safetensors")
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{folder} holds no readable encoder: {error}", ADVICE) from error
+
+
+def _exported_encoder(folder: Path) -> tuple[T5Config, FlatParams]:
+    """With it a shipped model is trained further where nothing but its folder is left."""
+    model = open_folder(folder)
+    if model.encoder is None:
+        raise CheckpointError(f"{folder} is a model without an encoder", ADVICE)
+    return model.encoder, dict(model.encoder_params)
 
 
 FACTS = {

@@ -13,14 +13,12 @@ from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
 from elf.paths import AnyPath
 from elf.sampler_settings import Method, SamplerSettings, Schedule
-from elf.sampling.condition import Condition, Denoise, Guided
-from elf.sampling.keys import run_keys
+from elf.sampling.condition import Condition, Denoise
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import SamplerOptions, text_reader
 from elf.sampling.sample import read_prompts
 from elf.sampling.sampler import run_flow
-from elf.sampling.schedule import time_schedule
-from elf.sampling.solvers import Step
+from elf.sampling.start_noise import noise_of
 
 Array = np.ndarray
 
@@ -45,20 +43,9 @@ def reverse(
     *,
     takes_self_cond_scale: bool = True,
 ) -> Reversal:
-    """Follows the ODE of `settings` from clean latents (B, L, D) back to t = 0, and forward again.
-
-    Going back is Euler's with the velocity of the later time, so both ways agree as steps get small. The last step has
-    no way back, for it lands on the prediction from wherever it starts: the clean latents are taken for the state
-    before it. Where that is close to t = 1, as with `uniform`, what the network makes of the text otherwise than it is
-    counts 1/(1 − t) times, and noise of many times the usual size is found; the times of a logit-normal end early
-    enough (experiments.md). N − 1 predictions back, N forward.
-    """
-    times = time_schedule(settings, flow, run_keys(settings.seed, settings.rng).times)
-    network = Guided(denoise, settings, condition, takes_self_cond_scale, flow.self_cond_start)
-    z = x_hat = network.hold(clean)
-    for t, earlier in zip(times[-2:0:-1], times[-3::-1], strict=True):
-        x_hat = network.predict(z, x_hat, t)
-        z = network.hold(z + (earlier - t) * Step(t, earlier, flow.t_eps).velocity(z, x_hat, t))
+    """Follows the ODE of `settings` from clean latents (B, L, D) back to t = 0 by `noise_of`, and forward again: N − 1
+    predictions back, N forward."""
+    z = noise_of(denoise, clean, settings, flow, condition, takes_self_cond_scale=takes_self_cond_scale)
     *_, end = run_flow(
         denoise, settings, flow, clean.shape, condition, takes_self_cond_scale=takes_self_cond_scale, start=z
     )

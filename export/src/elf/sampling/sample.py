@@ -5,24 +5,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
 import tyro
 
-from elf.data.tokenizer import load_tokenizer
+from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import CheckpointMismatchError, UsageError
 from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
 from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath
 from elf.progress import ticker
+from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition, Encoder, check_sources, encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
 from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.sampling.sampler import Network, sample, written
-from elf.sampling.towards import Towards
+from elf.sampling.start_noise import Towards, noise_of
 from elf.text_file import BLANK_AT_ENDS
 
 
@@ -48,6 +50,11 @@ class Arguments(ModelSamplerOptions, CheckpointOptions):
     """Another seed, towards whose noise the run starts; --weight says how far."""
     weight: float | None = None
     """0: the noise of the run's own seed; 1: that of --towards."""
+    back: str | None = None
+    """A text to start from the noise of, which the ODE leads back to; it says how long the run is, unless --length
+    does."""
+    back_ids: str | None = None
+    """The same as tokens: 5,6,7, one for each position after a prompt's."""
     json: bool = False
     """Print one JSON object instead of the texts."""
     dump: Path | None = None
@@ -61,17 +68,26 @@ def main(arguments: Arguments) -> None:
         raise UsageError(f"the batch is {arguments.batch}", "Give at least 1.")
     opened = open_to_sample(arguments)
     model = opened.model
-    if arguments.length is None:
-        arguments = replace(arguments, length=opened.length)
-    length = arguments.positions_for(model, UsageError)
     sources = read_prompts(model, arguments.prompt, arguments.prompt_ids)
+    back = read_back(arguments, model)
+    if arguments.length is None:
+        fitted = len(sources[0] if sources else ()) + len(back) if back else opened.length
+        arguments = replace(arguments, length=fitted)
+    length = arguments.positions_for(model, UsageError)
     settings = arguments.settings_for(model, prompted=bool(sources))
     batch = max(1, len(sources)) if arguments.batch is None else arguments.batch
     condition = condition_of(opened, sources, batch, length)
 
     begin = time.monotonic()
     shape = (batch, length, model.elf.latent_size)
-    run = sample(opened.network(), settings, model.flow, shape, condition, ticker("step", settings.steps), towards)
+    network = opened.network()
+    start = None
+    if back:
+        check_back(back, sources, batch, length, model)
+        start = noise_of_text(opened, network, [*chain(*sources), *back], settings, condition, shape)
+    run = sample(
+        network, settings, model.flow, shape, condition, ticker("step", settings.steps), start=start, towards=towards
+    )
     seconds = time.monotonic() - begin
     if arguments.dump:
         arguments.dump.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +101,7 @@ def main(arguments: Arguments) -> None:
             "settings": {**vars(settings), "batch": batch, "length": length},
             "promptIds": sources,
             **({"towards": vars(towards)} if towards else {}),
+            **({"backIds": back} if back else {}),
             "seconds": round(seconds, 3),
         }
         print(json.dumps(report, ensure_ascii=False))
@@ -98,6 +115,67 @@ def towards_of(arguments: Arguments) -> Towards | None:
     if (seed is None) != (weight is None):
         raise UsageError("--towards and --weight belong together", "Give both: --towards 8 --weight 0.5.")
     return None if seed is None or weight is None else Towards(seed, weight)
+
+
+def read_back(arguments: Arguments, model: TrainedModel) -> list[int]:
+    """The tokens of the text to start from the noise of, its end among them; none where there is no such text. Raises
+    UsageError for a text said twice, for another start beside it, and for bad numbers."""
+    text, ids = arguments.back, arguments.back_ids
+    if text is None and ids is None:
+        return []
+    if text is not None and ids is not None:
+        raise UsageError("there are both --back and --back-ids", "Give either.")
+    if arguments.towards is not None:
+        raise UsageError("--back starts from the noise of a text", "Leave --towards out, or --back.")
+    if ids is not None:
+        (row,) = read_prompts(model, (), (ids,), "--back")
+        return row
+    (row,) = read_prompts(model, (text or "",), (), "--back")
+    return row if row[-1:] == [EOS] else [*row, EOS]
+
+
+def check_back(back: list[int], sources: Sequence[Sequence[int]], batch: int, length: int, model: TrainedModel) -> None:
+    """Raises UsageError where a run of this batch and length cannot start from the noise of the text `back`."""
+    if batch != 1:
+        raise UsageError("--back starts one run", "Leave --batch and further prompts out.")
+    room = min(length - len(sources[0]), model.elf.longest_text(prompted=True)) if sources else length
+    if len(back) != room:
+        raise UsageError(
+            f"the text to go back from has {len(back)} tokens, and the run has room for {room}",
+            "Give as many tokens as positions, what fills the text up included, or another length.",
+        )
+    known = model.elf.vocabulary_size
+    if (wrong := next((token for token in back if not 0 <= token < known), None)) is not None:
+        raise UsageError(
+            f"the text to go back from holds the token {wrong}", f"Tokens are integers from 0 to {known - 1}."
+        )
+
+
+def noise_of_text(
+    opened: "Opened",
+    network: Network,
+    ids: list[int],
+    settings: SamplerSettings,
+    condition: Condition | None,
+    shape: tuple[int, int, int],
+) -> np.ndarray:
+    """The noise (1, L, D) that a run of `settings` would have made the text of these tokens from, a prompt's before it.
+
+    The way back goes by the quantile schedule whatever the way forward goes by. Raises CheckpointMismatchError for a
+    model without an encoder.
+    """
+    row = np.asarray([ids])
+    # Positions that neither prompt nor text reaches are zero, which is the mean of all latents.
+    clean = np.zeros(shape, np.float32)
+    clean[:, : len(ids)] = encoder_of(opened).encode(row, np.ones_like(row))
+    return noise_of(
+        network.denoise,
+        clean,
+        replace(settings, method="ode", schedule="quantile", gamma_curve=None),
+        opened.model.flow,
+        condition,
+        takes_self_cond_scale=network.takes_self_cond_scale,
+    )
 
 
 class Opened(NamedTuple):
@@ -120,19 +198,22 @@ def open_to_sample(arguments: Arguments) -> Opened:
     return Opened(model, lambda: network, (lambda: encoder) if encoder else None, model.exported.length)
 
 
-def read_prompts(model: TrainedModel, texts: Sequence[str], ids: Sequence[str]) -> list[list[int]]:
-    """Prompts as tokens. Raises UsageError for both kinds at once, for bad numbers, and for text without tokenizer."""
+def read_prompts(
+    model: TrainedModel, texts: Sequence[str], ids: Sequence[str], option: str = "--prompt"
+) -> list[list[int]]:
+    """Prompts, or what `option` names, as tokens. Raises UsageError for both kinds at once, for bad numbers, and for
+    text without tokenizer."""
     if texts and ids:
-        raise UsageError("there are both --prompt and --prompt-ids", "Give either.")
+        raise UsageError(f"there are both {option} and {option}-ids", "Give either.")
     if texts:
         if model.tokenizer is None:
-            raise UsageError("this model has no tokenizer to read --prompt with", "Give --prompt-ids 5,6,7.")
+            raise UsageError(f"this model has no tokenizer to read {option} with", f"Give {option}-ids 5,6,7.")
         tokenizer = load_tokenizer(model.tokenizer)
         return [tokenizer.encode(text.strip(BLANK_AT_ENDS)).ids for text in texts]
     try:
         return [[int(token) for token in row.split(",") if token.strip()] for row in ids]
     except ValueError as error:
-        raise UsageError(f"--prompt-ids holds no list of tokens: {error}", "Give integers, as in 5,6,7.") from error
+        raise UsageError(f"{option}-ids holds no list of tokens: {error}", "Give integers, as in 5,6,7.") from error
 
 
 def condition_of(opened: Opened, sources: Sequence[Sequence[int]], batch: int, length: int) -> Condition | None:
@@ -140,8 +221,13 @@ def condition_of(opened: Opened, sources: Sequence[Sequence[int]], batch: int, l
     check_sources(sources, opened.model.elf, length)
     if not sources:
         return None
+    return encode_sources(encoder_of(opened), spread_sources(sources, batch), length)
+
+
+def encoder_of(opened: Opened) -> Encoder:
+    """Raises CheckpointMismatchError for a model that has none."""
     if opened.encoder is None:
         raise CheckpointMismatchError(
-            "the model writes to a source but has no encoder to read it with", "Give a folder with encoder.safetensors."
+            "the model has no encoder to read a text with", "Give a folder with encoder.safetensors."
         )
-    return encode_sources(opened.encoder(), spread_sources(sources, batch), length)
+    return opened.encoder()

@@ -17,7 +17,7 @@ from elf.sampling.condition import Condition, Denoise, Guided
 from elf.sampling.keys import run_keys, step_normal
 from elf.sampling.schedule import time_schedule
 from elf.sampling.solvers import Prediction, Step, euler, multistep, sde
-from elf.sampling.towards import Towards, start_noise
+from elf.sampling.start_noise import Towards, start_noise
 
 Array = np.ndarray
 
@@ -108,14 +108,23 @@ def sample(
     shape: tuple[int, int, int],
     condition: Condition | None = None,
     on_step: Callable[[int], None] = lambda step: None,
+    start: Array | None = None,
     towards: Towards | None = None,
 ) -> Run:
     """A whole run: the flow, then one decode pass at t = 1 and the most likely token at each position.
 
     `on_step` is called after each of the N steps with its number, from 1. Raises what `run_flow` raises.
     """
-    takes = network.takes_self_cond_scale
-    states = run_flow(network.denoise, settings, flow, shape, condition, takes_self_cond_scale=takes, towards=towards)
+    states = run_flow(
+        network.denoise,
+        settings,
+        flow,
+        shape,
+        condition,
+        takes_self_cond_scale=network.takes_self_cond_scale,
+        start=start,
+        towards=towards,
+    )
     first = last = next(states)
     times = [first.t]
     for last in states:

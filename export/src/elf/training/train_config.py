@@ -77,16 +77,16 @@ class TrainConfig:
     data: str
     """A dataset of token ids: a folder, or its name on the hub."""
     encoder: str
-    """The frozen encoder: the output folder of `elf pretrain-encoder`, or a T5 in the layout of Hugging Face, as a
-    folder or by its name on the hub."""
+    """The frozen encoder: the output folder of `elf pretrain-encoder`, an exported model's, or a T5 in the layout of
+    Hugging Face, as a folder or by its name on the hub."""
     tokenizer: str
     """A tokenizer.json, or the name of a hub repository that holds one."""
     out: AnyPath
     """Output folder: checkpoints/, metrics.jsonl, tensorboard/, model/."""
     start: str | None = None
-    """A trained model whose averaged weights the first step starts from: its `model` folder, or the output folder of
-    its training. Of the same architecture but for the lengths; a narrower bottleneck is widened. Random weights unless
-    given."""
+    """A trained model whose averaged weights the first step starts from: its `model` folder, the output folder of its
+    training, or an exported folder. Of the same architecture but for the lengths; a narrower bottleneck is widened.
+    Random weights unless given."""
     resume: str | None = None
     """A checkpoint that the training goes on from, weights, averages, optimizer and number of updates: a file or a
     folder of any form that is read, the output folder of another training, or a name on the hub. Once the run has a

@@ -1,12 +1,16 @@
-"""The noise that a run starts from: that of its seed, or on the way from there to that of another."""
+"""The noise that a run starts from: that of its seed, on the way from there to that of another, or that of a text."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from elf.config import FlowConfig
 from elf.errors import UsageError
 from elf.sampler_settings import SamplerSettings
+from elf.sampling.condition import Condition, Denoise, Guided
 from elf.sampling.keys import normal, run_keys
+from elf.sampling.schedule import time_schedule
+from elf.sampling.solvers import Step
 
 Array = np.ndarray
 
@@ -52,3 +56,29 @@ def slerp(a: Array, b: Array, weight: float) -> Array:
         return a if weight < 1 else b
     of_a, of_b = (np.float32(np.sin(part * angle) / np.sin(angle)) for part in (1 - weight, weight))
     return of_a * a + of_b * b
+
+
+def noise_of(
+    denoise: Denoise,
+    clean: Array,
+    settings: SamplerSettings,
+    flow: FlowConfig,
+    condition: Condition | None = None,
+    *,
+    takes_self_cond_scale: bool = True,
+) -> Array:
+    """The noise (B, L, D) that the ODE of `settings` would have made these clean latents (B, L, D) from.
+
+    Going back is Euler's with the velocity of the later time, so both ways agree as steps get small. The last step has
+    no way back, for it lands on the prediction from wherever it starts: the clean latents are taken for the state
+    before it. Where that is close to t = 1, as with `uniform`, what the network makes of the text otherwise than it is
+    counts 1/(1 − t) times, and noise of many times the usual size is found; the times of a logit-normal end early
+    enough (experiments.md). N − 1 predictions.
+    """
+    times = time_schedule(settings, flow, run_keys(settings.seed, settings.rng).times)
+    network = Guided(denoise, settings, condition, takes_self_cond_scale, flow.self_cond_start)
+    z = x_hat = network.hold(clean)
+    for t, earlier in zip(times[-2:0:-1], times[-3::-1], strict=True):
+        x_hat = network.predict(z, x_hat, t)
+        z = network.hold(z + (earlier - t) * Step(t, earlier, flow.t_eps).velocity(z, x_hat, t))
+    return z
