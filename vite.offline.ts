@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin } from "vite";
+import { SHIPPED_JUDGES } from "./src/delivery/shipped.ts";
+import type { JudgeManifest } from "./src/format/judgeManifest.ts";
 import type { OfflineList } from "./src/offline/list.ts";
 
 /** Beside the page, for that is the folder it may answer for; always under this name, for that is how a browser finds a newer one. */
@@ -23,7 +25,8 @@ export function offlineWorker(): Plugin {
         if (page?.type !== "asset") return this.error("There is no index.html to be kept.");
         const named = Object.keys(bundle).filter((file) => file !== "index.html");
         const open = publicFiles(publicDir).map((file) => ({ file, bytes: readFileSync(join(publicDir, file)) }));
-        const list = offlineList(named, [{ file: "", bytes: Buffer.from(page.source) }, ...open]);
+        const kept = offlineList(named, [{ file: "", bytes: Buffer.from(page.source) }, ...open]);
+        const list = { ...kept, fresh: ["models/index.json", ...SHIPPED_JUDGES.flatMap(judgeFiles)] };
         this.emitFile({ type: "asset", fileName: FILE, source: await workerOf(list) });
       },
     },
@@ -51,7 +54,7 @@ interface OpenFile {
 }
 
 /** Sorted out: `named` are files with their contents in their names, `open` all others. */
-export function offlineList(named: readonly string[], open: readonly OpenFile[]): OfflineList {
+export function offlineList(named: readonly string[], open: readonly OpenFile[]): Omit<OfflineList, "fresh"> {
   const isLater = (file: string) => /\.(?:wasm|mjs|woff2)$|\/ort\./.test(file) && !/-latin-wght-normal-/.test(file);
   const later = named.filter(isLater).sort();
   const kept = open.filter(({ file }) => file !== "preview.png");
@@ -59,6 +62,22 @@ export function offlineList(named: readonly string[], open: readonly OpenFile[])
   const digest = createHash("sha256").update(JSON.stringify(shell));
   for (const { bytes } of kept) digest.update(createHash("sha256").update(bytes).digest());
   return { version: digest.digest("hex").slice(0, 16), shell, later };
+}
+
+/** What the page fetches of a judge that ships. Models are the delivery's own to keep; a judge it has in memory alone. */
+function judgeFiles(name: string): string[] {
+  const folder = join(import.meta.dirname, "models", name);
+  if (!existsSync(folder)) return [];
+  const { graph, source, weights }: JudgeManifest = JSON.parse(readFileSync(join(folder, "judge.json"), "utf8"));
+  const files = [
+    "judge.json",
+    "tokenizer.json",
+    graph,
+    ...(source ? [source.graph] : []),
+    weights.index,
+    ...weights.shards,
+  ];
+  return files.map((file) => `models/${name}/${file}`);
 }
 
 function publicFiles(folder: string): string[] {

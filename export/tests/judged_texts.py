@@ -1,4 +1,5 @@
-"""Writes test/fixtures/judged-texts.json: what the shipped judge makes of some texts, for the page's judge.
+"""Writes test/fixtures/judged-texts.json and judged-translations.json: what the shipped judges make of some texts, for
+those of the page.
 
 PYTHONPATH=export/src python export/tests/judged_texts.py
 """
@@ -6,12 +7,24 @@ PYTHONPATH=export/src python export/tests/judged_texts.py
 import json
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from elf.data.evaluation_rows import EvaluationRow
+from elf.data.tokenizer import EOS, load_tokenizer
+from elf.evaluation.diversity import entropies
 from elf.evaluation.judge import load_judge
 from elf.evaluation.perplexity import gen_perplexity
+from elf.network.modules import abstract
+from elf.yardstick.greedy import HeldOut, compile_greedy
+from elf.yardstick.stored import load_translator
+from elf.yardstick.translator import Translator
 
 ROOT = Path(__file__).parents[2]
-FIXTURE = ROOT / "test" / "fixtures" / "judged-texts.json"
+FIXTURES = ROOT / "test" / "fixtures"
 JUDGE = ROOT / "models" / "stories-judge"
+TRANSLATOR = ROOT / "models" / "translate-yardstick"
 
 STORY = "there was a little fox who lived by the river. One day, she found a red boat in the grass."
 CASES = [
@@ -39,5 +52,48 @@ def judged() -> list[dict]:
     ]
 
 
+TRANSLATED = [
+    ("Wo ist mein Schlüssel?", "Where is my key?"),
+    ("Ich werde Tom eine Chance geben.", "I'll give Tom a chance."),
+    ("Das Wetter ist heute schön.", "Fish swim boat boat."),
+    ("Der Hund", ""),
+    ("Zqxv, der Große!", "Zqxv the Great!"),
+    ("Sie ging nach Hause, " * 12, "She went home, " * 12),
+]
+"""Sources, and what is judged as their translation: right, wrong, none, made up, both longer than they may be."""
+
+
+def translated() -> list[dict]:
+    """Judged whole; and what is written to each source, token by token."""
+    model = load_translator(TRANSLATOR)
+    tokenizer = load_tokenizer(model.tokenizer)
+    held_out = HeldOut(model.config, tokenizer)
+    params = {name: jnp.asarray(value) for name, value in model.params.items()}
+    sources = [tokenizer.encode(source.strip(), add_special_tokens=False).ids for source, _ in TRANSLATED]
+    rows = [np.asarray(ids[: model.config.max_input_length], np.int32) for ids in sources]
+    with jax.default_matmul_precision("highest"):
+        written = compile_greedy(abstract(Translator, model.config)[0], model.config)(params, rows)
+        found = []
+        for (source, text), row, ids in zip(TRANSLATED, rows, written, strict=True):
+            own = tokenizer.encode(text.strip(), add_special_tokens=False).ids[: model.config.max_output_length]
+            # Cut as the page cuts, where `HeldOut` would leave the end out.
+            pair = EvaluationRow(0, source, row, tokenizer.decode(own))
+            assert tokenizer.encode(pair.reference, add_special_tokens=False).ids == own
+            nats = held_out.cross_entropy(params, [pair]) * (len(own) + 1)
+            found.append(
+                {
+                    "source": source.strip(),
+                    "text": text.strip(),
+                    "nats": nats,
+                    "tokens": len(own) + 1,
+                    "entropy": float(entropies([own])[0]),
+                    "written": [int(token) for token in ids if token != EOS],
+                }
+            )
+    return found
+
+
 if __name__ == "__main__":
-    FIXTURE.write_text(json.dumps(judged(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name, found in (("judged-texts", judged()), ("judged-translations", translated())):
+        text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        (FIXTURES / f"{name}.json").write_text(text, encoding="utf-8")

@@ -61,6 +61,7 @@ class Clock:
         return self.now
 
 
+@pytest.mark.slow("two processes without anything but JAX compile a training each")
 def test_trains_with_jax_alone_goes_on_and_comes_back_as_a_model(tiny, folder, tmp_path, monkeypatch):
     out = tmp_path / "out"
     words = [str(folder), "--out", str(out)]

@@ -54,7 +54,7 @@ def judge(folder: Path) -> Judge:
 @pytest.fixture(scope="module")
 def exported(folder: Path, judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exported") / "little-judge"
-    export_judge(judge, TEXTS, Arguments(folder, Path(), out, dtype="f16"))
+    export_judge(judge, TEXTS, Arguments(judge=folder, held_out=Path(), out=out, dtype="f16"))
     return out
 
 
@@ -106,11 +106,11 @@ def test_stored_weights_that_judge_otherwise_are_refused(judge: Judge) -> None:
 def test_what_cannot_be_written_is_refused_and_nothing_is(folder: Path, prepared: Path, tmp_path: Path) -> None:
     held_out = prepared / "held_out"
     with pytest.raises(ConfigError, match="one dtype"):
-        main(Arguments(folder, held_out, tmp_path / "two", dtype="f32,f16"))
+        main(Arguments(judge=folder, held_out=held_out, out=tmp_path / "two", dtype="f32,f16"))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letters.txt").write_text("mine")
     with pytest.raises(OutputExistsError):
-        main(Arguments(folder, held_out, tmp_path / "full"))
+        main(Arguments(judge=folder, held_out=held_out, out=tmp_path / "full"))
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
 
 

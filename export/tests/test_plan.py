@@ -90,6 +90,7 @@ def test_what_lies_beside_the_weights() -> None:
     assert found.total == sum(found)
 
 
+@pytest.mark.slow("a training is traced for every way to keep less")
 def test_remat_keeps_the_input_of_every_block() -> None:
     rows, S, H = 2, 52 + 12, 64
     elf = ElfConfig(depth=3, hidden_size=H, heads=2, latent_size=32, vocabulary_size=100, max_length=52)

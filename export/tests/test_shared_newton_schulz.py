@@ -94,12 +94,14 @@ def compared():
     return json.loads(run.stdout)
 
 
+@pytest.mark.slow("a process of its own compiles for eight devices")
 @pytest.mark.parametrize("name", ["1", "4", "4 alone"])
 def test_updates_and_state_are_those_of_muon(compared, name):
     row = compared["shared"][name]
     assert row["difference"] < 2e-6 and row["alike"]  # of weights around 1, changed by up to 0.04
 
 
+@pytest.mark.slow("of the same process")
 def test_each_device_turns_an_eighth(compared):
     whole = sum(map(turning_flops, MATRICES))
     assert compared["alone"] > whole

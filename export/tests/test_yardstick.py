@@ -26,8 +26,9 @@ from elf.network.modules import abstract, bind, split
 from elf.yardstick.batches import POOL, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.greedy import greedy
 from elf.yardstick.step import YardstickConfig, make_update, smoothed_loss
+from elf.yardstick.stored import load_translator, save_translator
 from elf.yardstick.translate import usable
-from elf.yardstick.translator import Translator, TranslatorConfig, dropout, load_translator, save_translator
+from elf.yardstick.translator import Translator, TranslatorConfig, dropout
 
 TINY = TranslatorConfig(
     hidden_size=16,

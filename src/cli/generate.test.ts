@@ -293,7 +293,10 @@ describe("npm run generate", () => {
 
   it.each([
     // As `elf sample` writes with the same options: export/tests/test_reconstruct.py.
-    [["tiny-model", "--method", "sde", "--gamma", "1"], [49, 49, 30, 81, 30]],
+    [
+      ["tiny-model", "--method", "sde", "--gamma", "1"],
+      [49, 49, 30, 81, 30],
+    ],
     [
       ["tiny-conditional", "--method", "ode", "--cfg", "2", "--prompt", "a dog"],
       [12, 26, 12, 12, 12, 93, 72, 72, 72, 64],

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -5,13 +6,18 @@ import { NastyServer } from "../../test/browser/nasty-server";
 import { ManifestVersionError } from "../format/manifest";
 import { UntrustedModelError } from "./graphCheck";
 import { fetchJudge, fetchJudgeManifest, judgeBytes } from "./judgeFiles";
+import type { ShippedJudge } from "./shipped";
 import { CorruptFileError, MissingFileError } from "./store/errors";
 
-const folder = join(import.meta.dirname, "../../models/stories-judge");
-const names = readdirSync(folder, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
-const good = new Map(names.map((name) => [`judge/${name}`, readFileSync(join(folder, name))]));
+function filesOf(name: ShippedJudge): [string, Buffer][] {
+  const folder = join(import.meta.dirname, "../../models", name);
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => [`judge/${path.slice(folder.length + 1)}`, readFileSync(path)]);
+}
+
+const good = new Map(filesOf("stories-judge"));
 const files = new Map(good);
 const server = new NastyServer(files);
 let baseUrl: string;
@@ -26,6 +32,7 @@ beforeEach(() => {
   server.treat(() => ({}));
 });
 
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const fetchFile = (url: string, init: object) => fetch(url, init);
 const changed = (change: object) => {
   const manifest = JSON.parse(String(good.get("judge/judge.json")));
@@ -42,6 +49,24 @@ describe("a judge that is fetched", () => {
     expect(JSON.parse(judge.tokenizer).model).toBeDefined();
     expect(seen.at(-1)).toBe(judgeBytes(judge.manifest));
     expect(server.asked.some(({ path }) => path.endsWith("README.md"))).toBe(false);
+  });
+
+  it("that answers brings the graph that reads its sources, which is checked as the other is", async () => {
+    files.clear();
+    for (const [name, bytes] of filesOf("translate-yardstick")) files.set(name, bytes);
+    const { manifest, reader, weights } = await fetchJudge({ baseUrl, fetchFile });
+    expect(reader?.length).toBeGreaterThan(1000);
+    expect(weights[0]?.data.length).toBeGreaterThanOrEqual(4 * manifest.architecture.parameters);
+    const before = manifest.architecture.vocabularySize;
+    const text = JSON.stringify({ ...manifest, source: { ...manifest.source, before } });
+    files.set("judge/judge.json", Buffer.from(text));
+    await expect(fetchJudge({ baseUrl, fetchFile })).rejects.toThrow("outside the vocabulary");
+    const listed = manifest.files.map((file) =>
+      file.path === "onnx/reader.onnx" ? { ...file, bytes: 3, sha256: sha256("bad") } : file,
+    );
+    files.set("judge/onnx/reader.onnx", Buffer.from("bad"));
+    files.set("judge/judge.json", Buffer.from(JSON.stringify({ ...manifest, files: listed })));
+    await expect(fetchJudge({ baseUrl, fetchFile })).rejects.toThrow(UntrustedModelError);
   });
 
   it("says what it is without a part of it", async () => {

@@ -17,6 +17,8 @@ export interface JudgeFiles {
   /** The text of its tokenizer.json. */
   readonly tokenizer: string;
   readonly graph: Uint8Array;
+  /** The graph that reads sources, of a judge of answers. */
+  readonly reader?: Uint8Array | undefined;
   readonly weights: readonly VirtualFile[];
 }
 
@@ -29,8 +31,9 @@ export interface FetchJudgeOptions {
 }
 
 const JUDGE_MANIFEST = "judge.json";
-/** The name of the graph in the index of its weights. */
+/** The names of the graphs in the index of their weights. */
 const GRAPH = "judge";
+const READER = "reader";
 /** Of all files together: a judge is small. */
 const MOST_BYTES = 200e6;
 
@@ -43,12 +46,13 @@ export async function fetchJudgeManifest({ baseUrl, fetchFile, signal }: FetchJu
 /** Reads the text of a `judge.json` and refuses what no export would write. @throws {ManifestError | ManifestVersionError | UntrustedModelError} */
 export function readJudgeManifest(text: string): JudgeManifest {
   const manifest = parseJudgeManifest(text);
-  const { architecture, eos, files, weights } = manifest;
+  const { architecture, eos, files, source, weights } = manifest;
   const { width, heads, layers, vocabularySize, maxLength } = architecture;
   checkFiles(files, [weights], JUDGE_MANIFEST);
   if (width % heads !== 0) refuse(`${heads} heads do not share a width of ${width}`);
-  if (eos >= vocabularySize) refuse("its end of text lies outside the vocabulary");
-  if (Math.max(layers, heads) > 256 || Math.max(width, maxLength) > 65_536 || vocabularySize > 1e6) {
+  if (Math.max(eos, source?.before ?? 0) >= vocabularySize) refuse("a token of its own lies outside the vocabulary");
+  const longest = Math.max(maxLength, source?.maxLength ?? 0);
+  if (Math.max(layers, heads) > 256 || Math.max(width, longest) > 65_536 || vocabularySize > 1e6) {
     refuse("its shapes are no judge's");
   }
   const sizes = new Map(files.map(({ path, bytes }) => [path, bytes]));
@@ -87,15 +91,21 @@ export async function fetchJudge(options: FetchJudgeOptions): Promise<JudgeFiles
   const { dtype, index: indexPath, shards, bytes } = manifest.weights;
   const index = parseWeightIndex(new TextDecoder().decode(await read(indexPath)));
   checkIndex(index, dtype, bytes);
-  const graph = await read(manifest.graph);
-  checkGraph(manifest.graph, graph, new Map(index.files.map((file) => [file.path, file.bytes])));
+  const weightFiles = new Map(index.files.map((file) => [file.path, file.bytes]));
+  const readGraph = async (path: string) => {
+    const graph = await read(path);
+    checkGraph(path, graph, weightFiles);
+    return graph;
+  };
+  const graph = await readGraph(manifest.graph);
+  const reader = manifest.source && (await readGraph(manifest.source.graph));
   const sizes = new Map(manifest.files.map((file) => [file.path, file.bytes]));
   const stream = shardStream(shards.map((path) => ({ bytes: sizes.get(path) ?? 0, read: () => read(path) })));
-  const weights = await expandWeights(index, [GRAPH], stream);
-  return { manifest, tokenizer: new TextDecoder().decode(await read(TOKENIZER)), graph, weights };
+  const weights = await expandWeights(index, reader ? [GRAPH, READER] : [GRAPH], stream);
+  return { manifest, tokenizer: new TextDecoder().decode(await read(TOKENIZER)), graph, reader, weights };
 }
 
-function neededFiles({ files, graph, weights }: JudgeManifest): JudgeManifest["files"] {
-  const needed = new Set([graph, weights.index, TOKENIZER, ...weights.shards]);
+function neededFiles({ files, graph, source, weights }: JudgeManifest): JudgeManifest["files"] {
+  const needed = new Set([graph, weights.index, TOKENIZER, ...weights.shards, ...(source ? [source.graph] : [])]);
   return files.filter(({ path }) => needed.has(path));
 }

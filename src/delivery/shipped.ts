@@ -6,8 +6,14 @@ declare const __BASE_MODELS__: string | undefined;
  */
 export const SHIPPED_FOLDER: string = (typeof __BASE_MODELS__ === "undefined" ? "" : __BASE_MODELS__) || "models/";
 
-/** The folder under `models/` of the judge that ships. */
-export const SHIPPED_JUDGE = "stories-judge";
+/** The folders under `models/` of the next-word models that ship: one that goes on from stories, and one that translates. */
+export const SHIPPED_JUDGES = ["stories-judge", "translate-yardstick"] as const;
+export type ShippedJudge = (typeof SHIPPED_JUDGES)[number];
+
+/** Which of them stands beside a model of this name: beside whatever translates German into English the one that does so too. */
+export function judgeBeside(model: string): ShippedJudge {
+  return /(^|[^a-z])de-en($|[^a-z])/i.test(model) ? "translate-yardstick" : "stories-judge";
+}
 
 /** The folder under `models/` that runs where none is named. */
 export const DEFAULT_MODEL = "stories";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawToken, framesByToken, judgedText, judgementOf, uniformAt } from "./judging";
+import { drawToken, framesByToken, judgedAnswer, judgedText, judgementOf, uniformAt } from "./judging";
 
 const EOS = 1;
 
@@ -12,6 +12,16 @@ describe("a text as a judge reads it", () => {
   it("loses its end where it is too long, and before that the beginning of what comes before it", () => {
     expect(judgedText([5, 6, 7], [], 2, EOS)).toEqual({ ids: [5, 6], given: 0, own: [5, 6] });
     expect(judgedText([5, 6], [7, 8, 9], 5, EOS)).toEqual({ ids: [8, 9, 5, 6, 1], given: 2, own: [5, 6] });
+  });
+});
+
+describe("an answer as a judge reads it", () => {
+  it("stands behind a token that is given, and always has its end, for which it loses what is too much", () => {
+    expect(judgedAnswer([5, 6], 0, 8, EOS)).toEqual({ ids: [0, 5, 6, 1], given: 1, own: [5, 6] });
+    expect(judgedAnswer([5, 6, 7], 0, 3, EOS)).toEqual({ ids: [0, 5, 6, 1], given: 1, own: [5, 6] });
+    expect(judgedAnswer([], 0, 8, EOS)).toEqual({ ids: [0, 1], given: 1, own: [] });
+    // Its first token counts, too.
+    expect(judgementOf(judgedAnswer([2], 0, 8, EOS), new Float32Array(2 * 4), 4, EOS).tokens).toBe(2);
   });
 });
 
@@ -54,6 +64,7 @@ describe("a token drawn", () => {
     const drawn = [0, 0.09, 0.11, 0.29, 0.31, 0.59, 0.61, 0.999999].map((u) => drawToken(logits, u, 2).token);
     expect(drawn).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
     expect(drawToken(logits, 1, 2).token).toBe(3);
+    expect(drawToken(Float32Array.of(1, 5, 2), null, 1)).toMatchObject({ token: 1, topTokens: [1] });
   });
 
   it("comes with how likely it was and what else was likely", () => {

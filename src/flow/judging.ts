@@ -45,6 +45,12 @@ export function judgedText(
   return { ids: [...given, ...own, ...(room > 0 ? [eos] : [])], given: given.length, own };
 }
 
+/** The same of a text that answers a source: `before` stands before every answer, and each has an end. */
+export function judgedAnswer(text: readonly number[], before: number, longest: number, eos: number): JudgedText {
+  const own = text.slice(0, longest - 1);
+  return { ids: [before, ...own, eos], given: 1, own };
+}
+
 /**
  * What a judge says of a text. `logits` (S, V) row-major are what follows each of the first S tokens of `ids`, S + 1 in all.
  * The first token of all is given; of several `eos` the first alone counts.
@@ -82,8 +88,11 @@ export interface DrawnToken {
   readonly topProbabilities: readonly number[];
 }
 
-/** Draws the token that follows from its logits (V); `uniform` lies in 0 … 1. Shows the `k` likeliest beside it. */
-export function drawToken(logits: Float32Array, uniform: number, k: number): DrawnToken {
+/**
+ * Draws the token that follows from its logits (V); `uniform` lies in 0 … 1, or is null for the likeliest. Shows the `k` likeliest
+ * beside it.
+ */
+export function drawToken(logits: Float32Array, uniform: number | null, k: number): DrawnToken {
   const total = logTotal(logits);
   const probabilities = Float64Array.from(logits, (logit) => Math.exp(logit - total));
   let entropy = 0;
@@ -92,7 +101,7 @@ export function drawToken(logits: Float32Array, uniform: number, k: number): Dra
   for (const [id, p] of probabilities.entries()) {
     if (p > 0) entropy -= p * Math.log(p);
     below += p;
-    if (token < 0 && uniform < below) token = id;
+    if (uniform !== null && token < 0 && uniform < below) token = id;
   }
   const best = likeliest(probabilities, k);
   // Rounding may leave the sum a little below 1.

@@ -24,6 +24,16 @@ describe("judge.json", () => {
     expect(() => parseJudgeManifest(text)).toThrow(where);
   });
 
+  it("of one that answers names the graph that reads sources; what is wrong there is named, too", () => {
+    const source = { graph: "onnx/reader.onnx", maxLength: 32, before: 0 };
+    expect(parseJudgeManifest(changed({ source })).source).toEqual(source);
+    expect(parseJudgeManifest(TEXT).source).toBeUndefined();
+    for (const wrong of [{ graph: "../x" }, { maxLength: 0 }, { before: -1 }]) {
+      const [field = ""] = Object.keys(wrong);
+      expect(() => parseJudgeManifest(changed({ source: { ...source, ...wrong } }))).toThrow(`source.${field}`);
+    }
+  });
+
   it("of a later version says so", () => {
     expect(() => parseJudgeManifest(changed({ schemaVersion: 2 }))).toThrow(ManifestVersionError);
   });

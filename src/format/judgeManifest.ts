@@ -31,6 +31,16 @@ export const judgeManifestSchema = z.object({
   /** The token that ends a text. */
   eos: z.int().check(z.minimum(0)),
   graph: modelPath,
+  /** Of one that answers sources, a translator: it reads them by a graph of its own. Others go on from a text, or stand alone. */
+  source: z.optional(
+    z.object({
+      graph: modelPath,
+      /** Most tokens of a source. */
+      maxLength: count,
+      /** The token that stands before every answer. */
+      before: z.int().check(z.minimum(0)),
+    }),
+  ),
   weights: z.object({
     dtype: z.enum(DTYPES),
     index: modelPath,

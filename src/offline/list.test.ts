@@ -7,6 +7,7 @@ const LIST: OfflineList = {
   version: "1",
   shell: ["", "assets/index-1.js", "traces/stories.json"],
   later: ["assets/ort-2.wasm"],
+  fresh: ["models/index.json", "models/stories-judge/judge.json"],
 };
 const asked = (path: string, change: object = {}) =>
   wayOf({ url: new URL(path, SCOPE).href, method: "GET", mode: "cors", isRange: false, ...change }, SCOPE, LIST);
@@ -28,7 +29,7 @@ describe("wayOf", () => {
   it("files of the shell are kept, the runtime comes to be, the names of the models are asked for anew", () => {
     expect(asked("assets/index-1.js")).toEqual({ way: "kept", path: "assets/index-1.js" });
     expect(asked("assets/ort-2.wasm")).toEqual({ way: "later", path: "assets/ort-2.wasm" });
-    expect(asked("models/index.json")).toEqual({ way: "fresh", path: "models/index.json" });
+    for (const path of LIST.fresh) expect(asked(path)).toEqual({ way: "fresh", path });
   });
 
   it.each<[string, string, object]>([

@@ -6,10 +6,9 @@ export interface OfflineList {
   readonly shell: readonly string[];
   /** Kept once they were used: the runtime, of which each browser takes one, and letters of other scripts. */
   readonly later: readonly string[];
+  /** The names of the models, and the judges: asked for anew, and answered from what came last where nobody answers. */
+  readonly fresh: readonly string[];
 }
-
-/** What is asked for while nobody needs it to be new, and answered from what came last where nobody answers. */
-const NAMES_OF_MODELS = "models/index.json";
 
 /** How a request is answered: from what is kept, by the network and else from what it said last, or as if there were no worker. */
 export type Way = { readonly way: "kept" | "later" | "fresh"; readonly path: string } | { readonly way: "network" };
@@ -38,7 +37,7 @@ export function wayOf({ url, method, mode, isRange }: Asked, scope: string, list
   if (address.search !== "") return { way: "network" };
   if (path !== "" && list.shell.includes(path)) return { way: "kept", path };
   if (list.later.includes(path)) return { way: "later", path };
-  return path === NAMES_OF_MODELS ? { way: "fresh", path } : { way: "network" };
+  return list.fresh.includes(path) ? { way: "fresh", path } : { way: "network" };
 }
 
 function decoded(path: string): string {

@@ -60,11 +60,11 @@ async function shellFile(path: string): Promise<Response> {
 async function begin(): Promise<void> {
   const cache = await caches.open(name);
   const others = (await caches.keys()).filter((other) => other.startsWith(cachePrefix(scope)) && other !== name);
-  for (const path of list.later) {
+  for (const path of [...list.later, ...list.fresh]) {
     const before = await caches.match(addressOf(path));
     if (!before) continue;
     await cache.put(addressOf(path), before);
-    // A runtime is too large to be kept twice; it is found wherever it is.
+    // A runtime and a judge are too large to be kept twice; they are found wherever they are.
     for (const other of others) await (await caches.open(other)).delete(addressOf(path));
   }
   // A tab that still shows the version before may ask for parts of it; whoever shows an older one was closed long ago.
@@ -78,7 +78,7 @@ async function begin(): Promise<void> {
 async function keepUsed(): Promise<void> {
   if (!(await caches.has(name))) return;
   const cache = await caches.open(name);
-  for (const path of list.later) {
+  for (const path of [...list.later, ...list.fresh]) {
     const address = addressOf(path);
     if (await cache.match(address)) continue;
     const here = await fetch(address, { cache: "only-if-cached", mode: "same-origin" }).catch(() => null);

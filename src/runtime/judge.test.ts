@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fetchJudge } from "../delivery/judgeFiles";
+import type { ShippedJudge } from "../delivery/shipped";
 import { CancelledError, ConditionError } from "../flow/errors";
 import { Judge } from "./judge";
 import { startWasm } from "./runtime";
@@ -18,21 +19,29 @@ const JUDGED: readonly JudgedText[] = JSON.parse(
   await readFile(new URL("../../test/fixtures/judged-texts.json", import.meta.url), "utf8"),
 );
 
-let judge: Judge;
+const TRANSLATED: readonly (JudgedText & { readonly written: readonly number[] })[] = JSON.parse(
+  await readFile(new URL("../../test/fixtures/judged-translations.json", import.meta.url), "utf8"),
+);
 
-beforeAll(async () => {
+async function openShipped(name: ShippedJudge): Promise<Judge> {
   const files = await fetchJudge({
     baseUrl: "https://host.example/judge/",
     fetchFile: async (url) => {
       const path = url.slice("https://host.example/judge/".length);
-      return new Response(await readFile(new URL(`../../models/stories-judge/${path}`, import.meta.url)));
+      return new Response(await readFile(new URL(`../../models/${name}/${path}`, import.meta.url)));
     },
   });
-  judge = await Judge.open(files, await startWasm());
-});
-afterAll(() => judge?.dispose());
+  return Judge.open(files, await startWasm());
+}
 
-describe("the shipped judge", () => {
+let judge: Judge;
+
+describe("the shipped judge of stories", () => {
+  beforeAll(async () => {
+    judge = await openShipped("stories-judge");
+  });
+  afterAll(() => judge?.dispose());
+
   it.each(JUDGED)("says of “$text” after “$source” what Python says", async ({ text, source, ...expected }) => {
     const { nats, tokens, entropy, perplexity } = await judge.judge(text, source);
     expect(tokens).toBe(expected.tokens);
@@ -82,5 +91,43 @@ describe("the shipped judge", () => {
     const stop = new AbortController();
     const request = { source: "Once upon a time", seed: 1, length: 90 };
     await expect(judge.write(request, () => stop.abort(), stop.signal)).rejects.toThrow(CancelledError);
+  });
+});
+
+describe("the shipped translator", () => {
+  beforeAll(async () => {
+    judge = await openShipped("translate-yardstick");
+  });
+  afterAll(() => judge?.dispose());
+
+  it.each(TRANSLATED)("says of “$text” for “$source” what Python says, and writes what it writes", async (case_) => {
+    const { text, source, nats, tokens, entropy, written } = case_;
+    const judgement = await judge.judge(text, source);
+    expect(judgement.tokens).toBe(tokens);
+    expect(judgement.nats).toBeCloseTo(nats, 2);
+    expect(judgement.entropy).toBeCloseTo(entropy, 6);
+    const { drawn, given } = await judge.write({ source, seed: 1, length: 96 });
+    expect(drawn.map(({ token }) => token)).toEqual(written);
+    expect(given).toEqual(judge.tokenizer.encode(source));
+  });
+
+  it("reads a long answer as it wrote it, whatever the seed", async () => {
+    const request = { source: "Ich werde Tom eine Chance geben.", seed: 1, length: 96 };
+    const { drawn, text } = await judge.write(request);
+    expect((await judge.write({ ...request, seed: 2 })).text).toBe(text);
+    const nats = drawn.reduce((sum, { probability }) => sum - Math.log(probability), 0);
+    const judged = await judge.judge(text, request.source);
+    // The end, which is judged too, was likely.
+    expect(judged.nats - nats).toBeGreaterThan(-1e-3);
+    expect(judged.nats - nats).toBeLessThan(1);
+  });
+
+  it("neither judges nor writes without something to translate, and writes no more than there is room for", async () => {
+    await expect(judge.judge("A dog", "")).rejects.toThrow(ConditionError);
+    await expect(judge.write({ source: "", seed: 1, length: 40 })).rejects.toThrow(ConditionError);
+    const source = "Ich werde Tom eine Chance geben.";
+    const { given } = await judge.write({ source, seed: 1, length: 96 });
+    const { drawn } = await judge.write({ source, seed: 1, length: given.length + 2 });
+    expect(drawn).toHaveLength(2);
   });
 });

@@ -34,7 +34,7 @@ export function startStudio(): Studio {
     }),
     engine: createEngine(),
     library: createLibrary(),
-    judge: createJudge(),
+    createJudge: () => createJudge(),
     offline: {
       // While it is developed the page changes with every save.
       container: import.meta.env.PROD ? (offered(() => navigator.serviceWorker) ?? null) : null,

@@ -75,3 +75,34 @@ test("a flow and the judge write side by side by the clock", slow("a judge and t
   // It is no run of a flow: only the other one can be shown alone.
   await expect(comparison.getByRole("button", { name: /^Show .* alone$/ })).toHaveCount(1);
 });
+
+test(
+  "two translators write side by side, and the one judges the other",
+  slow("two models and two texts"),
+  async ({ page }) => {
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    const studio = new StudioPage(page);
+    await studio.open({ backend: "wasm", model: "translate-de-en" });
+    await page.getByTestId("prompt").fill("Wo ist mein Schlüssel?");
+    await studio.write();
+    await page.keyboard.press("o");
+    const list = page.getByRole("dialog", { name: "Experiments" });
+    await list.getByRole("button", { name: "Try it: Race a next-word model" }).click();
+    const texts = page.getByTestId("comparison").getByTestId("compared");
+    await expect(texts.nth(1)).toContainText("Word by word");
+    await page.keyboard.press("End");
+    for (const text of [texts.nth(0), texts.nth(1)])
+      await expect(text.getByRole("listbox")).toContainText(/Where.*key/);
+    expect(await violations(page)).toEqual([]);
+    await texts
+      .nth(0)
+      .getByRole("button", { name: /^Show .* alone$/ })
+      .click();
+    await page.getByRole("radio", { name: "Quality" }).click();
+    const lens = page.getByRole("region", { name: "Quality" });
+    await expect(lens.getByRole("img")).toHaveAccessibleName(
+      /^Perplexity \d+\.\d, entropy \d\.\d\d nats; real text has \d/,
+    );
+    expect(studio.faults).toEqual([]);
+  },
+);

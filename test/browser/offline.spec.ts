@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import sirv from "sirv";
 import { writeFew } from "./runs";
+import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
 
 test.use({ serviceWorkers: "allow" });
@@ -97,6 +98,24 @@ test("opens and writes without a network once it was visited, from a folder, iso
   await studio.set("Seed", 5);
   await writeFew(studio);
   await expect(studio.runs).toHaveCount(2);
+  expect(studio.faults).toEqual([]);
+});
+
+test("a judge that was fetched once is there without a network", slow("a judge is loaded twice"), async ({ page }) => {
+  const studio = await visit(page);
+  await writeFew(studio);
+  const lens = page.getByRole("region", { name: "Quality" });
+  const fetchIt = lens.getByRole("button", { name: /^Fetch the judge \(\d.* MB\)$/ });
+  await page.getByRole("radio", { name: "Quality" }).click();
+  await fetchIt.click();
+  await expect(lens.getByRole("img")).toBeVisible();
+  await expect.poll(async () => (await keptFiles(page)).filter((path) => path.endsWith(".bin")).length).toBe(1);
+
+  host.isPluggedIn = false;
+  await page.reload();
+  await page.getByRole("radio", { name: "Quality" }).click();
+  await fetchIt.click();
+  await expect(lens.getByRole("img")).toBeVisible();
   expect(studio.faults).toEqual([]);
 });
 

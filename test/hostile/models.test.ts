@@ -34,7 +34,7 @@ describe("models from strangers", () => {
 
   it("a judge's manifest is trusted, or refused by name; all its files lie in its own folder", async () => {
     const { read, refusals } = await withstands({
-      inputs: jsonFiles(text("models/stories-judge/judge.json")),
+      inputs: jsonFiles(text("models/translate-yardstick/judge.json")),
       read: readJudgeManifest,
       holds: ({ files, architecture, eos }) => {
         for (const { path } of files) {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SHIPPED_JUDGE } from "../../../src/delivery/shipped";
+import { SHIPPED_JUDGES } from "../../../src/delivery/shipped";
 import { parseJudgeManifest } from "../../../src/format/judgeManifest";
 import { type Manifest, parseManifest } from "../../../src/format/manifest";
 import { page, table } from "./markdown";
@@ -86,13 +86,13 @@ export function modelsPage(): string {
   const lead = `What lies in \`models/\`, read off the manifests. Each has a card beside it, with unpicked samples, measured qualities
 beside those of real text, known failures, cost and proof. They were learnt on two CPU cores in minutes to hours and are small:
 expect sentences that are mostly right, and no plot. [Bring your own](../guides/checkpoint.md), or [train one](../guides/train.md).`;
-  return page("Models that ship", lead, ...parts, ...judgeParts());
+  return page("Models that ship", lead, ...parts, ...SHIPPED_JUDGES.flatMap(judgeParts));
 }
 
-/** The judge, which is no model of a flow. */
-function judgeParts(): string[] {
-  const manifest = parseJudgeManifest(readFileSync(join(root, "models", SHIPPED_JUDGE, "judge.json"), "utf8"));
-  const { name, title, description, corpus, licence, architecture, weights, realText } = manifest;
+/** A judge, which is no model of a flow. */
+function judgeParts(folder: string): string[] {
+  const manifest = parseJudgeManifest(readFileSync(join(root, "models", folder, "judge.json"), "utf8"));
+  const { name, title, description, corpus, licence, architecture, source, weights, realText } = manifest;
   const { layers, width, heads, vocabularySize, maxLength, parameters } = architecture;
   return [
     `## ${name}`,
@@ -102,7 +102,7 @@ function judgeParts(): string[] {
       [
         ["parameters", parameters.toLocaleString("en")],
         ["blocks, width, heads, vocabulary", `${layers}, ${width}, ${heads}, ${vocabularySize.toLocaleString("en")}`],
-        ["reads", `up to ${maxLength} tokens`],
+        ["reads", `${source ? `sources up to ${source.maxLength} tokens, and answers ` : ""}up to ${maxLength} tokens`],
         ["has learned", corpus],
         ["weights", `${weights.dtype} ${(weights.bytes / 1e6).toFixed(1)} MB`],
         ["of real text", `perplexity ${realText.perplexity.toFixed(2)}, entropy ${realText.entropy.toFixed(2)} nats`],

@@ -35,6 +35,7 @@ COMMANDS = {
     "yardstick train": ("elf.yardstick.train", "train a plain Transformer that ELF's translations are held to"),
     "yardstick evaluate": ("elf.yardstick.evaluate", "translate held-out pairs with it, and measure"),
     "yardstick translate": ("elf.yardstick.translate", "write pairs whose targets are its translations, to train on"),
+    "yardstick export": ("elf.yardstick.export", "write it as ONNX for the page, with the proof of `export-judge`"),
     "bench train-step": ("elf.bench.train_step", "time and FLOPs of a training step against the literal formulation"),
     "bench sample": ("elf.bench.sample", "sampling throughput, time and memory of an evaluation"),
     "bench solvers": ("elf.bench.solvers", "token agreement of few steps of the ODE with very many"),

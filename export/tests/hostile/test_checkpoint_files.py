@@ -153,6 +153,7 @@ def orbax_files(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow("Orbax opens every one of them anew; npm run hostile has them all")
 def test_orbax_folders(tmp_path: Path) -> None:
     files = orbax_files(tmp_path / "written")
     others = {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { UnreachableError } from "../../delivery/store/errors";
 import { CancelledError } from "../../flow/errors";
 import { FakeEngine, MANIFEST, settled } from "../testing/fakeEngine";
-import { FakeJudge, JUDGE_MANIFEST } from "../testing/fakeJudge";
+import { FakeJudge, JUDGE_MANIFEST, TRANSLATOR_MANIFEST } from "../testing/fakeJudge";
 import { runOf, SETTINGS } from "../testing/runs";
 import { testStudio } from "../testing/studio";
 import { ENGLISH } from "../words/english";
@@ -13,12 +13,14 @@ import { judgedRuns } from "./judging";
 const FRAMES = ["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"];
 
 function withJudge() {
-  const judge = new FakeJudge();
+  const [judge, translator] = [new FakeJudge(), new FakeJudge(TRANSLATOR_MANIFEST)];
+  const clients = [judge, translator];
   const engine = new FakeEngine();
-  const { studio } = testStudio({ judge, engine });
+  const { studio } = testStudio({ createJudge: () => clients.shift() ?? new FakeJudge(), engine });
   studio.model.getState().describe(MANIFEST);
   const put = (id: string, change: object = {}) => studio.runs.getState().add({ ...runOf(FRAMES, { id }), ...change });
-  return { studio, judge, engine, put, judging: studio.judging.getState };
+  const { "stories-judge": stories, "translate-yardstick": translations } = studio.judges;
+  return { studio, judge, translator, engine, put, judging: stories.getState, translating: translations.getState };
 }
 
 describe("the judge", () => {
@@ -60,6 +62,19 @@ describe("the judge", () => {
     put("two", { trajectory: { ...runOf(FRAMES).trajectory, prompt } });
     await settled();
     expect(judge.judged.map(({ source }) => source)).toEqual(["", "Once upon"]);
+  });
+
+  it("of translations reads those alone, each given what was translated, and none of a prompt of numbers", async () => {
+    const { put, judge, translator, judging, translating } = withJudge();
+    const translated = { ...runOf(FRAMES).trajectory, model: "my-de-en" };
+    put("told");
+    put("translated", { trajectory: { ...translated, prompt: { text: "Die Katze " } } });
+    put("of numbers", { trajectory: { ...translated, prompt: { ids: [3, 4] } } });
+    await Promise.all([judging().fetch(), translating().fetch()]);
+    await settled();
+    expect([...judging().judgements.keys()]).toEqual(["told"]);
+    expect([...translating().judgements.keys()]).toEqual(["translated"]);
+    expect([judge, translator].map(({ judged }) => judged.map(({ source }) => source))).toEqual([[""], ["Die Katze"]]);
   });
 
   it("that cannot be had says why and can be asked for again; a cancel is no problem", async () => {
@@ -137,5 +152,34 @@ describe("a race", () => {
   ])("is not to be had of %s", (_, recipe, why) => {
     expect(race(MANIFEST).whyNot(recipe, ENGLISH)).toContain(why);
     expect(race(MANIFEST).whyNot(base, ENGLISH)).toBeNull();
+  });
+
+  it("of translators is run with the one that ships, and takes a sentence", () => {
+    const translation = race({ ...MANIFEST, name: "ELF-B-de-en" });
+    const prompted = { ...base, prompt: { text: "Ein Hund" } };
+    expect(translation.whyNot(prompted, ENGLISH)).toBeNull();
+    expect(translation.whyNot(base, ENGLISH)).toContain("with a prompt");
+    expect(translation.whyNot({ ...base, prompt: { ids: [3] } }, ENGLISH)).toContain("prompt of words");
+    expect(translation.variants(prompted).map(({ model, byJudge }) => byJudge && model)).toEqual([
+      undefined,
+      "translate-yardstick",
+    ]);
+    expect(translation.about(ENGLISH)).not.toBe(race(MANIFEST).about(ENGLISH));
+  });
+
+  it("of translators shows what the one that ships makes of the prompt", async () => {
+    const { studio, engine, judge, translator } = withJudge();
+    const here = { ...MANIFEST, name: "to-de-en", task: "conditional" as const };
+    studio.model.getState().describe(here);
+    const prompted = { ...base, prompt: { text: "Ein Hund" } };
+    const ended = studio.comparison.getState().begin(race(here), prompted);
+    await settled();
+    await engine.go(1 + SETTINGS.steps + 1);
+    await ended;
+    expect([judge.written.length, translator.written]).toEqual([
+      0,
+      [{ source: "Ein Hund", seed: 7, length: SETTINGS.length }],
+    ]);
+    expect(studio.comparison.getState().laid.map(({ text }) => text)).toEqual(["sat on"]);
   });
 });

@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
+import { judgeBeside, SHIPPED_JUDGES, type ShippedJudge } from "../../delivery/shipped";
 import type { DownloadProgress } from "../../delivery/store/download";
 import { isCancellation, type Problem, problemOf } from "../../flow/errors";
 import type { Judgement } from "../../flow/judging";
@@ -14,7 +15,10 @@ import type { Run } from "./runs/shelfRun";
 /** Words of a text that it is told by. */
 const LABEL_WORDS = 6;
 
-/** The small next-word model that judges the texts of the shelf, and can write one itself. Fetched when it is asked for. */
+/** The next-word models that ship, each of which judges the runs that it stands beside. */
+export type Judges = Readonly<Record<ShippedJudge, StoreApi<JudgingStore>>>;
+
+/** A small next-word model that judges texts of the shelf, and can write one itself. Fetched when it is asked for. */
 export interface JudgingStore {
   readonly status: "away" | "coming" | "here";
   readonly manifest: JudgeManifest | null;
@@ -40,7 +44,22 @@ export interface JudgingStore {
   write(recipe: Recipe, text: string): Promise<Run>;
 }
 
+export interface JudgesParts extends Omit<JudgingParts, "name" | "judge" | "baseUrl"> {
+  /** Makes a client of a judge, each with a worker of its own. */
+  readonly createJudge: () => JudgeApi;
+  /** The folder of a model that ships. */
+  readonly folderOf: (name: string) => string;
+}
+
+export function createJudges({ createJudge, folderOf, ...parts }: JudgesParts): Judges {
+  const each = SHIPPED_JUDGES.map(
+    (name) => [name, createJudging({ ...parts, name, judge: createJudge(), baseUrl: folderOf(name) })] as const,
+  );
+  return Object.fromEntries(each) as unknown as Judges;
+}
+
 export interface JudgingParts {
+  readonly name: ShippedJudge;
   readonly judge: JudgeApi;
   /** The folder of the judge. */
   readonly baseUrl: string;
@@ -52,6 +71,7 @@ export interface JudgingParts {
 }
 
 export function createJudging({
+  name,
   judge,
   baseUrl,
   model,
@@ -148,8 +168,9 @@ export function createJudging({
     };
   });
 
-  /** What a run's text goes on from: its prompt, where its model goes on from prompts and does not answer them. */
+  /** What a run's text goes on from, or answers: its prompt. Of one that answers prompts a judge that does not is told nothing. */
   function sourceOf(run: Run): string {
+    if (store.getState().manifest?.source) return promptText(rootOf(run.trajectory));
     const { models } = library.getState();
     const manifests = [model.getState().manifest, ...models.map(({ manifest }) => manifest)];
     const own = manifests.find((manifest) => manifest?.name === run.trajectory.model);
@@ -178,7 +199,20 @@ export function createJudging({
   function next(): Run | undefined {
     const { status, judgements } = store.getState();
     if (status !== "here") return undefined;
-    return runs.getState().runs.find((run) => run.status === "done" && !judgements.has(run.id));
+    return runs
+      .getState()
+      .runs.find(
+        ({ id, status, trajectory }) =>
+          status === "done" &&
+          judgeBeside(trajectory.model) === name &&
+          !judgements.has(id) &&
+          !isUnreadable(trajectory),
+      );
+  }
+
+  /** Whether it answers a prompt of numbers, which a judge of answers cannot read. */
+  function isUnreadable(recipe: Recipe): boolean {
+    return store.getState().manifest?.source !== undefined && promptText(rootOf(recipe)) === "";
   }
 
   runs.subscribe(() => void judgeTheRest());

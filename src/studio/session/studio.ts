@@ -1,6 +1,5 @@
 import * as z from "zod/mini";
 import type { StoreApi } from "zustand/vanilla";
-import { SHIPPED_JUDGE } from "../../delivery/shipped";
 import { shippedSource } from "../../delivery/sources";
 import { problemOf } from "../../flow/errors";
 import type { Recipe } from "../../flow/recipe";
@@ -19,7 +18,7 @@ import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
 import { experimentNamed, RACE } from "./experiments/experiments";
 import { createPhases, type PhasesStore } from "./experiments/phases";
-import { createJudging, type JudgingStore } from "./judging";
+import { createJudges, type Judges } from "./judging";
 import type { RunArchive } from "./kept/archive";
 import { openFile } from "./kept/files";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
@@ -67,7 +66,8 @@ export interface Studio {
   readonly comparison: StoreApi<ComparisonStore>;
   readonly phases: StoreApi<PhasesStore>;
   readonly pathFinding: StoreApi<PathFindingStore>;
-  readonly judging: StoreApi<JudgingStore>;
+  /** `judgeBeside` says which of them stands beside a model. */
+  readonly judges: Judges;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
   readonly tour: StoreApi<TourStore>;
@@ -104,7 +104,7 @@ export interface World {
   /** Where the browser's other tabs of this page are heard; null where they cannot be. */
   readonly tabs: TabChannel | null;
   readonly library: LibraryApi;
-  readonly judge: JudgeApi;
+  readonly createJudge: () => JudgeApi;
   /** What keeps the page itself. */
   readonly offline: Omit<OfflineWorld, "pageUrl">;
   /** Address of the page. */
@@ -169,8 +169,15 @@ export function createStudio(world: World): Studio {
     now,
     onEnded: (run) => void save(run),
   });
-  const { baseUrl: judgeUrl } = shippedSource(SHIPPED_JUDGE, world.pageUrl);
-  const judging = createJudging({ judge: world.judge, baseUrl: judgeUrl, model, library, runs, newId, now });
+  const judges = createJudges({
+    createJudge: world.createJudge,
+    folderOf: (name) => shippedSource(name, world.pageUrl).baseUrl,
+    model,
+    library,
+    runs,
+    newId,
+    now,
+  });
   const comparison = createComparison({
     runs,
     model,
@@ -185,7 +192,7 @@ export function createStudio(world: World): Studio {
         settings.getState().turnTo(manifest.name, manifest.defaults, manifest.architecture.maxLength);
       };
     },
-    writeByJudge: judging.getState().write,
+    writeByJudge: (judge, recipe, text) => judges[judge].getState().write(recipe, text),
     onTaken: (run) => void save(run),
   });
   const phases = createPhases({ model, generation });
@@ -351,7 +358,7 @@ export function createStudio(world: World): Studio {
     comparison,
     phases,
     pathFinding,
-    judging,
+    judges,
     library,
     view,
     tour,
@@ -374,7 +381,7 @@ export function createStudio(world: World): Studio {
         comparison,
         phases,
         pathFinding,
-        judging,
+        ...Object.values(judges),
         library,
         view,
         tour,

@@ -19,8 +19,17 @@ export const JUDGE_MANIFEST: JudgeManifest = {
   files: [],
 };
 
+/** One that answers sources. */
+export const TRANSLATOR_MANIFEST: JudgeManifest = {
+  ...JUDGE_MANIFEST,
+  name: "translate-yardstick",
+  source: { graph: "onnx/reader.onnx", maxLength: 16, before: 0 },
+};
+
 /** A judge that answers at once: as many nats as a text has letters. */
 export class FakeJudge implements JudgeApi {
+  constructor(readonly manifest: JudgeManifest = JUDGE_MANIFEST) {}
+
   readonly judged: TextToJudge[] = [];
   readonly written: WriteRequest[] = [];
   opened = 0;
@@ -29,7 +38,7 @@ export class FakeJudge implements JudgeApi {
   fault: Error | null = null;
 
   async look() {
-    return this.#orFail({ manifest: JUDGE_MANIFEST, bytes: 5_000_000 });
+    return this.#orFail({ manifest: this.manifest, bytes: 5_000_000 });
   }
 
   async open(...[, onProgress]: Parameters<JudgeApi["open"]>): Promise<readonly string[]> {

@@ -79,7 +79,7 @@ export function testStudio(change: Partial<World> = {}): TestStudio {
     }),
     fetchManifest: async () => MANIFEST,
     library: new FakeLibrary(),
-    judge: new FakeJudge(),
+    createJudge: () => new FakeJudge(),
     offline: { container: null, caches: null, reload: () => {} },
     pageUrl: "https://page.example/",
     fetchShippedNames: async () => ["test"],

@@ -480,6 +480,8 @@ export const ENGLISH = {
     race: "Race a next-word model",
     raceIs:
       "One beginning, written all at once by the flow, and word by word by a next-word model of about its size, the judge, each as fast as it was here. Without a prompt the judge goes on from the flow's first word.",
+    raceOfTranslators:
+      "One sentence, translated all at once by the flow, and word by word by a next-word translator of the same size that has learned from the same sentences, each as fast as it was here.",
     atOnce: "All at once",
     wordByWord: "Word by word",
     grid: "A grid of two settings",
@@ -532,6 +534,8 @@ export const ENGLISH = {
     /** Where it is not known yet how large it is, without a number. */
     about: (parameters: number | null) =>
       `The judge is a next-word model${parameters === null ? "" : ` of ${number(parameters / 1e6)} million parameters`} that has learned short English stories. It runs on this device and reads every whole run here. Of other kinds of text its figures say little.`,
+    aboutTranslator: (parameters: number | null) =>
+      `The judge is a next-word translator${parameters === null ? "" : ` of ${number(parameters / 1e6)} million parameters`} that has learned the same German and English sentences as the flow. It runs on this device and reads every whole translation here, given what was translated.`,
     fetch: (size: string) => `Fetch the judge${size && ` (${size})`}`,
     coming: "The judge comes",
     cancel: "Cancel",

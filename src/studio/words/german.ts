@@ -509,6 +509,8 @@ export const GERMAN: Words = {
     race: "Wettlauf mit einem Modell für das nächste Wort",
     raceIs:
       "Ein Anfang, geschrieben vom Fluss auf einmal und von einem etwa gleich großen Modell für das nächste Wort, dem Richter, Wort für Wort, jedes so schnell, wie es hier war. Ohne Prompt beginnt der Richter mit dem ersten Wort des Flusses.",
+    raceOfTranslators:
+      "Ein Satz, übersetzt vom Fluss auf einmal und Wort für Wort von einem gleich großen Übersetzer für das nächste Wort, der von denselben Sätzen gelernt hat, jeder so schnell, wie es hier war.",
     atOnce: "Auf einmal",
     wordByWord: "Wort für Wort",
     grid: "Ein Raster zweier Einstellungen",
@@ -557,6 +559,8 @@ export const GERMAN: Words = {
   judge: {
     about: (parameters) =>
       `Der Richter ist ein Modell für das nächste Wort${parameters === null ? "" : ` mit ${number(parameters / 1e6)} Millionen Parametern`}, das kurze englische Geschichten gelernt hat. Er rechnet auf diesem Gerät und liest hier jeden vollständigen Lauf. Bei anderen Texten sagen seine Zahlen wenig.`,
+    aboutTranslator: (parameters) =>
+      `Der Richter ist ein Übersetzer für das nächste Wort${parameters === null ? "" : ` mit ${number(parameters / 1e6)} Millionen Parametern`}, der dieselben deutschen und englischen Sätze gelernt hat wie der Fluss. Er rechnet auf diesem Gerät und liest hier jede vollständige Übersetzung zu dem, was übersetzt wurde.`,
     fetch: (size) => `Richter holen${size && ` (${size})`}`,
     coming: "Der Richter kommt",
     cancel: "Abbrechen",

@@ -55,7 +55,7 @@ for (const method of ["sde", "ode"] as const) {
   });
 }
 
-test("writes the tokens of wasm: the multistep solver", async () => {
+test("writes the tokens of wasm: the multistep solver", slow("forks of it are written in the last test"), async () => {
   const { all } = await compare([tiny({ method: "ode", solver: "multistep", steps: 5 })]);
   expect(all).toBeGreaterThanOrEqual(0.99);
 });

@@ -148,7 +148,7 @@ def gen_perplexity(
         on_progress(start + len(batch))
     if not np.isfinite(nll).all():
         raise CheckpointError(f"judge {judge.name} gives likelihoods that are no numbers", "Its weights are broken.")
-    return _figures(rows, nll)
+    return figures_of(rows, nll)
 
 
 # Compiled once per structure and shape, whichever judge asks.
@@ -170,7 +170,8 @@ def _filled(rows: list[JudgedText], batch_size: int, judge: Judge) -> tuple[np.n
     return ids, counts
 
 
-def _figures(rows: list[JudgedText], nll: np.ndarray) -> Perplexity:
+def figures_of(rows: list[JudgedText], nll: np.ndarray) -> Perplexity:
+    """Of texts and the summed nats of each, (n,)."""
     tokens = np.array([row.counts.sum() for row in rows], int)
     total, counted = float(nll.sum()), int(tokens.sum())
     words = sum(len(row.judged.split()) for row in rows)

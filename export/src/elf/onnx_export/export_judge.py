@@ -40,12 +40,10 @@ CLOUD = 100
 """Held-out texts whose own figures go along, for a picture to lay others beside."""
 
 
-@dataclass(frozen=True)
-class Arguments:
-    judge: Path
-    """The output folder of `elf train-judge`, or another small GPT-2 with its tokenizer."""
-    held_out: Path
-    """Real texts that it has not learned: a dataset of `elf prepare`."""
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions:
+    """What is said of a folder that the page judges by, and how its weights are stored."""
+
     out: Path
     """The folder to write; an exported judge that is there is replaced."""
     name: str = ""
@@ -53,9 +51,24 @@ class Arguments:
     title: str = ""
     description: str = ""
     licence: str = ""
-    """Of the weights; by default the one that judge.json names."""
+    """Of the weights; by default that of its training."""
     dtype: str = "q8"
     """How the weights are stored: f32, f16, q8 or q4."""
+
+    def only_dtype(self) -> Dtype:
+        """Raises ConfigError where it is not one."""
+        dtypes = dtypes_of(self.dtype)
+        if len(dtypes) != 1:
+            raise ConfigError(f"a judge is stored in one dtype, not in {len(dtypes)}", "Name one.")
+        return dtypes[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments(FolderOptions):
+    judge: Path
+    """The output folder of `elf train-judge`, or another small GPT-2 with its tokenizer."""
+    held_out: Path
+    """Real texts that it has not learned: a dataset of `elf prepare`."""
     held_out_texts: int = 1000
     """Most real texts to judge."""
 
@@ -77,9 +90,7 @@ def export_judge(judge: Judge, texts: list[str], arguments: Arguments) -> dict[s
     Raises ParityError where the graph gives other likelihoods than the judge, or the stored weights another perplexity;
     TokenizerFormError where the page would read texts otherwise; OutputExistsError, ConfigError.
     """
-    dtypes = dtypes_of(arguments.dtype)
-    if len(dtypes) != 1:
-        raise ConfigError(f"a judge is stored in one dtype, not in {len(dtypes)}", "Name one.")
+    dtype = arguments.only_dtype()
     tokenizer = arguments.judge / TOKENIZER_FILES[0]
     check_read_alike(tokenizer)
     layout = WeightLayout(graph_weights(judge.params))
@@ -89,15 +100,21 @@ def export_judge(judge: Judge, texts: list[str], arguments: Arguments) -> dict[s
         graphs.write(onnx_folder)
         real = gen_perplexity(judge, texts, on_progress=ticker("judging real texts", len(texts)))
         error = graph_error(judge, onnx_folder, layout.tensors, texts[:PROVED_TEXTS], real)
-        shards = write_weights(layout, graphs.models, dtypes[0], onnx_folder)
-        stored = replace(judge, params=params_of(dict(StoredWeights(onnx_folder, dtypes[0]))))
+        shards = write_weights(layout, graphs.models, dtype, onnx_folder)
+        stored = replace(judge, params=params_of(dict(StoredWeights(onnx_folder, dtype))))
         kept = gen_perplexity(stored, texts, on_progress=ticker("judging them by stored weights", len(texts)))
-        loss = stored_loss(real, kept, dtypes[0])
-        (folder / TOKENIZER_FILES[0]).write_bytes(tokenizer.read_bytes())
-        manifest = describe(stored, kept, arguments, dtypes[0], shards, len(texts), onnx_folder)
-        (folder / "README.md").write_text(judge_card(manifest, judge.facts, error, loss), encoding="utf-8")
-        manifest["files"] = list_files(folder)
-        write_json(folder / MANIFEST, manifest)
+        loss = stored_loss(real, kept, dtype)
+        architecture = {ours: getattr(judge.config, theirs) for ours, theirs in SIZES.items()}
+        architecture["parameters"] = sum(int(np.size(value)) for value in judge.params.values())
+        manifest = {
+            **described(arguments, judge.facts),
+            "architecture": architecture,
+            "eos": judge.eos,
+            "graph": f"onnx/{GRAPH}.onnx",
+            **stored_and_proved(dtype, shards, onnx_folder, kept),
+        }
+        card = judge_card(manifest, judge.facts, error, loss)
+        write_rest(folder, manifest, card, tokenizer)
     return {"greatestError": error, "storedLoss": loss, "perplexity": kept.perplexity}
 
 
@@ -109,19 +126,24 @@ def graph_error(
 
     Raises ParityError where it is more than rounding.
     """
-    session = open_graph(onnx_folder / f"{GRAPH}.onnx", weights)
+    session, past = open_graph(onnx_folder / f"{GRAPH}.onnx", weights), no_past(judge.config)
     worst = 0.0
     for text, expected in zip(texts, judged.per_sample_nll, strict=False):
         row = read_text(judge, text)
         if len(row.ids) < 2:
             continue
-        whole = token_nll(session, judge, row.ids)
-        halves = token_nll(session, judge, row.ids, cut=len(row.ids) // 2)
+        whole = token_nll(session, past, row.ids)
+        halves = token_nll(session, past, row.ids, cut=len(row.ids) // 2)
         worst = max(
             worst,
             float(np.abs(whole - halves).max()),
             abs(float(whole[row.counts].sum()) - expected) / row.counts.sum(),
         )
+    return checked_error(worst)
+
+
+def checked_error(worst: float) -> float:
+    """How many nats a token a graph is off. Raises ParityError where that is more than rounding."""
     if not worst <= GREATEST_ERROR:
         raise ParityError(
             f"the graph's likelihoods are off by {worst:.2g} nats",
@@ -131,12 +153,15 @@ def graph_error(
     return worst
 
 
-def token_nll(session: GraphSession, judge: Judge, ids: np.ndarray, cut: int = 0) -> np.ndarray:
-    """ids (n,) → −ln p of tokens 1 … n − 1, read at once, or up to `cut` first and then the rest."""
-    past, parts = no_past(judge.config), []
+def token_nll(
+    session: GraphSession, past: np.ndarray, ids: np.ndarray, cut: int = 0, **given: np.ndarray
+) -> np.ndarray:
+    """ids (n,) → −ln p of tokens 1 … n − 1, read at once, or up to `cut` first and then the rest. `past` is what there
+    is before the first; `given` are the graph's other inputs."""
+    parts = []
     for first, last in pairwise([0, cut, len(ids) - 1] if cut else [0, len(ids) - 1]):
         tokens = ids[None, first:last].astype(np.int64)
-        logits, past = session.run(["logits", "present"], {"tokens": tokens, "past": past})
+        logits, past = session.run(["logits", "present"], {"tokens": tokens, "past": past, **given})
         parts.append(logits[0])
     logits = np.concatenate(parts).astype(np.float64)
     peak = logits.max(-1, keepdims=True)
@@ -157,25 +182,22 @@ def stored_loss(real: Perplexity, kept: Perplexity, dtype: Dtype) -> float:
     return loss
 
 
-def describe(
-    judge: Judge, real: Perplexity, arguments: Arguments, dtype: Dtype, shards: list[str], texts: int, onnx_folder: Path
-) -> dict[str, Any]:
-    """`judge.json`, but for its list of files."""
-    config = judge.config
-    name = arguments.name or arguments.out.absolute().name
+def described(options: FolderOptions, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The first lines of `judge.json`; `facts` are those of the training."""
+    name = options.name or options.out.absolute().name
     return {
         "schemaVersion": SCHEMA_VERSION,
         "name": name,
-        "title": arguments.title or name.replace("-", " ").capitalize(),
-        "description": arguments.description,
-        "licence": arguments.licence or str(judge.facts.get("licence") or "unknown"),
-        "corpus": str(judge.facts.get("corpus") or "unknown"),
-        "architecture": {
-            **{ours: getattr(config, theirs) for ours, theirs in SIZES.items()},
-            "parameters": sum(int(np.size(value)) for value in judge.params.values()),
-        },
-        "eos": judge.eos,
-        "graph": f"onnx/{GRAPH}.onnx",
+        "title": options.title or name.replace("-", " ").capitalize(),
+        "description": options.description,
+        "licence": options.licence or str(facts.get("licence") or "unknown"),
+        "corpus": str(facts.get("corpus") or "unknown"),
+    }
+
+
+def stored_and_proved(dtype: Dtype, shards: list[str], onnx_folder: Path, real: Perplexity) -> dict[str, Any]:
+    """Its last lines but the list of files: the weights, and the `real` texts that they were measured by."""
+    return {
         "weights": {
             "dtype": dtype,
             "index": f"onnx/{weights_stem(dtype)}.json",
@@ -183,13 +205,21 @@ def describe(
             "bytes": sum((onnx_folder / shard).stat().st_size for shard in shards),
         },
         "realText": {
-            "texts": texts,
+            "texts": len(real.per_sample_nll),
             "tokens": real.tokens,
             "perplexity": real.perplexity,
             "entropy": real.entropy,
             "samples": cloud(real),
         },
     }
+
+
+def write_rest(folder: Path, manifest: dict[str, Any], card: str, tokenizer: Path) -> None:
+    """Writes what lies beside the graphs and weights of `folder`."""
+    (folder / TOKENIZER_FILES[0]).write_bytes(tokenizer.read_bytes())
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    manifest["files"] = list_files(folder)
+    write_json(folder / MANIFEST, manifest)
 
 
 def cloud(real: Perplexity) -> list[dict[str, float]]:

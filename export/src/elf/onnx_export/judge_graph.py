@@ -34,7 +34,7 @@ def judge_graph(config: Gpt2Config, weights: WeightLayout) -> ir.Model:
     positions = g.op("Slice", g.weight("judge/wpe"), before, total, ints(0))
     columns = g.op("Gather", g.weight(EMBEDDING), tokens, axis=1)
     x = g.op("Add", g.op("Transpose", columns, perm=[1, 2, 0]), positions)
-    mask = _later(g, before, total)
+    mask = later(g, before, total)
     kept: list[ir.Value] = []
     for i in range(config.n_layer):
         block = f"judge/h_{i}"
@@ -52,7 +52,7 @@ def judge_graph(config: Gpt2Config, weights: WeightLayout) -> ir.Model:
     return g.model()
 
 
-def _later(g: GraphBuilder, before: ir.Value, total: ir.Value) -> ir.Value:
+def later(g: GraphBuilder, before: ir.Value, total: ir.Value) -> ir.Value:
     """(S, P + S): 0 where a token may look, a great negative number where it would look ahead."""
     zero, one = np.asarray(0, np.int64), np.asarray(1, np.int64)
     columns = g.op("Range", zero, g.op("Squeeze", total), one)

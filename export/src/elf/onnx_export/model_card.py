@@ -69,7 +69,7 @@ def model_card(
     parts: CardParts,
 ) -> str:
     """Markdown from the manifest, the parity report, the facts of the training run, samples, and what a person adds."""
-    attribution = _attribution(manifest["licence"], str(training.get("corpus", "")))
+    attribution = attribution_of(manifest["licence"], str(training.get("corpus", "")))
     return _filled_in(manifest, parity, _training(training), attribution, samples, parts)
 
 
@@ -176,7 +176,7 @@ def _sample(sample: Sample) -> str:
     return f"- seed {sample.seed}: {before}{_escape(sample.text) or '(empty)'}"
 
 
-def _attribution(licence: str, corpus: str) -> str:
+def attribution_of(licence: str, corpus: str) -> str:
     """What a CC BY licence asks for."""
     if not re.match(r"cc[ -]by\b", licence, re.IGNORECASE):
         return ""

@@ -18,7 +18,7 @@ from elf.errors import UsageError
 from elf.evaluation.texts_by_id import write_generation
 from elf.progress import ticker
 from elf.yardstick.greedy import HeldOut, check_sources
-from elf.yardstick.translator import load_translator
+from elf.yardstick.stored import load_translator
 
 
 @dataclass(frozen=True)

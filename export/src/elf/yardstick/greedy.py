@@ -110,7 +110,7 @@ class HeldOut:
         """Nats per token of the references, each with its end, given source and the reference's tokens before."""
         total = tokens = 0.0
         for at in range(0, len(rows), ROWS):
-            part = [self._pair(row) for row in rows[at : at + ROWS]]
+            part = [self.pair(row) for row in rows[at : at + ROWS]]
             batch = collate_pairs(part, self.config, filled_to=ROWS)
             nll, count = self._sums(params, *batch.arrays())
             total, tokens = total + float(nll), tokens + float(count)
@@ -124,7 +124,7 @@ class HeldOut:
         texts = [self.tokenizer.decode(ids.tolist()) for ids in written]
         return bleu_scores(texts, [row.reference for row in rows], confidence=True).figures, texts
 
-    def _pair(self, row: EvaluationRow) -> TokenRow:
+    def pair(self, row: EvaluationRow) -> TokenRow:
         ids = self.tokenizer.encode(row.reference, add_special_tokens=False).ids
         return row.source_ids, np.asarray(ids, np.int32)
 

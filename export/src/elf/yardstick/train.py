@@ -27,7 +27,7 @@ from elf.training.run_facts import PLACES, command_line, plain, remember_setting
 from elf.yardstick.batches import PairBatch, mean_target_length, pair_batches
 from elf.yardstick.greedy import HeldOut, check_sources
 from elf.yardstick.step import State, YardstickConfig, make_update
-from elf.yardstick.translator import StoredTranslator, save_translator
+from elf.yardstick.stored import StoredTranslator, save_translator
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from elf.errors import EmptyCorpusError, UsageError
 from elf.network.modules import abstract
 from elf.progress import ticker
 from elf.yardstick.greedy import compile_greedy
-from elf.yardstick.translator import Translator, load_translator
+from elf.yardstick.stored import load_translator
+from elf.yardstick.translator import Translator
 
 
 @dataclass(frozen=True)

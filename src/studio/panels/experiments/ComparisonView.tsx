@@ -26,7 +26,9 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   const laid = useStore(studio.comparison, ({ laid }) => laid);
   const shelf = useStore(studio.runs, ({ runs }) => runs);
   const isGenerating = useStore(studio.generation, ({ phase }) => phase !== "idle");
-  const isBusy = useStore(studio.judging, ({ status, isWriting }) => status === "coming" || isWriting) || isGenerating;
+  const byJudge = shown.members.find((member) => member.byJudge)?.byJudge;
+  const judging = studio.judges[byJudge ?? "stories-judge"];
+  const isBusy = useStore(judging, ({ status, isWriting }) => status === "coming" || isWriting) || isGenerating;
   const copy = useAction(copyExperiment);
   const rest = useAction(writeTheRest);
   const runs = runsOf(shown, [...laid, ...shelf]);
@@ -77,7 +79,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
             {isWhole ? kept && experiments.surestIs(said(kept.label)) : experiments.written(written, runs.length)}
           </span>
         </div>
-        {shown.members.some(({ byJudge }) => byJudge) && <JudgeProgress />}
+        {byJudge && <JudgeProgress judging={judging} />}
       </header>
       <div className={styles.comparisonTexts}>
         {prompted && <GivenPrompt run={prompted} />}

@@ -1,5 +1,6 @@
 import { useEffect, useId, useState } from "react";
 import { useStore } from "zustand";
+import { judgeBeside } from "../../../delivery/shipped";
 import type { Recipe } from "../../../flow/recipe";
 import { seedAfter } from "../../../flow/settings";
 import type { Manifest } from "../../../format/manifest";
@@ -110,18 +111,21 @@ function AnotherModel() {
 
 /** The run shown beside what a next-word model writes. */
 function Race() {
-  const { model, judging } = useStudio();
-  const { experiments, judge, bytes: sizeOf } = useWords();
+  const { model, judges } = useStudio();
+  const words = useWords();
+  const { experiments, judge, bytes: sizeOf } = words;
   const here = useStore(model, ({ manifest }) => manifest);
+  const judging = judges[judgeBeside(here?.name ?? "")];
   const { status, bytes } = useStore(judging);
   useEffect(() => void judging.getState().look(), [judging]);
   if (!here) return null;
+  const experiment = race(here);
   return (
     <li data-experiment={RACE}>
       <h3>{experiments.race}</h3>
-      <p>{experiments.raceIs}</p>
+      <p>{experiment.about(words)}</p>
       {status === "away" && bytes !== null && <p>{judge.isFetched(sizeOf(bytes))}</p>}
-      <Begin experiment={race(here)} label={experiments.try} />
+      <Begin experiment={experiment} label={experiments.try} />
     </li>
   );
 }

@@ -1,12 +1,12 @@
-import { useStore } from "zustand";
+import { type StoreApi, useStore } from "zustand";
 import { Button } from "../../../player/ui/Button";
+import type { JudgingStore } from "../../session/judging";
 import { waitSentence } from "../models/progressWords";
-import { useStudio, useWords } from "../StudioContext";
+import { useWords } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 
-/** How far the judge has come; nothing where it is not on its way. */
-export function JudgeProgress() {
-  const { judging } = useStudio();
+/** How far a judge has come; nothing where it is not on its way. */
+export function JudgeProgress({ judging }: { judging: StoreApi<JudgingStore> }) {
   const { judge, models, bytes, generate } = useWords();
   const { status, progress } = useStore(judging);
   if (status !== "coming") return null;

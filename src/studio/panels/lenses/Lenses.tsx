@@ -1,5 +1,6 @@
 import { lazy, Suspense, useMemo } from "react";
 import { useStore } from "zustand";
+import { judgeBeside } from "../../../delivery/shipped";
 import { recipeOf } from "../../../flow/recipe";
 import { linkTo } from "../../../format/link";
 import type { LensId } from "../../../player/lenses/words";
@@ -64,7 +65,7 @@ export function LensPanel() {
   const theme = useStore(studio.preferences, ({ theme }) => theme);
   const counted = useStore(studio.phases, ({ counted }) => (run ? counted.get(phasesKey(run)) : undefined));
   const shelf = useStore(studio.runs, ({ runs }) => runs);
-  const { manifest: judge, judgements } = useStore(studio.judging);
+  const { manifest: judge, judgements } = useStore(studio.judges[judgeBeside(run?.trajectory.model ?? "")]);
   const isQuality = lens === "quality";
   const judged = useMemo(
     () => (isQuality && judge ? { runs: judgedRuns(shelf, judgements), real: judge.realText } : undefined),
@@ -85,7 +86,7 @@ export function LensPanel() {
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
             judged={judged}
             onRun={(id) => studio.runs.getState().select(id)}
-            offer={<LensOffer lens={lens} />}
+            offer={<LensOffer lens={lens} model={run.trajectory.model} />}
             actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
           />
         </Suspense>

@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
+import type { ShippedJudge } from "../../../delivery/shipped";
 import { surestOf } from "../../../flow/certainty";
 import { ConditionError, isCancellation, problemOf } from "../../../flow/errors";
 import { type Recipe, recipeKey, recipeOf, rootOf } from "../../../flow/recipe";
@@ -52,8 +53,8 @@ export interface ComparisonParts {
   readonly generation: StoreApi<GenerationStore>;
   /** Makes the model of this name the one that writes, and gives the way back to the one before; null where none is known. */
   readonly turnToModel: (name: string) => (() => void) | null;
-  /** Lets the judge write what it makes of a recipe, or of the beginning of the text that a model made of it. */
-  readonly writeByJudge: (recipe: Recipe, text: string) => Promise<Run>;
+  /** Lets a judge write what it makes of a recipe, or of the beginning of the text that a model made of it. */
+  readonly writeByJudge: (judge: ShippedJudge, recipe: Recipe, text: string) => Promise<Run>;
   /** Called with a run that has come to the shelf whole. */
   readonly onTaken: (run: Run) => void;
 }
@@ -80,7 +81,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
       for (const [i, { byJudge, recipe }] of shown.members.entries()) {
         if (!byJudge || there[i] || text === null) continue;
         try {
-          const run = await writeByJudge(recipe, text);
+          const run = await writeByJudge(byJudge, recipe, text);
           if (get().shown === shown) set(({ laid }) => ({ laid: [...laid, run] }));
         } catch (error) {
           if (!isCancellation(error)) generation.getState().raise(problemOf(error));

@@ -2,6 +2,7 @@
  * Experiments: runs that differ in one or two settings and in nothing else. Each is reckoned from one recipe, so that a link
  * with that recipe and the experiment's name makes it again.
  */
+import type { ShippedJudge } from "../../../delivery/shipped";
 import { type Recipe, recipeOf } from "../../../flow/recipe";
 import { isWithin, type SamplerSettings, SETTING_LIMITS, seedAfter } from "../../../flow/settings";
 import type { Words } from "../../words/english";
@@ -13,8 +14,8 @@ export interface Variant {
   readonly recipe: Recipe;
   /** Name of the model that writes it, where that is another than the one the experiment begins with. */
   readonly model?: string;
-  /** Whether it is the judge that writes it. */
-  readonly byJudge?: true;
+  /** The judge that writes it, where it is one; `model` is its name, too. */
+  readonly byJudge?: ShippedJudge;
 }
 
 export interface Experiment {

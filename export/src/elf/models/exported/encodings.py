@@ -154,5 +154,7 @@ def encoding_of(name: str, shape: tuple[int, ...], dtype: Dtype) -> Dtype:
     if name == EMBEDDING:
         # Half of T5's weights. At 8 bits it puts latents off by 0.3 %, the encoder's kernels at 8 bits by 0.7 %.
         return "q8"
-    quantisable = name.startswith(("unembed_", "blocks_", "encoder/block_", "judge/")) and name.endswith("/kernel")
+    quantisable = name.startswith(("unembed_", "blocks_", "encoder/block_", "judge/", "yardstick/")) and name.endswith(
+        "/kernel"
+    )
     return dtype if quantisable else "f16"
