@@ -74,6 +74,7 @@ export const sidebar = [
     text: "Beyond",
     items: [
       { text: "Figures", link: "/figures" },
+      { text: "What does not grow", link: "/soak" },
       { text: "What was tried", link: "/experiments" },
       { text: "Security and privacy", link: "/security" },
       { text: "Contributing", link: "/contributing" },
@@ -108,6 +109,7 @@ export default defineConfig({
       { text: "Guides", link: "/guides/translate" },
       { text: "Reference", link: "/embed" },
       { text: "Figures", link: "/figures" },
+      { text: "What does not grow", link: "/soak" },
     ],
     sidebar,
   },

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 
-from elf.bench import sample, train_step
+from elf.bench import peers, sample, train_step
 from elf.bench.cost_model import Arguments as CostArguments
 from elf.bench.cost_model import cost_model, decode_flops, denoise_flops, encoder_flops, muon_flops
 from elf.bench.formulations import (
@@ -199,3 +200,42 @@ def test_what_cannot_be_measured_is_refused() -> None:
         cost_model(CostArguments(chips=0))
     with pytest.raises(UsageError, match="no preset"):
         cost_model(CostArguments(preset="stories-mini"))
+
+
+FIXTURES = Path(__file__).parents[2] / "test/fixtures"
+
+
+@pytest.mark.parametrize("name", [name for name in peers.PEERS if name != "torch" or find_spec("torch")])
+def test_each_peer_writes_the_same_tokens(name: str) -> None:
+    found = peers._measure(name, peers.Arguments(model=FIXTURES / "tiny-model", steps=3, repeats=1))
+    # By the page's own sampler and settings: src/bench/measure.test.ts.
+    assert found["tokens"] == PEER_TOKENS
+    assert min(found["loadSeconds"], found["firstTextSeconds"], found["stepSeconds"], found["peakBytes"]) > 0
+
+
+PEER_TOKENS = [49, 120, 11, 49, 49, 53, 30, 49, 49, 99, 24, 115, 49, 24, 113, 87]
+
+
+@pytest.mark.slow("a process of its own for each peer")
+def test_peers_are_laid_side_by_side(capsys) -> None:
+    command = ["bench", "peers", str(FIXTURES / "tiny-model"), "--steps", "2", "--repeats", "1"]
+    assert main([*command, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["sameTokens"] and len(report["peers"]) >= 2
+    report["peers"][1]["tokens"][0] += 1
+    said = peers.table(report | {"sameTokens": False, "growth": {"steps": peers.fitted([(1, 0.5), (4, 2.0)])}})
+    assert "not all write the same tokens" in said and "against steps: exponent 1.00 (1: 500 ms, 4: 2,000 ms)" in said
+
+
+def test_an_exponent_is_that_of_a_power() -> None:
+    assert peers.fitted([(x, 3 * x**1.5) for x in (1, 2, 8, 64)])["exponent"] == pytest.approx(1.5)
+
+
+def test_peers_of_what_has_none_are_refused(tmp_path: Path, capsys) -> None:
+    for folder, options, message in (
+        (tmp_path, [], "no exported model"),
+        (FIXTURES / "tiny-conditional", [], "writes to a source"),
+        (FIXTURES / "tiny-model", ["--steps", "1"], "too few steps"),
+    ):
+        assert main(["bench", "peers", str(folder), *options]) == 2
+        assert message in capsys.readouterr().err

@@ -154,6 +154,60 @@ export async function ofShownFrames(model: OpenModel, steps: number, repeats: nu
   return { steps, finalTextRatio: median(ratios), scrubMilliseconds: median(scrubs) };
 }
 
+/** What one way to compute a model takes; `elf bench peers` has the same of others. */
+export interface PeerFigures {
+  readonly peer: string;
+  readonly loadSeconds: number;
+  /** Of the first run, in which code is compiled. */
+  readonly firstTextSeconds: number;
+  readonly stepSeconds: number;
+  /** The most memory there ever was; null where it is not known. */
+  readonly peakBytes: number | null;
+  readonly tokens: readonly number[];
+}
+
+/** The page's own loop in wasm, from the loading of the model on; only the text is read. */
+export async function asPeer(
+  open: () => Promise<OpenModel>,
+  change: Pick<SamplerSettings, "steps" | "seed" | "selfCondScale">,
+  repeats: number,
+): Promise<PeerFigures> {
+  const began = performance.now();
+  const model = await open();
+  const loaded = performance.now();
+  // As `elf bench peers` has them.
+  const settings: SamplerSettings = {
+    ...settingsOf(model, change.steps),
+    ...{ method: "sde", gamma: 1.5, cfgScale: 1, schedule: "logit_normal", solver: "euler", rng: "original" },
+    ...change,
+    length: model.manifest.architecture.maxLength,
+  };
+  const text = async () => {
+    let tokens: Int32Array | undefined;
+    for await (const event of writeRun(model, planRecipe(model, { settings }), { frames: "last" })) {
+      if (event.type === "frame") tokens = event.frame.holds.tokens;
+    }
+    return Array.from(tokens ?? []);
+  };
+  const tokens = await text();
+  const first = performance.now();
+  const times: number[] = [];
+  for (let round = 0; round < repeats; round++) {
+    const start = performance.now();
+    await text();
+    times.push((performance.now() - start) / 1000 / settings.steps);
+  }
+  await model.network.dispose();
+  return {
+    peer: `the page, wasm, ${model.runtime.threads} thread(s)`,
+    loadSeconds: (loaded - began) / 1000,
+    firstTextSeconds: (first - loaded) / 1000,
+    stepSeconds: median(times),
+    peakBytes: null,
+    tokens,
+  };
+}
+
 /** Counts what the loop asks of a network, and of a conditional one. */
 export async function countPasses(model: OpenModel, conditional: OpenModel, steps: number): Promise<Passes> {
   const settings = { ...settingsOf(model, steps), method: "ode" as const };

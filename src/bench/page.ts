@@ -1,12 +1,14 @@
 /** The functions that `npm run bench` calls in its page, as `window.bench`. */
 import { describeAdapter, findAdapter } from "../runtime/webgpu";
 import {
+  asPeer,
   countPasses,
   type GpuFigures,
   ofShownFrames,
   onWasm,
   onWebGpu,
   type Passes,
+  type PeerFigures,
   type ShownFrames,
   type WasmFigures,
 } from "./measure";
@@ -37,6 +39,10 @@ const functions = {
     const figures = await ofShownFrames(model, steps, repeats);
     await model.network.dispose();
     return figures;
+  },
+
+  asPeer(baseUrl: string, settings: Parameters<typeof asPeer>[1], repeats: number): Promise<PeerFigures> {
+    return asPeer(() => openModel(baseUrl, "wasm"), settings, repeats);
   },
 
   async countPasses(baseUrl: string, conditionalUrl: string, steps: number): Promise<Passes> {

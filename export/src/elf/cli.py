@@ -39,6 +39,7 @@ COMMANDS = {
     "bench train-step": ("elf.bench.train_step", "time and FLOPs of a training step against the literal formulation"),
     "bench sample": ("elf.bench.sample", "sampling throughput, time and memory of an evaluation"),
     "bench solvers": ("elf.bench.solvers", "token agreement of few steps of the ODE with very many"),
+    "bench peers": ("elf.bench.peers", "one run by ONNX Runtime, JAX and torch, and how time grows"),
     "bench cost-model": ("elf.bench.cost_model", "what training costs on paper"),
     "fetch": ("elf.checkpoints.fetch", "fetch a checkpoint from the hub, pinned and recorded"),
     "export": ("elf.onnx_export.export", "write a model as ONNX, with proof that it is the same model"),

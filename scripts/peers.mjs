@@ -1,0 +1,11 @@
+// `npm run peers`: one run of one model by the page and by everything that can compute it in Python (src/bench/peers.ts).
+import { join } from "node:path";
+import { ensureChromium } from "./browsers.mjs";
+import { ensureNodeModules, root } from "./node-modules.mjs";
+import { run } from "./run.mjs";
+
+await ensureNodeModules();
+const env = { ...process.env, CHROMIUM: await ensureChromium() };
+const program = join(root, "src", "bench", "peers.ts");
+const tsx = join(root, "node_modules", ".bin", "tsx");
+process.exit(await run(tsx, [program, ...process.argv.slice(2)], { cwd: root, env }));
