@@ -29,6 +29,7 @@ from elf.bench.train_step import settled
 from elf.cli import main
 from elf.config import PRESETS, ElfConfig, T5Config
 from elf.errors import ConfigError, UsageError
+from elf.models.open_model import open_model
 from elf.training.optimizer import OptimizerConfig
 
 # Wide for its depth and length, so that matrix products outweigh what the counts leave out.
@@ -229,6 +230,15 @@ def test_peers_are_laid_side_by_side(capsys) -> None:
 
 def test_an_exponent_is_that_of_a_power() -> None:
     assert peers.fitted([(x, 3 * x**1.5) for x in (1, 2, 8, 64)])["exponent"] == pytest.approx(1.5)
+
+
+def test_growth_is_measured_of_all_that_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, few in {"LENGTHS": (8, 16), "BATCHES": (1, 2), "STEPS": (1, 2), "PRESETS": ("tiny",)}.items():
+        monkeypatch.setattr(peers, f"GROWTH_{name}", few)
+    monkeypatch.setattr(peers, "PRESETS", {"tiny": replace(SMALL, max_length=128)})
+    found = peers.growth(open_model(FIXTURES / "tiny-conditional"))
+    assert [[x for x, _ in grown["points"]] for grown in found.values()][:3] == [[8, 16], [1, 2], [1, 2]]
+    assert all(seconds > 0 for grown in found.values() for _, seconds in grown["points"])
 
 
 def test_peers_of_what_has_none_are_refused(tmp_path: Path, capsys) -> None:

@@ -10,7 +10,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ import numpy as np
 import tyro
 
 from elf.bench.machine import machine_facts
-from elf.config import PRESETS, ElfConfig
+from elf.config import PRESETS
 from elf.dev.make_random import random_model
 from elf.errors import UsageError
 from elf.models.exported.folder import is_exported
@@ -35,6 +35,7 @@ Array = np.ndarray
 GROWTH_LENGTHS = (32, 64, 128, 256, 512, 1024)
 GROWTH_BATCHES = (1, 2, 4, 8, 16)
 GROWTH_STEPS = (1, 4, 16, 64, 256)
+GROWTH_PRESETS = ("ELF-B", "ELF-M", "ELF-L")
 SELF_COND_SCALE = 1.5
 
 
@@ -160,7 +161,7 @@ PEERS: dict[str, Callable[[TrainedModel], Network]] = {
 def growth(model: TrainedModel) -> dict[str, dict[str, Any]]:
     """Seconds of a denoising pass against what grows, and the exponent of the line through their logarithms; of a whole
     run against its steps."""
-    elf = ElfConfig(**{**vars(model.elf), "max_length": max(GROWTH_LENGTHS), "max_input_length": 0})
+    elf = replace(model.elf, max_length=max(GROWTH_LENGTHS), max_input_length=0, source_optional=False)
     network = JaxNetwork(random_model(elf))
     D = elf.latent_size
 
@@ -173,7 +174,7 @@ def growth(model: TrainedModel) -> dict[str, dict[str, Any]]:
     def run_seconds(steps: int) -> float:
         settings = SamplerSettings(steps=steps, self_cond_scale=SELF_COND_SCALE)
         say(f"a run of {steps} steps")
-        return fastest(lambda: sample(network, settings, model.flow, (1, 96, D)), most=2)
+        return fastest(lambda: sample(network, settings, model.flow, (1, min(96, elf.max_length), D)), most=2)
 
     def weights_of(preset: str) -> tuple[float, float]:
         sized = random_model(PRESETS[preset])
@@ -181,10 +182,10 @@ def growth(model: TrainedModel) -> dict[str, dict[str, Any]]:
         return count, pass_seconds(JaxNetwork(sized), 1, 128, PRESETS[preset].latent_size)
 
     own = float(sum(np.size(value) for value in model.params.values()))
-    sizes = [(own, pass_seconds(network, 1, 128)), *map(weights_of, ("ELF-B", "ELF-M", "ELF-L"))]
+    sizes = [(own, pass_seconds(network, 1, min(128, elf.max_length))), *map(weights_of, GROWTH_PRESETS)]
     return {
         "positions": fitted([(L, pass_seconds(network, 1, L)) for L in GROWTH_LENGTHS]),
-        "samples": fitted([(B, pass_seconds(network, B, 96)) for B in GROWTH_BATCHES]),
+        "samples": fitted([(B, pass_seconds(network, B, min(96, elf.max_length))) for B in GROWTH_BATCHES]),
         "steps": fitted([(N, run_seconds(N)) for N in GROWTH_STEPS]),
         "weights": fitted(sizes),
     }
