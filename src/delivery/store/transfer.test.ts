@@ -254,6 +254,13 @@ describe("a transfer that was broken off", () => {
     expect(Math.min(...sizes)).toBeGreaterThanOrEqual(before);
   });
 
+  it("is whole when all of it has come, whatever length the server told", async () => {
+    server.treat(() => ({ lieBy: 100 }));
+    await bring({ fetchFile: fetchElsewhere });
+    await expectWhole();
+    expect(server.asked).toHaveLength(1);
+  });
+
   it("is not spoilt by a page of a network that wants a password", async () => {
     await breakOff();
     const before = await store.partSize(file.sha256);
