@@ -1,13 +1,9 @@
-import { expect, type Locator, type Page, test } from "@playwright/test";
+import { expect, type Locator, test } from "@playwright/test";
+import { ENDS, engineOf } from "./engine";
+import { keptSteps } from "./kept-runs";
 import { startEndlessRun, writeFew } from "./runs";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
-
-function engineOf(page: Page) {
-  const worker = page.workers().at(-1);
-  if (!worker) throw new Error("The page has no worker.");
-  return worker;
-}
 
 test("Generate pressed while a run goes on ends it, keeps its frames, and writes anew", async ({ page }) => {
   const studio = new StudioPage(page);
@@ -27,24 +23,6 @@ test("Generate pressed while a run goes on ends it, keeps its frames, and writes
   await expect(studio.alert).toHaveCount(0);
   expect(studio.faults).toEqual([]);
 });
-
-/** Steps of the longest run that the browser keeps. */
-function keptSteps(page: Page): Promise<number> {
-  return page.evaluate(
-    () =>
-      new Promise<number>((resolve, reject) => {
-        const opening = indexedDB.open("elf-playground");
-        opening.onerror = reject;
-        opening.onsuccess = () => {
-          const asked = opening.result.transaction("runs").objectStore("runs").getAll();
-          asked.onsuccess = () => {
-            opening.result.close();
-            resolve(Math.max(0, ...asked.result.map(({ trajectory }) => trajectory.frames.length - 1)));
-          };
-        };
-      }),
-  );
-}
 
 test("a page reloaded in the middle of a run has its frames on the shelf again", async ({ page }) => {
   const studio = new StudioPage(page);
@@ -83,16 +61,7 @@ test(
   },
 );
 
-const ends: Record<string, () => void> = {
-  "closes itself, as one that is out of memory may": () => self.close(),
-  "throws where nobody catches": () => {
-    setTimeout(() => {
-      throw new Error("a fault of the test's");
-    });
-  },
-};
-
-for (const [how, end] of Object.entries(ends)) {
+for (const [how, end] of Object.entries(ENDS)) {
   test(
     `a worker that ${how} is replaced, and the run keeps its frames`,
     how.startsWith("closes") ? slow("the model is loaded twice, as for one that throws") : {},

@@ -1,31 +1,6 @@
-import { expect, type Page, test } from "@playwright/test";
+import { expect, test } from "@playwright/test";
+import { keepBrokenRun } from "./kept-runs";
 import { StudioPage } from "./studio-page";
-
-/** Puts a run on the shelf of earlier visits that no version of this page has ever written. */
-async function keepBrokenRun(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const request = indexedDB.open("elf-playground");
-    const database = await new Promise<IDBDatabase>((resolve, reject) => {
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    });
-    const run = {
-      id: "broken",
-      startedAt: 5,
-      origin: "generated",
-      status: "done",
-      pieces: [],
-      text: "",
-      trajectory: {},
-    };
-    const writing = database.transaction("runs", "readwrite");
-    writing.objectStore("runs").put(run);
-    await new Promise((resolve) => {
-      writing.oncomplete = resolve;
-    });
-    database.close();
-  });
-}
 
 test("a part that cannot be shown says so in its place, and the rest works on", async ({ page }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
@@ -49,6 +24,28 @@ test("a part that cannot be shown says so in its place, and the rest works on", 
   await expect(studio.stage).toBeVisible();
   await expect(studio.runs).toHaveCount(1);
   await expect(broken).toHaveCount(0);
+});
+
+test("a run that cannot be shown stands on no stage, and in no other run's way", async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  // Without a recorded run, which would come before it.
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await keepBrokenRun(page);
+  await page.reload();
+  const broken = page.locator("[data-code=part]");
+  await expect(broken).toContainText("A run of this list cannot be shown");
+  await expect(broken).toHaveCount(1);
+  await studio.set("Steps", 2);
+  await studio.generate.click();
+  await expect(studio.readout).toContainText("step 2 of 2");
+  await expect(studio.generate).toHaveText(/^Generate/);
+  await page.reload();
+  await expect(studio.runs).toHaveCount(1);
+  await expect(studio.readout).toContainText("of 2");
+  await broken.getByRole("button", { name: "Delete it" }).click();
+  await expect(broken).toHaveCount(0);
+  expect(studio.faults).toEqual([]);
 });
 
 test("what another program takes out of the page comes back, without a word", async ({ page }) => {

@@ -52,7 +52,9 @@ export function App() {
               <Printed className={styles.appPrinted} />
             </Part>
           </section>
-          <LensPanel />
+          <Part name={parts.lens} of={selected}>
+            <LensPanel />
+          </Part>
           <div className={styles.appWriting}>
             <Part name={parts.prompt} of={model}>
               <PromptBox />

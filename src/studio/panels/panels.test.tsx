@@ -272,3 +272,14 @@ describe("a stage without a run", () => {
     await engine.go();
   });
 });
+
+describe("the page", () => {
+  it("has each of its parts on its own, so that one that fails takes no other with it", () => {
+    const lines = readFileSync(`${import.meta.dirname}/App.tsx`, "utf8").split("\n");
+    const parts = lines.flatMap((line, i) =>
+      /^ +<[A-Z]\w+( .*)? \/>$/.test(line) ? [[lines[i - 1]?.trim(), line.trim()]] : [],
+    );
+    expect(parts.length).toBeGreaterThan(15);
+    expect(parts.filter(([around = ""]) => !around.startsWith("<Part "))).toEqual([]);
+  });
+});

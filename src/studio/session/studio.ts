@@ -275,7 +275,8 @@ export function createStudio(world: World): Studio {
   async function openArchive(): Promise<void> {
     const kept = await archive.all();
     if (kept === null) lose("runs");
-    for (const run of kept ?? []) runs.getState().add(run);
+    // The newest first, which is the one that comes on the stage where nothing else stands there.
+    for (const run of kept?.toSorted((a, b) => b.startedAt - a.startedAt) ?? []) runs.getState().add(run);
   }
 
   async function save(run: Run): Promise<void> {

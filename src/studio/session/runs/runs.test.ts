@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { frameOf, runOf } from "../../testing/runs";
 import { createRuns, selectedRun } from "./runs";
+import type { Run } from "./shelfRun";
 
 let runs = createRuns();
 const state = () => runs.getState();
@@ -30,6 +31,24 @@ describe("the shelf", () => {
     state().select("a");
     state().select("gone");
     expect(selectedRun(state())?.id).toBe("a");
+  });
+
+  it("has one that cannot be shown on it, to be deleted, and never on the stage", () => {
+    const broken = { ...runOf(["▁the"], { id: "broken", startedAt: 15 }), trajectory: {} } as Run;
+    runs = createRuns();
+    state().add(broken);
+    expect(state().selectedId).toBeNull();
+    state().add(runOf(["▁the"], { id: "b", startedAt: 20 }));
+    state().add(runOf(["▁the"], { id: "a", startedAt: 10 }));
+    expect(ids()).toEqual(["b", "broken", "a"]);
+    state().select("broken");
+    expect(state().selectedId).toBe("b");
+    state().remove("b");
+    expect(state().selectedId).toBe("a");
+    state().discard("a");
+    expect(state().selectedId).toBeNull();
+    state().remove("broken");
+    expect(ids()).toEqual([]);
   });
 
   it("shows a deleted run's neighbour, and brings the run back to the stage if asked", () => {

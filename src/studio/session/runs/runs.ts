@@ -2,17 +2,17 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Paths } from "../../../flow/paths";
 import type { Frame } from "../../../flow/trajectory";
 import { grownRun } from "../../../player/run/writtenRun";
-import type { Run } from "./shelfRun";
+import { canBeShown, type Run } from "./shelfRun";
 
 /** The shelf: every run there is to look at, newest first, the recording last. */
 export interface RunsStore {
   readonly runs: readonly Run[];
-  /** Run on the stage; null while there is none at all. */
+  /** Run on the stage; null while there is none that can be shown. */
   readonly selectedId: string | null;
   /** The run deleted last, for a change of mind. */
   readonly deleted: Run | null;
 
-  /** Puts a run on the shelf in its place by age, and on the stage if `select` or if nothing stands there. */
+  /** Puts a run on the shelf in its place by age, and on the stage if `select`, or if nothing stands there and it can be shown. */
   add(run: Run, select?: boolean): void;
   change(id: string, change: Partial<Pick<Run, "status" | "text" | "seconds">>): void;
   addFrames(id: string, frames: readonly Frame[]): void;
@@ -38,13 +38,13 @@ export function createRuns(): StoreApi<RunsStore> {
       add: (run, select = false) =>
         set(({ runs, selectedId }) => ({
           runs: [...runs.filter(({ id }) => id !== run.id), run].sort((a, b) => b.startedAt - a.startedAt),
-          selectedId: select ? run.id : (selectedId ?? run.id),
+          selectedId: select ? run.id : (selectedId ?? shownOf(run)),
         })),
       change: (id, change) => update(id, (run) => ({ ...run, ...change })),
       addFrames: (id, frames) => update(id, (run) => grownRun(run, frames)),
       addPaths: (id, paths) => update(id, (run) => ({ ...run, trajectory: { ...run.trajectory, paths } })),
       select: (id) =>
-        set(({ runs, selectedId }) => ({ selectedId: runs.some((run) => run.id === id) ? id : selectedId })),
+        set(({ runs, selectedId }) => ({ selectedId: shownOf(runs.find((run) => run.id === id)) ?? selectedId })),
       remove: (id) =>
         set(({ runs, selectedId, deleted }) => {
           const at = runs.findIndex((run) => run.id === id);
@@ -52,13 +52,13 @@ export function createRuns(): StoreApi<RunsStore> {
           // A run being written has to be cancelled first; its frames would have nowhere to go.
           if (!gone || gone.status === "running") return { deleted };
           const left = runs.filter((run) => run.id !== id);
-          const neighbour = left[Math.min(at, left.length - 1)]?.id ?? null;
+          const neighbour = shownOf(left[Math.min(at, left.length - 1)]) ?? shownOf(left.find(canBeShown));
           return { runs: left, deleted: gone, selectedId: selectedId === id ? neighbour : selectedId };
         }),
       discard: (id) =>
         set(({ runs, selectedId }) => {
           const left = runs.filter((run) => run.id !== id);
-          return { runs: left, selectedId: selectedId === id ? (left[0]?.id ?? null) : selectedId };
+          return { runs: left, selectedId: selectedId === id ? shownOf(left.find(canBeShown)) : selectedId };
         }),
       restore: () => {
         const { deleted } = get();
@@ -69,6 +69,11 @@ export function createRuns(): StoreApi<RunsStore> {
       forget: () => set({ deleted: null }),
     };
   });
+}
+
+/** Its id, if it can stand on the stage. */
+function shownOf(run: Run | undefined): string | null {
+  return run && canBeShown(run) ? run.id : null;
 }
 
 /** The run on the stage. */

@@ -15,6 +15,12 @@ export interface Run extends ShownRun {
   readonly startedAt: number;
 }
 
+/** Whether it has what a run is shown by: one that another version kept, or that a disk has damaged, may lack it. */
+export function canBeShown({ trajectory, pieces }: Pick<Run, "trajectory" | "pieces">): boolean {
+  const { frames, times, settings } = (trajectory ?? {}) as Partial<Run["trajectory"]>;
+  return Array.isArray(frames) && Array.isArray(times) && settings !== undefined && Array.isArray(pieces);
+}
+
 export const RECORDED_RUN_ID = "recorded";
 
 export function runFromRecording(recording: RecordedRun): Run {
