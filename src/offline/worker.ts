@@ -47,13 +47,13 @@ world.addEventListener("fetch", (event) => {
 /** All of the page or none of it: with a file missing the worker is not installed, and the next visit tries again. */
 async function keepShell(): Promise<void> {
   const cache = await caches.open(name);
-  await Promise.all(list.shell.map(async (path) => cache.put(addressOf(path), await shellFile(path))));
+  await Promise.all(list.shell.map(async (path) => put(cache, addressOf(path), await shellFile(path))));
 }
 
 async function shellFile(path: string): Promise<Response> {
   // What has its contents in its name is the same in every version, and the browser may have it already.
   const isNamed = path.startsWith("assets/");
-  const before = isNamed ? await caches.match(addressOf(path)) : undefined;
+  const before = isNamed ? await kept(addressOf(path)) : undefined;
   return before ?? plain(await fetched(addressOf(path), { cache: isNamed ? "default" : "no-cache" }));
 }
 
@@ -61,9 +61,9 @@ async function begin(): Promise<void> {
   const cache = await caches.open(name);
   const others = (await caches.keys()).filter((other) => other.startsWith(cachePrefix(scope)) && other !== name);
   for (const path of [...list.later, ...list.fresh]) {
-    const before = await caches.match(addressOf(path));
+    const before = await kept(addressOf(path));
     if (!before) continue;
-    await cache.put(addressOf(path), before);
+    await put(cache, addressOf(path), before);
     // A runtime and a judge are too large to be kept twice; they are found wherever they are.
     for (const other of others) await (await caches.open(other)).delete(addressOf(path));
   }
@@ -82,7 +82,7 @@ async function keepUsed(): Promise<void> {
     const address = addressOf(path);
     if (await cache.match(address)) continue;
     const here = await fetch(address, { cache: "only-if-cached", mode: "same-origin" }).catch(() => null);
-    if (here?.ok) await cache.put(address, here);
+    if (here?.ok) await put(cache, address, here);
   }
 }
 
@@ -94,15 +94,15 @@ async function answer(request: Request, way: Exclude<Way, { way: "network" }>): 
       await keep(address, response);
       return response;
     } catch (error) {
-      const before = await caches.match(address);
+      const before = await kept(address);
       if (before) return before;
       throw error;
     }
   }
-  const kept = (await caches.match(address, { cacheName: name })) ?? (await caches.match(address));
-  if (kept) return kept;
+  const before = (await kept(address, { cacheName: name })) ?? (await kept(address));
+  if (before) return before;
   const response = await fetch(request);
-  if (response.ok && way.way === "later") await keep(address, response);
+  if (response.ok && (way.way === "later" || (await isWhatWasKept(address, response)))) await keep(address, response);
   return response;
 }
 
@@ -112,8 +112,55 @@ async function keep(address: string, response: Response): Promise<void> {
   if (!(await caches.has(name))) return;
   await caches
     .open(name)
-    .then((cache) => cache.put(address, copy))
+    .then((cache) => put(cache, address, copy))
     .catch(() => undefined);
+}
+
+/** Where the SHA-256 of a kept file stands: a disk may give back other bytes than it took. */
+const CHECKSUM = "x-elf-sha256";
+
+/** Of this life of the worker, which is about a visit: what was looked at once is not looked at again. */
+const sound = new Set<string>();
+/** The SHA-256 of what was kept at an address and came back as something else. */
+const damaged = new Map<string, string>();
+
+async function put(cache: Cache, address: string, response: Response): Promise<void> {
+  const { status, statusText } = response;
+  const bytes = await response.arrayBuffer();
+  const headers = new Headers(response.headers);
+  headers.set(CHECKSUM, await checksum(bytes));
+  await cache.put(address, new Response(bytes, { status, statusText, headers }));
+}
+
+/** What is kept at an address, if it is what was put there. Anything else would stand between the person and the page for good. */
+async function kept(address: string, where: MultiCacheQueryOptions = {}): Promise<Response | undefined> {
+  const read = () => caches.match(address, where).catch(() => undefined);
+  const found = await read();
+  const told = found?.headers.get(CHECKSUM);
+  // One that an earlier version kept has none.
+  if (!found || !told || sound.has(`${told} ${address}`)) return found;
+  const isSound = await found.arrayBuffer().then(
+    async (bytes) => (await checksum(bytes)) === told,
+    () => false,
+  );
+  if (!isSound) {
+    damaged.set(address, told);
+    return undefined;
+  }
+  sound.add(`${told} ${address}`);
+  // As it lies there, with what the browser has compiled of it.
+  return read();
+}
+
+/** Whether this is what should have come back; the host may have a newer page by now, which is not this version's. */
+async function isWhatWasKept(address: string, response: Response): Promise<boolean> {
+  const told = damaged.get(address);
+  return told !== undefined && (await checksum(await response.clone().arrayBuffer())) === told;
+}
+
+async function checksum(bytes: ArrayBuffer): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function fetched(address: RequestInfo, options: RequestInit): Promise<Response> {

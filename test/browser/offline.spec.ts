@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import sirv from "sirv";
+import { damageKeptPage } from "./kept-page";
 import { writeFew } from "./runs";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
@@ -143,6 +144,22 @@ test("a newer page is told of, waits, and comes by a press; runs stay", async ({
   await expect(studio.runs).toHaveCount(1);
   await expect(page.getByTestId("newer-page")).toHaveText("");
   await expect.poll(runtimes, "kept once, not once a version").toBe(1);
+  expect(studio.faults).toEqual([]);
+});
+
+test("a kept page that is damaged on the disk is fetched anew, and kept again", async ({ page }) => {
+  const studio = await visit(page);
+  await writeFew(studio);
+  await expect.poll(async () => (await keptFiles(page)).filter((path) => path.endsWith(".wasm")).length).toBe(1);
+  await damageKeptPage(page);
+  await page.goto(`${url}?model=tiny-model&backend=wasm`);
+  await studio.set("Seed", 5);
+  await writeFew(studio);
+  await expect(studio.runs).toHaveCount(2);
+  host.isPluggedIn = false;
+  await page.reload();
+  await studio.set("Seed", 6);
+  await writeFew(studio);
   expect(studio.faults).toEqual([]);
 });
 
