@@ -110,4 +110,6 @@ class GenerationsError(ElfError):
 
 def first_line(error: BaseException) -> str:
     """What an error of a library says, without the pages that follow; its kind where it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    # Of a file that cannot be written, TensorStore adds all the settings it was opened with.
+    return line.split(" [tensorstore_spec=")[0]
