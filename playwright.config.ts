@@ -16,13 +16,13 @@ const quiet = [
 ];
 
 /** Nothing is computed on a GPU, the picture of the page neither: it would go through one in software. */
-const noGpu = ["--disable-gpu"];
+export const noGpu = ["--disable-gpu"];
 
 /**
  * A WebGPU adapter in software, for machines without a GPU: right, and very slow. Half of a load goes into clearing the
  * memory of each workgroup, but it has to be cleared: onnxruntime's kernels of 8-bit weights are wrong without.
  */
-const softwareWebGpu = [
+export const softwareWebGpu = [
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   // It takes a GPU that is silent for ten seconds for one that hangs: one in software on a busy machine may just be slow.
@@ -32,12 +32,19 @@ const softwareWebGpu = [
 /** The headless shell is Chromium without what makes a window, and costs less; `npm test` finds both. */
 const browser = process.env.CHROMIUM_HEADLESS_SHELL ?? process.env.CHROMIUM;
 
-const launch = (args: readonly string[]) => ({
+export const launch = (args: readonly string[]) => ({
   launchOptions: {
     args: [...quiet, `--js-flags=${quickWasm.join()}`, ...args],
     ...(browser ? { executablePath: browser } : {}),
   },
 });
+
+/** Serves the built page. */
+export const server = {
+  command: `npx vite preview --port ${port} --strictPort`,
+  url: `http://localhost:${port}/`,
+  reuseExistingServer: !process.env.CI,
+};
 
 /** Browser tests run on the built page (`npx vite build`), one project per backend. */
 export default defineConfig({
@@ -58,9 +65,5 @@ export default defineConfig({
     // What is written on the page, once more: with a GPU in software it takes long.
     { name: "webgpu @slow", use: launch(softwareWebGpu), testMatch: /writing/ },
   ],
-  webServer: {
-    command: `npx vite preview --port ${port} --strictPort`,
-    url: `http://localhost:${port}/`,
-    reuseExistingServer: !process.env.CI,
-  },
+  webServer: server,
 });

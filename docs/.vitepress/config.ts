@@ -58,6 +58,7 @@ export const sidebar = [
       { text: "Models that ship", link: "/reference/models" },
       { text: "Browsers and GPUs", link: "/reference/browsers" },
       { text: "What a browser may deny", link: "/denied" },
+      { text: "What is survived", link: "/faults" },
     ],
   },
   {

@@ -2,6 +2,7 @@
  * Everything of a browser that keeps something, locks something or asks for permission, and the ways in which browsers
  * refuse it: each a script that makes the browser of a test refuse it in the same way, in the page and in its workers.
  */
+import type { Page } from "@playwright/test";
 
 interface Api {
   /** Where it is found. */
@@ -119,3 +120,12 @@ export const DENIALS: readonly Denial[] = [
   ),
   together("all of them, refusing when used", ALL, (api) => denied(api).script),
 ];
+
+/** Has the browser refuse things from its first line on, in the page and in its workers. */
+export async function deny(page: Page, script: string): Promise<void> {
+  await page.addInitScript(script);
+  await page.route(/\/assets\/(libraryWorker|worker)-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
+  });
+}

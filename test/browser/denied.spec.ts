@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, type FrameLocator, type Page, test } from "@playwright/test";
-import { DENIALS } from "./denials";
+import { DENIALS, deny } from "./denials";
 import { NastyServer } from "./nasty-server";
 import { slow } from "./slow";
 
@@ -18,15 +18,6 @@ const HEAD = "| denied | what went well | what lasts for the visit only | a link
 type Place = Page | FrameLocator;
 
 const rows: string[] = [];
-
-/** Has the browser refuse things from its first line on, in the page and in its workers. */
-async function deny(page: Page, script: string): Promise<void> {
-  await page.addInitScript(script);
-  await page.route(/\/assets\/(libraryWorker|worker)-[^/]*\.js$/, async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
-  });
-}
 
 /** Looks at the recorded run and at the shelf of models. */
 async function look(place: Place): Promise<string> {

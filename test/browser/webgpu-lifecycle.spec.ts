@@ -1,50 +1,8 @@
-import { expect, type Page, test } from "@playwright/test";
+import { expect, test } from "@playwright/test";
+import { holdDevices } from "./held-devices";
 import { startEndlessRun, writeFew } from "./runs";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
-
-interface HeldDevices {
-  destroy(): Promise<void>;
-  runOutOfMemory(message: string): Promise<void>;
-  takeGpu(): void;
-}
-
-/** Lets the test reach the device of every worker that starts from now on, or takes the GPU away from them. */
-function holdDevices(page: Page): HeldDevices {
-  let hasGpu = true;
-  page.on("worker", (worker) => {
-    void worker.evaluate((offered) => {
-      const request = GPUAdapter.prototype.requestDevice;
-      GPUAdapter.prototype.requestDevice = async function (descriptor) {
-        const device = await request.call(this, descriptor);
-        Object.assign(self, { deviceUnderTest: device });
-        return device;
-      };
-      if (!offered) GPU.prototype.requestAdapter = async () => null;
-    }, hasGpu);
-  });
-  return {
-    destroy: async () => {
-      await page
-        .workers()
-        .at(-1)
-        ?.evaluate(() => (self as unknown as { deviceUnderTest: GPUDevice }).deviceUnderTest.destroy());
-    },
-    runOutOfMemory: async (message) => {
-      await page
-        .workers()
-        .at(-1)
-        ?.evaluate((said) => {
-          const { deviceUnderTest } = self as unknown as { deviceUnderTest: GPUDevice };
-          const error = new GPUOutOfMemoryError(said);
-          deviceUnderTest.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
-        }, message);
-    },
-    takeGpu: () => {
-      hasGpu = false;
-    },
-  };
-}
 
 /** One page for all of them: to load a model on a GPU in software is dear, and a page outlives more than one loss. */
 test(

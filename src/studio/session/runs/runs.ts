@@ -12,7 +12,7 @@ export interface RunsStore {
   /** The run deleted last, for a change of mind. */
   readonly deleted: Run | null;
 
-  /** Puts a run on the shelf in its place by age, and on the stage if `select`, or if nothing stands there and it can be shown. */
+  /** Puts a run on the shelf by its age, and on the stage if `select`, or if nothing stands there and it can be shown. */
   add(run: Run, select?: boolean): void;
   change(id: string, change: Partial<Pick<Run, "status" | "text" | "seconds">>): void;
   addFrames(id: string, frames: readonly Frame[]): void;
