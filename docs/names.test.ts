@@ -32,6 +32,7 @@ const code = new Set(
     "deploy",
     "scripts",
     "test/browser",
+    "test/soak",
   ]
     .flatMap((place) => textsIn(join(root, place)))
     .flatMap((text) => text.match(/[\w$]+/g) ?? []),

@@ -76,6 +76,7 @@ export const sidebar = [
     items: [
       { text: "Figures", link: "/figures" },
       { text: "What does not grow", link: "/soak" },
+      { text: "Beside its peers", link: "/peers" },
       { text: "What was tried", link: "/experiments" },
       { text: "Security and privacy", link: "/security" },
       { text: "Contributing", link: "/contributing" },

@@ -113,8 +113,8 @@ function pageOf(rows: string, version: string): string {
 
 \`npm run soak\` does the same things again and again on the built page and counts what it holds; this page is what it wrote last, with
 Chromium ${version}. Memory is that of the page with its workers, runtime and model, after the browser has collected what nobody holds
-(\`measureUserAgentSpecificMemory\`), but for what the browser shares among pages, its own compiled code. A count grows if the lower end of its slope's interval, over all rounds, is more than
-${100 * SHARE} % of its mean; then the command fails.
+(\`measureUserAgentSpecificMemory\`), but for what the browser shares among pages, its own compiled code. A count grows if the lower end of
+its slope's interval, over all rounds, is more than ${100 * SHARE} % of its mean; then the command fails.
 
 ${rows}
 `;
