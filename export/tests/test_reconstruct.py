@@ -114,6 +114,7 @@ def test_a_run_starts_from_the_noise_of_a_text_and_is_as_long_as_that(command, t
         (["--back", "a", "--back-ids", "5"], "both --back and --back-ids"),
         (["--back", "a", "--towards", "8", "--weight", "1"], "Leave --towards out, or --back"),
         (["--back", "a", "--batch", "2"], "--back starts one run"),
+        (["--back-ids", ""], "--back-ids names no token"),
         (["--back-ids", "5,x"], "--back-ids holds no list of tokens"),
         (["--back-ids", "5,6", "--length", "3"], "has 2 tokens, and the run has room for 3"),
         (["--back-ids", "5,999"], "holds the token 999"),

@@ -129,6 +129,8 @@ def read_back(arguments: Arguments, model: TrainedModel) -> list[int]:
         raise UsageError("--back starts from the noise of a text", "Leave --towards out, or --back.")
     if ids is not None:
         (row,) = read_prompts(model, (), (ids,), "--back")
+        if not row:
+            raise UsageError("--back-ids names no token", "Give integers, as in 5,6,7, or leave it out.")
         return row
     (row,) = read_prompts(model, (text or "",), (), "--back")
     return row if row[-1:] == [EOS] else [*row, EOS]
