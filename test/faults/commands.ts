@@ -63,8 +63,9 @@ async function killedWhen(running: Running, isTrue: () => boolean): Promise<void
 async function refused({ end }: Running): Promise<string> {
   const { code, said } = await end;
   expect(code, said).toBe(2);
-  // The library says a good deal more, before.
-  const [, error = "", what = "", advice = ""] = /^elf: (\w+Error): (.+)\n(.+[.!?])$/m.exec(said) ?? [];
+  // The library says a good deal more, before and behind.
+  const [, error = "", what = "", advice = ""] =
+    /^elf: (\w+Error): (.+)\n(.+?[.!?])(?:Traceback .*)?$/m.exec(said) ?? [];
   expect(advice, said.slice(-2000)).toMatch(/\w/);
   const words = `${what} ${advice}`.replace(/checkpoint_[^2]\b/, "checkpoint_…").replace(/: [A-Z_]+: .*(?=; )/, ": …");
   return `\`${error}\`: “${lasting(words)}”`;

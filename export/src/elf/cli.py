@@ -131,7 +131,8 @@ def main(argv: list[str] | None = None) -> int:
             arguments = dataclasses.replace(arguments, overrides=overrides)
         module.main(arguments)
     except ElfError as error:
-        print(f"elf: {type(error).__name__}: {error}\n     {error.action}", file=sys.stderr)
+        # In one piece with its end: a library's thread that goes on may speak in between.
+        sys.stderr.write(f"elf: {type(error).__name__}: {error}\n     {error.action}\n")
         return 2
     except BrokenPipeError:
         # The reader of our output (head, less) has left; nothing is wrong.
