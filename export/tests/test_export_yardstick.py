@@ -143,14 +143,15 @@ def test_graphs_of_other_weights_are_no_proof(model, pairs, tmp_path: Path, chan
     layout = WeightLayout(graph_weights(model.config, model.params))
     models = {READER: reader_graph(model.config, layout), GRAPH: writer_graph(model.config, layout)}
     Graphs(models, layout).write(tmp_path)
-    rows = [read_pair(HeldOut(model.config, load_tokenizer(model.tokenizer)), pair) for pair in pairs]
+    held_out = HeldOut(model.config, load_tokenizer(model.tokenizer))
+    rows = [read_pair(held_out, pair) for pair in pairs]
     weights = dict(layout.tensors)
     if changed is None:
-        assert graph_error(model, Session(model.config, tmp_path, weights), pairs, rows) < 1e-3
+        assert graph_error(held_out, model, Session(model.config, tmp_path, weights), pairs, rows) < 1e-3
         return
     weights[changed] = weights[changed] * np.linspace(0.2, 2, weights[changed].shape[-1], dtype=np.float32)
     with pytest.raises(ParityError):
-        graph_error(model, Session(model.config, tmp_path, weights), pairs, rows)
+        graph_error(held_out, model, Session(model.config, tmp_path, weights), pairs, rows)
 
 
 def test_one_token_otherwise_is_no_proof(model, pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,9 +161,10 @@ def test_one_token_otherwise_is_no_proof(model, pairs, tmp_path: Path, monkeypat
     session = Session(model.config, tmp_path, layout.tensors)
     written = session.greedy(pairs[0].source_ids)
     monkeypatch.setattr(session, "greedy", lambda source: [*written[:-1], written[-1] + 1])
-    rows = [read_pair(HeldOut(model.config, load_tokenizer(model.tokenizer)), pair) for pair in pairs]
+    held_out = HeldOut(model.config, load_tokenizer(model.tokenizer))
+    rows = [read_pair(held_out, pair) for pair in pairs]
     with pytest.raises(ParityError, match="otherwise than the yardstick"):
-        graph_error(model, session, pairs, rows)
+        graph_error(held_out, model, session, pairs, rows)
 
 
 def test_what_cannot_be_is_refused(model: StoredTranslator, tmp_path: Path, capsys) -> None:

@@ -56,6 +56,10 @@ export function scene<Stage>(
   };
 }
 
+/** A scene of one fault, on a page of its own. */
+export const alone = (title: string, survive: (place: Place) => Promise<Survival>): Scene =>
+  scene(title, "page", async (place) => place, { [title]: survive });
+
 /**
  * Words as they are every time: what differs from run to run, or with the fixtures, is left out, which is addresses, folders,
  * checksums, sizes, seconds, and steps that were reached.

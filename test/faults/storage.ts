@@ -6,7 +6,7 @@ import { DENIALS, deny } from "../browser/denials";
 import { damageKeptPage } from "../browser/kept-page";
 import { keepBrokenRun } from "../browser/kept-runs";
 import { ModelServer } from "../browser/model-server";
-import { lasting, type Place, type Survival, scene } from "./fault";
+import { alone, lasting, type Place, type Survival } from "./fault";
 import { Visitor } from "./visitor";
 
 async function devtools(context: BrowserContext, page: Page, method: "full" | "room" | "clear"): Promise<void> {
@@ -213,9 +213,6 @@ async function corruptPage({ launch, folder }: Place): Promise<Survival> {
   const keeps = await visitor.keepsAll();
   return { sees, keeps, goesOn: `what is damaged is fetched and kept anew; ${written}` };
 }
-
-const alone = (title: string, survive: (place: Place) => Promise<Survival>) =>
-  scene(title, "page", async (place) => place, { [title]: survive });
 
 export const storage = [
   alone("storage that fills up under a download", fullForModels),

@@ -3,7 +3,7 @@ import { expect, type Page } from "@playwright/test";
 import { keptSteps } from "../browser/kept-runs";
 import { ModelServer } from "../browser/model-server";
 import { startEndlessRun } from "../browser/runs";
-import { type Place, type Survival, scene } from "./fault";
+import { alone, type Place, type Survival, scene } from "./fault";
 import { Visitor } from "./visitor";
 
 async function comesToItsEnd({ readout, generate }: Visitor): Promise<void> {
@@ -175,9 +175,6 @@ async function bothWrite(two: Two): Promise<Survival> {
   await expect(one.runs).toHaveCount(before + 3);
   return { sees: "both runs, in both", keeps, goesOn: "the next run is written, and is in both" };
 }
-
-const alone = (title: string, survive: (place: Place) => Promise<Survival>) =>
-  scene(title, "page", async (place) => place, { [title]: survive });
 
 export const tabs = [
   alone("a tab that is hidden in a run", hidden),

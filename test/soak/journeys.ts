@@ -143,7 +143,7 @@ export const JOURNEYS: readonly Journey[] = [
     end: async () => host?.stop(),
   },
   {
-    name: "a visit: a text, a fork, a lens, a word looked at, a run deleted",
+    name: "a visit: a text, a fork, a lens, a run deleted",
     rounds: 48,
     first: 20,
     every: 2,

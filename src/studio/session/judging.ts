@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { judgeBeside, SHIPPED_JUDGES, type ShippedJudge } from "../../delivery/shipped";
+import { judgeBeside, type ShippedJudge } from "../../delivery/shipped";
 import type { DownloadProgress } from "../../delivery/store/download";
 import { isCancellation, type Problem, problemOf } from "../../flow/errors";
 import type { Judgement } from "../../flow/judging";
@@ -52,10 +52,8 @@ export interface JudgesParts extends Omit<JudgingParts, "name" | "judge" | "base
 }
 
 export function createJudges({ createJudge, folderOf, ...parts }: JudgesParts): Judges {
-  const each = SHIPPED_JUDGES.map(
-    (name) => [name, createJudging({ ...parts, name, judge: createJudge(), baseUrl: folderOf(name) })] as const,
-  );
-  return Object.fromEntries(each) as unknown as Judges;
+  const made = (name: ShippedJudge) => createJudging({ ...parts, name, judge: createJudge(), baseUrl: folderOf(name) });
+  return { "stories-judge": made("stories-judge"), "translate-yardstick": made("translate-yardstick") };
 }
 
 export interface JudgingParts {

@@ -6,7 +6,6 @@ noise, so that all of them have to write the same tokens. `npm run peers` lays t
 
 import json
 import multiprocessing
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from elf.bench.machine import machine_facts
+from elf.bench.machine import machine_facts, peak_memory_bytes
 from elf.config import PRESETS
 from elf.dev.make_random import random_model
 from elf.errors import UsageError
@@ -110,8 +109,7 @@ def _measure(name: str, arguments: Arguments) -> dict[str, Any]:
         "loadSeconds": loaded - before,
         "firstTextSeconds": first - loaded,
         "stepSeconds": statistics.median(steps),
-        # In kilobytes on Linux.
-        "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peakBytes": peak_memory_bytes(),
         "tokens": run.tokens[0].tolist(),
     }
 

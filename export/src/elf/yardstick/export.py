@@ -22,7 +22,6 @@ from elf.evaluation.exported_judge import MANIFEST
 from elf.evaluation.perplexity import JudgedText, Perplexity, figures_of
 from elf.models.exported.places import WeightLayout
 from elf.models.exported.stored_weights import StoredWeights, write_weights
-from elf.network.modules import abstract
 from elf.onnx_export.check import open_graph
 from elf.onnx_export.export import replaced_folder
 from elf.onnx_export.export_judge import (
@@ -40,9 +39,9 @@ from elf.onnx_export.judge_graph import GRAPH
 from elf.onnx_export.model_card import attribution_of
 from elf.progress import ticker
 from elf.yardstick.graphs import READER, reader_graph, writer_graph
-from elf.yardstick.greedy import HeldOut, check_sources, compile_greedy
+from elf.yardstick.greedy import HeldOut, check_sources
 from elf.yardstick.stored import StoredTranslator, graph_weights, load_translator, params_of
-from elf.yardstick.translator import Translator, TranslatorConfig
+from elf.yardstick.translator import TranslatorConfig
 
 BEFORE = PAD
 """The token that stands before every text."""
@@ -127,7 +126,7 @@ def export_yardstick(model: StoredTranslator, pairs: Sequence[EvaluationRow], ar
         onnx_folder = folder / "onnx"
         Graphs(models, layout).write(onnx_folder)
         exact = Session(model.config, onnx_folder, layout.tensors)
-        error = graph_error(model, exact, pairs[:PROVED_TEXTS], rows)
+        error = graph_error(held_out, model, exact, pairs[:PROVED_TEXTS], rows)
         shards = write_weights(layout, models, dtype, onnx_folder)
         stored = dict(StoredWeights(onnx_folder, dtype))
         real, kept = (
@@ -177,16 +176,18 @@ def judged(
 
 
 def graph_error(
-    model: StoredTranslator, session: Session, pairs: Sequence[EvaluationRow], rows: Sequence[JudgedText]
+    held_out: HeldOut,
+    model: StoredTranslator,
+    session: Session,
+    pairs: Sequence[EvaluationRow],
+    rows: Sequence[JudgedText],
 ) -> float:
     """By how many nats a token the graphs are off from the yardstick, read whole or in two parts, at most; and both
     must translate alike, token by token.
 
     Raises ParityError where it is more than rounding, or one token is another.
     """
-    graphdef, _ = abstract(Translator, model.config)
     params = {name: jnp.asarray(value) for name, value in model.params.items()}
-    held_out = HeldOut(model.config, load_tokenizer(model.tokenizer))
     worst = 0.0
     for pair, row in zip(pairs, rows, strict=False):
         expected = held_out.cross_entropy(params, [pair]) if len(row.own) == len(held_out.pair(pair)[1]) else None
@@ -194,7 +195,7 @@ def graph_error(
         worst = max(worst, float(np.abs(whole - halves).max()))
         if expected is not None:
             worst = max(worst, abs(float(whole.mean()) - expected))
-    written = compile_greedy(graphdef, model.config)(params, [pair.source_ids for pair in pairs])
+    written = held_out.translate(params, [pair.source_ids for pair in pairs])
     for pair, ids in zip(pairs, written, strict=True):
         if session.greedy(pair.source_ids) != ids.tolist():
             raise ParityError(

@@ -94,7 +94,7 @@ class HeldOut:
     def __init__(self, config: TranslatorConfig, tokenizer: Tokenizer):
         self.config, self.tokenizer = config, tokenizer
         graphdef, _ = abstract(Translator, config)
-        self._translate = compile_greedy(graphdef, config)
+        self.translate = compile_greedy(graphdef, config)
 
         @jax.jit
         def sums(params: Params, source, source_length, target, target_length) -> tuple[jax.Array, jax.Array]:
@@ -120,7 +120,7 @@ class HeldOut:
         self, params: Params, rows: Sequence[EvaluationRow], on_progress: Callable[[int], None] = lambda done: None
     ) -> tuple[dict[str, Any], list[str]]:
         """`bleu`, its 95 % interval and its signature, and the translations."""
-        written = self._translate(params, [row.source_ids for row in rows], on_progress)
+        written = self.translate(params, [row.source_ids for row in rows], on_progress)
         texts = [self.tokenizer.decode(ids.tolist()) for ids in written]
         return bleu_scores(texts, [row.reference for row in rows], confidence=True).figures, texts
 
