@@ -2,8 +2,9 @@
  * The attributes of `<elf-playground>`: what each may say, and what counts where it says nothing or something else. Each is
  * a property of the element, too, which reflects it.
  */
+
+import type { ReadingName } from "../flow/trajectory";
 import { SPEEDS, type Speed } from "../player/display";
-import type { ReadingName } from "../player/run/run";
 
 /** What may be seen around the text, by the words of `controls`. */
 export const CONTROLS = ["play", "scrub", "reading", "speed", "axis", "generate", "prompt"] as const;

@@ -15,7 +15,12 @@ export interface Frame {
   readonly holds: Reading;
   /** *What it expects*: the prediction x̂ made on the way to this state, read as tokens. At frame 0 it equals `holds`. */
   readonly expects: Reading;
+  /** Which of the two has not been read yet, where one is shown before both are: the other one stands in its place. */
+  readonly awaits?: ReadingName;
 }
+
+/** Which of a frame's two readings. */
+export type ReadingName = "holds" | "expects";
 
 /**
  * A run so far, or finished: everything a page needs to play it, and to repeat it. Of a run that continues another the
@@ -35,9 +40,10 @@ export interface Trajectory extends Recipe {
   readonly paths?: Paths;
 }
 
-/** Whether the frame at this place is its own, and none that stands in for it. */
-export function isRead(frames: readonly Frame[], index: number): boolean {
-  return frames[index]?.step === index;
+/** Whether the frame at this place is its own, none that stands in for it, and read: in this way, in both unless given. */
+export function isRead(frames: readonly Frame[], index: number, reading?: ReadingName): boolean {
+  const frame = frames[index];
+  return frame?.step === index && (!frame.awaits || (reading !== undefined && frame.awaits !== reading));
 }
 
 /** The last of a run's frames that is no later than `t`, 0 … 1: where the run stands while another one is at `t`. */
@@ -66,6 +72,37 @@ export function withFrames(frames: readonly Frame[], more: readonly Frame[]): Fr
     for (let next = frame.step + 1; (all[next]?.step ?? next) < frame.step; next++) all[next] = frame;
   }
   return all;
+}
+
+/** The frames as they are kept: for one of which a half is read the one before it stands in. */
+export function wholeFrames(frames: readonly Frame[]): Frame[] {
+  const whole: Frame[] = [];
+  for (const frame of frames) whole.push(frame.awaits ? (whole.at(-1) ?? frame) : frame);
+  return whole;
+}
+
+/**
+ * Reads one state as tokens in two decoder passes, what is looked at first: where the network takes twice as long for two
+ * latents as for one, it is there in half the time. Noise has but one reading.
+ */
+export async function* readByHalves(
+  network: Network,
+  state: FlowState,
+  selfCondScale: number,
+  first: ReadingName,
+): AsyncGenerator<Frame, void> {
+  const { step, t } = state;
+  if (step === 0) return yield await readFrame(network, state, selfCondScale);
+  const read = async (name: ReadingName) => {
+    const [reading] = await network.decode([name === "holds" ? state.z : state.prediction], selfCondScale);
+    if (!reading) throw new Error("The network read no latent.");
+    return reading;
+  };
+  const second = first === "holds" ? "expects" : "holds";
+  const looked = await read(first);
+  yield { step, t, holds: looked, expects: looked, awaits: second };
+  const other = await read(second);
+  yield { step, t, holds: first === "holds" ? looked : other, expects: first === "holds" ? other : looked };
 }
 
 /** Reads sample `row` of a state as tokens: z and x̂ in one decoder pass. */

@@ -5,7 +5,7 @@ import type { Reading } from "../flow/network";
 import { PATH_UNIT, type Paths } from "../flow/paths";
 import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
-import type { Frame, Trajectory } from "../flow/trajectory";
+import { type Frame, type Trajectory, wholeFrames } from "../flow/trajectory";
 import { faultIn } from "./faultIn";
 import { namedTokens } from "./namedTokens";
 import { settingsSchema, towardsSchema } from "./settingsSchema";
@@ -153,7 +153,7 @@ export interface TracedModel {
 /** Writes a finished run as the text of a trace file, one frame per line. */
 export function writeTrace(run: Omit<RecordedRun, "title" | "eos">, manifest: TracedModel): string {
   const { trajectory, pieces, text } = run;
-  const frames = trajectory.frames.map(packFrame);
+  const frames = wholeFrames(trajectory.frames).map(packFrame);
   const named = frames.flatMap(({ holds, expects }) => [idsOf(holds), ...(expects ? [idsOf(expects)] : [])]);
   const ids = namedTokens(trajectory, named).sort((a, b) => a - b);
   const head = {

@@ -1,5 +1,5 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { ReadingName } from "./run/run";
+import type { ReadingName } from "../flow/trajectory";
 
 /** Whether the track is even in time or in steps. */
 export type Axis = "time" | "steps";

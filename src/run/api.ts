@@ -5,7 +5,7 @@ import type { Variant } from "../delivery/networkParts";
 import type { Source } from "../flow/network";
 import type { Paths } from "../flow/paths";
 import type { Recipe } from "../flow/recipe";
-import type { Frame } from "../flow/trajectory";
+import type { Frame, ReadingName } from "../flow/trajectory";
 import type { Dtype, Manifest } from "../format/manifest";
 import type { LoadProgress } from "../runtime/load";
 import type { Backend } from "../runtime/runtime";
@@ -70,6 +70,17 @@ export type RunEvent =
   | { readonly type: "recall"; readonly done: number; readonly total: number }
   | { readonly type: "frame"; readonly frame: Frame };
 
+/** Frames of a run that are to be read. */
+export interface ReadRequest extends Recipe {
+  /** Numbers on the path of the recipe, 0 (noise) … N (text), those before its fork included. */
+  readonly steps: readonly number[];
+  /**
+   * The reading that somebody waits for. Where it comes sooner alone, in wasm, a frame comes twice: first with this one
+   * only (`awaits`), then whole.
+   */
+  readonly first?: ReadingName;
+}
+
 /** What reading frames reports. */
 export type ReadEvent = Exclude<RunEvent, { readonly type: "start" }>;
 
@@ -121,15 +132,9 @@ export interface EngineApi {
    * Reads frames of a run that need not have been read when it was written: from the states that are remembered, else by
    * writing it again as far as is needed, which `recall` events tell of. They come in their order; one whose signal is
    * aborted ends without the rest.
-   * @param steps numbers on the path of the recipe, 0 (noise) … N (text), those before its fork included.
    * @throws {SettingsError} there is no such frame; and whatever `generate` throws.
    */
-  read(
-    recipe: Recipe,
-    steps: readonly number[],
-    onEvent: (event: ReadEvent) => void,
-    signal?: AbortSignal | undefined,
-  ): Promise<void>;
+  read(request: ReadRequest, onEvent: (event: ReadEvent) => void, signal?: AbortSignal | undefined): Promise<void>;
   /**
    * Finds where every position of a run was, as `read` finds its frames, and without the decoder: in the directions that the
    * model brings along, else in those of this run's end. Null where the signal was aborted.

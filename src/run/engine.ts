@@ -10,6 +10,7 @@ import {
   type LoadRequest,
   NOT_BEGUN,
   type ReadEvent,
+  type ReadRequest,
   type RecallEvent,
   type RunEvent,
   type RunRequest,
@@ -77,15 +78,14 @@ export class Engine implements EngineApi {
   }
 
   async read(
-    recipe: Recipe,
-    steps: readonly number[],
+    request: ReadRequest,
     onEvent: (event: ReadEvent) => void,
     signal?: AbortSignal | undefined,
   ): Promise<void> {
     return this.#turns.take("run", signal, async (ended) => {
       if (ended.aborted) return;
       const model = this.#loaded();
-      const events = readRun(model, planRecipe(model, recipe), steps, { memory: this.#memory, signal: ended });
+      const events = readRun(model, planRecipe(model, request), request, { memory: this.#memory, signal: ended });
       for await (const event of events) onEvent(event);
     });
   }

@@ -169,7 +169,7 @@ describe("a start between two seeds", () => {
       expect(again.frames).toEqual(parent.frames.slice(step));
     }
     const read: ReadEvent[] = [];
-    await (await engineWith(tiny)).read(run, [0, 4], (event) => read.push(event));
+    await (await engineWith(tiny)).read({ ...run, steps: [0, 4] }, (event) => read.push(event));
     const frames = read.flatMap((event) => (event.type === "frame" ? [event.frame] : []));
     expect(frames).toEqual([parent.frames[0], parent.frames[4]]);
   });
@@ -387,7 +387,7 @@ describe("frames that were not read on the way", () => {
 
   async function read(engine: Engine, recipe: Recipe, steps: readonly number[], signal?: AbortSignal) {
     const events: ReadEvent[] = [];
-    await engine.read(recipe, steps, (event) => events.push(event), signal);
+    await engine.read({ ...recipe, steps }, (event) => events.push(event), signal);
     const frames = events.flatMap((event) => (event.type === "frame" ? [event.frame] : []));
     return { frames, recalled: events.length - frames.length };
   }
@@ -433,6 +433,27 @@ describe("frames that were not read on the way", () => {
     }
   });
 
+  it("come by halves where somebody waits for one, the half looked at in a pass of its own", async () => {
+    const whole = await write(await engineWith(tiny), run);
+    const { model, passes } = countPasses(tiny);
+    const engine = await engineWith(model);
+    await write(engine, { ...run, frames: "paced" });
+    const decoded: number[] = [];
+    const frames: Frame[] = [];
+    await engine.read({ ...run, steps: [5], first: "expects" }, (event) => {
+      decoded.push(passes.decode);
+      if (event.type === "frame") frames.push(event.frame);
+    });
+    expect(decoded).toEqual([4, 5]);
+    expect(frames[0]?.awaits).toBe("holds");
+    expect(frames[0]?.expects).toEqual(whole.frames[5]?.expects);
+    expect(frames[1]).toEqual(whole.frames[5]);
+    // Whoever looks away in between is not kept waiting for the other half.
+    const abort = new AbortController();
+    await engine.read({ ...run, steps: [6], first: "holds" }, () => abort.abort(), abort.signal);
+    expect(passes.decode).toBe(6);
+  });
+
   it("end where the signal says so, and are refused where there are none", async () => {
     const engine = await engineWith(tiny);
     const abort = new AbortController();
@@ -440,7 +461,7 @@ describe("frames that were not read on the way", () => {
     const stop = (event: ReadEvent) => {
       if (event.type === "frame" && steps.push(event.frame.step) === 2) abort.abort();
     };
-    await engine.read(run, [1, 2, 3, 9], stop, abort.signal);
+    await engine.read({ ...run, steps: [1, 2, 3, 9] }, stop, abort.signal);
     expect(steps).toEqual([1, 2]);
     expect((await read(engine, run, [1], AbortSignal.abort())).frames).toEqual([]);
     for (const step of [-1, 17, 1.5]) await expect(read(engine, run, [step])).rejects.toThrow(/no frame/);

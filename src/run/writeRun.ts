@@ -10,11 +10,11 @@ import { noiseOf } from "../flow/reverse";
 import { type FlowOptions, type FlowState, startAt } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
 import { startNoise } from "../flow/towards";
-import { cutToText, type Frame, readFrame } from "../flow/trajectory";
+import { cutToText, type Frame, type ReadingName, readByHalves, readFrame } from "../flow/trajectory";
 import { flowConstants } from "../format/manifest";
 import { passesOf } from "../runtime/gpu/plan";
 import type { Model } from "../runtime/load";
-import type { FrameChoice, ReadEvent, RecallEvent, RunEvent, RunResult } from "./api";
+import type { FrameChoice, ReadEvent, ReadRequest, RecallEvent, RunEvent, RunResult } from "./api";
 import { type Loop, type LoopState, loopOf } from "./loops";
 import { type RememberedRun, RunMemory } from "./memory";
 import { nextTask } from "./nextTask";
@@ -71,7 +71,7 @@ export async function* writeRun(
 export async function* readRun(
   model: Model,
   plan: RunPlan,
-  steps: readonly number[],
+  { steps, first }: Pick<ReadRequest, "steps" | "first">,
   options: Pick<WriteOptions, "memory" | "signal"> = {},
 ): AsyncGenerator<ReadEvent, void> {
   const wanted = [...new Set(steps)].sort((a, b) => a - b);
@@ -80,7 +80,7 @@ export async function* readRun(
   if (wrong !== undefined) throw new SettingsError(`The run has no frame ${wrong}.`, `Ask for frames 0 to ${end}.`);
   try {
     if (options.signal?.aborted) return;
-    yield* new Writer(model, plan.source, { ...options, frames: "paced" }).frames(plan, wanted);
+    yield* new Writer(model, plan.source, { ...options, frames: "paced" }).frames(plan, wanted, first);
   } catch (error) {
     if (!(error instanceof CancelledError)) throw error;
   }
@@ -213,10 +213,23 @@ class Writer {
   }
 
   /** These frames of the path, in their order, wherever its forks are. */
-  async *frames(plan: RunPlan, wanted: readonly number[]): AsyncGenerator<ReadEvent, void> {
+  async *frames(plan: RunPlan, wanted: readonly number[], first?: ReadingName): AsyncGenerator<ReadEvent, void> {
     for await (const event of this.states(plan, wanted)) {
       if (event.type === "recall") yield event;
+      // A GPU reads two latents in about the time of one, and would have to fetch them first.
+      else if (first && this.#loop.statesAreHere) yield* this.#halves(event, first);
       else yield { type: "frame", frame: this.#frameOf(event.plan, await event.state.read(), event.index) };
+    }
+  }
+
+  /** The frame of a state twice: by the reading that is looked at, and whole. */
+  async *#halves({ plan, index, state }: StateEvent, first: ReadingName): AsyncGenerator<ReadEvent, void> {
+    const here = { ...(await state.download()), step: index };
+    for await (const frame of readByHalves(this.model.network, here, plan.recipe.settings.selfCondScale, first)) {
+      yield { type: "frame", frame: this.#frameOf(plan, frame, index) };
+      // Whoever looks elsewhere by now does not wait for the other half.
+      await nextTask();
+      if (frame.awaits && this.#signal?.aborted) throw new CancelledError();
     }
   }
 

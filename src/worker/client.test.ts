@@ -137,19 +137,19 @@ describe("createEngine", () => {
   it("reads frames of a run in a request of its own", async () => {
     const asked: unknown[] = [];
     const { client } = clientOf({
-      read: async (handle, recipe, steps, onEvent) => {
-        asked.push(recipe, steps);
+      read: async (handle, request, onEvent) => {
+        asked.push(request);
         await onEvent({ type: "recall", done: handle, total: 9 });
-        if (steps.length === 0) throw new SettingsError("No frame.", "Ask for one.");
+        if (request.steps.length === 0) throw new SettingsError("No frame.", "Ask for one.");
       },
       cancel: async (handle) => void asked.push(handle),
     });
     await client.load(request, () => {});
     const told: unknown[] = [];
-    await client.read({ settings }, [3, 4], (event) => told.push(event));
-    expect(asked).toEqual([{ settings }, [3, 4]]);
+    await client.read({ settings, steps: [3, 4] }, (event) => told.push(event));
+    expect(asked).toEqual([{ settings, steps: [3, 4] }]);
     expect(told).toEqual([{ type: "recall", done: expect.any(Number), total: 9 }]);
-    await expect(client.read({ settings }, [], () => {})).rejects.toThrow(SettingsError);
+    await expect(client.read({ settings, steps: [] }, () => {})).rejects.toThrow(SettingsError);
     client.terminate();
   });
 

@@ -200,9 +200,9 @@ export function createEngine(
         return result;
       });
     },
-    read: (recipe, steps, onEvent, signal) =>
+    read: (request, onEvent, signal) =>
       inTurn(signal, undefined, (current) =>
-        ask(current, signal, (remote, handle) => remote.read(handle, recipe, steps, callback(onEvent))),
+        ask(current, signal, (remote, handle) => remote.read(handle, request, callback(onEvent))),
       ),
     paths: (recipe, frames, onEvent, signal) =>
       inTurn(signal, null, (current) =>

@@ -7,6 +7,7 @@ import type {
   LoadProgress,
   LoadRequest,
   ReadEvent,
+  ReadRequest,
   RecallEvent,
   RunEvent,
   RunRequest,
@@ -20,7 +21,7 @@ export type Handle = number;
 export interface WorkerApi {
   load(handle: Handle, request: LoadRequest, onProgress: (progress: LoadProgress) => void): Promise<LoadedModel>;
   generate(handle: Handle, request: RunRequest, onEvent: (event: RunEvent) => void): Promise<RunResult>;
-  read(handle: Handle, recipe: Recipe, steps: readonly number[], onEvent: (event: ReadEvent) => void): Promise<void>;
+  read(handle: Handle, request: ReadRequest, onEvent: (event: ReadEvent) => void): Promise<void>;
   paths(handle: Handle, recipe: Recipe, frames: number, onEvent: (event: RecallEvent) => void): Promise<Paths | null>;
   /** Aborts the signal of a request that has not ended yet. */
   cancel(handle: Handle): Promise<void>;

@@ -63,10 +63,10 @@ expose({
         engine.generate(request, report, signal),
       ),
     ),
-  read: (handle, recipe, steps, onEvent) =>
+  read: (handle, request, onEvent) =>
     requests.handle(handle, (signal) =>
       delivering(onEvent as Remote<typeof onEvent>, (report: (event: ReadEvent) => void) =>
-        engine.read(recipe, steps, report, signal),
+        engine.read(request, report, signal),
       ),
     ),
   paths: (handle, recipe, frames, onEvent) =>

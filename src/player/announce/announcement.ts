@@ -1,5 +1,6 @@
+import type { ReadingName } from "../../flow/trajectory";
 import { joinText } from "../run/pieces";
-import { type ReadingName, readingAt, type ShownRun, stepsOf } from "../run/run";
+import { readingAt, type ShownRun, stepsOf } from "../run/run";
 import { ENGLISH, type Words } from "../words";
 
 /** What a screen reader says when the page has come to rest; `instead` of the text where it is not empty. */

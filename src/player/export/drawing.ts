@@ -3,11 +3,12 @@
  * by how sure the model is of it, and below it its time and the settings that wrote it. `svg.ts` and `canvas.ts` draw it.
  */
 import { ElfError } from "../../flow/errors";
+import type { ReadingName } from "../../flow/trajectory";
 import { certaintyOf } from "../run/certainty";
 import { givenText } from "../run/givenText";
 import { heldAt } from "../run/held";
 import { END_SIGN, joinText, tokenTexts } from "../run/pieces";
-import { type ReadingName, readingAt, type ShownRun, stepsOf } from "../run/run";
+import { readingAt, type ShownRun, stepsOf } from "../run/run";
 import { describeSettings } from "../run/settingsInWords";
 import { reservedTexts } from "../stage/reservedTexts";
 import { isVisible } from "../stage/visible";

@@ -1,13 +1,14 @@
 /** How open every token was at every step: rows are tokens, columns steps. */
 import { endOf } from "../../flow/tokens";
-import { ownFrames } from "../../flow/trajectory";
+import { ownFrames, type ReadingName } from "../../flow/trajectory";
 import { mix, PALETTES } from "../export/colours";
 import type { Curve, Line, Rectangle } from "../export/drawing";
 import { cutToWidth } from "../export/lines";
 import { certaintyOf } from "../run/certainty";
 import { middleHalf, stepBySettled } from "../run/phases";
 import { tokenName } from "../run/pieces";
-import { lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { lastFrame, type ShownRun, stepsOf } from "../run/run";
+
 import { settlingOf } from "../run/settling";
 import { LABEL, labelLine } from "./label";
 import type { Lens, LensInput } from "./lens";

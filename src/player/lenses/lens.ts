@@ -1,9 +1,10 @@
 import type { LogitNormal } from "../../flow/schedule";
+import type { ReadingName } from "../../flow/trajectory";
 import type { ThemeName } from "../export/colours";
 import type { Drawing, Rectangle } from "../export/drawing";
 import type { Measure } from "../export/typography";
 import type { Phases } from "../run/phases";
-import type { ReadingName, ShownRun } from "../run/run";
+import type { ShownRun } from "../run/run";
 import type { Words } from "../words";
 import type { Judged } from "./judged";
 import type { LensId, LensWords } from "./words";

@@ -3,12 +3,13 @@ import { scaleLinear } from "d3-scale";
 import { uncertaintyOf } from "../../flow/certainty";
 import { frequencyEntropy } from "../../flow/frequencyEntropy";
 import { endOf } from "../../flow/tokens";
-import { ownFrames } from "../../flow/trajectory";
+import { ownFrames, type ReadingName } from "../../flow/trajectory";
 import { PALETTES } from "../export/colours";
 import type { Curve, Line } from "../export/drawing";
 import { certaintyOf } from "../run/certainty";
 import { joinText } from "../run/pieces";
-import { type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { type ShownRun, stepsOf } from "../run/run";
+
 import { settlingOf } from "../run/settling";
 import { labelLine, STRONG_LABEL } from "./label";
 import type { Lens } from "./lens";

@@ -3,12 +3,13 @@ import { scaleLinear } from "d3-scale";
 import type { Reading } from "../../flow/network";
 import { framesOf, PATH_UNIT, type Paths } from "../../flow/paths";
 import { endOf } from "../../flow/tokens";
-import { isRead } from "../../flow/trajectory";
+import { isRead, type ReadingName } from "../../flow/trajectory";
 import { mix, PALETTES } from "../export/colours";
 import type { Curve, Dot, Line } from "../export/drawing";
 import { certaintyOf } from "../run/certainty";
 import { tokenName } from "../run/pieces";
-import { lastFrame, type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { lastFrame, type ShownRun, stepsOf } from "../run/run";
+
 import { LABEL, labelLine, STRONG_LABEL } from "./label";
 import type { Lens, LensInput, LensTable } from "./lens";
 import { placeLabels, type Wanted } from "./placeLabels";

@@ -1,4 +1,4 @@
-import type { ReadingName } from "./run";
+import type { ReadingName } from "../../flow/trajectory";
 import type { Settling } from "./settling";
 
 /** When the words of many runs settle, that differ in their noise alone: their figures added up. */

@@ -1,5 +1,5 @@
 import type { Reading } from "../../flow/network";
-import { type Frame, isRead, type Trajectory } from "../../flow/trajectory";
+import { type Frame, isRead, type ReadingName, type Trajectory } from "../../flow/trajectory";
 
 /** What has to be known of a run to show it; where it is kept and who wrote it are others' business. */
 export interface ShownRun {
@@ -17,9 +17,6 @@ export interface ShownRun {
 
 /** `failed` keeps the frames that came before the fault. */
 export type RunStatus = "running" | "done" | "cancelled" | "failed";
-
-/** Which of a frame's two readings is shown. */
-export type ReadingName = "holds" | "expects";
 
 /** A run that was recorded, as it is shown: whole, or stopped where its frames end. */
 export function recordedRun(id: string, recording: Pick<ShownRun, "trajectory" | "pieces" | "text" | "eos">): ShownRun {

@@ -1,6 +1,6 @@
 import { endOf } from "../../flow/tokens";
-import type { Frame } from "../../flow/trajectory";
-import { isComplete, type ReadingName, type ShownRun } from "./run";
+import type { Frame, ReadingName } from "../../flow/trajectory";
+import { isComplete, type ShownRun } from "./run";
 
 /**
  * For each position the first frame from which its token never changes again. Means something for a complete run only:

@@ -1,6 +1,7 @@
-import { unreadSteps } from "../../flow/trajectory";
+import { type ReadingName, unreadSteps } from "../../flow/trajectory";
 import { usePlayer } from "../PlayerContext";
-import { type ReadingName, type ShownRun, stepsOf } from "../run/run";
+import { type ShownRun, stepsOf } from "../run/run";
+
 import { settlingOf } from "../run/settling";
 import type { Words } from "../words";
 import styles from "./Progress.module.css";

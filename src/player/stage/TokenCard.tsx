@@ -1,10 +1,11 @@
 import { type KeyboardEvent, type ReactNode, type RefObject, useLayoutEffect, useRef } from "react";
 import { useStore } from "zustand";
 import type { Reading } from "../../flow/network";
+import type { ReadingName } from "../../flow/trajectory";
 import { usePlayer } from "../PlayerContext";
 import { describeEntropy } from "../run/certainty";
 import { tokenName, tokenTexts } from "../run/pieces";
-import type { ReadingName, ShownRun } from "../run/run";
+import type { ShownRun } from "../run/run";
 import { lastChange } from "../run/settling";
 import { Icon } from "../ui/Icon";
 import type { Words } from "../words";

@@ -1,12 +1,13 @@
 import { Fragment, type KeyboardEvent, type RefObject, useMemo, useState } from "react";
 import { useStore } from "zustand";
 import type { Reading } from "../../flow/network";
+import type { ReadingName } from "../../flow/trajectory";
 import { isMirrored } from "../keys/mirroredKey";
 import { usePlayer } from "../PlayerContext";
 import { blurOf, certaintyOf } from "../run/certainty";
 import { heldAt } from "../run/held";
 import { END_SIGN, type TokenText, tokenName, tokenTexts } from "../run/pieces";
-import type { ReadingName, ShownRun } from "../run/run";
+import type { ShownRun } from "../run/run";
 import { changedPositions } from "../run/settling";
 import { nextToken } from "./nextToken";
 import styles from "./TokenFlow.module.css";

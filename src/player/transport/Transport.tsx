@@ -58,7 +58,7 @@ export function Transport({ button: TransportButton = IconButton, actions }: Tra
       <p className={styles.readout} part="readout" data-testid="readout">
         <b>{time.t(run.trajectory.times[index] ?? 0)}</b>
         <span>{time.step(index, total)}</span>
-        {!isRead(run.trajectory.frames, index) && <span data-piece="unread">{time.unread}</span>}
+        {!isRead(run.trajectory.frames, index, reading) && <span data-piece="unread">{time.unread}</span>}
       </p>
       <div className={styles.more} data-piece="more">
         <Choice

@@ -9,6 +9,7 @@ import type {
   LoadProgress,
   LoadRequest,
   ReadEvent,
+  ReadRequest,
   RecallEvent,
   RunEvent,
   RunRequest,
@@ -126,20 +127,28 @@ export class FakeEngine implements EngineClient {
 
   /** Frames asked for by `read`, oldest request first. */
   readonly reads: (readonly number[])[] = [];
-  /** Waited for before each frame that is read. */
+  /** Which reading each of them was to begin with. */
+  readonly firsts: ReadRequest["first"][] = [];
+  /** Waited for before each frame that is read, and before each half of one. */
   beforeRead: () => Promise<void> = async () => {};
 
   async read(
-    recipe: Recipe,
-    steps: readonly number[],
+    { steps, first, settings }: ReadRequest,
     onEvent: (event: ReadEvent) => void,
     signal?: AbortSignal | undefined,
   ): Promise<void> {
     this.reads.push(steps);
+    this.firsts.push(first);
     for (const step of steps) {
+      const frame = this.#frame(step, settings.steps);
       await this.beforeRead();
       if (signal?.aborted) return;
-      onEvent({ type: "frame", frame: this.#frame(step, recipe.settings.steps) });
+      if (first) {
+        onEvent({ type: "frame", frame: { ...frame, awaits: first === "holds" ? "expects" : "holds" } });
+        await this.beforeRead();
+        if (signal?.aborted) return;
+      }
+      onEvent({ type: "frame", frame });
     }
   }
 

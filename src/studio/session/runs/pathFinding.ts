@@ -49,11 +49,11 @@ export function createPathFinding(parts: PathFindingParts): StoreApi<PathFinding
       const { frames } = run.trajectory;
       const last = frames.at(-1) as Frame;
       let again: Frame | undefined;
-      const hear: Parameters<EngineClient["read"]>[2] = (event) => {
+      const hear: Parameters<EngineClient["read"]>[1] = (event) => {
         if (event.type === "frame") again = event.frame;
         else set({ recall: event });
       };
-      await engine.read(recipeOf(run.trajectory), [last.step], hear, signal);
+      await engine.read({ ...recipeOf(run.trajectory), steps: [last.step] }, hear, signal);
       const end = endOf(last.holds.tokens, run.eos);
       return signal.aborted || last.holds.tokens.slice(0, end).every((token, i) => token === again?.holds.tokens[i]);
     }

@@ -1,5 +1,5 @@
+import type { ReadingName } from "../../../flow/trajectory";
 import type { LensId } from "../../../player/lenses/words";
-import type { ReadingName } from "../../../player/run/run";
 import type { Words } from "../../words/english";
 
 /** A stop of the tour: what the page shows while it is told of. Whoever is led can take hold of it as ever. */

@@ -1,5 +1,5 @@
-import { expect, it } from "vitest";
-import { unreadSteps } from "../../../flow/trajectory";
+import { expect, it, vi } from "vitest";
+import { isRead, unreadSteps } from "../../../flow/trajectory";
 import { isComplete } from "../../../player/run/run";
 import { settled } from "../../testing/fakeEngine";
 import { type TestStudio, testStudio } from "../../testing/studio";
@@ -57,9 +57,24 @@ it("a frame that is looked at comes first, and alone", async () => {
   studio.player.playback.getState().seek(2);
   await answer();
   expect(engine.reads[1]).toEqual([2]);
-  await answer();
+  await answer(2);
   // Then its neighbours.
   expect(engine.reads[2]?.[0]).toBeOneOf([1, 3]);
+});
+
+it("of a frame that is looked at, the reading that is shown is there first", async () => {
+  const world = await pacedRun();
+  const { engine, studio, answer } = world;
+  studio.player.display.getState().switchReading();
+  studio.player.playback.getState().seek(2);
+  await answer();
+  await answer();
+  expect(engine.firsts.slice(0, 2)).toEqual([undefined, "expects"]);
+  const { frames } = shown(world).trajectory;
+  expect(isRead(frames, 2, "expects")).toBe(true);
+  expect(isRead(frames, 2)).toBe(false);
+  await answer();
+  await vi.waitFor(() => expect(isRead(shown(world).trajectory.frames, 2)).toBe(true));
 });
 
 it("gives way to a run, and goes on after it", async () => {

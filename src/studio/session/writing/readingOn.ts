@@ -63,12 +63,14 @@ export function readOn(parts: ReadingOnParts): void {
     let came = 0;
     const buffer = createFrameBuffer((frames) => runs.getState().addFrames(run.id, frames));
     try {
-      const hear: Parameters<EngineClient["read"]>[2] = (event) => {
+      const hear: Parameters<EngineClient["read"]>[1] = (event) => {
         if (event.type !== "frame") return;
-        came++;
+        if (!event.frame.awaits) came++;
         buffer.push(event.frame);
       };
-      await engine.read(recipeOf(run.trajectory), steps, hear, stop.signal);
+      // Of a frame that is looked at, what is looked at comes first.
+      const first = steps[0] === shownFrame(run) ? { first: player.display.getState().reading } : {};
+      await engine.read({ ...recipeOf(run.trajectory), steps, ...first }, hear, stop.signal);
       if (came === 0 && !stop.signal.aborted) failed.add(run.id);
     } catch {
       // What was lost with it, a device say, is told of where a run needs it. This one stays as it was written.
