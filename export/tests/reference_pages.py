@@ -5,7 +5,6 @@
 
 import ast
 import dataclasses
-import importlib
 import inspect
 import itertools
 import re
@@ -17,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import tyro
 
 import elf
-from elf.cli import COMMANDS
+from elf.cli import COMMANDS, command
 from elf.training.distill_config import DistillConfig
 from elf.training.train_config import TrainConfig
 
@@ -135,13 +134,13 @@ Every command of the Python package, read off its code. Here `npm run elf -- COM
 `pip install ./export`, `elf COMMAND`; `elf COMMAND --help` says the same. A command that takes a configuration takes
 bare `field=value` words over it. Exit code 2 says that something asked for cannot be, with
 [what to do](./python-errors.md)."""
-    return page("The command elf", lead, *(command_part(name, *entry) for name, entry in COMMANDS.items()))
+    return page("The command elf", lead, *(command_part(name, does) for name, (_, does) in COMMANDS.items()))
 
 
-def command_part(name: str, module: str, does: str) -> str:
-    loaded = importlib.import_module(module)
+def command_part(name: str, does: str) -> str:
+    _, arguments, description = command(name)
     positional, options = [], []
-    for field in fields_of(loaded.Arguments):
+    for field in fields_of(arguments):
         if field.name == "overrides":
             positional.append(("`field=value …`", "–", field.help))
         elif tyro.conf.Positional in field.marks:
@@ -149,7 +148,7 @@ def command_part(name: str, module: str, does: str) -> str:
         else:
             options.append((option(field), shown(field.default), field.help))
     rows = [*positional, *options]
-    parts = [f"## elf {name}\n", f"*{does[0].upper()}{does[1:]}.*\n", f"{prose(loaded.__doc__)}\n"]
+    parts = [f"## elf {name}\n", f"*{does[0].upper()}{does[1:]}.*\n", f"{prose(description)}\n"]
     return "\n".join([*parts, table(("option", "unless given", ""), rows) if rows else ""])
 
 

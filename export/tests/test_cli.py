@@ -64,8 +64,15 @@ def test_a_text_may_begin_with_a_dash(text: str, monkeypatch: pytest.MonkeyPatch
     from elf.sampling import sample
 
     taken: list[Any] = []
-    monkeypatch.setattr(sample, "main", taken.append)
-    monkeypatch.setattr(export, "main", taken.append)
+
+    def to_sample(arguments: sample.Arguments) -> None:
+        taken.append(arguments)
+
+    def to_export(arguments: export.Arguments) -> None:
+        taken.append(arguments)
+
+    monkeypatch.setattr(sample, "main", to_sample)
+    monkeypatch.setattr(export, "main", to_export)
     for words in (
         ["--prompt", text, "--seed", "3"],
         [f"--prompt={text}", "--seed=3"],

@@ -2,9 +2,11 @@
 
 import dataclasses
 import importlib
+import inspect
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -13,7 +15,8 @@ from elf.paths import MAY_BE_ADDRESS, path_of, refuse_address
 from elf.text_file import describe_half, half_character
 
 # Command → (module, what it does). A module is imported only when its command runs: JAX takes seconds to load.
-# Each has a frozen dataclass `Arguments`, read by tyro, and `main(arguments)`.
+# The command is the module's `main`, or the function named after a colon. It takes a frozen dataclass, read by tyro;
+# its docstring, or its module's where it has none, is what --help says.
 COMMANDS = {
     "tokenizer train": ("elf.data.train_tokenizer", "train a T5-style unigram tokenizer"),
     "prepare": ("elf.data.prepare", "turn texts into an Arrow dataset of token ids"),
@@ -54,6 +57,14 @@ COMMANDS = {
 
 
 OVERRIDE = re.compile(r"[a-z_][\w.]*=")
+
+
+def command(name: str) -> tuple[Callable[[Any], None], type, str]:
+    """What runs the command `name`, the dataclass of its arguments, and what it says of itself."""
+    place, _, function = COMMANDS[name][0].partition(":")
+    module = importlib.import_module(place)
+    run = getattr(module, function or "main")
+    return run, get_type_hints(run)["arguments"], inspect.getdoc(run) or module.__doc__ or ""
 
 
 def usage() -> str:
@@ -112,11 +123,10 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     import tyro
 
-    command = " ".join(argv[:words])
-    module = importlib.import_module(COMMANDS[command][0])
-    rest = argv[words:]
+    name, rest = " ".join(argv[:words]), argv[words:]
+    run, kind, description = command(name)
     # Commands with a configuration file take bare `field=value` words over it.
-    takes_overrides = "overrides" in {field.name for field in dataclasses.fields(module.Arguments)}
+    takes_overrides = "overrides" in {field.name for field in dataclasses.fields(kind)}
     overrides = tuple(word for word in rest if takes_overrides and OVERRIDE.match(word))
     rest = [word for word in rest if word not in overrides]
     try:
@@ -124,12 +134,12 @@ def main(argv: list[str] | None = None) -> int:
             # Bytes that are no UTF-8 arrive as halves of characters. Names of files may have them, texts may not.
             if (at := half_character(word)) is not None and not Path(word).exists():
                 raise UsageError(describe_half(word, at), "Give the text as UTF-8.")
-        rest = texts_joined(rest, module.Arguments)
-        arguments = tyro.cli(module.Arguments, args=rest, prog=f"elf {command}", description=module.__doc__)
+        rest = texts_joined(rest, kind)
+        arguments: Any = tyro.cli(kind, args=rest, prog=f"elf {name}", description=description)
         arguments = with_addresses(arguments)
         if overrides:
             arguments = dataclasses.replace(arguments, overrides=overrides)
-        module.main(arguments)
+        run(arguments)
     except ElfError as error:
         # In one piece with its end: a library's thread that goes on may speak in between.
         sys.stderr.write(f"elf: {type(error).__name__}: {error}\n     {error.action}\n")

@@ -1,9 +1,4 @@
-"""What training costs on paper: FLOPs of a step, hours an epoch, and the utilisation that a published time implies.
-
-The defaults are ELF-B on OpenWebText on a TPU v5p-64: 64 TensorCores are 32 chips of 459 TFLOP/s in bfloat16. Matrix
-products are counted, nothing else; an MFU is these model FLOPs over what the chips could do in the time. What the TPU's
-own compiler predicts of a configuration, memory traffic included, `elf plan --topology` tells.
-"""
+"""What training costs on paper: FLOPs of a step, hours an epoch, and the utilisation that a published time implies."""
 
 import json
 import math
@@ -166,6 +161,13 @@ def cost_model(arguments: Arguments) -> dict:
 
 
 def main(arguments: Arguments) -> None:
+    """What training costs on paper: FLOPs of a step, hours an epoch, and the utilisation that a published time
+    implies.
+
+    The defaults are ELF-B on OpenWebText on a TPU v5p-64: 64 TensorCores are 32 chips of 459 TFLOP/s in bfloat16.
+    Matrix products are counted, nothing else; an MFU is these model FLOPs over what the chips could do in the time.
+    What the TPU's own compiler predicts of a configuration, memory traffic included, `elf plan --topology` tells.
+    """
     cost = cost_model(arguments)
     if arguments.json:
         print(json.dumps(cost))

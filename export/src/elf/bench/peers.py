@@ -1,8 +1,4 @@
-"""One run of one model by everything that can compute it here: the page's loop, ONNX Runtime, JAX, torch.
-
-Each peer works in a process of its own, from the exported folder's weights, by the same settings and from the same
-noise, so that all of them have to write the same tokens. `npm run peers` lays the browser's figures beside.
-"""
+"""One run of one model by everything that can compute it here: the page's loop, ONNX Runtime, JAX, torch."""
 
 import json
 import multiprocessing
@@ -54,6 +50,11 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """One run of one model by everything that can compute it here: the page's loop, ONNX Runtime, JAX, torch.
+
+    Each peer works in a process of its own, from the exported folder's weights, by the same settings and from the
+    same noise, so that all of them have to write the same tokens. `npm run peers` lays the browser's figures beside.
+    """
     if not is_exported(arguments.model):
         raise UsageError(f"{arguments.model} is no exported model", "Give a folder that `elf export` wrote.")
     model = open_model(arguments.model)

@@ -1,8 +1,4 @@
-"""Throughput of sampling for several batch sizes, and what an evaluation of many samples takes.
-
-Without a model the weights are random, which costs the same. Tokens a second count the text alone, whatever network
-passes stand behind it.
-"""
+"""Throughput of sampling for several batch sizes, and what an evaluation of many samples takes."""
 
 import json
 import math
@@ -138,6 +134,11 @@ def bench_evaluation(bench: Bench, best: dict[str, Any], samples: int, whole: bo
 
 
 def main(arguments: Arguments) -> None:
+    """Throughput of sampling for several batch sizes, and what an evaluation of many samples takes.
+
+    Without a model the weights are random, which costs the same. Tokens a second count the text alone, whatever
+    network passes stand behind it.
+    """
     bench = prepared(arguments)
     peak = matmul_peak(arguments.compute_dtype)
     machine = machine_facts()

@@ -1,9 +1,4 @@
-"""How many passes each way of following the ODE needs: agreement of tokens with the same ODE in very many steps.
-
-Every run starts from the same noise. The reference is Euler's method on evenly spaced times. One with quantile times
-and as many steps is compared with it as well: each pass also feeds the next one its prediction, so that even very many
-steps do not settle every token.
-"""
+"""How many passes each way of following the ODE needs: agreement of tokens with the same ODE in very many steps."""
 
 import json
 from collections.abc import Iterator
@@ -37,6 +32,12 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """How many passes each way of following the ODE needs: agreement of tokens with the same ODE in very many steps.
+
+    Every run starts from the same noise. The reference is Euler's method on evenly spaced times. One with quantile
+    times and as many steps is compared with it as well: each pass also feeds the next one its prediction, so that
+    even very many steps do not settle every token.
+    """
     model = open_model(arguments.checkpoint).in_memory()
     if model.elf.needs_source:
         raise UsageError("the model writes to a source", "Give one that writes without: from a seed alone.")

@@ -1,8 +1,4 @@
-"""Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour.
-
-In it are rows, encoder, settings and, with `start=`, weights to begin with. There `python -m elf.burst.train` trains
-from it with JAX alone; `elf burst unpack` makes a model of what comes back.
-"""
+"""Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +33,11 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour.
+
+    In it are rows, encoder, settings and, with `start=`, weights to begin with. There `python -m elf.burst.train`
+    trains from it with JAX alone; `elf burst unpack` makes a model of what comes back.
+    """
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     require(config, {**SHARED_OBJECTIVE, "ema_warm_up": True}, "a burst")
     dataset = open_dataset(config.data, config.split, config.revision)

@@ -1,8 +1,4 @@
-"""Make a trained model of what a burst brought back, beside the configuration that it was packed from.
-
-The folder written is that of a training: `elf sample`, `elf evaluate` and `elf export` open it, and `start=` goes on
-from it.
-"""
+"""Make a trained model of what a burst brought back, beside the configuration that it was packed from."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +28,11 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Make a trained model of what a burst brought back, beside the configuration that it was packed from.
+
+    The folder written is that of a training: `elf sample`, `elf evaluate` and `elf export` open it, and `start=`
+    goes on from it.
+    """
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     carried = read_carried(arguments.folder)
     params, facts = read_weights(arguments.weights)

@@ -1,7 +1,4 @@
-"""Fetch a checkpoint from the hub: pinned to a commit, resumed after an interruption, its hashes recorded.
-
-Of an official model its T5 encoder and tokenizer come along, so that `elf export OUT --out …` needs nothing more.
-"""
+"""Fetch a checkpoint from the hub: pinned to a commit, resumed after an interruption, its hashes recorded."""
 
 import json
 import shutil
@@ -199,6 +196,11 @@ class Wanted:
 
 
 def main(arguments: Arguments) -> None:
+    """Fetch a checkpoint from the hub: pinned to a commit, resumed after an interruption, its hashes recorded.
+
+    Of an official model its T5 encoder and tokenizer come along, so that `elf export OUT --out …` needs nothing
+    more.
+    """
     record = fetch(arguments)
     print(
         json.dumps(

@@ -1,7 +1,4 @@
-"""Turn a corpus into Arrow datasets (`datasets.save_to_disk`) of `input_ids`, with `condition_input_ids` for pairs.
-
-The corpus is read twice, row by row: first to choose what is held out, then to tokenise. It is never in memory whole.
-"""
+"""Turn a corpus into Arrow datasets (`datasets.save_to_disk`) of `input_ids`, with `condition_input_ids` for pairs."""
 
 import errno
 import json
@@ -129,6 +126,12 @@ def tokenize(texts: list[list[str]], tokenizer: Tokenizer) -> Iterator[list[list
 
 
 def main(arguments: Arguments) -> None:
+    """Turn a corpus into Arrow datasets (`datasets.save_to_disk`) of `input_ids`, with `condition_input_ids` for
+    pairs.
+
+    The corpus is read twice, row by row: first to choose what is held out, then to tokenise. It is never in memory
+    whole.
+    """
     check(arguments)
     tokenizer = load_tokenizer(arguments.tokenizer)
     say(f"reading {arguments.corpus}")

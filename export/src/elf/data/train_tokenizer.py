@@ -1,7 +1,4 @@
-"""Train a T5-style tokenizer: SentencePiece unigram, pad 0, eos 1, unk 2, sentinels `<extra_id_i>` at the end.
-
-Written as a `tokenizer.json` that the `tokenizers` library and transformers.js both load, and a tokenizer_config.json.
-"""
+"""Train a T5-style tokenizer: SentencePiece unigram, pad 0, eos 1, unk 2, sentinels `<extra_id_i>` at the end."""
 
 import json
 import math
@@ -208,6 +205,11 @@ def save_tokenizer(tokenizer: tokenizers.Tokenizer, path: Path) -> None:
 
 
 def main(arguments: Arguments) -> None:
+    """Train a T5-style tokenizer: SentencePiece unigram, pad 0, eos 1, unk 2, sentinels `<extra_id_i>` at the end.
+
+    Written as a `tokenizer.json` that the `tokenizers` library and transformers.js both load, and a
+    tokenizer_config.json.
+    """
     say(f"learning {arguments.vocabulary_size:,} pieces from {', '.join(path.name for path in arguments.corpus)}")
     lines = _Lines(text for path in arguments.corpus for row in read_corpus(path) for text in row)
     tokenizer = _tokenizer_of(

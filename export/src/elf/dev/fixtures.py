@@ -1,11 +1,4 @@
-"""Write the sampler's reference numbers for the TypeScript tests: whole runs of toy networks and of a tiny model.
-
-A toy network is one line in any language, so a difference can only come from the sampler. Element by element, float32:
-
-    x̂ = 0.6·z + 0.3·x̂_prev + 0.1·t + 0.01·w
-
-and for runs with a condition one whose positions see their neighbours (`elf.dev.toy_runs`).
-"""
+"""Write the sampler's reference numbers for the TypeScript tests: whole runs of toy networks and of a tiny model."""
 
 import itertools
 import json
@@ -199,6 +192,16 @@ def _laid_out(fixture: dict[str, Any], indent: str = "") -> str:
 
 
 def main(arguments: Arguments) -> None:
+    """Write the sampler's reference numbers for the TypeScript tests: whole runs of toy networks and of a tiny
+    model.
+
+    A toy network is one line in any language, so a difference can only come from the sampler. Element by element,
+    float32:
+
+        x̂ = 0.6·z + 0.3·x̂_prev + 0.1·t + 0.01·w
+
+    and for runs with a condition one whose positions see their neighbours (`elf.dev.toy_runs`).
+    """
     if (arguments.checkpoint is None) != (arguments.checkpoint_out is None):
         raise UsageError("--checkpoint and --checkpoint-out belong together", "Give both or neither.")
     write_fixture(arguments.out, flow_fixture())

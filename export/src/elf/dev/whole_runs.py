@@ -1,8 +1,5 @@
-"""Write what a model says for many seeds, by both methods and several numbers of steps, for `npm run parity` to repeat.
-
-The weights are those of the exported file, the arithmetic is JAX's float32. Beside the tokens stand the positions whose
-two best logits lie close together: only there may another program's rounding choose the other token.
-"""
+"""Write what a model says for many seeds, by both methods and several numbers of steps, for `npm run parity` to
+repeat."""
 
 import itertools
 import json
@@ -56,6 +53,13 @@ class LastLogits:
 
 
 def main(arguments: Arguments) -> None:
+    """Write what a model says for many seeds, by both methods and several numbers of steps, for `npm run parity` to
+    repeat.
+
+    The weights are those of the exported file, the arithmetic is JAX's float32. Beside the tokens stand the
+    positions whose two best logits lie close together: only there may another program's rounding choose the other
+    token.
+    """
     model = stored_model(open_model(arguments.checkpoint).in_memory(), arguments.dtype)
     length = arguments.positions_for(model, UsageError)
     kinds = [*itertools.product(METHODS, STEPS, range(arguments.seeds))]

@@ -1,8 +1,4 @@
-"""Compare two ways to sample, text by text: the difference of each figure, B minus A, with its confidence interval.
-
-Both wrote to the same sources, so each resampled set takes the same texts of both (paired bootstrap, Koehn 2004): what
-makes one source harder than another does not blur the difference. An interval that leaves out 0 is a difference.
-"""
+"""Compare two ways to sample, text by text: the difference of each figure, B minus A, with its confidence interval."""
 
 import json
 from dataclasses import dataclass
@@ -32,6 +28,13 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Compare two ways to sample, text by text: the difference of each figure, B minus A, with its confidence
+    interval.
+
+    Both wrote to the same sources, so each resampled set takes the same texts of both (paired bootstrap,
+    Koehn 2004): what makes one source harder than another does not blur the difference. An interval that leaves
+    out 0 is a difference.
+    """
     a, b = read_per_text(arguments.a), read_per_text(arguments.b)
     asked = None if arguments.metrics is None else [name.strip() for name in arguments.metrics.split(",")]
     report = compare(a, b, asked)

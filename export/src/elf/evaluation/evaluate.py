@@ -1,8 +1,4 @@
-"""Evaluate a model: write texts in every way that a sampling file names, on all devices, and measure them.
-
-For each way there is a folder with `all_generated_<epoch>_<step>.jsonl`, and a row in `metrics.jsonl`. Killed at any
-moment, the same command goes on with the missing texts; what is finished is not done again.
-"""
+"""Evaluate a model: write texts in every way that a sampling file names, on all devices, and measure them."""
 
 import json
 from collections.abc import Callable
@@ -266,6 +262,11 @@ class Arguments(ProcessArguments, CheckpointOptions, EvaluationOptions):
 
 
 def main(arguments: Arguments) -> None:
+    """Evaluate a model: write texts in every way that a sampling file names, on all devices, and measure them.
+
+    For each way there is a folder with `all_generated_<epoch>_<step>.jsonl`, and a row in `metrics.jsonl`. Killed at
+    any moment, the same command goes on with the missing texts; what is finished is not done again.
+    """
     samplings = load_samplings(arguments.sampling, arguments.overrides)
     sample_count(arguments.samples, 0)  # refuses what cannot be before anything is opened
     arguments.join_processes()

@@ -1,8 +1,4 @@
-"""A picture of a sweep: quality against entropy and against passes of the network, the best ways to sample named.
-
-A way is named on the left where no other has both better quality and more entropy, on the right where none has better
-quality for fewer passes. Hollow marks have less than 0.95 of real text's entropy and are named on the left only.
-"""
+"""A picture of a sweep: quality against entropy and against passes of the network, the best ways to sample named."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -130,6 +126,13 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """A picture of a sweep: quality against entropy and against passes of the network, the best ways to sample
+    named.
+
+    A way is named on the left where no other has both better quality and more entropy, on the right where none has
+    better quality for fewer passes. Hollow marks have less than 0.95 of real text's entropy and are named on the
+    left only.
+    """
     if arguments.out.suffix != ".svg":
         raise UsageError(f"{arguments.out} is no name of an SVG", "Give --out FILE.svg.")
     rows = [row for path in arguments.metrics for row in read_metrics(path)]

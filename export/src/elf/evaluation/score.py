@@ -1,7 +1,4 @@
-"""Score generated texts without the model that wrote them.
-
-Perplexity under a judge, likeness to references, diversity, and copying from the training text.
-"""
+"""Score generated texts without the model that wrote them."""
 
 import json
 import textwrap
@@ -67,6 +64,10 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Score generated texts without the model that wrote them.
+
+    Perplexity under a judge, likeness to references, diversity, and copying from the training text.
+    """
     metrics = _metrics(arguments)
     texts = read_generations(arguments.generations)
     beside: dict[str, dict[str, str | None]] = {}

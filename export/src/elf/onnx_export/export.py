@@ -1,8 +1,4 @@
-"""Write a trained model as ONNX for the page, with proof that the graphs are the model (export/FORMAT.md).
-
-The folder appears whole or not at all: it is built beside its place and moved there once the proof holds. The sampler's
-options are those of the whole runs compared, and become the defaults of the page.
-"""
+"""Write a trained model as ONNX for the page, with proof that the graphs are the model (export/FORMAT.md)."""
 
 import json
 import math
@@ -134,6 +130,11 @@ class Arguments(ModelSamplerOptions, CheckpointOptions, CardOptions):
 
 
 def main(arguments: Arguments) -> None:
+    """Write a trained model as ONNX for the page, with proof that the graphs are the model (export/FORMAT.md).
+
+    The folder appears whole or not at all: it is built beside its place and moved there once the proof holds. The
+    sampler's options are those of the whole runs compared, and become the defaults of the page.
+    """
     arguments.refuse_early()
     report = export_model(open_model(arguments.checkpoint, options=arguments), arguments)
     print(json.dumps({"out": str(arguments.out), **report}, indent=2))

@@ -1,7 +1,4 @@
-"""Write a judge as ONNX for the page, with proof that the graph is the judge (export/FORMAT.md).
-
-The page judges texts by it, and lets it write, word by word, beside a flow. The folder appears whole or not at all.
-"""
+"""Write a judge as ONNX for the page, with proof that the graph is the judge (export/FORMAT.md)."""
 
 import json
 from collections.abc import Mapping
@@ -78,6 +75,11 @@ class Arguments(FolderOptions):
 
 
 def main(arguments: Arguments) -> None:
+    """Write a judge as ONNX for the page, with proof that the graph is the judge (export/FORMAT.md).
+
+    The page judges texts by it, and lets it write, word by word, beside a flow. The folder appears whole or not at
+    all.
+    """
     judge = load_judge(arguments.judge)
     dataset = open_dataset(arguments.held_out)
     texts = held_out_texts(dataset, judge.tokenizer, arguments.held_out_texts)

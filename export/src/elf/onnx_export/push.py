@@ -1,7 +1,4 @@
-"""Upload an exported model to a repository of the hub, in one commit; a folder that `elf check` refuses stays here.
-
-Run it again after an interruption: files that have arrived are not sent twice.
-"""
+"""Upload an exported model to a repository of the hub, in one commit; a folder that `elf check` refuses stays here."""
 
 import json
 from dataclasses import dataclass
@@ -28,6 +25,11 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Upload an exported model to a repository of the hub, in one commit; a folder that `elf check` refuses stays
+    here.
+
+    Run it again after an interruption: files that have arrived are not sent twice.
+    """
     report = check_folder(arguments.folder)
     say(f"{report['name']} is sound: {report['files']} files, {report['bytes'] / 1e6:.0f} MB")
     print(json.dumps({**report, "commit": push(arguments)}, indent=2))

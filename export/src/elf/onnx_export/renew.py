@@ -1,10 +1,4 @@
-"""Bring a folder that `elf export` wrote to the present schema version, to other defaults, or to another card.
-
-Graphs, weights, self-tests and tokenizer stay byte for byte, and so does what was measured of them. What depends on how
-a run begins and is sampled is made anew: whole runs in JAX and by the graphs, both with the stored weights, which must
-agree as in `elf export`; the directions that runs are drawn in; defaults, presets and the card. What is not given stays
-as it was.
-"""
+"""Bring a folder that `elf export` wrote to the present schema version, to other defaults, or to another card."""
 
 import json
 import shutil
@@ -67,6 +61,13 @@ class Arguments(ModelSamplerOptions, CardContents):
 
 
 def main(arguments: Arguments) -> None:
+    """Bring a folder that `elf export` wrote to the present schema version, to other defaults, or to another card.
+
+    Graphs, weights, self-tests and tokenizer stay byte for byte, and so does what was measured of them. What depends
+    on how a run begins and is sampled is made anew: whole runs in JAX and by the graphs, both with the stored
+    weights, which must agree as in `elf export`; the directions that runs are drawn in; defaults, presets and the
+    card. What is not given stays as it was.
+    """
     arguments.refuse_early()
     report = renew(arguments.folder, arguments)
     print(json.dumps({"out": str(arguments.out or arguments.folder), **report}, indent=2))

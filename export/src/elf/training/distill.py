@@ -1,8 +1,4 @@
-"""Distil a trained ELF into students of few steps: one YAML over what the teacher decides, `field=value` over that.
-
-Each round writes a folder of its own, `round_1_16_steps/` and so on, with checkpoints and a model. A finished round is
-skipped and one that was stopped goes on, so the same command resumes the whole.
-"""
+"""Distil a trained ELF into students of few steps: one YAML over what the teacher decides, `field=value` over that."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -50,6 +46,12 @@ Arguments = RunArguments
 
 
 def main(arguments: Arguments) -> None:
+    """Distil a trained ELF into students of few steps: one YAML over what the teacher decides, `field=value` over
+    that.
+
+    Each round writes a folder of its own, `round_1_16_steps/` and so on, with checkpoints and a model. A finished
+    round is skipped and one that was stopped goes on, so the same command resumes the whole.
+    """
     config, teacher = load_distill_config(arguments.config, arguments.overrides)
     arguments.join_processes()
     mesh = make_mesh(config.fsdp)

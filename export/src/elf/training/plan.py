@@ -1,8 +1,4 @@
-"""Check on paper that a training fits its devices: memory by shapes, or by compiling the real step for them.
-
-Needs none of the devices, no dataset and no encoder's weights. --compile simulates the devices on this machine's CPU;
---topology v5p:4x4x2 compiles with the TPU's own compiler, libtpu, which any Linux machine can install.
-"""
+"""Check on paper that a training fits its devices: memory by shapes, or by compiling the real step for them."""
 
 import dataclasses
 import json
@@ -66,6 +62,12 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Check on paper that a training fits its devices: memory by shapes, or by compiling the real step for them.
+
+    Needs none of the devices, no dataset and no encoder's weights. --compile simulates the devices on this
+    machine's CPU;
+    --topology v5p:4x4x2 compiles with the TPU's own compiler, libtpu, which any Linux machine can install.
+    """
     # A TPU or GPU of this machine has nothing to do here, and may be busy.
     jax.config.update("jax_platforms", "cpu")
     config = load_config(TrainConfig, arguments.config, arguments.overrides)

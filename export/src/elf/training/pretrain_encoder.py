@@ -1,8 +1,4 @@
-"""Pre-train a small T5 encoder by masked denoising: hide some tokens, predict them from the rest.
-
-It stands in for T5's own weights where those can't be had. The head is the embedding table itself, so an output is
-close to its token's embedding and turned by context. Frozen afterwards.
-"""
+"""Pre-train a small T5 encoder by masked denoising: hide some tokens, predict them from the rest."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -202,6 +198,11 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Pre-train a small T5 encoder by masked denoising: hide some tokens, predict them from the rest.
+
+    It stands in for T5's own weights where those can't be had. The head is the embedding table itself, so an output
+    is close to its token's embedding and turned by context. Frozen afterwards.
+    """
     tokenizer = load_tokenizer(arguments.tokenizer)
     datasets = [open_dataset(folder) for folder in arguments.data]
     shares = check_shares(len(datasets), arguments.shares)

@@ -1,7 +1,4 @@
-"""Train an ELF: one YAML per experiment, `field=value` over it, resumed from the newest checkpoint of its folder.
-
-The same command trains on one CPU, on the GPUs of a machine, and, run on every host, on a TPU pod or a cluster.
-"""
+"""Train an ELF: one YAML per experiment, `field=value` over it, resumed from the newest checkpoint of its folder."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -231,6 +228,11 @@ Arguments = RunArguments
 
 
 def main(arguments: Arguments) -> None:
+    """Train an ELF: one YAML per experiment, `field=value` over it, resumed from the newest checkpoint of its
+    folder.
+
+    The same command trains on one CPU, on the GPUs of a machine, and, run on every host, on a TPU pod or a cluster.
+    """
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     arguments.join_processes()
     mesh = make_mesh(config.fsdp)

@@ -1,8 +1,4 @@
-"""Train a judge: a small GPT-2 on real texts, under which generated ones are judged where GPT-2 Large can't be had.
-
-It learns each row of the dataset as one text with its end, and reports the perplexity of real texts that were held out:
-the figure that generated texts are to be compared with.
-"""
+"""Train a judge: a small GPT-2 on real texts, under which generated ones are judged where GPT-2 Large can't be had."""
 
 import json
 from collections.abc import Iterator
@@ -68,6 +64,12 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Train a judge: a small GPT-2 on real texts, under which generated ones are judged where GPT-2 Large can't be
+    had.
+
+    It learns each row of the dataset as one text with its end, and reports the perplexity of real texts that were
+    held out: the figure that generated texts are to be compared with.
+    """
     tokenizer = load_tokenizer(arguments.tokenizer)
     vocab_size = tokenizer.get_vocab_size()
     eos = end_of_text(tokenizer, {}, vocab_size)

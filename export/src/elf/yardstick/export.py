@@ -1,7 +1,4 @@
-"""Write a yardstick as ONNX for the page, with proof that its graphs are the yardstick (export/FORMAT.md).
-
-The page lets it translate, word by word, beside a flow, and judges translations by it, given their sources.
-"""
+"""Write a yardstick as ONNX for the page, with proof that its graphs are the yardstick (export/FORMAT.md)."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +59,10 @@ class Arguments(FolderOptions):
 
 
 def main(arguments: Arguments) -> None:
+    """Write a yardstick as ONNX for the page, with proof that its graphs are the yardstick (export/FORMAT.md).
+
+    The page lets it translate, word by word, beside a flow, and judges translations by it, given their sources.
+    """
     model = load_translator(arguments.model)
     tokenizer = load_tokenizer(model.tokenizer)
     with closing(stream_evaluation_rows(arguments.data, tokenizer, model.config.max_input_length)) as read:

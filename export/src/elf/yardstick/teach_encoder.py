@@ -1,9 +1,4 @@
-"""Go on with a small T5 encoder by supervised translation, part of how T5's own weights were made.
-
-A decoder of one layer learns to write the translation from the source's embeddings, so what a source word means in the
-other language moves into its embedding. The decoder is thrown away. What the encoder makes of targets is held where it
-was: a flow goes on from its weights, and texts of the target language still suit flows of the old encoder.
-"""
+"""Go on with a small T5 encoder by supervised translation, part of how T5's own weights were made."""
 
 import json
 from collections.abc import Iterator
@@ -86,6 +81,13 @@ class Lesson(NamedTuple):
 
 
 def main(arguments: Arguments) -> None:
+    """Go on with a small T5 encoder by supervised translation, part of how T5's own weights were made.
+
+    A decoder of one layer learns to write the translation from the source's embeddings, so what a source word means
+    in the other language moves into its embedding. The decoder is thrown away. What the encoder makes of targets is
+    held where it was: a flow goes on from its weights, and texts of the target language still suit flows of the old
+    encoder.
+    """
     dataset = open_pairs(arguments.data)
     held_out = None if arguments.held_out is None else open_pairs(arguments.held_out)
     config, before = load_encoder(arguments.encoder)

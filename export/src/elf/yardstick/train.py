@@ -1,8 +1,4 @@
-"""Train the yardstick of translation: a plain encoder-decoder Transformer on pairs, to compare an ELF's BLEU with.
-
-Every few hundred updates metrics.jsonl tells, besides the losses, what the updates have cost so far and what the
-averaged weights make of held-out pairs. The same command resumes.
-"""
+"""Train the yardstick of translation: a plain encoder-decoder Transformer on pairs, to compare an ELF's BLEU with."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +35,12 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Train the yardstick of translation: a plain encoder-decoder Transformer on pairs, to compare an ELF's BLEU
+    with.
+
+    Every few hundred updates metrics.jsonl tells, besides the losses, what the updates have cost so far and what the
+    averaged weights make of held-out pairs. The same command resumes.
+    """
     config = load_config(YardstickConfig, arguments.config, arguments.overrides)
     tokenizer_path = tokenizer_file(config.tokenizer)
     tokenizer = load_tokenizer(tokenizer_path)

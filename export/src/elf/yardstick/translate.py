@@ -1,8 +1,4 @@
-"""Pairs whose targets a yardstick has written: the corpus of sequence-level distillation (Kim & Rush 2016).
-
-People say one thing in many ways. A model that writes all positions at once learns to mix them; a greedy translator
-always says it in the same way, so its translations are easier to learn from (Gu et al. 2018, Zhou et al. 2020).
-"""
+"""Pairs whose targets a yardstick has written: the corpus of sequence-level distillation (Kim & Rush 2016)."""
 
 import json
 from collections.abc import Iterable
@@ -42,6 +38,12 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Pairs whose targets a yardstick has written: the corpus of sequence-level distillation (Kim & Rush 2016).
+
+    People say one thing in many ways. A model that writes all positions at once learns to mix them; a greedy
+    translator always says it in the same way, so its translations are easier to learn from (Gu et al. 2018, Zhou et
+    al. 2020).
+    """
     if arguments.at_once < 1:
         raise UsageError(f"--at-once is {arguments.at_once}", "Give at least 1, such as 256.")
     if arguments.max_length is not None and arguments.max_length < 3:
