@@ -217,20 +217,28 @@ class Writer {
     for await (const event of this.states(plan, wanted)) {
       if (event.type === "recall") yield event;
       // A GPU reads two latents in about the time of one, and would have to fetch them first.
-      else if (first && this.#loop.statesAreHere) yield* this.#halves(event, first);
-      else yield { type: "frame", frame: this.#frameOf(event.plan, await event.state.read(), event.index) };
+      else if (this.#loop.statesAreHere) yield* this.#halves(event, first);
+      else {
+        yield { type: "frame", frame: this.#frameOf(event.plan, await event.state.read(), event.index) };
+        await this.#listen();
+      }
     }
   }
 
-  /** The frame of a state twice: by the reading that is looked at, and whole. */
-  async *#halves({ plan, index, state }: StateEvent, first: ReadingName): AsyncGenerator<ReadEvent, void> {
+  /** The frame of a state, and before it, where somebody waits for one reading, by that alone. */
+  async *#halves({ plan, index, state }: StateEvent, first?: ReadingName): AsyncGenerator<ReadEvent, void> {
     const here = { ...(await state.download()), step: index };
-    for await (const frame of readByHalves(this.model.network, here, plan.recipe.settings.selfCondScale, first)) {
-      yield { type: "frame", frame: this.#frameOf(plan, frame, index) };
-      // Whoever looks elsewhere by now does not wait for the other half.
-      await nextTask();
-      if (frame.awaits && this.#signal?.aborted) throw new CancelledError();
+    const { selfCondScale } = plan.recipe.settings;
+    for await (const frame of readByHalves(this.model.network, here, selfCondScale, first ?? "holds")) {
+      if (first || !frame.awaits) yield { type: "frame", frame: this.#frameOf(plan, frame, index) };
+      await this.#listen();
     }
+  }
+
+  /** Between two passes over states that are here: whoever looks elsewhere by now does not wait for the rest. */
+  async #listen(): Promise<void> {
+    await nextTask();
+    if (this.#signal?.aborted) throw new CancelledError();
   }
 
   /** The states of these frames, likewise, without a pass of the decoder. */

@@ -103,7 +103,9 @@ export function readOn(parts: ReadingOnParts): void {
     const run = wanted();
     const index = run ? shownFrame(run) : 0;
     const isMissed = run && !isRead(run.trajectory.frames, index);
-    if (reading && (!run || (isMissed && !reading.steps.includes(index)))) reading.stop.abort();
+    // One of several would wait for those before it: the frame shown is read alone.
+    const isItsTurn = reading?.steps.length === 1 && reading.steps[0] === index;
+    if (reading && (!run || (isMissed && !isItsTurn))) reading.stop.abort();
     void go();
   }
 
