@@ -297,12 +297,13 @@ describe("paths", () => {
     const { dots = [], curves = [], text } = paths.draw(at(2));
     // The text ends with the fourth token.
     expect(dots).toHaveLength(4);
-    // A picture of 600 × 440: its half side is 210; the person is at (0.2, 0.1 · position).
-    expect(dots.map(({ x }) => x)).toEqual(Array.from({ length: 4 }, () => expect.closeTo(300 + 42, 3)));
-    expect(dots.map(({ y }) => y)).toEqual([0, 1, 2, 3].map((row) => expect.closeTo(220 - 21 * row, 3)));
+    // A picture of 600 × 440, of which 420 are high enough for what goes from −0.3 to 0.3 both ways: 0.1 is 70.
+    // The token is at (0.2, 0.1 · position).
+    expect(dots.map(({ x }) => x)).toEqual(Array.from({ length: 4 }, () => expect.closeTo(300 + 140, 3)));
+    expect(dots.map(({ y }) => y)).toEqual([0, 1, 2, 3].map((row) => expect.closeTo(220 - 70 * row, 3)));
     expect(curves.map(({ points }) => points.length)).toEqual([3, 3, 3, 3]);
     expect(text).toBe("Step 2 of 3, t = 0.67: 4 of 4 tokens are as good as decided.");
-    expect(paths.draw({ ...at(2), reading: "expects" }).dots?.[0]?.x).toBeCloseTo(300 - 42, 3);
+    expect(paths.draw({ ...at(2), reading: "expects" }).dots?.[0]?.x).toBeCloseTo(300 - 140, 3);
   });
 
   it("follow one position: its whole way, the words it read, and the frame that is pressed on it", () => {
@@ -313,8 +314,8 @@ describe("paths", () => {
     ]);
     expect(text).toContain("Position 1 reads, one after the other: sat, the, sat, the.");
     expect(JSON.stringify(lines)).toContain("sat 0.00");
-    expect(pressed(300 + 21, 220)).toEqual({ index: 1, position: 0 });
-    expect(pressed(300 + 63, 220 - 42)).toEqual({ index: 3, position: 2 });
+    expect(pressed(300 + 70, 220)).toEqual({ index: 1, position: 0 });
+    expect(pressed(300 + 210, 220 - 140)).toEqual({ index: 3, position: 2 });
     expect(pressed(5, 5)).toBeNull();
     expect(wordsOnTheWay(walked, "holds", 2).map(({ step }) => step)).toEqual([0, 2, 3]);
   });

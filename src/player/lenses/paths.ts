@@ -1,5 +1,4 @@
 /** Where every position's embedding is in two directions: noise at first, words at the end, and its path between them. */
-import { scaleLinear } from "d3-scale";
 import type { Reading } from "../../flow/network";
 import { framesOf, PATH_UNIT, type Paths } from "../../flow/paths";
 import { endOf } from "../../flow/tokens";
@@ -40,7 +39,7 @@ export const paths: Lens = {
     const colours = PALETTES[theme];
     const height = Math.min(width, HIGHEST);
     const seen = seenOf(input);
-    const points = screenPoints(seen.paths, reading, width, height);
+    const points = screenPoints(seen, reading, width, height);
     const { index, position, rows, tokens, entropy } = seen;
     const at = (step: number, row: number) => points[row]?.[step] ?? [0, 0];
 
@@ -152,14 +151,20 @@ type Point = readonly [x: number, y: number];
 const known = new WeakMap<Int16Array, { readonly size: string; readonly points: readonly (readonly Point[])[] }>();
 
 /** The points of every position, step by step, in pixels; reckoned once for a size, for time goes by. */
-function screenPoints(paths: Paths, reading: ReadingName, width: number, height: number) {
+function screenPoints(
+  { paths, rows }: Pick<Seen, "paths" | "rows">,
+  reading: ReadingName,
+  width: number,
+  height: number,
+) {
   const places = paths[reading];
   const size = `${width} ${height}`;
   const before = known.get(places);
   if (before?.size === size) return before.points;
-  const half = height / 2 - MARGIN;
-  const x = scaleLinear([-PATH_UNIT, PATH_UNIT], [width / 2 - half, width / 2 + half]);
-  const y = scaleLinear([-PATH_UNIT, PATH_UNIT], [height / 2 + half, height / 2 - half]);
+  const { left, right, low, high } = extentOf(paths, rows);
+  const scale = Math.min((width - 2 * MARGIN) / (right - left), (height - 2 * MARGIN) / (high - low));
+  const x = (place: number) => width / 2 + scale * (place - (left + right) / 2);
+  const y = (place: number) => height / 2 - scale * (place - (low + high) / 2);
   const { length } = paths;
   const points = Array.from({ length }, (_, position) =>
     Array.from({ length: framesOf(paths) }, (_, step): Point => {
@@ -169,6 +174,29 @@ function screenPoints(paths: Paths, reading: ReadingName, width: number, height:
   );
   known.set(places, { size, points });
   return points;
+}
+
+/**
+ * Wherever the first `rows` positions ever are, in either reading: that fills the picture. Its directions are the model's, so
+ * runs lie alike; in the room of all its words most of them would lie in a heap.
+ */
+function extentOf({ holds, expects, length }: Paths, rows: number) {
+  const side = (axis: 0 | 1): readonly [number, number] => {
+    let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const places of [holds, expects]) {
+      for (let at = axis; at < places.length; at += 2) {
+        if (at % (2 * length) >= 2 * rows) continue;
+        const place = places[at] as number;
+        least = Math.min(least, place);
+        most = Math.max(most, place);
+      }
+    }
+    // Where nothing moves there is no extent.
+    return [least, Math.max(most, least + 1)];
+  };
+  const [left, right] = side(0);
+  const [low, high] = side(1);
+  return { left, right, low, high };
 }
 
 /** The words that a position read, each with the frame at which it came; frames that were not read say nothing. */
