@@ -13,9 +13,9 @@ import numpy as np
 
 from elf.data.evaluation_rows import EvaluationRow
 from elf.data.tokenizer import EOS, load_tokenizer
-from elf.evaluation.diversity import entropies
 from elf.evaluation.judge import load_judge
 from elf.evaluation.perplexity import gen_perplexity
+from elf.evaluation.words import entropies
 from elf.network.modules import abstract
 from elf.yardstick.greedy import HeldOut, compile_greedy
 from elf.yardstick.stored import load_translator

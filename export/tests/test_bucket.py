@@ -15,7 +15,7 @@ from elf.checkpoints.optimizer_state import read_optimizer
 from elf.cli import main
 from elf.disk import GrowingFile, written_whole
 from elf.errors import UsageError
-from elf.evaluation.texts_by_id import read_generations
+from elf.evaluation.texts import read_generations
 from elf.models.open_model import open_model
 from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.paths import files_below, path_of

@@ -8,8 +8,8 @@ import pytest
 import sacrebleu
 
 from elf.cli import main
-from elf.evaluation.likeness import bleu_statistics
 from elf.evaluation.output_files import per_text_file, write_per_text
+from elf.evaluation.scores import bleu_statistics
 
 REFERENCES = [
     f"the {animal} sat on the {place} all day" for animal in ("cat", "dog", "cow") for place in ("mat", "hill")

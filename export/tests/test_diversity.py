@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from elf.evaluation.diversity import (
+from elf.evaluation.words import (
     adjacent_repetition,
     distinct,
     distinct_scores,

@@ -16,7 +16,7 @@ from elf.devices import make_mesh
 from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError, UsageError
 from elf.evaluation import generator
 from elf.evaluation.generator import Generator, sources_for
-from elf.evaluation.real_texts import real_texts
+from elf.evaluation.texts import real_texts
 
 
 @pytest.fixture(scope="module")

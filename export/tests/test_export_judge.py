@@ -20,9 +20,8 @@ from elf.errors import (
     ParityError,
     StoredWeightsError,
 )
-from elf.evaluation.exported_judge import graph_weights, params_of
 from elf.evaluation.gpt2 import Gpt2, Gpt2Config
-from elf.evaluation.judge import Judge, load_judge, save_judge
+from elf.evaluation.judge import Judge, graph_weights, load_judge, params_of, save_judge
 from elf.evaluation.perplexity import gen_perplexity
 from elf.models.exported.places import WeightLayout
 from elf.network.modules import split

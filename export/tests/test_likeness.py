@@ -5,8 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from elf.evaluation.likeness import bleu_of_sums, bleu_scores, bleu_statistics, corpus_bleu, rouge_f1, rouge_scores
-from elf.evaluation.scores import confidence_interval, mean_interval
+from elf.evaluation.scores import (
+    bleu_of_sums,
+    bleu_scores,
+    bleu_statistics,
+    confidence_interval,
+    corpus_bleu,
+    mean_interval,
+    rouge_f1,
+    rouge_scores,
+)
 
 GENERATED = ["The cat sat on the mat", "a DOG"]
 REFERENCES = ["the cat sat on a mat", "A dog barks loudly"]

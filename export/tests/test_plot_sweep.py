@@ -8,7 +8,7 @@ import pytest
 
 from elf.cli import main
 from elf.evaluation.generator import load_samplings
-from elf.evaluation.plot_sweep import pareto, points_of, reference_of
+from elf.evaluation.sweep import pareto, points_of, reference_of
 
 SWEEP = Path(__file__).parents[1] / "configs" / "sampling" / "stories-sweep.yml"
 

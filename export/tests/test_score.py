@@ -13,7 +13,7 @@ from elf.cli import main
 from elf.errors import GenerationsError
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
-from elf.evaluation.texts_by_id import read_generations, read_references, write_generation
+from elf.evaluation.texts import read_generations, read_references, write_generation
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

@@ -21,7 +21,7 @@ from elf.data.prepare import main as prepare
 from elf.data.rows import Ragged, TokenDataset, open_dataset
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
-from elf.evaluation.texts_by_id import read_generations
+from elf.evaluation.texts import read_generations
 from elf.network.modules import abstract, bind, split
 from elf.yardstick.batches import POOL, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.greedy import greedy

@@ -11,7 +11,7 @@ from withstands import withstands
 from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.evaluation.output_files import GenerationFile, MetricsFile, read_metrics, read_per_text, setting_of
-from elf.evaluation.texts_by_id import match_references, read_generations, read_references, read_sources
+from elf.evaluation.texts import match_references, read_generations, read_references, read_sources
 from elf.training.run_facts import encoder_facts, last_losses
 
 REFUSALS = {"GenerationsError"}

@@ -4,7 +4,7 @@ import { adjacentRepetition, distinct, repeatedGrams } from "./textFigures";
 
 const wordsOf = (text: string) => text.split(" ").filter(Boolean);
 
-// The same by `elf.evaluation.diversity`, on the same words.
+// The same by `elf.evaluation.words`, on the same words.
 describe.each<[string, readonly [number, number, number], number, number, number]>([
   ["the cat saw the cat", [3 / 5, 3 / 4, 1], 0, 0, 1.0549201679861442],
   ["no no no no no no", [1 / 6, 1 / 5, 1 / 4], 1, 2 / 3, 0],

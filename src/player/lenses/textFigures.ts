@@ -1,4 +1,4 @@
-/** How varied a text is, by its words: the figures of `elf score`, see `export/src/elf/evaluation/diversity.py`. */
+/** How varied a text is, by its words: the figures of `elf score`, see `export/src/elf/evaluation/words.py`. */
 
 /** Different runs of `order` words over all such runs, 0 … 1; 0 where there are none. */
 export function distinct(words: readonly string[], order: number): number {

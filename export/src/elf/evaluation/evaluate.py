@@ -17,7 +17,7 @@ from elf.evaluation.generator import Generator, Sampling, checkpoint_of, load_sa
 from elf.evaluation.judge import load_judge
 from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
 from elf.evaluation.output_files import MetricsFile, Row, per_text_file, write_per_text
-from elf.evaluation.real_texts import NO_TEXTS, cut_texts, real_texts
+from elf.evaluation.texts import NO_TEXTS, cut_texts, real_texts
 from elf.models.open_model import open_model
 from elf.models.open_official import CheckpointOptions
 from elf.models.run_folder import CHECKPOINT

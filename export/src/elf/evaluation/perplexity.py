@@ -31,10 +31,10 @@ from flax import nnx
 
 from elf.devices import global_rows, make_mesh, on_host, replicated
 from elf.errors import CheckpointError
-from elf.evaluation.diversity import entropies
 from elf.evaluation.gpt2 import Gpt2
 from elf.evaluation.judge import Judge
 from elf.evaluation.scores import Scores, confidence_interval, counted_texts, mean_interval
+from elf.evaluation.words import entropies
 from elf.network.modules import Params, abstract, bind
 from elf.progress import ticker
 

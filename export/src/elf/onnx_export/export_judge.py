@@ -12,8 +12,16 @@ import numpy as np
 from elf.data.rows import open_dataset
 from elf.data.tokenizer import check_read_alike
 from elf.errors import ConfigError, ParityError
-from elf.evaluation.exported_judge import MANIFEST, SCHEMA_VERSION, SIZES, graph_weights, params_of
-from elf.evaluation.judge import TOKENIZER_FILES, Judge, load_judge
+from elf.evaluation.judge import (
+    MANIFEST,
+    SCHEMA_VERSION,
+    SIZES,
+    TOKENIZER_FILES,
+    Judge,
+    graph_weights,
+    load_judge,
+    params_of,
+)
 from elf.evaluation.perplexity import Perplexity, gen_perplexity, perplexity, read_text
 from elf.models.exported.encodings import Dtype
 from elf.models.exported.places import WeightLayout

@@ -7,8 +7,8 @@ token by token.
 import numpy as np
 import onnx_ir as ir
 
-from elf.evaluation.exported_judge import EMBEDDING
 from elf.evaluation.gpt2 import Gpt2Config
+from elf.evaluation.judge import EMBEDDING
 from elf.models.exported.places import WeightLayout
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 

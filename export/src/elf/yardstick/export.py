@@ -15,7 +15,7 @@ import tyro
 from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
 from elf.data.tokenizer import EOS, PAD, check_read_alike, load_tokenizer
 from elf.errors import ConfigError, ParityError
-from elf.evaluation.exported_judge import MANIFEST
+from elf.evaluation.judge import MANIFEST
 from elf.evaluation.perplexity import JudgedText, Perplexity, figures_of
 from elf.models.exported.places import WeightLayout
 from elf.models.exported.stored_weights import StoredWeights, write_weights

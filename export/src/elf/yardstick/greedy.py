@@ -12,7 +12,7 @@ from elf.data.evaluation_rows import EvaluationRow
 from elf.data.rows import NO_TOKENS, TokenRow
 from elf.data.tokenizer import EOS, PAD, Tokenizer
 from elf.errors import DatasetError
-from elf.evaluation.likeness import bleu_scores
+from elf.evaluation.scores import bleu_scores
 from elf.network.modules import Params, abstract, bind
 from elf.yardstick.batches import collate_pairs
 from elf.yardstick.translator import Translator, TranslatorConfig, nothing_dropped

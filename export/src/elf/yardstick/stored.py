@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError, ConfigError
-from elf.evaluation.exported_judge import MANIFEST, is_exported
+from elf.evaluation.judge import MANIFEST, is_exported
 from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES
 from elf.models.exported.stored_weights import StoredWeights

@@ -1,5 +1,6 @@
-"""A picture of a sweep: quality against entropy and against passes of the network, the best ways to sample named."""
+"""A sweep of ways to sample, once it is measured: a picture of all of them, and two of them compared text by text."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from xml.sax.saxutils import escape
 
+import numpy as np
 import tyro
 
-from elf.errors import UsageError
-from elf.evaluation.output_files import Row, read_metrics, setting_of
+from elf.errors import GenerationsError, UsageError
+from elf.evaluation.output_files import PerText, Row, read_metrics, read_per_text, setting_of
+from elf.evaluation.scores import confidence_interval
+from elf.progress import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,7 +120,7 @@ DARK = {INK: "#e6edf3", PAPER: "#0d1117", LINES: "#30363d"}
 
 
 @dataclass(frozen=True)
-class Arguments:
+class PlotArguments:
     metrics: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """metrics.jsonl of `elf evaluate`, or folders with one."""
     out: Path
@@ -125,7 +129,7 @@ class Arguments:
     """gen_ppl, bleu, kept_names or rougeL; the first of these that the rows have unless given."""
 
 
-def main(arguments: Arguments) -> None:
+def plot_sweep(arguments: PlotArguments) -> None:
     """A picture of a sweep: quality against entropy and against passes of the network, the best ways to sample
     named.
 
@@ -239,3 +243,77 @@ def _themed(svg: str, title: str) -> str:
     themed, found = re.subn(r"<svg [^>]*>\n?", head, svg, count=1)
     assert found
     return themed.replace("<svg ", '<svg role="img" ', 1)
+
+
+# --- Two ways to sample, compared text by text ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    a: Annotated[Path, tyro.conf.Positional]
+    """Folder of one way to sample in the output of `elf evaluate`, or its per_text file."""
+    b: Annotated[Path, tyro.conf.Positional]
+    """The other, of the same sources."""
+    metrics: str | None = None
+    """Some of the figures, with commas between; all that both have unless given."""
+    json: bool = False
+    """Print one JSON object instead of a table."""
+
+
+def compare_metrics(arguments: CompareArguments) -> None:
+    """Compare two ways to sample, text by text: the difference of each figure, B minus A, with its confidence
+    interval.
+
+    Both wrote to the same sources, so each resampled set takes the same texts of both (paired bootstrap,
+    Koehn 2004): what makes one source harder than another does not blur the difference. An interval that leaves
+    out 0 is a difference.
+    """
+    a, b = read_per_text(arguments.a), read_per_text(arguments.b)
+    asked = None if arguments.metrics is None else [name.strip() for name in arguments.metrics.split(",")]
+    report = compare(a, b, asked)
+    if arguments.json:
+        print(json.dumps({"a": str(arguments.a), "b": str(arguments.b), **report}, ensure_ascii=False))
+        return
+    print(f"A {arguments.a}\nB {arguments.b}\n{report['n']} texts of each\n")
+    print(f"{'':22} {'A':>10} {'B':>10} {'B − A':>10}  95 %")
+    for name, row in report["figures"].items():
+        low, high = row["difference_ci"]
+        shown = f"{row['a']:10.4f} {row['b']:10.4f} {row['difference']:+10.4f}  [{low:+.4f}, {high:+.4f}]"
+        print(f"{name:22} {shown}")
+
+
+def compare(a: PerText, b: PerText, asked: list[str] | None = None) -> dict[str, Any]:
+    """`n`, and `figures`: name → its value of a and of b, their difference, and the interval of that.
+
+    Over the texts that both have. Raises GenerationsError where the sources differ, UsageError for a figure that one
+    does not have.
+    """
+    if a.sources != b.sources:
+        raise GenerationsError(
+            "A and B wrote to different sources", "Compare two settings of one `elf evaluate`, or of the same --data."
+        )
+    in_b = {*b.ids}
+    ids = [id for id in a.ids if id in in_b]
+    if not ids:
+        raise GenerationsError("A and B have no text of the same id", "Compare two ways to write the same texts.")
+    if unused := len(a.ids) + len(b.ids) - 2 * len(ids):
+        say(f"{unused} texts that only one of the two has are left out")
+    of_a, of_b = a.of(ids), b.of(ids)
+    both = [name for name in of_a if name in of_b]
+    for name in asked or []:
+        if name not in both:
+            raise UsageError(f"A and B do not both have {name!r}", f"Choose among {', '.join(both)}.")
+    return {"n": len(ids), "figures": {name: _difference(name, of_a[name], of_b[name]) for name in asked or both}}
+
+
+def _difference(name: str, a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
+    from elf.evaluation.metrics import score_of_sums  # it loads JAX, which no picture needs
+
+    score, width = score_of_sums(name), a.shape[1]
+
+    def difference(sums: np.ndarray) -> float:
+        return score(sums[width:]) - score(sums[:width])
+
+    of_a, of_b = score(a.sum(0)), score(b.sum(0))
+    interval = confidence_interval(np.hstack([a, b]), difference)
+    return {"a": of_a, "b": of_b, "difference": of_b - of_a, "difference_ci": [*interval]}
