@@ -10,8 +10,7 @@ from tiny_training import PLAIN
 
 from elf import disk
 from elf.checkpoints.array_files import write_safetensors
-from elf.checkpoints.elf_in_file import read_elf_weights
-from elf.checkpoints.optimizer_state import read_optimizer
+from elf.checkpoints.elf_in_file import read_elf_weights, read_optimizer
 from elf.cli import main
 from elf.disk import GrowingFile, written_whole
 from elf.errors import UsageError

@@ -18,13 +18,12 @@ from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
 from simulated_devices import simulated
 
-from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.elf_in_file import read_elf_weights
 from elf.checkpoints.formats import format_of, read_tree
 from elf.checkpoints.stored_tensors import LazyWeights, leaves, tensors
 from elf.config import ElfConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
-from elf.network.parameters import parameter_shapes
+from elf.network.parameters import elf_config, parameter_shapes
 
 FIXTURES = Path(__file__).parent / "fixtures"
 CONFIG = ElfConfig(depth=2, hidden_size=8, heads=2, latent_size=4, bottleneck_size=2, vocabulary_size=12, max_length=16)

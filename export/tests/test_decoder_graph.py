@@ -8,7 +8,7 @@ import pytest
 from small_graphs import ODD, built, exported, inputs
 
 from elf.dev.make_random import random_model
-from elf.models.exported import rearranged_network
+from elf.models.exported import rearranged
 from elf.sampling.networks import JaxNetwork
 
 
@@ -16,8 +16,8 @@ from elf.sampling.networks import JaxNetwork
 def parts(request, monkeypatch):
     """How many parts the 37 tokens of ODD are read in; with 10 a part is smaller than the five best."""
     size = {1: 37, 2: 20, 10: 4}[request.param]
-    monkeypatch.setattr(rearranged_network, "LARGEST_LOGITS", 2 * ODD.max_length * 4 * size)
-    assert len(rearranged_network.vocabulary_parts(ODD)) == request.param
+    monkeypatch.setattr(rearranged, "LARGEST_LOGITS", 2 * ODD.max_length * 4 * size)
+    assert len(rearranged.vocabulary_parts(ODD)) == request.param
     return request.param
 
 
@@ -70,7 +70,7 @@ def test_equal_tokens_share_the_chances_wherever_they_lie(parts, tmp_path):
 
 def test_integers_are_only_indices(monkeypatch, tmp_path):
     """On WebGPU every node that computes with 64-bit integers would wait for the CPU."""
-    monkeypatch.setattr(rearranged_network, "LARGEST_LOGITS", 2 * ODD.max_length * 4 * 20)
+    monkeypatch.setattr(rearranged, "LARGEST_LOGITS", 2 * ODD.max_length * 4 * 20)
     built(random_model(ODD, encoder=False), tmp_path)
     nodes = onnx.load(str(tmp_path / "decoder.onnx"), load_external_data=False).graph.node
     found = [node.output[1] for node in nodes if node.op_type == "TopK"]

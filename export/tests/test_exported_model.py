@@ -9,16 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elf.checkpoints.fetched_folder import SourceRecord
+from elf.checkpoints.official import SourceRecord
 from elf.cli import main
 from elf.dev.make_random import TINY_CONDITIONAL
 from elf.errors import CheckpointError, UsageError
 from elf.models.exported.folder import describe_model, read_manifest
-from elf.models.exported.rearranged_encoder import T5_BIAS
-from elf.models.exported.rearranged_network import FOLDED
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
-from elf.models.pretrained import load_encoder
+from elf.models.exported.rearranged import FOLDED, T5_BIAS
+from elf.models.open_model import CheckpointOptions, open_model
+from elf.models.text_encoder import load_encoder
 from elf.network.parameters import parameter_shapes
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
 from elf.training.resume import start_weights

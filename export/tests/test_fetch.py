@@ -18,14 +18,12 @@ import numpy as np
 import pytest
 from huggingface_hub import constants
 
-from elf.checkpoints.fetch import Arguments, fetch
-from elf.checkpoints.fetched_folder import read_source
-from elf.checkpoints.official import ENCODER_REPOSITORY, TOKENIZER_REPOSITORY
+from elf.checkpoints.fetch import Arguments, fetch, fetched, hub_name
+from elf.checkpoints.official import ENCODER_REPOSITORY, TOKENIZER_REPOSITORY, read_source
 from elf.cli import main
 from elf.dev.make_random import TINY, random_model, random_params, small_t5
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointError, DiskFullError, HubError
-from elf.models.hub_models import fetched, hub_name
 from elf.models.open_model import open_model
 from elf.models.run_folder import checkpoint_at
 from elf.models.trained_model import save_trained_model

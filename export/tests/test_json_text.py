@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from elf.checkpoints.fetched_folder import read_source
 from elf.checkpoints.formats import read_tree
+from elf.checkpoints.official import read_source
 from elf.data.clean_up import cleans_up
 from elf.data.stored_datasets import load_arrow_folder
 from elf.errors import ElfError
 from elf.evaluation.gpt2 import read_facts
 from elf.evaluation.output_files import read_metrics
-from elf.json_text import json_value
 from elf.models.exported.folder import read_manifest
 from elf.models.exported.places import read_index
 from elf.models.trained_model import load_trained_model
+from elf.text_file import json_value
 
 DEEP = "[" * 100_000
 

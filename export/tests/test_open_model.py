@@ -14,7 +14,7 @@ import yaml
 from conftest import stories
 from safetensors.numpy import save_file
 
-from elf.checkpoints.fetched_folder import SourceRecord
+from elf.checkpoints.official import SourceRecord
 from elf.config import FlowConfig
 from elf.data.prepare import Arguments as Prepare
 from elf.data.prepare import main as prepare

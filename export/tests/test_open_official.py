@@ -10,8 +10,17 @@ import pytest
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
-from elf.checkpoints.fetched_folder import FetchedFile, SourceRecord, newest_checkpoint, parts_of, read_source
-from elf.checkpoints.official import CHECKPOINTS, model_name, sampling_of, task_of
+from elf.checkpoints.official import (
+    CHECKPOINTS,
+    FetchedFile,
+    SourceRecord,
+    model_name,
+    newest_checkpoint,
+    parts_of,
+    read_source,
+    sampling_of,
+    task_of,
+)
 from elf.checkpoints.stored_tensors import LazyWeights
 from elf.cli import main
 from elf.config import PRESETS, T5Config
@@ -19,9 +28,8 @@ from elf.data.sentencepiece_form import convert_sentencepiece
 from elf.dev.make_random import TINY, random_params
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointError, CheckpointMismatchError, ElfError, UsageError
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
-from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.open_model import CheckpointOptions, open_model
+from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.network.parameters import parameter_shapes
 from elf.sampler_settings import SamplerSettings
 
@@ -257,7 +265,7 @@ def test_the_encoder_of_every_form_is_the_same(tmp_path: Path) -> None:
 
 def test_the_shapes_of_all_sizes_are_read(tmp_path: Path) -> None:
     """From names and shapes alone: no weight of these is made."""
-    from elf.checkpoints.architecture import elf_config
+    from elf.network.parameters import elf_config
 
     class Tensor:
         def __init__(self, shape):

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from elf.errors import CheckpointError, CheckpointMismatchError, HubError
-from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.text_encoder import load_encoder, tokenizer_file
 
 CONFIG = {"vocab_size": 64, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
 

@@ -11,13 +11,12 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors.numpy import load_file
 
 from elf.checkpoints.elf_in_file import read_elf_weights
-from elf.checkpoints.t5_in_file import read_t5_weights
 from elf.cli import main
 from elf.config import ElfConfig, T5Config
 from elf.dev.make_random import TINY, random_params
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointMismatchError, DiskFullError
-from elf.models.pretrained import load_encoder
+from elf.models.text_encoder import load_encoder, read_t5_weights
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 
 SMALL = ElfConfig(depth=2, hidden_size=8, heads=2, latent_size=4, bottleneck_size=2, vocabulary_size=12, max_length=16)

@@ -17,8 +17,7 @@ from optax.contrib import muon
 from test_weight_sets import as_torch
 from tiny_training import ONE_BRANCH, losses, rows
 
-from elf.checkpoints.elf_in_file import read_elf_weights
-from elf.checkpoints.optimizer_state import read_optimizer
+from elf.checkpoints.elf_in_file import read_elf_weights, read_optimizer
 from elf.config import ElfConfig
 from elf.config_file import load_config
 from elf.dev.make_random import random_params

@@ -16,7 +16,7 @@ from elf.data.prepare import main as prepare
 from elf.data.rows import Batch, collate_rows, open_pairs
 from elf.data.tokenizer import EOS
 from elf.errors import ConfigError, DatasetError
-from elf.models.pretrained import load_encoder
+from elf.models.text_encoder import load_encoder
 from elf.network.encoder import conditional_visibility, encoder_from_params
 from elf.training.optimizer import OptimizerConfig
 from elf.training.run_facts import encoder_facts

@@ -18,8 +18,7 @@ from tiny_training import PLAIN, losses, rows, write_experiment
 from elf.config_file import load_config
 from elf.data.rows import open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
-from elf.models.latent_statistics import latent_statistics
-from elf.models.pretrained import load_encoder
+from elf.models.text_encoder import latent_statistics, load_encoder
 from elf.models.trained_model import load_trained_model
 from elf.sampling.networks import JaxNetwork
 from elf.training import train as train_module

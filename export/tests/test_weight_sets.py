@@ -13,14 +13,13 @@ import pytest
 from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
 
-from elf.checkpoints.architecture import elf_config
 from elf.checkpoints.elf_in_file import ElfWeights, read_elf_weights
 from elf.checkpoints.weight_sets import WRAPPERS, is_averaged, parts_of
 from elf.cli import main
 from elf.config import ElfConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.models.open_model import open_model
-from elf.network.parameters import parameter_shapes
+from elf.network.parameters import elf_config, parameter_shapes
 
 CONFIG = ElfConfig(depth=2, hidden_size=8, heads=2, latent_size=4, bottleneck_size=2, vocabulary_size=12, max_length=16)
 SHAPES = parameter_shapes(CONFIG)

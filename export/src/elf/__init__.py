@@ -20,9 +20,7 @@ devices           how many devices there are, what lies on which, and how proces
 disk              files that are there whole or not at all
 progress          what a long command says meanwhile
 sampler_settings  the settings of one run of the sampler
-text_file         text files and their lines, with whatever marks and line ends they have
+text_file         text files, JSON among them, and files that are something else than their name says
 paths             paths on this machine, and addresses in a bucket
-json_text         JSON from files, with one kind of error for whatever is wrong with it
-foreign_files     files that are something else than their name says
 errors            every error that a person can meet, by name
 """

@@ -1,17 +1,18 @@
-"""Text files as people have them: with a mark at their beginning or without, with the line ends of any system.
-
-A line ends at LF or CRLF and nowhere else: a text may hold a lone carriage return, a form feed, or one of the rarer
-separators of Unicode, which Python would cut it at.
-"""
+"""Text files as people have them, with marks or without, with the line ends of any system; JSON; and files that are no
+text."""
 
 import codecs
+import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from elf.errors import ElfError, TextError
-from elf.foreign_files import UNPACK, foreign_file
 from elf.paths import open_to_read
+
+# A line ends at LF or CRLF and nowhere else: a text may hold a lone carriage return, a form feed, or one of the rarer
+# separators of Unicode, which Python would cut it at.
 
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """Unicode's property of that name. Python's `str.strip` takes four control characters besides."""
@@ -128,3 +129,73 @@ def describe_half(text: str, at: int) -> str:
     """What to say of it; the text around it is escaped, as a terminal could not show it."""
     around = text[max(0, at - 20) : at + 20]
     return f"a text holds half of a character, U+{ord(text[at]):04X} at place {at + 1}: {around!r}"
+
+
+# --- JSON from files, with one kind of error for whatever is wrong with it ------------------------------------------
+
+Pairs = list[tuple[str, Any]]
+
+
+def json_value(text: str | bytes, fields: Callable[[Pairs], Any] | None = None) -> Any:
+    """The value that a JSON text holds; `fields` makes an object of its pairs, a dict unless given.
+
+    Raises ValueError, also for one that is nested deeper than Python can follow.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=fields)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+# --- Files that are something else than their name says, known by how they begin ------------------------------------
+#
+# Packed, another program's, or only a note of where the file lies.
+
+
+class Foreign(NamedTuple):
+    what: str
+    """"packed by gzip": what may follow "it is"."""
+    action: str = ""
+    """What to do whatever was wanted; empty where that depends on it."""
+    for_text: str = "Save its text as plain UTF-8 text."
+    """What to do where a text was wanted."""
+
+
+UNPACK = "Unpack it, and give what is in it."
+
+SIGNS = {
+    b"version https://git-lfs": Foreign(
+        "only the pointer of a file kept by Git LFS", "Run `git lfs pull` there, or download the file itself."
+    ),
+    b"\x1f\x8b": Foreign("packed by gzip", UNPACK),
+    **{b"BZh%d1AY&SY" % level: Foreign("packed by bzip2", UNPACK) for level in range(1, 10)},
+    b"\xfd7zXZ\x00": Foreign("packed by xz", UNPACK),
+    b"\x28\xb5\x2f\xfd": Foreign("packed by zstd", UNPACK),
+    b"7z\xbc\xaf\x27\x1c": Foreign("packed by 7-Zip", UNPACK),
+    b"PAR1": Foreign("a Parquet file", for_text="Name it .parquet, and it is read by its columns."),
+    b"ARROW1\0": Foreign("an Arrow file", for_text="Name it .arrow, and it is read by its columns."),
+    b"%PDF-": Foreign("a PDF"),
+    b"\xd0\xcf\x11\xe0": Foreign("a document of an office program"),
+    b"SQLite format 3\0": Foreign("an SQLite database"),
+    b"\x89HDF": Foreign("an HDF5 file"),
+    b"GGUF": Foreign("a GGUF file"),
+}
+"""How files begin → what they are."""
+
+LONGEST = max(map(len, SIGNS))
+
+
+def foreign_file(beginning: bytes) -> Foreign | None:
+    """What a file is that begins so; None for what may be anything else."""
+    return next((known for sign, known in SIGNS.items() if beginning.startswith(sign)), None)
+
+
+def refuse_pointer(path: Path, error: type[ElfError]) -> None:
+    """Raises `error` where only the pointer of a file lies in its place. Says nothing of what cannot be read at all."""
+    try:
+        with path.open("rb") as file:
+            found = foreign_file(file.read(LONGEST))
+    except OSError:
+        return
+    if found and "pointer" in found.what:
+        raise error(f"{path} is {found.what}", found.action)

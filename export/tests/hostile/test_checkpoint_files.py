@@ -17,15 +17,13 @@ from packed import archives, msgpacks, pickles, safetensors, unzipped, zip_of
 from safetensors.numpy import save
 from withstands import CASES, withstands
 
-from elf.checkpoints.architecture import elf_config
-from elf.checkpoints.elf_in_file import read_elf_weights
+from elf.checkpoints.elf_in_file import read_elf_weights, read_optimizer
 from elf.checkpoints.formats import read_tree
-from elf.checkpoints.optimizer_state import read_optimizer
 from elf.checkpoints.stored_tensors import LazyWeights, leaves, tensors
 from elf.config import ElfConfig
 from elf.errors import CheckpointError
-from elf.models.pretrained import load_encoder
-from elf.network.parameters import parameter_shapes
+from elf.models.text_encoder import load_encoder
+from elf.network.parameters import elf_config, parameter_shapes
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 CONFIG = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=4, bottleneck_size=2, vocabulary_size=12, max_length=16)

@@ -18,8 +18,7 @@ from elf.burst.carried import Carried, read_carried, write_carried
 from elf.config import T5Config
 from elf.dev.make_random import TINY, random_model
 from elf.evaluation.judge import load_judge
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
+from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.trained_model import save_trained_model
 from elf.onnx_export.check import check_folder
 from elf.training.optimizer import OptimizerConfig

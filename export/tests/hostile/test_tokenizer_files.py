@@ -13,7 +13,7 @@ from withstands import withstands
 
 from elf.data.sentencepiece_form import convert_sentencepiece
 from elf.data.tokenizer import SentencePieceTokenizer, Tokenizer, load_byte_level_bpe, load_tokenizer
-from elf.models.pretrained import tokenizer_file
+from elf.models.text_encoder import tokenizer_file
 
 ROOT = Path(__file__).parents[3]
 OWN = (ROOT / "test/fixtures/tiny-model/tokenizer.json").read_bytes()

@@ -14,7 +14,7 @@ import numpy as np
 
 from elf.config import ElfConfig, FlowConfig, T5Config
 from elf.errors import CheckpointError
-from elf.json_text import json_value
+from elf.text_file import json_value
 from elf.training.optimizer import OptimizerConfig
 
 FORMAT = 1

@@ -10,7 +10,7 @@ from elf.config_file import load_config
 from elf.data.rows import collate_rows, open_dataset
 from elf.data.tokenizer import EOS, PAD
 from elf.errors import ConfigError
-from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.progress import say
 from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.recipe import SHARED_OBJECTIVE, require

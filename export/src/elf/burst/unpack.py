@@ -5,7 +5,7 @@ from pathlib import Path
 
 from elf.burst.carried import read_carried, read_weights
 from elf.config_file import load_config
-from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel, save_trained_model
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say

@@ -27,8 +27,8 @@ from elf.checkpoints.stored_tensors import (
     data_offset,
     plain_tree,
 )
-from elf.json_text import json_value
 from elf.paths import file_size
+from elf.text_file import json_value
 
 MAX_HEADER = 100_000_000
 """Bytes, as the format itself demands."""

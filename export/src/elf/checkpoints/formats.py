@@ -11,9 +11,8 @@ from elf.checkpoints.orbax_folder import orbax_item, read_orbax
 from elf.checkpoints.stored_tensors import Tree, Unread, UnsupportedError, tensors
 from elf.checkpoints.torch_file import is_legacy, read_torch_archive, read_torch_legacy
 from elf.errors import CheckpointError
-from elf.foreign_files import foreign_file
-from elf.json_text import json_value
 from elf.paths import COPY, absolute, file_size, is_name_below, refuse_address
+from elf.text_file import foreign_file, json_value
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json", "flax_model.msgpack.index.json")
 """In the order of choice."""

@@ -1,21 +1,22 @@
-"""Pickles of nothing but data. A pickle is a program: it names functions and calls them; here it can name only ours.
-
-What a pickle names is looked up in a fixed table from (module, name) to stand-ins written in this project, which build
-plain data and check it. Whatever is not in the table is a Stranger: a stand-in too, which does nothing but remember
-that it was named, and what it was given. So nothing is ever imported for a pickle, or called: it can reach neither
-`os.system` nor anything dangerous in NumPy, and what it holds beside the weights cannot keep them from being read.
-
-Written here on purpose: torch's own `weights_only` would bring torch, and refuses a whole file for one unknown object.
-"""
+"""Pickles of nothing but data: a pickle is a program, which names functions and calls them, and here it can name only
+ours."""
 
 import io
 import mmap
 import pickle
+import pickletools
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any, BinaryIO
 
-from elf.checkpoints.pickle_operations import check_operations
+# A pickle is a program: it names functions and calls them; here it can name only ours. What a pickle names is looked up
+# in a fixed table from (module, name) to stand-ins written in this project, which build plain data and check it.
+# Whatever is not in the table is a Stranger: a stand-in too, which does nothing but remember that it was named, and
+# what it was given. So nothing is ever imported for a pickle, or called: it can reach neither `os.system` nor anything
+# dangerous in NumPy, and what it holds beside the weights cannot keep them from being read.
+#
+# Written here on purpose: torch's own `weights_only` would bring torch, and refuses a whole file for one unknown
+# object.
 
 Allowed = Mapping[tuple[str, str], Any]
 """(module, name) in a pickle → what stands in for it: something to call, or a plain value."""
@@ -136,3 +137,63 @@ def unpickle(file: BinaryIO | bytes, allowed: Allowed, persistent: Callable[[Any
         raise
     except Exception as error:  # a broken or hostile pickle makes its reader raise almost anything
         raise ValueError(str(error) or type(error).__name__) from error
+
+
+# --- A pickle's operations, gone through before they are carried out ------------------------------------------------
+#
+# Python's own reader takes a pickle at its word: it makes room for as many bytes as one is said to have, and for as
+# many remembered objects as the number of one says. Sixteen bytes can ask for all of the memory.
+
+COUNTS = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
+}
+"""Python's names for how an operation says the length of what follows it → the bytes of that length."""
+
+
+def _follows(operation: Any) -> tuple[int, int, int]:
+    if operation.arg is None:
+        return 0, 0, 0
+    if operation.arg.n == pickletools.UP_TO_NEWLINE:
+        return 0, 0, 2 if operation.arg is pickletools.stringnl_noescape_pair else 1
+    return (0, COUNTS[operation.arg.n], 0) if operation.arg.n < 0 else (operation.arg.n, 0, 0)
+
+
+FOLLOWS = {ord(operation.code): _follows(operation) for operation in pickletools.opcodes}
+"""An operation's byte → what follows it: so many bytes, a length of so many bytes, so many lines."""
+
+STOP, FRAME, PUT, LONG_PUT = (code[0] for code in (pickle.STOP, pickle.FRAME, pickle.PUT, pickle.LONG_BINPUT))
+
+
+def check_operations(data: Any, at: int = 0) -> None:
+    """Raises ValueError unless the pickle that starts at `at` of `data`, bytes or a map of a file, ends within it, with
+    all that it says it has, and remembers no object under a number that is greater than the pickle is long."""
+    try:
+        while (code := data[at]) != STOP:
+            at += 1
+            fixed, width, lines = FOLLOWS[code]
+            if code == LONG_PUT:
+                _check_place(int.from_bytes(data[at : at + 4], "little"), data)
+            if width:
+                fixed = width + int.from_bytes(data[at : at + width], "little")
+            elif code == FRAME and at + 8 + int.from_bytes(data[at : at + 8], "little") > len(data):
+                raise IndexError
+            for _ in range(lines):
+                end = data.find(b"\n", at)
+                if end < 0:
+                    raise IndexError
+                if code == PUT:
+                    _check_place(int(data[at:end]), data)
+                at = end + 1
+            at += fixed
+    except IndexError:
+        raise ValueError("it ends early") from None
+    except KeyError:
+        raise ValueError(f"byte {at - 1} is no operation of a pickle") from None
+
+
+def _check_place(number: int, data: Any) -> None:
+    if number > len(data):
+        raise ValueError(f"it remembers an object under the number {number:,}")

@@ -11,8 +11,8 @@ from tokenizers import decoders
 
 from elf.disk import written_whole
 from elf.errors import CheckpointError
-from elf.json_text import json_value
 from elf.paths import is_same
+from elf.text_file import json_value
 
 CONFIG = "tokenizer_config.json"
 FIELD = "clean_up_tokenization_spaces"

@@ -21,7 +21,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from elf.data.clean_up import CONFIG
 from elf.errors import CheckpointError
-from elf.foreign_files import refuse_pointer
+from elf.text_file import refuse_pointer
 
 PAD, EOS, UNK = 0, 1, 2
 """Ids of T5's special tokens, which this project's own tokenizers have too."""

@@ -9,9 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from elf.errors import DatasetError, EmptyCorpusError, first_line
-from elf.foreign_files import refuse_pointer
-from elf.json_text import json_value
 from elf.paths import is_name_below
+from elf.text_file import json_value, refuse_pointer
 
 if typing.TYPE_CHECKING:
     from datasets import Dataset

@@ -14,8 +14,7 @@ import pyarrow.parquet as pq
 from elf.data.stored_datasets import COPY_AGAIN
 from elf.data.text_value import described, text_of
 from elf.errors import CorpusFormatError, DatasetError, first_line
-from elf.foreign_files import refuse_pointer
-from elf.text_file import read_lines
+from elf.text_file import read_lines, refuse_pointer
 
 if typing.TYPE_CHECKING:
     from datasets import Dataset

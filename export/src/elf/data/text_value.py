@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from elf.errors import ElfError
-from elf.json_text import json_value
 from elf.progress import say
-from elf.text_file import describe_half, half_character
+from elf.text_file import describe_half, half_character, json_value
 
 HALF = "Write the whole character there, or delete what is left of it."
 NULL_OR_TEXT = "Write a text there, or null, and the row is left out."

@@ -18,8 +18,7 @@ from elf.evaluation.judge import load_judge
 from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
 from elf.evaluation.output_files import MetricsFile, Row, per_text_file, write_per_text
 from elf.evaluation.texts import NO_TEXTS, cut_texts, real_texts
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
+from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.run_folder import CHECKPOINT
 from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath

@@ -25,10 +25,10 @@ from elf.checkpoints.stored_tensors import LazyWeights, tensors
 from elf.checkpoints.weight_sets import parts_of
 from elf.config import check_number, check_size
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
-from elf.json_text import json_value
 from elf.models.trained_model import FlatParams
 from elf.network.modules import Dense, abstract, matmul
 from elf.network.parameters import check_parameters
+from elf.text_file import json_value
 
 HEAD_CHUNK = 128
 """Positions whose logits exist at a time: of GPT-2's 50,257 ids, 1,024 positions would take 206 MB a row."""

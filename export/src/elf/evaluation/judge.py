@@ -14,7 +14,6 @@ from elf.data.stored_datasets import is_hub_name
 from elf.data.tokenizer import Tokenizer, load_byte_level_bpe, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, StoredWeightsError
 from elf.evaluation.gpt2 import INDEX, Gpt2, Gpt2Config, check_layers, read_facts, read_gpt2, write_gpt2
-from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.trained_model import FlatParams
@@ -22,6 +21,7 @@ from elf.network.modules import abstract
 from elf.network.parameters import check_parameters
 from elf.paths import COPY, refuse_address
 from elf.progress import say
+from elf.text_file import json_value
 
 ENDS = ("<|endoftext|>", "</s>")
 """How GPT-2's tokenizer and this project's write the end of a text."""

@@ -12,9 +12,9 @@ import numpy as np
 from elf.disk import GrowingFile, named_when_full, written_whole
 from elf.errors import DiskFullError, GenerationsError, OutputExistsError
 from elf.evaluation.texts import Id, write_generation
-from elf.json_text import json_value
 from elf.paths import file_size
 from elf.progress import say
+from elf.text_file import json_value
 
 
 class GenerationFile:

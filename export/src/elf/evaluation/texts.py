@@ -20,6 +20,7 @@ from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, CorpusFormatError, EmptyCorpusError, GenerationsError
 from elf.text_file import read_lines, read_text
 
+
 class RealTexts(ABC):
     """Texts that generated ones are measured against, to go through any number of times, or to take some of.
 

@@ -16,9 +16,9 @@ import numpy as np
 from elf.checkpoints.stored_tensors import BROKEN_ZIP
 from elf.config import ElfConfig, T5Config
 from elf.errors import GoldenError
-from elf.json_text import json_value
-from elf.models.pretrained import load_encoder
+from elf.models.text_encoder import load_encoder
 from elf.models.trained_model import FlatParams
+from elf.text_file import json_value
 
 WEIGHTS, STUDENT, PARAMETERS = "weights.npz", "student.npz", "parameters.json"
 ENCODER = "t5_tiny_encoder_jax.pkl"

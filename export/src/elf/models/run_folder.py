@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from elf.checkpoints.fetched_folder import newest_checkpoint, read_source
+from elf.checkpoints.fetch import fetched_checkpoint, hub_name
+from elf.checkpoints.official import newest_checkpoint, read_source
 from elf.checkpoints.orbax_folder import orbax_item
 from elf.config import ElfConfig, FlowConfig
 from elf.config_file import build_config, read_fields
 from elf.errors import CheckpointError
-from elf.models.hub_models import fetched_checkpoint, hub_name
-from elf.models.latent_statistics import Normalisation
+from elf.models.text_encoder import Normalisation
 from elf.models.trained_model import BEFORE_SELF_COND_START
 from elf.paths import files_below, is_address, path_of
 

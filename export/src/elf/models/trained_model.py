@@ -16,10 +16,10 @@ from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
 from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError, ConfigError
-from elf.json_text import json_value
 from elf.network.parameters import shapes_of
 from elf.paths import is_address
 from elf.sampler_settings import SamplerSettings
+from elf.text_file import json_value
 
 BEFORE_SELF_COND_START: SelfCondStart = "zero"
 """`FlowConfig.self_cond_start` of a model or a training of this project that says nothing of it: then there was no

@@ -15,8 +15,7 @@ import tyro
 from elf.data.clean_up import FIELD, cleans_up
 from elf.data.tokenizer import EOS, PAD, UNK, check_read_alike
 from elf.errors import ConfigError, OutputExistsError
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
+from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.trained_model import TrainedModel, plain_statistic
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample, write_samples

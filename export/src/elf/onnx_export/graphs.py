@@ -27,8 +27,7 @@ from elf.models.exported.places import (
     packed_file,
     packed_shapes,
 )
-from elf.models.exported.rearranged_encoder import T5_BIAS_BY_DISTANCE, encoder_weights
-from elf.models.exported.rearranged_network import exact_tables, grouped, network_weights
+from elf.models.exported.rearranged import T5_BIAS_BY_DISTANCE, encoder_weights, exact_tables, grouped, network_weights
 from elf.models.exported.stored_weights import StoredWeights, readers, weights_stem
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.network_graphs import decoder_graph, denoiser_graph, prefix_graph

@@ -11,7 +11,6 @@ from elf.config import SelfCondStart
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.disk import sha256
 from elf.errors import ElfError, ExportedModelError
-from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES
 from elf.models.exported.folder import READ_VERSIONS, SCHEMA_VERSION
 from elf.models.trained_model import TrainedModel, plain_statistic
@@ -21,7 +20,7 @@ from elf.onnx_export.network_graphs import TOP_K, has_logits
 from elf.onnx_export.presets import MOST_EXAMPLES, MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
 from elf.paths import is_name_below
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
-from elf.text_file import BLANK_AT_ENDS
+from elf.text_file import BLANK_AT_ENDS, json_value
 
 
 @dataclass(frozen=True)

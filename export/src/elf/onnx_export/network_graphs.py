@@ -1,6 +1,6 @@
 """The network as ONNX graphs: prefix, denoiser and decoder, with one transformer in common (export/FORMAT.md).
 
-The arithmetic is that of spec section 2 with exact rearrangements only, chosen for WebGPU (`rearranged_network` has
+The arithmetic is that of spec section 2 with exact rearrangements only, chosen for WebGPU (`rearranged` has
 those of the weights):
 
 - Attention is MatMul, Softmax, MatMul; only where a graph is `fused` it is one MultiHeadAttention of com.microsoft.
@@ -20,7 +20,7 @@ import onnx_ir as ir
 
 from elf.config import ElfConfig
 from elf.models.exported.places import WeightLayout
-from elf.models.exported.rearranged_network import TOKEN_NUMBERS, padded_head_dim, padded_swiglu_size, vocabulary_parts
+from elf.models.exported.rearranged import TOKEN_NUMBERS, padded_head_dim, padded_swiglu_size, vocabulary_parts
 from elf.network.parameters import TIMESTEP_FEATURES
 from elf.onnx_export.builder import MICROSOFT, NORM_EPS, GraphBuilder, ints, scalar
 

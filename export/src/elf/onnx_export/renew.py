@@ -12,7 +12,6 @@ import jax
 import tyro
 
 from elf.errors import ConfigError, ExportedModelError
-from elf.json_text import json_value
 from elf.models.exported.folder import SCHEMA_VERSION, self_cond_start
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.open_model import open_model
@@ -29,6 +28,7 @@ from elf.progress import say
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader
+from elf.text_file import json_value
 
 TABLE = "\n|---"
 """In Markdown every table has one."""

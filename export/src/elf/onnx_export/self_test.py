@@ -13,8 +13,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from elf.data.tokenizer import UNK
-from elf.models.exported.rearranged_encoder import official_encoder_params
-from elf.models.exported.rearranged_network import official_params
+from elf.models.exported.rearranged import official_encoder_params, official_params
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.check import check_outputs
 from elf.onnx_export.graphs import FUSED

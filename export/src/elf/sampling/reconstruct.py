@@ -9,8 +9,7 @@ import tyro
 
 from elf.config import FlowConfig
 from elf.errors import UsageError
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
+from elf.models.open_model import CheckpointOptions, open_model
 from elf.paths import AnyPath
 from elf.sampler_settings import Method, SamplerSettings, Schedule
 from elf.sampling.condition import Condition, Denoise

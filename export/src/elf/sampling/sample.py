@@ -14,8 +14,7 @@ import tyro
 
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import CheckpointMismatchError, UsageError
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
+from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath
 from elf.progress import ticker

@@ -14,8 +14,8 @@ from elf.data.rows import TokenDataset, open_dataset
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError
 from elf.models.open_model import read_weights
-from elf.models.pretrained import tokenizer_file
 from elf.models.run_folder import RunFolder
+from elf.models.text_encoder import tokenizer_file
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, bind

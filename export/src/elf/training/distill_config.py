@@ -10,9 +10,8 @@ from elf.checkpoints.official import TASKS, Task
 from elf.config_file import build_config, read_fields
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
-from elf.models.open_model import open_model
-from elf.models.open_official import CheckpointOptions
-from elf.models.pretrained import load_encoder, tokenizer_file
+from elf.models.open_model import CheckpointOptions, open_model
+from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.paths import path_of

@@ -15,7 +15,7 @@ from elf.network.parameters import check_parameters, encoder_parameter_shapes
 # A burst has neither files of data nor what reads them.
 if TYPE_CHECKING:
     from elf.data.rows import TokenDataset
-    from elf.models.latent_statistics import Normalisation
+    from elf.models.text_encoder import Normalisation
     from elf.models.trained_model import FlatParams
 
 
@@ -42,7 +42,7 @@ class FrozenEncoder:
         """`see_padding` and the lengths as in training, for the measured normalisation.
 
         Raises CheckpointMismatchError where the weights are not those of `config`."""
-        from elf.models.latent_statistics import latent_statistics
+        from elf.models.text_encoder import latent_statistics
 
         check_parameters(params, encoder_parameter_shapes(config), "the encoder")
         if normalisation == "official":

@@ -14,7 +14,7 @@ from elf.config import T5Config
 from elf.config_file import load_config
 from elf.devices import make_mesh
 from elf.errors import ConfigError, DoesNotFitError, UsageError
-from elf.models.pretrained import load_encoder
+from elf.models.text_encoder import load_encoder
 from elf.paths import path_of
 from elf.progress import say
 from elf.training.ahead_of_time import compile_branch, simulated_devices, tpu_devices

@@ -29,8 +29,7 @@ from elf.data.rows import (
 from elf.data.tokenizer import EOS, PAD, load_tokenizer, mask_token
 from elf.devices import make_mesh
 from elf.errors import ConfigError
-from elf.models.latent_statistics import spectrum
-from elf.models.pretrained import save_encoder
+from elf.models.text_encoder import save_encoder, spectrum
 from elf.network.encoder import T5Encoder, encoder_from_params
 from elf.network.modules import Params, bind, split
 from elf.training.loop import LoopConfig, run_loop

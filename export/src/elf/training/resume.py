@@ -10,8 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from elf.checkpoints.elf_in_file import number_of, read_elf_weights
-from elf.checkpoints.optimizer_state import OptimizerState, read_optimizer
+from elf.checkpoints.elf_in_file import OptimizerState, number_of, read_elf_weights, read_optimizer
 from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, leaves
 from elf.config import ElfConfig
 from elf.devices import on_mesh

@@ -9,9 +9,9 @@ import yaml
 
 from elf.config_file import read_fields
 from elf.errors import CheckpointError
-from elf.json_text import json_value
 from elf.models.run_folder import RunFolder
 from elf.progress import say
+from elf.text_file import json_value
 from elf.training.train_config import TrainConfig
 
 PLACES = (

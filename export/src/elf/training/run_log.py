@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from elf.disk import GrowingFile, written_whole
 from elf.errors import ConfigError, OutputExistsError
-from elf.json_text import json_value
 from elf.paths import absolute, files_below, is_address
 from elf.progress import say
+from elf.text_file import json_value
 
 
 class Profiler:

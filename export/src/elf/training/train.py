@@ -16,8 +16,8 @@ from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.devices import ProcessArguments, make_mesh
 from elf.errors import CheckpointMismatchError, ConfigError, HubError, first_line
 from elf.models.open_model import read_weights
-from elf.models.pretrained import load_encoder, tokenizer_file
 from elf.models.run_folder import RunFolder
+from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel, save_trained_model
 from elf.paths import AnyPath, is_address, path_of
 from elf.progress import say

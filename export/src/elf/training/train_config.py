@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, cast
 from elf.config import ElfConfig, FlowConfig
 from elf.errors import ConfigError
 from elf.evaluation.evaluate import EvaluationOptions
-from elf.models.latent_statistics import Normalisation
+from elf.models.text_encoder import Normalisation
 from elf.network.modules import Remat
 from elf.paths import AnyPath
 from elf.training.optimizer import OptimizerConfig

@@ -18,12 +18,12 @@ from elf.data.clean_up import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError, ConfigError
 from elf.evaluation.judge import MANIFEST, is_exported
-from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.trained_model import FlatParams
 from elf.network.modules import abstract
 from elf.network.parameters import check_parameters
+from elf.text_file import json_value
 from elf.yardstick.translator import Translator, TranslatorConfig
 
 EMBEDDING = "yardstick/embedding/kernel"

@@ -18,12 +18,11 @@ from elf.data.rows import Batch, TokenDataset, check_vocabulary, open_pairs
 from elf.data.tokenizer import EOS
 from elf.devices import make_mesh
 from elf.errors import CheckpointError, ConfigError
-from elf.json_text import json_value
-from elf.models.latent_statistics import latent_statistics
-from elf.models.pretrained import load_encoder, save_encoder
+from elf.models.text_encoder import latent_statistics, load_encoder, save_encoder
 from elf.models.trained_model import FlatParams
 from elf.network.encoder import T5Encoder
 from elf.network.modules import Params, abstract, bind, split
+from elf.text_file import json_value
 from elf.training.frozen_encoder import training_visibility
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import Fitted, OptimizerConfig, Update, make_optimizer

@@ -16,7 +16,7 @@ from elf.data.row_choice import pick_evenly
 from elf.data.rows import check_vocabulary, open_pairs
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
-from elf.models.pretrained import tokenizer_file
+from elf.models.text_encoder import tokenizer_file
 from elf.progress import say
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_facts import PLACES, command_line, plain, remember_settings

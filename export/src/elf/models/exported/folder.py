@@ -8,13 +8,12 @@ from typing import Any
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.config import ElfConfig, FlowConfig, SelfCondStart
 from elf.errors import CheckpointError, ConfigError, StoredWeightsError, UsageError, first_line
-from elf.json_text import json_value
 from elf.models.exported.encodings import DTYPES, Dtype
-from elf.models.exported.rearranged_encoder import encoder_config, official_encoder_params
-from elf.models.exported.rearranged_network import official_params
+from elf.models.exported.rearranged import encoder_config, official_encoder_params, official_params
 from elf.models.exported.stored_weights import StoredWeights
 from elf.models.trained_model import BEFORE_SELF_COND_START, ExportedGraphs, TrainedModel, check_names, read_statistic
 from elf.sampler_settings import settings_of
+from elf.text_file import json_value
 
 MANIFEST = "manifest.json"
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from elf.errors import StoredWeightsError
-from elf.json_text import json_value
 from elf.models.exported.encodings import BITS, DTYPES, Dtype
 from elf.network.parameters import shapes_of
+from elf.text_file import json_value
 
 ALIGNMENT = 64
 """Bytes; a tensor can be viewed in place as any typed array, and starts a cache line."""

@@ -19,8 +19,7 @@ from elf.models.exported.places import (
     read_index,
     virtual_file,
 )
-from elf.models.exported.rearranged_encoder import encoder_weights, official_encoder_params
-from elf.models.exported.rearranged_network import network_weights, official_params
+from elf.models.exported.rearranged import encoder_weights, network_weights, official_encoder_params, official_params
 from elf.models.trained_model import FlatParams, TrainedModel
 
 if TYPE_CHECKING:

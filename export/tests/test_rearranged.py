@@ -9,11 +9,13 @@ from small_graphs import ODD
 from elf.config import PRESETS, T5Config
 from elf.dev.make_random import TINY, random_model, random_params
 from elf.errors import ConfigError
-from elf.models.exported import rearranged_network
-from elf.models.exported.rearranged_encoder import T5_BIAS, encoder_weights, official_encoder_params
-from elf.models.exported.rearranged_network import (
+from elf.models.exported import rearranged
+from elf.models.exported.rearranged import (
+    T5_BIAS,
+    encoder_weights,
     exact_tables,
     head_order,
+    official_encoder_params,
     official_params,
     padded_head_dim,
     padded_swiglu_size,
@@ -25,14 +27,14 @@ from elf.sampling.networks import JaxNetwork
 
 def derived(config, **changes):
     params = random_params(parameter_shapes(config), 0) | changes
-    return params, rearranged_network.network_weights(config, params)
+    return params, rearranged.network_weights(config, params)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_published_sizes(name):
     """Without weights: only shapes are asked for."""
     config = PRESETS[name]
-    weights = rearranged_network.network_weights(config, {})
+    weights = rearranged.network_weights(config, {})
     head, inner = {"ELF-B": (64, 2048), "ELF-M": (68, 2816), "ELF-L": (80, 3456)}[name]
     H, heads = config.hidden_size, config.heads
     assert weights.shapes["blocks_0/attn/qkv/kernel"] == (H, 3 * heads * head)
@@ -63,7 +65,7 @@ def test_a_tensor_is_made_only_when_it_is_asked_for():
             asked.append(name)
             return super().__getitem__(name)
 
-    weights = rearranged_network.network_weights(ODD, Watched(params))
+    weights = rearranged.network_weights(ODD, Watched(params))
     assert asked == []
     assert weights["blocks_1/mlp/w12/kernel"].shape == (20, 128)
     assert asked == ["blocks_1/mlp/w12/kernel"]
@@ -104,7 +106,7 @@ def test_the_folded_product_is_that_of_float64():
     folded = x[:, :12] @ weights["text_proj/z/kernel"] + x[:, 12:] @ weights["text_proj/x_hat_prev/kernel"]
     np.testing.assert_allclose(folded + weights["text_proj/bias"], exact, rtol=1e-5, atol=1e-6)
     with pytest.raises(ConfigError, match="wider than the latents"):
-        rearranged_network.network_weights(replace(ODD, bottleneck_size=13), {})
+        rearranged.network_weights(replace(ODD, bottleneck_size=13), {})
 
 
 def test_swiglu_is_padded_to_tiles():
@@ -115,17 +117,17 @@ def test_swiglu_is_padded_to_tiles():
 
 
 def test_the_vocabulary_is_cut_into_equal_parts_of_whole_vectors(monkeypatch):
-    monkeypatch.setattr(rearranged_network, "LARGEST_LOGITS", 2 * 9 * 4 * 15)
+    monkeypatch.setattr(rearranged, "LARGEST_LOGITS", 2 * 9 * 4 * 15)
     assert [(part.start, part.stop) for part in vocabulary_parts(ODD)] == [(0, 12), (12, 24), (24, 36), (36, 37)]
-    monkeypatch.setattr(rearranged_network, "LARGEST_LOGITS", 2 * 9 * 4 * 37 - 1)
+    monkeypatch.setattr(rearranged, "LARGEST_LOGITS", 2 * 9 * 4 * 37 - 1)
     assert [len(part) for part in vocabulary_parts(ODD)] == [20, 17]
 
 
 @pytest.mark.parametrize("parts", [1, 3])
 def test_the_way_back_computes_the_same_network(parts, monkeypatch):
-    monkeypatch.setattr(rearranged_network, "LARGEST_LOGITS", 2 * 9 * 4 * -(-37 // parts + 3))
+    monkeypatch.setattr(rearranged, "LARGEST_LOGITS", 2 * 9 * 4 * -(-37 // parts + 3))
     model = random_model(ODD, encoder=False)
-    back = official_params(ODD, rearranged_network.network_weights(ODD, model.params))
+    back = official_params(ODD, rearranged.network_weights(ODD, model.params))
     assert {name: value.shape for name, value in back.items()} == parameter_shapes(ODD)
     before, after = JaxNetwork(model), JaxNetwork(replace(model, params=back))
     generator = np.random.default_rng(2)

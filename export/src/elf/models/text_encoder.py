@@ -1,28 +1,37 @@
-"""A text encoder and its tokenizer: of this project's runs, of an exported model, of Hugging Face's T5, or the official
-Flax pickle; on disk, or on the hub."""
+"""A text encoder of whatever form, its weights and its tokenizer, on disk or on the hub; and the statistics of its
+latents."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from elf.checkpoints.architecture import WHOLE_T5, t5_config
-from elf.checkpoints.t5_in_file import read_t5_weights
+from elf.checkpoints.formats import read_tree
+from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Transposed, tensors
+from elf.checkpoints.weight_sets import LAST, Parts, WeightSet, find_sets
 from elf.config import T5Config
 from elf.data.clean_up import CONFIG
+from elf.data.pipeline import batch_at
+from elf.data.rows import TokenDataset
 from elf.data.sentencepiece_form import converted_file
+from elf.data.tokenizer import EOS
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, first_line
-from elf.json_text import json_value
 from elf.models.exported.folder import is_exported, open_folder
 from elf.models.trained_model import FlatParams, load_weights
+from elf.network.encoder import conditional_visibility, encoder_from_params
+from elf.network.modules import Params
+from elf.network.parameters import WHOLE_T5, t5_config
 from elf.paths import COPY, path_of, refuse_address
-from elf.text_file import MARK
+from elf.text_file import MARK, json_value
 
 TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin", "flax_model.msgpack", "t5_small_encoder_jax.pkl")
@@ -185,3 +194,165 @@ def _path(name: str | Path, files: tuple[str, ...] | None = None) -> Path:
             f"there is no folder {text}, and the hub's {text} could not be fetched: {first_line(error)}",
             f"Check the name, or fetch {', '.join(files or ENCODER_FILES)} on a connected machine and give the folder.",
         ) from error
+
+
+# --- The weights of a T5 encoder by the names of the official Flax pickle, whichever code wrote them ----------------
+#
+# Four spellings are read: `encoder/block_0/layer_0/…/kernel` (the pickle), `encoder/block/0/layer/0/…/kernel` (Hugging
+# Face in Flax), `encoder.block.0.layer.0.….weight` (Hugging Face in torch, matrices (out, in)), and this project's own,
+# which is the first. An encoder saved by itself has no `encoder` before its blocks.
+
+BIAS = "relative_attention_bias"
+
+TABLE = "shared/embedding"
+
+FIRST_BLOCK = re.compile(r"(?:(.*)/)?block_0/layer_[01]/(SelfAttention|DenseReluDense|layer_norm)/.+")
+"""A weight of the first block, and what stands before it."""
+
+ENCODER = re.compile(
+    r"encoder/(block_\d+/layer_[01]/(layer_norm/weight|SelfAttention/([qkvo]/\w+|relative_attention_bias/\w+)"
+    r"|DenseReluDense/w\w+/\w+)|final_layer_norm/weight)"
+)
+"""Names of the weights that a T5 encoder has, gated or not. Others among them are what programs keep beside."""
+
+TABLES = ("shared", "encoder/embed_tokens", "embed_tokens", "encoder/shared", "decoder/embed_tokens", "lm_head")
+"""Names of the one table of embeddings. Of tensors that are the same, some programs keep a single one."""
+
+
+def read_t5_weights(path: Path) -> LazyWeights:
+    """The encoder's part of a T5; a decoder's, if any, is left out.
+
+    Raises CheckpointError for what cannot be read or is no T5, CheckpointMismatchError for gated variants.
+    """
+    kind, tree = read_tree(path)
+    found = [each for each in find_sets(tensors(tree), _container, _official) if _with_table(each)]
+    found.sort(key=_rank)
+    if not found:
+        raise CheckpointError(
+            f"{path}, {kind}, holds no T5 encoder", "Give the official t5_small_encoder_jax.pkl, or a T5's weights."
+        )
+    weights = _with_table(found[0])
+    gated = next((name for name in weights if re.search(r"DenseReluDense/wi_\d/", name)), None)
+    if gated:
+        raise CheckpointMismatchError(
+            f"{path} is a gated T5 (v1.1, flan or mT5): it has {gated}",
+            "Official ELFs read text with T5 v1.0, whose feed-forward is ReLU: give google-t5/t5-small or its like.",
+        )
+    return WeightSet(found[0].container, weights).lazy
+
+
+def _rank(found: WeightSet) -> Any:
+    """The encoder of texts first, where a model has others as well."""
+    container = found.container
+    return bool(LAST & set(container)), not re.search("text|t5", "/".join(container).lower()), len(container), container
+
+
+def _with_table(found: WeightSet) -> dict[str, StoredTensor]:
+    """The encoder's weights, its table by one name; empty where it has none."""
+    table = next((found.weights[name] for name in TABLES if name in found.weights), None)
+    if table is None:
+        return {}
+    return {TABLE: table} | {name: value for name, value in found.weights.items() if name not in TABLES}
+
+
+def _container(parts: Parts) -> Parts | None:
+    match = FIRST_BLOCK.fullmatch(_spelt(parts))
+    if not match:
+        return None
+    before = tuple((match[1] or "").split("/")) if match[1] else ()
+    if before[-1:] == ("decoder",):
+        return None
+    return before[:-1] if before[-1:] == ("encoder",) else before
+
+
+def _spelt(parts: Parts) -> str:
+    """A name in the pickle's spelling, but for matrices, which are all called kernel."""
+    name = re.sub(r"\b(block|layer)/(\d+)\b", r"\1_\2", "/".join(parts))
+    return re.sub(r"(SelfAttention/[qkvo]|DenseReluDense/w\w+)/weight$", r"\1/kernel", name)
+
+
+def _official(parts: Parts, tensor: StoredTensor) -> tuple[str, StoredTensor] | None:
+    """A weight by its official name, matrices (in, out)."""
+    name = _spelt(parts)
+    owner, _, last = name.rpartition("/")
+    if owner in TABLES:
+        # A head in Flax is a layer: (D, V).
+        return owner, Transposed(tensor) if (owner, last) == ("lm_head", "kernel") else tensor
+    name = name if name.startswith("encoder/") else f"encoder/{name}"
+    owner = name.rpartition("/")[0]
+    if ENCODER.fullmatch(name):
+        if owner.endswith(BIAS):
+            return f"{owner}/rel_embedding", tensor
+        transposed = last == "kernel" and parts[-1] == "weight" and len(tensor.shape) == 2
+        return name, Transposed(tensor) if transposed else tensor
+    return None
+
+
+# --- Mean and spread of an encoder's outputs, to normalise latents, and how many directions they really use ---------
+
+Normalisation = Literal["measured", "official"]
+"""Where a model's statistics come from: the encoder's outputs on its training texts, or T5-small's, 0.0 and 0.2."""
+
+
+def encode_sample(
+    config: T5Config,
+    params: Params | dict[str, np.ndarray],
+    dataset: TokenDataset,
+    length: int,
+    max_input_length: int | None = None,
+    see_padding: bool = True,
+    rows: int = 2048,
+) -> np.ndarray:
+    """Encoder outputs of a fixed sample of the dataset, (n, D), one row a token, encoded as in training.
+
+    Filling is among them if `see_padding`, and neither seen nor counted otherwise.
+    """
+    encoder = encoder_from_params(config, {name: np.asarray(value) for name, value in params.items()})
+    encode = jax.jit(lambda ids, visible: encoder(ids, visible))
+    size = min(128, len(dataset))
+    outputs = []
+    for step in range(max(1, min(rows, len(dataset)) // size)):
+        batch = batch_at(
+            dataset, step, batch_size=size, length=length, max_input_length=max_input_length, pad_token=EOS, seed=0
+        )
+        visible = conditional_visibility(jnp.asarray(batch.source_length), length)
+        if not see_padding:
+            visible &= batch.real[:, None, :]
+        latents = np.asarray(encode(jnp.asarray(batch.ids), visible))
+        outputs.append(latents.reshape(-1, config.d_model) if see_padding else latents[batch.real])
+    return np.concatenate(outputs)
+
+
+def latent_statistics(
+    config: T5Config,
+    params: Params | dict[str, np.ndarray],
+    dataset: TokenDataset,
+    length: int,
+    max_input_length: int | None = None,
+    see_padding: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Per-dimension mean (D,) and the common standard deviation about it, repeated to (D,).
+
+    A vector mean because a small encoder's dimensions have offsets as large as their spread; a common std because
+    directions of little variance are mostly unpredictable context, and stretching them makes the flow pay for it.
+    """
+    sample = encode_sample(config, params, dataset, length, max_input_length, see_padding)
+    mean = sample.mean(axis=0)
+    std = np.sqrt(((sample - mean) ** 2).mean())
+    return mean.astype(np.float32), np.full(config.d_model, std, np.float32)
+
+
+def spectrum(
+    config: T5Config, params: Params | dict[str, np.ndarray], dataset: TokenDataset, length: int
+) -> dict[str, float]:
+    """Offsets, spread, and effective rank exp(entropy of the normalised eigenvalues) of the outputs."""
+    sample = encode_sample(config, params, dataset, length).astype(np.float64)
+    mean = sample.mean(axis=0)
+    values = np.linalg.eigvalsh(np.cov((sample - mean).T)).clip(1e-12)
+    share = values / values.sum()
+    return {
+        "offset_rms": round(float(np.sqrt((mean**2).mean())), 4),
+        "std": round(float(np.sqrt(values.sum() / len(values))), 4),
+        "effective_rank": round(float(np.exp(-(share * np.log(share)).sum())), 1),
+        "largest_direction": round(float(share[-1]), 4),
+    }
