@@ -39,7 +39,8 @@ from elf.progress import say
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointOptions:
-    """Base of the arguments of commands that open a model, an official checkpoint too. Models of this project bring all of it with them."""
+    """What is said of an official checkpoint: base of the arguments of commands that open models. Those of this project
+    bring all of it with them."""
 
     encoder: str | None = None
     """Official checkpoints: the T5 that reads text, t5_small_encoder_jax.pkl or a T5's weights; needed for sources."""
