@@ -94,8 +94,7 @@ def test_trains_with_jax_alone_goes_on_and_comes_back_as_a_model(tiny, folder, t
 def test_what_is_carried_is_what_a_training_sees(tiny, folder):
     """Rows, encoder and statistics are those of `elf train`."""
     from elf.config_file import load_config
-    from elf.data.pipeline import batch_at
-    from elf.data.rows import open_dataset
+    from elf.data.rows import batch_at, open_dataset
     from elf.training.train_config import TrainConfig
 
     config, packed = load_config(TrainConfig, tiny), read_carried(folder)

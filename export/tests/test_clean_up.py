@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from elf.cli import main
-from elf.data.clean_up import CONFIG, FIELD, cleans_up, copy_tokenizer
-from elf.data.sentencepiece_form import converted_file
 from elf.data.tokenizer import EOS, load_tokenizer
+from elf.data.tokenizer_json import CONFIG, FIELD, cleans_up, converted_file, copy_tokenizer
 from elf.data.train_tokenizer import save_tokenizer, train_tokenizer
 from elf.dev.make_random import TINY, random_model
 from elf.errors import CheckpointError

@@ -14,7 +14,7 @@ import pytest
 from elf.cli import main
 from elf.data.corpus import Columns, read_corpus, stream_corpus
 from elf.data.rows import open_dataset
-from elf.data.text_value import LeftOut
+from elf.data.tables import LeftOut
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError
 

@@ -8,8 +8,7 @@ import datasets
 import pytest
 import tokenizers
 
-from elf.data.corpus import Columns, read_corpus, stream_corpus
-from elf.data.row_choice import pick_evenly, take_evenly
+from elf.data.corpus import Columns, pick_evenly, read_corpus, stream_corpus, take_evenly
 from elf.data.tokenizer import load_tokenizer, mask_token
 from elf.data.train_tokenizer import Arguments as TokenizerArguments
 from elf.data.train_tokenizer import main as train_tokenizer_command

@@ -16,8 +16,7 @@ from safetensors.numpy import save_file
 
 import elf.training.train
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.data.pipeline import training_batches
-from elf.data.rows import Ragged, TokenDataset
+from elf.data.rows import Ragged, TokenDataset, training_batches
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import random_model, random_params
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5

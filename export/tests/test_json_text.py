@@ -8,8 +8,8 @@ import pytest
 
 from elf.checkpoints.formats import read_tree
 from elf.checkpoints.official import read_source
-from elf.data.clean_up import cleans_up
 from elf.data.stored_datasets import load_arrow_folder
+from elf.data.tokenizer_json import cleans_up
 from elf.errors import ElfError
 from elf.evaluation.gpt2 import read_facts
 from elf.evaluation.output_files import read_metrics

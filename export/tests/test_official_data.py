@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elf.data.corpus import stream_corpus
+from elf.data.corpus import DROPPED, HELD_OUT, TRAIN, assign_rows, stream_corpus
 from elf.data.evaluation_rows import stream_evaluation_rows
-from elf.data.pipeline import batch_at
-from elf.data.row_choice import DROPPED, HELD_OUT, TRAIN, assign_rows
-from elf.data.rows import check_vocabulary, open_dataset
+from elf.data.rows import batch_at, check_vocabulary, open_dataset
 from elf.data.tokenizer import EOS, PAD, UNK, load_tokenizer
 from elf.errors import DatasetError
 

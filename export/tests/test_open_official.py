@@ -24,7 +24,7 @@ from elf.checkpoints.official import (
 from elf.checkpoints.stored_tensors import LazyWeights
 from elf.cli import main
 from elf.config import PRESETS, T5Config
-from elf.data.sentencepiece_form import convert_sentencepiece
+from elf.data.tokenizer_json import convert_sentencepiece
 from elf.dev.make_random import TINY, random_params
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointError, CheckpointMismatchError, ElfError, UsageError

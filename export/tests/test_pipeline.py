@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elf.data.pipeline import Shard, batch_at, training_batches
-from elf.data.rows import Ragged, TokenDataset, collate_rows
+from elf.data.rows import Ragged, Shard, TokenDataset, batch_at, collate_rows, training_batches
 from elf.errors import ConfigError, DatasetError
 
 EOS, PAD = 1, 0

@@ -8,9 +8,8 @@ import datasets
 import numpy as np
 import pytest
 
-from elf.data.packing import Concatenated, Continuations, Documents, Pairs, Windows
-from elf.data.prepare import Arguments, RowWriter, main
-from elf.data.row_choice import DROPPED, HELD_OUT, TRAIN, assign_rows
+from elf.data.corpus import DROPPED, HELD_OUT, TRAIN, assign_rows
+from elf.data.prepare import Arguments, Concatenated, Continuations, Documents, Pairs, RowWriter, Windows, main
 from elf.data.rows import TokenDataset, open_dataset
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError, CorpusFormatError, DiskFullError, EmptyCorpusError

@@ -12,8 +12,9 @@ from test_perplexity import make_judge
 from elf.cli import main
 from elf.errors import GenerationsError
 from elf.evaluation.judge import save_judge
+from elf.evaluation.output_files import write_generation
 from elf.evaluation.perplexity import gen_perplexity
-from elf.evaluation.texts import read_generations, read_references, write_generation
+from elf.evaluation.texts import read_generations, read_references
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 

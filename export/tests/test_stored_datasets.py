@@ -16,9 +16,8 @@ import pytest
 from datasets import Dataset, DatasetDict, Features, LargeList, List, Value
 from huggingface_hub import errors as hub_errors
 
-from elf.data.corpus import stream_corpus
+from elf.data.corpus import stream_corpus, take_evenly
 from elf.data.evaluation_rows import own_columns
-from elf.data.row_choice import take_evenly
 from elf.data.rows import Ragged, TokenDataset, check_vocabulary, open_arrow, open_dataset
 from elf.errors import DatasetError, EmptyCorpusError
 

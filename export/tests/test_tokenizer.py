@@ -16,9 +16,9 @@ from tokenizers import models
 
 from elf.data.prepare import Arguments, main
 from elf.data.rows import open_dataset
-from elf.data.sentencepiece_form import converted_file as tokenizer_file_of
-from elf.data.sentencepiece_form import model_of_tokenizer
 from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
+from elf.data.tokenizer_json import converted_file as tokenizer_file_of
+from elf.data.tokenizer_json import model_of_tokenizer
 from elf.data.train_tokenizer import WordCounts, add_whole_words, learn_pieces, train_tokenizer
 from elf.errors import CheckpointError, ConfigError, TextError
 from elf.sampling.sample import read_prompts

@@ -11,10 +11,9 @@ from conftest import stories
 from flax import nnx
 
 from elf.cli import main as cli
-from elf.data.pipeline import batch_at
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
-from elf.data.rows import Ragged, TokenDataset, open_dataset
+from elf.data.rows import Ragged, TokenDataset, batch_at, open_dataset
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError, DatasetError, EmptyCorpusError
 from elf.evaluation.gpt2 import Gpt2

@@ -74,7 +74,7 @@ function named<T>(file: string, use: () => T): T {
 
 /**
  * Whether spaces before punctuation and contractions are taken out of text. Where nothing says so they are, as by
- * transformers up to 4.44 and in Python (`clean_up.py`).
+ * transformers up to 4.44 and in Python (`tokenizer_json.py`).
  */
 function cleansUpSpaces(config: string | undefined): boolean {
   if (config === undefined) return true;

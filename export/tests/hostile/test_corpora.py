@@ -17,7 +17,7 @@ from withstands import Files, withstands
 from elf.data.corpus import Columns, stream_corpus
 from elf.data.evaluation_rows import own_columns
 from elf.data.rows import check_vocabulary, collate_rows, open_arrow, token_dataset
-from elf.data.text_value import LeftOut
+from elf.data.tables import LeftOut
 
 REFUSALS = {"CorpusFormatError", "DatasetError", "EmptyCorpusError", "TextError"}
 

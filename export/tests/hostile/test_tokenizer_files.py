@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from inputs import alone, as_json, byte_files, folders, json_files, text_files
 from withstands import withstands
 
-from elf.data.sentencepiece_form import convert_sentencepiece
 from elf.data.tokenizer import SentencePieceTokenizer, Tokenizer, load_byte_level_bpe, load_tokenizer
+from elf.data.tokenizer_json import convert_sentencepiece
 from elf.models.text_encoder import tokenizer_file
 
 ROOT = Path(__file__).parents[3]

@@ -1,7 +1,7 @@
 /**
  * Which tokenizers are read by this project's own code, as the reference of each reads them, and not by the library:
  * its white space and normal forms are JavaScript's, which differ. `elf export` refuses all others (Python's
- * `elf.data.tokenizer_forms`, which must know the same).
+ * `elf.data.tokenizer`, which must know the same).
  */
 import { SentencePiece, SPACE } from "./sentencePiece";
 import { type SpecialToken, SpecialTokens } from "./specialTokens";

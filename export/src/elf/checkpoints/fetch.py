@@ -24,7 +24,6 @@ from elf.checkpoints.official import (
     newest_checkpoint,
     parts_of,
 )
-from elf.data.clean_up import CONFIG as TOKENIZER_CONFIG
 from elf.disk import named_when_full, sha256
 from elf.errors import DiskFullError, HubError
 from elf.progress import say
@@ -260,6 +259,8 @@ def fetch(arguments: Arguments) -> SourceRecord:
 
 
 def _companions(out: Path) -> list[Wanted]:
+    from elf.data.tokenizer_json import CONFIG as TOKENIZER_CONFIG  # it loads SentencePiece, which no download needs
+
     # The encoder's repository is listed beside the official data sets.
     encoder = list_repository(ENCODER_REPOSITORY, kinds=("model", "dataset"))
     tokenizer = list_repository(TOKENIZER_REPOSITORY)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from elf.data.rows import check_ids, open_arrow, token_dataset
-from elf.data.tables import check_column
-from elf.data.text_value import LeftOut, described, json_of, text_of
+from elf.data.tables import LeftOut, check_column, described, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CorpusFormatError, EmptyCorpusError
 from elf.paths import path_of

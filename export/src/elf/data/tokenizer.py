@@ -16,8 +16,17 @@ import sentencepiece
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers
 
-from elf.data.clean_up import cleaning, cleans_up
-from elf.data.sentencepiece_form import EOS, PAD, UNK, WORD_START, Facts, model_of_tokenizer, vocabulary_of
+from elf.data.tokenizer_json import (
+    EOS,
+    PAD,
+    UNK,
+    WORD_START,
+    Facts,
+    cleaning,
+    cleans_up,
+    model_of_tokenizer,
+    vocabulary_of,
+)
 from elf.errors import CheckpointError, ConfigError, TokenizerFormError
 from elf.text_file import WHITE_SPACE, check_characters, read_text
 
@@ -212,8 +221,8 @@ class _Pieces:
 def load_tokenizer(path: Path) -> Tokenizer:
     """Reads a `tokenizer.json`; it gives all of a text's ids and nothing but them, the same every time.
 
-    It decodes as the tokenizer_config.json beside it says (`clean_up.py`). Raises CheckpointError when it is missing or
-    either is broken.
+    It decodes as the tokenizer_config.json beside it says (`tokenizer_json.py`). Raises CheckpointError when it is
+    missing or either is broken.
     """
     library = read_library(path)
     try:

@@ -14,10 +14,9 @@ import sentencepiece
 import tokenizers
 from sentencepiece import sentencepiece_model_pb2
 
-from elf.data.clean_up import CONFIG, FIELD
 from elf.data.corpus import read_corpus
-from elf.data.sentencepiece_form import EOS, NORMAL, PAD, SPECIAL, UNK, WORD_START, tokenizer_of_model
 from elf.data.tokenizer import load_tokenizer
+from elf.data.tokenizer_json import CONFIG, EOS, FIELD, NORMAL, PAD, SPECIAL, UNK, WORD_START, tokenizer_of_model
 from elf.errors import ConfigError
 from elf.progress import say
 

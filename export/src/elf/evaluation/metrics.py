@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import tyro
 
-from elf.data.text_value import LeftOut
+from elf.data.tables import LeftOut
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.errors import GenerationsError, UsageError
 from elf.evaluation.judge import Judge, load_judge

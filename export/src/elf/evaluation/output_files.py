@@ -5,16 +5,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from elf.disk import GrowingFile, named_when_full, written_whole
 from elf.errors import DiskFullError, GenerationsError, OutputExistsError
-from elf.evaluation.texts import Id, write_generation
 from elf.paths import file_size
 from elf.progress import say
 from elf.text_file import json_value
+
+Id = int | str
+
+
+def write_generation(file: TextIO, id: Id, generated: str) -> None:
+    """Writes one row of `all_generated_*.jsonl`."""
+    file.write(json.dumps({"id": id, "generated": generated}, ensure_ascii=False) + "\n")
 
 
 class GenerationFile:

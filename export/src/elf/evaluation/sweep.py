@@ -14,7 +14,6 @@ import tyro
 
 from elf.errors import GenerationsError, UsageError
 from elf.evaluation.output_files import PerText, Row, read_metrics, read_per_text, setting_of
-from elf.evaluation.scores import confidence_interval
 from elf.progress import say
 
 if TYPE_CHECKING:
@@ -307,7 +306,9 @@ def compare(a: PerText, b: PerText, asked: list[str] | None = None) -> dict[str,
 
 
 def _difference(name: str, a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
-    from elf.evaluation.metrics import score_of_sums  # it loads JAX, which no picture needs
+    # They load JAX, which no picture needs.
+    from elf.evaluation.metrics import score_of_sums
+    from elf.evaluation.scores import confidence_interval
 
     score, width = score_of_sums(name), a.shape[1]
 

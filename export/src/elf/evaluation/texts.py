@@ -1,21 +1,18 @@
 """The texts of an evaluation on disk: generated ones and their references, and real ones to measure them against."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from elf.data.corpus import JSON_LINES, Row, stream_corpus
+from elf.data.corpus import JSON_LINES, Row, evenly_spread, stream_corpus
 from elf.data.evaluation_rows import TEXT_COLUMNS
-from elf.data.row_choice import evenly_spread
 from elf.data.rows import TokenDataset, check_ids, open_arrow, token_dataset
-from elf.data.tables import check_column
-from elf.data.text_value import json_of, text_of
+from elf.data.tables import check_column, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, CorpusFormatError, EmptyCorpusError, GenerationsError
 from elf.text_file import read_lines, read_text
@@ -200,13 +197,6 @@ REFERENCE_ROW = 'Write {"output": "…"} on every line, with an "id" of its own 
 REFERENCES = "Give one reference a line, or JSONL rows with an output."
 TABLES = (".csv", ".parquet", ".arrow")
 SOURCE_ROW = 'Give a .jsonl with {"input": "…", "output": "…"} on every line.'
-
-Id = int | str
-
-
-def write_generation(file: TextIO, id: Id, generated: str) -> None:
-    """Writes one row of `all_generated_*.jsonl`."""
-    file.write(json.dumps({"id": id, "generated": generated}, ensure_ascii=False) + "\n")
 
 
 def read_generations(path: Path) -> dict[str, str]:

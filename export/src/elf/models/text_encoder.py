@@ -18,11 +18,9 @@ from elf.checkpoints.formats import read_tree
 from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Transposed, tensors
 from elf.checkpoints.weight_sets import LAST, Parts, WeightSet, find_sets
 from elf.config import T5Config
-from elf.data.clean_up import CONFIG
-from elf.data.pipeline import batch_at
-from elf.data.rows import TokenDataset
-from elf.data.sentencepiece_form import converted_file
+from elf.data.rows import TokenDataset, batch_at
 from elf.data.tokenizer import EOS
+from elf.data.tokenizer_json import CONFIG, converted_file
 from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, first_line
 from elf.models.exported.folder import is_exported, open_folder

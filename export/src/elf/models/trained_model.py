@@ -13,7 +13,7 @@ from safetensors.numpy import load, load_file
 
 from elf.checkpoints.array_files import write_safetensors
 from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
-from elf.data.clean_up import copy_tokenizer
+from elf.data.tokenizer_json import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError, ConfigError
 from elf.network.parameters import shapes_of

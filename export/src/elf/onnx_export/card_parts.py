@@ -9,8 +9,8 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import tyro
 
+from elf.data.corpus import pick_evenly
 from elf.data.evaluation_rows import stream_evaluation_rows
-from elf.data.row_choice import pick_evenly
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.evaluation.output_files import Row, read_metrics, setting_of

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from elf.data.clean_up import FIELD, cleans_up
 from elf.data.tokenizer import EOS, PAD, UNK, check_read_alike
+from elf.data.tokenizer_json import FIELD, cleans_up
 from elf.errors import ConfigError, OutputExistsError
 from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.trained_model import TrainedModel, plain_statistic

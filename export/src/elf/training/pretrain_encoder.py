@@ -15,9 +15,11 @@ import optax
 from flax import nnx
 
 from elf.config import T5Config
-from elf.data.pipeline import ENDLESS, PREFETCHED, THREADS
 from elf.data.rows import (
+    ENDLESS,
     NO_TOKENS,
+    PREFETCHED,
+    THREADS,
     Batch,
     TokenDataset,
     TokenRow,

@@ -10,8 +10,7 @@ from typing import Any
 import jax
 
 from elf.config_file import load_config
-from elf.data.pipeline import Shard, training_batches
-from elf.data.rows import TokenDataset, check_vocabulary, open_dataset
+from elf.data.rows import Shard, TokenDataset, check_vocabulary, open_dataset, training_batches
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.devices import ProcessArguments, make_mesh
 from elf.errors import CheckpointMismatchError, ConfigError, HubError, first_line

@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from elf.data.pipeline import Shard, training_batches
-from elf.data.rows import Batch, TokenDataset, check_vocabulary, open_dataset
+from elf.data.rows import Batch, Shard, TokenDataset, check_vocabulary, open_dataset, training_batches
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import check_batch, make_mesh, on_host
 from elf.errors import ConfigError, DatasetError, EmptyCorpusError

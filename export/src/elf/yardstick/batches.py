@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import grain
 import numpy as np
 
-from elf.data.pipeline import ENDLESS
-from elf.data.rows import TokenDataset, TokenRow, check_ids
+from elf.data.rows import ENDLESS, TokenDataset, TokenRow, check_ids
 from elf.data.tokenizer import EOS, PAD
 from elf.yardstick.translator import TranslatorConfig
 

@@ -15,7 +15,7 @@ from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.disk import written_whole
 from elf.errors import UsageError
-from elf.evaluation.texts import write_generation
+from elf.evaluation.output_files import write_generation
 from elf.progress import ticker
 from elf.yardstick.greedy import HeldOut, check_sources
 from elf.yardstick.stored import load_translator

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from elf.data.clean_up import copy_tokenizer
+from elf.data.tokenizer_json import copy_tokenizer
 from elf.disk import written_whole
 from elf.errors import CheckpointError, ConfigError
 from elf.evaluation.judge import MANIFEST, is_exported

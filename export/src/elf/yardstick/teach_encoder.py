@@ -12,9 +12,8 @@ import numpy as np
 from flax import nnx
 
 from elf.config import T5Config
-from elf.data.pipeline import training_batches
-from elf.data.row_choice import take_evenly
-from elf.data.rows import Batch, TokenDataset, check_vocabulary, open_pairs
+from elf.data.corpus import take_evenly
+from elf.data.rows import Batch, TokenDataset, check_vocabulary, open_pairs, training_batches
 from elf.data.tokenizer import EOS
 from elf.devices import make_mesh
 from elf.errors import CheckpointError, ConfigError

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from elf.config_file import load_config
+from elf.data.corpus import pick_evenly
 from elf.data.evaluation_rows import stream_evaluation_rows
-from elf.data.row_choice import pick_evenly
 from elf.data.rows import check_vocabulary, open_pairs
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError

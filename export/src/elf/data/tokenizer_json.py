@@ -1,10 +1,5 @@
-"""SentencePiece's tokenizers as `tokenizer.json`, in the form that Hugging Face publishes for T5, and back.
-
-What the file says is what SentencePiece does, but not every program that reads it does that: `tokenizers` looks up
-clusters of characters in the table of normalisations, adds scores in another precision, and finds special tokens also
-in what a text only becomes by normalisation. So a file of this form is read back as the model that it came from, and
-SentencePiece itself gives the ids.
-"""
+"""The files of a tokenizer: SentencePiece's as `tokenizer.json`, in the form that Hugging Face publishes for T5, and
+back, and what stands beside it."""
 
 import atexit
 import base64
@@ -19,9 +14,15 @@ import tokenizers
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from elf.data.clean_up import CONFIG
+from elf.disk import written_whole
 from elf.errors import CheckpointError
-from elf.text_file import refuse_pointer
+from elf.paths import is_same
+from elf.text_file import json_value, refuse_pointer
+
+# What the file says is what SentencePiece does, but not every program that reads it does that: `tokenizers` looks up
+# clusters of characters in the table of normalisations, adds scores in another precision, and finds special tokens also
+# in what a text only becomes by normalisation. So a file of this form is read back as the model that it came from, and
+# SentencePiece itself gives the ids.
 
 PAD, EOS, UNK = 0, 1, 2
 """Ids of T5's special tokens, which this project's own tokenizers have too."""
@@ -196,3 +197,64 @@ def converted_file(path: Path) -> Path:
     if (path.parent / CONFIG).is_file():
         shutil.copyfile(path.parent / CONFIG, file.parent / CONFIG)
     return file
+
+
+# --- The clean-up of decoded text -----------------------------------------------------------------------------------
+#
+# Spaces before punctuation and contractions are taken out where a tokenizer's configuration asks for it.
+#
+# A tokenizer_config.json beside the tokenizer.json says so as `clean_up_tokenization_spaces`: T5's says true, this
+# project's own say false. Where the field or the file is missing it means true, as it does to transformers up to 4.44,
+# by which the official texts were written, and to transformers.js, by which the page writes.
+
+CONFIG = "tokenizer_config.json"
+FIELD = "clean_up_tokenization_spaces"
+
+TAKEN_OUT = (
+    *((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'")),
+    *((" n't", "n't"), (" 'm", "'m"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re")),
+)
+"""What transformers replaces, one after the other."""
+
+NEVER_IN_A_PIECE = "\0"
+
+
+def cleans_up(tokenizer: Path) -> bool:
+    """Whether text of the tokenizer in this file is cleaned up. Raises CheckpointError for a broken configuration."""
+    file = tokenizer.parent / CONFIG
+    if not file.is_file():
+        return True
+    try:
+        value = json_value(file.read_text(encoding="utf-8-sig")).get(FIELD, True)
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}", "Copy it again, or delete it.") from error
+    if not isinstance(value, bool):
+        raise CheckpointError(f"{file} has {FIELD} {value!r}", "Set it to true or false, or leave it out for true.")
+    return value
+
+
+def cleaning(decoder: decoders.Decoder | None) -> decoders.Decoder:
+    """`decoder`, followed by the clean-up of the whole text."""
+    # Without a decoder the library puts a space between pieces; so does this one.
+    first = decoders.WordPiece(prefix=NEVER_IN_A_PIECE, cleanup=False) if decoder is None else decoder
+    replacements = [decoders.Replace(wrong, right) for wrong, right in TAKEN_OUT]
+    return decoders.Sequence([first, decoders.Fuse(), *replacements])
+
+
+def copy_tokenizer(tokenizer: Path, folder: Path) -> None:
+    """Puts a copy of `tokenizer` into `folder` as its tokenizer.json, with the configuration beside it.
+
+    Each file is there whole, or as it was before. Raises DiskFullError.
+    """
+    target = folder / "tokenizer.json"
+    if is_same(tokenizer, target):
+        return
+    config = tokenizer.parent / CONFIG
+    if config.is_file():
+        with written_whole(folder / CONFIG) as file:
+            file.write_bytes(config.read_bytes())
+    else:
+        # One of another tokenizer must not speak for this one.
+        (folder / CONFIG).unlink(missing_ok=True)
+    with written_whole(target) as file:
+        file.write_bytes(tokenizer.read_bytes())
