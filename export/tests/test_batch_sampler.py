@@ -18,13 +18,10 @@ from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
 from elf.sampler_settings import SamplerSettings
-from elf.sampling.batch_flow import Draws, Scales, follow_flow
-from elf.sampling.batch_sampler import BatchSampler
+from elf.sampling.batch_sampler import BatchSampler, Draws, Scales, follow_flow
 from elf.sampling.condition import Condition
-from elf.sampling.keys import bit_layout, run_keys
 from elf.sampling.networks import JaxEncoder, JaxNetwork
-from elf.sampling.sampler import run_flow, sample
-from elf.sampling.schedule import time_schedule
+from elf.sampling.sampler import bit_layout, run_flow, run_keys, sample, time_schedule
 
 LAYOUTS = ("original", "partitionable")
 FLOW = FlowConfig(noise_scale=2.0)

@@ -12,9 +12,9 @@ from elf.network.model import ELF
 from elf.network.modules import abstract, bind
 from elf.network.parameters import parameter_shapes
 from elf.sampler_settings import SamplerSettings
-from elf.sampling.batch_flow import Draws, Scales, follow_flow
+from elf.sampling.batch_sampler import Draws, Scales, follow_flow
 from elf.sampling.condition import Condition, Guided
-from elf.sampling.solvers import Step, euler, sde
+from elf.sampling.sampler import Step, euler, sde
 
 CONFIG = ElfConfig(depth=1, hidden_size=8, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 

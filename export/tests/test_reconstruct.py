@@ -14,7 +14,7 @@ from elf.dev.make_random import TINY, random_model
 from elf.models.trained_model import save_trained_model
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition
-from elf.sampling.reconstruct import reverse
+from elf.sampling.sample import reverse
 from elf.sampling.sampler import run_flow
 
 FLOW = FlowConfig(noise_scale=1.0)

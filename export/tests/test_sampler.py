@@ -13,11 +13,8 @@ from elf.dev.fixtures import flow_fixture, toy_denoise
 from elf.errors import UsageError
 from elf.onnx_export.presets import refuse_beyond_page
 from elf.sampler_settings import SamplerSettings, named_settings, read_curve, settings_of
-from elf.sampling.keys import run_keys
 from elf.sampling.sample import Arguments, towards_of
-from elf.sampling.sampler import cut_at_eos, run_flow, sample
-from elf.sampling.schedule import time_schedule
-from elf.sampling.start_noise import Towards, slerp, start_noise
+from elf.sampling.sampler import Towards, cut_at_eos, run_flow, run_keys, sample, slerp, start_noise, time_schedule
 
 FLOW = FlowConfig(noise_scale=2.0)
 SHAPE = (1, 3, 4)

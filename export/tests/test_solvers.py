@@ -14,9 +14,7 @@ from elf.errors import UsageError
 from elf.models.trained_model import save_trained_model
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.condition import Guided
-from elf.sampling.sampler import run_flow
-from elf.sampling.schedule import normal_quantiles, time_schedule
-from elf.sampling.solvers import Prediction, Step, multistep
+from elf.sampling.sampler import Prediction, Step, multistep, normal_quantiles, run_flow, time_schedule
 
 FLOW = FlowConfig(noise_scale=1.0)
 SHAPE = (2, 3, 4)

@@ -1,6 +1,6 @@
 /**
  * One step of the flow from t to t′: Euler's, the SDE's, and one that looks back for the ODE (spec section 3). The
- * arithmetic is that of 32-bit floats, operation by operation, as in `elf.sampling.solvers`.
+ * arithmetic is that of 32-bit floats, operation by operation, as in `elf.sampling.sampler`.
  */
 import { gammaAt } from "./gammaCurve";
 import type { Predict } from "./guidance";

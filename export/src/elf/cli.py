@@ -29,7 +29,7 @@ COMMANDS = {
     "golden": ("elf.golden.golden", "hold the training step to numbers that the official code computed"),
     "plan": ("elf.training.plan", "check on paper that a training fits its devices"),
     "sample": ("elf.sampling.sample", "write text with the reference sampler"),
-    "reconstruct": ("elf.sampling.reconstruct", "take a text back to noise by the ODE, and forward again"),
+    "reconstruct": ("elf.sampling.sample:reconstruct", "take a text back to noise by the ODE, and forward again"),
     "evaluate": ("elf.evaluation.evaluate", "write texts in many ways and measure them"),
     "compare-metrics": ("elf.evaluation.sweep:compare_metrics", "compare two ways to sample text by text"),
     "plot-sweep": ("elf.evaluation.sweep:plot_sweep", "draw quality against entropy and passes of many ways to sample"),

@@ -18,9 +18,7 @@ from elf.sampler_settings import Layout, SamplerSettings, named_settings
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import text_reader
-from elf.sampling.sampler import run_flow, sample, written
-from elf.sampling.schedule import time_schedule
-from elf.sampling.start_noise import Towards, start_noise
+from elf.sampling.sampler import Towards, run_flow, sample, start_noise, time_schedule, written
 
 Array = np.ndarray
 
