@@ -18,7 +18,7 @@ from elf.evaluation.texts import read_generations
 from elf.models.open_model import open_model
 from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.paths import files_below, path_of
-from elf.training.resume import start_weights
+from elf.training.checkpoint import start_weights
 
 RUN = "gs://bucket/runs/one"
 

@@ -26,8 +26,8 @@ from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distill_objective import draw_distill, kind_weights, row_kinds, student_errors, teacher_target
-from elf.training.draws import DenoiseDraws
 from elf.training.optimizer import OptimizerConfig
+from elf.training.step_inputs import DenoiseDraws
 
 FLOW = FlowConfig(noise_scale=1.3, decoder_noise_scale=2.2)
 B, L, D = 8, 5, 6

@@ -19,7 +19,7 @@ from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.text_encoder import load_encoder
 from elf.network.parameters import parameter_shapes
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
-from elf.training.resume import start_weights
+from elf.training.checkpoint import start_weights
 
 FIXTURE = Path(__file__).parents[2] / "test/fixtures/tiny-model"
 COMMIT = "c0ffee" + "0" * 34

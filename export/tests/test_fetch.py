@@ -28,7 +28,7 @@ from elf.models.open_model import open_model
 from elf.models.run_folder import checkpoint_at
 from elf.models.trained_model import save_trained_model
 from elf.network.parameters import parameter_shapes
-from elf.training.resume import start_weights
+from elf.training.checkpoint import start_weights
 
 COMMIT = "c0ffee" + "0" * 34
 ELF = "embedded-language-flows/ELF-B-owt"

@@ -19,10 +19,10 @@ from elf.data.rows import Batch
 from elf.dev.make_random import random_params
 from elf.devices import make_mesh
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
-from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import flow_objective
 from elf.training.optimizer import OptimizerConfig
 from elf.training.step import make_train_step
+from elf.training.step_inputs import FrozenEncoder
 from elf.training.train_config import Resolved, TrainConfig
 
 B, L, D = 4, 7, 6

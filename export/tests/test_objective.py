@@ -11,7 +11,6 @@ from flax import nnx
 from elf.config import ElfConfig, FlowConfig
 from elf.network.model import ELF
 from elf.network.modules import bind, split
-from elf.training.draws import DenoiseDraws, draw_decode, draw_denoise, draw_self_cond_scale
 from elf.training.objective import (
     decode_errors,
     denoise_errors,
@@ -22,6 +21,7 @@ from elf.training.objective import (
     shared_denoising,
     take_rows,
 )
+from elf.training.step_inputs import DenoiseDraws, draw_decode, draw_denoise, draw_self_cond_scale
 
 CONFIG = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 FLOW = FlowConfig(noise_scale=1.3)

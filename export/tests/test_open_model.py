@@ -25,11 +25,10 @@ from elf.models.open_model import open_model, read_weights
 from elf.models.run_folder import RunSettings
 from elf.models.trained_model import fingerprint, load_trained_model, save_trained_model
 from elf.network.parameters import parameter_shapes
-from elf.training.checkpoint import Checkpoints
-from elf.training.frozen_encoder import FrozenEncoder
-from elf.training.resume import start_weights
-from elf.training.run_facts import remember_settings
+from elf.training.checkpoint import Checkpoints, start_weights
+from elf.training.run_record import remember_settings
 from elf.training.step import TrainState
+from elf.training.step_inputs import FrozenEncoder
 from elf.training.train import Arguments as Train
 from elf.training.train import main as train
 from elf.training.train_config import TrainConfig

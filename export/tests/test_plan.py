@@ -16,7 +16,6 @@ from elf.config import PRESETS, ElfConfig, T5Config
 from elf.errors import UsageError
 from elf.network.modules import Remat
 from elf.network.parameters import encoder_parameter_shapes
-from elf.training.ahead_of_time import Collective, collectives
 from elf.training.memory_estimate import (
     device_bytes,
     estimate,
@@ -27,7 +26,7 @@ from elf.training.memory_estimate import (
     sharded,
 )
 from elf.training.optimizer import OptimizerConfig
-from elf.training.plan import Arguments, device_count
+from elf.training.plan import Arguments, Collective, collectives, device_count
 from elf.training.train_config import TrainConfig
 
 CONFIGS = Path(__file__).parents[1] / "configs"

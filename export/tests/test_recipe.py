@@ -11,12 +11,12 @@ from elf.config import FlowConfig
 from elf.config_file import build_config
 from elf.errors import ConfigError
 from elf.training.distill_config import DistillConfig
-from elf.training.draws import draw_coins, draw_times
 from elf.training.loop import _not_finite as not_finite
 from elf.training.loop import means
 from elf.training.objective import Share
 from elf.training.optimizer import OptimizerConfig
 from elf.training.recipe import CHOICES, DISTILL_CHOICES, NAMED, Choices
+from elf.training.step_inputs import draw_coins, draw_times
 from elf.training.train_config import TrainConfig
 
 PLACES = {"name": "a", "data": "b", "encoder": "c", "tokenizer": "d", "out": Path("e"), "steps": 1}

@@ -25,8 +25,8 @@ from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.models.trained_model import load_trained_model
 from elf.network.parameters import parameter_shapes
+from elf.training.checkpoint import resumed_state
 from elf.training.optimizer import OptimizerConfig, make_optimizer
-from elf.training.resume import resumed_state
 from elf.training.step import TrainState, TrainStep
 from elf.training.train import Arguments, main
 from elf.training.train_config import TrainConfig

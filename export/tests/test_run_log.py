@@ -11,8 +11,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event
 
 from elf.errors import CheckpointError, ConfigError, HubError, OutputExistsError
-from elf.training.run_facts import encoder_facts
-from elf.training.run_log import RunLog
+from elf.training.run_record import RunLog, encoder_facts
 from elf.training.train import HubUpload
 from elf.yardstick.teach_encoder import encoder_record
 

@@ -19,7 +19,7 @@ from elf.errors import ConfigError, DatasetError
 from elf.models.text_encoder import load_encoder
 from elf.network.encoder import conditional_visibility, encoder_from_params
 from elf.training.optimizer import OptimizerConfig
-from elf.training.run_facts import encoder_facts
+from elf.training.run_record import encoder_facts
 from elf.yardstick.teach_encoder import Arguments, main
 
 NAMES = ("Mia", "Ben", "Tom", "Ada", "Sam", "Lea")

@@ -22,9 +22,9 @@ from elf.models.text_encoder import latent_statistics, load_encoder
 from elf.models.trained_model import load_trained_model
 from elf.sampling.networks import JaxNetwork
 from elf.training import train as train_module
+from elf.training.checkpoint import start_weights
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
-from elf.training.resume import start_weights
 from elf.training.train import Arguments, main
 from elf.training.train_config import TrainConfig
 

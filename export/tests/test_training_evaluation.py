@@ -31,10 +31,9 @@ from elf.sampler_settings import SamplerSettings
 from elf.sampling import batch_sampler
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
-from elf.training.run_log import RunLog
-from elf.training.train import Arguments, main
+from elf.training.run_record import RunLog
+from elf.training.train import FOLDER, Arguments, fingerprint_on_devices, main
 from elf.training.train_config import TrainConfig
-from elf.training.training_evaluation import FOLDER, fingerprint_on_devices
 
 NAME = "00_sde_2_gamma1.5_w3_seed42"
 
@@ -290,7 +289,7 @@ def test_a_fingerprint_is_the_same_on_any_devices_and_of_any_change_another(tmp_
     assert len(found) == 1 + 9 + 2
     program = (
         "import jax, numpy as np, sys; from elf.devices import make_mesh, parameter_sharding\n"
-        "from elf.training.training_evaluation import fingerprint_on_devices\n"
+        "from elf.training.train import fingerprint_on_devices\n"
         "mesh, rng = make_mesh(4), np.random.default_rng(0)\n"
         "params = {'a': rng.standard_normal((64, 96)), 'b': rng.standard_normal(7), 'c': np.zeros(())}\n"
         "import elf.devices; elf.devices.SMALLEST_SPLIT = 1\n"

@@ -12,7 +12,7 @@ from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.evaluation.output_files import GenerationFile, MetricsFile, read_metrics, read_per_text, setting_of
 from elf.evaluation.texts import match_references, read_generations, read_references, read_sources
-from elf.training.run_facts import encoder_facts, last_losses
+from elf.training.run_record import encoder_facts, last_losses
 
 REFUSALS = {"GenerationsError"}
 GENERATED = [{"id": 0, "generated": "Mia found a kite."}, {"id": "x", "generated": ""}, {"id": 2, "generated": "é 😀"}]

@@ -15,13 +15,12 @@ from elf.devices import global_rows, make_mesh, state_shardings
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, bind
 from elf.network.parameters import encoder_parameter_shapes
-from elf.training.draws import draw_denoise
-from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.memory_estimate import planned_step
 from elf.training.objective import DENOISING, denoise_errors
 from elf.training.optimizer import OptimizerConfig
 from elf.training.recipe import RowsBy
 from elf.training.step import Rows, TrainState
+from elf.training.step_inputs import FrozenEncoder, draw_denoise
 from elf.training.train_config import TrainConfig
 
 Formulation = Literal["literal", "shared"]

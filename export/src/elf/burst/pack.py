@@ -12,10 +12,10 @@ from elf.data.tokenizer import EOS, PAD
 from elf.errors import ConfigError
 from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.progress import say
-from elf.training.frozen_encoder import FrozenEncoder
+from elf.training.checkpoint import start_weights
 from elf.training.recipe import SHARED_OBJECTIVE, require
-from elf.training.resume import start_weights
-from elf.training.run_facts import plain
+from elf.training.run_record import plain
+from elf.training.step_inputs import FrozenEncoder
 from elf.training.train import check_vocabularies
 from elf.training.train_config import TrainConfig
 

@@ -28,10 +28,9 @@ from elf.burst.carried import Carried, read_carried, read_weights, write_weights
 from elf.errors import ElfError, UsageError
 from elf.network.model import ELF
 from elf.network.modules import abstract, bind, split
-from elf.training.draws import draw_decode, draw_denoise, is_decode_step
-from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import decode_errors, denoise_errors, shared_denoising
 from elf.training.optimizer import averaged_weights, ema_decay, make_optimizer
+from elf.training.step_inputs import FrozenEncoder, draw_decode, draw_denoise, is_decode_step
 
 SAVE_SECONDS = 120
 LOG_STEPS = 50

@@ -9,7 +9,7 @@ from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel, save_trained_model
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say
-from elf.training.run_facts import command_line, encoder_facts, training_facts
+from elf.training.run_record import command_line, encoder_facts, training_facts
 from elf.training.train_config import TrainConfig
 
 

@@ -17,10 +17,9 @@ from elf.network.modules import abstract, bind
 from elf.training.distill import distill_objective
 from elf.training.distill_config import DistillConfig, Round
 from elf.training.distill_objective import DistillDraws, at_the_end, mixed_target
-from elf.training.draws import DecodeDraws, DenoiseDraws, StepDraws
-from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.optimizer import OptimizerConfig
 from elf.training.step import Examples, Rows, make_train_step
+from elf.training.step_inputs import DecodeDraws, DenoiseDraws, FrozenEncoder, StepDraws
 from elf.training.train_config import Resolved, TrainConfig
 
 

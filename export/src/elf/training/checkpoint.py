@@ -1,4 +1,5 @@
-"""Orbax checkpoints of a running training: `checkpoint_<step>`, written in the background, whole or not at all."""
+"""Orbax checkpoints of a training, written in the background, whole or not at all; and one from elsewhere that it goes
+on from."""
 
 import shutil
 from collections.abc import Callable
@@ -8,11 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
+from elf.checkpoints.elf_in_file import OptimizerState, number_of, read_elf_weights, read_optimizer
+from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, leaves
+from elf.config import ElfConfig
+from elf.devices import on_mesh
 from elf.disk import named_when_full
-from elf.errors import CheckpointError, CheckpointMismatchError, DiskFullError, first_line
+from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DiskFullError, first_line
+from elf.models.open_model import open_model
+from elf.models.run_folder import RunFolder, checkpoint_at
+from elf.models.trained_model import FlatParams
+from elf.network.parameters import check_parameters, parameter_shapes
 from elf.paths import absolute, is_address
+from elf.progress import say
+from elf.training.step import TrainState, TrainStep
+from elf.training.train_config import TrainConfig
 
 
 class Checkpoints:
@@ -133,3 +146,163 @@ class Checkpoints:
             f"checkpoint_{step} could not be written to {self.directory.name}: {detail}; {stands}",
             "Make room, or lower checkpoints.keep, and run the same command again: it goes on from the last one.",
         )
+
+
+# --- A training that goes on from a checkpoint elsewhere, this project's or not: `resume` of its configuration ------
+#
+# The checkpoint is brought into the training's own folder once, as `checkpoint_<step>`; from then on that is the newest
+# one of the run, and the run goes on from it as it does from any of its own.
+
+PROJECTION = "text_proj"
+
+
+def start_weights(name: str, elf: ElfConfig, seed: int = 0) -> FlatParams:
+    """`name` as in TrainConfig. `seed` is of the directions that a wider bottleneck begins with.
+
+    Raises CheckpointError where there is no model, and CheckpointMismatchError where its shapes are not those of `elf`;
+    a bottleneck narrower than `elf`'s is no mismatch.
+    """
+    model = open_model(name, weights_only=True)
+    params = dict(model.params)
+    if model.elf.bottleneck_size < elf.bottleneck_size and params.keys() == parameter_shapes(elf).keys():
+        params = widened(params, elf.bottleneck_size, seed)
+    action = f"Give elf the shapes of {name}, or start from another model."
+    check_parameters(params, parameter_shapes(elf), "this training", action)
+    return params
+
+
+def widened(params: FlatParams, bottleneck_size: int, seed: int) -> FlatParams:
+    """The same function through a wider bottleneck: what the added directions hold, nothing reads yet.
+
+    They are random, as long as the present ones on average; what reads them starts at zero, and its gradient doesn't.
+    """
+    down, up = params[f"{PROJECTION}/proj1/kernel"], params[f"{PROJECTION}/proj2/kernel"]
+    added = bottleneck_size - down.shape[1]
+    directions = np.random.default_rng(seed).standard_normal((down.shape[0], added)).astype(np.float32)
+    directions *= np.sqrt((down**2).sum() / down.shape[1]) / np.linalg.norm(directions, axis=0)
+    nothing = np.zeros((added, up.shape[1]), np.float32)
+    return params | {
+        f"{PROJECTION}/proj1/kernel": np.concatenate([down, directions], axis=1),
+        f"{PROJECTION}/proj2/kernel": np.concatenate([up, nothing], axis=0),
+    }
+
+
+def first_weights(config: TrainConfig) -> FlatParams | None:
+    """The weights that `start` names, for the first state of a run; None where it names none, or the run is past it."""
+    if config.start is None:
+        return None
+    if (own := RunFolder(config.out).checkpoints()) and jax.process_index() == 0:
+        say(f"start={config.start} was where this run began; it goes on from its own checkpoint_{max(own)}")
+    return None if own else start_weights(config.start, config.elf, config.seed)
+
+
+def bring_checkpoint(config: TrainConfig, steps: int, step: TrainStep) -> None:
+    """Puts the checkpoint that `resume` names into the output folder, unless the run has one of its own.
+
+    Weights, their averages, the optimizer's state and the number of updates are taken over; where the file lacks one of
+    them, or has it for another optimizer, that begins anew, which is said. Every process must call it. Raises what
+    opening the checkpoint raises, CheckpointMismatchError for weights of another shape, ConfigError for a checkpoint
+    that is past the end of the training.
+    """
+    if config.resume is None:
+        return
+    main = jax.process_index() == 0
+    if own := RunFolder(config.out).checkpoints():
+        if main:
+            say(f"resume={config.resume} was where this run began; it goes on from its own checkpoint_{max(own)}")
+        return
+    state, updates, seconds, told = resumed_state(checkpoint_at(config.resume), config, step)
+    if updates >= steps:
+        raise ConfigError(
+            f"{config.resume} has {updates:,} updates behind it, and the training ends at {steps:,}",
+            "Raise steps or epochs, which count from the checkpoint's beginning; or give it as start, for its weights.",
+        )
+    if main:
+        say(f"resuming from {config.resume}: {'; '.join(told)}")
+    checkpoints = Checkpoints(config.out / "checkpoints", config.checkpoints.keep)
+    checkpoints.save(updates, {"state": state, "seconds": np.asarray(seconds)})
+    checkpoints.close()
+
+
+def resumed_state(path: Path, config: TrainConfig, step: TrainStep) -> tuple[TrainState, int, float, list[str]]:
+    """The state in a checkpoint as one of this training, its updates, the seconds that its training took as far as it
+    says, and what was taken and what not, for people."""
+    found = read_elf_weights(path)
+    shapes = parameter_shapes(config.elf)
+    action = "Train on with the architecture that the checkpoint has, or give it to another training."
+    raw = next((each for each in found.sets if not each.averaged), None)
+    averaged = next((each for each in found.sets if each.averaged), None)
+    of_weights = raw or averaged
+    assert of_weights is not None  # a checkpoint without weights has been refused
+    told = [f"weights from {of_weights.label} ({of_weights.told()})"]
+    for each in (raw, averaged):
+        if each is not None:
+            check_parameters(each.lazy, shapes, "this training", action)
+    told.append(f"averages from {averaged.label}" if averaged else "it has no averages: they begin with its weights")
+    if raw is None:
+        told.append("it has averages alone, so they are the weights too")
+
+    like = step.init()
+    weights, averages = of_weights.lazy, (averaged or of_weights).lazy
+    params = {name: on_mesh(weights[name], leaf.sharding) for name, leaf in like.params.items()}
+    ema = {name: on_mesh(averages[name], leaf.sharding) for name, leaf in like.ema_params1.items()}
+    optimizer = read_optimizer(found, raw) if raw else OptimizerState({}, None)
+    updates = optimizer.updates if optimizer.updates is not None else found.step
+    if updates is None:
+        raise CheckpointMismatchError(
+            f"{path} does not say how many updates are behind it", "Give it as start: a training that begins with it."
+        )
+    opt_state, taken = _filled(like.opt_state, optimizer, updates)
+    told.append(taken)
+    told.append(f"{updates:,} updates" + (f" (step {found.step:,})" if found.step not in (None, updates) else ""))
+    seconds = next((value for name, value in leaves(found.tree) if name == "seconds"), 0.0)
+    return TrainState(params, ema, opt_state), updates, number_of(seconds) or 0.0, told
+
+
+def _filled(like: Any, optimizer: OptimizerState, updates: int) -> tuple[Any, str]:
+    """An optimizer's state like `like` with what a checkpoint's has of it, and what was taken, for people."""
+    flat, structure = jax.tree_util.tree_flatten_with_path(like)
+    places = [_place(path) for path, _ in flat]
+    roles: dict[str, set[str]] = {}
+    for kind, name in places:
+        if name is not None:
+            roles.setdefault(name, set()).add(kind)
+    # Adam's mean of gradients is nothing to Muon, for one: a weight's state is taken as a whole or not at all.
+    taken = {name for name in roles if set(optimizer.moments.get(name, {})) == roles[name]}
+    values = []
+    for (path, leaf), (kind, name) in zip(flat, places, strict=True):
+        value: Any = leaf
+        if name in taken:
+            value = _read(name, kind, optimizer.moments[name][kind], leaf.shape)  # type: ignore[index, arg-type]
+        elif kind == "count":
+            # Beside moments it corrects their bias, which those that begin anew have again.
+            beside = {places[i][1] for i, (other, _) in enumerate(flat) if other[:-2] == path[:-1] and places[i][1]}
+            value = np.asarray(0 if beside and not beside & taken else updates)
+        values.append(value if value is leaf else on_mesh(np.asarray(value, leaf.dtype), leaf.sharding))
+    if len(taken) == len(roles):
+        told = f"the optimizer's state of all {len(roles)} weights"
+    elif taken:
+        rest = min(roles.keys() - taken)
+        told = f"the optimizer's state of {len(taken)} of {len(roles)} weights; it begins anew for {rest} and others"
+    elif optimizer.moments:
+        told = "its optimizer was another one, so the optimizer begins anew"
+    else:
+        told = "it has no optimizer's state, so the optimizer begins anew"
+    return jax.tree_util.tree_unflatten(structure, values), told
+
+
+def _place(path: tuple[Any, ...]) -> tuple[str, str | None]:
+    """What a leaf of an optimizer's state is: a moment and its weight's name, or `count`, or something else."""
+    names = [getattr(key, "name", getattr(key, "key", None)) for key in path]
+    if len(names) > 1 and names[-2] in ("mu", "nu"):
+        return names[-2], names[-1]
+    return str(names[-1]), None
+
+
+def _read(name: str, kind: str, tensor: StoredTensor, shape: tuple[int, ...]) -> np.ndarray:
+    values = LazyWeights({f"{kind} of {name}": tensor})
+    if values.shapes[f"{kind} of {name}"] != shape:
+        raise CheckpointMismatchError(
+            f"{kind} of {name} has the shape {tuple(tensor.shape)}, its weight {shape}", "Give a whole checkpoint."
+        )
+    return values[f"{kind} of {name}"]

@@ -20,6 +20,7 @@ from elf.models.trained_model import FlatParams, TrainedModel, load_trained_mode
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, bind
 from elf.progress import say
+from elf.training.checkpoint import bring_checkpoint, first_weights
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distill_objective import (
     DistillDraws,
@@ -33,12 +34,10 @@ from elf.training.distill_objective import (
     row_kinds,
     student_errors,
 )
-from elf.training.draws import DecodeDraws
-from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import Metrics, Objective, branch_shares, decode_errors
-from elf.training.resume import bring_checkpoint, first_weights
-from elf.training.run_facts import command_line, remember_settings, training_facts
+from elf.training.run_record import command_line, remember_settings, training_facts
 from elf.training.step import make_train_step
+from elf.training.step_inputs import DecodeDraws, FrozenEncoder
 from elf.training.train import HubUpload, Run, RunArguments, check_vocabularies, make_upload
 from elf.training.train_config import resolve
 

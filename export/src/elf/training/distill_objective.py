@@ -21,7 +21,6 @@ import numpy as np
 from elf.config import FlowConfig
 from elf.errors import ConfigError
 from elf.network.model import ELF
-from elf.training.draws import DecodeDraws, DenoiseDraws, draw_decode, draw_denoise, draw_times
 from elf.training.objective import (
     Denoising,
     before_any_guess,
@@ -33,6 +32,7 @@ from elf.training.objective import (
     take_rows,
     velocity,
 )
+from elf.training.step_inputs import DecodeDraws, DenoiseDraws, draw_decode, draw_denoise, draw_times
 
 LARGEST_GROUP = 16
 """Rows over which the kinds are dealt out: few, so that a device finds all kinds among its own rows."""

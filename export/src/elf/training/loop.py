@@ -20,7 +20,7 @@ from elf.errors import DivergedError
 from elf.evaluation.generator import StoppedError
 from elf.training.checkpoint import Checkpoints
 from elf.training.objective import Metrics, Share
-from elf.training.run_log import Profiler, RunLog
+from elf.training.run_record import Profiler, RunLog
 
 
 def _not_finite(metrics: Metrics) -> dict[str, float]:

@@ -20,9 +20,9 @@ from elf.devices import AXES, check_batch, state_shardings
 from elf.network.encoder import T5Encoder
 from elf.network.model import ELF
 from elf.network.modules import Params, Remat, abstract
-from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import flow_objective
 from elf.training.step import TrainState, TrainStep, make_train_step
+from elf.training.step_inputs import FrozenEncoder
 from elf.training.train_config import Resolved, TrainConfig
 
 

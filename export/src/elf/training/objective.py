@@ -23,7 +23,8 @@ import optax
 from elf.config import FlowConfig
 from elf.network.model import ELF
 from elf.network.modules import Dropout, Params, abstract, bind
-from elf.training.draws import (
+from elf.training.recipe import RowsBy
+from elf.training.step_inputs import (
     DecodeDraws,
     DenoiseDraws,
     StepDraws,
@@ -31,7 +32,6 @@ from elf.training.draws import (
     draw_decode,
     draw_denoise,
 )
-from elf.training.recipe import RowsBy
 
 # A burst has neither settings of a training nor what reads models.
 if TYPE_CHECKING:

@@ -26,10 +26,9 @@ from elf.devices import AXES, batch_sharding, check_batch, global_rows, on_mesh,
 from elf.errors import CheckpointMismatchError, ConfigError
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, split
-from elf.training.draws import is_decode_step
-from elf.training.frozen_encoder import FrozenEncoder
 from elf.training.objective import Metrics, Objective, Share, flow_objective
 from elf.training.optimizer import averaged_weights, descend, ema_decay, learning_rate, make_optimizer
+from elf.training.step_inputs import FrozenEncoder, is_decode_step
 from elf.training.torch_gradient import TorchGradient, make_torch_gradient
 from elf.training.train_config import Resolved, TrainConfig
 

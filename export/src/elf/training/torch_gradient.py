@@ -19,9 +19,9 @@ from elf.network.model import rotary_tables
 from elf.network.modules import Params
 from elf.network.parameters import TIMESTEP_FEATURES, parameter_shapes
 from elf.progress import say
-from elf.training.draws import DecodeDraws, DenoiseDraws
 from elf.training.objective import Metrics, self_cond_rows
 from elf.training.recipe import SHARED_OBJECTIVE, require
+from elf.training.step_inputs import DecodeDraws, DenoiseDraws
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,7 +19,7 @@ from elf.errors import ConfigError
 from elf.models.text_encoder import tokenizer_file
 from elf.progress import say
 from elf.training.loop import LoopConfig, run_loop
-from elf.training.run_facts import PLACES, command_line, plain, remember_settings
+from elf.training.run_record import PLACES, command_line, plain, remember_settings
 from elf.yardstick.batches import PairBatch, mean_target_length, pair_batches
 from elf.yardstick.greedy import HeldOut, check_sources
 from elf.yardstick.step import State, YardstickConfig, make_update
