@@ -17,9 +17,8 @@ from elf.evaluation.judge import load_judge
 from elf.evaluation.perplexity import gen_perplexity
 from elf.evaluation.words import entropies
 from elf.network.modules import abstract
-from elf.yardstick.greedy import HeldOut, compile_greedy
-from elf.yardstick.stored import load_translator
-from elf.yardstick.translator import Translator
+from elf.yardstick.translate import HeldOut, compile_greedy
+from elf.yardstick.translator import Translator, load_translator
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "test" / "fixtures"

@@ -16,12 +16,9 @@ from elf.dev.make_random import TINY, random_model
 from elf.errors import ElfError, ExportedModelError, HubError
 from elf.models.exported.stored_weights import StoredWeights
 from elf.onnx_export import check
-from elf.onnx_export.check import check_folder
+from elf.onnx_export.check import PushArguments, check_folder, push, upload
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.manifest import list_files
-from elf.onnx_export.push import Arguments as PushArguments
-from elf.onnx_export.push import main as push_main
-from elf.onnx_export.push import push
 from elf.sampling.networks import GraphSession
 
 ROOT = Path(__file__).parents[2]
@@ -242,7 +239,7 @@ def test_push_uploads_a_sound_folder_in_one_commit(folder, monkeypatch, capsys):
     assert upload["folder_path"] == folder and upload["revision"] == "next" and upload["delete_patterns"] == ["onnx/*"]
     # Without a branch of its own the main one is written.
     hub.calls.clear()
-    push(PushArguments(folder, "me/tiny"))
+    upload(PushArguments(folder, "me/tiny"))
     assert [name for name, *_ in hub.calls] == ["create_repo", "upload_folder"]
 
 
@@ -251,7 +248,7 @@ def test_push_sends_nothing_of_a_folder_that_is_not_sound(folder, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: hub)
     (folder / "onnx" / "decoder.onnx").unlink()
     with pytest.raises(ElfError, match="missing"):
-        push_main(PushArguments(folder, "me/tiny"))
+        push(PushArguments(folder, "me/tiny"))
     assert not hub.calls
 
 
@@ -259,7 +256,7 @@ def test_push_sends_nothing_of_a_folder_that_is_not_sound(folder, monkeypatch):
 def test_a_hub_out_of_reach_is_named(folder, monkeypatch, fails):
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: Hub(fails))
     with pytest.raises(HubError, match=r"tiny could not be uploaded to me/tiny: the line is dead$"):
-        push(PushArguments(folder, "me/tiny"))
+        upload(PushArguments(folder, "me/tiny"))
 
 
 def test_a_graph_names_no_files_elsewhere(folder, tmp_path):

@@ -25,9 +25,8 @@ from elf.evaluation.judge import Judge, graph_weights, load_judge, params_of, sa
 from elf.evaluation.perplexity import gen_perplexity
 from elf.models.exported.places import WeightLayout
 from elf.network.modules import split
-from elf.onnx_export.export_judge import Arguments, export_judge, graph_error, main, stored_loss
+from elf.onnx_export.export_judge import GRAPH, Arguments, export_judge, graph_error, judge_graph, main, stored_loss
 from elf.onnx_export.graphs import Graphs
-from elf.onnx_export.judge_graph import GRAPH, judge_graph
 
 TEXTS = [text for text in stories()[:40] if len(text.split()) > 4]
 

@@ -17,13 +17,19 @@ from elf.errors import CheckpointError, ParityError
 from elf.models.exported.encodings import encoding_of
 from elf.models.exported.places import WeightLayout
 from elf.network.modules import split
+from elf.onnx_export.export_judge import GRAPH
 from elf.onnx_export.graphs import Graphs
-from elf.onnx_export.judge_graph import GRAPH
-from elf.yardstick.export import Session, graph_error, read_pair
-from elf.yardstick.graphs import READER, reader_graph, writer_graph
-from elf.yardstick.greedy import HeldOut
-from elf.yardstick.stored import StoredTranslator, graph_weights, load_translator, params_of, save_translator
-from elf.yardstick.translator import Translator, TranslatorConfig
+from elf.yardstick.export import READER, Session, graph_error, read_pair, reader_graph, writer_graph
+from elf.yardstick.translate import HeldOut
+from elf.yardstick.translator import (
+    StoredTranslator,
+    Translator,
+    TranslatorConfig,
+    graph_weights,
+    load_translator,
+    params_of,
+    save_translator,
+)
 
 PAIRS = [
     ("the cat sat", "a dog ran"),

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from elf.errors import ExportedModelError
-from elf.onnx_export.latent_basis import latent_basis
-from elf.onnx_export.manifest import check_basis
+from elf.onnx_export.manifest import check_basis, latent_basis
 
 
 def cloud() -> np.ndarray:

@@ -23,12 +23,17 @@ from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
 from elf.evaluation.texts import read_generations
 from elf.network.modules import abstract, bind, split
-from elf.yardstick.batches import POOL, collate_pairs, mean_target_length, pair_batches
-from elf.yardstick.greedy import greedy
-from elf.yardstick.step import YardstickConfig, make_update, smoothed_loss
-from elf.yardstick.stored import load_translator, save_translator
-from elf.yardstick.translate import usable
-from elf.yardstick.translator import Translator, TranslatorConfig, dropout
+from elf.yardstick.step import (
+    POOL,
+    YardstickConfig,
+    collate_pairs,
+    make_update,
+    mean_target_length,
+    pair_batches,
+    smoothed_loss,
+)
+from elf.yardstick.translate import greedy, usable
+from elf.yardstick.translator import Translator, TranslatorConfig, dropout, load_translator, save_translator
 
 TINY = TranslatorConfig(
     hidden_size=16,

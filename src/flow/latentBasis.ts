@@ -18,7 +18,7 @@ const ITERATIONS = 200;
 
 /**
  * The first two principal components of latents (n, D), by power iteration; the same for the same numbers. The picture
- * holds these latents and noise of the deviation `noiseScale`. As `export/src/elf/onnx_export/latent_basis.py`.
+ * holds these latents and noise of the deviation `noiseScale`. As `export/src/elf/onnx_export/manifest.py`.
  */
 export function principalBasis(latents: Float32Array, latentSize: number, noiseScale: number): LatentBasis {
   const rows = latents.length / latentSize;

@@ -1,4 +1,5 @@
-"""Verify a folder that `elf export` wrote: files, the weights of every dtype, and what the graphs compute with them."""
+"""Verify a folder that `elf export` wrote, its files, its weights in every dtype, its graphs; and upload one that is
+sound."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from elf.disk import sha256
-from elf.errors import ExportedModelError, first_line
+from elf.errors import ExportedModelError, HubError, first_line
 from elf.models.exported.encodings import BITS, Dtype, encoded_bytes
 from elf.models.exported.places import PackedSlots, Slot, WeightIndex, read_index
 from elf.models.exported.stored_weights import GREATEST_SHARD, StoredWeights
@@ -109,6 +110,8 @@ class Arguments:
 
 
 def main(arguments: Arguments) -> None:
+    """Verify a folder that `elf export` wrote: files, the weights of every dtype, and what the graphs compute with
+    them."""
     print(json.dumps(check_folder(arguments.folder), indent=2))
 
 
@@ -228,3 +231,57 @@ def output_error(name: str, found: np.ndarray, stored: Any, expected: Mapping[st
     probabilities = stored["top_probabilities"]
     clear = probabilities[..., 0] - probabilities[..., 1] >= TIE if probabilities.shape[-1] > 1 else True
     return float("inf") if ((found[..., 0] != value[..., 0]) & clear).any() else 0.0
+
+
+# --- A folder that is sound, uploaded -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PushArguments:
+    folder: Annotated[Path, tyro.conf.Positional]
+    """Folder of an exported model."""
+    repository: Annotated[str, tyro.conf.Positional]
+    """OWNER/NAME on the hub; made where there is none."""
+    private: bool = False
+    """Make a new repository that others cannot see."""
+    revision: str | None = None
+    """Branch to write to; made where there is none. The main branch unless given."""
+
+
+def push(arguments: PushArguments) -> None:
+    """Upload an exported model to a repository of the hub, in one commit; a folder that `elf check` refuses stays
+    here.
+
+    Run it again after an interruption: files that have arrived are not sent twice.
+    """
+    report = check_folder(arguments.folder)
+    say(f"{report['name']} is sound: {report['files']} files, {report['bytes'] / 1e6:.0f} MB")
+    print(json.dumps({**report, "commit": upload(arguments)}, indent=2))
+
+
+def upload(arguments: PushArguments) -> str:
+    """Uploads the folder; returns the commit's address. Raises HubError."""
+    import huggingface_hub
+
+    api = huggingface_hub.HfApi()
+    try:
+        api.create_repo(arguments.repository, private=arguments.private, exist_ok=True)
+        if arguments.revision:
+            api.create_branch(arguments.repository, branch=arguments.revision, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=arguments.repository,
+            folder_path=arguments.folder,
+            revision=arguments.revision,
+            commit_message=f"{arguments.folder.absolute().name}, by elf export",
+            ignore_patterns=[".*"],
+            # Weights of a dtype that is no longer offered.
+            delete_patterns=["onnx/*"],
+        )
+    except Exception as error:  # the library raises many kinds
+        raise HubError(
+            f"{arguments.folder.name} could not be uploaded to {arguments.repository}: "
+            f"{(str(error).splitlines() or [''])[0]}",
+            "Log in with `hf auth login`, check name and connection, and run the same command again: files that have "
+            "arrived are not sent twice.",
+        ) from error
+    return str(commit.commit_url)

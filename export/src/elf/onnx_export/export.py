@@ -21,8 +21,7 @@ from elf.network.parameters import check_parameters, encoder_parameter_shapes, p
 from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample, write_samples
 from elf.onnx_export.dtypes import Trial, dtypes_of, offer_dtypes
 from elf.onnx_export.graphs import build_graphs
-from elf.onnx_export.latent_basis import latent_basis
-from elf.onnx_export.manifest import Names, describe, list_files, write_json
+from elf.onnx_export.manifest import Names, describe, latent_basis, list_files, write_json
 from elf.onnx_export.model_card import model_card
 from elf.onnx_export.parity import check_parity
 from elf.onnx_export.presets import checked_examples, read_presets, refuse_beyond_page

@@ -20,10 +20,9 @@ from elf.models.text_encoder import tokenizer_file
 from elf.progress import say
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_record import PLACES, command_line, plain, remember_settings
-from elf.yardstick.batches import PairBatch, mean_target_length, pair_batches
-from elf.yardstick.greedy import HeldOut, check_sources
-from elf.yardstick.step import State, YardstickConfig, make_update
-from elf.yardstick.stored import StoredTranslator, save_translator
+from elf.yardstick.step import PairBatch, State, YardstickConfig, make_update, mean_target_length, pair_batches
+from elf.yardstick.translate import HeldOut, check_sources
+from elf.yardstick.translator import StoredTranslator, save_translator
 
 
 @dataclass(frozen=True)

@@ -1,28 +1,166 @@
-"""Pairs whose targets a yardstick has written: the corpus of sequence-level distillation (Kim & Rush 2016)."""
+"""Greedy translations of a yardstick: measured on held-out pairs, or written as targets that are easier to learn
+from."""
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
+from flax import nnx
 
+from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
 from elf.data.prepare import RowWriter
-from elf.data.rows import TokenRow, check_vocabulary, open_pairs
-from elf.data.tokenizer import EOS
-from elf.errors import EmptyCorpusError, UsageError
-from elf.network.modules import abstract
+from elf.data.rows import NO_TOKENS, TokenRow, check_vocabulary, open_pairs
+from elf.data.tokenizer import EOS, PAD, Tokenizer, load_tokenizer
+from elf.disk import written_whole
+from elf.errors import DatasetError, EmptyCorpusError, UsageError
+from elf.evaluation.output_files import write_generation
+from elf.evaluation.scores import bleu_scores
+from elf.network.modules import Params, abstract, bind
 from elf.progress import ticker
-from elf.yardstick.greedy import compile_greedy
-from elf.yardstick.stored import load_translator
-from elf.yardstick.translator import Translator
+from elf.yardstick.step import collate_pairs
+from elf.yardstick.translator import Translator, TranslatorConfig, load_translator, nothing_dropped
+
+# --- Greedy translations of a yardstick, and its figures on held-out pairs ------------------------------------------
+
+ROWS = 64
+"""Translated at a time, unless told."""
+
+
+def greedy(translator: Translator, source: jax.Array, source_length: jax.Array) -> jax.Array:
+    """source (B, S), source_length (B,) → ids (B, max_output_length + 1): tokens, eos, pad behind it.
+
+    Rows of no tokens are filling, and stay pad.
+    """
+    config = translator.config
+    B, length = len(source), config.max_output_length + 1
+    real = jnp.arange(source.shape[1]) < source_length[:, None]
+    memory = translator.encode(source, real)
+    cos, sin = map(jnp.asarray, translator.turns(length))
+    empty = jnp.zeros((B, length, config.heads, config.head_dim), translator.compute_dtype)
+
+    def goes_on(state) -> jax.Array:
+        at, _, ended, _ = state
+        return (at < length) & ~ended.all()
+
+    def write_token(state):
+        at, ids, ended, kept = state
+        before = jnp.where(at == 0, PAD, ids[:, at - 1])
+        x = translator.embed(before)[:, None]
+        turns = (cos[at][None], sin[at][None])
+        seen = jnp.arange(length) <= at
+        now = []
+        for block, (keys, values), across in zip(translator.decoder, kept, memory, strict=True):
+            normed = block.norm1(x)
+            key, value = block.attn.keys_values(normed, turns)
+            keys, values = keys.at[:, at].set(key[:, 0]), values.at[:, at].set(value[:, 0])
+            now.append((keys, values))
+            x = x + block.attn(normed, (keys, values), seen, turns)
+            x = block.after_itself(x, across, real[:, None, None], turns, nothing_dropped)
+        token = jnp.where(ended, PAD, translator.head(x[:, 0]).argmax(axis=-1))
+        return at + 1, ids.at[:, at].set(token), ended | (token == EOS), now
+
+    start = (0, jnp.full((B, length), PAD), source_length == 0, [(empty, empty) for _ in translator.decoder])
+    _, ids, _, _ = jax.lax.while_loop(goes_on, write_token, start)
+    return ids
+
+
+def compile_greedy(
+    graphdef: nnx.GraphDef[Translator], config: TranslatorConfig, at_once: int = ROWS
+) -> Callable[..., list[np.ndarray]]:
+    """translate(params, sources, on_progress) → the ids written of each source, in the order of `sources`.
+
+    Sources are token ids (n,) each. What was written ends with eos, or is `max_output_length` + 1 tokens that came to
+    no end. `on_progress(done)` is called after every `at_once` sources.
+    """
+    write = jax.jit(lambda params, source, length: greedy(bind(graphdef, params), source, length))
+
+    def translate(
+        params: Params, sources: Sequence[np.ndarray], on_progress: Callable[[int], None] = lambda done: None
+    ) -> list[np.ndarray]:
+        # Rows of like length end together.
+        order = sorted(range(len(sources)), key=lambda row: len(sources[row]))
+        written = [NO_TOKENS] * len(sources)
+        for at in range(0, len(order), at_once):
+            rows = order[at : at + at_once]
+            batch = collate_pairs([(sources[row], NO_TOKENS) for row in rows], config, filled_to=at_once)
+            ids = np.asarray(write(params, batch.source, batch.source_length))
+            for row, its_ids in zip(rows, ids, strict=False):
+                ends = np.flatnonzero(its_ids == EOS)
+                written[row] = its_ids[: ends[0] + 1] if len(ends) else its_ids
+            on_progress(at + len(rows))
+        return written
+
+    return translate
+
+
+class HeldOut:
+    """Compiled once for a network and its tokenizer; everything is float32."""
+
+    def __init__(self, config: TranslatorConfig, tokenizer: Tokenizer):
+        self.config, self.tokenizer = config, tokenizer
+        graphdef, _ = abstract(Translator, config)
+        self.translate = compile_greedy(graphdef, config)
+
+        @jax.jit
+        def sums(params: Params, source, source_length, target, target_length) -> tuple[jax.Array, jax.Array]:
+            real = jnp.arange(source.shape[1]) < source_length[:, None]
+            counts = jnp.arange(target.shape[1]) < target_length[:, None]
+            log_p = jax.nn.log_softmax(bind(graphdef, params).logits(source, real, target))
+            nll = -jnp.take_along_axis(log_p, target[..., None], axis=-1)[..., 0]
+            return jnp.where(counts, nll, 0.0).sum(), counts.sum()
+
+        self._sums = sums
+
+    def cross_entropy(self, params: Params, rows: Sequence[EvaluationRow]) -> float:
+        """Nats per token of the references, each with its end, given source and the reference's tokens before."""
+        total = tokens = 0.0
+        for at in range(0, len(rows), ROWS):
+            part = [self.pair(row) for row in rows[at : at + ROWS]]
+            batch = collate_pairs(part, self.config, filled_to=ROWS)
+            nll, count = self._sums(params, *batch.arrays())
+            total, tokens = total + float(nll), tokens + float(count)
+        return total / tokens
+
+    def bleu(
+        self, params: Params, rows: Sequence[EvaluationRow], on_progress: Callable[[int], None] = lambda done: None
+    ) -> tuple[dict[str, Any], list[str]]:
+        """`bleu`, its 95 % interval and its signature, and the translations."""
+        written = self.translate(params, [row.source_ids for row in rows], on_progress)
+        texts = [self.tokenizer.decode(ids.tolist()) for ids in written]
+        return bleu_scores(texts, [row.reference for row in rows], confidence=True).figures, texts
+
+    def pair(self, row: EvaluationRow) -> TokenRow:
+        ids = self.tokenizer.encode(row.reference, add_special_tokens=False).ids
+        return row.source_ids, np.asarray(ids, np.int32)
+
+
+def check_sources(rows: Iterable[EvaluationRow], name: object) -> int:
+    """How many rows there are. Raises DatasetError where there is nothing to translate."""
+    total = missing = 0
+    for row in rows:
+        total, missing = total + 1, missing + (not len(row.source_ids))
+    if missing:
+        raise DatasetError(
+            f"{missing:,} of the {total:,} rows of {name} have no source",
+            "Give a dataset that `elf prepare` made of pairs, or JSONL rows of input and output.",
+        )
+    return total
+
+
+# --- Pairs whose targets a yardstick has written: the corpus of sequence-level distillation (Kim & Rush 2016) -------
 
 
 @dataclass(frozen=True)
-class Arguments:
+class TranslateArguments:
     model: Annotated[Path, tyro.conf.Positional]
     """The output folder of `elf yardstick train`, or its `model`."""
     data: str
@@ -37,7 +175,7 @@ class Arguments:
     """Sources translated together."""
 
 
-def main(arguments: Arguments) -> None:
+def translate(arguments: TranslateArguments) -> None:
     """Pairs whose targets a yardstick has written: the corpus of sequence-level distillation (Kim & Rush 2016).
 
     People say one thing in many ways. A model that writes all positions at once learns to mix them; a greedy
@@ -96,3 +234,59 @@ def usable(
         else:
             rows.append((text, source.tolist()))
     return rows, left_out
+
+
+# --- Translate held-out pairs with a yardstick, and measure ---------------------------------------------------------
+#
+# BLEU as `elf evaluate` takes it, and cross-entropy.
+
+
+@dataclass(frozen=True)
+class EvaluateArguments:
+    model: Annotated[Path, tyro.conf.Positional]
+    """The output folder of `elf yardstick train`, or its `model`."""
+    data: str
+    """Pairs that were not learnt: a dataset of `elf prepare` (its `held_out` folder), or JSONL of input and output."""
+    samples: int | None = None
+    """At most so many, the first ones, as `elf evaluate` takes them; all unless given."""
+    generations: Path | None = None
+    """JSONL file to write the translations to, as `elf score` reads it."""
+    json: bool = False
+    """Print one JSON object instead of a line to read."""
+
+
+def evaluate(arguments: EvaluateArguments) -> None:
+    """Translate held-out pairs with a yardstick, and measure: BLEU as `elf evaluate` takes it, and cross-entropy."""
+    if arguments.samples is not None and arguments.samples < 1:
+        raise UsageError(f"--samples is {arguments.samples}", "Give at least 1.")
+    model = load_translator(arguments.model)
+    tokenizer = load_tokenizer(model.tokenizer)
+    with closing(stream_evaluation_rows(arguments.data, tokenizer, model.config.max_input_length)) as read:
+        rows = [*islice(read, arguments.samples)]
+    check_sources(rows, arguments.data)
+    held_out = HeldOut(model.config, tokenizer)
+    params = {name: jnp.asarray(value) for name, value in model.params.items()}
+    begin = time.monotonic()
+    figures, texts = held_out.bleu(params, rows, ticker("translating", len(rows)))
+    seconds = time.monotonic() - begin
+    if arguments.generations:
+        arguments.generations.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(arguments.generations) as path, path.open("w", encoding="utf-8") as file:
+            for row, text in zip(rows, texts, strict=True):
+                write_generation(file, row.id, text)
+    trained = {name: model.training.get(name) for name in ("steps", "update_seconds", "processor_seconds")}
+    report = {
+        "n": len(rows),
+        **figures,
+        "held_out_loss": held_out.cross_entropy(params, rows),
+        "seconds": round(seconds, 1),
+        **trained,
+    }
+    if arguments.json:
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        low, high = report["bleu_ci"]
+        print(
+            f"BLEU {report['bleu']:.2f} [{low:.2f}, {high:.2f}] on {len(rows):,} pairs, "
+            f"held-out loss {report['held_out_loss']:.4f} nats a token, after {report['steps']} updates"
+        )
