@@ -14,7 +14,9 @@ import pytest
 from elf.bench import peers, sample, train_step
 from elf.bench.cost_model import Arguments as CostArguments
 from elf.bench.cost_model import cost_model, decode_flops, denoise_flops, encoder_flops, muon_flops
-from elf.bench.formulations import (
+from elf.bench.machine import interleaved, median_ratio
+from elf.bench.train_step import Arguments as StepArguments
+from elf.bench.train_step import (
     Compiled,
     bench_config,
     compile_encoder,
@@ -22,10 +24,8 @@ from elf.bench.formulations import (
     compile_gradient,
     compile_step,
     encoder_for,
+    settled,
 )
-from elf.bench.machine import interleaved, median_ratio
-from elf.bench.train_step import Arguments as StepArguments
-from elf.bench.train_step import settled
 from elf.cli import main
 from elf.config import PRESETS, ElfConfig, T5Config
 from elf.errors import ConfigError, UsageError

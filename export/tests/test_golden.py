@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from simulated_devices import simulated
 
-import elf.golden.golden
+import elf.golden.cases
 from elf.config import T5Config
 from elf.errors import GoldenError
-from elf.golden.cases import distill_deviations, training_deviations
+from elf.golden.cases import LARGEST, Arguments, distill_deviations, main, training_deviations
 from elf.golden.folder import Case, GoldenFolder, open_golden
-from elf.golden.golden import LARGEST, Arguments, main
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 GOLDEN = SHARED / "golden"
@@ -129,9 +128,9 @@ def test_a_tree_is_compared_by_its_elements_and_by_the_whole() -> None:
 def test_the_command_fails_above_what_is_allowed(deviation: float, fails: bool, monkeypatch, capsys) -> None:
     cases = (Case("one", {"micro_steps": 1}, {}, {}), Case("two", {}, {}, {}))
     folder = GoldenFolder(Path(), cases, {}, None, T5Config(), {})
-    monkeypatch.setattr(elf.golden.golden, "open_golden", lambda path: folder)
-    monkeypatch.setattr(elf.golden.golden, "training_deviations", lambda folder, case: {"loss": deviation})
-    monkeypatch.setattr(elf.golden.golden, "distill_deviations", lambda folder, case: {"loss": 0.0})
+    monkeypatch.setattr(elf.golden.cases, "open_golden", lambda path: folder)
+    monkeypatch.setattr(elf.golden.cases, "training_deviations", lambda folder, case: {"loss": deviation})
+    monkeypatch.setattr(elf.golden.cases, "distill_deviations", lambda folder, case: {"loss": 0.0})
     if fails:
         with pytest.raises(SystemExit) as stopped:
             main(Arguments(Path(), json=True))

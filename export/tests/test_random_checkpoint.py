@@ -126,7 +126,7 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(tmp_path: Path, monkeypatch:
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("elf.dev.checkpoint_writers._Writer._array", full)
+    monkeypatch.setattr("elf.dev.random_checkpoint._Writer._array", full)
     with pytest.raises(DiskFullError, match="checkpoint_1 could not be written"):
         write_elf_checkpoint(tmp_path / "checkpoint_1", "msgpack", SMALL, 5)
     assert not any(tmp_path.iterdir())

@@ -1,20 +1,23 @@
-"""Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour."""
+"""Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour, and make a model of what
+comes back."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from elf.burst.carried import Carried, write_carried
+from elf.burst.carried import Carried, read_carried, read_weights, write_carried
 from elf.config_file import load_config
 from elf.data.rows import collate_rows, open_dataset
 from elf.data.tokenizer import EOS, PAD
 from elf.errors import ConfigError
 from elf.models.text_encoder import load_encoder, tokenizer_file
+from elf.models.trained_model import TrainedModel, save_trained_model
+from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say
 from elf.training.checkpoint import start_weights
 from elf.training.recipe import SHARED_OBJECTIVE, require
-from elf.training.run_record import plain
+from elf.training.run_record import command_line, encoder_facts, plain, training_facts
 from elf.training.step_inputs import FrozenEncoder
 from elf.training.train import check_vocabularies
 from elf.training.train_config import TrainConfig
@@ -23,7 +26,7 @@ MOST_BYTES = 60_000_000
 
 
 @dataclass(frozen=True)
-class Arguments:
+class PackArguments:
     config: Path
     """YAML of an experiment, as for `elf train`."""
     out: Path
@@ -32,7 +35,7 @@ class Arguments:
     """Given bare on the command line: batch_size=256 elf.depth=12 …"""
 
 
-def main(arguments: Arguments) -> None:
+def pack(arguments: PackArguments) -> None:
     """Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour.
 
     In it are rows, encoder, settings and, with `start=`, weights to begin with. There `python -m elf.burst.train`
@@ -86,3 +89,48 @@ def main(arguments: Arguments) -> None:
             f"{arguments.out} has {bytes_in_all / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}",
             "Prepare a dataset of fewer texts, or start from smaller weights.",
         )
+
+
+# --- Make a trained model of what a burst brought back, beside the configuration that it was packed from ------------
+
+
+@dataclass(frozen=True)
+class UnpackArguments:
+    config: Path
+    """The YAML that was packed."""
+    folder: Path
+    """What `elf burst pack` wrote."""
+    weights: Path
+    """What `elf.burst.train` wrote."""
+    out: Path
+    """Output folder; the model lies in its `model/`."""
+    overrides: tuple[str, ...] = ()
+    """As they were given to `elf burst pack`."""
+
+
+def unpack(arguments: UnpackArguments) -> None:
+    """Make a trained model of what a burst brought back, beside the configuration that it was packed from.
+
+    The folder written is that of a training: `elf sample`, `elf evaluate` and `elf export` open it, and `start=`
+    goes on from it.
+    """
+    config = load_config(TrainConfig, arguments.config, arguments.overrides)
+    carried = read_carried(arguments.folder)
+    params, facts = read_weights(arguments.weights)
+    check_parameters(params, parameter_shapes(config.elf), "this configuration", "Give the one that was packed.")
+    encoder_config, encoder_params = load_encoder(config.encoder)
+    command = command_line("burst pack", arguments.config, arguments.overrides)
+    model = TrainedModel(
+        name=config.name,
+        elf=config.elf,
+        flow=config.flow,
+        params=params,
+        encoder=encoder_config,
+        encoder_params=encoder_params,
+        latent_mean=carried.mean,
+        latent_std=carried.std,
+        tokenizer=tokenizer_file(config.tokenizer),
+        training=training_facts(config, command, encoder_facts(Path(config.encoder)), facts["steps"], facts["seconds"]),
+    )
+    save_trained_model(model, arguments.out / "model")
+    say(f"{facts['steps']:,} steps in {facts['seconds'] / 60:.1f} minutes; the model lies in {arguments.out / 'model'}")

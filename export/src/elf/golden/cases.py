@@ -1,19 +1,24 @@
-"""The official code's cases held to this package's own step: the same batch and draws, and each deviation."""
+"""Hold this package's training step to numbers that the official code computed, case by case."""
 
+import json
+import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tyro
 
 from elf.config import FlowConfig
 from elf.devices import make_mesh
 from elf.errors import GoldenError
-from elf.golden.folder import COPY_AGAIN, STUDENT, Case, GoldenFolder
+from elf.golden.folder import COPY_AGAIN, STUDENT, Case, GoldenFolder, open_golden
 from elf.network.model import ELF
 from elf.network.modules import abstract, bind
+from elf.progress import say
 from elf.training.distill import distill_objective
 from elf.training.distill_config import DistillConfig, Round
 from elf.training.distill_objective import DistillDraws, at_the_end, mixed_target
@@ -241,3 +246,42 @@ def distill_batch(case: Case, number: int) -> tuple[Rows, DistillDraws]:
         rows("batch/cond_seq_mask").sum(-1).astype(np.int32),
     )
     return jax.tree.map(jnp.asarray, (ids, draws))
+
+
+# --- Hold this package's training step to numbers that the official code computed, case by case ---------------------
+
+LARGEST = 1e-4
+"""Relative deviation above which a case fails."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    folder: Annotated[Path, tyro.conf.Positional]
+    """Of golden numbers: cases of a .json and a .npz, weights, and the encoder."""
+    cases: tuple[str, ...] = ()
+    """Only these, by name."""
+    json: bool = False
+    """One object instead of a table."""
+
+
+def main(arguments: Arguments) -> None:
+    folder = open_golden(arguments.folder)
+    table: dict[str, dict[str, float]] = {}
+    for case in folder.cases:
+        if arguments.cases and case.name not in arguments.cases:
+            continue
+        say(f"{case.name}: {case.kind}")
+        measured = training_deviations if case.kind == "training" else distill_deviations
+        table[case.name] = measured(folder, case)
+    # A figure that is no number is the worst of all.
+    worst = float(np.max([value for row in table.values() for value in row.values()], initial=0.0))
+    if arguments.json:
+        print(json.dumps({"cases": table, "worst": worst, "largest_allowed": LARGEST}, indent=2))
+    else:
+        for name, row in table.items():
+            print(name)
+            for quantity, value in row.items():
+                print(f"  {quantity:20} {value:.2e}")
+        print(f"worst {worst:.2e}, allowed {LARGEST:.0e}")
+    if not worst <= LARGEST:
+        sys.exit(1)
