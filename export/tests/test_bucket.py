@@ -8,16 +8,15 @@ import pytest
 from fake_bucket import Bucket, fake_bucket
 from tiny_training import PLAIN
 
-from elf import disk
+from elf import paths
 from elf.checkpoints.array_files import write_safetensors
 from elf.checkpoints.elf_in_file import read_elf_weights, read_optimizer
 from elf.cli import main
-from elf.disk import GrowingFile, written_whole
 from elf.errors import UsageError
 from elf.evaluation.texts import read_generations
 from elf.models.open_model import open_model
 from elf.models.run_folder import RunFolder, checkpoint_at
-from elf.paths import files_below, path_of
+from elf.paths import GrowingFile, files_below, path_of, written_whole
 from elf.training.checkpoint import start_weights
 
 RUN = "gs://bucket/runs/one"
@@ -97,7 +96,7 @@ def test_a_file_that_grows_is_written_now_and_then(bucket: Bucket, monkeypatch: 
     file.flush()
     assert path.read_text() == "one\n"
     again = GrowingFile(path)
-    monkeypatch.setattr(disk, "WRITTEN_EVERY", 0.0)
+    monkeypatch.setattr(paths, "WRITTEN_EVERY", 0.0)
     assert again.append("two\n") and path.read_text() == "one\ntwo\n"
     again.cut(4)
     assert path.read_text() == "one\n"

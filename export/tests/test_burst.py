@@ -11,8 +11,8 @@ import pytest
 from tiny_training import write_experiment
 
 from elf import cli
-from elf.burst import carried, train
-from elf.burst.carried import read_carried, read_weights, write_weights
+from elf.burst import train
+from elf.burst.train import read_carried, read_weights, write_weights
 from elf.errors import CheckpointError, UsageError
 from elf.models.open_model import open_model
 
@@ -121,7 +121,7 @@ def test_batches_go_on_where_they_were_and_hold_every_row_once_an_epoch():
 
 
 def test_weights_come_in_parts_and_whole_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(carried, "PART_BYTES", 100)
+    monkeypatch.setattr(train, "PART_BYTES", 100)
     random = np.random.default_rng(0)
     params = {"a": random.normal(size=(7, 11)), "b": random.normal(size=()), "c": random.normal(size=(64,))}
     write_weights(tmp_path, params, {"steps": 3})

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from elf import cli
 from elf.dev.make_random import TINY, random_model
 from elf.errors import ElfError, ExportedModelError, HubError
-from elf.models.exported.stored_weights import StoredWeights
+from elf.models.exported.folder import StoredWeights
 from elf.onnx_export import check
 from elf.onnx_export.check import PushArguments, check_folder, push, upload
 from elf.onnx_export.export import Arguments, export_model
@@ -235,8 +235,8 @@ def test_push_uploads_a_sound_folder_in_one_commit(folder, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["commit"] == "https://hub/me/tiny/commit/1"
     assert [name for name, *_ in hub.calls] == ["create_repo", "create_branch", "upload_folder"]
     assert hub.calls[0][2]["private"] and hub.calls[1][2]["branch"] == "next"
-    upload = hub.calls[2][2]
-    assert upload["folder_path"] == folder and upload["revision"] == "next" and upload["delete_patterns"] == ["onnx/*"]
+    sent = hub.calls[2][2]
+    assert sent["folder_path"] == folder and sent["revision"] == "next" and sent["delete_patterns"] == ["onnx/*"]
     # Without a branch of its own the main one is written.
     hub.calls.clear()
     upload(PushArguments(folder, "me/tiny"))

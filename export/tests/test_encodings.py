@@ -7,7 +7,7 @@ import pytest
 
 from elf.dev.make_random import TINY, random_model
 from elf.models.exported.encodings import best_scales, decode, encode, quantised
-from elf.models.exported.stored_weights import StoredWeights
+from elf.models.exported.folder import StoredWeights
 from elf.onnx_export import calibration, dtypes
 from elf.onnx_export.calibration import InputProducts, input_products
 from elf.onnx_export.dtypes import Trial, by_harm, first_share, write_dtype

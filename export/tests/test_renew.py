@@ -11,7 +11,6 @@ import pytest
 
 from elf import cli
 from elf.dev.make_random import TINY_CONDITIONAL, random_model
-from elf.disk import sha256
 from elf.errors import ConfigError, ExportedModelError, ParityError
 from elf.models.trained_model import save_trained_model
 from elf.onnx_export import parity
@@ -19,6 +18,7 @@ from elf.onnx_export.card_parts import kept_tables
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.model_card import card_languages, card_section
 from elf.onnx_export.renew import Arguments, renew
+from elf.paths import sha256
 
 SMALL = replace(TINY_CONDITIONAL, depth=1, max_length=10, max_input_length=4)
 PRESETS = """\

@@ -8,11 +8,11 @@ from small_graphs import NO_SCALE, ODD, built
 
 from elf.dev.make_random import TINY, random_model
 from elf.errors import ExportedModelError, ParityError
-from elf.models.exported.stored_weights import StoredWeights, write_weights
-from elf.onnx_export import self_test
+from elf.models.exported.folder import StoredWeights, write_weights
+from elf.onnx_export import parity
 from elf.onnx_export.check import check_outputs
 from elf.onnx_export.graphs import FUSED
-from elf.onnx_export.self_test import write_self_test
+from elf.onnx_export.parity import write_self_test
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork
 
 
@@ -90,13 +90,13 @@ def test_other_models_have_what_their_graphs_take(config, tmp_path):
 
 def test_weights_that_are_others_than_jax_is_told_of_are_refused(model, folder, monkeypatch):
     weights = StoredWeights(folder, "f32")
-    right = self_test.official_params
+    right = parity.official_params
 
     def wrong(config, params):
         changed = right(config, params)
         return dict(changed) | {"proj_bias": changed["proj_bias"] + np.float32(0.01)}
 
-    monkeypatch.setattr(self_test, "official_params", wrong)
+    monkeypatch.setattr(parity, "official_params", wrong)
     with pytest.raises(ParityError, match="decoder"):
         write_self_test(model, folder, weights, "f32")
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from elf.errors import StoredWeightsError
-from elf.models.exported import places, stored_weights
+from elf.models.exported import folder as folder_module
+from elf.models.exported import places
 from elf.models.exported.encodings import decode, encode, encoded_bytes, encoding_of
+from elf.models.exported.folder import ShardReader, ShardWriter, StoredWeights, write_weights
 from elf.models.exported.places import WeightLayout, read_index
-from elf.models.exported.stored_weights import ShardReader, ShardWriter, StoredWeights, write_weights
 
 
 def random(*shape, seed=0):
@@ -111,7 +112,7 @@ class Lazy(Mapping[str, np.ndarray]):
 
 @pytest.mark.parametrize("dtype", ["f32", "f16", "q8", "q4"])
 def test_weights_are_written_tensor_by_tensor_and_read_back(dtype, tmp_path, monkeypatch):
-    monkeypatch.setattr(stored_weights, "ShardWriter", partial(ShardWriter, greatest=500))
+    monkeypatch.setattr(folder_module, "ShardWriter", partial(ShardWriter, greatest=500))
     lazy = Lazy(["blocks_0/a/kernel", "blocks_0/b/kernel"])
     layout = WeightLayout(lazy, {"norm/weight": random(7)})
     lazy.loads.clear()

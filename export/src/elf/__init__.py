@@ -17,10 +17,9 @@ data              corpora, tokenizers, Arrow datasets, batches
 config            the shapes of a model and the constants of its flow
 config_file       experiments as YAML over typed defaults
 devices           how many devices there are, what lies on which, and how processes find each other
-disk              files that are there whole or not at all
 progress          what a long command says meanwhile
 sampler_settings  the settings of one run of the sampler
 text_file         text files, JSON among them, and files that are something else than their name says
-paths             paths on this machine, and addresses in a bucket
+paths             paths on this machine, addresses in a bucket, and files that are there whole or not at all
 errors            every error that a person can meet, by name
 """

@@ -14,7 +14,7 @@ from packed import archives, safetensors
 from safetensors.numpy import save
 from withstands import CASES, Files, withstands
 
-from elf.burst.carried import Carried, read_carried, write_carried
+from elf.burst.train import Carried, read_carried, write_carried
 from elf.config import T5Config
 from elf.dev.make_random import TINY, random_model
 from elf.evaluation.judge import load_judge

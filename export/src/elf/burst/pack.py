@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elf.burst.carried import Carried, read_carried, read_weights, write_carried
+from elf.burst.train import Carried, read_carried, read_weights, write_carried
 from elf.config_file import load_config
 from elf.data.rows import collate_rows, open_dataset
 from elf.data.tokenizer import EOS, PAD

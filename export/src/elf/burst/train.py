@@ -1,22 +1,15 @@
-"""Train for a given number of minutes on a machine that has little but JAX: no network, no package, no disk to keep.
-
-    PYTHONPATH=export/src python -m elf.burst.train FOLDER --minutes 8 --out OUT [--part 2/3]
-
-FOLDER is what `elf burst pack` wrote. Every two minutes, and at the end, the averaged weights lie in OUT as float16; a
-later call with the same OUT goes on from them. The rate of learning follows the clock, not a number of steps: up over
-the first fiftieth, then down as a cosine, so the training ends at rest however fast the machine is. `--part 2/3` is the
-second of three calls that share one such way.
-"""
+"""Train for a given number of minutes on a machine that has little but JAX: no network, no package, no disk to keep."""
 
 import argparse
 import json
 import math
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +17,144 @@ import numpy as np
 import optax
 from flax import nnx
 
-from elf.burst.carried import Carried, read_carried, read_weights, write_weights
-from elf.errors import ElfError, UsageError
+from elf.config import ElfConfig, FlowConfig, T5Config
+from elf.errors import CheckpointError, ElfError, UsageError
 from elf.network.model import ELF
 from elf.network.modules import abstract, bind, split
+from elf.text_file import json_value
 from elf.training.objective import decode_errors, denoise_errors, shared_denoising
-from elf.training.optimizer import averaged_weights, ema_decay, make_optimizer
+from elf.training.optimizer import OptimizerConfig, averaged_weights, ema_decay, make_optimizer
 from elf.training.step_inputs import FrozenEncoder, draw_decode, draw_denoise, is_decode_step
+
+# --- What is carried to a machine that has little but JAX, and back from it -----------------------------------------
+#
+# NumPy arrays, JSON, and weights in parts. Nothing in this file needs more than JAX, Flax, Optax and NumPy.
+
+FORMAT = 1
+PART_BYTES = 15_000_000
+"""Most of one file of weights, which has to fit through narrow doors."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A training, packed: `elf burst pack` writes it, and it is read there."""
+
+    settings: dict[str, Any]
+    """Plain fields of the training's configuration."""
+    elf: ElfConfig
+    flow: FlowConfig
+    optimizer: OptimizerConfig
+    encoder: T5Config
+    encoder_params: dict[str, np.ndarray]
+    mean: np.ndarray
+    std: np.ndarray
+    ids: np.ndarray
+    """(N, L) uint16 or int32, rows as batches have them."""
+    length: np.ndarray
+    """(N,), tokens of a row that are none of its filling."""
+    source_length: np.ndarray
+    """(N,)"""
+    start: dict[str, np.ndarray] | None
+    """Weights to begin with."""
+
+
+def write_carried(carried: Carried, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # No ids are as small packed as those of one type that just holds them.
+    narrow = np.uint16 if carried.elf.vocabulary_size <= 1 << 16 else np.int32
+    np.savez_compressed(
+        folder / "rows.npz",
+        ids=carried.ids.astype(narrow),
+        length=carried.length.astype(np.uint16),
+        source_length=carried.source_length.astype(np.uint16),
+    )
+    arrays: dict[str, Any] = {**carried.encoder_params, "mean": carried.mean, "std": carried.std}
+    np.savez_compressed(folder / "encoder.npz", **arrays)
+    if carried.start is not None:
+        write_weights(folder / "start", carried.start, {})
+    settings = {
+        "format": FORMAT,
+        **{name: vars(getattr(carried, name)) for name in ("elf", "flow", "optimizer", "encoder")},
+        "settings": carried.settings,
+    }
+    (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def read_carried(folder: Path) -> Carried:
+    """Raises CheckpointError naming what is missing or of another form."""
+    try:
+        settings = json_value((folder / "settings.json").read_text())
+        if settings["format"] != FORMAT:
+            raise CheckpointError(f"{folder} is of form {settings['format']}, not {FORMAT}", "Pack it again.")
+        rows = np.load(folder / "rows.npz")
+        encoder = dict(np.load(folder / "encoder.npz"))
+        return Carried(
+            settings["settings"],
+            ElfConfig(**settings["elf"]),
+            FlowConfig(**settings["flow"]),
+            OptimizerConfig(**settings["optimizer"]),
+            T5Config(**settings["encoder"]),
+            mean=encoder.pop("mean"),
+            std=encoder.pop("std"),
+            encoder_params=encoder,
+            ids=rows["ids"],
+            length=rows["length"],
+            source_length=rows["source_length"],
+            start=read_weights(folder / "start")[0] if (folder / "start").is_dir() else None,
+        )
+    except CheckpointError:
+        raise
+    except Exception as error:  # NumPy, and what unpacks its archives, raise many kinds
+        raise CheckpointError(f"{folder} cannot be read: {error}", "Pack it again with `elf burst pack`.") from error
+
+
+def write_weights(folder: Path, params: Mapping[str, np.ndarray], facts: dict[str, Any]) -> None:
+    """As float16, one after another, cut into files of at most PART_BYTES; `weights.json`, written last, says where
+    each lies and carries the facts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    places, halves, at = {}, [], 0
+    for name, value in params.items():
+        half = np.asarray(value).astype(np.float16)
+        places[name] = {"at": at, "shape": half.shape}
+        halves.append(half.tobytes())
+        at += half.nbytes
+    stream = b"".join(halves)
+    parts = [stream[i : i + PART_BYTES] for i in range(0, len(stream), PART_BYTES)]
+    for number, part in enumerate(parts, 1):
+        _part(folder, number).write_bytes(part)
+    record = {"format": FORMAT, "parts": len(parts), "bytes": at, "places": places, "facts": facts}
+    (folder / "weights.json").write_text(json.dumps(record) + "\n")
+
+
+def read_weights(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Weights as float32, and the facts. Raises CheckpointError for a folder that is not whole."""
+    try:
+        record = json_value((folder / "weights.json").read_text())
+        stream = b"".join(_part(folder, number).read_bytes() for number in range(1, record["parts"] + 1))
+        if len(stream) != record["bytes"]:
+            raise CheckpointError(f"{folder} has {len(stream):,} of {record['bytes']:,} bytes", "Copy it again.")
+        params = {}
+        for name, place in record["places"].items():
+            count = math.prod(place["shape"])
+            half = np.frombuffer(stream, np.float16, count, place["at"])
+            params[name] = half.reshape(place["shape"]).astype(np.float32)
+        return params, record["facts"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder} holds no whole weights: {error}", "Copy the folder again.") from error
+
+
+def _part(folder: Path, number: int) -> Path:
+    return folder / f"weights-{number:05}.bin"
+
+
+# --- The training ---------------------------------------------------------------------------------------------------
+#
+#     PYTHONPATH=export/src python -m elf.burst.train FOLDER --minutes 8 --out OUT [--part 2/3]
+#
+# FOLDER is what `elf burst pack` wrote. Every two minutes, and at the end, the averaged weights lie in OUT as float16;
+# a later call with the same OUT goes on from them. The rate of learning follows the clock, not a number of steps: up
+# over the first fiftieth, then down as a cosine, so the training ends at rest however fast the machine is. `--part 2/3`
+# is the second of three calls that share one such way.
 
 SAVE_SECONDS = 120
 LOG_STEPS = 50

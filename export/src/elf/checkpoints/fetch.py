@@ -24,8 +24,8 @@ from elf.checkpoints.official import (
     newest_checkpoint,
     parts_of,
 )
-from elf.disk import named_when_full, sha256
 from elf.errors import DiskFullError, HubError
+from elf.paths import named_when_full, sha256
 from elf.progress import say
 from elf.text_file import json_value
 

@@ -14,9 +14,8 @@ import tokenizers
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
-from elf.disk import written_whole
 from elf.errors import CheckpointError
-from elf.paths import is_same
+from elf.paths import is_same, written_whole
 from elf.text_file import json_value, refuse_pointer
 
 # What the file says is what SentencePiece does, but not every program that reads it does that: `tokenizers` looks up

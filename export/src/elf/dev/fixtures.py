@@ -10,7 +10,7 @@ import numpy as np
 
 from elf.config import FlowConfig, SelfCondStart
 from elf.errors import UsageError
-from elf.models.exported.stored_weights import stored_model
+from elf.models.exported.folder import stored_model
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.sampler_settings import Layout, SamplerSettings, named_settings

@@ -17,9 +17,9 @@ import numpy as np
 from elf.checkpoints.array_files import read_safetensors, write_safetensors
 from elf.config import ElfConfig, T5Config
 from elf.data.tokenizer import EOS, PAD, UNK
-from elf.disk import written_whole
 from elf.errors import OutputExistsError
 from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_shapes
+from elf.paths import written_whole
 from elf.progress import ticker
 
 # --- Writes Flax msgpack files and archives of torch tensor by tensor -----------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 
 from elf.errors import UsageError
-from elf.models.exported.stored_weights import stored_model
+from elf.models.exported.folder import stored_model
 from elf.models.open_model import open_model
 from elf.onnx_export.parity import Writer, compared_run
 from elf.progress import ticker

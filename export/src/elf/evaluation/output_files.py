@@ -9,9 +9,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from elf.disk import GrowingFile, named_when_full, written_whole
 from elf.errors import DiskFullError, GenerationsError, OutputExistsError
-from elf.paths import file_size
+from elf.paths import GrowingFile, file_size, named_when_full, written_whole
 from elf.progress import say
 from elf.text_file import json_value
 

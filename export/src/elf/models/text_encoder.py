@@ -21,14 +21,13 @@ from elf.config import T5Config
 from elf.data.rows import TokenDataset, batch_at
 from elf.data.tokenizer import EOS
 from elf.data.tokenizer_json import CONFIG, converted_file
-from elf.disk import written_whole
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, first_line
 from elf.models.exported.folder import is_exported, open_folder
 from elf.models.trained_model import FlatParams, load_weights
 from elf.network.encoder import conditional_visibility, encoder_from_params
 from elf.network.modules import Params
 from elf.network.parameters import WHOLE_T5, t5_config
-from elf.paths import COPY, path_of, refuse_address
+from elf.paths import COPY, path_of, refuse_address, written_whole
 from elf.text_file import MARK, json_value
 
 TOKENIZER, SENTENCEPIECE = "tokenizer.json", "spiece.model"

@@ -15,7 +15,7 @@ from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.evaluation.output_files import Row, read_metrics, setting_of
 from elf.models.exported.encodings import Dtype
-from elf.models.exported.stored_weights import StoredWeights
+from elf.models.exported.folder import StoredWeights
 from elf.models.trained_model import TrainedModel, fingerprint
 from elf.progress import told
 from elf.sampler_settings import SamplerSettings

@@ -13,13 +13,13 @@ import tyro
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from elf.disk import sha256
 from elf.errors import ExportedModelError, HubError, first_line
 from elf.models.exported.encodings import BITS, Dtype, encoded_bytes
+from elf.models.exported.folder import GREATEST_SHARD, StoredWeights
 from elf.models.exported.places import PackedSlots, Slot, WeightIndex, read_index
-from elf.models.exported.stored_weights import GREATEST_SHARD, StoredWeights
 from elf.onnx_export.graphs import SCALES, VALUES, PackedWeights
 from elf.onnx_export.manifest import read_manifest
+from elf.paths import sha256
 from elf.progress import say, told
 from elf.sampling.networks import GraphSession
 

@@ -12,13 +12,21 @@ import numpy as np
 from elf.data.tokenizer import EOS
 from elf.errors import ConfigError, ParityError
 from elf.models.exported.encodings import BITS, DTYPES, EMBEDDING, Dtype, encoding_of
-from elf.models.exported.stored_weights import StoredWeights, remove_weights, weights_stem, write_weights
+from elf.models.exported.folder import StoredWeights, remove_weights, weights_stem, write_weights
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.calibration import input_products
 from elf.onnx_export.check import check_outputs, open_graph, read_self_test
 from elf.onnx_export.graphs import Graphs, PackedWeights, write_packed_graphs
-from elf.onnx_export.parity import Differences, Writer, compare_encoder, compare_network, edit_distance, report_of
-from elf.onnx_export.self_test import self_test_name, write_self_test
+from elf.onnx_export.parity import (
+    Differences,
+    Writer,
+    compare_encoder,
+    compare_network,
+    edit_distance,
+    report_of,
+    self_test_name,
+    write_self_test,
+)
 from elf.progress import say, told
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import LoadedWeights, OnnxEncoder, OnnxNetwork

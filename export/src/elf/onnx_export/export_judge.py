@@ -27,8 +27,8 @@ from elf.evaluation.judge import (
 )
 from elf.evaluation.perplexity import Perplexity, gen_perplexity, perplexity, read_text
 from elf.models.exported.encodings import Dtype
+from elf.models.exported.folder import StoredWeights, weights_stem, write_weights
 from elf.models.exported.places import WeightLayout
-from elf.models.exported.stored_weights import StoredWeights, weights_stem, write_weights
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.check import open_graph
 from elf.onnx_export.dtypes import dtypes_of

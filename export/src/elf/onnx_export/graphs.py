@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from elf.config import ElfConfig, T5Config
 from elf.models.exported.encodings import BITS, values_and_scales
+from elf.models.exported.folder import StoredWeights, readers, weights_stem
 from elf.models.exported.places import (
     ALIGNMENT,
     GREATEST_FILE,
@@ -28,7 +29,6 @@ from elf.models.exported.places import (
     packed_shapes,
 )
 from elf.models.exported.rearranged import T5_BIAS_BY_DISTANCE, encoder_weights, exact_tables, grouped, network_weights
-from elf.models.exported.stored_weights import StoredWeights, readers, weights_stem
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.network_graphs import decoder_graph, denoiser_graph, prefix_graph
 

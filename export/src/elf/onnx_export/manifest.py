@@ -11,7 +11,6 @@ import numpy as np
 
 from elf.config import SelfCondStart
 from elf.data.tokenizer import EOS, PAD, UNK
-from elf.disk import sha256
 from elf.errors import ElfError, ExportedModelError
 from elf.models.exported.encodings import DTYPES
 from elf.models.exported.folder import READ_VERSIONS, SCHEMA_VERSION
@@ -20,7 +19,7 @@ from elf.network.parameters import shapes_of
 from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.network_graphs import TOP_K, has_logits
 from elf.onnx_export.presets import MOST_EXAMPLES, MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
-from elf.paths import is_name_below
+from elf.paths import is_name_below, sha256
 from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.text_file import BLANK_AT_ENDS, json_value
 

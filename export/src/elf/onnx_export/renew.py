@@ -12,8 +12,7 @@ import jax
 import tyro
 
 from elf.errors import ConfigError, ExportedModelError
-from elf.models.exported.folder import SCHEMA_VERSION, self_cond_start
-from elf.models.exported.stored_weights import StoredWeights
+from elf.models.exported.folder import SCHEMA_VERSION, StoredWeights, self_cond_start
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.card_parts import SAMPLES, CardContents, CardParts, CardSamples, Sample, kept_tables, write_samples

@@ -26,8 +26,7 @@ from typing import cast
 
 from elf.errors import CheckpointError, first_line
 from elf.models.exported.encodings import Dtype
-from elf.models.exported.folder import EXPORT_AGAIN
-from elf.models.exported.stored_weights import StoredWeights
+from elf.models.exported.folder import EXPORT_AGAIN, StoredWeights
 
 Array = np.ndarray
 

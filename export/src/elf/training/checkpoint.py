@@ -16,13 +16,12 @@ from elf.checkpoints.elf_in_file import OptimizerState, number_of, read_elf_weig
 from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, leaves
 from elf.config import ElfConfig
 from elf.devices import on_mesh
-from elf.disk import named_when_full
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DiskFullError, first_line
 from elf.models.open_model import open_model
 from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.models.trained_model import FlatParams
 from elf.network.parameters import check_parameters, parameter_shapes
-from elf.paths import absolute, is_address
+from elf.paths import absolute, is_address, named_when_full
 from elf.progress import say
 from elf.training.step import TrainState, TrainStep
 from elf.training.train_config import TrainConfig

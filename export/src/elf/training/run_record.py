@@ -17,10 +17,9 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from elf.config_file import read_fields
-from elf.disk import GrowingFile, written_whole
 from elf.errors import CheckpointError, ConfigError, OutputExistsError
 from elf.models.run_folder import RunFolder
-from elf.paths import absolute, files_below, is_address
+from elf.paths import GrowingFile, absolute, files_below, is_address, written_whole
 from elf.progress import say
 from elf.text_file import json_value
 from elf.training.train_config import TrainConfig

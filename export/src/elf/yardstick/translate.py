@@ -20,11 +20,11 @@ from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
 from elf.data.prepare import RowWriter
 from elf.data.rows import NO_TOKENS, TokenRow, check_vocabulary, open_pairs
 from elf.data.tokenizer import EOS, PAD, Tokenizer, load_tokenizer
-from elf.disk import written_whole
 from elf.errors import DatasetError, EmptyCorpusError, UsageError
 from elf.evaluation.output_files import write_generation
 from elf.evaluation.scores import bleu_scores
 from elf.network.modules import Params, abstract, bind
+from elf.paths import written_whole
 from elf.progress import ticker
 from elf.yardstick.step import collate_pairs
 from elf.yardstick.translator import Translator, TranslatorConfig, load_translator, nothing_dropped

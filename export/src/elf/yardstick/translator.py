@@ -18,15 +18,15 @@ from safetensors.numpy import load_file, save_file
 from elf.config import check_heads, check_size
 from elf.data.tokenizer import PAD
 from elf.data.tokenizer_json import copy_tokenizer
-from elf.disk import written_whole
 from elf.errors import CheckpointError, ConfigError
 from elf.evaluation.judge import MANIFEST, is_exported
 from elf.models.exported.encodings import DTYPES
-from elf.models.exported.stored_weights import StoredWeights
+from elf.models.exported.folder import StoredWeights
 from elf.models.trained_model import FlatParams
 from elf.network.model import rotary_tables, rotate
 from elf.network.modules import Dense, RMSNorm, abstract, matmul
 from elf.network.parameters import check_parameters
+from elf.paths import written_whole
 from elf.text_file import json_value
 
 # Pre-RMSNorm, rotary positions, normalised queries and keys, SwiGLU, no biases, one table for source, target and
