@@ -30,7 +30,7 @@ from elf.sampling.sampler import Towards, run_flow, sample, start_noise, time_sc
 
 Array = np.ndarray
 
-LENGTH, WIDTH, STEPS = 5, 2, 5
+TOY_LENGTH, TOY_WIDTH, TOY_STEPS = 5, 2, 5
 SOURCE_LENGTHS = (1, 3, 2)
 NETWORK = (
     "xHat = ((0.5 z + 0.2 xHatPrev) + (0.2 zBefore + 0.1 xHatPrevBefore)) + (0.1 t + 0.01 w); before: the position "
@@ -44,7 +44,7 @@ WAYS: tuple[dict[str, Any], ...] = (
 
 
 def toy_with_neighbours(takes_self_cond_scale: bool = True) -> Denoise:
-    """The toy network of the module's text."""
+    """The toy network above."""
 
     def denoise(z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
         own = np.float32(0.5) * z + np.float32(0.2) * x_hat_prev
@@ -58,8 +58,8 @@ def toy_with_neighbours(takes_self_cond_scale: bool = True) -> Denoise:
 
 def toy_condition(batch: int) -> Condition:
     """Sources of different lengths, their latents any numbers."""
-    latents = np.random.default_rng(4).normal(size=(batch, LENGTH, WIDTH)).astype(np.float32)
-    held = np.arange(LENGTH) < np.asarray(SOURCE_LENGTHS[:batch])[:, None]
+    latents = np.random.default_rng(4).normal(size=(batch, TOY_LENGTH, TOY_WIDTH)).astype(np.float32)
+    held = np.arange(TOY_LENGTH) < np.asarray(SOURCE_LENGTHS[:batch])[:, None]
     return Condition(np.where(held[..., None], latents, np.float32(0)), held[..., None])
 
 
@@ -80,7 +80,7 @@ def toy_runs(flow: FlowConfig) -> dict[str, Any]:
             # With w = 1 a network that does not take it needs one pass only.
             scale = 1.0 if not takes and cfg_scale == 1 and way["method"] == "sde" else 2.5
             settings = SamplerSettings(
-                steps=STEPS,
+                steps=TOY_STEPS,
                 self_cond_scale=scale,
                 schedule=next(schedules),  # type: ignore[arg-type]
                 rng=next(layouts),  # type: ignore[arg-type]
@@ -92,8 +92,8 @@ def toy_runs(flow: FlowConfig) -> dict[str, Any]:
     latents = toy_condition(len(SOURCE_LENGTHS)).latents
     return {
         "network": NETWORK,
-        "length": LENGTH,
-        "width": WIDTH,
+        "length": TOY_LENGTH,
+        "width": TOY_WIDTH,
         "condition": {"lengths": SOURCE_LENGTHS, "latents": [numbers(row) for row in latents]},
         "runs": runs,
     }
@@ -111,10 +111,10 @@ def toy_run(
         return toy(*inputs)
 
     condition = toy_condition(batch) if conditional else None
-    shape = (batch, LENGTH, WIDTH)
+    shape = (batch, TOY_LENGTH, TOY_WIDTH)
     states = [*run_flow(denoise, settings, flow, shape, condition, takes_self_cond_scale=takes_self_cond_scale)]
     return {
-        "settings": named_settings(settings, LENGTH),
+        "settings": named_settings(settings, TOY_LENGTH),
         "batch": batch,
         "conditional": conditional,
         "takesSelfCondScale": takes_self_cond_scale,
@@ -156,7 +156,7 @@ class Arguments:
 
 
 def toy_denoise(z: Array, x_hat_prev: Array, t: Array, self_cond_scale: Array) -> Array:
-    """The toy network of the module's text; arguments and result as sampling.Denoise."""
+    """The toy network that `main` tells of; arguments and result as sampling.Denoise."""
     z_part = np.float32(0.6) * z + np.float32(0.3) * x_hat_prev
     number = np.float32(0.1) * t + np.float32(0.01) * self_cond_scale
     return z_part + number[:, None, None]
