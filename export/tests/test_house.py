@@ -119,11 +119,25 @@ def test_no_two_files_need_each_other() -> None:
     graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the files
 
 
-def test_every_file_can_be_read_in_one_sitting_and_says_what_it_is_for() -> None:
+def is_one_sentence(doc: str) -> bool:
+    return bool(re.fullmatch(r"\S[^\n]*(\n[^\n]+)*[.]", doc)) and not re.search(r"[.!?]\s+[A-Z`“]", doc)
+
+
+def test_every_file_can_be_read_in_one_sitting_and_says_in_a_sentence_what_it_is_for() -> None:
     for path in ROOT.rglob("*.py"):
         source = path.read_text(encoding="utf-8")
         assert len(source.splitlines()) <= MOST_LINES, path
-        assert re.match(r'"""\S', source), path
+        doc = ast.get_docstring(ast.parse(source)) or ""
+        if path == ROOT / "__init__.py":
+            # Behind its sentence stands the order of the package.
+            doc = doc.partition(":\n\n")[0] + "."
+        assert is_one_sentence(doc), path
+
+
+@pytest.mark.parametrize("doc", ["", "No end", "One. Two.", "One.\n\nTwo.", "One, of `this`. `That` is two.", " Late."])
+def test_what_is_not_one_sentence_is_found(doc: str) -> None:
+    assert not is_one_sentence(doc)
+    assert is_one_sentence("What there is, e.g. this (Lu et al. 2022), in\ntwo lines.")
 
 
 def test_every_library_that_is_imported_is_declared_and_locked() -> None:

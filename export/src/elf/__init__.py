@@ -1,4 +1,4 @@
-"""Embedded Language Flows (ELF) in JAX. Each part imports only what stands below it (tests/test_house.py):
+"""Embedded Language Flows (ELF) in JAX, of which each part imports only what stands below it (tests/test_house.py):
 
 cli               the command `elf`
 bench             costs, measured and on paper

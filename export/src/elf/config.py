@@ -1,4 +1,4 @@
-"""The shapes of a model and the constants of its flow. Presets are those of the paper (spec section 2)."""
+"""The shapes of a model and the constants of its flow."""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from numbers import Real
 from typing import Literal, get_args
 
 from elf.errors import ConfigError
+
+# Presets are those of the paper (spec section 2).
 
 MOST_LAYERS, MOST_SIZE = 1000, 2**20
 """Of any network, and of anything else that a configuration counts: beyond them only naming the weights fills the

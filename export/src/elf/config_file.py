@@ -1,7 +1,4 @@
-"""Experiments as YAML over typed defaults, with `field=value` overrides over that.
-
-Unknown fields, wrong types and impossible values are refused by name.
-"""
+"""Experiments as YAML over typed defaults, with `field=value` overrides over that."""
 
 import dataclasses
 import types
@@ -15,6 +12,8 @@ import yaml
 from elf.errors import ConfigError
 from elf.paths import MAY_BE_ADDRESS, path_of, refuse_address
 from elf.text_file import describe_half, half_character, read_text
+
+# Unknown fields, wrong types and impossible values are refused by name.
 
 T = TypeVar("T")
 

@@ -1,8 +1,4 @@
-"""One mesh of devices, from a single CPU to a TPU pod: rows lie over all of it, parameters over its axis `fsdp`.
-
-Nothing else in the package knows how many devices or processes there are: computations are written for the global
-arrays, and XLA inserts the communication that their shardings ask for.
-"""
+"""One mesh of devices, from a single CPU to a TPU pod: rows lie over all of it, parameters over its axis `fsdp`."""
 
 import json
 from dataclasses import dataclass
@@ -14,6 +10,9 @@ from jax.experimental.mesh_utils import create_device_mesh
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
 from elf.errors import ConfigError, DistributedError, first_line
+
+# Nothing else in the package knows how many devices or processes there are: computations are written for the global
+# arrays, and XLA inserts the communication that their shardings ask for.
 
 AXES = ("data", "fsdp")
 

@@ -1,6 +1,8 @@
-"""Every error a person can meet, by name. Each says what happened (the message) and what to do next (`action`)."""
+"""Every error a person can meet, by name."""
 
 import re
+
+# Each says what happened (the message) and what to do next (`action`).
 
 MOST_LETTERS = 1000
 """Of a message or an action. A name in a file may be as long as the file."""

@@ -1,8 +1,4 @@
-"""Plain files of arrays: safetensors, NumPy's `.npz`, and pickles of arrays in dicts, as Flax's T5 is published.
-
-A pickle holds containers and arrays, nothing else. Arrays of JAX and Flax's FrozenDict are such arrays and dicts in a
-wrapping, and are unwrapped.
-"""
+"""Plain files of arrays: safetensors, NumPy's `.npz`, and pickles of arrays in dicts, as Flax's T5 is published."""
 
 import json
 import math
@@ -29,6 +25,9 @@ from elf.checkpoints.stored_tensors import (
 )
 from elf.paths import file_size
 from elf.text_file import json_value
+
+# A pickle holds containers and arrays, nothing else. Arrays of JAX and Flax's FrozenDict are such arrays and dicts in a
+# wrapping, and are unwrapped.
 
 MAX_HEADER = 100_000_000
 """Bytes, as the format itself demands."""

@@ -1,9 +1,4 @@
-"""Flax's msgpack files, `checkpoint_<step>`: the tree of `flax.serialization`, its arrays left in the file.
-
-Flax itself would read everything, the optimizer's state too, which is twice the weights. Here an array is a place in
-the file: msgpack's streaming Unpacker reads what lies before it, and begins anew behind it. What Flax would not write,
-or is of a type that is not read, is passed over.
-"""
+"""Flax's msgpack files, `checkpoint_<step>`: the tree of `flax.serialization`, its arrays left in the file."""
 
 import math
 import mmap
@@ -13,6 +8,10 @@ from typing import Any
 import msgpack
 
 from elf.checkpoints.stored_tensors import DTYPES, MAX_DEPTH, FileTensor, Joined, Tree, Unread
+
+# Flax itself would read everything, the optimizer's state too, which is twice the weights. Here an array is a place in
+# the file: msgpack's streaming Unpacker reads what lies before it, and begins anew behind it. What Flax would not
+# write, or is of a type that is not read, is passed over.
 
 NDARRAY, COMPLEX, SCALAR = 1, 2, 3
 """Flax's extension types."""

@@ -1,7 +1,4 @@
-"""Orbax folders, of the official code and of this project's own trainings: tensors are restored a few at a time.
-
-Read past Orbax's manager, which would tidy up the folder that a running training is writing into.
-"""
+"""Orbax folders, of the official code and of this project's own trainings: tensors are restored a few at a time."""
 
 import math
 import threading
@@ -14,6 +11,8 @@ import numpy as np
 from elf.checkpoints.stored_tensors import Tree, Unread
 from elf.errors import first_line
 from elf.paths import absolute
+
+# Read past Orbax's manager, which would tidy up the folder that a running training is writing into.
 
 METADATA = "_METADATA"
 ITEMS = ("", "default", "state")

@@ -1,8 +1,4 @@
-"""What the readers of checkpoints give: trees of names with tensors still in their files, and weights read one by one.
-
-A file may hold much that nobody asks for: schedulers, settings, tensors of rare kinds. Whatever of it cannot be read
-stays in the tree as Unread, and refuses only those who ask for it.
-"""
+"""What readers of checkpoints give: trees of names with tensors still in their files, and weights read one by one."""
 
 import lzma
 import math
@@ -20,6 +16,9 @@ import numpy as np
 
 from elf.errors import CheckpointError
 from elf.paths import is_address
+
+# A file may hold much that nobody asks for: schedulers, settings, tensors of rare kinds. Whatever of it cannot be read
+# stays in the tree as Unread, and refuses only those who ask for it.
 
 
 class StoredTensor(Protocol):

@@ -1,8 +1,4 @@
-"""Files of `torch.save`, read without torch: archives of today, and the form from before 1.6.
-
-What stands in for torch's own functions and types is as in `torch.load(weights_only=True)`, but a tensor of a kind that
-is not read is passed over, not refused. Tensors stay in the file until they are asked for.
-"""
+"""Files of `torch.save`, read without torch: archives of today, and the form from before 1.6."""
 
 import math
 import zipfile
@@ -27,6 +23,9 @@ from elf.checkpoints.stored_tensors import (
     plain_tree,
     span,
 )
+
+# What stands in for torch's own functions and types is as in `torch.load(weights_only=True)`, but a tensor of a kind
+# that is not read is passed over, not refused. Tensors stay in the file until they are asked for.
 
 STORAGES = {
     "DoubleStorage": "float64",

@@ -1,9 +1,4 @@
-"""The sets of one network's weights in a checkpoint, wherever in it they lie and whatever stands before their names.
-
-A set is known by a name that every network of its kind has: `unembed_kernel`, or a T5's first block. What stands before
-that name in the tree is where the set lies, what its rank is, and what is taken off its names. So containers and
-prefixes may come in any order, as deep as they like.
-"""
+"""The sets of one network's weights in a checkpoint, wherever in it they lie and whatever stands before their names."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +7,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Unread
+
+# A set is known by a name that every network of its kind has: `unembed_kernel`, or a T5's first block. What stands
+# before that name in the tree is where the set lies, what its rank is, and what is taken off its names. So containers
+# and prefixes may come in any order, as deep as they like.
 
 Parts = tuple[str, ...]
 """A name, taken apart at its dots and slashes."""

@@ -1,8 +1,4 @@
-"""Tokenizers, loaded in one place, so that every command reads a text as the same ids.
-
-A `tokenizer.json` may ask for more than ids: padding, truncation, merges left out at random. Programs that save one
-after a training leave such wishes in it, and none of them is for those who only want to know a text's ids.
-"""
+"""Tokenizers, loaded in one place, so that every command reads a text as the same ids."""
 
 import json
 import re
@@ -29,6 +25,9 @@ from elf.data.tokenizer_json import (
 )
 from elf.errors import CheckpointError, ConfigError, TokenizerFormError
 from elf.text_file import WHITE_SPACE, check_characters, read_text
+
+# A `tokenizer.json` may ask for more than ids: padding, truncation, merges left out at random. Programs that save one
+# after a training leave such wishes in it, and none of them is for those who only want to know a text's ids.
 
 __all__ = [
     "EOS",

@@ -1,9 +1,4 @@
-"""JAX's random numbers in both layouts, as JSON: what src/flow/random.ts must reproduce.
-
-    python -m elf.dev.random_numbers test/fixtures/random.json
-
-Floats are written as their 32 bits, so that nothing is lost on the way.
-"""
+"""JAX's random numbers in both layouts, as JSON: what src/flow/random.ts must reproduce."""
 
 import json
 import sys
@@ -12,6 +7,9 @@ from pathlib import Path
 
 import jax
 import numpy as np
+
+# `python -m elf.dev.random_numbers test/fixtures/random.json` writes them. Floats are written as their 32 bits, so that
+# nothing is lost on the way.
 
 SEEDS = [0, 1, 7, 42, 12345, 2**31 - 1, 2**31, 2**32 - 1]
 MORE_SEEDS = [2, 3, 5, 11, 100, 999, 65535, 65536, 123456789, 2**30, 3000000000, 2**32 - 2]

@@ -1,9 +1,4 @@
-"""GPT-2 (Radford et al. 2019) in JAX: pre-LayerNorm blocks, learned positions, causal attention, a tied head.
-
-Shapes: B batch, S tokens, H width, V vocabulary. Parameters are named as in Hugging Face's transformers, with '/' for
-'.', `h_0` for `h.0`, and Flax's `kernel`, `scale` and `embedding` for `weight` (`hugging_face_name` translates).
-Written here on purpose: transformers' GPT-2 would bring torch, and a judge runs on the mesh that the sampler runs on.
-"""
+"""GPT-2 (Radford et al. 2019) in JAX: pre-LayerNorm blocks, learned positions, causal attention, a tied head."""
 
 import json
 import os
@@ -29,6 +24,10 @@ from elf.models.trained_model import FlatParams
 from elf.network.modules import Dense, abstract, matmul
 from elf.network.parameters import check_parameters
 from elf.text_file import json_value
+
+# Shapes: B batch, S tokens, H width, V vocabulary. Parameters are named as in Hugging Face's transformers, with '/' for
+# '.', `h_0` for `h.0`, and Flax's `kernel`, `scale` and `embedding` for `weight` (`hugging_face_name` translates).
+# Written here on purpose: transformers' GPT-2 would bring torch, and a judge runs on the mesh that the sampler runs on.
 
 HEAD_CHUNK = 128
 """Positions whose logits exist at a time: of GPT-2's 50,257 ids, 1,024 positions would take 206 MB a row."""

@@ -1,8 +1,4 @@
-"""How much of generated text is copied from the training text.
-
-Short runs of words are shared by honest text too, so the figures say something only beside those of held-out real text
-of the same kind, measured in the same way.
-"""
+"""How much of generated text is copied from the training text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +9,9 @@ import numpy as np
 from elf.evaluation.scores import Scores
 from elf.evaluation.words import sentences, words
 from elf.progress import say, told
+
+# Short runs of words are shared by honest text too, so the figures say something only beside those of held-out real
+# text of the same kind, measured in the same way.
 
 SEARCHED_WORDS = 4_000_000
 """Training words searched at once: bounds memory (about 100 bytes a word), not what is found."""

@@ -1,22 +1,4 @@
-"""Generative perplexity: how surprised a judge, a language model trained on real text, is by generated text.
-
-The official rules (spec section 6), made exact:
-
-- A text is tokenised by the judge's tokenizer, and its first W tokens are judged; W is 1,024, or the most that the
-  judge takes. A text of fewer tokens is followed by one end-of-text token, whose prediction counts; nothing after it
-  does.
-- The first token is given, not predicted. Every other token counts once, except that of end-of-text tokens within a
-  text only the first counts. An empty text thus counts nothing, and its entropy is 0: who measures texts that were
-  written freely leaves blank ones out before (`scores.counted_texts`).
-- A text may be judged after its source, which it goes on from: then the source and a space come before it, its first
-  token is predicted too, and nothing of the source counts. Where both are longer than W, the source loses its
-  beginning. An empty text after a source counts its end.
-- Perplexity is exp of the summed negative log-likelihoods of all texts over the number of all counted tokens: a long
-  text weighs more than a short one. Entropy is that of the text's own tokens: its first is one of them, its end is not.
-
-So a text's figures do not depend on the texts that share its batch. (The official code fills a batch up to its longest
-text with end-of-text tokens; the longest itself is followed by none, so its figure may differ by that one token.)
-"""
+"""Generative perplexity: how surprised a judge, a language model trained on real text, is by generated text."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -37,6 +19,25 @@ from elf.evaluation.scores import Scores, confidence_interval, counted_texts, me
 from elf.evaluation.words import entropies
 from elf.network.modules import Params, abstract, bind
 from elf.progress import ticker
+
+# The official rules (spec section 6), made exact:
+#
+# - A text is tokenised by the judge's tokenizer, and its first W tokens are judged; W is 1,024, or the most that the
+#   judge takes. A text of fewer tokens is followed by one end-of-text token, whose prediction counts; nothing after it
+#   does.
+# - The first token is given, not predicted. Every other token counts once, except that of end-of-text tokens within a
+#   text only the first counts. An empty text thus counts nothing, and its entropy is 0: who measures texts that were
+#   written freely leaves blank ones out before (`scores.counted_texts`).
+# - A text may be judged after its source, which it goes on from: then the source and a space come before it, its first
+#   token is predicted too, and nothing of the source counts. Where both are longer than W, the source loses its
+#   beginning. An empty text after a source counts its end.
+# - Perplexity is exp of the summed negative log-likelihoods of all texts over the number of all counted tokens: a long
+#   text weighs more than a short one. Entropy is that of the text's own tokens: its first is one of them, its end is
+#   not.
+#
+# So a text's figures do not depend on the texts that share its batch. (The official code fills a batch up to its
+# longest text with end-of-text tokens; the longest itself is followed by none, so its figure may differ by that one
+# token.)
 
 MOST_TOKENS = 1024
 SHORTEST_ROW = 32

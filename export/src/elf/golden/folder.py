@@ -1,9 +1,4 @@
-"""A folder of golden numbers: cases of the official training step, each a `.json` of facts and a `.npz` of arrays.
-
-Every case names its configuration, the draws it made and what came of them. Trees of weights hold one array per
-parameter, whole or every `stride`-th element of it, and two figures of each whole parameter: its norm, and `dot`, the
-sum of element i times cos(i + 1).
-"""
+"""A folder of golden numbers: cases of the official training step, each a `.json` of facts and a `.npz` of arrays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +14,10 @@ from elf.errors import GoldenError
 from elf.models.text_encoder import load_encoder
 from elf.models.trained_model import FlatParams
 from elf.text_file import json_value
+
+# Every case names its configuration, the draws it made and what came of them. Trees of weights hold one array per
+# parameter, whole or every `stride`-th element of it, and two figures of each whole parameter: its norm, and `dot`, the
+# sum of element i times cos(i + 1).
 
 WEIGHTS, STUDENT, PARAMETERS = "weights.npz", "student.npz", "parameters.json"
 ENCODER = "t5_tiny_encoder_jax.pkl"

@@ -1,7 +1,4 @@
-"""The T5 v1.0 encoder that makes ELF's embeddings: frozen while the flow trains (spec section 2, *T5 encoder*).
-
-Pre-RMSNorm blocks, no biases, ReLU feed-forward, unscaled attention with one relative-position bias for all layers.
-"""
+"""The T5 v1.0 encoder that makes ELF's embeddings: frozen while the flow trains (spec section 2, *T5 encoder*)."""
 
 import math
 from functools import partial
@@ -14,6 +11,8 @@ from flax import nnx
 from elf.config import T5Config
 from elf.network.modules import Dense, RMSNorm, abstract, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes
+
+# Pre-RMSNorm blocks, no biases, ReLU feed-forward, unscaled attention with one relative-position bias for all layers.
 
 MASKED = -1e9
 """Added to the scores of positions that must not be seen."""

@@ -1,7 +1,4 @@
-"""The ELF network (spec section 2): one transformer that denoises embeddings and, in decode mode, names their tokens.
-
-Shapes: B batch, L text tokens, P prefix tokens, D latent width, H hidden width, V vocabulary.
-"""
+"""The ELF network (spec section 2): one transformer that denoises embeddings and, in decode mode, names tokens."""
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +8,8 @@ from flax import nnx
 from elf.config import ElfConfig
 from elf.network.modules import Dense, Dropout, Remat, RMSNorm, attend, dropped_blocks, matmul
 from elf.network.parameters import TIMESTEP_FEATURES
+
+# Shapes: B batch, L text tokens, P prefix tokens, D latent width, H hidden width, V vocabulary.
 
 ROTARY_THETA = 10000.0
 

@@ -1,7 +1,4 @@
-"""Layers that the ELF network and the T5 encoder share, and their weights as a flat dict of official names.
-
-A matrix product may run in bfloat16 (`compute_dtype`); sums, norms and softmax are always float32.
-"""
+"""Layers that the ELF network and the T5 encoder share, and their weights as a flat dict of official names."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+
+# A matrix product may run in bfloat16 (`compute_dtype`); sums, norms and softmax are always float32.
 
 
 def dropped_blocks(depth: int) -> range:

@@ -1,7 +1,4 @@
-"""What the kernels of a model multiply in its own runs: the products that `encodings` rounds them by.
-
-No text is needed: the sampler's states, from noise to text, are what the network sees when it is used.
-"""
+"""What the kernels of a model multiply in its own runs: the products that `encodings` rounds them by."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +16,8 @@ from elf.progress import told
 from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import GraphSession, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array
+
+# No text is needed: the sampler's states, from noise to text, are what the network sees when it is used.
 
 Owner = TypeVar("Owner", OnnxNetwork, OnnxEncoder)
 

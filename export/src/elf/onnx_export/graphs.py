@@ -1,9 +1,4 @@
-"""All graphs of a model over one layout of weights, plain and packed, the T5 encoder's among them (export/FORMAT.md).
-
-In packed graphs each product with a quantised kernel is one MatMulNBits. Other weights are float32 as in the plain
-ones. Both lie in virtual files of their own, `packed-0.bin`, …, so that a device with little memory never holds the
-expanded ones.
-"""
+"""All graphs of a model over one layout of weights, plain and packed, with the T5 encoder's (export/FORMAT.md)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +26,10 @@ from elf.models.exported.places import (
 from elf.models.exported.rearranged import T5_BIAS_BY_DISTANCE, encoder_weights, exact_tables, grouped, network_weights
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.network_graphs import decoder_graph, denoiser_graph, prefix_graph
+
+# In packed graphs each product with a quantised kernel is one MatMulNBits. Other weights are float32 as in the plain
+# ones. Both lie in virtual files of their own, `packed-0.bin`, …, so that a device with little memory never holds the
+# expanded ones.
 
 
 def encoder_graph(

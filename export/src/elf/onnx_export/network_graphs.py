@@ -1,16 +1,4 @@
-"""The network as ONNX graphs: prefix, denoiser and decoder, with one transformer in common (export/FORMAT.md).
-
-The arithmetic is that of spec section 2 with exact rearrangements only, chosen for WebGPU (`rearranged` has
-those of the weights):
-
-- Attention is MatMul, Softmax, MatMul; only where a graph is `fused` it is one MultiHeadAttention of com.microsoft.
-  That is 5 dispatches a block less and needs no memory for the scores, but on software adapters it gave wrong numbers
-  from 32 positions on (onnxruntime-web 1.30), prefix included; on a CPU it is no faster.
-- Every dynamic shape comes from `Shape`, `Expand` and `Reshape` with copied dimensions: integer arithmetic on shapes
-  would send nodes back to the CPU.
-- The prefix is a graph of its own, for all steps of a run at once. It is little arithmetic, but many small nodes: with
-  six blocks it was 23 of a pass's 255 dispatches.
-"""
+"""The network as ONNX graphs: prefix, denoiser and decoder, with one transformer in common (export/FORMAT.md)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +11,17 @@ from elf.models.exported.places import WeightLayout
 from elf.models.exported.rearranged import TOKEN_NUMBERS, padded_head_dim, padded_swiglu_size, vocabulary_parts
 from elf.network.parameters import TIMESTEP_FEATURES
 from elf.onnx_export.builder import MICROSOFT, NORM_EPS, GraphBuilder, ints, scalar
+
+# The arithmetic is that of spec section 2 with exact rearrangements only, chosen for WebGPU (`rearranged` has those of
+# the weights):
+#
+# - Attention is MatMul, Softmax, MatMul; only where a graph is `fused` it is one MultiHeadAttention of com.microsoft.
+#   That is 5 dispatches a block less and needs no memory for the scores, but on software adapters it gave wrong numbers
+#   from 32 positions on (onnxruntime-web 1.30), prefix included; on a CPU it is no faster.
+# - Every dynamic shape comes from `Shape`, `Expand` and `Reshape` with copied dimensions: integer arithmetic on shapes
+#   would send nodes back to the CPU.
+# - The prefix is a graph of its own, for all steps of a run at once. It is little arithmetic, but many small nodes:
+#   with six blocks it was 23 of a pass's 255 dispatches.
 
 TO_THE_END = np.iinfo(np.int64).max
 

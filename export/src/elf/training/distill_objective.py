@@ -1,16 +1,4 @@
-"""What a few-step student minimises (spec section 4, *Progressive distillation*), as errors by position.
-
-A student of N steps learns to cross a span Δ = 1/N of time in one pass, where its teacher takes several: where the
-teacher's small Euler steps from z_s at t_s to t_e = t_s + Δ end is where one large step must end, and x̃ is the
-prediction that makes it do so.
-
-Officially every row throws coins (`mixed_student_errors`), and all rows pay for all passes. This project's own recipe
-fixes by their place which rows of a batch do what (`student_errors`): the decode branch needs no teacher, and the pass
-for the self-conditioning half is made only for rows that have one. As the numbers of rows only come near the
-probabilities, each kind of row is weighted with its own: the expected loss is that of coins.
-
-Random draws are made apart from the errors, for the whole batch at once.
-"""
+"""What a few-step student minimises (spec section 4, *Progressive distillation*), as errors by position."""
 
 from typing import Literal, NamedTuple, Protocol
 
@@ -33,6 +21,17 @@ from elf.training.objective import (
     velocity,
 )
 from elf.training.step_inputs import DecodeDraws, DenoiseDraws, draw_decode, draw_denoise, draw_times
+
+# A student of N steps learns to cross a span Δ = 1/N of time in one pass, where its teacher takes several: where the
+# teacher's small Euler steps from z_s at t_s to t_e = t_s + Δ end is where one large step must end, and x̃ is the
+# prediction that makes it do so.
+#
+# Officially every row throws coins (`mixed_student_errors`), and all rows pay for all passes. This project's own recipe
+# fixes by their place which rows of a batch do what (`student_errors`): the decode branch needs no teacher, and the
+# pass for the self-conditioning half is made only for rows that have one. As the numbers of rows only come near the
+# probabilities, each kind of row is weighted with its own: the expected loss is that of coins.
+#
+# Random draws are made apart from the errors, for the whole batch at once.
 
 LARGEST_GROUP = 16
 """Rows over which the kinds are dealt out: few, so that a device finds all kinds among its own rows."""

@@ -1,8 +1,4 @@
-"""The loop around a training step: resume, progress, metrics, checkpoints, and a clean stop on SIGTERM.
-
-The same on one process and on many: every process runs the same steps and saves at the same ones; the first alone
-writes the log.
-"""
+"""The loop around a training step: resume, progress, metrics, checkpoints, and a clean stop on SIGTERM."""
 
 import signal
 import sys
@@ -21,6 +17,9 @@ from elf.evaluation.generator import StoppedError
 from elf.training.checkpoint import Checkpoints
 from elf.training.objective import Metrics, Share
 from elf.training.run_record import Profiler, RunLog
+
+# The same on one process and on many: every process runs the same steps and saves at the same ones; the first alone
+# writes the log.
 
 
 def _not_finite(metrics: Metrics) -> dict[str, float]:

@@ -1,14 +1,4 @@
-"""What a training step minimises (spec section 4): the denoise branch and the decode branch, as errors by position.
-
-The denoise branch has two forms. `literal` makes every network pass that the official code words, one after the other.
-`shared` finds v₀ and v₁ of the self-cond CFG target among the passes that are made anyway: v₀ in the one that
-self-conditioning starts from, v₁ in the training pass itself; without dropout they are the same numbers. Where a fixed
-share of the rows self-conditions instead of a coin each, only those rows pay for their first pass: at a share of one
-half a denoise step then costs 3.5 forward-equivalents where the literal one costs 5.
-
-Random draws are made apart from the errors, for the whole batch at once: a batch taken in parts, or spread over many
-devices, then sees the same numbers as one taken whole, and a test can put draws of its own in their place.
-"""
+"""What a training step minimises (spec section 4): the denoise branch and the decode branch, as errors by position."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -37,6 +27,15 @@ from elf.training.step_inputs import (
 if TYPE_CHECKING:
     from elf.models.trained_model import FlatParams
     from elf.training.train_config import TrainConfig
+
+# The denoise branch has two forms. `literal` makes every network pass that the official code words, one after the
+# other. `shared` finds v₀ and v₁ of the self-cond CFG target among the passes that are made anyway: v₀ in the one that
+# self-conditioning starts from, v₁ in the training pass itself; without dropout they are the same numbers. Where a
+# fixed share of the rows self-conditions instead of a coin each, only those rows pay for their first pass: at a share
+# of one half a denoise step then costs 3.5 forward-equivalents where the literal one costs 5.
+#
+# Random draws are made apart from the errors, for the whole batch at once: a batch taken in parts, or spread over many
+# devices, then sees the same numbers as one taken whole, and a test can put draws of its own in their place.
 
 
 class Share(NamedTuple):

@@ -1,14 +1,13 @@
-"""Two recipes of a training by name, `official` and `own`: the choices in which they differ, and why one deviates.
-
-A configuration names its recipe and may set any of these choices besides. What then differs from the official step
-(spec section 4) is a deviation: it has a name, a value and a reason, and the model's card lists it.
-"""
+"""Two recipes of a training by name, `official` and `own`: the choices in which they differ, and why one deviates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from elf.errors import ConfigError
+
+# A configuration names its recipe and may set any of these choices besides. What then differs from the official step
+# (spec section 4) is a deviation: it has a name, a value and a reason, and the model's card lists it.
 
 Recipe = Literal["official", "own"]
 Coin = Literal["device", "example", "batch", "share"]

@@ -1,11 +1,4 @@
-"""`optax.contrib.muon` over many devices: each orthogonalises a share of the matrices, and all get all results.
-
-By itself every device that keeps whole weights would turn all of them. Here a matrix has one device that turns it,
-whole, so that the products need no communication; matrices are dealt out by what they cost. Devices of one row of the
-mesh, which share a copy of the weights, send each other their parts before and after; then rows send each other what
-they turned. Matrices that are not worth the journey every device turns itself. The state is that of `muon`, leaf by
-leaf, so checkpoints know nothing of all this.
-"""
+"""`optax.contrib.muon` over many devices: each orthogonalises a share of the matrices, and all get all results."""
 
 import heapq
 import math
@@ -22,6 +15,12 @@ from jax.sharding import Mesh, PartitionSpec
 from optax.contrib import MuonDimensionNumbers, muon, scale_by_muon
 
 from elf.devices import AXES, parameter_sharding
+
+# By itself every device that keeps whole weights would turn all of them. Here a matrix has one device that turns it,
+# whole, so that the products need no communication; matrices are dealt out by what they cost. Devices of one row of the
+# mesh, which share a copy of the weights, send each other their parts before and after; then rows send each other what
+# they turned. Matrices that are not worth the journey every device turns itself. The state is that of `muon`, leaf by
+# leaf, so checkpoints know nothing of all this.
 
 STEPS = 5
 """Iterations of Newton–Schulz, as `muon` makes."""

@@ -1,13 +1,4 @@
-"""One training step on a mesh of devices: latents, loss, gradient, optimizer, EMA; spec section 4.
-
-What the loss is, is an `Objective`: that of `elf train` is in objective.py, that of `elf distill` in distill.py. How
-its mean is taken is one of two ways:
-
-- over the whole batch: written for the global arrays, and XLA inserts the communication;
-- over each group of rows by itself, then over the groups, as the official code does with its devices (`loss_mean:
-  device`). Groups throw coins of their own, so devices run different branches at once; that is written for one device,
-  and the only communication is the mean of the gradients.
-"""
+"""One training step on a mesh of devices: latents, loss, gradient, optimizer, EMA; spec section 4."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -31,6 +22,14 @@ from elf.training.optimizer import averaged_weights, descend, ema_decay, learnin
 from elf.training.step_inputs import FrozenEncoder, is_decode_step
 from elf.training.torch_gradient import TorchGradient, make_torch_gradient
 from elf.training.train_config import Resolved, TrainConfig
+
+# What the loss is, is an `Objective`: that of `elf train` is in objective.py, that of `elf distill` in distill.py. How
+# its mean is taken is one of two ways:
+#
+# - over the whole batch: written for the global arrays, and XLA inserts the communication;
+# - over each group of rows by itself, then over the groups, as the official code does with its devices (`loss_mean:
+#   device`). Groups throw coins of their own, so devices run different branches at once; that is written for one
+#   device, and the only communication is the mean of the gradients.
 
 
 class TrainState(NamedTuple):

@@ -1,9 +1,4 @@
-"""Loss and gradient by torch: on a CPU with matrix units for bfloat16 (AMX) in less than half of XLA's time.
-
-XLA's CPU backend multiplies bfloat16 by those units only in some products of a training step; torch does in all. What
-is computed is what network/model.py and objective.py say, under their names, and a test holds the two to each other;
-draws, latents, optimizer, averages and checkpoints stay JAX's. It knows the `shared` objective, one coin for the batch.
-"""
+"""Loss and gradient by torch: on a CPU with matrix units for bfloat16 (AMX) in less than half of XLA's time."""
 
 import math
 import shutil
@@ -27,6 +22,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from elf.training.train_config import TrainConfig
+
+# XLA's CPU backend multiplies bfloat16 by those units only in some products of a training step; torch does in all. What
+# is computed is what network/model.py and objective.py say, under their names, and a test holds the two to each other;
+# draws, latents, optimizer, averages and checkpoints stay JAX's. It knows the `shared` objective, one coin for the
+# batch.
 
 TorchGradient = Callable[[Params, Any, bool], tuple[Metrics, Params]]
 """(weights, examples of one mean whose `counts` are their weights in the loss, whether they decode) → what is logged,
