@@ -12,7 +12,7 @@ export function keptSteps(page: Page): Promise<number> {
           const asked = opening.result.transaction("runs").objectStore("runs").getAll();
           asked.onsuccess = () => {
             opening.result.close();
-            resolve(Math.max(0, ...asked.result.map(({ trajectory }) => trajectory.frames.length - 1)));
+            resolve(Math.max(0, ...asked.result.map(({ folded }) => folded.frames - 1)));
           };
         };
       }),

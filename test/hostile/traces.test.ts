@@ -63,8 +63,12 @@ describe("pictures of runs", () => {
   it("give a run that can be linked, or are refused by name", async () => {
     const { read, refusals } = await withstands({
       inputs: byteFiles(...PICTURES),
-      read: (bytes) => openFile(new Blob([bytes])),
-      holds: (opened) => expect("recipe" in opened || opened.runs.length > 0).toBe(true),
+      read: async (bytes) => {
+        const opened = await openFile(new Blob([bytes]));
+        // A shelf's runs are read one by one.
+        return "runs" in opened ? [...opened.runs] : [opened.recipe];
+      },
+      holds: (found) => expect(found.length).toBeGreaterThan(0),
     });
     expect(read).toBeGreaterThan(0);
     expect(refusals).toContain(new RunFileError("", "").code);

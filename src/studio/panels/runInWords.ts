@@ -1,12 +1,12 @@
 import { stepsOf } from "../../player/run/run";
 import { backendName } from "../../runtime/backendInWords";
-import type { Run } from "../session/runs/shelfRun";
+import { frameCount, type Run } from "../session/runs/shelfRun";
 import type { Words } from "../words/english";
 
 /** Where a run comes from and how it ended. */
 export function describeOrigin(run: Run, { runs: words }: Pick<Words, "runs">): string {
-  const { origin, status, seconds, backend, trajectory } = run;
-  const far = [Math.max(0, trajectory.frames.length - 1), stepsOf(run)] as const;
+  const { origin, status, seconds, backend } = run;
+  const far = [Math.max(0, frameCount(run) - 1), stepsOf(run)] as const;
   if (origin === "recorded") return words.recorded;
   if (origin === "opened") return words.opened;
   if (status === "running") return words.writing(...far);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { TraceError } from "../../format/trace";
 import { settled } from "../testing/fakeEngine";
 import { runOf, SETTINGS } from "../testing/runs";
@@ -95,9 +95,14 @@ describe("deleting", () => {
     await archive.save(runOf(["▁the", "▁cat"], { id: "earlier", startedAt: 5 }));
     await studio.open();
     studio.runs.getState().remove("earlier");
-    expect(archive.kept.size).toBe(0);
+    await vi.waitFor(() => expect(archive.kept.size).toBe(0));
     studio.runs.getState().restore();
-    expect([...archive.kept.keys()]).toEqual(["earlier"]);
+    await vi.waitFor(() => expect([...archive.kept.keys()]).toEqual(["earlier"]));
+    // Taken back before it has gone.
+    studio.runs.getState().remove("earlier");
+    studio.runs.getState().restore();
+    await settled();
+    expect(archive.kept.get("earlier")?.trajectory.frames).toHaveLength(2);
   });
 });
 

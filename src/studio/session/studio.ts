@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { StoreApi } from "zustand/vanilla";
 import { shippedSource } from "../../delivery/sources";
 import { problemOf } from "../../flow/errors";
-import type { Recipe } from "../../flow/recipe";
+import { type Recipe, recipeOf } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
 import type { RecordedRun } from "../../format/trace";
 import type { Player } from "../../player/createPlayer";
@@ -21,6 +21,7 @@ import { createPhases, type PhasesStore } from "./experiments/phases";
 import { createJudges, type Judges } from "./judging";
 import type { RunArchive } from "./kept/archive";
 import { openFile } from "./kept/files";
+import { createFolding, type Folding } from "./kept/folding";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
 import { keepRunning } from "./kept/keepRunning";
 import { followTabs, type TabChannel, toldOf } from "./kept/otherTabs";
@@ -68,6 +69,8 @@ export interface Studio {
   readonly pathFinding: StoreApi<PathFindingStore>;
   /** `judgeBeside` says which of them stands beside a model. */
   readonly judges: Judges;
+  /** Puts the frames of runs away that nobody looks at, and has them again. */
+  readonly folding: Folding;
   readonly library: StoreApi<LibraryStore>;
   readonly view: StoreApi<ViewStore>;
   readonly tour: StoreApi<TourStore>;
@@ -193,12 +196,28 @@ export function createStudio(world: World): Studio {
       };
     },
     writeByJudge: (judge, recipe, text) => judges[judge].getState().write(recipe, text),
+    unfold: (folded) => folding.unfold(folded),
     onTaken: (run) => void save(run),
+  });
+  const folding = createFolding({
+    runs,
+    archive,
+    comparison,
+    compared: () => comparedRuns(comparison, runs),
+    onGone: ({ id, trajectory }) => {
+      runs.getState().discard(id);
+      view.getState().say(words.getState().said.noLongerKept);
+      if (trajectory.model === model.getState().name) view.getState().offer({ recipe: recipeOf(trajectory) });
+    },
   });
   const phases = createPhases({ model, generation });
   const pathFinding = createPathFinding({ engine, model, runs, generation, view, onFound: (run) => void keepRun(run) });
   if (address.problem) generation.getState().raise(address.problem);
-  runs.subscribe((now) => player.show(selectedRun(now) ?? null));
+  runs.subscribe((now) => {
+    const run = selectedRun(now);
+    // What stood there stays until the frames of the next one are here.
+    if (run || now.selectedId === null) player.show(run ?? null);
+  });
   linkArchive(runs, archive, save);
   followTabs(runs, archive, world.tabs);
   keepRunning(runs, save);
@@ -275,12 +294,20 @@ export function createStudio(world: World): Studio {
   async function openArchive(): Promise<void> {
     const kept = await archive.all();
     if (kept === null) lose("runs");
+    for (const { id } of kept ?? []) folding.kept(id);
     // The newest first, which is the one that comes on the stage where nothing else stands there.
     for (const run of kept?.toSorted((a, b) => b.startedAt - a.startedAt) ?? []) runs.getState().add(run);
   }
 
   async function save(run: Run): Promise<void> {
-    if ((await archive.save(run)) === false) lose("runs");
+    // Its frames are where it came from.
+    if (run.folded) return;
+    const gone = await archive.save(run);
+    if (gone === null) return lose("runs");
+    folding.kept(run.id);
+    const shelf = runs.getState();
+    // Whose frames are here stays for this visit.
+    for (const { id, folded } of shelf.runs) if (folded && gone.includes(id)) shelf.discard(id);
   }
 
   /** Saves a run, unless it is the recording, which comes with the page. */
@@ -321,7 +348,7 @@ export function createStudio(world: World): Studio {
     for (const file of files) {
       try {
         const opened = await openFile(file);
-        if ("runs" in opened) for (const recording of opened.runs) await receive(recording);
+        if ("runs" in opened) await receiveAll(opened.runs);
         else openPicture(opened);
       } catch (error) {
         generation.getState().raise(problemOf(error));
@@ -329,14 +356,26 @@ export function createStudio(world: World): Studio {
     }
   }
 
-  /** Puts a run that comes from elsewhere onto shelf and stage; one that is there already is not put there twice. */
-  async function receive(recording: RecordedRun): Promise<void> {
+  /** Puts runs that come from elsewhere onto the shelf, as many as can be read, and the last of them onto the stage. */
+  async function receiveAll(recordings: Iterable<RecordedRun>): Promise<void> {
+    let last: string | undefined;
+    try {
+      for (const recording of recordings) last = await receive(recording);
+    } finally {
+      if (last !== undefined) runs.getState().select(last);
+    }
+  }
+
+  /** Puts a run onto the shelf, and gives its id; one that is there already is not put there twice. */
+  async function receive(recording: RecordedRun): Promise<string> {
     const { trajectory } = recording;
     const here = runOfRecipe(trajectory, trajectory.model, runs.getState().runs);
     const run = here ?? runFromFile(newId(), recording, now());
-    if (!here) runs.getState().add(run);
-    runs.getState().select(run.id);
-    if (!here) await save(run);
+    if (!here) {
+      runs.getState().add(run);
+      await save(run);
+    }
+    return run.id;
   }
 
   function openPicture({ recipe, model: name }: { recipe: Recipe; model: string }): void {
@@ -359,6 +398,7 @@ export function createStudio(world: World): Studio {
     comparison,
     phases,
     pathFinding,
+    folding,
     judges,
     library,
     view,
@@ -413,11 +453,17 @@ function comparedRuns(comparison: StoreApi<ComparisonStore>, runs: StoreApi<Runs
   return shown ? runsOf(shown, runs.getState().runs).filter((run) => run !== undefined) : [];
 }
 
-/** A run deleted from the shelf goes from the archive too; one taken back returns. */
+/** A run deleted from the shelf goes from the archive too, when its frames are here; one taken back returns. */
 function linkArchive(runs: StoreApi<RunsStore>, archive: RunArchive, save: (run: Run) => Promise<void>): void {
+  async function takeOut({ id, folded }: Run): Promise<void> {
+    const whole = folded ? await archive.get(id) : null;
+    if (whole) runs.getState().unfold(whole);
+    // Taken back meanwhile, it is still there.
+    if (!runs.getState().runs.some((run) => run.id === id)) await archive.remove(id);
+  }
   runs.subscribe((now, before) => {
     if (now.deleted === before.deleted) return;
-    if (now.deleted) void archive.remove(now.deleted.id);
+    if (now.deleted && now.deleted.id !== before.deleted?.id) void takeOut(now.deleted);
     const back = before.deleted && now.runs.find(({ id }) => id === before.deleted?.id);
     if (back && back.id !== RECORDED_RUN_ID) void save(back);
   });

@@ -2,7 +2,7 @@ import { createPlayer } from "../../player/createPlayer";
 import type { Address } from "../session/address";
 import type { RunArchive } from "../session/kept/archive";
 import type { TextStorage } from "../session/kept/persisted";
-import type { Run } from "../session/runs/shelfRun";
+import { foldRun, type Run } from "../session/runs/shelfRun";
 import { createStudio, type Studio, type World } from "../session/studio";
 import { FakeEngine, MANIFEST } from "./fakeEngine";
 import { FakeJudge } from "./fakeJudge";
@@ -21,9 +21,9 @@ export class MapStorage implements TextStorage {
 
 export class MapArchive implements RunArchive {
   readonly kept = new Map<string, Run>();
-  async save(run: Run): Promise<boolean> {
+  async save(run: Run): Promise<readonly string[] | null> {
     this.kept.set(run.id, run);
-    return true;
+    return [];
   }
   async remove(id: string): Promise<void> {
     this.kept.delete(id);
@@ -32,7 +32,7 @@ export class MapArchive implements RunArchive {
     return this.kept.get(id) ?? null;
   }
   async all(): Promise<Run[]> {
-    return [...this.kept.values()];
+    return [...this.kept.values()].map(foldRun);
   }
 }
 

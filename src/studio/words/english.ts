@@ -113,6 +113,7 @@ export const ENGLISH = {
     saved: (file: string) => `Saved as ${file}.`,
     notSaved: (why: string) => why,
     languageMissing: (language: string) => `The words of ${language} cannot be loaded. The page speaks on as it did.`,
+    noLongerKept: "The browser keeps that run no longer. Its recipe is left: it can be written again.",
     pageForgotten: "The page is no longer kept. The next visit keeps it again.",
   },
 
@@ -122,6 +123,7 @@ export const ENGLISH = {
     list: "Commands",
     none: "Nothing is called that.",
     found: (commands: number) => count(commands, "command", "commands"),
+    more: (commands: number) => `${number(commands)} more: a word of them finds them.`,
     preset: (name: string) => `Preset: ${name}`,
     sameSettings: "The settings are those already.",
     run: (text: string) => `Show run: ${text}`,
@@ -658,6 +660,8 @@ export const ENGLISH = {
     forks: (runs: number) => `${count(runs, "run goes", "runs go")} on from it`,
     deleted: "Run deleted.",
     undo: "Undo",
+    /** At the end of those that are on the shelf to be seen. */
+    older: (runs: number) => `Show ${count(runs, "older run", "older runs")}`,
   },
 
   /** What this browser does not keep. */

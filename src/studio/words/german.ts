@@ -148,6 +148,7 @@ export const GERMAN: Words = {
     notSaved: (why) => `Nicht gesichert. ${why}`,
     languageMissing: (language) =>
       `Die Wörter für ${language} lassen sich nicht laden. Die Seite spricht weiter wie bisher.`,
+    noLongerKept: "Der Browser behält diesen Lauf nicht mehr. Sein Rezept ist noch da: Er lässt sich wieder schreiben.",
     pageForgotten: "Die Seite ist nicht mehr gespeichert. Der nächste Besuch speichert sie wieder.",
   },
 
@@ -157,6 +158,7 @@ export const GERMAN: Words = {
     list: "Befehle",
     none: "Nichts heißt so.",
     found: (commands) => count(commands, "Befehl", "Befehle"),
+    more: (commands) => `${number(commands)} weitere: Ein Wort daraus findet sie.`,
     preset: (name) => `Vorlage: ${name}`,
     sameSettings: "Die Einstellungen sind schon so.",
     run: (text) => `Lauf zeigen: ${text}`,
@@ -685,6 +687,7 @@ export const GERMAN: Words = {
     forks: (runs) => `${count(runs, "Lauf geht", "Läufe gehen")} davon weiter`,
     deleted: "Lauf gelöscht.",
     undo: "Zurückholen",
+    older: (runs) => `${count(runs, "älteren Lauf", "ältere Läufe")} zeigen`,
   },
 
   keeping: {

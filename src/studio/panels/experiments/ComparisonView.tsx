@@ -31,7 +31,8 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   const isBusy = useStore(judging, ({ status, isWriting }) => status === "coming" || isWriting) || isGenerating;
   const copy = useAction(copyExperiment);
   const rest = useAction(writeTheRest);
-  const runs = runsOf(shown, [...laid, ...shelf]);
+  // One whose frames are put away has them again in a moment.
+  const runs = runsOf(shown, [...laid, ...shelf]).map((run) => (run?.folded ? undefined : run));
   const heads = shown.origin?.experiment.heads;
   // One prompt for all of them is said once.
   const prompted = shown.origin ? runs.find((run) => run !== undefined) : undefined;

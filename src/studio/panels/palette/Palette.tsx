@@ -8,6 +8,9 @@ import { Shortcuts } from "../ui/Shortcuts";
 import { placeAfter } from "./choosing";
 import styles from "./Palette.module.css";
 
+/** Commands that stand in the list at a time. */
+const MOST_SHOWN = 100;
+
 /** Everything that can be done, found by its name. What is chosen is done when the palette is gone, and the keyboard back where it was. */
 export function Palette() {
   const studio = useStudio();
@@ -20,7 +23,10 @@ export function Palette() {
   const list = useRef<HTMLDivElement>(null);
   useStore(studio.library, ({ models }) => models);
   useStore(studio.runs, ({ runs }) => runs);
-  const found = matching(commandsOf(studio), query, words);
+  const all = matching(commandsOf(studio), query, words);
+  // A shelf of a thousand runs is a thousand commands.
+  const found = all.slice(0, MOST_SHOWN);
+  const more = all.length - found.length;
   const place = Math.min(at, found.length - 1);
   const { openPalette } = studio.view.getState();
 
@@ -110,8 +116,12 @@ export function Palette() {
               </div>
             ))}
           </div>
-          <p className={found.length > 0 ? "visually-hidden" : styles.none} role="status">
-            {found.length === 0 ? words.palette.none : words.palette.found(found.length)}
+          <p className={found.length > 0 && more === 0 ? "visually-hidden" : styles.none} role="status">
+            {found.length === 0
+              ? words.palette.none
+              : more > 0
+                ? words.palette.more(more)
+                : words.palette.found(found.length)}
           </p>
         </Dialog.Content>
       </Dialog.Portal>

@@ -7,11 +7,12 @@ import { stepsOf } from "../../../player/run/run";
 import { textSoFar } from "../../../player/run/textSoFar";
 import { themeOf } from "../../../player/theme/themeOf";
 import { Button } from "../../../player/ui/Button";
-import { runAsFile, shelfAsFile } from "../../session/kept/files";
+import { runAsFile } from "../../session/kept/files";
 import { selectedRun } from "../../session/runs/runs";
 import { useStudio, useWords } from "../StudioContext";
 import { SaveMoving } from "./SaveMoving";
 import { SavePicture } from "./SavePicture";
+import { SaveShelf } from "./SaveShelf";
 import styles from "./SavingWays.module.css";
 import { saveAs } from "./saveAs";
 
@@ -20,7 +21,7 @@ export function SavingWays() {
   const studio = useStudio();
   const words = useWords();
   const { saving } = words;
-  const shelf = useStore(studio.runs, ({ runs }) => runs);
+  const runs = useStore(studio.runs, ({ runs }) => runs.length);
   const run = useStore(studio.runs, selectedRun);
   const index = useStore(studio.player.playback, ({ index }) => index);
   const reading = useStore(studio.player.display, ({ reading }) => reading);
@@ -60,11 +61,9 @@ export function SavingWays() {
         <SaveMoving key={`${run.id} GIF`} kind="GIF" run={run} title={run.modelTitle} />
         <SaveMoving key={`${run.id} film`} kind="film" run={run} title={run.modelTitle} />
       </Way>
-      {shelf.length > 1 && (
-        <Way title={saving.shelf(shelf.length)} about={saving.shelfIs}>
-          <Button onClick={() => save(shelfAsFile(shelf), "application/json", "elf-playground-runs.json")}>
-            {saving.all}
-          </Button>
+      {runs > 1 && (
+        <Way title={saving.shelf(runs)} about={saving.shelfIs}>
+          <SaveShelf />
         </Way>
       )}
     </ul>

@@ -1,11 +1,10 @@
-import { useEffect, useRef } from "react";
+import { memo, useEffect, useRef } from "react";
 import { useStore } from "zustand";
 import { describeSettings } from "../../../player/run/settingsInWords";
 import { settlingOf } from "../../../player/run/settling";
 import { textSoFar } from "../../../player/run/textSoFar";
 import { iconButtonClass } from "../../../player/ui/IconButton";
 import { isMember } from "../../session/experiments/comparison";
-import { forksOf, parentOf } from "../../session/runs/family";
 import type { Run } from "../../session/runs/shelfRun";
 import type { Words } from "../../words/english";
 import { describeOrigin } from "../runInWords";
@@ -13,8 +12,17 @@ import { useStudio, useWords } from "../StudioContext";
 import { Icon } from "../ui/Icon";
 import styles from "./RunCard.module.css";
 
+interface Props {
+  readonly run: Run;
+  readonly selected: boolean;
+  /** The run that it goes on from, where it is on the shelf. */
+  readonly parent: Run | undefined;
+  /** How many go on from it. */
+  readonly forks: number;
+}
+
 /** One run: where it comes from, how it was made, how its words settled over the steps, and how its text begins. */
-export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
+export const RunCard = memo(function RunCard({ run, selected, parent, forks }: Props) {
   const studio = useStudio();
   const words = useWords();
   const card = useRef<HTMLLIElement>(null);
@@ -40,7 +48,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
           <SettlingCurve run={run} />
         </span>
         <span className={styles.runCardSettings}>{describeSettings(run.trajectory, words.player)}</span>
-        <Family run={run} />
+        <Family run={run} parent={parent} forks={forks} />
         <span className={styles.runCardText} translate="no" lang={text ? studio.player.textLanguage : undefined}>
           {text || words.runs.noWords}
         </span>
@@ -60,7 +68,7 @@ export function RunCard({ run, selected }: { run: Run; selected: boolean }) {
       </span>
     </li>
   );
-}
+});
 
 /** Lays the run beside the one on the stage, or those beside it; another press takes it away again. */
 function CompareButton({ run, selected }: { run: Run; selected: boolean }) {
@@ -83,14 +91,11 @@ function CompareButton({ run, selected }: { run: Run; selected: boolean }) {
 }
 
 /** What it goes on from, what goes on from it, and how many words it was told to keep. */
-function Family({ run }: { run: Run }) {
-  const studio = useStudio();
+function Family({ run, parent, forks }: Omit<Props, "selected">) {
   const words = useWords().runs;
-  const runs = useStore(studio.runs, ({ runs }) => runs);
   const { from, held = [] } = run.trajectory;
-  const forks = forksOf(run, runs).length;
   const facts = [
-    ...(from ? [words.from(from.step, parentName(run, parentOf(run, runs), words))] : []),
+    ...(from ? [words.from(from.step, parentName(run, parent, words))] : []),
     ...(held.length > 0 ? [words.held(held.length)] : []),
     ...(forks > 0 ? [words.forks(forks)] : []),
   ];
@@ -111,7 +116,7 @@ function parentName(run: Run, parent: Run | undefined, words: Words["runs"]): st
 
 /** Share of the words settled, step by step: the run's shape at a glance. */
 function SettlingCurve({ run }: { run: Run }) {
-  const settling = settlingOf(run, "holds");
+  const settling = run.folded ? run.folded.settling : settlingOf(run, "holds");
   if (!settling || settling.words === 0) return null;
   const last = Math.max(1, settling.wordsByFrame.length - 1);
   const points = settling.wordsByFrame

@@ -1,5 +1,6 @@
 import { useStore } from "zustand";
 import { describeSettings } from "../../../player/run/settingsInWords";
+import { frameCount, type Run } from "../../session/runs/shelfRun";
 import { type Branch, treeOf } from "../../session/runs/tree";
 import { useStudio, useWords } from "../StudioContext";
 import styles from "./RunTree.module.css";
@@ -14,10 +15,10 @@ const FOOT = 14;
  * The runs that were forked from one another as lines over t: each leaves the one it continues where it did. Nothing where no run
  * was. It is a picture for the eye and the pointer: the cards beside it say the same in words, and take the keyboard.
  */
-export function RunTree() {
+export function RunTree({ runs }: { runs: readonly Run[] }) {
   const studio = useStudio();
   const words = useWords().player;
-  const { runs, selectedId } = useStore(studio.runs, (state) => state);
+  const selectedId = useStore(studio.runs, ({ selectedId }) => selectedId);
   const branches = treeOf(runs);
   if (branches.length === 0) return null;
   const x = (t: number) => EDGE + t * (WIDTH - 2 * EDGE);
@@ -64,6 +65,6 @@ function pathOf(branch: Branch, x: (t: number) => number, y: (lane: number) => n
 }
 
 /** t as far as the run got. */
-function endOf({ run: { trajectory } }: Branch): number {
-  return trajectory.times[Math.max(0, trajectory.frames.length - 1)] ?? 1;
+function endOf({ run }: Branch): number {
+  return run.trajectory.times[Math.max(0, frameCount(run) - 1)] ?? 1;
 }

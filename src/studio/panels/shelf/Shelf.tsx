@@ -1,5 +1,7 @@
-import { useEffect } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useStore } from "zustand";
+import { Button } from "../../../player/ui/Button";
+import { familiesOf } from "../../session/runs/family";
 import { Part } from "../alerts/Part";
 import { useStudio, useWords } from "../StudioContext";
 import { RunCard } from "./RunCard";
@@ -9,11 +11,18 @@ import styles from "./Shelf.module.css";
 /** Seconds in which a deletion can be taken back. */
 const UNDO_SECONDS = 8;
 
+/** Cards that come at a time: a thousand would take seconds to lay out. */
+const MORE = 40;
+/** Those behind the one on the stage. */
+const SPARE = 2;
+
 /** Every run there is to look at. A new one never takes the place of an old one. */
 export function Shelf() {
   const studio = useStudio();
   const words = useWords();
   const { runs, selectedId, deleted } = useStore(studio.runs, (state) => state);
+  const [asked, ask] = useState(MORE);
+  const families = useMemo(() => familiesOf(runs), [runs]);
 
   useEffect(() => {
     if (!deleted) return;
@@ -22,12 +31,14 @@ export function Shelf() {
   }, [deleted, studio.runs]);
 
   if (runs.length === 0 && !deleted) return null;
+  // The one on the stage is always among them.
+  const seen = runs.slice(0, Math.max(asked, runs.findIndex(({ id }) => id === selectedId) + 1 + SPARE));
   return (
     <section className={styles.shelf} aria-label={words.runs.label}>
       <div className={styles.shelfRow}>
-        <RunTree />
+        <RunTree runs={seen} />
         <ul>
-          {runs.map((run) => (
+          {seen.map((run) => (
             <Part
               key={run.id}
               isItem
@@ -39,9 +50,21 @@ export function Shelf() {
                 </button>
               }
             >
-              <RunCard run={run} selected={run.id === selectedId} />
+              <RunCard
+                run={run}
+                selected={run.id === selectedId}
+                parent={families.get(run)?.parent}
+                forks={families.get(run)?.forks.length ?? 0}
+              />
             </Part>
           ))}
+          {seen.length < runs.length && (
+            <li className={styles.shelfOlder}>
+              <Button onClick={() => ask(seen.length + MORE)}>
+                {words.runs.older(Math.min(MORE, runs.length - seen.length))}
+              </Button>
+            </li>
+          )}
         </ul>
       </div>
       {deleted && (

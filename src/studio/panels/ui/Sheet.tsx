@@ -1,46 +1,17 @@
-import { Dialog } from "radix-ui";
-import { type ComponentProps, type ReactNode, useRef } from "react";
-import { iconButtonClass } from "../../../player/ui/IconButton";
-import { useWords } from "../StudioContext";
-import { Icon } from "./Icon";
-import styles from "./Sheet.module.css";
+import { lazy, Suspense, useState } from "react";
+import type { SheetProps } from "./SheetDialog";
 
-interface Props extends Omit<ComponentProps<typeof Dialog.Content>, "title"> {
-  readonly title: string;
-  readonly open: boolean;
-  readonly onOpen: (open: boolean) => void;
-  readonly children: ReactNode;
-}
+/** Comes when a sheet is first opened. */
+const SheetDialog = lazy(async () => ({ default: (await import("./SheetDialog")).SheetDialog }));
 
-/** A sheet over the page, which waits below it. It has several openers, or none that is seen: the keyboard returns to where it was. */
-export function Sheet({ title, open, onOpen, children, ...content }: Props) {
-  const before = useRef<Element>(null);
-  const words = useWords();
-  return (
-    <Dialog.Root open={open} onOpenChange={onOpen}>
-      <Dialog.Portal>
-        <Dialog.Overlay className={styles.dialogVeil} />
-        <Dialog.Content
-          {...content}
-          className={styles.dialog}
-          data-modal
-          aria-describedby={undefined}
-          onOpenAutoFocus={() => {
-            before.current = document.activeElement;
-          }}
-          onCloseAutoFocus={() => {
-            if (before.current instanceof HTMLElement) before.current.focus();
-          }}
-        >
-          <div className={styles.dialogHead}>
-            <Dialog.Title>{title}</Dialog.Title>
-            <Dialog.Close className={iconButtonClass()} aria-label={words.sheet.close}>
-              <Icon name="close" />
-            </Dialog.Close>
-          </div>
-          {children}
-        </Dialog.Content>
-      </Dialog.Portal>
-    </Dialog.Root>
-  );
+/** A sheet over the page, which waits below it. */
+export function Sheet(props: SheetProps) {
+  const [wasOpened, setWasOpened] = useState(props.open);
+  // Once open it stays, closed: the keyboard goes back to where it was.
+  if (props.open && !wasOpened) setWasOpened(true);
+  return wasOpened ? (
+    <Suspense>
+      <SheetDialog {...props} />
+    </Suspense>
+  ) : null;
 }

@@ -8,8 +8,9 @@ import { describeSettings } from "../../../player/run/settingsInWords";
 import { grownRun } from "../../../player/run/writtenRun";
 import { ENGLISH, type Words } from "../../words/english";
 import type { ModelStore } from "../models/model";
+import { keyOf } from "../runs/family";
 import { type RunsStore, selectedRun } from "../runs/runs";
-import type { Run } from "../runs/shelfRun";
+import { frameCount, type Run } from "../runs/shelfRun";
 import type { Desk, GenerationStore } from "../writing/generation";
 import type { Experiment, Variant } from "./experiments";
 
@@ -55,12 +56,14 @@ export interface ComparisonParts {
   readonly turnToModel: (name: string) => (() => void) | null;
   /** Lets a judge write what it makes of a recipe, or of the beginning of the text that a model made of it. */
   readonly writeByJudge: (judge: ShippedJudge, recipe: Recipe, text: string) => Promise<Run>;
+  /** Gives runs of the shelf their frames back, where these are put away. */
+  readonly unfold: (runs: readonly Run[]) => Promise<void>;
   /** Called with a run that has come to the shelf whole. */
   readonly onTaken: (run: Run) => void;
 }
 
 export function createComparison(parts: ComparisonParts): StoreApi<ComparisonStore> {
-  const { runs, model, generation, turnToModel, writeByJudge, onTaken } = parts;
+  const { runs, model, generation, turnToModel, writeByJudge, unfold, onTaken } = parts;
   const store = createStore<ComparisonStore>()((set, get) => {
     const change = (id: string, changed: (run: Run) => Run) =>
       set(({ laid }) => ({ laid: laid.map((run) => (run.id === id ? changed(run) : run)) }));
@@ -156,6 +159,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         if (get().shown !== shown) return;
         await judged(shown);
         if (get().shown !== shown) return;
+        await unfold(runsOf(shown, runs.getState().runs).filter((run) => run !== undefined));
         const there = runsOf(shown, runs.getState().runs);
         const kept = there[surestMember(shown, there) ?? -1];
         if (kept) runs.getState().select(kept.id);
@@ -252,17 +256,12 @@ function modelsOf(comparison: Comparison): ReadonlySet<string> {
   return new Set(comparison.members.map((member) => modelOf(comparison, member)));
 }
 
-function keyOf(model: string, recipe: Recipe): string {
-  return `${model} ${recipeKey(recipe)}`;
-}
-
 function modelIsMissing(name: string): ConditionError {
   return new ConditionError(`The model ${name} is not on the shelf any more.`, "Add it again (M).");
 }
 
 function isFurther(run: Run, other: Run): boolean {
-  const far = ({ status, trajectory }: Run) =>
-    status === "done" ? Number.POSITIVE_INFINITY : trajectory.frames.length;
+  const far = (one: Run) => (one.status === "done" ? Number.POSITIVE_INFINITY : frameCount(one));
   // Of two that are whole the one that says how long it took.
   if (run.status === "done" && other.status === "done") return run.seconds !== null && other.seconds === null;
   return run.status === "running" ? other.status !== "done" : far(run) > far(other);

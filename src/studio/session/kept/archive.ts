@@ -1,27 +1,39 @@
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
+import type { Trajectory } from "../../../flow/trajectory";
 import { namedTokens } from "../../../format/namedTokens";
-import type { Run } from "../runs/shelfRun";
+import { bytesOf, canBeShown, foldRun, type Run } from "../runs/shelfRun";
 
 /** Keeps the runs of earlier visits. Nothing here ever rejects: where runs cannot be kept, they last for the visit. */
 export interface RunArchive {
-  /** Whether the run is kept now. */
-  save(run: Run): Promise<boolean>;
+  /** Keeps the run, and gives the ids of older ones that had to go for it; null where it is not kept. */
+  save(run: Run): Promise<readonly string[] | null>;
   remove(id: string): Promise<void>;
-  /** One kept run; null where it is not kept, or none can be. */
+  /** One kept run, whole; null where it is not kept, or none can be. */
   get(id: string): Promise<Run | null>;
-  /** All kept runs, in any order; null where none can be kept. */
+  /** All kept runs, folded (`foldRun`), in any order; null where none can be kept. */
   all(): Promise<Run[] | null>;
 }
 
-/** More runs than this are not kept: a run is some hundred kilobytes. */
-const KEPT_RUNS = 20;
+/** What is kept: no more runs, nor more bytes of frames, of which a run has some hundred kilobytes, one of a large model tens of millions. */
+const MOST = { runs: 1000, bytes: 400e6 };
 
-interface Schema extends DBSchema {
-  runs: { key: string; value: Run; indexes: { startedAt: number } };
+/** What of a run is only looked at when the run itself is. */
+interface KeptFrames extends Pick<Trajectory, "frames" | "paths"> {
+  readonly id: string;
+  readonly pieces: readonly string[];
 }
 
-/** Raise with every change to `Run` or what it holds, but for what may be missing; runs of older versions are dropped. */
-const VERSION = 1;
+interface Schema extends DBSchema {
+  /** Folded, so that a thousand of them are there at once. */
+  runs: { key: string; value: Run; indexes: { startedAt: number } };
+  frames: { key: string; value: KeptFrames };
+}
+
+/**
+ * Raise with every change to `Run` or what it holds, but for what may be missing, and say in `upgrade` how runs of the version before
+ * become such; those of older ones are dropped. Version 1 had whole runs in `runs`.
+ */
+const VERSION = 2;
 
 /** Milliseconds after which a database that says nothing counts as none; some browsers never answer. */
 const PATIENCE = 5000;
@@ -30,7 +42,7 @@ const PATIENCE = 5000;
  * The archive in this browser's IndexedDB. Browsers have none, throw where its name is asked for, throw or fail when it is
  * opened, never answer, or close it later on; a full one refuses a run. All of that is the same here: nothing is kept.
  */
-export function browserArchive(patience = PATIENCE): RunArchive {
+export function browserArchive(patience = PATIENCE, most = MOST): RunArchive {
   let opened: Promise<IDBPDatabase<Schema>> | undefined;
 
   function open(): Promise<IDBPDatabase<Schema>> {
@@ -38,9 +50,12 @@ export function browserArchive(patience = PATIENCE): RunArchive {
       patience,
       (giveUp) =>
         openDB<Schema>("elf-playground", VERSION, {
-          upgrade(database) {
+          async upgrade(database, before, _, transaction) {
+            const whole = before === 1 ? await transaction.objectStore("runs").getAll() : [];
             for (const name of database.objectStoreNames) database.deleteObjectStore(name);
             database.createObjectStore("runs", { keyPath: "id" }).createIndex("startedAt", "startedAt");
+            database.createObjectStore("frames", { keyPath: "id" });
+            for (const run of whole.filter(canBeShown)) await put(transaction, run);
           },
           // A tab with an older version of this page holds on to it.
           blocked: () => giveUp(new Error("The runs are held by another tab.")),
@@ -68,15 +83,64 @@ export function browserArchive(patience = PATIENCE): RunArchive {
   return {
     save: (run) =>
       attempt(async (database) => {
-        await database.put("runs", { ...run, pieces: namedPieces(run) });
-        const ids = await database.getAllKeysFromIndex("runs", "startedAt");
-        for (const id of ids.slice(0, -KEPT_RUNS)) await database.delete("runs", id);
-        return true;
-      }, false),
-    remove: (id) => attempt((database) => database.delete("runs", id), undefined),
-    get: (id) => attempt(async (database) => (await database.get("runs", id)) ?? null, null),
+        const transaction = database.transaction(["runs", "frames"], "readwrite");
+        const runs = transaction.objectStore("runs");
+        const isNew = (await runs.getKey(run.id)) === undefined;
+        await put(transaction, run);
+        // A run that grows is kept once a second: what there is is looked through once for each.
+        const gone = isNew ? surplus(await runs.getAll(), most) : [];
+        for (const id of gone) await takeOut(transaction, id);
+        await transaction.done;
+        return gone;
+      }, null),
+    remove: (id) =>
+      attempt(async (database) => {
+        const transaction = database.transaction(["runs", "frames"], "readwrite");
+        await takeOut(transaction, id);
+        await transaction.done;
+      }, undefined),
+    get: (id) =>
+      attempt(async (database) => {
+        const transaction = database.transaction(["runs", "frames"]);
+        const run = await transaction.objectStore("runs").get(id);
+        const frames = await transaction.objectStore("frames").get(id);
+        return run && frames ? wholeRun(run, frames) : null;
+      }, null),
     all: () => attempt((database) => database.getAll("runs"), null),
   };
+}
+
+type Writing<Mode extends "readwrite" | "versionchange"> = Pick<
+  IDBPTransaction<Schema, ("runs" | "frames")[], Mode>,
+  "objectStore"
+>;
+
+async function put(transaction: Writing<"readwrite"> | Writing<"versionchange">, run: Run): Promise<void> {
+  const { id, trajectory } = run;
+  const { frames, paths } = trajectory;
+  await transaction.objectStore("frames").put({ id, pieces: namedPieces(run), frames, ...(paths ? { paths } : {}) });
+  await transaction.objectStore("runs").put(foldRun(run));
+}
+
+async function takeOut(transaction: Writing<"readwrite">, id: string): Promise<void> {
+  await transaction.objectStore("runs").delete(id);
+  await transaction.objectStore("frames").delete(id);
+}
+
+/** Those of the kept runs that are too many, the oldest; the newest stays, however large it is. */
+function surplus(runs: readonly Run[], most: typeof MOST): string[] {
+  let bytes = 0;
+  return runs
+    .toSorted((a, b) => b.startedAt - a.startedAt)
+    .filter((run, place) => {
+      bytes += canBeShown(run) ? bytesOf(run) : 0;
+      return place >= most.runs || (place > 0 && bytes > most.bytes);
+    })
+    .map(({ id }) => id);
+}
+
+function wholeRun({ folded: _, ...run }: Run, { pieces, frames, paths }: KeptFrames): Run {
+  return { ...run, pieces, trajectory: { ...run.trajectory, frames, ...(paths ? { paths } : {}) } };
 }
 
 /** What `begin` comes to, unless it takes too long or gives up; what it comes to later goes to `onLate`. */

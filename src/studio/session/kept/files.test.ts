@@ -6,7 +6,8 @@ import { drawingOf } from "../../../player/export/drawing";
 import { svgOf } from "../../../player/export/svg";
 import { runOf } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
-import { mayBeRun, openFile, runAsFile, shelfAsFile } from "./files";
+import type { Run } from "../runs/shelfRun";
+import { mayBeRun, openFile, runAsFile, shelfAsFiles } from "./files";
 
 const run = runOf(["▁the ▁cat", "▁the ▁sat"], { text: "the sat" });
 const other = {
@@ -32,6 +33,16 @@ async function opened(...files: Blob[]) {
   return { ...test, state: test.studio.runs.getState(), problem: test.studio.generation.getState().problem };
 }
 
+/** The runs as files of a shelf. */
+async function shelfOf(runs: readonly Run[], most?: number): Promise<Blob[]> {
+  const all = async function* () {
+    yield* runs;
+  };
+  const files: Blob[] = [];
+  for await (const file of shelfAsFiles(all(), undefined, most)) files.push(file);
+  return files;
+}
+
 describe("a run that was saved", () => {
   it("comes back to the shelf and the stage, and is kept", async () => {
     const { state, problem, archive } = await opened(blob(runAsFile(run)));
@@ -44,10 +55,29 @@ describe("a run that was saved", () => {
   });
 
   it("is not put there twice", async () => {
-    const { state } = await opened(blob(runAsFile(run)), blob(runAsFile(run)), blob(shelfAsFile([other, run])));
+    const { state } = await opened(blob(runAsFile(run)), blob(runAsFile(run)), ...(await shelfOf([other, run])));
     expect(state.runs.map(({ trajectory }) => trajectory.settings.seed).sort()).toEqual(
       [run.trajectory.settings.seed, 99].sort(),
     );
+  });
+
+  it("comes in a second file where one would be too large to be opened", async () => {
+    const size = new Blob([runAsFile(run)]).size;
+    const files = await shelfOf([other, run, other], 2.2 * size);
+    expect(files).toHaveLength(2);
+    const { state, problem } = await opened(...files);
+    expect(problem).toBeNull();
+    expect(state.runs).toHaveLength(2);
+  });
+
+  it("stays, with those before it, where a later one of the file is damaged", async () => {
+    const [file] = await shelfOf([other, run]);
+    const shelf = JSON.parse((await file?.text()) ?? "");
+    shelf.runs[1].model = 5;
+    const { state, problem } = await opened(blob(JSON.stringify(shelf)));
+    expect(problem?.code).toBe("trace");
+    expect(state.runs).toHaveLength(1);
+    expect(state.selectedId).toBe(state.runs[0]?.id);
   });
 
   it("opens though it was recorded by the command", async () => {

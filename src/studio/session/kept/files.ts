@@ -13,9 +13,7 @@ export class RunFileError extends ElfError {
 }
 
 /** What a file holds: runs, as they were written, or of a picture what writes its run again. */
-export type OpenedFile =
-  | { readonly runs: readonly RecordedRun[] }
-  | { readonly recipe: Recipe; readonly model: string };
+export type OpenedFile = { readonly runs: Iterable<RecordedRun> } | { readonly recipe: Recipe; readonly model: string };
 
 /** Larger files than any shelf: nobody waits for the page to read a film. */
 const MOST_BYTES = 300e6;
@@ -28,10 +26,35 @@ export function runAsFile(run: Run): string {
   return writeTrace(run, { title: run.modelTitle, tokens: { eos: run.eos } });
 }
 
-/** Many runs as one file that opens again. */
-export function shelfAsFile(runs: readonly Run[]): string {
-  return `{"elf-playground-shelf":1,"runs":[\n${runs.map((run) => runAsFile(run).trim()).join(",\n")}\n]}\n`;
+/**
+ * Many runs as one file that opens again; as several, where one would be larger than is opened.
+ * @param onRun called with the number of runs that have been read.
+ */
+export async function* shelfAsFiles(
+  runs: AsyncIterable<Run>,
+  onRun: (done: number) => void = () => {},
+  most = MOST_BYTES,
+): AsyncGenerator<Blob, void> {
+  let parts: Blob[] = [];
+  let bytes = 0;
+  let done = 0;
+  const file = () => new Blob([SHELF_HEAD, ...parts.flatMap((part, i) => [i > 0 ? ",\n" : "", part]), SHELF_FOOT]);
+  for await (const run of runs) {
+    // As blobs, which a browser may keep elsewhere than in memory.
+    const part = new Blob([runAsFile(run).trim()]);
+    if (parts.length > 0 && bytes + part.size > 0.99 * most) {
+      yield file();
+      [parts, bytes] = [[], 0];
+    }
+    parts.push(part);
+    bytes += part.size;
+    onRun(++done);
+  }
+  if (parts.length > 0) yield file();
 }
+
+const SHELF_HEAD = '{"elf-playground-shelf":1,"runs":[\n';
+const SHELF_FOOT = "\n]}\n";
 
 /** Whether a file of this name may be a run or a picture of one, and so no part of a model. */
 export function mayBeRun(path: string): boolean {
@@ -53,14 +76,19 @@ export async function openFile(file: Blob): Promise<OpenedFile> {
   return isJson ? { runs: runsIn(new TextDecoder().decode(bytes)) } : recipeOfPicture(bytes);
 }
 
-function runsIn(text: string): RecordedRun[] {
+/** The runs of a file; each of a shelf is read when it is asked for, and throws then. */
+function runsIn(text: string): Iterable<RecordedRun> {
   let shelf: ReturnType<typeof shelfSchema.safeParse> | null = null;
   try {
     shelf = shelfSchema.safeParse(JSON.parse(text));
   } catch (cause) {
     throw new TraceError("The file is cut, or no JSON.", "Save the run once more.", { cause });
   }
-  return shelf.success ? shelf.data.runs.map((run) => readTrace(JSON.stringify(run))) : [readTrace(text)];
+  return shelf.success ? runsOfShelf(shelf.data.runs) : [readTrace(text)];
+}
+
+function* runsOfShelf(runs: readonly unknown[]): Generator<RecordedRun, void> {
+  for (const run of runs) yield readTrace(JSON.stringify(run));
 }
 
 function recipeOfPicture(bytes: Uint8Array): OpenedFile {

@@ -31,7 +31,7 @@ describe("what is not kept", () => {
   });
 
   it("is found when the page opens, where the browser has no storage or no database", async () => {
-    const archive = { save: async () => false, remove: async () => {}, get: async () => null, all: async () => null };
+    const archive = { save: async () => null, remove: async () => {}, get: async () => null, all: async () => null };
     const { studio } = testStudio({ storage: null, archive });
     await studio.open();
     expect(sentence(studio)).toContain("runs or settings");
@@ -48,7 +48,7 @@ describe("what is not kept", () => {
   });
 
   it("is found when a run that has ended is refused", async () => {
-    const archive = { save: async () => false, remove: async () => {}, get: async () => null, all: async () => [] };
+    const archive = { save: async () => null, remove: async () => {}, get: async () => null, all: async () => [] };
     const { studio, engine } = testStudio({ archive });
     await studio.open();
     expect(sentence(studio)).toBeNull();

@@ -81,8 +81,8 @@ describe("the shelves of two tabs", () => {
     for (const news of [null, 7, "kept", {}, { kept: 1 }, { gone: {} }, { kept: "unknown" }]) {
       here?.channel.postMessage(news as never);
     }
-    const full = toldOf(Object.assign(new MapArchive(), { save: async () => false }), here?.channel ?? null);
-    expect(await full.save(run("a", 1))).toBe(false);
+    const full = toldOf(Object.assign(new MapArchive(), { save: async () => null }), here?.channel ?? null);
+    expect(await full.save(run("a", 1))).toBeNull();
     await heard();
     expect(there?.ids()).toEqual([]);
   });

@@ -18,9 +18,10 @@ export function toldOf(archive: RunArchive, channel: TabChannel | null): RunArch
     get: (id) => archive.get(id),
     all: () => archive.all(),
     save: async (run) => {
-      const isKept = await archive.save(run);
-      if (isKept) channel.postMessage({ kept: run.id });
-      return isKept;
+      const gone = await archive.save(run);
+      if (gone) channel.postMessage({ kept: run.id });
+      for (const id of gone ?? []) channel.postMessage({ gone: id });
+      return gone;
     },
     remove: async (id) => {
       await archive.remove(id);

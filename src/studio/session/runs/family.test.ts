@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { runOf } from "../../testing/runs";
-import { forksOf, parentOf, runOfRecipe } from "./family";
+import { familiesOf, parentOf, runOfRecipe } from "./family";
 import type { Run } from "./shelfRun";
 
 const frames = ["▁the", "▁cat", "▁sat"];
@@ -20,8 +20,18 @@ it("runs know their parents and forks by what they were written from", () => {
   expect(parentOf(twice, shelf)?.id).toBe("fork");
   expect(parentOf(parent, shelf)).toBeUndefined();
   expect(parentOf(fork, [fork, other])).toBeUndefined();
-  expect(forksOf(parent, shelf).map(({ id }) => id)).toEqual(["fork"]);
-  expect(forksOf(other, shelf)).toEqual([]);
+  const families = familiesOf(shelf);
+  expect(families.get(parent)).toEqual({ forks: [fork] });
+  expect(families.get(fork)).toEqual({ parent, forks: [twice] });
+  expect(families.get(twice)).toEqual({ parent: fork, forks: [] });
+  expect(families.get(other)).toBeUndefined();
+});
+
+it("a run that another version kept, without what makes it one, is nobody's family", () => {
+  const broken = { ...parent, id: "broken", trajectory: {} } as Run;
+  const fork = forkOf(parent, 1, "fork");
+  expect([...familiesOf([fork, broken, parent]).keys()].map(({ id }) => id)).toEqual(["fork", "parent"]);
+  expect(parentOf(fork, [broken, parent])).toBe(parent);
 });
 
 it("the runs of two models are no family", () => {

@@ -2,7 +2,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Paths } from "../../../flow/paths";
 import type { Frame } from "../../../flow/trajectory";
 import { grownRun } from "../../../player/run/writtenRun";
-import { canBeShown, type Run } from "./shelfRun";
+import { canBeShown, foldRun, type Run } from "./shelfRun";
 
 /** The shelf: every run there is to look at, newest first, the recording last. */
 export interface RunsStore {
@@ -24,6 +24,10 @@ export interface RunsStore {
   restore(): void;
   /** The deletion can no longer be taken back. */
   forget(): void;
+  /** Puts the frames of these runs away; whoever asks for it has them elsewhere. */
+  fold(ids: ReadonlySet<string>): void;
+  /** Gives a folded run its frames back, on the shelf or just deleted from it. */
+  unfold(whole: Run): void;
 }
 
 export function createRuns(): StoreApi<RunsStore> {
@@ -67,6 +71,12 @@ export function createRuns(): StoreApi<RunsStore> {
         set({ deleted: null });
       },
       forget: () => set({ deleted: null }),
+      fold: (ids) => set(({ runs }) => ({ runs: runs.map((run) => (ids.has(run.id) ? foldRun(run) : run)) })),
+      unfold: (whole) =>
+        set(({ runs, deleted }) => {
+          const isIt = (run: Run | null) => run?.id === whole.id && run.folded !== undefined;
+          return { runs: runs.map((run) => (isIt(run) ? whole : run)), deleted: isIt(deleted) ? whole : deleted };
+        }),
     };
   });
 }
@@ -76,7 +86,8 @@ function shownOf(run: Run | undefined): string | null {
   return run && canBeShown(run) ? run.id : null;
 }
 
-/** The run on the stage. */
+/** The run on the stage; undefined while there is none, or its frames are on their way. */
 export function selectedRun({ runs, selectedId }: RunsStore): Run | undefined {
-  return runs.find((run) => run.id === selectedId);
+  const run = runs.find(({ id }) => id === selectedId);
+  return run?.folded ? undefined : run;
 }

@@ -1,4 +1,4 @@
-import { parentOf } from "./family";
+import { familiesOf } from "./family";
 import type { Run } from "./shelfRun";
 
 /** A run's place in the tree of those it continues and those that continue it. */
@@ -15,16 +15,18 @@ export interface Branch {
  * first. Runs without a family are left out: there is nothing to see of them.
  */
 export function treeOf(runs: readonly Run[]): Branch[] {
-  const parents = new Map(runs.map((run) => [run, parentOf(run, runs)]));
-  const childrenOf = (parent: Run) => runs.filter((run) => parents.get(run) === parent);
+  const families = familiesOf(runs);
   const branches: Branch[] = [];
   const grow = (run: Run, leaves: Branch["leaves"]) => {
     const lane = branches.length;
     branches.push({ run, lane, leaves });
-    for (const child of childrenOf(run).reverse()) {
+    for (const child of families.get(run)?.forks.toReversed() ?? []) {
       grow(child, { lane, time: child.trajectory.times[child.trajectory.from?.step ?? 0] ?? 0 });
     }
   };
-  for (const run of runs) if (!parents.get(run) && childrenOf(run).length > 0) grow(run, null);
+  for (const run of runs) {
+    const family = families.get(run);
+    if (family && !family.parent) grow(run, null);
+  }
   return branches;
 }
