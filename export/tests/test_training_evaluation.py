@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import NAMES, THINGS
 from test_perplexity import make_judge
-from test_run_log import scalars
+from test_run_record import scalars
 from tiny_training import PLAIN, rows, write_experiment
 
 from elf.config_file import load_config

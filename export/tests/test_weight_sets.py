@@ -14,7 +14,7 @@ from flax.traverse_util import unflatten_dict
 from safetensors.numpy import save_file
 
 from elf.checkpoints.elf_in_file import ElfWeights, read_elf_weights
-from elf.checkpoints.weight_sets import WRAPPERS, is_averaged, parts_of
+from elf.checkpoints.formats import WRAPPERS, is_averaged, parts_of
 from elf.cli import main
 from elf.config import ElfConfig
 from elf.errors import CheckpointError, CheckpointMismatchError

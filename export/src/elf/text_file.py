@@ -147,9 +147,7 @@ def json_value(text: str | bytes, fields: Callable[[Pairs], Any] | None = None) 
         raise ValueError("it is nested too deep") from error
 
 
-# --- Files that are something else than their name says, known by how they begin ------------------------------------
-#
-# Packed, another program's, or only a note of where the file lies.
+# --- Files that are something else than their name says: packed, of another program, a note of where they lie -------
 
 
 class Foreign(NamedTuple):

@@ -171,9 +171,7 @@ def main(arguments: Arguments) -> None:
     print(f"a batch takes {device:,.0f} MiB on a device, the process {process:,.0f} MiB")
 
 
-# --- How many passes each way of following the ODE needs ------------------------------------------------------------
-#
-# Agreement of tokens with the same ODE in very many steps.
+# --- How many passes each way of following the ODE needs, by tokens that agree with those of very many steps --------
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,7 @@ from elf.training.step import Rows, TrainState
 from elf.training.step_inputs import FrozenEncoder, draw_denoise
 from elf.training.train_config import TrainConfig
 
-# --- The two formulations of a denoise step compiled for the same model ---------------------------------------------
-#
-# Loss and gradient alone, and the whole step.
+# --- The two formulations compiled for the same model: loss and gradient alone, and the whole step ------------------
 
 Formulation = Literal["literal", "shared"]
 FORMULATIONS: tuple[Formulation, ...] = ("literal", "shared")
@@ -156,7 +154,7 @@ def compile_step(config: TrainConfig, formulation: Formulation) -> WholeStep:
     return WholeStep(Compiled.of(lowered), step.init, inputs)
 
 
-# --- Time and FLOPs of a denoise training step, ours against the literal formulation of the specification -----------
+# --- Their time and FLOPs -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def pack(arguments: PackArguments) -> None:
         )
 
 
-# --- Make a trained model of what a burst brought back, beside the configuration that it was packed from ------------
+# --- The model that a burst brought back, beside the configuration that it was packed from --------------------------
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from elf.checkpoints.formats import read_tree
-from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Transposed, Tree, Unread, leaves, tensors
-from elf.checkpoints.weight_sets import (
+from elf.checkpoints.formats import (
     FIRST_CHOICE,
     LAST,
     RAW,
@@ -22,7 +20,9 @@ from elf.checkpoints.weight_sets import (
     find_sets,
     is_averaged,
     parts_of,
+    read_tree,
 )
+from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Transposed, Tree, Unread, leaves, tensors
 from elf.config import ElfConfig
 from elf.errors import CheckpointError, CheckpointMismatchError
 from elf.network.parameters import elf_config, parameter_shapes

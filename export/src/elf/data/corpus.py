@@ -202,7 +202,7 @@ def _lines(path: Path) -> Iterator[Texts]:
     return ((line,) for _, line in read_lines(path, CorpusFormatError))
 
 
-# --- Which rows of a corpus: those that are held out, and a few of many, from all over them -------------------------
+# --- Rows that are held out, and a few of many, from all over them --------------------------------------------------
 
 Item = TypeVar("Item")
 

@@ -131,9 +131,7 @@ def numbers(array: Array) -> list[float]:
     return [float(f"{value:.9g}") for value in array.reshape(-1).tolist()]
 
 
-# --- Write the sampler's reference numbers for the TypeScript tests -------------------------------------------------
-#
-# Whole runs of toy networks and of a tiny model.
+# --- The numbers of the sampler's tests: whole runs of toy networks and of a tiny model -----------------------------
 
 LENGTH, WIDTH, STEPS = 3, 4, 6
 FLOW = FlowConfig(noise_scale=2.0)

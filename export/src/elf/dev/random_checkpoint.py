@@ -22,9 +22,7 @@ from elf.network.parameters import Shapes, encoder_parameter_shapes, parameter_s
 from elf.paths import written_whole
 from elf.progress import ticker
 
-# --- Writes Flax msgpack files and archives of torch tensor by tensor -----------------------------------------------
-#
-# Their own libraries hold a whole file in memory.
+# --- Flax msgpack files and archives of torch, written tensor by tensor: their own libraries hold a whole file ------
 
 NDARRAY = 1
 """Flax's extension type."""
@@ -168,7 +166,7 @@ class _Pickle:
             self.stream.write(b"J" + struct.pack("<i", int(value)))
 
 
-# --- Checkpoints of random weights in every form that official ones have, written tensor by tensor ------------------
+# --- Checkpoints of random weights ----------------------------------------------------------------------------------
 
 
 class RandomWeights:

@@ -15,9 +15,8 @@ import optax
 from flax import nnx
 from safetensors.numpy import save_file
 
-from elf.checkpoints.formats import read_tree
+from elf.checkpoints.formats import parts_of, read_tree
 from elf.checkpoints.stored_tensors import LazyWeights, tensors
-from elf.checkpoints.weight_sets import parts_of
 from elf.config import check_number, check_size
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from elf.models.trained_model import FlatParams

@@ -62,9 +62,6 @@ def end_of_text(tokenizer: Tokenizer, facts: dict[str, Any], vocab_size: int) ->
     return end
 
 
-OFFICIAL_JUDGE = "openai-community/gpt2-large"
-"""GPT-2 Large, under which the published figures were measured (spec section 6)."""
-
 DOWNLOADED = ("config.json", "model*.safetensors", INDEX, *TOKENIZER_FILES)
 
 FACTS = "judge.json"
@@ -87,7 +84,8 @@ class Judge:
 
 
 def load_judge(name: str | Path, revision: str | None = None) -> Judge:
-    """The judge in folder `name`, trained or exported, or that of the hub (`openai-community/gpt2-large`, 3.2 GB).
+    """The judge in folder `name`, trained or exported, or that of the hub:
+    `openai-community/gpt2-large`, 3.2 GB, under which the published figures were measured (spec section 6).
 
     `revision` is a branch, tag or commit on the hub. Raises HubError when it cannot be fetched, CheckpointError for
     what is missing or unreadable, and CheckpointMismatchError for weights or a tokenizer that do not fit.

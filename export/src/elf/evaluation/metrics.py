@@ -177,7 +177,7 @@ def score_of_sums(name: str) -> Callable[[np.ndarray], float]:
     return {"bleu": bleu_of_sums, "gen_ppl": lambda sums: math.exp(ratio(sums))}.get(name, ratio)
 
 
-# --- Score generated texts without the model that wrote them --------------------------------------------------------
+# --- Texts scored without the model that wrote them: `elf score` ----------------------------------------------------
 
 ASKED_FOR = {"kept"}
 """Metrics that the inputs alone do not call for: a text to a source need not go on from it."""

@@ -248,7 +248,7 @@ def distill_batch(case: Case, number: int) -> tuple[Rows, DistillDraws]:
     return jax.tree.map(jnp.asarray, (ids, draws))
 
 
-# --- Hold this package's training step to numbers that the official code computed, case by case ---------------------
+# --- The command ----------------------------------------------------------------------------------------------------
 
 LARGEST = 1e-4
 """Relative deviation above which a case fails."""

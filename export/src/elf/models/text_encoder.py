@@ -14,9 +14,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from elf.checkpoints.formats import read_tree
+from elf.checkpoints.formats import LAST, Parts, WeightSet, find_sets, read_tree
 from elf.checkpoints.stored_tensors import LazyWeights, StoredTensor, Transposed, tensors
-from elf.checkpoints.weight_sets import LAST, Parts, WeightSet, find_sets
 from elf.config import T5Config
 from elf.data.rows import TokenDataset, batch_at
 from elf.data.tokenizer import EOS

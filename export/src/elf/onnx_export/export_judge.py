@@ -123,7 +123,7 @@ def no_past(config: Gpt2Config, rows: int = 1) -> np.ndarray:
     return np.zeros((2 * config.n_layer, rows, config.n_head, 0, config.n_embd // config.n_head), np.float32)
 
 
-# --- Write a judge as ONNX for the page, with proof that the graph is the judge (export/FORMAT.md) ------------------
+# --- The judge written, with proof that the graph is the judge ------------------------------------------------------
 
 PROVED_TEXTS = 32
 GREATEST_ERROR = 2e-3

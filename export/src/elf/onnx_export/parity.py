@@ -286,12 +286,11 @@ def compare_runs(
     return report, tokens, np.concatenate(ends)
 
 
-# --- `onnx/self-test-<dtype>.safetensors` ---------------------------------------------------------------------------
+# --- `onnx/self-test-<dtype>.safetensors`: what every graph must give with the weights of this dtype ----------------
 #
-# Inputs of every graph and what they must give with this dtype's weights. A page runs them on the device it finds
-# itself on before it trusts it: the fused kernels gave wrong numbers on some. The names are the graphs' own:
-# `denoiser.z`, `denoiser.x_hat`, … One sample of at most 48 positions, which with its prefix is more than the 32 from
-# which the known faults began.
+# A page runs them on the device it finds itself on before it trusts it: the fused kernels gave wrong numbers on some.
+# The names are the graphs' own: `denoiser.z`, `denoiser.x_hat`, … One sample of at most 48 positions, which with its
+# prefix is more than the 32 from which the known faults began.
 
 Tensors = dict[str, Array]
 

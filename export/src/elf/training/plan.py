@@ -167,7 +167,7 @@ def compile_branch(config: TrainConfig, encoder: T5Config, mesh: Mesh, decode: b
     }
 
 
-# --- Check on paper that a training fits its devices: memory by shapes, or by compiling the real step for them ------
+# --- The plan: memory by shapes, or by compiling the real step ------------------------------------------------------
 
 GB = 10**9
 

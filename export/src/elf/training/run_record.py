@@ -251,9 +251,7 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
 
 
-# --- What a run remembers of itself ---------------------------------------------------------------------------------
-#
-# Its settings in `config.yml`, and the facts that its models carry to their cards.
+# --- Settings in `config.yml`, and the facts that models carry to their cards ---------------------------------------
 
 PLACES = (
     *("data", "held_out", "encoder", "tokenizer", "out", "teacher", "start", "resume"),

@@ -93,9 +93,7 @@ def is_decode_step(seed: int, step: int, decoder_prob: float) -> bool:
     return bool(np.random.default_rng([seed, step, 1]).random() < decoder_prob)
 
 
-# --- The frozen text encoder as training uses it --------------------------------------------------------------------
-#
-# Token ids in, normalised latents out (spec sections 1, 3 and 4).
+# --- Token ids in, normalised latents out (spec sections 1, 3 and 4) ------------------------------------------------
 
 
 @dataclass(frozen=True)

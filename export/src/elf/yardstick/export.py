@@ -185,7 +185,7 @@ class _Network:
         return g.op("Transpose", turned, perm=[0, 2, 1, 3])
 
 
-# --- Write a yardstick as ONNX for the page, with proof that its graphs are the yardstick (export/FORMAT.md) --------
+# --- The yardstick written, with proof that its graphs are the yardstick --------------------------------------------
 
 BEFORE = PAD
 """The token that stands before every text."""

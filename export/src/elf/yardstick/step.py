@@ -100,9 +100,7 @@ def _length(row: TokenRow) -> int:
     return max(map(len, row))
 
 
-# --- One update of a yardstick --------------------------------------------------------------------------------------
-#
-# Label-smoothed cross-entropy, the optimizer of ELFs, averaged weights, and the cost.
+# --- One update -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

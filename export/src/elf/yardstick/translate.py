@@ -236,9 +236,7 @@ def usable(
     return rows, left_out
 
 
-# --- Translate held-out pairs with a yardstick, and measure ---------------------------------------------------------
-#
-# BLEU as `elf evaluate` takes it, and cross-entropy.
+# --- Held-out pairs translated and measured: BLEU as `elf evaluate` takes it, and cross-entropy ---------------------
 
 
 @dataclass(frozen=True)
