@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 from simulated_devices import simulated
 
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SamplerSettings
 from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler, Draws, Scales, follow_flow
 from elf.sampling.condition import Condition
 from elf.sampling.networks import JaxEncoder, JaxNetwork

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from elf import cli
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SamplerSettings
 from elf.dev.make_random import TINY_CONDITIONAL, random_model
 from elf.devices import make_mesh
 from elf.errors import UsageError
 from elf.models.trained_model import save_trained_model
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.condition import Condition, check_sources, encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from elf.config import PRESETS, ElfConfig, FlowConfig, T5Config
+from elf.config import PRESETS, ElfConfig, FlowConfig, SamplerSettings, T5Config
 from elf.config_file import load_config
 from elf.errors import ConfigError, UsageError
 from elf.evaluation.generator import load_samplings
-from elf.sampler_settings import SamplerSettings
 from elf.training.train_config import TrainConfig, resolve
 from elf.yardstick.translator import TranslatorConfig
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from elf.config import SamplerSettings
 from elf.dev.make_random import TINY, random_model
 from elf.models.exported.encodings import best_scales, decode, encode, quantised
 from elf.models.exported.folder import StoredWeights
@@ -12,7 +13,6 @@ from elf.onnx_export import calibration, dtypes
 from elf.onnx_export.calibration import InputProducts, input_products
 from elf.onnx_export.dtypes import Trial, by_harm, first_share, write_dtype
 from elf.onnx_export.graphs import build_graphs
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.sampler import sample
 

@@ -18,6 +18,7 @@ from simulated_devices import simulated
 from test_perplexity import make_judge
 
 from elf.cli import main
+from elf.config import SamplerSettings
 from elf.data.tokenizer import load_tokenizer
 from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
@@ -26,7 +27,6 @@ from elf.evaluation.generator import surest
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
 from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
 

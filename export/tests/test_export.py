@@ -10,7 +10,7 @@ import pytest
 import tokenizers
 
 from elf import cli
-from elf.config import ElfConfig, FlowConfig
+from elf.config import ElfConfig, FlowConfig, SamplerSettings, settings_of
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import PLAIN_TEXT, random_model
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError, TokenizerFormError
@@ -20,7 +20,6 @@ from elf.onnx_export import dtypes, export, parity
 from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.parity import LOGIT_ROUNDING, Difference, edit_distance, refuse_difference
-from elf.sampler_settings import SamplerSettings, settings_of
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader

@@ -6,12 +6,11 @@ import numpy as np
 import numpy_elf
 import pytest
 
-from elf.config import ElfConfig, FlowConfig
+from elf.config import ElfConfig, FlowConfig, SamplerSettings
 from elf.dev.make_random import random_params
 from elf.network.model import ELF
 from elf.network.modules import abstract, bind
 from elf.network.parameters import parameter_shapes
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import Draws, Scales, follow_flow
 from elf.sampling.condition import Condition, Guided
 from elf.sampling.sampler import Step, euler, sde

@@ -21,7 +21,7 @@ ORDER = (
     ("errors",),
     ("paths",),
     ("text_file",),
-    ("config", "config_file", "devices", "progress", "sampler_settings"),
+    ("config", "config_file", "devices", "progress"),
     ("data",),
     ("network",),
     ("checkpoints",),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elf.config import ElfConfig
+from elf.config import ElfConfig, SamplerSettings
 from elf.data.tokenizer import load_tokenizer
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import PLAIN_TEXT, random_model
@@ -16,7 +16,6 @@ from elf.models.trained_model import fingerprint
 from elf.onnx_export.card_parts import CardOptions, CardParts, CardSamples, Sample
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.model_card import model_card
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader

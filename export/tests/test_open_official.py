@@ -23,7 +23,7 @@ from elf.checkpoints.official import (
 )
 from elf.checkpoints.stored_tensors import LazyWeights
 from elf.cli import main
-from elf.config import PRESETS, T5Config
+from elf.config import PRESETS, SamplerSettings, T5Config
 from elf.data.tokenizer_json import convert_sentencepiece
 from elf.dev.make_random import TINY, random_params
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
@@ -31,7 +31,6 @@ from elf.errors import CheckpointError, CheckpointMismatchError, ElfError, Usage
 from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.network.parameters import parameter_shapes
-from elf.sampler_settings import SamplerSettings
 
 SHARED_T5 = Path(__file__).parents[2].parent / "shared/tokenizers/t5"
 SMALL = replace(TINY, depth=1, vocabulary_size=60)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from elf import cli
+from elf.config import SamplerSettings
 from elf.dev.make_random import TINY, random_model
 from elf.errors import ConfigError, ExportedModelError, UsageError
 from elf.models.trained_model import save_trained_model
 from elf.onnx_export.manifest import check_presets
 from elf.onnx_export.presets import LIMITS, Preset, read_presets, refuse_beyond_page
-from elf.sampler_settings import SamplerSettings
 
 SMALL = replace(TINY, depth=1, hidden_size=32, heads=2, latent_size=16, max_length=8)
 DEFAULTS = SamplerSettings(steps=32, method="sde", gamma=0.5, self_cond_scale=3.0, cfg_scale=2.0)

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from elf import cli
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SamplerSettings
 from elf.data.tokenizer import EOS
 from elf.dev.make_random import TINY, random_model
 from elf.models.trained_model import save_trained_model
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition
 from elf.sampling.sample import reverse
 from elf.sampling.sampler import run_flow

@@ -8,11 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SamplerSettings, named_settings, read_curve, settings_of
 from elf.dev.fixtures import flow_fixture, toy_denoise
 from elf.errors import UsageError
 from elf.onnx_export.presets import refuse_beyond_page
-from elf.sampler_settings import SamplerSettings, named_settings, read_curve, settings_of
 from elf.sampling.sample import Arguments, towards_of
 from elf.sampling.sampler import Towards, cut_at_eos, run_flow, run_keys, sample, slerp, start_noise, time_schedule
 

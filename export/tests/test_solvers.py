@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from elf import cli
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SamplerSettings, named_settings, settings_of
 from elf.dev.make_random import TINY, random_model
 from elf.errors import UsageError
 from elf.models.trained_model import save_trained_model
-from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.condition import Guided
 from elf.sampling.sampler import Prediction, Step, multistep, normal_quantiles, run_flow, time_schedule
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elf.cli import main
-from elf.config import ElfConfig
+from elf.config import ElfConfig, SamplerSettings
 from elf.dev.make_random import TINY, random_model
 from elf.devices import make_mesh
 from elf.errors import ConfigError, UsageError
@@ -17,7 +17,6 @@ from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export.check import check_folder
 from elf.onnx_export.export import Arguments, export_model
 from elf.onnx_export.parity import Writer
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.condition import check_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork

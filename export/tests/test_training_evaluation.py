@@ -19,6 +19,7 @@ from test_perplexity import make_judge
 from test_run_record import scalars
 from tiny_training import PLAIN, rows, write_experiment
 
+from elf.config import SamplerSettings
 from elf.config_file import load_config
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
@@ -27,7 +28,6 @@ from elf.devices import make_mesh
 from elf.errors import CheckpointError, ConfigError
 from elf.evaluation.judge import save_judge
 from elf.models.trained_model import load_trained_model
-from elf.sampler_settings import SamplerSettings
 from elf.sampling import batch_sampler
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader

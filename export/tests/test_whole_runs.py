@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from elf.config import settings_of
 from elf.dev import whole_runs
 from elf.dev.make_random import TINY, TINY_CONDITIONAL, random_model
 from elf.dev.whole_runs import Arguments, close, main
 from elf.models.trained_model import save_trained_model
-from elf.sampler_settings import settings_of
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.sampler import sample

@@ -17,7 +17,7 @@ interface Latent {
   normal: number[];
 }
 
-/** Written by `python -m elf.dev.random_numbers`, with JAX itself. */
+/** Written by `export/tests/fixtures/make_random_numbers.py`, with JAX itself. */
 const fixture = JSON.parse(readFileSync("test/fixtures/random.json", "utf8")) as Record<
   "original" | "partitionable",
   LayoutFixture

@@ -14,11 +14,10 @@ models            a model at rest, and the one way to open it, wherever it comes
 checkpoints       files of weights in all their forms, read; fetch
 network           the ELF network and the T5 encoder, and the shapes of their parameters
 data              corpora, tokenizers, Arrow datasets, batches
-config            the shapes of a model and the constants of its flow
+config            the shapes of a model, the constants of its flow, and the settings of a run of its sampler
 config_file       experiments as YAML over typed defaults
 devices           how many devices there are, what lies on which, and how processes find each other
 progress          what a long command says meanwhile
-sampler_settings  the settings of one run of the sampler
 text_file         text files, JSON among them, and files that are something else than their name says
 paths             paths on this machine, addresses in a bucket, and files that are there whole or not at all
 errors            every error that a person can meet, by name

@@ -14,14 +14,13 @@ import numpy as np
 import tyro
 
 from elf.bench.machine import machine_facts, peak_memory_bytes
-from elf.config import PRESETS
+from elf.config import PRESETS, SamplerSettings
 from elf.dev.make_random import random_model
 from elf.errors import UsageError
 from elf.models.exported.folder import is_exported
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.progress import say
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import JaxNetwork, open_graphs
 from elf.sampling.sampler import Network, sample
 

@@ -15,13 +15,13 @@ import tyro
 from elf.bench.cost_model import decode_flops, denoise_flops, encoder_flops
 from elf.bench.machine import interleaved, machine_facts, matmul_peak, peak_memory_bytes
 from elf.bench.train_step import MEASURABLE
+from elf.config import SamplerSettings, Schedule, Solver
 from elf.dev.make_random import random_model
 from elf.devices import make_mesh
 from elf.errors import UsageError
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.progress import say, ticker, told
-from elf.sampler_settings import SamplerSettings, Schedule, Solver
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.options import SamplerOptions

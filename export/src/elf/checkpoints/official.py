@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SamplerSettings
 from elf.config_file import build_config
 from elf.errors import CheckpointError, ConfigError
 from elf.paths import is_name_below
-from elf.sampler_settings import SamplerSettings
 from elf.text_file import json_value
 
 OWNER = "embedded-language-flows"

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from elf.config import FlowConfig, SelfCondStart
+from elf.config import FlowConfig, Layout, SamplerSettings, SelfCondStart, named_settings
 from elf.errors import UsageError
 from elf.models.exported.folder import stored_model
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
-from elf.sampler_settings import Layout, SamplerSettings, named_settings
 from elf.sampling.condition import Condition, Denoise, encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import text_reader

@@ -11,12 +11,12 @@ import jax
 import numpy as np
 import tyro
 
+from elf.config import Method, named_settings
 from elf.errors import UsageError
 from elf.models.exported.folder import stored_model
 from elf.models.open_model import open_model
 from elf.onnx_export.parity import Writer, compared_run
 from elf.progress import ticker
-from elf.sampler_settings import Method, named_settings
 from elf.sampling.networks import JaxEncoder, JaxNetwork
 from elf.sampling.options import SamplerOptions
 from elf.sampling.sampler import Array

@@ -12,12 +12,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, load_file
 
 from elf.checkpoints.array_files import write_safetensors
-from elf.config import ElfConfig, FlowConfig, SelfCondStart, T5Config
+from elf.config import ElfConfig, FlowConfig, SamplerSettings, SelfCondStart, T5Config
 from elf.data.tokenizer_json import copy_tokenizer
 from elf.errors import CheckpointError, ConfigError
 from elf.network.parameters import shapes_of
 from elf.paths import is_address, written_whole
-from elf.sampler_settings import SamplerSettings
 from elf.text_file import json_value
 
 BEFORE_SELF_COND_START: SelfCondStart = "zero"

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import numpy as np
 import onnx_ir as ir
 
+from elf.config import SamplerSettings
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.parity import Writer
 from elf.progress import told
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import GraphSession, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array
 

@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import tyro
 
+from elf.config import SamplerSettings
 from elf.data.corpus import pick_evenly
 from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.tokenizer import load_tokenizer
@@ -18,7 +19,6 @@ from elf.models.exported.encodings import Dtype
 from elf.models.exported.folder import StoredWeights
 from elf.models.trained_model import TrainedModel, fingerprint
 from elf.progress import told
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from elf.config import SamplerSettings
 from elf.data.tokenizer import EOS
 from elf.errors import ConfigError, ParityError
 from elf.models.exported.encodings import BITS, DTYPES, EMBEDDING, Dtype, encoding_of
@@ -28,7 +29,6 @@ from elf.onnx_export.parity import (
     write_self_test,
 )
 from elf.progress import say, told
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.networks import LoadedWeights, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array, cut_at_eos
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from elf.config import SamplerSettings
 from elf.data.tokenizer import EOS, PAD, UNK, check_read_alike
 from elf.data.tokenizer_json import FIELD, cleans_up
 from elf.errors import ConfigError, OutputExistsError
@@ -27,7 +28,6 @@ from elf.onnx_export.parity import check_parity
 from elf.onnx_export.presets import checked_examples, read_presets, refuse_beyond_page
 from elf.paths import AnyPath
 from elf.progress import say
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.options import ModelSamplerOptions, text_reader
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from elf.config import SelfCondStart
+from elf.config import SamplerSettings, SelfCondStart, named_settings, settings_of
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.errors import ElfError, ExportedModelError
 from elf.models.exported.encodings import DTYPES
@@ -20,7 +20,6 @@ from elf.onnx_export.graphs import FUSED
 from elf.onnx_export.network_graphs import TOP_K, has_logits
 from elf.onnx_export.presets import MOST_EXAMPLES, MOST_PRESETS, PRESET_SETTINGS, Preset, check_preset
 from elf.paths import is_name_below, sha256
-from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.text_file import BLANK_AT_ENDS, json_value
 
 

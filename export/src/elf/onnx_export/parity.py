@@ -12,6 +12,7 @@ import numpy as np
 import onnxruntime
 from safetensors.numpy import save
 
+from elf.config import SamplerSettings, named_settings
 from elf.data.tokenizer import UNK
 from elf.errors import ParityError
 from elf.models.exported.rearranged import official_encoder_params, official_params
@@ -20,7 +21,6 @@ from elf.network.parameters import parameter_shapes
 from elf.onnx_export.check import check_outputs
 from elf.onnx_export.graphs import FUSED
 from elf.progress import say, told
-from elf.sampler_settings import SamplerSettings, named_settings
 from elf.sampling.condition import Encoder, encode_sources
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, LoadedWeights, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array, Network, Run, sample, written

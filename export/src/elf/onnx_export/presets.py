@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from elf.config import MAX_CFG_SCALE, Method, SamplerSettings, Schedule, Solver, named_settings
 from elf.config_file import build_config, read_yaml
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError, ElfError, UsageError
 from elf.models.trained_model import TrainedModel
-from elf.sampler_settings import MAX_CFG_SCALE, Method, SamplerSettings, Schedule, Solver, named_settings
 from elf.sampling.options import SETTING_NAMES
 from elf.text_file import BLANK_AT_ENDS
 

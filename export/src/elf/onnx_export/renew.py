@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
+from elf.config import SamplerSettings, named_settings, settings_of
 from elf.errors import ConfigError, ExportedModelError
 from elf.models.exported.folder import SCHEMA_VERSION, StoredWeights, self_cond_start
 from elf.models.open_model import open_model
@@ -23,7 +24,6 @@ from elf.onnx_export.model_card import card_languages, card_section, renewed_car
 from elf.onnx_export.parity import Writer, compare_runs
 from elf.onnx_export.presets import Preset, check_preset, checked_examples, read_presets, refuse_beyond_page
 from elf.progress import say
-from elf.sampler_settings import SamplerSettings, named_settings, settings_of
 from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader
 from elf.text_file import json_value

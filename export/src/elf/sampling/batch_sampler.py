@@ -10,7 +10,7 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding
 
-from elf.config import FlowConfig
+from elf.config import FlowConfig, SamplerSettings
 from elf.devices import batch_sharding, check_batch, on_mesh, replicated, state_shardings
 from elf.errors import CheckpointMismatchError, ConfigError, UsageError
 from elf.models.trained_model import TrainedModel
@@ -18,7 +18,6 @@ from elf.network.encoder import T5Encoder
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, bind
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition
 from elf.sampling.sampler import batch_keys, bit_layout, time_schedule
 

@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from elf.config import ElfConfig, SelfCondStart
+from elf.config import ElfConfig, SamplerSettings, SelfCondStart
 from elf.errors import UsageError
-from elf.sampler_settings import SamplerSettings
 
 Array = np.ndarray
 A = TypeVar("A", np.ndarray, jax.Array)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from elf.config import Layout, Method, SamplerSettings, Schedule, Solver, read_curve
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import ElfError
 from elf.models.trained_model import TrainedModel
-from elf.sampler_settings import Layout, Method, SamplerSettings, Schedule, Solver, read_curve
 from elf.sampling.sampler import cut_at_eos
 
 

@@ -13,14 +13,13 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import tyro
 
-from elf.config import FlowConfig
+from elf.config import FlowConfig, Method, SamplerSettings, Schedule
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import CheckpointMismatchError, UsageError
 from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.trained_model import TrainedModel
 from elf.paths import AnyPath
 from elf.progress import ticker
-from elf.sampler_settings import Method, SamplerSettings, Schedule
 from elf.sampling.condition import Condition, Denoise, Encoder, check_sources, encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
 from elf.sampling.options import ModelSamplerOptions, SamplerOptions, text_reader

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from elf.config import ElfConfig, FlowConfig
+from elf.config import ElfConfig, FlowConfig, SamplerSettings
 from elf.errors import UsageError
-from elf.sampler_settings import SamplerSettings
 from elf.sampling.condition import Condition, Denoise, Guided
 
 # A run starts from noise z at t = 0 and follows the velocity that the network predicts to text at t = 1. The network is

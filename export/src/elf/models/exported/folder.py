@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import numpy as np
 
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
-from elf.config import ElfConfig, FlowConfig, SelfCondStart
+from elf.config import ElfConfig, FlowConfig, SelfCondStart, settings_of
 from elf.errors import CheckpointError, ConfigError, StoredWeightsError, UsageError, first_line
 from elf.models.exported.encodings import BITS, BLOCK, DTYPES, Dtype, decode, encode, encoding_of
 from elf.models.exported.places import (
@@ -37,7 +37,6 @@ from elf.models.trained_model import (
     check_names,
     read_statistic,
 )
-from elf.sampler_settings import settings_of
 from elf.text_file import json_value
 
 if TYPE_CHECKING:
