@@ -23,16 +23,8 @@ from elf.data.tokenizer import EOS, PAD, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError
 from elf.evaluation.texts import read_generations
 from elf.network.modules import abstract, bind, split
-from elf.yardstick.step import (
-    POOL,
-    YardstickConfig,
-    collate_pairs,
-    make_update,
-    mean_target_length,
-    pair_batches,
-    smoothed_loss,
-)
-from elf.yardstick.translate import greedy, usable
+from elf.yardstick.train import YardstickConfig, make_update, smoothed_loss
+from elf.yardstick.translate import POOL, collate_pairs, greedy, mean_target_length, pair_batches, usable
 from elf.yardstick.translator import Translator, TranslatorConfig, dropout, load_translator, save_translator
 
 TINY = TranslatorConfig(

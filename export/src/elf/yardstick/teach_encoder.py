@@ -25,7 +25,8 @@ from elf.text_file import json_value
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.optimizer import Fitted, OptimizerConfig, Update, make_optimizer
 from elf.training.step_inputs import training_visibility
-from elf.yardstick.step import PairBatch, collate_pairs, mean_target_length, pair_batches, target_loss
+from elf.yardstick.train import target_loss
+from elf.yardstick.translate import PairBatch, collate_pairs, mean_target_length, pair_batches
 from elf.yardstick.translator import Translator, TranslatorConfig
 
 MEASURED = 1000
