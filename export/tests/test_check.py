@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 from elf import cli
 from elf.dev.make_random import TINY, random_model
 from elf.errors import ElfError, ExportedModelError, HubError
-from elf.models.exported.folder import StoredWeights
+from elf.models.exported_folder import StoredWeights
 from elf.onnx_export import check
 from elf.onnx_export.check import PushArguments, check_folder, push, upload
 from elf.onnx_export.export import Arguments, export_model

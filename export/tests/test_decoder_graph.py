@@ -8,7 +8,7 @@ import pytest
 from small_graphs import ODD, built, exported, inputs
 
 from elf.dev.make_random import random_model
-from elf.models.exported import rearranged
+from elf.models import rearranged
 from elf.sampling.networks import JaxNetwork
 
 

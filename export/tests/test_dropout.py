@@ -8,7 +8,7 @@ from flax import nnx
 
 from elf.config import ElfConfig
 from elf.dev.make_random import random_params
-from elf.models.exported.rearranged import network_weights, official_params
+from elf.models.rearranged import network_weights, official_params
 from elf.network.model import ELF
 from elf.network.modules import Dropout, abstract, bind, dropped_blocks, split
 from elf.network.parameters import parameter_shapes

@@ -7,11 +7,10 @@ import pytest
 
 from elf.config import SamplerSettings
 from elf.dev.make_random import TINY, random_model
-from elf.models.exported.encodings import best_scales, decode, encode, quantised
-from elf.models.exported.folder import StoredWeights
-from elf.onnx_export import calibration, dtypes
-from elf.onnx_export.calibration import InputProducts, input_products
-from elf.onnx_export.dtypes import Trial, by_harm, first_share, write_dtype
+from elf.models.encodings import best_scales, decode, encode, quantised
+from elf.models.exported_folder import StoredWeights
+from elf.onnx_export import dtypes
+from elf.onnx_export.dtypes import InputProducts, Trial, by_harm, first_share, input_products, write_dtype
 from elf.onnx_export.graphs import build_graphs
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.sampler import sample
@@ -66,7 +65,7 @@ def test_scales_have_less_error_than_those_that_just_reach_the_largest_weight():
 
 
 def test_products_are_measured_a_few_at_a_time_and_in_order(monkeypatch):
-    monkeypatch.setattr(calibration, "GREATEST_HELD", 4 * (3**2 + 5**2))
+    monkeypatch.setattr(dtypes, "GREATEST_HELD", 4 * (3**2 + 5**2))
     asked = []
 
     def measure(names):
@@ -92,7 +91,7 @@ def trial(tmp_path_factory):
 
 def test_inputs_of_the_models_own_runs(trial, monkeypatch):
     """Of the kernel that multiplies z: every state that JAX's sampler shows its network, and the last once more."""
-    monkeypatch.setattr(calibration, "RUNS", 1)
+    monkeypatch.setattr(dtypes, "RUNS", 1)
     nodes = trial.graphs.models["denoiser"].graph
     name = next(node.inputs[1].name for node in nodes if node.op_type == "MatMul" and node.inputs[0].name == "z")
     width, weights = trial.model.elf.latent_size, trial.graphs.weights.tensors
@@ -105,7 +104,7 @@ def test_inputs_of_the_models_own_runs(trial, monkeypatch):
             seen.append(z[0])
             return super().denoise(z, *rest)
 
-    settings = replace(trial.settings, seed=calibration.FIRST_SEED)
+    settings = replace(trial.settings, seed=dtypes.FIRST_SEED)
     run = sample(Noted(trial.model), settings, trial.model.flow, (1, trial.length, width))
     rows = np.concatenate([*seen, run.z[0]])
     assert len(seen) == trial.settings.steps

@@ -14,7 +14,7 @@ from elf.config import ElfConfig, FlowConfig, SamplerSettings, settings_of
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import PLAIN_TEXT, random_model
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError, TokenizerFormError
-from elf.models.exported.folder import StoredWeights
+from elf.models.exported_folder import StoredWeights
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export import dtypes, export, parity
 from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model

@@ -23,7 +23,7 @@ from elf.errors import (
 from elf.evaluation.gpt2 import Gpt2, Gpt2Config
 from elf.evaluation.judge import Judge, graph_weights, load_judge, params_of, save_judge
 from elf.evaluation.perplexity import gen_perplexity
-from elf.models.exported.places import WeightLayout
+from elf.models.weight_places import WeightLayout
 from elf.network.modules import split
 from elf.onnx_export.export_judge import GRAPH, Arguments, export_judge, graph_error, judge_graph, main, stored_loss
 from elf.onnx_export.graphs import Graphs

@@ -14,8 +14,8 @@ from elf.cli import main
 from elf.data.evaluation_rows import EvaluationRow
 from elf.data.tokenizer import EOS, load_tokenizer
 from elf.errors import CheckpointError, ParityError
-from elf.models.exported.encodings import encoding_of
-from elf.models.exported.places import WeightLayout
+from elf.models.encodings import encoding_of
+from elf.models.weight_places import WeightLayout
 from elf.network.modules import split
 from elf.onnx_export.export_judge import GRAPH
 from elf.onnx_export.graphs import Graphs

@@ -13,9 +13,9 @@ from elf.checkpoints.official import SourceRecord
 from elf.cli import main
 from elf.dev.make_random import TINY_CONDITIONAL
 from elf.errors import CheckpointError, UsageError
-from elf.models.exported.folder import describe_model, read_manifest
-from elf.models.exported.rearranged import FOLDED, T5_BIAS
+from elf.models.exported_folder import describe_model, read_manifest
 from elf.models.open_model import CheckpointOptions, open_model
+from elf.models.rearranged import FOLDED, T5_BIAS
 from elf.models.text_encoder import load_encoder
 from elf.network.parameters import parameter_shapes
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs

@@ -13,9 +13,9 @@ from elf.data.tokenizer_json import cleans_up
 from elf.errors import ElfError
 from elf.evaluation.gpt2 import read_facts
 from elf.evaluation.output_files import read_metrics
-from elf.models.exported.folder import read_manifest
-from elf.models.exported.places import read_index
+from elf.models.exported_folder import read_manifest
 from elf.models.trained_model import load_trained_model
+from elf.models.weight_places import read_index
 from elf.text_file import json_value
 
 DEEP = "[" * 100_000

@@ -11,7 +11,7 @@ from elf.data.tokenizer import load_tokenizer
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import PLAIN_TEXT, random_model
 from elf.errors import ConfigError, GenerationsError
-from elf.models.exported.folder import StoredWeights
+from elf.models.exported_folder import StoredWeights
 from elf.models.trained_model import fingerprint
 from elf.onnx_export.card_parts import CardOptions, CardParts, CardSamples, Sample
 from elf.onnx_export.export import Arguments, export_model

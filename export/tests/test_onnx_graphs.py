@@ -9,7 +9,7 @@ from small_graphs import CONFIGS, NO_SCALE, ODD, built, exported, inputs, relati
 
 from elf.config import T5Config
 from elf.dev.make_random import TINY, random_model
-from elf.models.exported.places import ALIGNMENT
+from elf.models.weight_places import ALIGNMENT
 from elf.onnx_export.graphs import FUSED
 from elf.sampling import networks
 from elf.sampling.networks import GraphSession, JaxEncoder, JaxNetwork, OnnxNetwork

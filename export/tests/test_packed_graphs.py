@@ -7,8 +7,8 @@ import onnx_ir as ir
 import pytest
 
 from elf.dev.make_random import TINY, random_model
-from elf.models.exported.folder import StoredWeights, write_weights
-from elf.models.exported.places import PackedSlots
+from elf.models.exported_folder import StoredWeights, write_weights
+from elf.models.weight_places import PackedSlots
 from elf.onnx_export.graphs import PackedWeights, build_graphs, write_packed_graphs
 from elf.sampling.networks import GraphSession
 

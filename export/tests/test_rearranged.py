@@ -9,8 +9,8 @@ from small_graphs import ODD
 from elf.config import PRESETS, T5Config
 from elf.dev.make_random import TINY, random_model, random_params
 from elf.errors import ConfigError
-from elf.models.exported import rearranged
-from elf.models.exported.rearranged import (
+from elf.models import rearranged
+from elf.models.rearranged import (
     T5_BIAS,
     encoder_weights,
     exact_tables,

@@ -8,7 +8,7 @@ from small_graphs import NO_SCALE, ODD, built
 
 from elf.dev.make_random import TINY, random_model
 from elf.errors import ExportedModelError, ParityError
-from elf.models.exported.folder import StoredWeights, write_weights
+from elf.models.exported_folder import StoredWeights, write_weights
 from elf.onnx_export import parity
 from elf.onnx_export.check import check_outputs
 from elf.onnx_export.graphs import FUSED

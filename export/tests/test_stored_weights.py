@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from elf.errors import StoredWeightsError
-from elf.models.exported import folder as folder_module
-from elf.models.exported import places
-from elf.models.exported.encodings import decode, encode, encoded_bytes, encoding_of
-from elf.models.exported.folder import ShardReader, ShardWriter, StoredWeights, write_weights
-from elf.models.exported.places import WeightLayout, read_index
+from elf.models import exported_folder, weight_places
+from elf.models.encodings import decode, encode, encoded_bytes, encoding_of
+from elf.models.exported_folder import ShardReader, ShardWriter, StoredWeights, write_weights
+from elf.models.weight_places import WeightLayout, read_index
 
 
 def random(*shape, seed=0):
@@ -81,7 +80,7 @@ def test_a_stream_is_cut_anywhere_and_read_across_the_cuts(tmp_path):
 
 
 def test_virtual_files_are_no_larger_than_a_browser_can_hold(monkeypatch):
-    monkeypatch.setattr(places, "GREATEST_FILE", 1000)
+    monkeypatch.setattr(weight_places, "GREATEST_FILE", 1000)
     layout = WeightLayout({"a": random(100), "b": random(150), "c": random(400)}, {"d": random(1)})
     assert [(slot.file, slot.offset, slot.length) for slot in layout.slots.values()] == [
         (0, 0, 400),
@@ -112,7 +111,7 @@ class Lazy(Mapping[str, np.ndarray]):
 
 @pytest.mark.parametrize("dtype", ["f32", "f16", "q8", "q4"])
 def test_weights_are_written_tensor_by_tensor_and_read_back(dtype, tmp_path, monkeypatch):
-    monkeypatch.setattr(folder_module, "ShardWriter", partial(ShardWriter, greatest=500))
+    monkeypatch.setattr(exported_folder, "ShardWriter", partial(ShardWriter, greatest=500))
     lazy = Lazy(["blocks_0/a/kernel", "blocks_0/b/kernel"])
     layout = WeightLayout(lazy, {"norm/weight": random(7)})
     lazy.loads.clear()

@@ -17,7 +17,7 @@ from elf.bench.machine import machine_facts, peak_memory_bytes
 from elf.config import PRESETS, SamplerSettings
 from elf.dev.make_random import random_model
 from elf.errors import UsageError
-from elf.models.exported.folder import is_exported
+from elf.models.exported_folder import is_exported
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.progress import say

@@ -10,7 +10,7 @@ import numpy as np
 
 from elf.config import FlowConfig, Layout, SamplerSettings, SelfCondStart, named_settings
 from elf.errors import UsageError
-from elf.models.exported.folder import stored_model
+from elf.models.exported_folder import stored_model
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.sampling.condition import Condition, Denoise, encode_sources, spread_sources

@@ -13,7 +13,7 @@ import tyro
 
 from elf.config import Method, named_settings
 from elf.errors import UsageError
-from elf.models.exported.folder import stored_model
+from elf.models.exported_folder import stored_model
 from elf.models.open_model import open_model
 from elf.onnx_export.parity import Writer, compared_run
 from elf.progress import ticker

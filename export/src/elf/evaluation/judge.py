@@ -14,8 +14,8 @@ from elf.data.stored_datasets import is_hub_name
 from elf.data.tokenizer import Tokenizer, load_byte_level_bpe, load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, StoredWeightsError
 from elf.evaluation.gpt2 import INDEX, Gpt2, Gpt2Config, check_layers, read_facts, read_gpt2, write_gpt2
-from elf.models.exported.encodings import DTYPES
-from elf.models.exported.folder import StoredWeights
+from elf.models.encodings import DTYPES
+from elf.models.exported_folder import StoredWeights
 from elf.models.trained_model import FlatParams
 from elf.network.modules import abstract
 from elf.network.parameters import check_parameters

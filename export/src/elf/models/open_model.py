@@ -28,7 +28,7 @@ from elf.config import ElfConfig, T5Config
 from elf.data.rows import open_dataset
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, UsageError
-from elf.models.exported.folder import is_exported, open_folder
+from elf.models.exported_folder import is_exported, open_folder
 from elf.models.run_folder import RunFolder, RunSettings, read_run_settings
 from elf.models.text_encoder import latent_statistics, load_encoder, tokenizer_file
 from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model

@@ -21,7 +21,7 @@ from elf.data.rows import TokenDataset, batch_at
 from elf.data.tokenizer import EOS
 from elf.data.tokenizer_json import CONFIG, converted_file
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, HubError, first_line
-from elf.models.exported.folder import is_exported, open_folder
+from elf.models.exported_folder import is_exported, open_folder
 from elf.models.trained_model import FlatParams, load_weights
 from elf.network.encoder import conditional_visibility, encoder_from_params
 from elf.network.modules import Params

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from elf.models.exported.places import WeightLayout, virtual_file
+from elf.models.weight_places import WeightLayout, virtual_file
 
 OPSET = 21
 IR_VERSION = 10

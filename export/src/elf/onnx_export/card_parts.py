@@ -15,8 +15,8 @@ from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
 from elf.evaluation.output_files import Row, read_metrics, setting_of
-from elf.models.exported.encodings import Dtype
-from elf.models.exported.folder import StoredWeights
+from elf.models.encodings import Dtype
+from elf.models.exported_folder import StoredWeights
 from elf.models.trained_model import TrainedModel, fingerprint
 from elf.progress import told
 from elf.sampling.condition import encode_sources

@@ -14,9 +14,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from elf.errors import ExportedModelError, HubError, first_line
-from elf.models.exported.encodings import BITS, Dtype, encoded_bytes
-from elf.models.exported.folder import GREATEST_SHARD, StoredWeights
-from elf.models.exported.places import PackedSlots, Slot, WeightIndex, read_index
+from elf.models.encodings import BITS, Dtype, encoded_bytes
+from elf.models.exported_folder import GREATEST_SHARD, StoredWeights
+from elf.models.weight_places import PackedSlots, Slot, WeightIndex, read_index
 from elf.onnx_export.graphs import SCALES, VALUES, PackedWeights
 from elf.onnx_export.manifest import read_manifest
 from elf.paths import sha256

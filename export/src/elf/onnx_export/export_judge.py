@@ -26,9 +26,9 @@ from elf.evaluation.judge import (
     params_of,
 )
 from elf.evaluation.perplexity import Perplexity, gen_perplexity, perplexity, read_text
-from elf.models.exported.encodings import Dtype
-from elf.models.exported.folder import StoredWeights, weights_stem, write_weights
-from elf.models.exported.places import WeightLayout
+from elf.models.encodings import Dtype
+from elf.models.exported_folder import StoredWeights, weights_stem, write_weights
+from elf.models.weight_places import WeightLayout
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.check import open_graph
 from elf.onnx_export.dtypes import dtypes_of

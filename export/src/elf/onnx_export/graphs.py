@@ -1,16 +1,20 @@
 """All graphs of a model over one layout of weights, plain and packed, with the T5 encoder's (export/FORMAT.md)."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig, T5Config
-from elf.models.exported.encodings import BITS, values_and_scales
-from elf.models.exported.folder import StoredWeights, readers, weights_stem
-from elf.models.exported.places import (
+from elf.models.encodings import BITS, values_and_scales
+from elf.models.exported_folder import StoredWeights, readers, weights_stem
+from elf.models.rearranged import T5_BIAS_BY_DISTANCE, encoder_weights, exact_tables, grouped, network_weights
+from elf.models.weight_places import (
     ALIGNMENT,
     GREATEST_FILE,
     PackedSlots,
@@ -23,7 +27,6 @@ from elf.models.exported.places import (
     packed_file,
     packed_shapes,
 )
-from elf.models.exported.rearranged import T5_BIAS_BY_DISTANCE, encoder_weights, exact_tables, grouped, network_weights
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.network_graphs import decoder_graph, denoiser_graph, prefix_graph
 
@@ -249,3 +252,25 @@ def _place(value: ir.Value, slot: Slot, kind: ir.DataType) -> None:
         packed_file(slot.file), slot.offset, slot.length, kind, shape=shape, name=value.name or ""
     )
     value.shape, value.type = shape, ir.TensorType(kind)
+
+
+TAP = "inputs of "
+"""Before a kernel's name: the output that gives what is multiplied with it."""
+
+
+@contextmanager
+def tapped_graphs(onnx_folder: Path, kernels: Mapping[str, Any]) -> Iterator[Path]:
+    """A folder of the same graphs, which give what is multiplied with each of `kernels` as outputs of their own too."""
+    with TemporaryDirectory() as scratch:
+        for path in onnx_folder.glob("*.onnx"):
+            model = ir.load(path)
+            for node in [*model.graph]:
+                kernel = node.inputs[1].name if node.op_type == "MatMul" and node.inputs[1] else None
+                if kernel in kernels:
+                    tap = ir.node("Identity", [node.inputs[0]], name=f"{TAP}{kernel}")
+                    tap.outputs[0].name = f"{TAP}{kernel}"
+                    tap.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+                    model.graph.append(tap)
+                    model.graph.outputs.append(tap.outputs[0])
+            ir.save(model, Path(scratch) / path.name)
+        yield Path(scratch)

@@ -12,8 +12,8 @@ import numpy as np
 from elf.config import SamplerSettings, SelfCondStart, named_settings, settings_of
 from elf.data.tokenizer import EOS, PAD, UNK
 from elf.errors import ElfError, ExportedModelError
-from elf.models.exported.encodings import DTYPES
-from elf.models.exported.folder import READ_VERSIONS, SCHEMA_VERSION
+from elf.models.encodings import DTYPES
+from elf.models.exported_folder import READ_VERSIONS, SCHEMA_VERSION
 from elf.models.trained_model import TrainedModel, plain_statistic
 from elf.network.parameters import shapes_of
 from elf.onnx_export.graphs import FUSED

@@ -7,8 +7,8 @@ import numpy as np
 import onnx_ir as ir
 
 from elf.config import ElfConfig
-from elf.models.exported.places import WeightLayout
-from elf.models.exported.rearranged import TOKEN_NUMBERS, padded_head_dim, padded_swiglu_size, vocabulary_parts
+from elf.models.rearranged import TOKEN_NUMBERS, padded_head_dim, padded_swiglu_size, vocabulary_parts
+from elf.models.weight_places import WeightLayout
 from elf.network.parameters import TIMESTEP_FEATURES
 from elf.onnx_export.builder import MICROSOFT, NORM_EPS, GraphBuilder, ints, scalar
 

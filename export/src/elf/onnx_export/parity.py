@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from elf.config import SamplerSettings, named_settings
 from elf.data.tokenizer import UNK
 from elf.errors import ParityError
-from elf.models.exported.rearranged import official_encoder_params, official_params
+from elf.models.rearranged import official_encoder_params, official_params
 from elf.models.trained_model import TrainedModel
 from elf.network.parameters import parameter_shapes
 from elf.onnx_export.check import check_outputs

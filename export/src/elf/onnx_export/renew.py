@@ -13,7 +13,7 @@ import tyro
 
 from elf.config import SamplerSettings, named_settings, settings_of
 from elf.errors import ConfigError, ExportedModelError
-from elf.models.exported.folder import SCHEMA_VERSION, StoredWeights, self_cond_start
+from elf.models.exported_folder import SCHEMA_VERSION, StoredWeights, self_cond_start
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.card_parts import SAMPLES, CardContents, CardParts, CardSamples, Sample, kept_tables, write_samples

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 from typing import cast
 
 from elf.errors import CheckpointError, first_line
-from elf.models.exported.encodings import Dtype
-from elf.models.exported.folder import EXPORT_AGAIN, StoredWeights
+from elf.models.encodings import Dtype
+from elf.models.exported_folder import EXPORT_AGAIN, StoredWeights
 
 Array = np.ndarray
 

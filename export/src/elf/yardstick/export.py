@@ -18,8 +18,8 @@ from elf.data.tokenizer import EOS, PAD, check_read_alike, load_tokenizer
 from elf.errors import ConfigError, ParityError
 from elf.evaluation.judge import MANIFEST
 from elf.evaluation.perplexity import JudgedText, Perplexity, figures_of
-from elf.models.exported.folder import StoredWeights, write_weights
-from elf.models.exported.places import WeightLayout
+from elf.models.exported_folder import StoredWeights, write_weights
+from elf.models.weight_places import WeightLayout
 from elf.network.model import rotary_tables
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.check import open_graph

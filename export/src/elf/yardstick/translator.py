@@ -20,8 +20,8 @@ from elf.data.tokenizer import PAD
 from elf.data.tokenizer_json import copy_tokenizer
 from elf.errors import CheckpointError, ConfigError
 from elf.evaluation.judge import MANIFEST, is_exported
-from elf.models.exported.encodings import DTYPES
-from elf.models.exported.folder import StoredWeights
+from elf.models.encodings import DTYPES
+from elf.models.exported_folder import StoredWeights
 from elf.models.trained_model import FlatParams
 from elf.network.model import rotary_tables, rotate
 from elf.network.modules import Dense, RMSNorm, abstract, matmul

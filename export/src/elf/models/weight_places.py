@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from elf.errors import StoredWeightsError
-from elf.models.exported.encodings import BITS, DTYPES, Dtype
+from elf.models.encodings import BITS, DTYPES, Dtype
 from elf.network.parameters import shapes_of
 from elf.text_file import json_value
 

@@ -12,17 +12,8 @@ import numpy as np
 from elf.checkpoints.official import LATENT_MEAN, LATENT_STD
 from elf.config import ElfConfig, FlowConfig, SelfCondStart, settings_of
 from elf.errors import CheckpointError, ConfigError, StoredWeightsError, UsageError, first_line
-from elf.models.exported.encodings import BITS, BLOCK, DTYPES, Dtype, decode, encode, encoding_of
-from elf.models.exported.places import (
-    StoredTensor,
-    VirtualFile,
-    WeightIndex,
-    WeightLayout,
-    aligned,
-    read_index,
-    virtual_file,
-)
-from elf.models.exported.rearranged import (
+from elf.models.encodings import BITS, BLOCK, DTYPES, Dtype, decode, encode, encoding_of
+from elf.models.rearranged import (
     encoder_config,
     encoder_weights,
     network_weights,
@@ -36,6 +27,15 @@ from elf.models.trained_model import (
     TrainedModel,
     check_names,
     read_statistic,
+)
+from elf.models.weight_places import (
+    StoredTensor,
+    VirtualFile,
+    WeightIndex,
+    WeightLayout,
+    aligned,
+    read_index,
+    virtual_file,
 )
 from elf.text_file import json_value
 
