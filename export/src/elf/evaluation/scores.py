@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sacrebleu.metrics import BLEU
 
 from elf.progress import told
+
+if TYPE_CHECKING:
+    from sacrebleu.metrics import BLEU
 
 
 def confidence_interval(
@@ -95,7 +97,9 @@ def counted_texts(texts: Sequence[str], keep_blank: bool) -> np.ndarray:
 ROUGES = ("rouge1", "rouge2", "rougeL")
 
 
-def _bleu() -> BLEU:
+def _bleu() -> "BLEU":
+    from sacrebleu.metrics import BLEU  # whoever measures no likeness need not wait for it
+
     # Effective order: n-gram lengths that no generation is long enough to have are left out, instead of making BLEU 0.
     # BLEU is of the whole corpus, so this matters only when *every* generation is shorter than 4 tokens.
     # `force` silences a warning about texts that end in " .": nothing here is tokenised beforehand.
@@ -124,6 +128,8 @@ def bleu_statistics(generated: Sequence[str], references: Sequence[str]) -> np.n
 
 def bleu_of_sums(sums: np.ndarray) -> float:
     """Corpus BLEU from the sums (10,) of `bleu_statistics`."""
+    from sacrebleu.metrics import BLEU
+
     counts, totals, (length, reference_length) = np.split(sums, [4, 8])
     return BLEU.compute_bleu(
         counts.tolist(), totals.tolist(), int(length), int(reference_length), smooth_method="exp", effective_order=True

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import jax
 import yaml
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from elf.config_file import read_fields
@@ -96,6 +95,8 @@ class RunLog:
         self.steps, self.main = steps, main
         if not main:
             return
+        from tensorboardX import SummaryWriter  # who only reads or tells of a run need not wait for it
+
         kept = _forget_after(out / "metrics.jsonl", first)
         self.metrics_file = GrowingFile(out / "metrics.jsonl")
         self.evaluated = {(line["step"], line["evaluation"]) for line in kept if "evaluation" in line}
