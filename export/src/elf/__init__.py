@@ -10,7 +10,7 @@ burst             a training carried to a GPU for half an hour, and back
 training          objective, optimizer, step, loop, checkpoints; train, distill, plan, pretrain-encoder, train-judge
 evaluation        evaluate, score, judges and their perplexity
 sampling          the reference sampler, and the compiled one
-models            a model at rest, and the one way to open it, wherever it comes from
+models            a model at rest, an exported one's files among them, and the one way to open any
 checkpoints       files of weights in all their forms, read; fetch
 network           the ELF network and the T5 encoder, and the shapes of their parameters
 data              corpora, tokenizers, Arrow datasets, batches

@@ -223,7 +223,7 @@ HINT = "the output folder of `elf yardstick train`, its `model`, or what `elf ya
 class StoredTranslator:
     config: TranslatorConfig
     params: dict[str, np.ndarray]
-    """By the names of translator.py, float32: the averaged weights of a training."""
+    """By the names of the network above, float32: the averaged weights of a training."""
     tokenizer: Path
     training: dict[str, Any] = field(default_factory=dict)
     """Corpus, licence, command, steps, cost."""
@@ -307,7 +307,7 @@ def _exported_translator(folder: Path) -> StoredTranslator:
 
 
 def graph_weights(config: TranslatorConfig, params: FlatParams) -> dict[str, np.ndarray]:
-    """The tensors of both graphs, by name, of those of `translator.py`."""
+    """The tensors of both graphs, by name, of those of the network above."""
     return {
         EMBEDDING if name == "embedding" else f"yardstick/{name}": _laid_out(config, name, np.asarray(value), _apart)
         for name, value in params.items()
