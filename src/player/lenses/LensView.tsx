@@ -1,4 +1,13 @@
-import { type PointerEvent, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import {
+  type PointerEvent,
+  type ReactNode,
+  useDeferredValue,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
 import { useStore } from "zustand";
 import type { LogitNormal } from "../../flow/schedule";
 import { measureBy, newContext, paint } from "../export/canvas";
@@ -59,7 +68,8 @@ export function LensView({
 }: LensViewProps) {
   const { run: shown, display, playback, inspection, words: tokenWords } = usePlayer();
   const ground = useGround();
-  const run = useStore(shown);
+  // A picture of a long run takes a while: whoever presses a key meanwhile is not kept waiting by it.
+  const run = useDeferredValue(useStore(shown));
   const reading = useStore(display, ({ reading }) => reading);
   const [asTable, setAsTable] = useState(false);
   const [room, setRoom] = useState<HTMLElement | null>(null);

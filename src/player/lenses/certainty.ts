@@ -17,6 +17,7 @@ import { stepAxis } from "./stepAxis";
 /** Pixels. What all rows take where there are many, and the height of one where there are few. */
 const MAP_HEIGHT = 520;
 const HIGHEST_ROW = 14;
+const LOWEST_ROW = 1.5;
 /** Between two words at the side. */
 const LABEL_GAP = 11;
 /** Below this width the words stand in no room of their own. */
@@ -39,6 +40,8 @@ export const certainty: Lens = {
     const rows = rowsOf(run, reading);
     const left = width < NARROW ? 0 : WORDS_WIDTH;
     const row = Math.min(HIGHEST_ROW, MAP_HEIGHT / rows);
+    // Positions of a long text share a cell that can be seen, by their mean; it has changed where one of them has.
+    const inCell = Math.ceil(LOWEST_ROW / row);
     const column = (width - left) / columns;
     const height = row * rows;
     const shades = Array.from({ length: SHADES + 1 }, (_, i) => mix(colours.paper, colours.flow, i / SHADES));
@@ -49,19 +52,18 @@ export const certainty: Lens = {
       const { step: index } = frame;
       const { entropy, tokens } = frame[reading];
       const before = frames[index - 1]?.[reading].tokens;
-      for (let position = 0; position < rows; position++) {
-        const sure = certaintyOf(entropy[position] ?? 0);
-        const [x, y] = [left + index * column, position * row];
-        rectangles.push({
-          x,
-          y,
-          width: column,
-          height: row,
-          colour: shades[Math.round(SHADES * sure)] as string,
-        });
-        if (before && before[position] !== tokens[position]) {
-          rectangles.push({ x, y, width: Math.max(1.5, column / 4), height: row, colour: colours.data });
+      for (let first = 0; first < rows; first += inCell) {
+        const count = Math.min(inCell, rows - first);
+        let sure = 0;
+        let isChanged = false;
+        for (let position = first; position < first + count; position++) {
+          sure += certaintyOf(entropy[position] ?? 0) / count;
+          isChanged ||= before !== undefined && before[position] !== tokens[position];
         }
+        const [x, y] = [left + index * column, first * row];
+        const cell = { x, y, height: count * row };
+        rectangles.push({ ...cell, width: column, colour: shades[Math.round(SHADES * sure)] as string });
+        if (isChanged) rectangles.push({ ...cell, width: Math.max(1.5, column / 4), colour: colours.data });
       }
     }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { keptShare } from "../../flow/solvers";
+import type { Frame } from "../../flow/trajectory";
 import { PALETTES } from "../export/colours";
 import { svgOf } from "../export/svg";
 import { estimateWidth } from "../export/typography";
@@ -118,6 +119,33 @@ describe("certainty", () => {
     const drawing = certainty.draw(inputOf({ run: long, width: 320 }));
     expect(drawing.height).toBeLessThan(560);
     expect(drawing.at(0, 519.9)).toEqual({ index: 0, position: 1023 });
+    // Three positions of half a pixel in a cell, each of which has changed, and no cell beyond the last.
+    const cells = Math.ceil(1024 / 3);
+    expect(drawing.rectangles.length).toBeLessThan(3 * cells + 10);
+    const lowest = Math.max(...drawing.rectangles.slice(1, 3 * cells).map(({ y, height }) => y + height));
+    expect(lowest).toBeCloseTo(520, 3);
+  });
+
+  it("of a long text shows a cell as its positions are on average, and changed where one is", () => {
+    const long = shownRunOf([Array(1024).fill("▁cat").join(" "), `▁the ${Array(1023).fill("▁cat").join(" ")}`]);
+    const [first, last] = long.trajectory.frames as [Frame, Frame];
+    const entropy = Float32Array.from(first.holds.entropy, (_, position) => (position === 1 ? 9 : 0));
+    const reading = { ...first.holds, entropy };
+    const open = {
+      ...long,
+      trajectory: { ...long.trajectory, frames: [{ ...first, holds: reading, expects: reading }, last] },
+    };
+    const { rectangles } = certainty.draw(inputOf({ run: open, width: 320 }));
+    const coloursAt = (place: number) =>
+      rectangles
+        .slice(1)
+        .filter(({ y }) => Math.round(y / (3 * (520 / 1024))) === place)
+        .map(({ colour }) => colour);
+    const [mixed, ...later] = coloursAt(0);
+    const [sure] = coloursAt(1);
+    expect(mixed).not.toBe(sure);
+    expect(later).toContain(PALETTES.light.data);
+    expect(coloursAt(1)).not.toContain(PALETTES.light.data);
   });
 
   it("is a table of its tokens, too", () => {
@@ -203,6 +231,16 @@ describe("numbers", () => {
     // A press between leads to the step that is nearest, read or not.
     const drawing = numbers.draw(inputOf({ run: paced }));
     expect(drawing.at(drawing.width / 3, 30)).toEqual({ index: 1 });
+  });
+
+  it("of a long run are a curve through some of its steps, the last among them, and a table of all", () => {
+    const long = shownRunOf(Array.from({ length: 257 }, (_, step) => (step % 2 ? "▁cat" : "▁the")));
+    expect(numbersOf(long, "holds")).toHaveLength(257);
+    const some = numbersOf(long, "holds", 96).map(({ step }) => step);
+    expect([some.length, some.at(-1), some.at(-2)]).toEqual([86, 256, 253]);
+    const [curve] = numbers.draw(inputOf({ run: long })).curves ?? [];
+    expect(curve?.points).toHaveLength(86);
+    expect(numbers.table(inputOf({ run: long })).rows).toHaveLength(257);
   });
 
   it("have a curve each, and find their step", () => {

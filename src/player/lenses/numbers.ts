@@ -2,6 +2,7 @@
 import { scaleLinear } from "d3-scale";
 import { uncertaintyOf } from "../../flow/certainty";
 import { frequencyEntropy } from "../../flow/frequencyEntropy";
+import type { Reading } from "../../flow/network";
 import { endOf } from "../../flow/tokens";
 import { ownFrames, type ReadingName } from "../../flow/trajectory";
 import { PALETTES } from "../export/colours";
@@ -35,6 +36,8 @@ export interface StepNumbers {
 }
 
 const HEIGHT = 150;
+/** Steps that a picture goes through: a finger is wider than more of them. */
+const MOST_POINTS = 96;
 const TOP = 22;
 /** Below this certainty nobody would call a token decided. */
 const DECIDED = 0.9;
@@ -46,7 +49,7 @@ export const numbers: Lens = {
     const { run, reading, width, theme, measure, words } = input;
     const colours = PALETTES[theme];
     const steps = stepsOf(run);
-    const all = numbersOf(run, reading);
+    const all = numbersOf(run, reading, MOST_POINTS);
     const last = run.trajectory.frames.length - 1;
     const x = scaleLinear([0, steps], [0, width]);
     const most = Math.max(0.1, ...all.map(({ meanEntropy }) => meanEntropy));
@@ -118,36 +121,45 @@ export const numbers: Lens = {
   },
 };
 
-const known = new WeakMap<ShownRun, Map<ReadingName, readonly StepNumbers[]>>();
+/** What a reading says by itself. */
+type ReadingNumbers = Omit<StepNumbers, "step" | "settled">;
 
-/** The figures of each frame that has been read; reckoned once for a run as it is. */
-export function numbersOf(run: ShownRun, reading: ReadingName): readonly StepNumbers[] {
-  const ofRun = known.get(run) ?? new Map<ReadingName, readonly StepNumbers[]>();
-  known.set(run, ofRun);
-  const found = ofRun.get(reading) ?? reckon(run, reading);
-  ofRun.set(reading, found);
-  return found;
+/** By its reading, which stays the same while frames are read beside it. */
+const known = new WeakMap<Reading, ReadingNumbers>();
+
+/** The figures of each frame that has been read; of so many at most, evenly spread from the last on. */
+export function numbersOf(
+  run: ShownRun,
+  reading: ReadingName,
+  most: number = Number.POSITIVE_INFINITY,
+): readonly StepNumbers[] {
+  const settling = settlingOf(run, reading);
+  const frames = ownFrames(run.trajectory.frames);
+  const every = Math.max(1, Math.ceil(frames.length / most));
+  return frames
+    .filter((_, place) => (frames.length - 1 - place) % every === 0)
+    .map((frame) => {
+      const { step } = frame;
+      const figures = known.get(frame[reading]) ?? reckon(frame[reading], run);
+      known.set(frame[reading], figures);
+      const settled = settling && settling.words > 0 ? (settling.wordsByFrame[step] ?? 0) / settling.words : null;
+      return { step, settled, ...figures };
+    });
 }
 
-function reckon(run: ShownRun, reading: ReadingName): StepNumbers[] {
-  const settling = settlingOf(run, reading);
-  return ownFrames(run.trajectory.frames).map((frame) => {
-    const { step } = frame;
-    const { tokens, entropy } = frame[reading];
-    const own = entropy.subarray(0, endOf(tokens, run.eos));
-    const text = joinText(tokens, run.pieces, run.eos);
-    const words = text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu) ?? [];
-    return {
-      step,
-      // A text that has ended before it began is drawn as one without doubts.
-      meanEntropy: own.length > 0 ? uncertaintyOf(frame[reading], run.eos) : 0,
-      decided: own.length > 0 ? own.filter((nats) => certaintyOf(nats) >= DECIDED).length / own.length : 0,
-      settled: settling && settling.words > 0 ? (settling.wordsByFrame[step] ?? 0) / settling.words : null,
-      words: words.length,
-      distinct: [distinct(words, 1), distinct(words, 2), distinct(words, 3)],
-      adjacent: adjacentRepetition(words),
-      repeated: repeatedGrams(words),
-      wordEntropy: frequencyEntropy(words),
-    };
-  });
+function reckon(reading: Reading, { pieces, eos }: Pick<ShownRun, "pieces" | "eos">): ReadingNumbers {
+  const { tokens, entropy } = reading;
+  const own = entropy.subarray(0, endOf(tokens, eos));
+  const text = joinText(tokens, pieces, eos);
+  const words = text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*/gu) ?? [];
+  return {
+    // A text that has ended before it began is drawn as one without doubts.
+    meanEntropy: own.length > 0 ? uncertaintyOf(reading, eos) : 0,
+    decided: own.length > 0 ? own.filter((nats) => certaintyOf(nats) >= DECIDED).length / own.length : 0,
+    words: words.length,
+    distinct: [distinct(words, 1), distinct(words, 2), distinct(words, 3)],
+    adjacent: adjacentRepetition(words),
+    repeated: repeatedGrams(words),
+    wordEntropy: frequencyEntropy(words),
+  };
 }

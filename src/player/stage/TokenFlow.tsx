@@ -1,15 +1,15 @@
-import { Fragment, type KeyboardEvent, type RefObject, useMemo, useState } from "react";
+import { type KeyboardEvent, type RefObject, useMemo, useRef, useState } from "react";
 import { useStore } from "zustand";
 import type { Reading } from "../../flow/network";
 import type { ReadingName } from "../../flow/trajectory";
 import { isMirrored } from "../keys/mirroredKey";
 import { usePlayer } from "../PlayerContext";
-import { blurOf, certaintyOf } from "../run/certainty";
 import { heldAt } from "../run/held";
-import { END_SIGN, type TokenText, tokenName, tokenTexts } from "../run/pieces";
+import { END_SIGN, tokenName, tokenTexts } from "../run/pieces";
 import type { ShownRun } from "../run/run";
 import { changedPositions } from "../run/settling";
 import { nextToken } from "./nextToken";
+import { inkOf, Token, tokenClass } from "./Token";
 import styles from "./TokenFlow.module.css";
 import { isVisible } from "./visible";
 import type { Wishes } from "./wishes";
@@ -27,28 +27,48 @@ interface Props {
   onEnter: () => void;
 }
 
+/** Tokens of a text that blurs, and fades from frame to frame. Of a longer one that alone would take longer than a frame is shown. */
+const MOST_MOVING = 256;
+
 /** One frame's tokens as running text, each inked by how sure the model is of it. */
 export function TokenFlow({ run, index, reading, wishes, marks, list, onEnter }: Props) {
   const { inspection, words, textLanguage } = usePlayer();
   const inspected = useStore(inspection, ({ inspected }) => inspected);
   const { glance, pin } = inspection.getState();
   const [home, setHome] = useState(0);
+  const pointed = useRef<number>(undefined);
   const { frames } = run.trajectory;
   const shown = frames[index]?.[reading] as Reading;
   // What the last step left stands, however many other words would have done.
   const isOpen = (frames[index]?.t ?? 1) < 1;
-  const texts = useMemo(() => tokenTexts(shown.tokens, run.pieces, run.eos).filter(isVisible), [shown, run]);
+  const isLong = shown.tokens.length > MOST_MOVING;
+  // A run that grows is another one each time, and has the same pieces.
+  const { pieces, eos } = run;
+  const texts = useMemo(() => tokenTexts(shown.tokens, pieces, eos).filter(isVisible), [shown, pieces, eos]);
   const held = useMemo(() => heldAt(run, index), [run, index]);
   const changed = useMemo(() => changedPositions(frames, index, reading), [frames, index, reading]);
   // The token that Tab reaches. Its position may be empty in this frame.
   const reached = texts.find(({ position }) => position >= home)?.position ?? texts[0]?.position;
 
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const own = positionOf(event.target);
+    if (own !== undefined && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      pin(own);
+      onEnter();
+      return;
+    }
     const next = nextToken(event.key, texts, reached, isMirrored(event.currentTarget));
     if (next === undefined) return;
     // Keeps the arrows from moving time as well.
     event.preventDefault();
     event.currentTarget.querySelector<HTMLElement>(`[data-position="${next}"]`)?.focus();
+  };
+
+  const point = (position: number | undefined) => {
+    if (position === pointed.current) return;
+    pointed.current = position;
+    glance(position ?? null);
   };
 
   return (
@@ -65,81 +85,65 @@ export function TokenFlow({ run, index, reading, wishes, marks, list, onEnter }:
       translate="no"
       data-frame={index % 2 ? "odd" : "even"}
       data-testid="stage-text"
+      data-long={isLong}
+      // One hand for all tokens: of a long text each would have five of its own, made anew in every frame.
       onKeyDown={onKeyDown}
+      onFocus={({ target }) => {
+        const own = positionOf(target);
+        if (own === undefined) return;
+        setHome(own);
+        glance(own);
+      }}
+      onBlur={({ target }) => positionOf(target) !== undefined && glance(null)}
+      onPointerOver={({ target, pointerType }) => pointerType === "mouse" && point(positionOf(target))}
+      onPointerLeave={() => point(undefined)}
+      onClick={({ target }) => {
+        const own = positionOf(target);
+        if (own !== undefined) pin(own);
+      }}
     >
       {texts.map((text) => {
         const { position } = text;
         const isHeld = held.has(position);
         // Whoever holds a word is sure of it.
         const entropy = isHeld ? 0 : (shown.entropy[position] ?? 0);
-        const name = tokenName(shown.tokens[position] as number, run.pieces, run.eos, words);
         const wish = wishes.get(position);
         const mark = marks?.get(position);
         return (
-          <Fragment key={position}>
-            {text.spaceBefore && <span role="none"> </span>}
-            <span
-              role="option"
-              lang={textLanguage}
-              tabIndex={position === reached ? 0 : -1}
-              aria-selected={position === inspected}
-              aria-label={[
-                name,
-                isHeld ? words.tokens.held : words.tokens.percent(probability(shown, position)),
-                ...(wish ? [words.tokens.wished(wish.word)] : []),
-                ...(mark ? [mark] : []),
-              ].join(", ")}
-              className={tokenClass(text, changed.has(position) && !isHeld, isHeld)}
-              data-held={isHeld}
-              data-wish={wish?.word}
-              data-wish-same={wish?.token === shown.tokens[position]}
-              data-mark={mark}
-              data-position={position}
-              style={tokenInk(entropy, isOpen)}
-              onKeyDown={(event) => {
-                if (event.key !== "Enter" && event.key !== " ") return;
-                event.preventDefault();
-                pin(position);
-                onEnter();
-              }}
-              onFocus={() => {
-                setHome(position);
-                glance(position);
-              }}
-              onBlur={() => glance(null)}
-              onPointerEnter={({ pointerType }) => pointerType === "mouse" && glance(position)}
-              onPointerLeave={({ pointerType }) => pointerType === "mouse" && glance(null)}
-              onClick={() => pin(position)}
-            >
-              {text.kind === "end" ? END_SIGN : text.text}
-            </span>
-          </Fragment>
+          <Token
+            key={position}
+            position={position}
+            text={text.kind === "end" ? END_SIGN : text.text}
+            spaceBefore={text.spaceBefore}
+            label={[
+              tokenName(shown.tokens[position] as number, run.pieces, run.eos, words),
+              isHeld ? words.tokens.held : words.tokens.percent(probability(shown, position)),
+              ...(wish ? [words.tokens.wished(wish.word)] : []),
+              ...(mark ? [mark] : []),
+            ].join(", ")}
+            className={tokenClass(text, changed.has(position) && !isHeld, isHeld)}
+            isHeld={isHeld}
+            isReached={position === reached}
+            isInspected={position === inspected}
+            wish={wish?.word}
+            isWishMet={wish ? wish.token === shown.tokens[position] : undefined}
+            mark={mark}
+            {...inkOf(entropy, isOpen && !isLong)}
+            language={textLanguage}
+          />
         );
       })}
     </div>
   );
 }
 
-export function tokenClass({ kind, afterEnd }: Pick<TokenText, "kind" | "afterEnd">, changed: boolean, held: boolean) {
-  return [
-    styles.token,
-    ...(held ? [styles.held] : []),
-    ...(kind === "end" ? [styles.end] : []),
-    ...(afterEnd ? [styles.after] : []),
-    ...(changed && !afterEnd ? [styles.changed] : []),
-  ].join(" ");
-}
-
-/** Ink tells how sure the model is; blur, that a word is not decided yet. */
-export function tokenInk(entropy: number, isOpen: boolean): React.CSSProperties {
-  const blur = isOpen ? blurOf(entropy) : 0;
-  return {
-    "--certainty": `${Math.round(100 * certaintyOf(entropy))}%`,
-    ...(blur > 0.05 ? { filter: `blur(${blur.toFixed(2)}px)` } : {}),
-  } as React.CSSProperties;
-}
-
 function probability({ tokens, topProbabilities }: Reading, position: number): number {
   const k = topProbabilities.length / tokens.length;
   return Math.round(100 * (topProbabilities[position * k] ?? 0));
+}
+
+/** The position of the token that an event is of; undefined for what stands between. */
+function positionOf(target: EventTarget): number | undefined {
+  const token = target instanceof Element ? target.closest<HTMLElement>("[data-position]") : null;
+  return token ? Number(token.dataset.position) : undefined;
 }

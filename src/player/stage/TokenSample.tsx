@@ -1,5 +1,5 @@
 import { END_SIGN } from "../run/pieces";
-import { tokenClass, tokenInk } from "./TokenFlow";
+import { inkOf, tokenClass, tokenInk } from "./Token";
 import styles from "./TokenFlow.module.css";
 
 interface Props {
@@ -26,7 +26,7 @@ export function TokenSample(props: Props) {
       <span
         className={tokenClass({ kind, afterEnd }, changed, held)}
         data-wish={wished ? word : undefined}
-        style={{ ...tokenInk(entropy, isOpen), animationPlayState: "paused" }}
+        style={{ ...tokenInk(inkOf(entropy, isOpen)), animationPlayState: "paused" }}
       >
         {word ?? END_SIGN}
       </span>

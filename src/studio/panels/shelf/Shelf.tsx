@@ -12,7 +12,7 @@ import styles from "./Shelf.module.css";
 const UNDO_SECONDS = 8;
 
 /** Cards that come at a time: a thousand would take seconds to lay out. */
-const MORE = 40;
+const MORE = 24;
 /** Those behind the one on the stage. */
 const SPARE = 2;
 
