@@ -58,7 +58,7 @@ export default defineConfig({
   preview: { headers: crossOriginIsolation },
   test: {
     environment: "node",
-    include: ["{src,deploy,package,docs,test/hostile,test/soak}/**/*.test.{ts,tsx}"],
+    include: ["{src,deploy,package,docs,test/hostile,test/soak,test/load}/**/*.test.{ts,tsx}"],
     tags: [{ name: "slow", description: "takes long: `npm test` leaves it out, `npm run test:all` does not" }],
     execArgv: [...quickWasm],
     // Tests that run a real model in wasm share their cores with whatever else the machine does.

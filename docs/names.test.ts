@@ -33,6 +33,7 @@ const code = new Set(
     "scripts",
     "test/browser",
     "test/soak",
+    "test/load",
   ]
     .flatMap((place) => textsIn(join(root, place)))
     .flatMap((text) => text.match(/[\w$]+/g) ?? []),

@@ -76,6 +76,7 @@ export const sidebar = [
     items: [
       { text: "Figures", link: "/figures" },
       { text: "What does not grow", link: "/soak" },
+      { text: "With much of everything", link: "/load" },
       { text: "Beside its peers", link: "/peers" },
       { text: "What was tried", link: "/experiments" },
       { text: "Security and privacy", link: "/security" },
@@ -112,6 +113,7 @@ export default defineConfig({
       { text: "Reference", link: "/embed" },
       { text: "Figures", link: "/figures" },
       { text: "What does not grow", link: "/soak" },
+      { text: "With much of everything", link: "/load" },
     ],
     sidebar,
   },
