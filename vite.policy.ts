@@ -8,7 +8,8 @@ import type { Plugin } from "vite";
 const DIRECTIVES = {
   "default-src": "'none'",
   "script-src": "'self' 'wasm-unsafe-eval'",
-  "worker-src": "'self'",
+  // In a sandbox, where the page has no origin of its own, a line of data imports its workers.
+  "worker-src": "'self' data:",
   "connect-src": "'self' https: http:",
   "style-src": "'self' 'unsafe-inline'",
   "font-src": "'self'",

@@ -8,11 +8,11 @@ import { DeviceLostError } from "../runtime/runtime";
 import { SelfTestError } from "../runtime/selfTest";
 import { NoWebGpuError } from "../runtime/webgpu";
 import { Connection } from "./connection";
+import { startBundled } from "./elsewhere";
 import { costsModel } from "./errors";
 import { carryErrors } from "./namedErrors";
 import type { EngineClient, Handle, WorkerApi } from "./protocol";
 import { startWorker as startNamed } from "./startWorker";
-import { startTrusted } from "./trust";
 
 /** A GPU lost this often without a finished run between is left alone. */
 const MOST_LOSSES = 2;
@@ -24,7 +24,7 @@ let errorsCarried = false;
 
 /** Makes a client; its worker starts with the first load, and another after each that was lost. */
 export function createEngine(
-  startWorker: () => Worker = () => startTrusted(startEngineWorker, "elf-engine"),
+  startWorker: () => Worker = () => startBundled(startEngineWorker, "elf-engine"),
   locks: LockManager | undefined = browserLocks(),
   patience = PATIENCE_MILLISECONDS,
 ): EngineClient {

@@ -1,5 +1,10 @@
-/** How the element starts its worker where its script comes from another host, or stands in a sandbox. */
-import { trusted } from "./trust";
+/** How a worker is started whose script comes from another host than its page, or whose page stands in a sandbox. */
+import { addressIn, trusted } from "./trust";
+
+/** Starts a worker that is written as bundlers know it, `() => new Worker(new URL(…))`. */
+export function startBundled(start: () => Worker, name: string): Worker {
+  return startModule(addressIn(start), name);
+}
 
 /**
  * Starts the module at `address` as a worker. Browsers start workers from the page's own origin only; for one that lies

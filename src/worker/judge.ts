@@ -1,10 +1,10 @@
 import { proxy } from "comlink";
+import { startBundled } from "./elsewhere";
 import type { JudgeApi } from "./judgeProtocol";
 import { SideWorker } from "./sideWorker";
-import { startTrusted } from "./trust";
 
 /** Makes a client of the judge; its worker starts with the first call, and another after one that crashed. */
-export function createJudge(startWorker: () => Worker = () => startTrusted(startJudgeWorker, "elf-judge")): JudgeApi {
+export function createJudge(startWorker: () => Worker = () => startBundled(startJudgeWorker, "elf-judge")): JudgeApi {
   const side = new SideWorker<JudgeApi>("judge", startWorker);
   return {
     look: (baseUrl) => side.call((remote) => remote.look(baseUrl)),

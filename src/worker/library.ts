@@ -1,11 +1,11 @@
 import { proxy } from "comlink";
+import { startBundled } from "./elsewhere";
 import type { LibraryApi } from "./libraryProtocol";
 import { SideWorker } from "./sideWorker";
-import { startTrusted } from "./trust";
 
 /** Makes a client of the library; its worker starts with the first call, and another after one that crashed. */
 export function createLibrary(
-  startWorker: () => Worker = () => startTrusted(startLibraryWorker, "elf-library"),
+  startWorker: () => Worker = () => startBundled(startLibraryWorker, "elf-library"),
 ): LibraryApi {
   const side = new SideWorker<LibraryApi>("library of models", startWorker);
   return {

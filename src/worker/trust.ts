@@ -29,11 +29,6 @@ export function trusted(url: string): string {
   return (policy?.createScriptURL(url) as string | undefined) ?? url;
 }
 
-/** Starts a worker that is written as bundlers know it, `() => new Worker(new URL(…))`, also where Trusted Types are asked for. */
-export function startTrusted(start: () => Worker, name: string): Worker {
-  return new Worker(trusted(addressIn(start)), { type: "module", name });
-}
-
 /**
  * The address in the start of a worker. Bundlers know a worker by nothing but `new Worker(new URL(…))`, and only of what they
  * know they take along what it needs; so it is written like that, and a stand-in hears where the worker has come to lie.

@@ -70,6 +70,38 @@ test("a policy without WebAssembly is named, before anything is downloaded", asy
   expect(weights).toEqual([]);
 });
 
+for (const [frame, attributes, headers, keeps] of [
+  // Its server has to let any page read its files: one without an origin is another site's to them.
+  ["a sandbox without an origin", 'sandbox="allow-scripts"', { "access-control-allow-origin": "*" }, false],
+  // A page that is isolated by it takes frames of any kind, each with a storage of its own.
+  ["a credentialless frame", "credentialless", {}, true],
+] as const) {
+  test(`writes in ${frame}`, async ({ page, baseURL }) => {
+    await page.route(`${baseURL}**`, async (route) => {
+      if (route.request().url().endsWith("/outer")) {
+        const isolated = {
+          "cross-origin-opener-policy": "same-origin",
+          "cross-origin-embedder-policy": "credentialless",
+        };
+        const body = `<iframe ${attributes} src="./?backend=wasm&model=tiny-model" width="1200" height="800"></iframe>`;
+        return route.fulfill({ contentType: "text/html", headers: isolated, body });
+      }
+      const response = await route.fetch();
+      return route.fulfill({ response, headers: { ...response.headers(), ...headers } });
+    });
+    await page.goto("./outer");
+    const inside = page.frameLocator("iframe");
+    await inside.getByTestId("generate").click();
+    await expect(inside.getByTestId("run-card")).toHaveCount(1);
+    await expect(inside.getByTestId("generate")).toHaveText(/^Generate/);
+    await expect(inside.getByRole("alert")).toHaveCount(0);
+    // The other workers, too.
+    await inside.getByTestId("model-chip").click();
+    await expect(inside.getByText("Stories, fast")).toBeVisible();
+    await expect(inside.getByTestId("keeping")).toHaveText(keeps ? "" : /keeps no runs, settings or models/);
+  });
+}
+
 for (const forbidden of [
   "sandbox allow-scripts",
   "script-src 'nonce-of-somebody'",

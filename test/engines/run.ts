@@ -38,7 +38,9 @@ async function visit(engine: Engine): Promise<Report> {
       try {
         await step.take(tab, { page, widget, stopServer });
       } catch (error) {
-        return { ...report, fault: `${step.name}: ${String(error)}`, seconds: since(started) };
+        const seen = await tab.read<string>("document.body.innerText").catch(() => "nothing");
+        const fault = `${step.name}: ${String(error)}; the page says “${seen.replace(/\s+/g, " ").slice(0, 200)}”`;
+        return { ...report, fault, seconds: since(started) };
       }
       if (number === 1) report.text = await writtenText(tab);
       console.log(`  ✓ ${engine.name}: ${step.name}`);
