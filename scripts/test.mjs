@@ -2,7 +2,7 @@
 // Of the tests it leaves out those that take long, which say so where they stand (`slow`); `npm run test:all` does not.
 // The Python checks run beside those of the page: neither needs the other, and most of them use one core.
 import { join } from "node:path";
-import { ensureChromium, ensureHeadlessShell } from "./browsers.mjs";
+import { ensureChromium, ensureEngines, ensureHeadlessShell } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { ensurePythonEnvironment, pythonProgram } from "./python-environment.mjs";
 import { run, runKept } from "./run.mjs";
@@ -32,6 +32,11 @@ const pageChecks = {
     const env = { ...process.env, CHROMIUM, CHROMIUM_HEADLESS_SHELL };
     return build || run(tool("playwright"), ["test", ...quick.browser], { cwd: root, env });
   },
+  // On what the check before it has built.
+  engines: async () => {
+    const env = { ...process.env, CHROMIUM: await ensureChromium(), ...(await ensureEngines()) };
+    return run(tool("tsx"), [join(root, "test", "engines", "run.ts")], { cwd: root, env });
+  },
 };
 
 /** Checks of the Python package, each with a way to run programs. */
@@ -53,7 +58,10 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const chosen = (lane) => Object.keys(lane).filter((name) => wanted.length === 0 || wanted.includes(name));
+/** Checks that take long, and other browsers to be installed. */
+const slow = ["engines"];
+const isChosen = (name) => (wanted.length === 0 ? all || !slow.includes(name) : wanted.includes(name));
+const chosen = (lane) => Object.keys(lane).filter(isChosen);
 const [page, python] = [chosen(pageChecks), chosen(pythonChecks)];
 
 await ensureNodeModules();
@@ -89,6 +97,8 @@ for (const { name, code, seconds } of results) {
   console.log(`${code === 0 ? "passed" : "FAILED"}  ${name.padEnd(14)} ${seconds.toFixed(1)} s`);
 }
 if (!all && results.some(({ name }) => name in quick)) {
-  console.log(`\nSlow tests were left out: npm run test:all${wanted.length > 0 ? ` -- ${wanted.join(" ")}` : ""}`);
+  console.log(
+    `\nSlow tests, and visits in Firefox and WebKit, were left out: npm run test:all${wanted.length > 0 ? ` -- ${wanted.join(" ")}` : ""}`,
+  );
 }
 process.exit(results.some(({ code }) => code !== 0) ? 1 : 0);

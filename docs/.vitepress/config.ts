@@ -75,6 +75,7 @@ export const sidebar = [
     text: "Beyond",
     items: [
       { text: "Figures", link: "/figures" },
+      { text: "In which browsers", link: "/engines" },
       { text: "What does not grow", link: "/soak" },
       { text: "With much of everything", link: "/load" },
       { text: "Beside its peers", link: "/peers" },
@@ -112,6 +113,7 @@ export default defineConfig({
       { text: "Guides", link: "/guides/translate" },
       { text: "Reference", link: "/embed" },
       { text: "Figures", link: "/figures" },
+      { text: "In which browsers", link: "/engines" },
       { text: "What does not grow", link: "/soak" },
       { text: "With much of everything", link: "/load" },
     ],

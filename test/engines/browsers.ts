@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import puppeteer from "puppeteer-core";
-import { Builder, By, Key, type WebDriver } from "selenium-webdriver";
+import { Builder, By, Key, until, type WebDriver } from "selenium-webdriver";
 
 /** A tab of a browser. What is pressed and typed goes the way of a person's. */
 export interface Tab {
@@ -81,7 +81,8 @@ async function startWebKit(driver: string, window: string): Promise<Tab> {
       open: (url) => web.get(url),
       read: (expression) => web.executeScript(`return (${expression})`),
       press: async (selector) => {
-        const found = await web.findElement(By.css(selector));
+        // The other drivers wait for what is to be pressed, too.
+        const found = await web.wait(until.elementLocated(By.css(selector)), 20_000);
         await web.executeScript("arguments[0].scrollIntoView({ block: 'center' })", found);
         await found.click();
       },

@@ -1,4 +1,8 @@
-/** `npm run engines [-- Firefox …]`: one visit in each engine of browsers that there is here, on the built page, and what came of it. */
+/**
+ * `npm run engines [-- Firefox …]`: one visit in each engine of browsers that there is here, on the built page, and what came of it;
+ * with `--write` as a table in docs/engines.md, too.
+ */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { preview } from "vite";
 import { EmbedHost } from "../browser/embed-host";
@@ -12,9 +16,15 @@ interface Report {
   readonly version: string;
   /** The step that failed, and how; undefined where all went well. */
   readonly fault?: string;
+  /** What came of each step that was taken: nothing to be said, or what the browser has less. */
+  readonly steps: readonly (string | undefined)[];
   readonly text: string;
   readonly seconds: number;
 }
+
+/** What stands on the page, an alert before all else. */
+const SEEN =
+  "[...document.querySelectorAll('[role=alert], [data-testid=keeping]'), document.body].map((seen) => seen.innerText).join(' … ')";
 
 async function visit(engine: Engine): Promise<Report> {
   const started = performance.now();
@@ -30,20 +40,21 @@ async function visit(engine: Engine): Promise<Report> {
     isServed = false;
     await server.close();
   };
-  const report = { engine: engine.name, version: "", text: "" };
+  const steps: (string | undefined)[] = [];
+  const report = { engine: engine.name, version: "", text: "", steps };
   const tab = await engine.start();
   try {
     report.version = tab.version;
     for (const [number, step] of STEPS.entries()) {
       try {
-        await step.take(tab, { page, widget, stopServer });
+        steps.push((await step.take(tab, { page, widget, stopServer })) ?? undefined);
       } catch (error) {
-        const seen = await tab.read<string>("document.body.innerText").catch(() => "nothing");
-        const fault = `${step.name}: ${String(error)}; the page says “${seen.replace(/\s+/g, " ").slice(0, 200)}”`;
+        const seen = await tab.read<string>(SEEN).catch(() => "nothing");
+        const fault = `${step.name}: ${String(error)}; the page says “${seen.replace(/\s+/g, " ").slice(0, 600)}”`;
         return { ...report, fault, seconds: since(started) };
       }
       if (number === 1) report.text = await writtenText(tab);
-      console.log(`  ✓ ${engine.name}: ${step.name}`);
+      console.log(`  ✓ ${engine.name}: ${steps[number] ?? step.name}`);
     }
     return { ...report, seconds: since(started) };
   } finally {
@@ -60,7 +71,7 @@ function since(started: number): number {
 const all = engines();
 const absent = all.filter(({ program }) => program === undefined);
 const reports: Report[] = [];
-const named = process.argv.slice(2);
+const named = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const isWanted = ({ name, program }: Engine) => program !== undefined && (named.length === 0 || named.includes(name));
 for (const engine of all.filter(isWanted)) reports.push(await visit(engine));
 const texts = new Set(reports.filter(({ fault }) => fault === undefined).map(({ text }) => text));
@@ -73,4 +84,23 @@ for (const { engine, version, fault, seconds } of reports) {
 for (const { name } of absent) console.log(`left out ${name}: it is not installed here, and could not be.`);
 if (texts.size > 1)
   console.log(`FAILED  One seed wrote ${texts.size} texts: ${[...texts].map((text) => `“${text}”`).join(", ")}`);
+if (process.argv.includes("--write")) writeFileSync(join(root, "docs", "engines.md"), pageOf(reports));
 process.exit(reports.some(({ fault }) => fault !== undefined) || texts.size > 1 ? 1 : 0);
+
+function pageOf(reports: readonly Report[]): string {
+  const rows = STEPS.map(({ name }, number) => {
+    const cells = reports.map(({ steps }) => (number < steps.length ? (steps[number] ?? "yes") : "**no**"));
+    return `| ${[name, ...cells].join(" | ")} |`;
+  });
+  const heads = reports.map(({ engine, version }) => `${engine} (${version.replace("/", " ")})`);
+  return `# In which browsers
+
+\`npm run engines\` goes through one visit in every engine that it finds or may install; this table is what it wrote last. All wrote the
+same words from one seed. WebKit is WebKitGTK's, which has no WebGPU and no file system for pages; Safari was not tried. In these
+visits models run in wasm: WebGPU has [tests of its own](./contributing.md#how-tests-are-run) in Chromium.
+
+| | ${heads.join(" | ")} |
+|---|${heads.map(() => "---").join("|")}|
+${rows.join("\n")}
+`;
+}
