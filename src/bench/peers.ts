@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { type Growth, growthPlot } from "./growthPlot";
 import type { PeerFigures } from "./measure";
 import { addressOf, serveSources } from "./serve";
 
@@ -25,9 +26,7 @@ interface Report {
   readonly selfCondScale: number;
   readonly length: number;
   readonly peers: readonly PeerFigures[];
-  readonly growth?: Readonly<
-    Record<string, { readonly points: readonly [number, number][]; readonly exponent: number }>
-  >;
+  readonly growth?: Growth;
 }
 
 function inPython(): Report {
@@ -67,7 +66,10 @@ const peers = [await inBrowser(report), ...report.peers];
 const isSame = new Set(peers.map(({ tokens }) => tokens.join())).size === 1;
 const text = table(peers);
 console.log(text);
-if (process.argv.includes("--write")) writeFileSync(join(root, "docs", "peers.md"), page(text));
+if (process.argv.includes("--write")) {
+  writeFileSync(join(root, "docs", "peers.md"), page(text));
+  if (report.growth) writeFileSync(join(root, "docs", "growth.svg"), growthPlot(report.growth));
+}
 // What Chromium started ends with it.
 process.exit(isSame ? 0 : 1);
 
@@ -103,6 +105,10 @@ function growthTable({ growth = {} }: Report): string {
 A pass of the network in JAX, in float32, against positions and samples (the shape of \`${report.model}\`), against weights (random
 ones, 128 positions), and a whole run against its steps. The exponent *a* is that of time ∝ *x*ᵃ, by least squares of the logarithms:
 below 1 small sizes leave the processor idle, and above 1 attention, whose cost grows with the square, begins to show.
+
+![How time grows: ${Object.entries(growth)
+    .map(([name, { exponent }]) => `against ${name} by the exponent ${exponent.toFixed(2)}`)
+    .join(", ")}](./growth.svg)
 
 | against | exponent | measured |
 |---|---|---|
