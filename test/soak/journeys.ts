@@ -143,7 +143,7 @@ export const JOURNEYS: readonly Journey[] = [
     end: async () => host?.stop(),
   },
   {
-    name: "a visit: a text, a fork, a lens, a run deleted",
+    name: "a visit: a text, a fork, a lens, both runs deleted",
     rounds: 48,
     first: 20,
     every: 2,
@@ -159,6 +159,8 @@ export const JOURNEYS: readonly Journey[] = [
         .getByRole("radio", { name: ["Paths", "Certainty", "Schedule", "Numbers"][number % 4] as string, exact: true })
         .click();
       await page.keyboard.press("End");
+      // A shelf that fills is no leak.
+      await deleteNewest(page);
       await deleteNewest(page);
     },
   },

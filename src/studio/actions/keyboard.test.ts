@@ -293,7 +293,7 @@ describe("actions", () => {
 
   it("adopt a run, show its parent, and share it", async () => {
     const shared: string[] = [];
-    const { studio } = testStudio({ share: async (hash) => void shared.push(hash) });
+    const { studio, archive } = testStudio({ share: async (hash) => void shared.push(hash) });
     await studio.open();
     const parent = runOf(["▁the", "▁cat"], { id: "parent" });
     const { settings } = parent.trajectory;
@@ -316,6 +316,14 @@ describe("actions", () => {
     expect(studio.view.getState().said).toContain("copied");
     run("show-parent");
     expect(studio.runs.getState().selectedId).toBe("parent");
+    expect(studio.player.playback.getState().index).toBe(0);
+    // The same of one whose frames are put away.
+    await archive.save(parent);
+    studio.runs.getState().select("fork");
+    studio.runs.getState().fold(new Set(["parent"]));
+    run("show-parent");
+    await settled();
+    expect(studio.player.run.getState()?.id).toBe("parent");
     expect(studio.player.playback.getState().index).toBe(0);
   });
 });

@@ -101,8 +101,13 @@ export const showParent: Action = {
     const step = selectedRun(studio.runs.getState())?.trajectory.from?.step;
     const parent = parentShown(studio);
     if (!parent || step === undefined) return;
-    studio.runs.getState().select(parent.id);
-    studio.player.playback.getState().seek(step);
+    const show = () => {
+      studio.runs.getState().select(parent.id);
+      if (selectedRun(studio.runs.getState())?.id === parent.id) studio.player.playback.getState().seek(step);
+    };
+    // Its frames have to be there before one of them is gone to.
+    if (parent.folded) void studio.folding.unfold([parent]).then(show);
+    else show();
   },
 };
 
