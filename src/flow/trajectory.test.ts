@@ -2,17 +2,7 @@ import { expect, it } from "vitest";
 import type { Reading } from "./network";
 import type { FlowState } from "./sampler";
 import { ToyNetwork } from "./testing/toyNetwork";
-import {
-  cutToText,
-  type Frame,
-  isRead,
-  readByHalves,
-  readFrame,
-  readFrames,
-  unreadSteps,
-  wholeFrames,
-  withFrames,
-} from "./trajectory";
+import { cutToText, isRead, readFrames, unreadSteps, wholeFrames, withFrames } from "./trajectory";
 
 const reading: Reading = {
   tokens: Int32Array.of(10, 11, 12, 13, 14),
@@ -23,12 +13,6 @@ const reading: Reading = {
 
 const at = (step: number) => ({ step, t: step / 8, holds: reading, expects: reading });
 const stepsOf = (frames: readonly { step: number }[]) => frames.map(({ step }) => step);
-
-async function all(frames: AsyncIterable<Frame>): Promise<Frame[]> {
-  const got: Frame[] = [];
-  for await (const frame of frames) got.push(frame);
-  return got;
-}
 
 it("the frame before stands in for those that were not read, until they are", () => {
   const paced = withFrames(withFrames([], [at(0), at(4)]), [at(8)]);
@@ -53,29 +37,6 @@ it("a frame of which a half is read is unread still, and is not kept", () => {
   expect(isRead(half, 3, "holds")).toBe(false);
   expect(stepsOf(wholeFrames(half))).toEqual([0, 0, 0, 0, 4]);
   expect(unreadSteps(withFrames(half, [at(2)]))).toEqual([1, 3]);
-});
-
-it.each([
-  "holds",
-  "expects",
-] as const)("a frame whose %s is read first is in the end the frame of one pass", async (first) => {
-  const network = new ToyNetwork();
-  const state: FlowState = {
-    step: 3,
-    batch: 1,
-    t: 0.5,
-    z: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
-    prediction: Float32Array.of(9, 8, 7, 6, 5, 4, 3, 2),
-    predictedAt: 0.4,
-  };
-  const whole = await readFrame(network, state, 1);
-  const halves = await all(readByHalves(network, state, 1, first));
-  expect(halves.map(({ awaits }) => awaits)).toEqual([first === "holds" ? "expects" : "holds", undefined]);
-  expect(halves[0]?.[first]).toEqual(whole[first]);
-  expect(halves[1]).toEqual(whole);
-  // Noise holds what it expects: there is nothing to wait for.
-  const noise = { ...state, step: 0 };
-  expect(await all(readByHalves(network, noise, 1, first))).toEqual([await readFrame(network, noise, 1)]);
 });
 
 it("cuts a frame to what is written after the prompt, and reads held tokens as themselves", () => {

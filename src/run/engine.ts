@@ -19,8 +19,9 @@ import {
 import { NoModelError } from "./errors";
 import { RunMemory } from "./memory";
 import { planRecipe } from "./plan";
+import { findPaths, readRun } from "./readRun";
 import { Turns } from "./turns";
-import { findPaths, followRun, readRun, writeRun } from "./writeRun";
+import { followRun, writeRun } from "./writeRun";
 
 /** Loads a model; `loadModel` with this worker's platform, or a stand-in in tests. */
 export type Loader = (

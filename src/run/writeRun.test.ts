@@ -18,7 +18,8 @@ import { Engine } from "./engine";
 import { RunMemory } from "./memory";
 import { countPasses } from "./passes";
 import { planRecipe } from "./plan";
-import { findPaths, followRun, writeRun } from "./writeRun";
+import { findPaths } from "./readRun";
+import { followRun, writeRun } from "./writeRun";
 
 const modelOf = (name: string): Promise<Model> => loadFolder(`test/fixtures/${name}`);
 

@@ -1,20 +1,18 @@
 /** Writes what a recipe says: finds the state where it begins, follows the flow from there, and reads its frames. */
 import { type Clamp, type Fixed, makeClamp, replaceTokens } from "../flow/clamp";
 import { type Condition, encodeCondition } from "../flow/condition";
-import { CancelledError, SettingsError } from "../flow/errors";
+import { CancelledError } from "../flow/errors";
 import { encodeHeld, newlyHeld } from "../flow/held";
-import { type LatentBasis, principalBasis } from "../flow/latentBasis";
-import { joinPlaces, type PathPlaces, type Paths, placesOf, rowsOf } from "../flow/paths";
 import { type Back, type Recipe, roomOf, rootOf } from "../flow/recipe";
 import { noiseOf } from "../flow/reverse";
 import { type FlowOptions, type FlowState, startAt } from "../flow/sampler";
 import { cutAtEnd } from "../flow/tokens";
 import { startNoise } from "../flow/towards";
-import { cutToText, type Frame, type ReadingName, readByHalves, readFrame } from "../flow/trajectory";
+import { cutToText, type Frame, readFrame } from "../flow/trajectory";
 import { flowConstants } from "../format/manifest";
 import { passesOf } from "../runtime/gpu/plan";
 import type { Model } from "../runtime/load";
-import type { FrameChoice, ReadEvent, ReadRequest, RecallEvent, RunEvent, RunResult } from "./api";
+import type { FrameChoice, ReadEvent, RecallEvent, RunEvent, RunResult } from "./api";
 import { type Loop, type LoopState, loopOf } from "./loops";
 import { type RememberedRun, RunMemory } from "./memory";
 import { nextTask } from "./nextTask";
@@ -63,76 +61,6 @@ export async function* writeRun(
   return { status, tokens: writer.tokens, text: tokenizer.decode(tokens), seconds };
 }
 
-/**
- * Reads frames of a run, in their order, as fast as they are asked for (`EngineApi.read`). One whose signal is aborted ends
- * without the rest, and does not throw.
- * @throws {SettingsError} the run has no such frame; and every named error of the network.
- */
-export async function* readRun(
-  model: Model,
-  plan: RunPlan,
-  { steps, first }: Pick<ReadRequest, "steps" | "first">,
-  options: Pick<WriteOptions, "memory" | "signal"> = {},
-): AsyncGenerator<ReadEvent, void> {
-  const wanted = [...new Set(steps)].sort((a, b) => a - b);
-  const end = plan.path.times.length - 1;
-  const wrong = wanted.find((step) => !(Number.isInteger(step) && step >= 0 && step <= end));
-  if (wrong !== undefined) throw new SettingsError(`The run has no frame ${wrong}.`, `Ask for frames 0 to ${end}.`);
-  try {
-    if (options.signal?.aborted) return;
-    yield* new Writer(model, plan.source, { ...options, frames: "paced" }).frames(plan, wanted, first);
-  } catch (error) {
-    if (!(error instanceof CancelledError)) throw error;
-  }
-}
-
-/**
- * Finds where every position of the text was at the first `frames` frames (`EngineApi.paths`). One whose signal is aborted
- * has none, and does not throw.
- * @throws {SettingsError} the run has not so many frames; and every named error of the network.
- */
-export async function* findPaths(
-  model: Model,
-  plan: RunPlan,
-  frames: number,
-  options: Pick<WriteOptions, "memory" | "signal"> = {},
-): AsyncGenerator<RecallEvent, Paths | null> {
-  const most = plan.path.times.length;
-  if (!(Number.isInteger(frames) && frames > 0 && frames <= most)) {
-    throw new SettingsError(`The run has no ${frames} frames.`, `Ask for 1 to ${most} of them.`);
-  }
-  const { architecture, latent } = model.manifest;
-  const from = plan.source.length;
-  const length = roomOf(plan.recipe.settings.length, from, architecture);
-  const writer = new Writer(model, plan.source, { ...options, frames: "paced" });
-  try {
-    if (options.signal?.aborted) return null;
-    const basis = latent.basis ?? (yield* ownBasis(writer));
-    const places: PathPlaces[] = [];
-    for await (const event of writer.states(
-      plan,
-      Array.from({ length: frames }, (_, index) => index),
-    )) {
-      if (event.type === "recall") yield event;
-      else places.push(placesOf({ ...(await event.state.download()), step: event.index }, basis, { from, length }));
-    }
-    return joinPlaces(places, length, latent.basis ? "model" : "run");
-  } catch (error) {
-    if (!(error instanceof CancelledError)) throw error;
-    return null;
-  }
-
-  async function* ownBasis(writer: Writer): AsyncGenerator<RecallEvent, LatentBasis> {
-    let end: Float32Array = new Float32Array();
-    for await (const event of writer.states(plan, [frames - 1])) {
-      if (event.type === "recall") yield event;
-      else end = (await event.state.download()).z;
-    }
-    const { latentSize } = model.network;
-    return principalBasis(rowsOf(end, latentSize, from, length), latentSize, latent.noiseScale);
-  }
-}
-
 /** Follows a run to its end and tells of everything on the way. */
 export async function followRun<Event, Result>(
   run: AsyncGenerator<Event, Result>,
@@ -154,7 +82,7 @@ function startsElsewhere({ towards, back }: Recipe): boolean {
 const CHECKPOINT_STEPS = 8;
 
 /** A state at its frame of a run, or of one that this continues. It can be looked at until the next is asked for. */
-interface StateEvent {
+export interface StateEvent {
   readonly type: "state";
   readonly plan: RunPlan;
   readonly index: number;
@@ -168,7 +96,8 @@ interface OpenRun {
   readonly options: FlowOptions;
 }
 
-class Writer {
+/** Follows the flow of a run and of those that it continues, and remembers what comes by. */
+export class Writer {
   /** Of all positions, by the frame read last. */
   tokens: Int32Array = new Int32Array();
   readonly #loop: Loop;
@@ -207,41 +136,12 @@ class Writer {
     if (start && until === begin + 1) return;
     for await (const state of this.#follow(run, start)) {
       const index = state.step - first + begin;
-      if (isWanted(index)) yield { type: "frame", frame: this.#frameOf(plan, await state.read(), index) };
+      if (isWanted(index)) yield { type: "frame", frame: this.frameOf(plan, await state.read(), index) };
       if (index + 1 >= until) return;
     }
   }
 
-  /** These frames of the path, in their order, wherever its forks are. */
-  async *frames(plan: RunPlan, wanted: readonly number[], first?: ReadingName): AsyncGenerator<ReadEvent, void> {
-    for await (const event of this.states(plan, wanted)) {
-      if (event.type === "recall") yield event;
-      // A GPU reads two latents in about the time of one, and would have to fetch them first.
-      else if (this.#loop.statesAreHere) yield* this.#halves(event, first);
-      else {
-        yield { type: "frame", frame: this.#frameOf(event.plan, await event.state.read(), event.index) };
-        await this.#listen();
-      }
-    }
-  }
-
-  /** The frame of a state, and before it, where somebody waits for one reading, by that alone. */
-  async *#halves({ plan, index, state }: StateEvent, first?: ReadingName): AsyncGenerator<ReadEvent, void> {
-    const here = { ...(await state.download()), step: index };
-    const { selfCondScale } = plan.recipe.settings;
-    for await (const frame of readByHalves(this.model.network, here, selfCondScale, first ?? "holds")) {
-      if (first || !frame.awaits) yield { type: "frame", frame: this.#frameOf(plan, frame, index) };
-      await this.#listen();
-    }
-  }
-
-  /** Between two passes over states that are here: whoever looks elsewhere by now does not wait for the rest. */
-  async #listen(): Promise<void> {
-    await nextTask();
-    if (this.#signal?.aborted) throw new CancelledError();
-  }
-
-  /** The states of these frames, likewise, without a pass of the decoder. */
+  /** The states of these frames of the path, in their order, wherever its forks are, without a pass of the decoder. */
   async *states(plan: RunPlan, wanted: readonly number[]): AsyncGenerator<RecallEvent | StateEvent, void> {
     const { begin, first } = plan.path;
     if (plan.parent) {
@@ -362,7 +262,7 @@ class Writer {
 
   async #read(plan: RunPlan, state: FlowState, index: number): Promise<Frame> {
     const { selfCondScale } = plan.recipe.settings;
-    return this.#frameOf(plan, await readFrame(this.model.network, { ...state, step: index }, selfCondScale), index);
+    return this.frameOf(plan, await readFrame(this.model.network, { ...state, step: index }, selfCondScale), index);
   }
 
   /** Along the path of the run from noise, whichever of its forks it is. */
@@ -410,7 +310,7 @@ class Writer {
   }
 
   /** A frame as the page shows it: by its number on the path, and only what is written after the prompt. */
-  #frameOf({ recipe }: RunPlan, frame: Frame, step: number): Frame {
+  frameOf({ recipe }: RunPlan, frame: Frame, step: number): Frame {
     this.tokens = frame.holds.tokens;
     const from = this.source.length;
     const room = roomOf(recipe.settings.length, from, this.model.manifest.architecture);
