@@ -13,7 +13,7 @@ test("an experiment writes its runs side by side on one time, and its link makes
   await studio.open({ backend: "wasm", model: "tiny-model" });
   await page.keyboard.press("o");
   const list = page.getByRole("dialog", { name: "Experiments" });
-  await expect(list.getByRole("button", { name: /^Try it/ })).toHaveCount(9);
+  await expect(list.getByRole("button", { name: /^Try it/ })).toHaveCount(10);
   const guidance = list.getByRole("button", { name: "Try it: With and without guidance by the prompt" });
   await expect(guidance).toHaveAttribute("aria-disabled", "true");
   await expect(guidance).toHaveAccessibleDescription("It takes a run with a prompt.");

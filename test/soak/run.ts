@@ -2,7 +2,7 @@
  * `npm run soak`: the same things done again and again on the built page, and whether anything that it holds grows by it.
  * `npm run soak -- visit run` makes those alone whose names have one of the words; `--write` puts the table into docs/soak.md.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { preview } from "vite";
@@ -103,10 +103,22 @@ const [address = ""] = server.resolvedUrls?.local ?? [];
 const rows: Row[] = [];
 for (const journey of JOURNEYS.filter(isWanted)) rows.push(...(await soak(journey, browser, address)));
 console.log(`\n${table(rows)}`);
-if (process.argv.includes("--write"))
-  writeFileSync(join(root, "docs", "soak.md"), pageOf(table(rows), browser.version()));
+if (process.argv.includes("--write")) writePage(rows, browser.version());
 // Browser and server end with it.
 process.exit(rows.some(({ isGrown }) => isGrown) ? 1 : 0);
+
+/** Writes the table; rows of what did not run this time stay as they were. */
+function writePage(rows: readonly Row[], version: string): void {
+  const file = join(root, "docs", "soak.md");
+  const linesOf = (text: string) => text.split("\n").filter((line) => /^\| an? /.test(line));
+  const nameOf = (line: string) => line.split(" | ").slice(0, 2).join(" | ");
+  const known = new Map(linesOf(readFileSync(file, "utf8")).map((line) => [nameOf(line), line]));
+  for (const line of linesOf(table(rows))) known.set(nameOf(line), line);
+  const isOf = (line: string) =>
+    JOURNEYS.findIndex(({ name, rounds }) => line.startsWith(`| ${name}, ${rounds} times |`));
+  const lines = [...known.values()].filter((line) => isOf(line) >= 0).sort((a, b) => isOf(a) - isOf(b));
+  writeFileSync(file, pageOf([...table([]).split("\n"), ...lines].join("\n"), version));
+}
 
 function pageOf(rows: string, version: string): string {
   return `# What does not grow
