@@ -209,6 +209,7 @@ export function createStudio(world: World): Studio {
       view.getState().say(words.getState().said.noLongerKept);
       if (trajectory.model === model.getState().name) view.getState().offer({ recipe: recipeOf(trajectory) });
     },
+    onSilent: () => view.getState().say(words.getState().said.notHandedOut),
   });
   const phases = createPhases({ model, generation });
   const pathFinding = createPathFinding({ engine, model, runs, generation, view, onFound: (run) => void keepRun(run) });

@@ -28,7 +28,7 @@ export class MapArchive implements RunArchive {
   async remove(id: string): Promise<void> {
     this.kept.delete(id);
   }
-  async get(id: string): Promise<Run | null> {
+  async get(id: string): Promise<Run | null | undefined> {
     return this.kept.get(id) ?? null;
   }
   async all(): Promise<Run[]> {

@@ -113,6 +113,8 @@ export const ENGLISH = {
     saved: (file: string) => `Saved as ${file}.`,
     notSaved: (why: string) => why,
     languageMissing: (language: string) => `The words of ${language} cannot be loaded. The page speaks on as it did.`,
+    notHandedOut:
+      "The browser does not hand that run out now. Reload the page: a newer one may be open in another tab.",
     noLongerKept: "The browser keeps that run no longer. Its recipe is left: it can be written again.",
     pageForgotten: "The page is no longer kept. The next visit keeps it again.",
   },

@@ -148,6 +148,8 @@ export const GERMAN: Words = {
     notSaved: (why) => `Nicht gesichert. ${why}`,
     languageMissing: (language) =>
       `Die Wörter für ${language} lassen sich nicht laden. Die Seite spricht weiter wie bisher.`,
+    notHandedOut:
+      "Der Browser gibt diesen Lauf gerade nicht heraus. Die Seite neu laden: Vielleicht ist in einem anderen Tab eine neuere offen.",
     noLongerKept: "Der Browser behält diesen Lauf nicht mehr. Sein Rezept ist noch da: Er lässt sich wieder schreiben.",
     pageForgotten: "Die Seite ist nicht mehr gespeichert. Der nächste Besuch speichert sie wieder.",
   },

@@ -130,6 +130,7 @@ describe("a database that", () => {
         const archive = browserArchive(20);
         expect(await archive.all()).toBeNull();
         expect(await archive.save(runOf(["▁cat"]))).toBeNull();
+        expect(await archive.get("run")).toBeUndefined();
         await archive.remove("run");
       } finally {
         Reflect.deleteProperty(globalThis, "indexedDB");

@@ -8,8 +8,8 @@ export interface RunArchive {
   /** Keeps the run, and gives the ids of older ones that had to go for it; null where it is not kept. */
   save(run: Run): Promise<readonly string[] | null>;
   remove(id: string): Promise<void>;
-  /** One kept run, whole; null where it is not kept, or none can be. */
-  get(id: string): Promise<Run | null>;
+  /** One kept run, whole; null where it is not kept, undefined where nobody can say. */
+  get(id: string): Promise<Run | null | undefined>;
   /** All kept runs, folded (`foldRun`), in any order; null where none can be kept. */
   all(): Promise<Run[] | null>;
 }
@@ -105,7 +105,7 @@ export function browserArchive(patience = PATIENCE, most = MOST): RunArchive {
         const run = await transaction.objectStore("runs").get(id);
         const frames = await transaction.objectStore("frames").get(id);
         return run && frames ? wholeRun(run, frames) : null;
-      }, null),
+      }, undefined),
     all: () => attempt((database) => database.getAll("runs"), null),
   };
 }

@@ -18,7 +18,11 @@ function shelfOf(ids: readonly string[], kept: readonly string[] = ids) {
   const comparison = createStore(() => ({ runs: [] as readonly Run[] }));
   const gone: string[] = [];
   const folding = createFolding(
-    { runs, archive, comparison, compared: () => comparison.getState().runs, onGone: ({ id }) => gone.push(id) },
+    {
+      ...{ runs, archive, comparison, compared: () => comparison.getState().runs },
+      onGone: ({ id }) => gone.push(id),
+      onSilent: () => gone.push("nobody"),
+    },
     3 * SIZE,
   );
   for (const [i, id] of ids.entries()) {
@@ -78,6 +82,15 @@ it("tells of a run whose frames are gone", async () => {
   archive.kept.delete(lost as string);
   runs.getState().select(lost as string);
   await vi.waitFor(() => expect(gone).toEqual([lost]));
+});
+
+it("leaves a run on the shelf of which the archive says nothing", async () => {
+  const { runs, archive, gone, folded } = shelfOf(["a", "b", "c", "d", "e"]);
+  const [held] = folded();
+  archive.get = async () => undefined;
+  runs.getState().select(held as string);
+  await vi.waitFor(() => expect(gone).toEqual(["nobody"]));
+  expect(folded()).toContain(held);
 });
 
 it("has all of them whole, one after another, and leaves the shelf as it is", async () => {

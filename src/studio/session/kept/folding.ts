@@ -14,6 +14,8 @@ export interface FoldingParts {
   readonly comparison: Pick<StoreApi<unknown>, "subscribe">;
   /** Called with a folded run whose frames are no longer kept. */
   readonly onGone: (run: Run) => void;
+  /** Called where the archive does not answer, though it has a run: a newer page in another tab may hold it. */
+  readonly onSilent: () => void;
 }
 
 /** Frames of the shelf's runs, put away and had again. */
@@ -31,7 +33,7 @@ export interface Folding {
  * A shelf of a thousand runs has three hundred million bytes of them.
  */
 export function createFolding(parts: FoldingParts, most = MOST_BYTES): Folding {
-  const { runs, archive, compared, comparison, onGone } = parts;
+  const { runs, archive, compared, comparison, onGone, onSilent } = parts;
   const keptIds = new Set<string>();
   const coming = new Map<string, Promise<void>>();
   /** The places of runs in the order in which they were looked at. */
@@ -48,7 +50,8 @@ export function createFolding(parts: FoldingParts, most = MOST_BYTES): Folding {
     coming.delete(id);
     const here = runs.getState().runs.find((run) => run.id === id);
     if (whole) runs.getState().unfold(whole);
-    else if (here?.folded) onGone(here);
+    else if (here?.folded && whole === null) onGone(here);
+    else if (here?.folded) onSilent();
   }
 
   async function unfold(wanted: readonly Run[]): Promise<void> {
