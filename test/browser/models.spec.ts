@@ -82,8 +82,8 @@ test("bad networks and bad servers are survived, and nothing of theirs is stored
   // A line that breaks and a server that is busy for a moment end well. The bar never goes back.
   server.treat(({ path, turn }) => {
     if (!isShard(path) || turn > 2) return {};
-    // Told to wait a second, the page says for so long that it tries again; its own first pause may pass unseen on a busy machine.
-    return turn < 2 ? { cutAfter: 20_000 * (turn + 1) } : { status: 429, retryAfter: "1" };
+    // Told to wait three seconds, the page says for so long that it tries again; its own first pause may pass unseen on a busy machine.
+    return turn < 2 ? { cutAfter: 20_000 * (turn + 1) } : { status: 429, retryAfter: "3" };
   });
   const told = page.evaluate(() => {
     const seen: number[] = [];
