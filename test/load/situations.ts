@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import type { SamplerSettings } from "../../src/flow/settings";
 import { linkTo } from "../../src/format/link";
+import { keptRuns } from "../browser/kept-runs";
 
 export interface Situation {
   readonly name: string;
@@ -50,23 +51,6 @@ async function dropRuns(page: Page, first: number, count: number): Promise<void>
       document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
     }
   }, text);
-}
-
-function keptRuns(page: Page): Promise<number> {
-  return page.evaluate(
-    () =>
-      new Promise<number>((resolve, reject) => {
-        const opening = indexedDB.open("elf-playground");
-        opening.onerror = reject;
-        opening.onsuccess = () => {
-          const count = opening.result.transaction("runs").objectStore("runs").count();
-          count.onsuccess = () => {
-            opening.result.close();
-            resolve(count.result);
-          };
-        };
-      }),
-  );
 }
 
 async function untilKept(page: Page, runs: number): Promise<void> {
