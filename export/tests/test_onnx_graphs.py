@@ -63,6 +63,23 @@ def test_the_prefixes_of_a_run_are_those_of_its_passes_one_by_one(name, tmp_path
         assert relative_error(jax_network.denoise(z, x_hat_prev, t[i : i + 1], scale[i : i + 1]), x_hat) < 5e-6
 
 
+@pytest.mark.parametrize("name", ["odd", "without self-cond CFG tokens"])
+def test_samples_of_a_batch_have_a_prefix_each_or_one_for_all(name, tmp_path):
+    config = CONFIGS[name]
+    weights = built(random_model(config, encoder=False), tmp_path).weights.tensors
+    network = OnnxNetwork(tmp_path, weights)
+    t, scale = np.float32([0, 0.25, 1]), np.float32([1, 3, 0.5])
+    feeds = {"t": t, "self_cond_scale": scale} if network.takes_self_cond_scale else {"t": t}
+    prefixes = network.prefix.run(["prefix"], feeds)[0]
+    z, x_hat_prev, _, _ = inputs(config, 3, 4)
+    for denoiser in (network.denoiser, GraphSession(tmp_path / f"denoiser{FUSED}.onnx", weights)):
+        mixed = denoiser.run(["x_hat"], {"z": z, "x_hat_prev": x_hat_prev, "prefix": prefixes})[0]
+        for i, prefix in enumerate(prefixes):
+            shared = denoiser.run(["x_hat"], {"z": z, "x_hat_prev": x_hat_prev, "prefix": prefix[None]})[0]
+            assert relative_error(shared[i], mixed[i]) < 2e-6
+            assert relative_error(shared[(i + 1) % 3], mixed[(i + 1) % 3]) > 1e-3
+
+
 def test_every_weight_shows_in_an_output(tmp_path):
     """A weight that a graph drops, or reads twice, would go unnoticed if its change did not matter."""
     config = replace(ODD, depth=1)
@@ -171,7 +188,7 @@ def test_graph_signatures_are_those_of_the_format(tmp_path):
     denoiser = [
         ("z", ["B", "L", 32], f32),
         ("x_hat_prev", ["B", "L", 32], f32),
-        ("prefix", [1, 12, 64], f32),
+        ("prefix", ["N", 12, 64], f32),
         ("x_hat", ["B", "L", 32], f32),
     ]
     assert signature("denoiser") == signature(f"denoiser{FUSED}") == denoiser

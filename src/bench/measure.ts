@@ -4,6 +4,7 @@ import { type SamplerSettings, unguided } from "../flow/settings";
 import { RunMemory } from "../run/memory";
 import { planRecipe } from "../run/plan";
 import { readRun } from "../run/readRun";
+import { writeTogether } from "../run/together";
 import { type WriteOptions, writeRun } from "../run/writeRun";
 import type { Model } from "../runtime/load";
 import type { OpenModel } from "./openModel";
@@ -26,6 +27,14 @@ export interface GpuFigures {
   /** Every frame read, and only the last one. */
   readonly everyFrame: { readonly ours: LoopFigures; readonly plain: LoopFigures };
   readonly lastFrame: { readonly ours: LoopFigures; readonly plain: LoopFigures };
+  readonly atOnce: AtOnceFigures;
+}
+
+/** Runs written at once, as the cells of a grid are on a GPU. */
+export interface AtOnceFigures {
+  readonly runs: number;
+  /** Time of all of them over that of as many one after another: 1 where nothing is gained. */
+  readonly ratio: number;
 }
 
 export interface WasmFigures {
@@ -34,6 +43,7 @@ export interface WasmFigures {
   readonly seconds: number;
   /** Share of the time that is spent outside onnxruntime, 0 … 1. */
   readonly outside: number;
+  readonly atOnce: AtOnceFigures;
 }
 
 /** What frames cost where they are shown: on wasm, where a pass takes longest. */
@@ -85,7 +95,32 @@ export async function onWebGpu(model: OpenModel, steps: number, repeats: number)
 
   const { latentSize } = model.network;
   const shape = { length: settings.length, latentSize, steps, repeats };
-  return { shape, everyFrame: await measure(true), lastFrame: await measure(false) };
+  const [everyFrame, lastFrame] = [await measure(true), await measure(false)];
+  return { shape, everyFrame, lastFrame, atOnce: await ofRunsAtOnce(model, settings, repeats) };
+}
+
+/** Runs of one grid: as many as are written at once, each with a γ of its own. */
+const RUNS_AT_ONCE = 16;
+
+/** What is gained where runs are written as one batch, over our loop for one after another. */
+async function ofRunsAtOnce(model: Model, settings: SamplerSettings, repeats: number): Promise<AtOnceFigures> {
+  const runs = Array.from({ length: RUNS_AT_ONCE }, (_, i) => ({
+    settings: { ...settings, method: "sde" as const, solver: "euler" as const, gamma: i / 4 },
+  }));
+  const together = () =>
+    writeTogether(
+      model,
+      runs.map((run) => ({ plan: planRecipe(model, run), options: { frames: "last" }, onEvent: () => {} })),
+    );
+  const ratios: number[] = [];
+  for (let round = 0; round <= repeats; round++) {
+    const start = performance.now();
+    await Promise.all(together());
+    const between = performance.now();
+    for (const run of runs) await write(model, run, { frames: "last" });
+    if (round > 0) ratios.push((between - start) / (performance.now() - between));
+  }
+  return { runs: runs.length, ratio: median(ratios) };
 }
 
 /** Writes a run as the engine does, on the GPU where the model is open on one. */
@@ -122,8 +157,10 @@ export async function onWasm(model: OpenModel, steps: number): Promise<WasmFigur
   const start = performance.now();
   await runPlain(model, settings, true);
   const whole = performance.now() - start;
+  const outside = 1 - inside / whole;
   const threads = runtime.ort.env.wasm.numThreads ?? 1;
-  return { threads, steps, seconds: whole / 1000, outside: 1 - inside / whole };
+  const atOnce = await ofRunsAtOnce(model, { ...settings, steps: Math.min(steps, 4) }, 1);
+  return { threads, steps, seconds: whole / 1000, outside, atOnce };
 }
 
 /** How much sooner the text is there than its frames, and how long one of these takes when it is looked at. */

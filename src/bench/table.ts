@@ -1,4 +1,4 @@
-import type { GpuFigures, LoopFigures, Passes, ShownFrames, WasmFigures } from "./measure";
+import type { AtOnceFigures, GpuFigures, LoopFigures, Passes, ShownFrames, WasmFigures } from "./measure";
 
 /** Everything one run of the bench found. */
 export interface Figures {
@@ -29,13 +29,17 @@ L = ${shape.length}, D = ${shape.latentSize}, ${shape.steps} steps, median of ${
 ${row("every frame read", everyFrame)}
 ${row("last frame read", lastFrame)}
 
-${wasm ? wasmLine(wasm) : ""}${shown ? shownLine(shown) : ""}passes, ${passes.steps} steps: decoder ${passes.decoder.lastFrame} instead of ${passes.decoder.everyFrame} where only the end is read; \
+${atOnceLine("WebGPU", webgpu.atOnce)}${wasm ? wasmLine(wasm) : ""}${shown ? shownLine(shown) : ""}passes, ${passes.steps} steps: decoder ${passes.decoder.lastFrame} instead of ${passes.decoder.everyFrame} where only the end is read; \
 a guided run's ${passes.guided.passes} passes in ${passes.guided.runs} batches of two; a fork from the middle takes ${passes.forkFromMiddle}`;
 }
 
-function wasmLine({ threads, seconds, steps: count, outside }: WasmFigures): string {
+function atOnceLine(backend: string, { runs, ratio }: AtOnceFigures): string {
+  return `${backend}: ${runs} runs at once take ${ratio.toFixed(2)} times as long as one after another\n`;
+}
+
+function wasmLine({ threads, seconds, steps: count, outside, atOnce }: WasmFigures): string {
   const share = (100 * outside).toFixed(2);
-  return `wasm, ${threads} thread(s): ${seconds.toFixed(1)} s for ${count} steps with every frame read, ${share} % of it outside onnxruntime\n`;
+  return `${atOnceLine("wasm", atOnce)}wasm, ${threads} thread(s): ${seconds.toFixed(1)} s for ${count} steps with every frame read, ${share} % of it outside onnxruntime\n`;
 }
 
 function shownLine({ steps, finalTextRatio, scrubMilliseconds }: ShownFrames): string {

@@ -10,15 +10,19 @@ export interface Network {
   /**
    * Told before a run at which times it will ask, so that what depends on them alone is computed at once. Asking at
    * others stays allowed. A network that gains nothing by it leaves this out.
+   * @param selfCondScale at all of these times, or at each.
    */
-  prepare?(times: readonly number[], selfCondScale: number): Promise<void>;
+  prepare?(times: readonly number[], selfCondScale: PerSample): Promise<void>;
   /** Predicts the clean embeddings x̂ (B, L, D) from noisy states (spec section 2, head *denoise*). */
   denoise(input: DenoiseInput): Promise<Float32Array>;
+  /** As `denoise`, of samples at any times. A network that takes one time for a whole batch leaves this out. */
+  denoiseMixed?(input: MixedInput): Promise<Float32Array>;
   /**
    * Reads latents as tokens: one pass in decode mode at t = 1 on `[z, 0]`. Several latents of equal length are read as
    * one batch; the answers come in the same order.
+   * @param selfCondScale of all, or of each.
    */
-  decode(latents: readonly Float32Array[], selfCondScale: number): Promise<Reading[]>;
+  decode(latents: readonly Float32Array[], selfCondScale: PerSample): Promise<Reading[]>;
 }
 
 /** The network's other half, which reads prompts. Only conditional models have it. */
@@ -47,6 +51,15 @@ export interface DenoiseInput {
   readonly t: number;
   readonly selfCondScale: number;
 }
+
+/** Samples that are each at a time of their own, or guided differently. */
+export interface MixedInput extends Omit<DenoiseInput, "t" | "selfCondScale"> {
+  readonly t: PerSample;
+  readonly selfCondScale: PerSample;
+}
+
+/** One number for all samples of a batch, or one for each; (B). */
+export type PerSample = number | readonly number[];
 
 /** What the decoder makes of one latent sequence. */
 export interface Reading {

@@ -51,6 +51,11 @@ export interface RunRequest extends Recipe {
   readonly lead?: boolean;
   /** Which frames are read on the way; every one unless given. */
   readonly frames?: FrameChoice;
+  /**
+   * Whether it may be written at once with others that wait and may, too: it is on a GPU, for which a batch is little more
+   * than one run, and only as far as memory goes. In wasm each has its turn.
+   */
+  readonly atOnce?: boolean;
 }
 
 /**
@@ -104,8 +109,8 @@ export interface RunResult {
 export const NOT_BEGUN: RunResult = { status: "cancelled", tokens: new Int32Array(), text: "", seconds: 0 };
 
 /**
- * What writes runs: here in this thread, or behind a client in a worker. It does one thing at a time and takes what is
- * asked of it in turn, whoever asks. A request is ended by its own signal and by no other's: whether a newer one is to end
+ * What writes runs: here in this thread, or behind a client in a worker. It does one thing at a time, but for runs that may
+ * be written at once (`RunRequest.atOnce`), and takes what is asked of it in turn, whoever asks. A request is ended by its own signal and by no other's: whether a newer one is to end
  * an older one is for those to say who ask.
  */
 export interface EngineApi {

@@ -18,8 +18,9 @@ import {
 } from "./api";
 import { NoModelError } from "./errors";
 import { RunMemory } from "./memory";
-import { planRecipe } from "./plan";
+import { planRecipe, type RunPlan } from "./plan";
 import { findPaths, readRun } from "./readRun";
+import { companyOf, writeTogether } from "./together";
 import { Turns } from "./turns";
 import { followRun, writeRun } from "./writeRun";
 
@@ -29,11 +30,28 @@ export type Loader = (
   options: Required<Pick<LoadOptions, "onProgress">> & { readonly signal: AbortSignal },
 ) => Promise<Model>;
 
+/** A run that was asked for. */
+interface Order {
+  readonly request: RunRequest;
+  /** Its plan, where there was a model to plan it by. */
+  readonly known: RunPlan | undefined;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly abort: AbortController;
+  /** How many loads had been asked for before it: it is written by the model of the last. */
+  readonly loads: number;
+  /** Once it has begun. */
+  result: Promise<RunResult> | undefined;
+}
+
 /** Loads a model and writes runs with it, in this thread (`EngineApi`). */
 export class Engine implements EngineApi {
   #model: Model | undefined;
   readonly #turns = new Turns();
   readonly #memory = new RunMemory();
+  /** Those that may be written at once and whose turn has not come, oldest first. */
+  #orders: readonly Order[] = [];
+  /** Loads that were asked for. */
+  #loads = 0;
 
   constructor(private readonly loader: Loader) {}
 
@@ -43,6 +61,7 @@ export class Engine implements EngineApi {
     onProgress: (progress: LoadProgress) => void,
     signal?: AbortSignal | undefined,
   ): Promise<LoadedModel> {
+    this.#loads++;
     return this.#turns.take("load", signal, async (ended) => {
       if (ended.aborted) throw new CancelledError();
       await this.#giveUpModel();
@@ -69,13 +88,57 @@ export class Engine implements EngineApi {
   ): Promise<RunResult> {
     // What cannot run is refused before it waits; while a model loads nobody can say.
     const known = this.#turns.has("load") ? undefined : planRecipe(this.#loaded(), request);
+    const order: Order = {
+      request,
+      known,
+      onEvent,
+      abort: new AbortController(),
+      loads: this.#loads,
+      result: undefined,
+    };
+    if (request.atOnce) this.#orders = [...this.#orders, order];
     return this.#turns.take("run", signal, async (ended) => {
-      if (ended.aborted) return NOT_BEGUN;
-      const model = this.#loaded();
-      const { lead = false, frames = "every" } = request;
-      const options = { memory: this.#memory, lead, frames, signal: ended };
-      return followRun(writeRun(model, known ?? planRecipe(model, request), options), onEvent);
+      const end = () => order.abort.abort();
+      if (ended.aborted) end();
+      else ended.addEventListener("abort", end, { once: true });
+      if (!order.result && !ended.aborted) this.#write(order);
+      this.#orders = this.#orders.filter((other) => other !== order);
+      // It may have been written, or be under way, with one whose turn came before.
+      return order.result ?? NOT_BEGUN;
     });
+  }
+
+  /** Begins a run whose turn has come, and with it those that may be written at once with it and still wait. */
+  #write(first: Order): void {
+    const model = this.#loaded();
+    const mayCome = (order: Order) => order !== first && !order.result && order.loads === first.loads;
+    const waiting = first.request.atOnce ? this.#orders.filter(mayCome) : [];
+    const orders = [first, ...waiting].flatMap((order) => {
+      try {
+        return [{ order, plan: order.known ?? planRecipe(model, order.request) }];
+      } catch (error) {
+        if (order === first) throw error;
+        return [];
+      }
+    });
+    const company = orders.slice(
+      0,
+      companyOf(
+        model,
+        orders.map(({ plan }) => plan),
+      ),
+    );
+    const runs = company.map(({ plan, order: { request, onEvent, abort } }) => {
+      const { lead = false, frames = "every" } = request;
+      return { plan, onEvent, options: { memory: this.#memory, lead, frames, signal: abort.signal } };
+    });
+    const alone = () => runs.map(({ plan, options, onEvent }) => followRun(writeRun(model, plan, options), onEvent));
+    const results = runs.length > 1 ? writeTogether(model, runs) : alone();
+    for (const [i, { order }] of company.entries()) {
+      order.result = results[i];
+      // Whoever asked hears of it when the turn comes.
+      order.result?.catch(() => {});
+    }
   }
 
   async read(

@@ -1,5 +1,14 @@
 import type { NetworkParts } from "../delivery/networkParts";
-import { type DenoiseInput, type Encoder, HIDDEN, type Network, type Reading, type Source } from "../flow/network";
+import {
+  type DenoiseInput,
+  type Encoder,
+  HIDDEN,
+  type MixedInput,
+  type Network,
+  type PerSample,
+  type Reading,
+  type Source,
+} from "../flow/network";
 import { joined } from "../flow/rows";
 import type { Manifest } from "../format/manifest";
 import { type Graphs, type OpenGraphsOptions, openGraphs, overflowed } from "./graphs";
@@ -20,22 +29,28 @@ export async function openNetwork(
 export class ArrayNetwork implements Network, Encoder {
   readonly latentSize: number;
   readonly takesSelfCondScale: boolean;
+  readonly denoiseMixed?: (input: MixedInput) => Promise<Float32Array>;
   readonly #prefixes: Prefixes;
 
   constructor(readonly graphs: Graphs) {
     this.latentSize = graphs.latentSize;
     this.takesSelfCondScale = graphs.takesSelfCondScale;
+    if (graphs.mixesTimes) this.denoiseMixed = (input) => this.#denoise(input);
     this.#prefixes = new Prefixes(graphs);
   }
 
-  prepare(times: readonly number[], selfCondScale: number): Promise<void> {
+  prepare(times: readonly number[], selfCondScale: PerSample): Promise<void> {
     return this.#prefixes.prepare(times, selfCondScale);
   }
 
-  async denoise({ z, previous, batch, t, selfCondScale }: DenoiseInput): Promise<Float32Array> {
+  denoise(input: DenoiseInput): Promise<Float32Array> {
+    return this.#denoise(input);
+  }
+
+  async #denoise({ z, previous, batch, t, selfCondScale }: MixedInput): Promise<Float32Array> {
     const { graphs } = this;
     const shape = [batch, z.length / batch / this.latentSize, this.latentSize];
-    const prefix = await this.#prefixes.at(t, selfCondScale);
+    const prefix = await this.#prefixes.of(t, selfCondScale);
     const inputs = { z: graphs.floats(z, shape), x_hat_prev: graphs.floats(previous, shape), prefix };
     const outputs = await graphs.run("denoiser", inputs);
     const prediction = outputs.x_hat?.data as Float32Array;
@@ -44,7 +59,7 @@ export class ArrayNetwork implements Network, Encoder {
     return prediction;
   }
 
-  async decode(latents: readonly Float32Array[], selfCondScale: number): Promise<Reading[]> {
+  async decode(latents: readonly Float32Array[], selfCondScale: PerSample): Promise<Reading[]> {
     const count = latents.length;
     const length = (latents[0]?.length ?? 0) / this.latentSize;
     const latent = this.graphs.floats(joined(latents), [count, length, this.latentSize]);

@@ -32,7 +32,7 @@ const prefixRun: Run = async (_, { t, self_cond_scale: scale }) => {
 };
 
 /** A runtime whose sessions have every name of the format and answer with `run`, but the prefix with its own. */
-function fakeRuntime(run: Run, prefix = prefixRun) {
+function fakeRuntime(run: Run, prefix = prefixRun, prefixDims: readonly (number | string)[] = [1, 3, 2]) {
   const names = ["z", "x_hat_prev", "prefix", "t", "self_cond_scale", "latent", "input_ids", "attention_mask"];
   return {
     backend: "wasm",
@@ -40,6 +40,7 @@ function fakeRuntime(run: Run, prefix = prefixRun) {
     createSession: vi.fn(async (..._: Parameters<Runtime["createSession"]>) => ({
       inputNames: names,
       outputNames: OUTPUTS,
+      inputMetadata: [{ name: "prefix", isTensor: true, shape: prefixDims }],
     })),
     releaseSession: vi.fn(async () => {}),
     run: (...of: Parameters<Runtime["run"]>) => ((of[2] as string[]).includes("prefix") ? prefix(...of) : run(...of)),
@@ -64,7 +65,7 @@ describe("openNetwork", () => {
 
   it("frees a session and the runtime when a graph does not fit", async () => {
     const runtime = fakeRuntime(async () => ({}));
-    runtime.createSession.mockImplementationOnce(async () => ({ inputNames: [], outputNames: [] }));
+    runtime.createSession.mockImplementationOnce(async () => ({ inputNames: [], outputNames: [], inputMetadata: [] }));
     await expect(openNetwork(manifest, parts, runtime as unknown as Runtime)).rejects.toThrow(SessionError);
     expect(runtime.releaseSession).toHaveBeenCalledOnce();
     expect(runtime.release).toHaveBeenCalledOnce();
@@ -176,6 +177,25 @@ describe("ArrayNetwork", () => {
     expect(Array.from(inputs?.prefix?.data as Float32Array)).toEqual([0.25, 3, 0, 0, 0, 0]);
   });
 
+  it("gives each sample a prefix of its own, where the graph takes them", async () => {
+    const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
+      x_hat: new Tensor("float32", new Float32Array(3 * 2 * D), [3, 2, D]),
+    }));
+    expect((await networkOf(run)).denoiseMixed).toBeUndefined();
+    const prefix = vi.fn(prefixRun);
+    const runtime = fakeRuntime(run, prefix, ["N", 3, 2]) as unknown as Runtime;
+    const network = await openNetwork(manifest, parts, runtime);
+    const z = new Float32Array(3 * 2 * D);
+    await network.prepare([0, 0.25, 0.25], [3, 3, 1]);
+    await network.denoiseMixed?.({ z, previous: z, batch: 3, t: [0.25, 0.5, 0.25], selfCondScale: [1, 3, 3] });
+    const inputs = run.mock.calls[0]?.[1];
+    expect(inputs?.prefix?.dims).toEqual([3, 3, 2]);
+    const told = Array.from(inputs?.prefix?.data as Float32Array).filter((_, i) => i % 6 < 2);
+    expect(told).toEqual([0.25, 1, 0.5, 3, 0.25, 3]);
+    // Announced are each pair once; the one that nobody announced is computed when it comes.
+    expect(prefix.mock.calls.map(([, { t }]) => Array.from(t?.data as Float32Array))).toEqual([[0, 0.25, 0.25], [0.5]]);
+  });
+
   it("computes the prefixes of a run at once, and of a pass that nobody announced when it comes", async () => {
     const run = vi.fn(async (..._: Parameters<Runtime["run"]>) => ({
       x_hat: new Tensor("float32", new Float32Array(2 * D), [1, 2, D]),
@@ -203,7 +223,8 @@ describe("ArrayNetwork", () => {
     }));
     const prefix = vi.fn(prefixRun);
     const runtime = fakeRuntime(run, prefix);
-    const graph = { inputNames: ["z", "x_hat_prev", "prefix", "t", "latent"], outputNames: OUTPUTS };
+    const inputNames = ["z", "x_hat_prev", "prefix", "t", "latent"];
+    const graph = { inputNames, outputNames: OUTPUTS, inputMetadata: [] };
     runtime.createSession.mockImplementation(async () => graph);
     await expect(openNetwork(manifest, parts, runtime as unknown as Runtime)).rejects.toThrow("lacks self_cond_scale");
     const architecture = { ...manifest.architecture, selfCondCfgTokens: 0 };

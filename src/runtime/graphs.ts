@@ -5,7 +5,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { type GraphName, graphPath, NETWORK_GRAPHS, type NetworkParts, type Variant } from "../delivery/networkParts";
 import { CancelledError, ConditionError, ElfError } from "../flow/errors";
-import type { Reading } from "../flow/network";
+import type { PerSample, Reading } from "../flow/network";
 import type { Manifest } from "../format/manifest";
 import type { Backend, Runtime } from "./runtime";
 import type { SelfTest } from "./selfTest";
@@ -168,7 +168,7 @@ export class Graphs {
   }
 
   /** What the denoiser is told of time and scale, (N, P, H), for passes at N times; into `prefix`, where one is given. */
-  async prefixes(times: readonly number[], selfCondScale: number, prefix?: Tensor): Promise<Tensor> {
+  async prefixes(times: readonly number[], selfCondScale: PerSample, prefix?: Tensor): Promise<Tensor> {
     const inputs = {
       t: this.floats(Float32Array.from(times), [times.length]),
       self_cond_scale: this.perRow(selfCondScale, times.length),
@@ -182,23 +182,33 @@ export class Graphs {
     return readingsOf(await this.run("decoder", { latent, self_cond_scale: selfCondScale }), count, length);
   }
 
+  /** Whether the denoiser takes a prefix for each sample; models of earlier versions have one for the whole batch. */
+  get mixesTimes(): boolean {
+    return typeof this.#prefixDims()[0] === "string";
+  }
+
   /**
-   * P and H of a prefix (1, P, H), as the denoiser asks for it.
+   * P and H of a prefix (N, P, H), as the denoiser asks for it.
    * @throws {SessionError} its graph does not say.
    */
   prefixShape(): readonly [number, number] {
-    const input = this.sessions.denoiser?.inputMetadata.find(({ name }) => name === "prefix");
-    const [, length, width] = input?.isTensor ? input.shape : [];
+    const [, length, width] = this.#prefixDims();
     if (typeof length === "number" && typeof width === "number") return [length, width];
     throw new SessionError("The denoiser graph does not say how long a prefix is.", "Export the model again.");
+  }
+
+  #prefixDims(): readonly (number | string)[] {
+    const input = this.sessions.denoiser?.inputMetadata.find(({ name }) => name === "prefix");
+    return input?.isTensor ? input.shape : [];
   }
 
   floats(data: Float32Array, shape: readonly number[]): Tensor {
     return new this.runtime.ort.Tensor("float32", data, shape);
   }
 
-  perRow(value: number, rows: number): Tensor {
-    return this.floats(new Float32Array(rows).fill(value), [rows]);
+  perRow(value: PerSample, rows: number): Tensor {
+    const values = typeof value === "number" ? new Float32Array(rows).fill(value) : Float32Array.from(value);
+    return this.floats(values, [rows]);
   }
 
   /** Frees the sessions and the runtime's device. */

@@ -86,6 +86,27 @@ function canStayPacked({ graphs }: Manifest, { dtype, backend }: PlannedRun): bo
   return graphs.denoiser.packed?.[dtype] !== undefined && graphs.decoder.packed?.[dtype] !== undefined;
 }
 
+/** What samples that are written at once may take beside the weights, and each of their tensors: what every GPU binds. */
+const AT_ONCE_BYTES = 512 * 2 ** 20;
+const EVERY_BINDING = 128 * 2 ** 20;
+
+/**
+ * How many runs of `length` tokens may be written at once on a GPU, by the plan of their memory: at least 1.
+ * @param rows samples of the network that each of them takes: one for each pass of a prediction, two where it is read.
+ */
+export function runsAtOnce(manifest: Manifest, length: number, rows: number): number {
+  const fits = (runs: number) => {
+    const { activations, reading, largest } = needsOf(manifest, { length, batch: rows * runs });
+    return activations + reading <= AT_ONCE_BYTES && largest <= EVERY_BINDING;
+  };
+  let runs = 1;
+  while (runs < MOST_AT_ONCE && fits(runs + 1)) runs++;
+  return runs;
+}
+
+/** More gain nothing: by then a GPU has enough to do. */
+const MOST_AT_ONCE = 16;
+
 /** The run that a model is made for; guidance by two passes takes two rows. */
 export function usualRun({ architecture, defaults }: Manifest, dtype: Dtype, backend: Backend): PlannedRun {
   return { dtype, backend, length: defaults.length, batch: architecture.selfCondCfgTokens > 0 ? 1 : 2 };
@@ -111,18 +132,13 @@ export function usualPlan(manifest: Manifest, dtype: Dtype, machine: Machine, ba
 }
 
 function planInForm(manifest: Manifest, run: PlannedRun, machine: Machine, packed: boolean): MemoryPlan {
-  const { heads, hiddenSize: H, latentSize: D, vocabularySize: V } = manifest.architecture;
+  const { hiddenSize: H, latentSize: D, vocabularySize: V } = manifest.architecture;
   const parameters = networkParameters(manifest.architecture);
   const expanded = parameters * FLOAT;
   const bits = (packed && PACKED_BITS[run.dtype]) || 8 * FLOAT;
   const weights = (SESSIONS * parameters * bits) / 8;
-  const tokens = run.length + PREFIX_TOKENS;
-  const scores = run.batch * heads * tokens * tokens * FLOAT;
-  const rows = run.batch * tokens * FLOAT * (10 * H + 3 * feedForwardSize(manifest.architecture) + 4 * D);
+  const { activations, reading, largest: largestOfRun } = needsOf(manifest, run);
   const encoder = encoderParameters(manifest, run.dtype, parameters) * FLOAT;
-  const logits = Math.min(CHUNK_BYTES, run.batch * run.length * V * FLOAT);
-  const activations = 2 * scores + rows;
-  const reading = 3 * logits;
   const spare = run.backend === "wasm" ? WASM_SPARE * (weights + encoder) + ARENA_SPARE * (activations + reading) : 0;
   const parts: MemoryPart[] = [
     { name: "weights", bytes: weights },
@@ -135,8 +151,7 @@ function planInForm(manifest: Manifest, run: PlannedRun, machine: Machine, packe
   const stored = manifest.dtypes[run.dtype]?.bytes ?? 0;
   const peakBytes = bytes + (packed ? stored : expanded);
   const largest = Math.max(
-    scores,
-    logits,
+    largestOfRun,
     packed ? 0 : D * V * FLOAT,
     packed ? 0 : 2 * H * feedForwardSize({ hiddenSize: H }) * FLOAT,
   );
@@ -153,6 +168,16 @@ function planInForm(manifest: Manifest, run: PlannedRun, machine: Machine, packe
         ? `This device says it has ${formatBytes(machine.deviceBytes)} of memory, for all programs together.`
         : null,
   };
+}
+
+/** What passes of the network hold beside the weights, and the largest of their tensors, in bytes. */
+function needsOf({ architecture }: Manifest, { length, batch }: Pick<PlannedRun, "length" | "batch">) {
+  const { heads, hiddenSize: H, latentSize: D, vocabularySize: V } = architecture;
+  const tokens = length + PREFIX_TOKENS;
+  const scores = batch * heads * tokens * tokens * FLOAT;
+  const rows = batch * tokens * FLOAT * (10 * H + 3 * feedForwardSize(architecture) + 4 * D);
+  const logits = Math.min(CHUNK_BYTES, batch * length * V * FLOAT);
+  return { activations: 2 * scores + rows, reading: 3 * logits, largest: Math.max(scores, logits) };
 }
 
 /** Weights of the encoder of prompts, which is loaded with the first: what is stored beside the network. */

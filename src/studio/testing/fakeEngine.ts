@@ -52,6 +52,11 @@ export const MANIFEST = {
   ],
 } as unknown as Manifest;
 
+interface Task {
+  step(): void;
+  reject(reason: unknown): void;
+}
+
 /** An engine that answers when the test says so. */
 export class FakeEngine implements EngineClient {
   loads = 0;
@@ -61,8 +66,9 @@ export class FakeEngine implements EngineClient {
   readonly generated: RunRequest[] = [];
   /** Thrown instead of the next answer. */
   fault: { load?: unknown; generate?: unknown } = {};
-  #reject: (reason: unknown) => void = () => {};
-  #step: (() => void) | undefined;
+  backend: LoadedModel["backend"] = "wasm";
+  /** What is under way: a load, or runs. */
+  readonly #tasks = new Set<Task>();
   readonly #listeners: ((reason: Error) => void)[] = [];
 
   load(
@@ -74,14 +80,13 @@ export class FakeEngine implements EngineClient {
     this.requests.push(request);
     onProgress({ phase: "manifest" });
     if (this.fault.load) return Promise.reject(this.fault.load);
-    return new Promise((resolve, reject) => {
-      this.#reject = reject;
+    return this.#begin((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(new CancelledError()));
-      this.#step = () =>
+      return () =>
         resolve({
           manifest: this.manifest,
           dtype: "f32",
-          backend: "wasm",
+          backend: this.backend,
           variant: "plain",
           threads: 1,
           backendReason: "A test.",
@@ -98,23 +103,35 @@ export class FakeEngine implements EngineClient {
   ): Promise<RunResult> {
     this.generated.push(request);
     const { settings } = request;
-    return new Promise((resolve, reject) => {
+    return this.#begin((resolve, reject) => {
       const first = request.from && !request.lead ? request.from.step : 0;
       let step = first;
       const end = (status: RunResult["status"]) =>
         resolve({ status, tokens: new Int32Array(), text: `after ${step - 1}`, seconds: 2 });
-      this.#reject = reject;
       signal?.addEventListener("abort", () => end("cancelled"));
       onEvent({
         type: "start",
         times: Array.from({ length: settings.steps + 1 }, (_, k) => k / settings.steps),
         first,
       });
-      this.#step = () => {
+      return () => {
         if (this.fault.generate && step > first) reject(this.fault.generate);
         else if (this.isSent(step)) onEvent({ type: "frame", frame: this.#frame(step, settings.steps) });
         if (step++ === settings.steps) end("done");
       };
+    });
+  }
+
+  /** A task that goes on by the step that `begin` returns, until it is settled. */
+  #begin<T>(begin: (resolve: (answer: T) => void, reject: (reason: unknown) => void) => () => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const task: Task = { step: () => {}, reject: (reason) => settle(() => reject(reason)) };
+      const settle = (how: () => void) => {
+        this.#tasks.delete(task);
+        how();
+      };
+      this.#tasks.add(task);
+      task.step = begin((answer) => settle(() => resolve(answer)), task.reject);
     });
   }
 
@@ -188,13 +205,13 @@ export class FakeEngine implements EngineClient {
   /** Loses the model, as an engine does whose GPU is gone; a run under way fails with `reason`. */
   lose(reason: Error): void {
     for (const listener of this.#listeners) listener(reason);
-    this.#reject(reason);
+    for (const task of [...this.#tasks]) task.reject(reason);
   }
 
-  /** Lets the load finish, or the run go one frame on, and waits until the page has heard of it. */
+  /** Lets the load finish, or each run go one frame on, and waits until the page has heard of it. */
   async go(frames = 1): Promise<void> {
     for (let i = 0; i < frames; i++) {
-      this.#step?.();
+      for (const task of [...this.#tasks]) task.step();
       await settled();
     }
   }

@@ -138,12 +138,12 @@ def prefix_graph(config: ElfConfig, weights: WeightLayout) -> ir.Model:
 
 
 def denoiser_graph(config: ElfConfig, weights: WeightLayout, *, fused: bool = False) -> ir.Model:
-    """(z, x_hat_prev (B, L, D), prefix (1, P, H)) → x_hat (B, L, D). The whole batch shares the prefix."""
+    """(z, x_hat_prev (B, L, D), prefix (N, P, H)) → x_hat (B, L, D). N is 1, one prefix for the whole batch, or B."""
     g = GraphBuilder("denoiser", weights)
     D = config.latent_size
     z = g.input("z", ["B", "L", D])
     x_hat_prev = g.input("x_hat_prev", ["B", "L", D])
-    prefix = g.input("prefix", [1, config.prefix_length, config.hidden_size])
+    prefix = g.input("prefix", ["N", config.prefix_length, config.hidden_size])
 
     text = g.op("Add", g.product(z, "text_proj/z"), g.product(x_hat_prev, "text_proj/x_hat_prev"))
     text = g.op("Add", text, g.weight("text_proj/bias"))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { recipeOf } from "../../../flow/recipe";
+import { DeviceLostError } from "../../../runtime/runtime";
 import { FakeEngine, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
@@ -171,6 +172,36 @@ describe("the best of four", () => {
 });
 
 describe("a grid", () => {
+  it("is filled at once on a GPU: its cells go their steps together, and a cell of fewer is there sooner", async () => {
+    const engine = new FakeEngine();
+    engine.backend = "webgpu";
+    const { studio, store, ended } = await begun(gridOf("steps", "gamma"), engine);
+    expect(engine.generated).toHaveLength(16);
+    expect(engine.generated.every(({ atOnce }) => atOnce)).toBe(true);
+    const done = () => store.getState().laid.filter(({ status }) => status === "done").length;
+    await engine.go(5);
+    expect(done()).toBe(4);
+    await engine.go(28);
+    await ended;
+    expect(done()).toBe(16);
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+  });
+
+  it("loses no cell that is there when its GPU is lost, and says so once", async () => {
+    const engine = new FakeEngine();
+    engine.backend = "webgpu";
+    const { studio, store, ended } = await begun(gridOf("steps", "gamma"), engine);
+    await engine.go(5);
+    engine.lose(new DeviceLostError("The GPU was lost.", "Generate again."));
+    await settled();
+    await engine.go();
+    await ended;
+    const ends = store.getState().laid.map(({ status }) => status);
+    expect(ends.filter((status) => status === "done")).toHaveLength(4);
+    expect(ends.filter((status) => status === "failed")).toHaveLength(12);
+    expect(studio.generation.getState().problem?.message).toBe("The GPU was lost.");
+  });
+
   it("keeps its runs off the shelf, until one is taken", async () => {
     const grid = gridOf("steps", "selfCondScale");
     const { studio, engine, store, archive } = await begun(grid);

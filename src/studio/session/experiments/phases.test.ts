@@ -6,8 +6,7 @@ import { PHASE_RUNS, phasesKey } from "./phases";
 
 const FRAMES = ["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"];
 
-async function begun() {
-  const engine = new FakeEngine();
+async function begun(engine = new FakeEngine()) {
   const { studio, archive } = testStudio({ engine });
   const run = runOf(FRAMES, { id: "shown" });
   studio.runs.getState().add(run, true);
@@ -33,6 +32,16 @@ describe("phases", () => {
     expect(studio.phases.getState().counting).toBeNull();
     expect(studio.runs.getState().runs.map(({ id }) => id)).toEqual(["shown"]);
     expect(archive.kept.size).toBe(0);
+  });
+
+  it("take runs at once on a GPU, each by itself", async () => {
+    const engine = new FakeEngine();
+    engine.backend = "webgpu";
+    const { ended, phases } = await begun(engine);
+    expect(engine.generated).toHaveLength(PHASE_RUNS);
+    await engine.go(SETTINGS.steps + 1);
+    await ended;
+    expect(phases()?.holds.runs).toBe(PHASE_RUNS);
   });
 
   it("go on where a cancel ended them, and leave out the run it cut", async () => {

@@ -31,20 +31,22 @@ export interface PhasesParts {
 
 export function createPhases({ model, generation }: PhasesParts): StoreApi<PhasesStore> {
   return createStore<PhasesStore>()((set, get) => {
-    /** Takes one run after another, adds up what it says, and lets it go. */
+    /** Takes runs, adds up what each says at its end, and lets it go. */
     const counterOf = (key: string): Desk => {
-      let run: Run | null = null;
+      const underWay = new Map<string, Run>();
       return {
         lay: (begun) => {
-          run = begun;
+          underWay.set(begun.id, begun);
         },
-        addFrames: (_, frames) => {
-          run = run && grownRun(run, frames);
+        addFrames: (id, frames) => {
+          const run = underWay.get(id);
+          if (run) underWay.set(id, grownRun(run, frames));
         },
         show: () => {},
-        end: (_, how) => {
+        end: (id, how) => {
+          const run = underWay.get(id);
+          underWay.delete(id);
           const ended = run && { ...run, ...how };
-          run = null;
           const [holds, expects] = ended ? [settlingOf(ended, "holds"), settlingOf(ended, "expects")] : [null, null];
           if (!holds || !expects) return;
           const before = get().counted.get(key);

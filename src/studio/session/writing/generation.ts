@@ -36,8 +36,9 @@ export interface GenerationStore {
   /** As `start`, but writes what a recipe says and nothing else. */
   write(recipe: Recipe): Promise<void>;
   /**
-   * As `write`, for several recipes in turn, which may look at the model; a cancel ends them all. `desk` is where their runs
-   * lie, the shelf unless given; `frames` says how much of each is read meanwhile.
+   * As `write`, for several recipes, which may look at the model: on a GPU at once, as far as memory goes, else in turn. A
+   * cancel ends them all. `desk` is where their runs lie, the shelf unless given; `frames` says how much of each is read
+   * meanwhile.
    */
   writeEach(
     recipes: (loaded: LoadedModel) => readonly Recipe[],
@@ -151,7 +152,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       loaded: LoadedModel,
       { recipe, here }: Order,
       signal: AbortSignal,
-      { desk = shelf, frames: choice = "paced" as FrameChoice } = {},
+      { desk = shelf, frames: choice = "paced" as FrameChoice, atOnce = false } = {},
     ): Promise<void> {
       const id = newId();
       const frames = createFrameBuffer((batch) => desk.addFrames(id, batch));
@@ -185,7 +186,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       };
       try {
         const { status, text, seconds } = await engine.generate(
-          { ...recipe, lead: here === null, frames: choice },
+          { ...recipe, lead: here === null, frames: choice, ...(atOnce ? { atOnce } : {}) },
           hear,
           signal,
         );
@@ -194,6 +195,19 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         end({ status: isCancellation(error) ? "cancelled" : "failed" });
         throw error;
       }
+    }
+
+    /** Writes orders at once, each to its end. @throws what the first of them that failed did. */
+    async function writeAtOnce(
+      loaded: LoadedModel,
+      orders: readonly Order[],
+      signal: AbortSignal,
+      how: Parameters<typeof write>[3],
+    ): Promise<void> {
+      const runs = orders.map((order) => write(loaded, order, signal, { ...how, atOnce: true }));
+      const ends = await Promise.allSettled(runs);
+      const faults = ends.flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+      if (faults.length > 0) throw faults.find((fault) => !isCancellation(fault)) ?? faults[0];
     }
 
     /** From press to idle, whatever goes wrong between. `orders` may look at the model, which then is there. */
@@ -209,6 +223,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         if (signal.aborted) return;
         const wanted = orders(loaded);
         set({ phase: "running" });
+        if (wanted.length > 1 && loaded.backend === "webgpu") return await writeAtOnce(loaded, wanted, signal, how);
         for (const order of wanted) {
           if (signal.aborted) return;
           set({ runId: null });
