@@ -30,6 +30,17 @@ export type Loader = (
   options: Required<Pick<LoadOptions, "onProgress">> & { readonly signal: AbortSignal },
 ) => Promise<Model>;
 
+/** Requests that were sent at once come to a worker as messages, one by one: those that may be written at once are waited for. */
+const GATHERING_MILLISECONDS = 10;
+
+function gathered(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    setTimeout(resolve, GATHERING_MILLISECONDS);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 /** A run that was asked for. */
 interface Order {
   readonly request: RunRequest;
@@ -101,6 +112,7 @@ export class Engine implements EngineApi {
       const end = () => order.abort.abort();
       if (ended.aborted) end();
       else ended.addEventListener("abort", end, { once: true });
+      if (request.atOnce && !order.result) await gathered(ended);
       if (!order.result && !ended.aborted) this.#write(order);
       this.#orders = this.#orders.filter((other) => other !== order);
       // It may have been written, or be under way, with one whose turn came before.

@@ -109,6 +109,18 @@ describe("runs that may be written at once", () => {
     expect(await asked(free, true)).toEqual(new Array(18).fill(1));
   });
 
+  it("wait a moment for those that come as messages of their own", async () => {
+    const { model, batches } = countingBatches(asOnGpu(free));
+    const engine = await engineWith(model);
+    const runs = [];
+    for (const request of withSettings([{}, { gamma: 3 }, { gamma: 4 }], { atOnce: true })) {
+      runs.push(write(engine, request));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    for (const run of runs) expect(await run).toMatchObject({ status: "done" });
+    expect(batches).toEqual(new Array(6).fill(3));
+  });
+
   it("end by their own signals, whether their turn has come or not", async () => {
     const engine = await engineWith(asOnGpu(free));
     const aborts = [1, 2, 3].map(() => new AbortController());

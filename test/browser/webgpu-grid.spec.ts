@@ -28,6 +28,7 @@ test(
       const comparison = page.getByTestId("comparison");
       await page.getByRole("button", { name: "Write it" }).click();
       const texts = comparison.getByTestId("compared");
+      if (backend === "webgpu") await expect(comparison.getByText(/^Writing, step/)).toHaveCount(16);
       await expect(texts).toHaveCount(16);
       await expect(studio.generate).toHaveText(/^Generate/);
       await expect(studio.chip).toContainText(backend === "wasm" ? "WASM" : "WebGPU");
