@@ -13,17 +13,18 @@ const fixedPlaces = ["/Applications/Google Chrome.app/Contents/MacOS/Google Chro
 const libraries = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
 const miniBrowsers = libraries.flatMap((folder) => ["4.1", "4.0"].map((v) => `${folder}/webkit2gtk-${v}/MiniBrowser`));
 
-/**
- * Programs of the other engines of browsers by the names of the variables that `test/engines` finds them by, installed first
- * where that is allowed. What is not there is left out.
- */
+/** As `findEngines`, installed first where that is allowed. */
 export async function ensureEngines() {
-  if (!engines().FIREFOX) await aptInstall("firefox-esr");
-  if (!engines().WEBKIT_DRIVER) await aptInstall("webkit2gtk-driver", "xvfb");
-  return engines();
+  if (!findEngines().FIREFOX) await aptInstall("firefox-esr");
+  if (!findEngines().WEBKIT_DRIVER) await aptInstall("webkit2gtk-driver", "xvfb");
+  return findEngines();
 }
 
-function engines() {
+/**
+ * Programs of the other engines of browsers by the names of the variables that `test/engines` finds them by. What is not there is
+ * left out.
+ */
+export function findEngines() {
   const first = (places) => places.find((place) => existsSync(place));
   const [firefox, driver, screen] = [["firefox-esr", "firefox"], ["WebKitWebDriver"], ["Xvfb"]].map((names) =>
     first(onPath(names)),

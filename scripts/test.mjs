@@ -2,10 +2,11 @@
 // Of the tests it leaves out those that take long, which say so where they stand (`slow`); `npm run test:all` does not.
 // The Python checks run beside those of the page: neither needs the other, and most of them use one core.
 import { join } from "node:path";
-import { ensureChromium, ensureEngines, ensureHeadlessShell } from "./browsers.mjs";
+import { ensureChromium, ensureEngines, ensureHeadlessShell, findEngines } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { ensurePythonEnvironment, pythonProgram } from "./python-environment.mjs";
 import { run, runKept } from "./run.mjs";
+import { buildForTests } from "./tested-build.mjs";
 
 const tool = (name) => join(root, "node_modules", ".bin", name);
 const exportFolder = join(root, "export");
@@ -25,17 +26,15 @@ const pageChecks = {
   browser: async () => {
     const CHROMIUM = await ensureChromium();
     const CHROMIUM_HEADLESS_SHELL = await ensureHeadlessShell(CHROMIUM);
-    const builds = [[], ["-c", "vite.embed.config.ts"]];
-    let build = 0;
-    for (const wanted of builds)
-      build ||= await run(tool("vite"), ["build", "--logLevel", "warn", ...wanted], { cwd: root });
     const env = { ...process.env, CHROMIUM, CHROMIUM_HEADLESS_SHELL };
-    return build || run(tool("playwright"), ["test", ...quick.browser], { cwd: root, env });
+    return (await buildForTests()) || run(tool("playwright"), ["test", ...quick.browser], { cwd: root, env });
   },
-  // On what the check before it has built.
+  // Unless it is asked for it installs no browser, and makes no visit in the one that the check before has seen all in.
   engines: async () => {
-    const env = { ...process.env, CHROMIUM: await ensureChromium(), ...(await ensureEngines()) };
-    return run(tool("tsx"), [join(root, "test", "engines", "run.ts")], { cwd: root, env });
+    const others = all || words.includes("engines") ? await ensureEngines() : findEngines();
+    const env = { ...process.env, CHROMIUM: await ensureChromium(), ...others };
+    const visits = [join(root, "test", "engines", "run.ts"), ...(all ? [] : ["--others"])];
+    return (await buildForTests()) || run(tool("tsx"), visits, { cwd: root, env });
   },
 };
 
@@ -58,9 +57,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-/** Checks that take long, and other browsers to be installed. */
-const slow = ["engines"];
-const isChosen = (name) => (wanted.length === 0 ? all || !slow.includes(name) : wanted.includes(name));
+const isChosen = (name) => wanted.length === 0 || wanted.includes(name);
 const chosen = (lane) => Object.keys(lane).filter(isChosen);
 const [page, python] = [chosen(pageChecks), chosen(pythonChecks)];
 
@@ -97,8 +94,6 @@ for (const { name, code, seconds } of results) {
   console.log(`${code === 0 ? "passed" : "FAILED"}  ${name.padEnd(14)} ${seconds.toFixed(1)} s`);
 }
 if (!all && results.some(({ name }) => name in quick)) {
-  console.log(
-    `\nSlow tests, and visits in Firefox and WebKit, were left out: npm run test:all${wanted.length > 0 ? ` -- ${wanted.join(" ")}` : ""}`,
-  );
+  console.log(`\nSlow tests were left out: npm run test:all${wanted.length > 0 ? ` -- ${wanted.join(" ")}` : ""}`);
 }
 process.exit(results.some(({ code }) => code !== 0) ? 1 : 0);

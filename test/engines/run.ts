@@ -1,6 +1,6 @@
 /**
  * `npm run engines [-- Firefox …]`: one visit in each engine of browsers that there is here, on the built page, and what came of it;
- * with `--write` as a table in docs/engines.md, too.
+ * with `--write` as a table in docs/engines.md, too. `--others` leaves out Chromium, in which all else is tested.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -72,7 +72,9 @@ const all = engines();
 const absent = all.filter(({ program }) => program === undefined);
 const reports: Report[] = [];
 const named = process.argv.slice(2).filter((word) => !word.startsWith("--"));
-const isWanted = ({ name, program }: Engine) => program !== undefined && (named.length === 0 || named.includes(name));
+const isAsked = (name: Engine["name"]) => named.length === 0 || named.includes(name);
+const isWanted = ({ name, program }: Engine) =>
+  program !== undefined && isAsked(name) && !(name === "Chromium" && process.argv.includes("--others"));
 for (const engine of all.filter(isWanted)) reports.push(await visit(engine));
 const texts = new Set(reports.filter(({ fault }) => fault === undefined).map(({ text }) => text));
 
@@ -81,7 +83,8 @@ for (const { engine, version, fault, seconds } of reports) {
   console.log(`${fault === undefined ? "passed" : "FAILED"}  ${engine.padEnd(9)} ${version}, ${seconds.toFixed(0)} s`);
   if (fault !== undefined) console.log(`        ${fault}`);
 }
-for (const { name } of absent) console.log(`left out ${name}: it is not installed here, and could not be.`);
+for (const { name } of absent)
+  console.log(`left out  ${name}: it is not installed here (npm run engines installs it where it may).`);
 if (texts.size > 1)
   console.log(`FAILED  One seed wrote ${texts.size} texts: ${[...texts].map((text) => `“${text}”`).join(", ")}`);
 if (process.argv.includes("--write")) writeFileSync(join(root, "docs", "engines.md"), pageOf(reports));
