@@ -1,6 +1,6 @@
 /**
- * `npm run peers`: one run of one model by the page's loop in a browser, and by everything that can compute it in Python
- * (`elf bench peers`), on one machine, from the same weights. They have to write the same tokens. `--write` puts the table into
+ * `npm run peers`: one run of one model by the page's loop in a browser, by the same loop on ONNX Runtime's native build for Node
+ * (`native.ts`), and by everything that can compute it in Python (`elf bench peers`), on one machine, from the same weights. They have to write the same tokens. `--write` puts the table into
  * docs/peers.md; other words go to `elf bench peers`: `--growth`, `--steps 16`.
  */
 import { spawnSync } from "node:child_process";
@@ -61,8 +61,20 @@ async function inBrowser({ steps, repeats, seed, selfCondScale }: Report): Promi
   }
 }
 
+/** On the native build for Node, of which only this needs to know how it is started. */
+function inNode({ steps, repeats, seed, selfCondScale }: Report): PeerFigures {
+  const program = join(import.meta.dirname, "native.ts");
+  const words = [program, join(root, MODEL), JSON.stringify({ steps, seed, selfCondScale }), String(repeats)];
+  const { status, stdout } = spawnSync(join(root, "node_modules", ".bin", "tsx"), words, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) process.exit(status ?? 1);
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+}
+
 const report = inPython();
-const peers = [await inBrowser(report), ...report.peers];
+const peers = [await inBrowser(report), inNode(report), ...report.peers];
 const isSame = new Set(peers.map(({ tokens }) => tokens.join())).size === 1;
 const text = table(peers);
 console.log(text);
