@@ -293,3 +293,75 @@ def test_a_self_test_that_does_not_fit_the_graph(folder):
     relist(folder)
     with pytest.raises(ExportedModelError, match="cannot be run on the self-test"):
         check_folder(folder)
+
+
+JUDGES = [file.parent for file in ROOT.glob("models/*/judge.json")]
+
+
+@pytest.mark.parametrize("folder", JUDGES, ids=lambda folder: folder.name)
+def test_shipped_judges_are_sound(folder):
+    report = check_folder(folder)
+    assert report["name"] == folder.name
+    assert (
+        report["bytes"]
+        == sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        - (folder / "judge.json").stat().st_size
+    )
+    assert all(dtype["selfTestError"] < 1e-4 for dtype in report["dtypes"].values())
+
+
+@pytest.fixture
+def judge(tmp_path):
+    return shutil.copytree(ROOT / "models" / "translate-yardstick", tmp_path / "judge")
+
+
+def rewrite(folder, change):
+    path = folder / "judge.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda manifest: manifest.update(schemaVersion=9), "schema version is 9"),
+        (lambda manifest: manifest.pop("eos"), "eos"),
+        (lambda manifest: manifest["source"].pop("graph"), "source.graph"),
+        (lambda manifest: manifest["weights"].update(dtype="q2"), "weights.dtype"),
+        (lambda manifest: manifest["files"][0].update(path="../x"), "leads out"),
+        (lambda manifest: manifest["files"].pop(0), "is no file of the model"),
+        (lambda manifest: manifest["files"].pop(1), "which is not among the files|is no file"),
+        (lambda manifest: manifest["files"][0].update(bytes=1), "is not the file"),
+    ],
+)
+def test_a_judge_s_manifest_that_is_wrong_is_refused_by_name(judge, change, what):
+    rewrite(judge, change)
+    with pytest.raises(ExportedModelError, match=what):
+        check_folder(judge)
+
+
+def test_a_judge_s_graphs_are_run(judge):
+    """One whose memory is another's after the first tokens says something else of a text in parts."""
+    path = judge / "onnx" / "judge.onnx"
+    graph = onnx.load(path, load_external_data=False)
+    for node in graph.graph.node:
+        node.output[:] = ["kept" if name == "present" else name for name in node.output]
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(1.5), "more"))
+    graph.graph.node.append(onnx.helper.make_node("Mul", ["kept", "more"], ["present"]))
+    path.write_bytes(graph.SerializeToString())
+    rewrite(judge, lambda manifest: manifest.update(files=[f for f in list_files(judge) if f["path"] != "judge.json"]))
+    with pytest.raises(ExportedModelError, match="read in two parts"):
+        check_folder(judge)
+
+
+def test_what_no_export_wrote_is_no_judge(tmp_path):
+    (tmp_path / "judge.json").write_text("{}")
+    with pytest.raises(ExportedModelError, match="schema version is None"):
+        check_folder(tmp_path)
+    (tmp_path / "judge.json").write_text("[]")
+    with pytest.raises(ExportedModelError, match="no object"):
+        check_folder(tmp_path)
+    (tmp_path / "judge.json").write_text("[")
+    with pytest.raises(ExportedModelError, match="cannot be read"):
+        check_folder(tmp_path)

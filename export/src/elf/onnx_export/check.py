@@ -1,5 +1,5 @@
-"""Verify a folder that `elf export` wrote, its files, its weights in every dtype, its graphs; and upload one that is
-sound."""
+"""Verify the folder of an exported model or judge, its files, its weights in every dtype, its graphs; and upload one
+that is sound."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,14 +14,16 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from elf.errors import ExportedModelError, HubError, first_line
-from elf.models.encodings import BITS, Dtype, encoded_bytes
+from elf.evaluation.judge import MANIFEST, SCHEMA_VERSION, SIZES
+from elf.models.encodings import BITS, DTYPES, Dtype, encoded_bytes
 from elf.models.exported_folder import GREATEST_SHARD, StoredWeights
 from elf.models.weight_places import PackedSlots, Slot, WeightIndex, read_index
 from elf.onnx_export.graphs import SCALES, VALUES, PackedWeights
-from elf.onnx_export.manifest import read_manifest
+from elf.onnx_export.manifest import NUMBER, Kind, check_fields, check_file_entries, read_manifest
 from elf.paths import sha256
 from elf.progress import say, told
 from elf.sampling.networks import GraphSession
+from elf.text_file import json_value
 
 EXPORT_AGAIN = "Export the model again."
 
@@ -106,12 +108,12 @@ TIE = 0.01
 @dataclass(frozen=True)
 class Arguments:
     folder: Annotated[Path, tyro.conf.Positional]
-    """Folder of an exported model."""
+    """Folder of an exported model or judge."""
 
 
 def main(arguments: Arguments) -> None:
-    """Verify a folder that `elf export` wrote: files, the weights of every dtype, and what the graphs compute with
-    them."""
+    """Verify a folder that `elf export`, `elf export-judge` or `elf yardstick export` wrote: files, the weights of
+    every dtype, and what the graphs compute with them."""
     print(json.dumps(check_folder(arguments.folder), indent=2))
 
 
@@ -120,6 +122,11 @@ def check_folder(folder: Path) -> dict[str, Any]:
 
     Raises ExportedModelError or StoredWeightsError, which name the file that is at fault.
     """
+    is_judge = (folder / MANIFEST).is_file() and not (folder / "manifest.json").is_file()
+    return check_judge(folder) if is_judge else check_model(folder)
+
+
+def check_model(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     check_files(folder, manifest["files"])
     dtypes: dict[str, Any] = {}
@@ -143,8 +150,8 @@ def check_folder(folder: Path) -> dict[str, Any]:
     }
 
 
-def check_files(folder: Path, files: list[dict[str, Any]]) -> None:
-    """Raises ExportedModelError for the first file that is missing, changed, or not listed."""
+def check_files(folder: Path, files: list[dict[str, Any]], manifest: str = "manifest.json") -> None:
+    """Raises ExportedModelError for the first file that is missing, changed, or not listed; `manifest` lists them."""
     for entry in told(files, "reading files"):
         path = folder / entry["path"]
         if not path.is_file():
@@ -154,7 +161,7 @@ def check_files(folder: Path, files: list[dict[str, Any]]) -> None:
                 f"{entry['path']} is not the file that the manifest was written for",
                 "Copy it again, or export the model again.",
             )
-    listed = {entry["path"] for entry in files} | {"manifest.json"}
+    listed = {entry["path"] for entry in files} | {manifest}
     for path in sorted(file for file in folder.rglob("*") if file.is_file()):
         name = path.relative_to(folder).as_posix()
         if name not in listed and not name.startswith("."):
@@ -233,13 +240,90 @@ def output_error(name: str, found: np.ndarray, stored: Any, expected: Mapping[st
     return float("inf") if ((found[..., 0] != value[..., 0]) & clear).any() else 0.0
 
 
+# --- A judge's folder -------------------------------------------------------------------------------------------------
+
+JUDGE_FIELDS: dict[str, Kind] = {
+    **dict.fromkeys(("name", "title", "description", "licence", "corpus", "graph"), str),
+    "architecture": dict.fromkeys((*SIZES, "parameters"), int),
+    "eos": int,
+    "weights": {"dtype": str, "index": str, "shards": list, "bytes": int},
+    "realText": {"texts": int, "tokens": int, "perplexity": NUMBER, "entropy": NUMBER, "samples": list},
+    "files": list,
+}
+SOURCE_FIELDS: dict[str, Kind] = {"graph": str, "maxLength": int, "before": int}
+READ_TOKENS = 8
+"""Of a text that the graph is tried on."""
+
+
+def check_judge(folder: Path) -> dict[str, Any]:
+    """As `check_folder`, of a judge. It brings no self-test: `selfTestError` is how far what it says of a text, read in
+    two parts by its memory, is from what it says of it read whole."""
+    manifest = read_judge_manifest(folder)
+    check_files(folder, manifest["files"], MANIFEST)
+    weights, source = manifest["weights"], manifest.get("source")
+    paths = [manifest["graph"], *([source["graph"]] if source else [])]
+    check_listed(manifest, [weights["index"], *weights["shards"], *paths], MANIFEST)
+    index = check_index(folder, weights["dtype"], weights)
+    stored = StoredWeights(folder / "onnx", weights["dtype"])
+    for path in paths:
+        check_graph(folder / path, Path(path).stem, index, packed=False)
+    judge, *reader = (open_graph(folder / path, stored) for path in paths)
+    tokens = np.arange(2, 2 + READ_TOKENS, dtype=np.int64)[None]
+    try:
+        given = {"memory": reader[0].run(["memory"], {"tokens": tokens})[0]} if reader else {}
+        past = no_past(judge)
+        whole, _ = judge.run(["logits", "present"], {"tokens": tokens, "past": past, **given})
+        cut = READ_TOKENS // 2
+        first, past = judge.run(["logits", "present"], {"tokens": tokens[:, :cut], "past": past, **given})
+        rest, _ = judge.run(["logits", "present"], {"tokens": tokens[:, cut:], "past": past, **given})
+    except Exception as error:  # onnxruntime raises many kinds
+        raise ExportedModelError(f"its graphs cannot be run: {first_line(error)}", EXPORT_AGAIN) from error
+    apart = float(np.abs(np.concatenate([first, rest], 1) - whole).max() / max(np.abs(whole).max(), 1e-30))
+    if not apart <= GREATEST_ERROR:
+        raise ExportedModelError(
+            f"{manifest['graph']} says something else of a text read in two parts, off by {apart:.2g} of the largest",
+            "Export the judge again; if it stays, onnxruntime computes wrongly here.",
+        )
+    return {
+        "name": manifest["name"],
+        "files": len(manifest["files"]) + 1,
+        "bytes": sum(file["bytes"] for file in manifest["files"]),
+        "dtypes": {weights["dtype"]: {"bytes": index.bytes, "selfTestError": apart}},
+    }
+
+
+def no_past(judge: GraphSession) -> np.ndarray:
+    """The memory of one text before its first token."""
+    shape = next(value.shape for value in judge.get_inputs() if value.name == "past")
+    return np.zeros([size if isinstance(size, int) else int(size == "B") for size in shape], np.float32)
+
+
+def read_judge_manifest(folder: Path) -> dict[str, Any]:
+    """Raises ExportedModelError naming the field that is lacking or wrong."""
+    try:
+        manifest = json_value((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _wrong(MANIFEST, f"it cannot be read: {error}") from error
+    if not isinstance(manifest, dict):
+        raise _wrong(MANIFEST, "it is no object")
+    if manifest.get("schemaVersion") != SCHEMA_VERSION:
+        raise _wrong(MANIFEST, f"its schema version is {manifest.get('schemaVersion')} and not {SCHEMA_VERSION}")
+    check_fields(manifest, JUDGE_FIELDS, "")
+    if "source" in manifest:
+        check_fields(manifest["source"], SOURCE_FIELDS, "source")
+    if manifest["weights"]["dtype"] not in DTYPES:
+        raise _wrong(MANIFEST, f"weights.dtype is none of {', '.join(DTYPES)}")
+    check_file_entries(manifest["files"])
+    return manifest
+
+
 # --- A folder that is sound, uploaded -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class PushArguments:
     folder: Annotated[Path, tyro.conf.Positional]
-    """Folder of an exported model."""
+    """Folder of an exported model or judge."""
     repository: Annotated[str, tyro.conf.Positional]
     """OWNER/NAME on the hub; made where there is none."""
     private: bool = False
@@ -249,8 +333,8 @@ class PushArguments:
 
 
 def push(arguments: PushArguments) -> None:
-    """Upload an exported model to a repository of the hub, in one commit; a folder that `elf check` refuses stays
-    here.
+    """Upload an exported model or judge to a repository of the hub, in one commit; a folder that `elf check` refuses
+    stays here.
 
     Run it again after an interruption: files that have arrived are not sent twice.
     """

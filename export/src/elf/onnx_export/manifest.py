@@ -192,11 +192,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         check_fields(entry, DTYPE_FIELDS, f"dtypes.{dtype}")
     if manifest["defaultDtype"] not in manifest["dtypes"]:
         raise wrong("defaultDtype is none of its dtypes")
-    for number, entry in enumerate(manifest["files"]):
+    check_file_entries(manifest["files"])
+    return manifest
+
+
+def check_file_entries(files: list[Any]) -> None:
+    """Raises ExportedModelError for an entry that describes no file of the folder."""
+    for number, entry in enumerate(files):
         check_fields(entry, FILE_FIELDS, f"files.{number}")
         if not is_name_below(entry["path"]):
             raise wrong(f"files.{number}.path leads out of the folder")
-    return manifest
 
 
 def check_start(manifest: Mapping[str, Any]) -> None:
