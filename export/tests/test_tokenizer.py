@@ -1,5 +1,6 @@
 """Loading a tokenizer: a text's ids and nothing but them, whatever else its file asks for."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -17,8 +18,8 @@ from tokenizers import models
 from elf.data.prepare import Arguments, main
 from elf.data.rows import open_dataset
 from elf.data.tokenizer import load_byte_level_bpe, load_tokenizer
+from elf.data.tokenizer_json import check_charsmap, model_of_tokenizer
 from elf.data.tokenizer_json import converted_file as tokenizer_file_of
-from elf.data.tokenizer_json import model_of_tokenizer
 from elf.data.train_tokenizer import WordCounts, add_whole_words, learn_pieces, train_tokenizer
 from elf.errors import CheckpointError, ConfigError, TextError
 from elf.sampling.sample import read_prompts
@@ -295,3 +296,19 @@ def test_what_the_library_gives_up_on_has_a_name(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text(json.dumps(facts))
     with pytest.raises(CheckpointError, match="cannot be read as a tokenizer"):
         load_tokenizer(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize("head", ["00bc02ec", "08000000", "01000000"])
+def test_a_table_of_normalisations_is_no_larger_than_it_is(tmp_path: Path, head: str) -> None:
+    """The library would reserve what it says, and end the program where there is not so much: 3.96 GB of the first."""
+    table = bytes.fromhex(head) + bytes(4)
+    facts = json.loads((FIXTURES / "tokenizers/sentencepiece.json").read_text())
+    step = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(table).decode()}
+    facts["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Sequence", "normalizers": [step]}]}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(facts))
+    with pytest.raises(CheckpointError, match="charsmap is cut off"):
+        load_tokenizer(tmp_path / "tokenizer.json")
+    with pytest.raises(ValueError, match="charsmap is cut off"):
+        check_charsmap(table)
+    check_charsmap(bytes(4))
+    check_charsmap(b"")

@@ -18,13 +18,14 @@ from elf.data.tokenizer_json import (
     UNK,
     WORD_START,
     Facts,
+    check_charsmaps,
     cleaning,
     cleans_up,
     model_of_tokenizer,
     vocabulary_of,
 )
 from elf.errors import CheckpointError, ConfigError, TokenizerFormError
-from elf.text_file import WHITE_SPACE, check_characters, read_text
+from elf.text_file import WHITE_SPACE, check_characters, json_value, read_text
 
 # A `tokenizer.json` may ask for more than ids: padding, truncation, merges left out at random. Programs that save one
 # after a training leave such wishes in it, and none of them is for those who only want to know a text's ids.
@@ -238,6 +239,8 @@ def read_library(path: Path) -> tokenizers.Tokenizer:
     """A tokenizer.json as the library reads it, with all that it asks for. Raises CheckpointError."""
     content = read_text(path, CheckpointError)
     with _named(f"{path} cannot be read as a tokenizer", "Give the tokenizer.json of `elf tokenizer train`."):
+        facts = json_value(content)
+        check_charsmaps(facts.get("normalizer"))
         library = tokenizers.Tokenizer.from_str(content)
     _check_ids(library, path)
     return library

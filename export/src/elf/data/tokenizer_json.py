@@ -3,10 +3,12 @@ back, and what stands beside it."""
 
 import atexit
 import base64
+import binascii
 import functools
 import itertools
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,7 @@ def tokenizer_of_model(model: Any, sentinels: list[str]) -> tokenizers.Tokenizer
     tokenizer = tokenizers.Tokenizer(
         models.Unigram([*vocabulary, *((name, 0.0) for name in sentinels)], UNK, byte_fallback=False)
     )
+    check_charsmap(spec.precompiled_charsmap)
     steps = [normalizers.Strip(left=False, right=True), normalizers.Replace(tokenizers.Regex(" {2,}"), WORD_START)]
     if spec.precompiled_charsmap:
         steps.insert(0, normalizers.Precompiled(spec.precompiled_charsmap))
@@ -69,6 +72,28 @@ def tokenizer_of_model(model: Any, sentinels: list[str]) -> tokenizers.Tokenizer
         [tokenizers.AddedToken(name, normalized=False, lstrip=True, rstrip=True) for name in sentinels]
     )
     return tokenizer
+
+
+def check_charsmap(charsmap: bytes) -> None:
+    """Raises ValueError for a table of normalisations that says to be larger than it is: the library would reserve as
+    much as it says, up to 4 GB, and where that cannot be had it ends the program."""
+    if charsmap:
+        size = int.from_bytes(charsmap[:4], "little")
+        if size % 4 or 4 + size > len(charsmap):
+            raise ValueError("its charsmap is cut off")
+
+
+def check_charsmaps(normalizer: Any) -> None:
+    """The same of every table of a tokenizer.json's `normalizer`. What is of no form is left to the library."""
+    if isinstance(normalizer, list):
+        for step in normalizer:
+            check_charsmaps(step)
+    elif isinstance(normalizer, dict):
+        check_charsmaps(normalizer.get("normalizers"))
+        charsmap = normalizer.get("precompiled_charsmap")
+        if isinstance(charsmap, str):
+            with suppress(binascii.Error):
+                check_charsmap(base64.b64decode(charsmap))
 
 
 def model_of_tokenizer(facts: Facts) -> Any:
