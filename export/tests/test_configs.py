@@ -104,7 +104,7 @@ def test_an_override_that_is_no_value() -> None:
         *((T5Config, field, 2**30) for field in ("layers", "d_model", "relative_max_distance")),
         *((TranslatorConfig, field, 2**30) for field in ("encoder_layers", "decoder_layers", "feed_forward_size")),
         *((TranslatorConfig, "heads", value) for value in ("4", 0.5)),
-        *((FlowConfig, "p_mean", value) for value in (float("nan"), float("inf"), None, True)),
+        *((FlowConfig, "p_mean", value) for value in (float("nan"), float("inf"), 10**400, None, True)),
     ],
 )
 def test_sizes_that_only_fill_the_memory_and_what_is_no_number(kind: Any, field: str, value: Any) -> None:

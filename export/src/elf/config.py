@@ -24,8 +24,16 @@ def check_size(field: str, value: object, least: int = 1) -> None:
 
 def check_number(field: str, value: object) -> None:
     """Raises ConfigError unless a field is a finite number."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, Real) or isinstance(value, bool) or not is_finite(value):
         raise ConfigError(f"{field} is {value!r}", "Give a finite number.")
+
+
+def is_finite(value: Real) -> bool:
+    """Whether a number is one that can be computed with: an integer may be larger than any float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def check_heads(hidden_size: int, heads: int) -> None:
