@@ -28,7 +28,7 @@ def packed(request, tmp_path_factory):
 
 def feeds_of(session):
     generator = np.random.default_rng(0)
-    sizes = {"B": 2, "L": 5}
+    sizes = {"B": 2, "N": 2, "L": 5}
     shapes = {value.name: [sizes.get(size, size) for size in value.shape] for value in session.get_inputs()}
     return {name: generator.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 

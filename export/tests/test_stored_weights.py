@@ -140,7 +140,12 @@ def test_a_broken_index_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"encoding": "q9"}, {"encoding": None}, {"offset": -1}, {"shape": [1.5]}, {"block": -16}, {"bytes": "3"}]
+    "change",
+    [
+        *({"encoding": encoding} for encoding in ("q9", None, "q8")),
+        *({"offset": -1}, {"shape": [1.5]}, {"block": -16}, {"bytes": "3"}, {"name": ["a"]}),
+        *({"plain": place} for place in ({"file": "0", "offset": 0}, {"file": 0, "offset": None}, {})),
+    ],
 )
 def test_tensors_that_are_stored_in_no_way_that_there_is(tmp_path: Path, change: dict) -> None:
     fixture = Path(__file__).parents[2] / "test/fixtures/tiny-model/onnx/weights-f32.json"

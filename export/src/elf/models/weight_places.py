@@ -177,8 +177,8 @@ def read_index(path: Path) -> WeightIndex:
         if index["schemaVersion"] != SCHEMA_VERSION:
             raise ValueError(f"schema version {index['schemaVersion']}, not {SCHEMA_VERSION}")
         return WeightIndex(
-            dtype=index["dtype"],
-            bytes=index["bytes"],
+            dtype=_text(index["dtype"]),  # type: ignore[arg-type]
+            bytes=_count(index["bytes"]),
             files=_files(index["files"]),
             tensors=tuple(_tensor(tensor) for tensor in index["tensors"]),
             packed_files=_files(index.get("packedFiles", [])),
@@ -188,7 +188,21 @@ def read_index(path: Path) -> WeightIndex:
 
 
 def _files(files: list[dict[str, Any]]) -> tuple[VirtualFile, ...]:
-    return tuple(VirtualFile(file["path"], file["bytes"], tuple(file["graphs"])) for file in files)
+    return tuple(
+        VirtualFile(_text(file["path"]), _count(file["bytes"]), tuple(map(_text, file["graphs"]))) for file in files
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} stands in the place of a text")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} stands in the place of a count")
+    return value
 
 
 def _place(slot: Slot) -> dict[str, int]:
@@ -202,17 +216,16 @@ def _packed(packed: Slot | PackedSlots) -> dict[str, Any]:
 
 
 def _tensor(tensor: dict[str, Any]) -> StoredTensor:
-    shape, block = tuple(tensor["shape"]), tensor.get("block", 0)
-    numbers = (*shape, block, tensor["offset"], tensor["bytes"])
-    if tensor["encoding"] not in DTYPES or not all(isinstance(number, int) and number >= 0 for number in numbers):
-        raise ValueError(f"{tensor['name']} is stored in a way that there is not")
+    name, shape, block = _text(tensor["name"]), tuple(map(_count, tensor["shape"])), _count(tensor.get("block", 0))
+    if tensor["encoding"] not in DTYPES or (tensor["encoding"] in BITS and not block):
+        raise ValueError(f"{name} is stored in a way that there is not")
     stored = StoredTensor(
-        name=tensor["name"],
+        name=name,
         shape=shape,
         encoding=tensor["encoding"],
         block=block,
-        offset=tensor["offset"],
-        bytes=tensor["bytes"],
+        offset=_count(tensor["offset"]),
+        bytes=_count(tensor["bytes"]),
         slot=_slot(tensor["plain"], shape, 4),
     )
     packed = tensor.get("packed")
@@ -233,4 +246,4 @@ def packed_shapes(tensor: StoredTensor) -> tuple[tuple[int, ...], tuple[int, ...
 
 
 def _slot(place: dict[str, int], shape: tuple[int, ...], width: int) -> Slot:
-    return Slot(place["file"], place["offset"], width * math.prod(shape), shape)
+    return Slot(_count(place["file"]), _count(place["offset"]), width * math.prod(shape), shape)
