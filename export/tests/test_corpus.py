@@ -405,6 +405,17 @@ def test_what_is_taken_for_plain_text_is_said(tmp_path: Path, capsys: pytest.Cap
         assert (f"{name} is taken for plain text, one text a line" in capsys.readouterr().err) == said
 
 
+def test_a_quoted_field_may_go_across_many_lines(tmp_path: Path) -> None:
+    """Joined line by line it would take minutes."""
+    text = "\n".join(["a line", ""] * 50_000)
+    corpus = tmp_path / "corpus.csv"
+    corpus.write_text(f'text,n\n"{text}",1\nafter,2\n')
+    assert [len(row[0].split()) for row in stream_corpus(corpus)] == [100_000, 1]
+    corpus.write_text(f'text,n\n"{text}')
+    with pytest.raises(CorpusFormatError, match="line 2 has a quote that is never closed"):
+        [*stream_corpus(corpus)]
+
+
 def test_a_json_file_of_lines_gets_the_right_advice(tmp_path: Path) -> None:
     with pytest.raises(CorpusFormatError, match=r"a\.json is not JSON") as caught:
         read_all(write(tmp_path / "a.json", '{"text": "one"}\n{"text": "two"}\n'))

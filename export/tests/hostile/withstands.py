@@ -90,11 +90,11 @@ sys.addaudithook(WATCH)
 
 
 @contextmanager
-def _bounded(size: int) -> Iterator[None]:
+def _bounded(size: int, most: int) -> Iterator[None]:
     """Watches what is done inside, and on Linux bounds its memory: what reserves more gets a MemoryError."""
     if sys.platform == "linux":
         before = resource.getrlimit(resource.RLIMIT_DATA)
-        bound = _data_bytes() + max(MOST_BYTES, MOST_TIMES_ITS_SIZE * size)
+        bound = _data_bytes() + max(most, MOST_TIMES_ITS_SIZE * size)
         resource.setrlimit(resource.RLIMIT_DATA, (bound, before[1]))
     WATCH.listens, WATCH.found = True, []
     try:
@@ -157,6 +157,7 @@ def withstands(
     examples: tuple[Files, ...] = (),
     holds: Callable[[Any], None] | None = None,
     cases: int = CASES,
+    most_bytes: int = MOST_BYTES,
 ) -> Withstood:
     """Holds a reader of a folder to this: each input is read, or refused by name, twice alike, within MOST_SECONDS and
     the bound of memory; nothing but its files is opened, none of them is changed, nothing is called, and nobody is
@@ -198,7 +199,7 @@ def withstands(
         number += 1
         put(place, files)
         try:
-            with _bounded(sum(map(len, files.values()))):
+            with _bounded(sum(map(len, files.values())), most_bytes):
                 started = time.process_time()
                 found = outcome(read, place)
                 seconds = time.process_time() - started

@@ -50,16 +50,20 @@ def read_records(path: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[
 
 def _records(path: Path) -> Iterator[tuple[int, str]]:
     """Lines, those joined that a quoted field goes across; without the empty ones between them."""
-    start, record = 0, ""
+    # Joined at its end, not line by line: what a quote takes in may be a million of them.
+    start, lines, length, is_open = 0, [], 0, False
     for number, line in read_lines(path, CorpusFormatError):
-        start, record = (start, f"{record}\n{line}") if start else (number, line)
-        if record.count('"') % 2:
-            if len(record) > LONGEST_RECORD:
+        start = start or number
+        lines.append(line)
+        length += len(line)
+        is_open ^= line.count('"') % 2 == 1
+        if is_open:
+            if length > LONGEST_RECORD:
                 break
             continue
-        if record:
+        if record := "\n".join(lines):
             yield start, record
-        start = 0
+        start, lines, length = 0, [], 0
     if start:
         raise CorpusFormatError(f"{path}, line {start} has a quote that is never closed", QUOTES)
 
