@@ -112,10 +112,13 @@ export class Engine implements EngineApi {
       const end = () => order.abort.abort();
       if (ended.aborted) end();
       else ended.addEventListener("abort", end, { once: true });
-      if (request.atOnce && !order.result) await gathered(ended);
-      if (!order.result && !ended.aborted) this.#write(order);
-      this.#orders = this.#orders.filter((other) => other !== order);
-      // It may have been written, or be under way, with one whose turn came before.
+      try {
+        // It may have been written, or be under way, with one whose turn came before.
+        if (request.atOnce && !order.result) await gathered(ended);
+        if (!order.result && !ended.aborted) this.#write(order);
+      } finally {
+        this.#orders = this.#orders.filter((other) => other !== order);
+      }
       return order.result ?? NOT_BEGUN;
     });
   }

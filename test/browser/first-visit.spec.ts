@@ -47,8 +47,8 @@ test("settings survive a reload, and silly numbers are refused beside their fiel
   await studio.set("Steps", 24);
   await studio.time.focus();
   await page.keyboard.press("Control+z");
-  await expect(page.getByTestId("notice")).toHaveText("Steps back to 32.");
-  await expect(page.getByRole("textbox", { name: "Steps" })).toHaveValue("32");
+  await expect(page.getByTestId("notice")).toHaveText("Steps back to 64.");
+  await expect(page.getByRole("textbox", { name: "Steps" })).toHaveValue("64");
   await page.keyboard.press("Control+Shift+z");
   await expect(page.getByTestId("notice")).toHaveText("Steps again 24.");
   await page.reload();
