@@ -8,6 +8,7 @@ import { gammaCurveIn, gammaCurveText } from "../flow/gammaCurve";
 import type { HeldToken } from "../flow/held";
 import { type Back, LONGEST_CHAIN, MOST_LETTERS, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
+import { wellFormed } from "../flow/text";
 import type { Towards } from "../flow/towards";
 import { escaped } from "./linkEscapes";
 import { LINK_FIELDS } from "./linkFields";
@@ -149,7 +150,7 @@ function promptIn(fields: ReadonlyMap<string, string>): Prompt | null | undefine
   if (isBraced && end < 0) return undefined;
   try {
     // A plus in a text is escaped, so that one is a blank that a form has written.
-    const prompt = decodeURIComponent(isBraced ? text.slice(OPEN.length, end).replaceAll("+", " ") : text);
+    const prompt = wellFormed(decodeURIComponent(isBraced ? text.slice(OPEN.length, end).replaceAll("+", " ") : text));
     return prompt.length > MOST_LETTERS ? undefined : { text: prompt };
   } catch {
     return undefined;

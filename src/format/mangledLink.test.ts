@@ -209,6 +209,16 @@ describe("a link that was mangled on its way", () => {
     }
   });
 
+  it("has U+FFFD in its prompt where a program left half a character there", () => {
+    const half = { settings: SETTINGS, prompt: { text: "A kite \ud83d" } };
+    const whole = { settings: SETTINGS, prompt: { text: "A kite \ufffd" } };
+    expect(recipeIn(hashOf(half))).toEqual(whole);
+    const undone = hashOf({ settings: SETTINGS, prompt: { text: "A kite Q" } })
+      .replaceAll("%20", " ")
+      .replace("Q", "\ud83d");
+    expect(recipeIn(undone)).toEqual(whole);
+  });
+
   it("is said to be broken where it was cut within an escape of its prompt and something put there", () => {
     const hash = hashOf({ settings: SETTINGS, prompt: { text: "Grüße, Welt" } });
     for (const sign of [" ", "> ", "<br>"]) expect(recipeIn(opened(hash.replace("%2C", `%2${sign}C`)))).toBeUndefined();
