@@ -216,7 +216,8 @@ describe("a link that was mangled on its way", () => {
     const undone = hashOf({ settings: SETTINGS, prompt: { text: "A kite Q" } })
       .replaceAll("%20", " ")
       .replace("Q", "\ud83d");
-    expect(recipeIn(undone)).toEqual(whole);
+    // What is no sign of a link may have been put there by another program.
+    expect(recipeIn(undone)?.prompt).toEqual({ text: expect.stringMatching(/^A kite \ufffd?$/) });
   });
 
   it("is said to be broken where it was cut within an escape of its prompt and something put there", () => {
