@@ -10,6 +10,7 @@ import type { Model } from "../runtime/load";
 import { NOT_BEGUN, type RunEvent, type RunRequest } from "./api";
 import { Engine } from "./engine";
 import { planRecipe } from "./plan";
+import { engineWith } from "./testing/engineWith";
 import { companyOf } from "./together";
 
 let free: Model;
@@ -46,12 +47,6 @@ function countingBatches(model: Model): { model: Model; batches: number[] } {
     dispose: () => network.dispose(),
   };
   return { model: { ...model, network: own }, batches };
-}
-
-async function engineWith(model: Model): Promise<Engine> {
-  const engine = new Engine(async () => model);
-  await engine.load({ baseUrl: "", backend: "wasm" }, () => {});
-  return engine;
 }
 
 async function write(engine: Engine, request: RunRequest, signal?: AbortSignal) {

@@ -14,21 +14,15 @@ import { flowConstants } from "../format/manifest";
 import type { Model } from "../runtime/load";
 import { TokenizerError } from "../runtime/tokenizer";
 import type { ReadEvent, RunEvent, RunRequest } from "./api";
-import { Engine } from "./engine";
+import type { Engine } from "./engine";
 import { RunMemory } from "./memory";
 import { countPasses } from "./passes";
 import { planRecipe } from "./plan";
 import { findPaths } from "./readRun";
+import { engineWith } from "./testing/engineWith";
 import { followRun, writeRun } from "./writeRun";
 
 const modelOf = (name: string): Promise<Model> => loadFolder(`test/fixtures/${name}`);
-
-/** An engine that remembers nothing yet, around a model that stays. */
-async function engineWith(model: Model): Promise<Engine> {
-  const engine = new Engine(async () => model);
-  await engine.load({ baseUrl: "", backend: "wasm" }, () => {});
-  return engine;
-}
 
 async function write(engine: Engine, request: RunRequest) {
   const events: RunEvent[] = [];

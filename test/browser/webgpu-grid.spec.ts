@@ -2,29 +2,18 @@ import { expect, test } from "@playwright/test";
 import { linkTo } from "../../src/format/link";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
+import { TINY_SETTINGS } from "./tiny-settings";
 
 test(
   "a grid is filled at once on a GPU, with the texts that wasm writes one after another",
   slow("sixteen runs on a GPU in software, and in wasm"),
   async ({ browser }) => {
-    const settings = {
-      steps: 5,
-      method: "sde",
-      gamma: 1,
-      selfCondScale: 2,
-      cfgScale: 1,
-      schedule: "uniform",
-      solver: "euler",
-      rng: "original",
-      seed: 7,
-      length: 16,
-    } as const;
     const grids: string[][] = [];
     for (const backend of ["wasm", "webgpu"]) {
       const page = await browser.newPage({ reducedMotion: "reduce" });
       const studio = new StudioPage(page);
       const asked = { backend, model: "tiny-model", experiment: "grid.steps.gamma" };
-      await page.goto(`?${new URLSearchParams(asked)}${linkTo({ settings })}`);
+      await page.goto(`?${new URLSearchParams(asked)}${linkTo({ settings: TINY_SETTINGS })}`);
       const comparison = page.getByTestId("comparison");
       await page.getByRole("button", { name: "Write it" }).click();
       const texts = comparison.getByTestId("compared");

@@ -3,19 +3,8 @@ import type { Recipe } from "../../src/flow/recipe";
 import { linkTo } from "../../src/format/link";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
+import { TINY_SETTINGS as settings } from "./tiny-settings";
 
-const settings: Recipe["settings"] = {
-  steps: 5,
-  method: "sde",
-  gamma: 1,
-  selfCondScale: 2,
-  cfgScale: 1,
-  schedule: "uniform",
-  solver: "euler",
-  rng: "original",
-  seed: 7,
-  length: 16,
-};
 const gammaCurve = [
   [0, 3],
   [0.5, 0.5],

@@ -142,6 +142,11 @@ def check_model(folder: Path) -> dict[str, Any]:
             session = open_graph(folder / path, narrow if packed else plain)
             worst = max(worst, check_outputs(path, graph, session, tests))
         dtypes[dtype] = {"bytes": index.bytes, "selfTestError": worst}
+    return report_of(manifest, dtypes)
+
+
+def report_of(manifest: Mapping[str, Any], dtypes: dict[str, Any]) -> dict[str, Any]:
+    """What is told of a sound folder; its files are those of the list, and the list itself."""
     return {
         "name": manifest["name"],
         "files": len(manifest["files"]) + 1,
@@ -284,12 +289,7 @@ def check_judge(folder: Path) -> dict[str, Any]:
             f"{manifest['graph']} says something else of a text read in two parts, off by {apart:.2g} of the largest",
             "Export the judge again; if it stays, onnxruntime computes wrongly here.",
         )
-    return {
-        "name": manifest["name"],
-        "files": len(manifest["files"]) + 1,
-        "bytes": sum(file["bytes"] for file in manifest["files"]),
-        "dtypes": {weights["dtype"]: {"bytes": index.bytes, "selfTestError": apart}},
-    }
+    return report_of(manifest, {weights["dtype"]: {"bytes": index.bytes, "selfTestError": apart}})
 
 
 def no_past(judge: GraphSession) -> np.ndarray:
