@@ -50,7 +50,8 @@ def turn(x: Array, positions: list[int]) -> Array:
     return np.stack([pairs.real, pairs.imag], -1).reshape(x.shape)
 
 
-def attention(weights: Weights, name: str, x: Array, heads: int, positions: list[int]) -> Array:
+def attention(weights: Weights, name: str, x: Array, heads: int, positions: list[int], blind: bool = False) -> Array:
+    """`blind`: all of a position's attention goes to itself."""
     B, S, H = x.shape
     q, k, v = np.split(dense(weights, f"{name}/qkv", x), 3, -1)
     q, k, v = (part.reshape(B, S, heads, H // heads) for part in (q, k, v))
@@ -59,7 +60,7 @@ def attention(weights: Weights, name: str, x: Array, heads: int, positions: list
     out = np.zeros((B, S, heads, H // heads))
     for head in range(heads):
         scores = q[:, :, head] @ k[:, :, head].transpose(0, 2, 1) / np.sqrt(H // heads)
-        out[:, :, head] = softmax(scores) @ v[:, :, head]
+        out[:, :, head] = (np.eye(S) if blind else softmax(scores)) @ v[:, :, head]
     return dense(weights, f"{name}/proj", out.reshape(B, S, H))
 
 
@@ -68,7 +69,16 @@ def swiglu(weights: Weights, name: str, x: Array) -> Array:
     return dense(weights, f"{name}/w3", silu(a) * b)
 
 
-def trunk(weights: Weights, heads: int, z: Array, x_hat_prev: Array, t: Array, w: Array, decoding: bool) -> Array:
+def trunk(
+    weights: Weights,
+    heads: int,
+    z: Array,
+    x_hat_prev: Array,
+    t: Array,
+    w: Array,
+    decoding: bool,
+    blind_blocks: tuple[int, ...] = (),
+) -> Array:
     """Section 2, steps 1 to 4: z, x̂_prev (B, L, D), t and w (B,) → h (B, L, H)."""
     B, L, _ = z.shape
     text = dense(weights, "self_cond_proj", np.concatenate([z, x_hat_prev], -1))
@@ -82,14 +92,23 @@ def trunk(weights: Weights, heads: int, z: Array, x_hat_prev: Array, t: Array, w
     depth = sum(name.endswith("/norm1/weight") for name in weights)
     for i in range(depth):
         block = f"blocks_{i}"
-        x = x + attention(weights, f"{block}/attn", rms_norm(x, weights[f"{block}/norm1/weight"]), heads, positions)
+        normed = rms_norm(x, weights[f"{block}/norm1/weight"])
+        x = x + attention(weights, f"{block}/attn", normed, heads, positions, i in blind_blocks)
         x = x + swiglu(weights, f"{block}/mlp", rms_norm(x, weights[f"{block}/norm2/weight"]))
     return x[:, prefix:]
 
 
-def denoise(weights: Weights, heads: int, z: Array, x_hat_prev: Array, t: Array, w: Array) -> Array:
+def denoise(
+    weights: Weights,
+    heads: int,
+    z: Array,
+    x_hat_prev: Array,
+    t: Array,
+    w: Array,
+    blind_blocks: tuple[int, ...] = (),
+) -> Array:
     """x̂ (B, L, D)."""
-    h = trunk(weights, heads, z, x_hat_prev, t, w, decoding=False)
+    h = trunk(weights, heads, z, x_hat_prev, t, w, decoding=False, blind_blocks=blind_blocks)
     return dense(weights, "final_layer/linear", rms_norm(h, weights["final_layer/norm_final/weight"]))
 
 

@@ -185,9 +185,14 @@ def config(**settings) -> DistillConfig:
     )
 
 
-def test_the_loss_of_a_batch_is_that_of_the_specification() -> None:
-    teacher, student = (random_params(parameter_shapes(ELF), seed) for seed in (1, 2))
-    objective = distill_objective(config(), Round(1, 4, 3), teacher)
+@pytest.mark.parametrize("guidance", [1.0, 1.75])
+def test_the_loss_of_a_batch_is_that_of_the_specification(guidance: float) -> None:
+    """With a teacher as it is, and with one carried away from what it says blind."""
+    elf = dataclasses.replace(ELF, depth=2)
+    blind_blocks = (1,) if guidance != 1 else ()
+    settings = dataclasses.replace(config(), elf=elf, teacher_guidance=guidance, blind_blocks=blind_blocks)
+    teacher, student = (random_params(parameter_shapes(elf), seed) for seed in (1, 2))
+    objective = distill_objective(settings, Round(1, 4, 3), teacher)
     x, held = normal(0, B, L, D), held_positions(B)
     ids = np.random.default_rng(1).integers(0, 11, (B, L))
     draws = objective.draw(jax.random.key(5), (B, L, D), False)
@@ -199,15 +204,19 @@ def test_the_loss_of_a_batch_is_that_of_the_specification() -> None:
     start, times, clean, *_ = jax.tree.map(lambda array: np.asarray(array, np.float64), draws)
     t, w = start.t, start.w
 
-    def predict(params, z, prev, t, w):
-        return numpy_elf.denoise(params, ELF.heads, z, prev, t, w)
+    def predict(params, *inputs):
+        return numpy_elf.denoise(params, ELF.heads, *inputs)
+
+    def teach(*inputs):
+        blind = numpy_elf.denoise(w64[0], ELF.heads, *inputs, blind_blocks=(1,))
+        return blind + guidance * (predict(w64[0], *inputs) - blind)
 
     z_s = np.where(held[..., None], x, t[:, None, None] * x + (1 - t)[:, None, None] * 1.3 * start.noise)
     empty = np.where(held[..., None], x, 0)
-    half = np.where(held[..., None], x, predict(w64[0], z_s, empty, t, w))
+    half = np.where(held[..., None], x, teach(z_s, empty, t, w))
     kind = np.array([0, 0, 0, 1, 1, 1, 2, 2])  # of 8 rows 3 self-condition, 3 do not, 2 decode
     half = np.where((kind != 0)[:, None, None], empty, half)
-    target = numpy_target(lambda *inputs: predict(w64[0], *inputs), x, held, z_s, half, times, w)
+    target = numpy_target(teach, x, held, z_s, half, times, w)
     errors = ((predict(w64[1], z_s, half, t, w) - target) ** 2).mean(-1)
     mixed = clean[..., None] * x + (1 - clean)[..., None] * 2.2 * start.noise
     chances = numpy_elf.softmax(numpy_elf.decode(w64[1], ELF.heads, mixed, w))
@@ -343,6 +352,9 @@ def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, te
         ("epochs=1", ConfigError, "steps or epochs"),
         ("objective=literal", ConfigError, "objective"),
         ("flow.decoder_prob=1", ConfigError, "decoder_prob"),
+        ("teacher_guidance=1.5", ConfigError, r"teacher_guidance is 1\.5 and blind_blocks are \[\]"),
+        ("blind_blocks=[0]", ConfigError, r"teacher_guidance is 1 and blind_blocks are \[0\]"),
+        ("teacher_guidance=0", ConfigError, "teacher_guidance is 0"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(experiment: Path, tmp_path: Path, override, error: type[ElfError], words):
@@ -429,6 +441,8 @@ def test_the_published_rounds_are_the_default() -> None:
 
 def test_the_shipped_experiments_have_the_published_values(teacher: Path) -> None:
     configs = Path(__file__).parents[1] / "configs"
+    with pytest.raises(ConfigError, match=r"blind_blocks are \[2, 3, 4, 5\]"):  # of seven; this teacher has one
+        load_distill_config(configs / "stories-guided.yml", (f"teacher={teacher}",))
     for name in ("owt-elf-b-pd", "stories-fast"):
         settings, _ = load_distill_config(configs / f"{name}.yml", (f"teacher={teacher}",))
         assert settings.name == name

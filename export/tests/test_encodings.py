@@ -9,8 +9,9 @@ from elf.config import SamplerSettings
 from elf.dev.make_random import TINY, random_model
 from elf.models.encodings import best_scales, decode, encode, quantised
 from elf.models.exported_folder import StoredWeights
-from elf.onnx_export import dtypes
-from elf.onnx_export.dtypes import InputProducts, Trial, by_harm, first_share, input_products, write_dtype
+from elf.onnx_export import calibration, dtypes
+from elf.onnx_export.calibration import InputProducts, input_products
+from elf.onnx_export.dtypes import Trial, by_harm, first_share, write_dtype
 from elf.onnx_export.graphs import build_graphs
 from elf.sampling.networks import JaxNetwork
 from elf.sampling.sampler import sample
@@ -65,7 +66,7 @@ def test_scales_have_less_error_than_those_that_just_reach_the_largest_weight():
 
 
 def test_products_are_measured_a_few_at_a_time_and_in_order(monkeypatch):
-    monkeypatch.setattr(dtypes, "GREATEST_HELD", 4 * (3**2 + 5**2))
+    monkeypatch.setattr(calibration, "GREATEST_HELD", 4 * (3**2 + 5**2))
     asked = []
 
     def measure(names):
@@ -91,7 +92,7 @@ def trial(tmp_path_factory):
 
 def test_inputs_of_the_models_own_runs(trial, monkeypatch):
     """Of the kernel that multiplies z: every state that JAX's sampler shows its network, and the last once more."""
-    monkeypatch.setattr(dtypes, "RUNS", 1)
+    monkeypatch.setattr(calibration, "RUNS", 1)
     nodes = trial.graphs.models["denoiser"].graph
     name = next(node.inputs[1].name for node in nodes if node.op_type == "MatMul" and node.inputs[0].name == "z")
     width, weights = trial.model.elf.latent_size, trial.graphs.weights.tensors
@@ -104,7 +105,7 @@ def test_inputs_of_the_models_own_runs(trial, monkeypatch):
             seen.append(z[0])
             return super().denoise(z, *rest)
 
-    settings = replace(trial.settings, seed=dtypes.FIRST_SEED)
+    settings = replace(trial.settings, seed=calibration.FIRST_SEED)
     run = sample(Noted(trial.model), settings, trial.model.flow, (1, trial.length, width))
     rows = np.concatenate([*seen, run.z[0]])
     assert len(seen) == trial.settings.steps
@@ -126,9 +127,9 @@ def test_more_kernels_stay_in_float16_until_the_text_is_kept(trial, monkeypatch)
     tried = []
     write = dtypes.write_weights
 
-    def noted(*arguments):
+    def noted(*arguments, **options):
         tried.append(arguments[5] if len(arguments) > 5 else [])
-        return write(*arguments)
+        return write(*arguments, **options)
 
     monkeypatch.setattr(dtypes, "write_weights", noted)
     _, figures = write_dtype(trial, "q8", calibrated=False, gated=True)

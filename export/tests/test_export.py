@@ -15,6 +15,7 @@ from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import PLAIN_TEXT, random_model
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError, TokenizerFormError
 from elf.models.exported_folder import StoredWeights
+from elf.models.open_model import open_model
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export import dtypes, export, parity
 from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model
@@ -319,6 +320,21 @@ def test_several_dtypes_the_first_that_passes_is_the_default(model, tmp_path, mo
     manifest = read(out / "manifest.json")
     assert manifest["dtypes"]["f16"]["approximate"]
     assert read(out / "parity.json")["dtypes"]["f16"]["tokenAgreement"] == manifest["dtypes"]["f16"]["tokenAgreement"]
+
+
+def test_a_rounded_model_is_what_is_stored_of_it_and_stays_so(model, tmp_path):
+    """Random weights change their text at 8 bits; the rounded model does not, and exported again has the same bytes."""
+    out, again = tmp_path / "out", tmp_path / "again"
+    report = export_model(model, options(out, dtype="q8", rounded=True))["dtypes"]["q8"]
+    assert report["passes"] and report["tokenAgreement"] == 1
+    rounded, weights = open_model(out), "onnx/weights-q8-00001.bin"
+    kernels = [name for name in model.params if name.endswith("qkv/kernel")]
+    assert kernels and not any(np.array_equal(rounded.params[name], model.params[name]) for name in kernels)
+    np.testing.assert_allclose(rounded.params[kernels[0]], model.params[kernels[0]], atol=0.02)
+    assert "weights | rounded to q8" in (out / "README.md").read_text()
+    export_model(rounded, options(again, dtype="q8"))
+    assert (again / weights).read_bytes() == (out / weights).read_bytes()
+    assert read(again / "parity.json")["dtypes"]["q8"]["tokenAgreement"] == 1
 
 
 @pytest.mark.parametrize(

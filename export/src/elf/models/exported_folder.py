@@ -152,20 +152,29 @@ def write_weights(
     folder: Path,
     products: Mapping[str, np.ndarray] | None = None,
     widened: Collection[str] = (),
+    stored: "StoredWeights | None" = None,
 ) -> list[str]:
     """Writes the shards and the index of `dtype` into `folder`, one tensor in memory at a time; the shards' names.
 
-    `products` are those that `quantised` rounds kernels by; kernels in `widened` are stored as float16 instead.
+    `products` are those that `quantised` rounds kernels by; kernels in `widened` are stored as float16 instead. What
+    `stored` reads as it is here and stores in the same way keeps its bytes: to round a block twice could move it again.
     """
     tensors, values = [], layout.tensors
     products = products or {}
+
+    def stored_alike(name: str, encoding: Dtype, block: int) -> bytes | None:
+        if stored is None or stored.form(name) != (encoding, block):
+            return None
+        return stored.stored_bytes(name) if np.array_equal(stored[name], values[name]) else None
+
     with ShardWriter(folder, weights_stem(dtype)) as shards:
         for name, slot in layout.slots.items():
             encoding = "f16" if name in widened else encoding_of(name, slot.shape, dtype)
             shards.write(bytes(aligned(shards.written, STREAM_ALIGNMENT) - shards.written))
             offset = shards.written
             block = BLOCK[encoding] if encoding in BITS else 0
-            shards.write(encode(values[name], encoding, block, products.get(name) if block else None))
+            kept = stored_alike(name, encoding, block)
+            shards.write(kept or encode(values[name], encoding, block, products.get(name) if block else None))
             tensors.append(StoredTensor(name, slot.shape, encoding, block, offset, shards.written - offset, slot))
         files = tuple(
             VirtualFile(virtual_file(number), size, readers(graphs, virtual_file(number)))
@@ -209,6 +218,11 @@ class StoredWeights(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         tensor = self._tensors[name]
         return decode(self.stored_bytes(name), tensor.shape, tensor.encoding, tensor.block)
+
+    def form(self, name: str) -> tuple[Dtype, int] | None:
+        """Encoding and block of a tensor; None where there is none of this name."""
+        tensor = self._tensors.get(name)
+        return None if tensor is None else (tensor.encoding, tensor.block)
 
     def stored_bytes(self, name: str) -> bytes:
         """As they lie in the shards."""

@@ -62,10 +62,11 @@ def rotate(x: jax.Array, cos: np.ndarray | jax.Array, sin: np.ndarray | jax.Arra
 
 
 class Attention(nnx.Module):
-    """Bidirectional attention with RMSNorm on queries and keys; every position sees every other."""
+    """Bidirectional attention with RMSNorm on queries and keys; every position sees every other, or `blind` itself."""
 
-    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs, blind: bool = False):
         self.heads, self.head_dim = config.heads, config.head_dim
+        self.blind = blind
         H = config.hidden_size
         self.qkv = Dense(H, 3 * H, rngs=rngs, compute_dtype=compute_dtype)
         self.q_norm = RMSNorm(config.head_dim)
@@ -78,7 +79,7 @@ class Attention(nnx.Module):
         q, k = rotate(self.q_norm(q), cos, sin), rotate(self.k_norm(k), cos, sin)
         dtype = self.qkv.compute_dtype
         q, k, v = (a.astype(dtype) for a in (q, k, v))
-        mixed = attend(q, k, v, dropout)
+        mixed = v if self.blind else attend(q, k, v, dropout)
         projected = self.proj(mixed.reshape(B, S, H))
         return dropout.of(1, projected, dropout.projection) if dropout else projected
 
@@ -95,9 +96,9 @@ class SwiGLU(nnx.Module):
 
 
 class Block(nnx.Module):
-    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs):
+    def __init__(self, config: ElfConfig, compute_dtype: jnp.dtype, rngs: nnx.Rngs, blind: bool = False):
         self.norm1 = RMSNorm(config.hidden_size)
-        self.attn = Attention(config, compute_dtype, rngs)
+        self.attn = Attention(config, compute_dtype, rngs, blind)
         self.norm2 = RMSNorm(config.hidden_size)
         self.mlp = SwiGLU(config, compute_dtype, rngs)
 
@@ -134,8 +135,11 @@ class ELF(nnx.Module):
         compute_dtype: jnp.dtype = jnp.float32,
         remat: Remat = "none",
         scan: bool = False,
+        blind_blocks: tuple[int, ...] = (),
     ):
-        """`scan`: one program serves all blocks, whose weights are first laid together."""
+        """`scan`: one program serves all blocks, whose weights are first laid together; not with `blind_blocks`, in
+        which, counted from 0, a position sees only itself: the same weights, made to guess worse."""
+        assert not (scan and blind_blocks)
         self.config = config
         self.remat = remat
         self.scan = scan
@@ -151,7 +155,7 @@ class ELF(nnx.Module):
             self.self_cond_cfg_tokens = nnx.Param(learned(rngs.params(), (1, config.self_cond_cfg_tokens, H)))
         self.mode_tokens = nnx.Param(learned(rngs.params(), (1, config.mode_tokens, H)))
         for i in range(config.depth):
-            setattr(self, f"blocks_{i}", Block(config, compute_dtype, rngs))
+            setattr(self, f"blocks_{i}", Block(config, compute_dtype, rngs, i in blind_blocks))
         self.final_layer = FinalLayer(config, compute_dtype, rngs)
         xavier = jax.nn.initializers.xavier_uniform()
         self.proj_kernel = nnx.Param(xavier(rngs.params(), (H, D)))

@@ -2,11 +2,13 @@
 it keeps the text."""
 
 import math
+import tempfile
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +17,11 @@ from elf.data.tokenizer import EOS
 from elf.errors import ConfigError, ParityError
 from elf.models.encodings import BITS, DTYPES, EMBEDDING, Dtype, encoding_of
 from elf.models.exported_folder import StoredWeights, remove_weights, weights_stem, write_weights
-from elf.models.trained_model import TrainedModel
+from elf.models.rearranged import official_encoder_params, official_params
+from elf.models.trained_model import ExportedGraphs, TrainedModel
+from elf.onnx_export.calibration import InputProducts, input_products
 from elf.onnx_export.check import check_outputs, open_graph, read_self_test
-from elf.onnx_export.graphs import TAP, Graphs, PackedWeights, tapped_graphs, write_packed_graphs
+from elf.onnx_export.graphs import Graphs, PackedWeights, build_graphs, write_packed_graphs
 from elf.onnx_export.parity import (
     Differences,
     Writer,
@@ -29,113 +33,8 @@ from elf.onnx_export.parity import (
     write_self_test,
 )
 from elf.progress import say, told
-from elf.sampling.networks import GraphSession, LoadedWeights, OnnxEncoder, OnnxNetwork
+from elf.sampling.networks import LoadedWeights, OnnxEncoder, OnnxNetwork
 from elf.sampling.sampler import Array, cut_at_eos
-
-# --- What the kernels of a model multiply in its own runs: the products that `encodings` rounds them by -------------
-
-# No text is needed: the sampler's states, from noise to text, are what the network sees when it is used.
-
-Owner = TypeVar("Owner", OnnxNetwork, OnnxEncoder)
-
-RUNS, STEPS = 8, 8
-"""Of the calibration: some thousands of inputs to each kernel."""
-FIRST_SEED = 1_000_000
-"""Other seeds than those by which the outcome is judged."""
-GREATEST_HELD = 2**30
-"""Bytes of products held at a time; a large model is run several times, for some of its kernels each."""
-
-
-class InputProducts(Mapping[str, Array]):
-    """Kernel → XᵀX (K, K) float32 of its inputs X in some runs of the model. Ask in the order of `kernels`: those asked
-    for are measured together with as many of the following as memory allows, and then forgotten."""
-
-    def __init__(self, measure: Callable[[list[str]], dict[str, Array]], kernels: Mapping[str, int]):
-        """`kernels`: name → K. `measure` gives the products of some of them."""
-        self._measure, self._kernels = measure, dict(kernels)
-        self._held: dict[str, Array] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._held:
-            if name not in self._kernels:
-                raise KeyError(name)
-            self._held.clear()
-            self._held = self._measure(self._group(name))
-        return self._held[name]
-
-    def _group(self, first: str) -> list[str]:
-        names, room = [*self._kernels], GREATEST_HELD
-        group: list[str] = []
-        for name in names[names.index(first) :]:
-            room -= 4 * self._kernels[name] ** 2
-            if group and room < 0:
-                break
-            group.append(name)
-        return group
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._kernels
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._kernels)
-
-    def __len__(self) -> int:
-        return len(self._kernels)
-
-
-def input_products(
-    model: TrainedModel,
-    onnx_folder: Path,
-    weights: Mapping[str, Array],
-    kernels: Mapping[str, int],
-    settings: SamplerSettings,
-    length: int,
-) -> InputProducts:
-    """Of `kernels` (name → K) in runs with these settings, but of few steps, and on random sources where the model
-    wants them, as runs are compared. Kernels that no run uses have zeros."""
-
-    def measure(names: list[str]) -> dict[str, Array]:
-        products = {name: np.zeros((kernels[name], kernels[name]), np.float32) for name in names}
-        with tapped_graphs(onnx_folder, products) as folder:
-            network = tapped(OnnxNetwork(folder, weights), products)
-            reads = bool(model.elf.max_input_length)
-            encoder = tapped(OnnxEncoder(folder, weights), products) if reads else None
-            seeds = range(FIRST_SEED, FIRST_SEED + RUNS)
-            few = replace(settings, steps=min(settings.steps, STEPS))
-            for seed in told(seeds, f"looking at the inputs of {len(names)} kernels"):
-                Writer(network, encoder).run(model, replace(few, seed=seed), length)
-        return products
-
-    return InputProducts(measure, kernels)
-
-
-def tapped(owner: Owner, products: dict[str, Array]) -> Owner:
-    """`owner`, each of whose sessions from now on adds to `products` what its taps give."""
-    for name, session in list(vars(owner).items()):
-        if isinstance(session, GraphSession):
-            setattr(owner, name, TappedSession(session, products))
-    return owner
-
-
-class TappedSession:
-    """Stands in for a session of a tapped graph."""
-
-    def __init__(self, session: GraphSession, products: dict[str, Array]):
-        self._session, self._products = session, products
-        self._taps = [output.name for output in session.get_outputs() if output.name.startswith(TAP)]
-
-    def run(self, outputs: list[str], feeds: dict[str, Array]) -> list[Array]:
-        results = self._session.run([*outputs, *self._taps], feeds)
-        for tap, inputs in zip(self._taps, results[len(outputs) :], strict=True):
-            rows = inputs.reshape(-1, inputs.shape[-1])
-            self._products[tap.removeprefix(TAP)] += rows.T @ rows
-        return results[: len(outputs)]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-
-# --- Dtypes written, measured and offered ---------------------------------------------------------------------------
 
 
 def dtypes_of(text: str) -> list[Dtype]:
@@ -242,15 +141,12 @@ class Trial:
     """Seed → what the trained weights write."""
 
 
-def write_dtype(trial: Trial, dtype: Dtype, calibrated: bool, gated: bool) -> tuple[list[str], StorageFigures]:
-    """Writes the weights in this dtype; returns the shards' names and what it changes.
-
-    Where `gated`, kernels are stored as float16 until the text is kept, or half of them are and it is not. `calibrated`
-    says whether kernels are rounded by what they multiply in the model's runs.
-    """
-    layout = trial.graphs.weights
+def roundings(trial: Trial, dtype: Dtype, calibrated: bool) -> tuple[dict[str, tuple[int, ...]], InputProducts | None]:
+    """The network's kernels that this dtype rounds to blocks, by name, and what they multiply in runs of the model."""
     quantised = {
-        name: slot.shape for name, slot in layout.slots.items() if encoding_of(name, slot.shape, dtype) in BITS
+        name: slot.shape
+        for name, slot in trial.graphs.weights.slots.items()
+        if encoding_of(name, slot.shape, dtype) in BITS
     }
     # What the encoder does to a run is done once, and does not grow from step to step.
     kernels = {name: shape for name, shape in quantised.items() if not name.startswith((ENCODER, EMBEDDING))}
@@ -258,8 +154,22 @@ def write_dtype(trial: Trial, dtype: Dtype, calibrated: bool, gated: bool) -> tu
     if kernels and calibrated:
         used = quantised if trial.model.elf.max_input_length else kernels
         inputs = {name: shape[0] for name, shape in used.items() if name != EMBEDDING}
-        products = input_products(trial.model, trial.folder, layout.tensors, inputs, trial.settings, trial.length)
-    shards = write_weights(layout, trial.graphs.models, dtype, trial.folder, products)
+        products = input_products(
+            trial.model, trial.folder, trial.graphs.weights.tensors, inputs, trial.settings, trial.length
+        )
+    return kernels, products
+
+
+def write_dtype(trial: Trial, dtype: Dtype, calibrated: bool, gated: bool) -> tuple[list[str], StorageFigures]:
+    """Writes the weights in this dtype; returns the shards' names and what it changes.
+
+    Where `gated`, kernels are stored as float16 until the text is kept, or half of them are and it is not. `calibrated`
+    says whether kernels are rounded by what they multiply in the model's runs.
+    """
+    layout = trial.graphs.weights
+    kernels, products = roundings(trial, dtype, calibrated)
+    stored = stored_before(trial.model, dtype)
+    shards = write_weights(layout, trial.graphs.models, dtype, trial.folder, products, stored=stored)
     figures = _figures(trial, dtype)
     if figures.passes or not (kernels and gated) or dtype in APPROXIMATE:
         return shards, figures
@@ -273,6 +183,40 @@ def write_dtype(trial: Trial, dtype: Dtype, calibrated: bool, gated: bool) -> tu
         if figures.passes:
             break
     return shards, figures
+
+
+@contextmanager
+def rounded(
+    model: TrainedModel, dtype: Dtype, settings: SamplerSettings, length: int, *, calibrated: bool
+) -> Iterator[TrainedModel]:
+    """The model whose weights are those that `dtype` stores of this one: stored again in it they do not change.
+
+    Raises CheckpointError for weights that cannot be stored so.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "onnx"
+        graphs = build_graphs(
+            model.elf, model.params, model.encoder, model.encoder_params, model.latent_mean, model.latent_std
+        )
+        graphs.write(folder)
+        trial = Trial(model, graphs, folder, settings, length, {})
+        write_weights(graphs.weights, graphs.models, dtype, folder, roundings(trial, dtype, calibrated)[1])
+        stored = StoredWeights(folder, dtype)
+        encoder_params = dict(official_encoder_params(model.encoder, stored)) if model.encoder else {}
+        yield replace(
+            model,
+            params=dict(official_params(model.elf, stored)),
+            encoder_params=encoder_params,
+            training=model.training | {"weights": f"rounded to {dtype}, and so measured"},
+            exported=ExportedGraphs(folder.parent, dtype, length),
+        )
+
+
+def stored_before(model: TrainedModel, dtype: Dtype) -> StoredWeights | None:
+    """The weights that the model was read from, if they are of this very dtype."""
+    if model.exported is None or model.exported.dtype != dtype:
+        return None
+    return StoredWeights(model.exported.folder / "onnx", dtype)
 
 
 def _figures(trial: Trial, dtype: Dtype) -> StorageFigures:

@@ -23,7 +23,9 @@ from elf.progress import say
 from elf.training.checkpoint import bring_checkpoint, first_weights
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distill_objective import (
+    Denoiser,
     DistillDraws,
+    GuidedTeacher,
     UniformTimes,
     decode_part,
     denoise_part,
@@ -123,13 +125,21 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
     flow, elf, dtype = config.flow, config.elf, jnp.dtype(config.compute_dtype)
     student_graph, _ = abstract(ELF, elf, dtype, remat=config.remat, scan=config.scan_blocks)
     teacher_graph, _ = abstract(ELF, elf, dtype, scan=config.scan_blocks)
+    blind_graph, _ = abstract(ELF, elf, dtype, blind_blocks=config.blind_blocks)
+
+    def taught_by(frozen: Params) -> Denoiser:
+        teacher = bind(teacher_graph, frozen)
+        if config.teacher_guidance == 1:
+            return teacher
+        return GuidedTeacher(teacher, bind(blind_graph, frozen), config.teacher_guidance)
+
     evenly = UniformTimes(config.student_times == "uniform", config.teacher_times == "uniform")
 
     def draw(key: jax.Array, shape: tuple[int, int, int], decode: bool | None) -> DistillDraws:
         return draw_distill(key, shape, 1 / turn.student_steps, turn.sub_steps, flow, evenly)
 
     def loss_of_coins(params: Params, frozen: Params, x, held, ids, draws: DistillDraws, weight, decode: bool | None):
-        student, teacher = bind(student_graph, params), bind(teacher_graph, frozen)
+        student, teacher = bind(student_graph, params), taught_by(frozen)
         assert config.decode_half is not None  # the recipe has seen to it
         errors = mixed_student_errors(student, teacher, x, held, ids, draws, flow, config.decode_half) * weight
         decoding, counted = draws.decodes[:, None] * errors, draws.decodes[:, None] * weight
@@ -145,7 +155,7 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
     def loss(
         params: Params, frozen: Params, x, held, ids, draws: DistillDraws, weight, decode: bool | None
     ) -> tuple[jax.Array, Metrics]:
-        student, teacher = bind(student_graph, params), bind(teacher_graph, frozen)
+        student, teacher = bind(student_graph, params), taught_by(frozen)
         own_x, own_held, own_weight, start, times = jax.tree.map(
             partial(denoise_part, kinds=kinds), (x, held, weight, draws.start, draws.times)
         )
@@ -188,8 +198,10 @@ def student_facts(
     config: DistillConfig, turn: Round, teacher: TrainedModel, command: str, done: int, seconds: float
 ) -> dict[str, Any]:
     facts = training_facts(config, command, teacher.training.get("encoder", {}), done, seconds)
+    guided = config.teacher_guidance != 1
+    guidance = {"teacher_guidance": config.teacher_guidance, "blind_blocks": [*config.blind_blocks]} if guided else {}
     return facts | {
-        "student": {"steps": turn.student_steps, "teacher": teacher.name, "teacher_steps": turn.sub_steps},
+        "student": {"steps": turn.student_steps, "teacher": teacher.name, "teacher_steps": turn.sub_steps} | guidance,
         "sampler": recommended_sampler(turn.student_steps),
     }
 

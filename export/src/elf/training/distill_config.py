@@ -1,5 +1,6 @@
 """Everything that decides a distillation: a training configuration, of which the teacher has decided a part."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -68,6 +69,11 @@ class DistillConfig(TrainConfig):
     """How t_s is drawn, where a student's step begins."""
     teacher_times: Literal["logit_normal", "uniform"] = "logit_normal"
     """How the times between the teacher's sub-steps are drawn."""
+    teacher_guidance: float = 1.0
+    """How far the teacher is carried away from what it says when its `blind_blocks` see nothing around them; 1 leaves
+    it as it is. It costs the teacher a second pass at every sub-step, and the student none."""
+    blind_blocks: tuple[int, ...] = ()
+    """Blocks, counted from 0, in which a position of that second pass sees only itself."""
     decode_half: Literal["source", "zero"] | None = None
     """What the x̂ half of decode rows holds at the source's places; zero where rows go by their place."""
 
@@ -81,6 +87,17 @@ class DistillConfig(TrainConfig):
         if self.sub_steps is not None and len(self.sub_steps) != len(self.rounds):
             raise ConfigError(
                 f"there are {len(self.rounds)} rounds and {len(self.sub_steps)} sub_steps", "Give one for each round."
+            )
+        if not 0 < self.teacher_guidance < math.inf:
+            raise ConfigError(f"teacher_guidance is {self.teacher_guidance}", "Give a number above 0, such as 1.5.")
+        if (self.teacher_guidance != 1) != bool(self.blind_blocks):
+            raise ConfigError(
+                f"teacher_guidance is {self.teacher_guidance:g} and blind_blocks are {[*self.blind_blocks]}",
+                "Give both, as in teacher_guidance=1.5 blind_blocks=[2,3], or neither.",
+            )
+        if not set(self.blind_blocks) <= set(range(self.elf.depth)):
+            raise ConfigError(
+                f"blind_blocks are {[*self.blind_blocks]}", f"The network's blocks are 0 to {self.elf.depth - 1}."
             )
         if self.attention_dropout or self.projection_dropout:
             raise ConfigError("dropout is set", "Leave it out: a distillation has none.")
