@@ -1,7 +1,14 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, type Page, test } from "@playwright/test";
 import { DEFAULT_MODEL } from "../../src/delivery/shipped";
+import { parseManifest } from "../../src/format/manifest";
 import { spoilSelfTest } from "./altered-model";
 import { StudioPage } from "./studio-page";
+
+const MANIFEST = join(import.meta.dirname, "../../models", DEFAULT_MODEL, "manifest.json");
+const { dtypes, defaultDtype } = parseManifest(readFileSync(MANIFEST, "utf8"));
+const SHARD = dtypes[defaultDtype]?.shards[0] ?? "";
 
 /** Presses Generate on a page one of whose model files is spoilt, and returns the alert. */
 async function generateWith(page: Page, file: string, spoil: (page: Page, file: string) => Promise<unknown>) {
@@ -32,14 +39,14 @@ const altered = (change: (body: Buffer) => Buffer) => (page: Page, file: string)
   });
 
 test("missing weights", async ({ page }) => {
-  const alert = await generateWith(page, "onnx/weights-f16-00001.bin", missing);
+  const alert = await generateWith(page, SHARD, missing);
   await expect(alert).toHaveAttribute("data-code", "missing-file");
 });
 
 test("truncated weights", async ({ page }) => {
   const alert = await generateWith(
     page,
-    "onnx/weights-f16-00001.bin",
+    SHARD,
     altered((body) => body.subarray(0, 1000)),
   );
   await expect(alert).toHaveAttribute("data-code", "truncated-file");
@@ -50,7 +57,7 @@ test("weights that are not what the manifest says", async ({ page }) => {
     body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
     return body;
   });
-  const alert = await generateWith(page, "onnx/weights-f16-00001.bin", flip);
+  const alert = await generateWith(page, SHARD, flip);
   await expect(alert).toHaveAttribute("data-code", "corrupt-file");
 });
 
@@ -81,7 +88,7 @@ test("no WebGPU where it was asked for", async ({ page }) => {
 });
 
 test("a mended file makes the next try succeed", async ({ page }) => {
-  const alert = await generateWith(page, "onnx/weights-f16-00001.bin", missing);
+  const alert = await generateWith(page, SHARD, missing);
   await page.unrouteAll();
   await page.getByRole("textbox", { name: "Steps" }).fill("2");
   await page.getByRole("button", { name: "Try again" }).click();

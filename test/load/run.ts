@@ -75,7 +75,7 @@ async function batch(): Promise<Row> {
   const manifest = parseManifest(readFileSync(join(model, "manifest.json"), "utf8"));
   const { length } = manifest.defaults;
   const planned = (samples: number) => {
-    const run = { dtype: "f16", backend: "wasm", length, batch: samples } as const;
+    const run = { dtype: manifest.defaultDtype, backend: "wasm", length, batch: samples } as const;
     return planMemory(manifest, run, { limits: null, deviceBytes: null }).bytes;
   };
   const plan = planned(BATCH) - planned(1);
