@@ -175,13 +175,14 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
         )
 
     check_prompts_read_alike(model)
-    names, parts = names_of(model, settings, arguments), arguments.read_card_parts(model)
+    names = names_of(model, settings, arguments)
 
     say(f"building the graphs of {model.name}")
     with ExitStack() as opened:
         if arguments.rounded:
             form = rounded(model, dtypes[0], compared_settings, compared, calibrated=arguments.calibrate)
             model = opened.enter_context(form)
+        parts = arguments.read_card_parts(model)
         folder = opened.enter_context(replaced_folder(arguments.out))
         graphs = build_graphs(
             model.elf,
