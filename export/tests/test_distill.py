@@ -447,7 +447,7 @@ def test_the_shipped_experiments_have_the_published_values(teacher: Path) -> Non
         settings, _ = load_distill_config(configs / f"{name}.yml", (f"teacher={teacher}",))
         assert settings.name == name
         assert settings.flow.decoder_prob == 0.2 and settings.optimizer.optimizer == "muon"
-    assert [turn[1:] for turn in settings.plan()] == [(8, 4), (4, 8), (4, 8)]
+    assert [turn[1:] for turn in settings.plan()] == [(8, 8)]
     settings, _ = load_distill_config(configs / "owt-elf-b-pd.yml", (f"teacher={teacher}",))
     assert settings.plan() == config().plan()
     assert (settings.epochs, settings.batch_size, settings.ema_decay) == (1, 512, 0.9999)
