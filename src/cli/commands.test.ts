@@ -22,7 +22,7 @@ describe("elf-playground trace", () => {
   it("tells what the page's recorded run holds", async () => {
     const { code, out } = await command("trace", "public/traces/stories.json");
     expect(code).toBe(0);
-    expect(out).toMatch(/^model {5}Stories \(stories\)\nsteps {5}32, 33 frames recorded\nsampler {3}SDE γ 1, /);
+    expect(out).toMatch(/^model {5}Stories \(stories\)\nsteps {5}32, 33 frames recorded\nsampler {3}SDE γ 3, /);
     const { out: json } = await command("trace", "public/traces/stories.json", "--json");
     expect(JSON.parse(json)).toMatchObject({ model: "stories", steps: 32, forks: [], settings: { method: "sde" } });
     expect(out.trimEnd().endsWith(JSON.parse(json).text)).toBe(true);
