@@ -78,7 +78,7 @@ test("a print has the text and what wrote it, in ink, and nothing to press", asy
   await page.goto("");
   await expect(studio.stage).toBeVisible();
   const note = page.getByTestId("printed");
-  await expect(note).toContainText(/Stories · 32 steps SDE γ 1 .* seed \d+ · t = \d\.\d\d, step \d+ of 32/);
+  await expect(note).toContainText(/Stories · 32 steps SDE γ 3 .* seed \d+ · t = \d\.\d\d, step \d+ of 32/);
   await expect(note).toContainText("#run=");
   await expect(page.locator("button:visible, input:visible, textarea:visible")).toHaveCount(0);
   expect(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme)).toBe("light");
