@@ -17,7 +17,7 @@ from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, 
 from elf.models.exported_folder import StoredWeights
 from elf.models.open_model import open_model
 from elf.models.trained_model import load_trained_model, save_trained_model
-from elf.onnx_export import dtypes, export, parity
+from elf.onnx_export import dtypes, graphs, parity
 from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.parity import LOGIT_ROUNDING, Difference, edit_distance, refuse_difference
@@ -197,7 +197,7 @@ def test_a_sabotaged_graph_is_refused_and_nothing_is_written(model, tmp_path, mo
         changed.flat[0] += 0.05
         return build_graphs(config, {**params, name: changed}, *rest)
 
-    monkeypatch.setattr(export, "build_graphs", sabotaged)
+    monkeypatch.setattr(graphs, "build_graphs", sabotaged)
     with pytest.raises(ParityError, match="differs from JAX"):
         export_model(model, options(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
@@ -207,7 +207,7 @@ def test_a_sabotaged_encoder_is_refused(model, tmp_path, monkeypatch):
     def sabotaged(config, params, encoder, encoder_params, mean, std):
         return build_graphs(config, params, encoder, encoder_params, mean + np.float32(0.01), std)
 
-    monkeypatch.setattr(export, "build_graphs", sabotaged)
+    monkeypatch.setattr(graphs, "build_graphs", sabotaged)
     with pytest.raises(ParityError, match="encoder graph's latent"):
         export_model(model, options(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
@@ -217,7 +217,7 @@ def test_a_graph_of_nan_is_refused(model, tmp_path, monkeypatch):
     def sabotaged(config, params, encoder, encoder_params, mean, std):
         return build_graphs(config, params, encoder, encoder_params, mean * np.float32("nan"), std)
 
-    monkeypatch.setattr(export, "build_graphs", sabotaged)
+    monkeypatch.setattr(graphs, "build_graphs", sabotaged)
     with pytest.raises(ParityError, match="latent differs"):
         export_model(model, options(tmp_path / "out"))
 

@@ -21,7 +21,7 @@ from elf.models.rearranged import official_encoder_params, official_params
 from elf.models.trained_model import ExportedGraphs, TrainedModel
 from elf.onnx_export.calibration import InputProducts, input_products
 from elf.onnx_export.check import check_outputs, open_graph, read_self_test
-from elf.onnx_export.graphs import Graphs, PackedWeights, build_graphs, write_packed_graphs
+from elf.onnx_export.graphs import Graphs, PackedWeights, graphs_of, write_packed_graphs
 from elf.onnx_export.parity import (
     Differences,
     Writer,
@@ -195,9 +195,7 @@ def rounded(
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "onnx"
-        graphs = build_graphs(
-            model.elf, model.params, model.encoder, model.encoder_params, model.latent_mean, model.latent_std
-        )
+        graphs = graphs_of(model)
         graphs.write(folder)
         trial = Trial(model, graphs, folder, settings, length, {})
         write_weights(graphs.weights, graphs.models, dtype, folder, roundings(trial, dtype, calibrated)[1])

@@ -21,7 +21,7 @@ from elf.models.trained_model import TrainedModel, plain_statistic
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
 from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample, write_samples
 from elf.onnx_export.dtypes import Trial, dtypes_of, offer_dtypes, rounded
-from elf.onnx_export.graphs import build_graphs
+from elf.onnx_export.graphs import graphs_of
 from elf.onnx_export.manifest import Names, describe, latent_basis, list_files, write_json
 from elf.onnx_export.model_card import model_card
 from elf.onnx_export.parity import check_parity
@@ -184,14 +184,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             model = opened.enter_context(form)
         parts = arguments.read_card_parts(model)
         folder = opened.enter_context(replaced_folder(arguments.out))
-        graphs = build_graphs(
-            model.elf,
-            model.params,
-            model.encoder,
-            model.encoder_params,
-            model.latent_mean,
-            model.latent_std,
-        )
+        graphs = graphs_of(model)
         onnx_folder = folder / "onnx"
         graphs.write(onnx_folder)
         parity = check_parity(model, onnx_folder, graphs.weights.tensors, compared_settings, compared, range(seeds))

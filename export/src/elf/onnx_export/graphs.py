@@ -14,6 +14,7 @@ from elf.config import ElfConfig, T5Config
 from elf.models.encodings import BITS, values_and_scales
 from elf.models.exported_folder import StoredWeights, readers, weights_stem
 from elf.models.rearranged import T5_BIAS_BY_DISTANCE, encoder_weights, exact_tables, grouped, network_weights
+from elf.models.trained_model import TrainedModel
 from elf.models.weight_places import (
     ALIGNMENT,
     GREATEST_FILE,
@@ -104,6 +105,13 @@ class Graphs:
         folder.mkdir(parents=True, exist_ok=True)
         for name, model in self.models.items():
             ir.save(model, folder / f"{name}.onnx")
+
+
+def graphs_of(model: TrainedModel) -> Graphs:
+    """`build_graphs` of a model, its encoder's included where it has one."""
+    return build_graphs(
+        model.elf, model.params, model.encoder, model.encoder_params, model.latent_mean, model.latent_std
+    )
 
 
 def build_graphs(

@@ -125,12 +125,12 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
     flow, elf, dtype = config.flow, config.elf, jnp.dtype(config.compute_dtype)
     student_graph, _ = abstract(ELF, elf, dtype, remat=config.remat, scan=config.scan_blocks)
     teacher_graph, _ = abstract(ELF, elf, dtype, scan=config.scan_blocks)
-    blind_graph, _ = abstract(ELF, elf, dtype, blind_blocks=config.blind_blocks)
 
     def taught_by(frozen: Params) -> Denoiser:
         teacher = bind(teacher_graph, frozen)
         if config.teacher_guidance == 1:
             return teacher
+        blind_graph, _ = abstract(ELF, elf, dtype, blind_blocks=config.blind_blocks)
         return GuidedTeacher(teacher, bind(blind_graph, frozen), config.teacher_guidance)
 
     evenly = UniformTimes(config.student_times == "uniform", config.teacher_times == "uniform")
