@@ -30,6 +30,9 @@ const linked = (change: Partial<SamplerSettings> = {}) => linkTo({ settings: { .
 const text = (id: string) => `document.querySelector('[data-testid="${id}"]')?.textContent ?? ""`;
 const CARDS = `document.querySelectorAll('[data-testid="run-card"]').length`;
 
+/** What the drivers throw where there is no browser any more: nobody has to wait for it. */
+const GONE = /^(NoSuchSession|ConnectionClosed|TargetClose)Error|detached Frame/;
+
 /** Whether a run is on its way, or as many are there. */
 const BEGUN = (cards: number) => `document.querySelector('[data-testid="cancel"]') !== null || ${CARDS} === ${cards}`;
 const ALERT = `document.querySelector('[role="alert"]')?.textContent ?? ""`;
@@ -166,7 +169,10 @@ async function until<T extends string | number | boolean>(
   const end = performance.now() + 1000 * MOST_SECONDS;
   let value: T | Error | undefined;
   while (performance.now() < end) {
-    value = await tab.read<T>(expression).catch((error: unknown) => new Error(String(error)));
+    value = await tab.read<T>(expression).catch((error: unknown) => {
+      if (GONE.test(String(error))) throw error;
+      return new Error(String(error));
+    });
     if (!(value instanceof Error) && holds(value)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -16,6 +16,8 @@ interface Report {
   readonly version: string;
   /** The step that failed, and how; undefined where all went well. */
   readonly fault?: string;
+  /** Whether there was no browser any more when it failed, which says more about that than about the page. */
+  readonly isGone?: boolean;
   /** What came of each step that was taken: nothing to be said, or what the browser has less. */
   readonly steps: readonly (string | undefined)[];
   readonly text: string;
@@ -49,9 +51,11 @@ async function visit(engine: Engine): Promise<Report> {
       try {
         steps.push((await step.take(tab, { page, widget, stopServer })) ?? undefined);
       } catch (error) {
-        const seen = await tab.read<string>(SEEN).catch(() => "nothing");
-        const fault = `${step.name}: ${String(error)}; the page says “${seen.replace(/\s+/g, " ").slice(0, 600)}”`;
-        return { ...report, fault, seconds: since(started) };
+        const seen = await tab.read<string>(SEEN).catch(() => undefined);
+        const said =
+          seen === undefined ? "the browser is gone" : `the page says “${seen.replace(/\s+/g, " ").slice(0, 600)}”`;
+        const fault = `${step.name}: ${String(error)}; ${said}`;
+        return { ...report, fault, isGone: seen === undefined, seconds: since(started) };
       }
       if (number === 1) report.text = await writtenText(tab);
       console.log(`  ✓ ${engine.name}: ${steps[number] ?? step.name}`);
@@ -75,7 +79,12 @@ const named = process.argv.slice(2).filter((word) => !word.startsWith("--"));
 const isAsked = (name: Engine["name"]) => named.length === 0 || named.includes(name);
 const isWanted = ({ name, program }: Engine) =>
   program !== undefined && isAsked(name) && !(name === "Chromium" && process.argv.includes("--others"));
-for (const engine of all.filter(isWanted)) reports.push(await visit(engine));
+for (const engine of all.filter(isWanted)) {
+  const first = await visit(engine);
+  // One that ends beside other work may do so before it has loaded anything. A page that ends it does so again.
+  if (first.isGone) console.log(`  … ${first.fault}. Once more:`);
+  reports.push(first.isGone ? await visit(engine) : first);
+}
 const texts = new Set(reports.filter(({ fault }) => fault === undefined).map(({ text }) => text));
 
 console.log("");

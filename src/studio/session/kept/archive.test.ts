@@ -27,7 +27,10 @@ describe("the archive of a browser", () => {
       vi.stubGlobal(name, value);
     }
   });
-  afterEach(() => void vi.unstubAllGlobals());
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
 
   const kept = runOf(["▁the ▁sat", "▁the ▁cat"], { id: "kept", startedAt: 5, text: "the cat" });
   const withPaths = { ...kept, trajectory: { ...kept.trajectory, paths: pathsOfLength(2, 2) } };
@@ -65,6 +68,30 @@ describe("the archive of a browser", () => {
     expect(await small.save({ ...kept, id: "newest", startedAt: 3 })).toEqual(["new"]);
     expect((await small.all())?.map(({ id }) => id)).toEqual(["newest"]);
   });
+
+  const unanswered = {
+    "is never answered": () => new IDBRequest() as never,
+    fails: () => {
+      throw new DOMException("There is no transaction in progress.", "UnknownError");
+    },
+  };
+  for (const [how, first] of Object.entries(unanswered)) {
+    it(`asks for all runs over another connection where the first question ${how}`, async () => {
+      await browserArchive().save(kept);
+      const close = vi.spyOn(IDBDatabase.prototype, "close");
+      const asked = vi.spyOn(IDBObjectStore.prototype, "getAll").mockImplementationOnce(first);
+      const archive = browserArchive(50);
+      expect((await archive.all())?.map(({ id }) => id)).toEqual(["kept"]);
+      expect(asked).toHaveBeenCalledTimes(2);
+      expect(close).toHaveBeenCalledTimes(1);
+      expect(await archive.get("kept")).toMatchObject({ id: "kept" });
+    });
+
+    it(`says that nothing is kept where every question ${how}`, async () => {
+      vi.spyOn(IDBObjectStore.prototype, "getAll").mockImplementation(first);
+      expect(await browserArchive(20).all()).toBeNull();
+    });
+  }
 
   it("takes over the runs of its first version", async () => {
     const first = await openDB("elf-playground", 1, {

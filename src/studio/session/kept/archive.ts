@@ -71,6 +71,21 @@ export function browserArchive(patience = PATIENCE, most = MOST): RunArchive {
     );
   }
 
+  /** The list of a connection that gives it; one that does not, or not in time, is closed, so that the next has a new one. */
+  async function listed(database: IDBPDatabase<Schema>): Promise<Run[]> {
+    try {
+      return await within(
+        patience,
+        () => database.getAll("runs"),
+        () => {},
+      );
+    } catch (error) {
+      opened = undefined;
+      database.close();
+      throw error;
+    }
+  }
+
   async function attempt<T, F>(task: (database: IDBPDatabase<Schema>) => Promise<T>, otherwise: F): Promise<T | F> {
     try {
       opened ??= open();
@@ -106,7 +121,8 @@ export function browserArchive(patience = PATIENCE, most = MOST): RunArchive {
         const frames = await transaction.objectStore("frames").get(id);
         return run && frames ? wholeRun(run, frames) : null;
       }, undefined),
-    all: () => attempt((database) => database.getAll("runs"), null),
+    // Asked twice: where a page is left while it writes, WebKit may leave the next page's first question unanswered, or fail it.
+    all: async () => (await attempt(listed, undefined)) ?? attempt(listed, null),
   };
 }
 
