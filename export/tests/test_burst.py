@@ -141,8 +141,11 @@ def test_what_cannot_be_is_said(tiny, tmp_path, capsys):
             train.read_part(part)
     with pytest.raises(CheckpointError, match="cannot be read"):
         read_carried(tmp_path)
-    refused = ["burst", "pack", "--config", str(tiny), "--out", str(tmp_path / "none"), "objective=literal"]
-    assert cli.main(refused) == 2 and "a burst knows objective shared alone, not literal" in capsys.readouterr().err
+    pack = ["burst", "pack", "--config", str(tiny), "--out", str(tmp_path / "none")]
+    assert cli.main([*pack, "objective=literal"]) == 2
+    assert "a burst knows objective shared alone, not literal" in capsys.readouterr().err
+    assert cli.main([*pack, "guesses.share=0.5"]) == 2
+    assert "a burst knows guesses.share 0.0 alone, not 0.5" in capsys.readouterr().err
 
 
 def test_archives_that_are_none(tmp_path, folder) -> None:

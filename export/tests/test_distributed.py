@@ -115,6 +115,15 @@ def test_a_batch_in_parts_gives_the_curve_of_one_taken_whole(alone, tmp_path):
     assert_same_curve(tmp_path, expected)
 
 
+@pytest.mark.slow("two trainings, one of them in a process that compiles for two devices")
+def test_guesses_of_a_batch_in_parts_are_those_of_one_taken_whole(alone, tmp_path):
+    path, _ = alone
+    words = (*SAME, "guesses.share=0.5", "guesses.cfg=1")
+    train_here(path, *words, f"out={tmp_path / 'whole'}")
+    finished(train(path, *words, f"out={tmp_path / 'parts'}", "accumulation=2", devices=2))
+    assert_same_curve(tmp_path / "parts", losses(tmp_path / "whole"))
+
+
 def saved_steps(out: Path) -> list[int]:
     names = [p.name for p in (out / "checkpoints").iterdir() if "tmp" not in p.name]
     return sorted(int(name.removeprefix("checkpoint_")) for name in names)

@@ -5,15 +5,18 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 
-from elf.config import ElfConfig, FlowConfig
+from elf.config import ElfConfig, FlowConfig, SamplerSettings
 from elf.network.model import ELF
 from elf.network.modules import bind, split
+from elf.sampling.condition import Condition, Guided
 from elf.training.objective import (
     decode_errors,
     denoise_errors,
+    guessed,
     literal_denoising,
     noised,
     put_rows,
@@ -22,6 +25,7 @@ from elf.training.objective import (
     take_rows,
 )
 from elf.training.step_inputs import DenoiseDraws, draw_decode, draw_denoise, draw_self_cond_scale
+from elf.training.train_config import GuessConfig
 
 CONFIG = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 FLOW = FlowConfig(noise_scale=1.3)
@@ -151,6 +155,51 @@ def test_decode_errors_start_near_chance_and_fall_with_the_right_bias() -> None:
     decode = jax.jit(lambda p: decode_errors(bind(graphdef, p), x, held, ids, mixed, FLOW).mean())
     assert float(decode(params)) == pytest.approx(np.log(11), abs=1.0)
     assert float(decode(params | {"unembed_bias": params["unembed_bias"].at[3].add(20.0)})) < 0.01
+
+
+def test_a_guess_is_what_the_sampler_makes_of_the_same_noise() -> None:
+    graphdef, params = split(network())
+    net = bind(graphdef, params)
+    x, noise = (jax.random.normal(jax.random.key(seed), (4, 5, 6)) for seed in (2, 3))
+    held, w = jnp.zeros((4, 5), bool).at[:, :2].set(True).at[3].set(False), jnp.full(4, 1.5)
+    for start, cfg in (("condition", 2.5), ("zero", 1.0)):
+        flow = dataclasses.replace(FLOW, self_cond_start=start)
+        settings = SamplerSettings(steps=3, cfg_scale=cfg, self_cond_scale=1.5)
+        sampler = Guided(net.denoise, settings, Condition(np.asarray(x), np.asarray(held)[..., None]), True, start)
+        x_hat = sampler.nothing(x.shape)
+        for number in range(3):
+            z = sampler.hold(1.3 * np.roll(noise, -number, axis=1))
+            x_hat = np.asarray(sampler.predict(z, x_hat, np.float32(0)))
+        got = guessed(net, x, held, noise, w, flow, GuessConfig(share=0.5, passes=3, cfg=cfg))
+        np.testing.assert_allclose(got, x_hat, atol=2e-5)
+
+
+def test_rows_read_from_a_guess_know_nothing_of_their_text_and_send_no_gradient_through_it() -> None:
+    graphdef, params = split(network())
+    flow = dataclasses.replace(FLOW, decoder_condition="clean")
+    x = jax.random.normal(jax.random.key(2), (4, 5, 6))
+    held, ids = jnp.zeros((4, 5), bool).at[:, :2].set(True), jnp.full((4, 5), 3)
+    mixed, guesses = draw_decode(jax.random.key(0), x.shape, flow), GuessConfig(share=0.5, cfg=3.0)
+
+    def errors(params, x) -> jax.Array:
+        return decode_errors(bind(graphdef, params), x, held, ids, mixed, flow, None, guesses)
+
+    text = jnp.zeros_like(x).at[:, 2:].set(1.0)
+    change = np.abs(errors(params, x + text) - errors(params, x)).max(axis=1)
+    assert (change == 0).tolist() == [True, False, True, False]
+    assert np.abs(errors(params, x + 1 - text) - errors(params, x)).max(axis=1).min() > 1e-4
+
+    rows = np.arange(0, 4, 2)
+    noise, w = mixed.noise[rows], mixed.w[rows]
+    latent = guessed(bind(graphdef, params), x[rows], held[rows], noise, w, flow, guesses)
+
+    def read(params) -> jax.Array:
+        logits = bind(graphdef, params).decode(latent, w)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, ids[rows]).sum()
+
+    got = jax.grad(lambda params: errors(params, x)[rows].sum())(params)
+    for name, wanted in jax.grad(read)(params).items():
+        np.testing.assert_allclose(got[name], wanted, atol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize("condition", ["noised", "clean"])

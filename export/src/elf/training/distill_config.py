@@ -99,6 +99,8 @@ class DistillConfig(TrainConfig):
             raise ConfigError(
                 f"blind_blocks are {[*self.blind_blocks]}", f"The network's blocks are 0 to {self.elf.depth - 1}."
             )
+        if self.guesses.share:
+            raise ConfigError("guesses.share is set", "Leave it out: a distillation's decode rows read noised texts.")
         if self.attention_dropout or self.projection_dropout:
             raise ConfigError("dropout is set", "Leave it out: a distillation has none.")
         if self.objective is not None:

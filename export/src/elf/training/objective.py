@@ -1,6 +1,7 @@
 """What a training step minimises (spec section 4): the denoise branch and the decode branch, as errors by position."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,7 +27,7 @@ from elf.training.step_inputs import (
 # A burst has neither settings of a training nor what reads models.
 if TYPE_CHECKING:
     from elf.models.trained_model import FlatParams
-    from elf.training.train_config import TrainConfig
+    from elf.training.train_config import GuessConfig, TrainConfig
 
 # The denoise branch has two forms. `literal` makes every network pass that the official code words, one after the
 # other. `shared` finds v₀ and v₁ of the self-cond CFG target among the passes that are made anyway: v₀ in the one that
@@ -111,7 +112,7 @@ def flow_objective(config: "TrainConfig", groups: int = 1) -> Objective:
         def of_branch(decodes: bool, draws: StepDraws) -> tuple[jax.Array, Metrics]:
             if decodes:
                 assert draws.decode is not None
-                errors = decode_errors(network, x, held, ids, draws.decode, flow, left_out(draws))
+                errors = decode_errors(network, x, held, ids, draws.decode, flow, left_out(draws), config.guesses)
             else:
                 assert draws.denoise is not None
                 parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
@@ -146,7 +147,9 @@ def flow_objective(config: "TrainConfig", groups: int = 1) -> Objective:
         metrics = branch_shares((errors - decoding).sum(), decoding.sum(), (weight - counted).sum(), counted.sum())
         return errors.sum(), metrics
 
-    _, group = self_cond_rows(flow.self_cond_prob, config.batch_size // config.accumulation)
+    rows = config.batch_size // config.accumulation
+    # Who self-conditions, and who reads a guess, is a matter of the place in a group.
+    group = math.lcm(*(self_cond_rows(share, rows)[1] for share in (flow.self_cond_prob, config.guesses.share)))
     static = choices.coin == "batch" and choices.loss_mean == "batch"
     return Objective(draw, loss, mean_over_positions, group, flow.decoder_prob if static else None)
 
@@ -175,6 +178,29 @@ def noised_for_decoding(x: jax.Array, held: jax.Array, draws: DecodeDraws, flow:
     clean = draws.clean[..., None]
     latent = clean * x + (1 - clean) * flow.decoder_noise_scale * draws.noise
     return jnp.where(held[..., None], x, latent) if flow.decoder_condition == "clean" else latent
+
+
+def guessed(
+    network: ELF,
+    x: jax.Array,
+    held: jax.Array,
+    noise: jax.Array,
+    w: jax.Array,
+    flow: FlowConfig,
+    guesses: "GuessConfig",
+) -> jax.Array:
+    """x̂ (B, L, D) as sampling comes to it where γ lets no state outlive a step: every pass is at t = 0, from noise of
+    its own and the x̂ of the one before, guided by the source. Noise of later passes is that of places further on."""
+    at, t = held[..., None], jnp.zeros(len(x))
+    x_hat = before_any_guess(x, held, flow)
+    for number in range(guesses.passes):
+        z = jnp.where(at, x, flow.noise_scale * jnp.roll(noise, -number, axis=1))
+        x_hat_prev, x_hat = x_hat, network.denoise(z, x_hat, t, w)
+        if guesses.cfg != 1:
+            without = network.denoise(jnp.where(at, 0, z), jnp.where(at, 0, x_hat_prev), t, w)
+            x_hat = without + guesses.cfg * (x_hat - without)
+        x_hat = jnp.where(at, x, x_hat)
+    return jax.lax.stop_gradient(x_hat)
 
 
 def before_any_guess(x: jax.Array, held: jax.Array, flow: FlowConfig) -> jax.Array:
@@ -296,12 +322,19 @@ def decode_errors(
     draws: DecodeDraws,
     flow: FlowConfig,
     dropout: Dropout | None = None,
+    guesses: "GuessConfig | None" = None,
 ) -> jax.Array:
     """Cross-entropy (B, L) of the tokens `ids` (B, L), read from latents with a noise strength of its own per token.
 
-    x, held: as in `shared_denoising`.
+    x, held: as in `shared_denoising`. guesses: how many of the rows read what is guessed from noise instead; none do
+    unless given.
     """
     latent = noised_for_decoding(x, held, draws, flow)
+    a, b = self_cond_rows(guesses.share, len(x)) if guesses else (0, 1)
+    if guesses and a:
+        x_a, held_a, noise, w = (take_rows(of, a, b) for of in (x, held, draws.noise, draws.w))
+        read = put_rows(guessed(network, x_a, held_a, noise, w, flow, guesses), a, b)
+        latent = jnp.where((jnp.arange(len(x)) % b < a)[:, None, None], read, latent)
     return optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, draws.w, dropout), ids)
 
 

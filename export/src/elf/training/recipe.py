@@ -55,6 +55,9 @@ CHOICES = (
         False: "the clip sees the gradient of the whole batch, not of the part that memory holds",
     }),
     Choice("label_drop", 0.1, 0.1, {None: "another share of the sources is hidden"}),
+    Choice("guesses.share", 0.0, 0.0, {
+        None: "so many decode rows read what the network itself makes of noise, as they do when it samples",
+    }),
     Choice("optimizer.muon", "matrices", "kernels", {
         "kernels": "the vocabulary heads, whose rows are tokens of very different frequency, stay with Adam",
     }),
@@ -158,6 +161,7 @@ SHARED_OBJECTIVE: Mapping[str, Any] = {
     "loss_mean": "batch",
     "self_conditioned_rows": "share",
     "accumulation": 1,
+    "guesses.share": 0.0,
     "attention_dropout": 0.0,
     "projection_dropout": 0.0,
 }
@@ -167,7 +171,7 @@ SHARED_OBJECTIVE: Mapping[str, Any] = {
 def require(config: Any, known: Mapping[str, Any], who: str) -> None:
     """Raises ConfigError for a setting of which `who` knows another value alone."""
     for name, value in known.items():
-        if (given := getattr(config, name)) != value:
+        if (given := field_at(config, name)) != value:
             raise ConfigError(f"{who} knows {name} {value} alone, not {given}", f"Set {name}={value}.")
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
-from elf.config import ElfConfig, FlowConfig
+from elf.config import MAX_CFG_SCALE, ElfConfig, FlowConfig, check_number, check_size
 from elf.errors import ConfigError
 from elf.evaluation.evaluate import EvaluationOptions
 from elf.models.text_encoder import Normalisation
@@ -72,6 +72,30 @@ class CheckpointConfig:
 
 
 @dataclass(frozen=True)
+class GuessConfig:
+    """Decode rows that read what the network itself guesses from noise, as when it samples, in place of a noised text.
+
+    Of a translation alone, or what else its source all but decides: a guess of anything else knows nothing of the text.
+    """
+
+    share: float = 0.0
+    """Of the rows of a decode step."""
+    passes: int = 2
+    """Of the network, each from noise of its own and the guess before."""
+    cfg: float = 2.0
+    """ω of these passes, which twice as many make; 1 for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("share", "cfg"):
+            check_number(f"guesses.{name}", getattr(self, name))
+        if not 0 <= self.share <= 1:
+            raise ConfigError(f"guesses.share is {self.share}", "Give a share from 0 to 1.")
+        if not 0 <= self.cfg <= MAX_CFG_SCALE:
+            raise ConfigError(f"guesses.cfg is {self.cfg}", f"Give a scale from 0 to {MAX_CFG_SCALE}.")
+        check_size("guesses.passes", self.passes)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     name: str
     data: str
@@ -125,6 +149,7 @@ class TrainConfig:
     """Whether early updates average by (1 + i) / (10 + i), so that the first weights are forgotten."""
     clip_each_part: bool | None = None
     """With accumulation: whether each part's gradient is clipped, or that of the whole."""
+    guesses: GuessConfig = field(default_factory=GuessConfig)
     attention_dropout: float = 0.0
     """Of attention weights, in the training pass of the middle half of the blocks, as in the official code."""
     projection_dropout: float = 0.0
@@ -222,6 +247,11 @@ class TrainConfig:
         if self.coin == "device" and self.loss_mean == "batch":
             raise ConfigError(
                 "coin is device and loss_mean batch", "A device's branch has a mean of its own: set loss_mean=device."
+            )
+        if self.guesses.share and self.coin == "example":
+            raise ConfigError(
+                f"guesses.share is {self.guesses.share}, but every example has a coin of its own",
+                "Set coin=batch or coin=device, or guesses.share=0.",
             )
         if self.device_groups is not None and self.loss_mean != "device":
             raise ConfigError("device_groups is set, but loss_mean is batch", "Set loss_mean=device, or leave it out.")
