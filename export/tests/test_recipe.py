@@ -81,7 +81,6 @@ def test_a_distillation_has_an_official_step_of_its_own() -> None:
         ({"guesses": {"share": 0.5}, "coin": "example"}, "guesses.share is 0.5"),
         ({"guesses": {"share": 1.5}}, "guesses.share is 1.5"),
         ({"guesses": {"cfg": 21}}, "guesses.cfg is 21"),
-        ({"guesses": {"passes": 0}}, "guesses.passes is 0"),
         ({"optimizer": {"b2": 1.0}}, r"optimizer\.b2"),
         ({"recipe": "secret"}, "Choose one of official, own"),
         ({"flow": {"time_schedule": "cosine"}}, "time_schedule"),

@@ -180,27 +180,17 @@ def noised_for_decoding(x: jax.Array, held: jax.Array, draws: DecodeDraws, flow:
     return jnp.where(held[..., None], x, latent) if flow.decoder_condition == "clean" else latent
 
 
-def guessed(
-    network: ELF,
-    x: jax.Array,
-    held: jax.Array,
-    noise: jax.Array,
-    w: jax.Array,
-    flow: FlowConfig,
-    guesses: "GuessConfig",
-) -> jax.Array:
-    """x̂ (B, L, D) as sampling comes to it where γ lets no state outlive a step: every pass is at t = 0, from noise of
-    its own and the x̂ of the one before, guided by the source. Noise of later passes is that of places further on."""
-    at, t = held[..., None], jnp.zeros(len(x))
-    x_hat = before_any_guess(x, held, flow)
-    for number in range(guesses.passes):
-        z = jnp.where(at, x, flow.noise_scale * jnp.roll(noise, -number, axis=1))
-        x_hat_prev, x_hat = x_hat, network.denoise(z, x_hat, t, w)
-        if guesses.cfg != 1:
-            without = network.denoise(jnp.where(at, 0, z), jnp.where(at, 0, x_hat_prev), t, w)
-            x_hat = without + guesses.cfg * (x_hat - without)
-        x_hat = jnp.where(at, x, x_hat)
-    return jax.lax.stop_gradient(x_hat)
+def guessed(network: ELF, x: jax.Array, held: jax.Array, draws: DecodeDraws, flow: FlowConfig, cfg: float) -> jax.Array:
+    """x̂ (B, L, D) of two passes, the second from the first's and guided by the source with ω = `cfg`, as sampling has
+    it at that time. The time of a row is the λ that was drawn for its first token."""
+    at, t = held[..., None], draws.clean[:, 0]
+    z = jnp.where(at, x, t[:, None, None] * x + (1 - t[:, None, None]) * flow.noise_scale * draws.noise)
+    first = jnp.where(at, x, network.denoise(z, before_any_guess(x, held, flow), t, draws.w))
+    x_hat = network.denoise(z, first, t, draws.w)
+    if cfg != 1:
+        without = network.denoise(jnp.where(at, 0, z), jnp.where(at, 0, first), t, draws.w)
+        x_hat = without + cfg * (x_hat - without)
+    return jax.lax.stop_gradient(jnp.where(at, x, x_hat))
 
 
 def before_any_guess(x: jax.Array, held: jax.Array, flow: FlowConfig) -> jax.Array:
@@ -326,14 +316,14 @@ def decode_errors(
 ) -> jax.Array:
     """Cross-entropy (B, L) of the tokens `ids` (B, L), read from latents with a noise strength of its own per token.
 
-    x, held: as in `shared_denoising`. guesses: how many of the rows read what is guessed from noise instead; none do
-    unless given.
+    x, held: as in `shared_denoising`. guesses: how many of the rows read what is `guessed` instead; none do unless
+    given.
     """
     latent = noised_for_decoding(x, held, draws, flow)
     a, b = self_cond_rows(guesses.share, len(x)) if guesses else (0, 1)
     if guesses and a:
-        x_a, held_a, noise, w = (take_rows(of, a, b) for of in (x, held, draws.noise, draws.w))
-        read = put_rows(guessed(network, x_a, held_a, noise, w, flow, guesses), a, b)
+        x_a, held_a, draws_a = jax.tree.map(lambda of: take_rows(of, a, b), (x, held, draws))
+        read = put_rows(guessed(network, x_a, held_a, draws_a, flow, guesses.cfg), a, b)
         latent = jnp.where((jnp.arange(len(x)) % b < a)[:, None, None], read, latent)
     return optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, draws.w, dropout), ids)
 

@@ -56,7 +56,7 @@ CHOICES = (
     }),
     Choice("label_drop", 0.1, 0.1, {None: "another share of the sources is hidden"}),
     Choice("guesses.share", 0.0, 0.0, {
-        None: "so many decode rows read what the network itself makes of noise, as they do when it samples",
+        None: "so many decode rows read what the network itself makes of a noised text, as they do when it samples",
     }),
     Choice("optimizer.muon", "matrices", "kernels", {
         "kernels": "the vocabulary heads, whose rows are tokens of very different frequency, stay with Adam",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
-from elf.config import MAX_CFG_SCALE, ElfConfig, FlowConfig, check_number, check_size
+from elf.config import MAX_CFG_SCALE, ElfConfig, FlowConfig, check_number
 from elf.errors import ConfigError
 from elf.evaluation.evaluate import EvaluationOptions
 from elf.models.text_encoder import Normalisation
@@ -73,17 +73,13 @@ class CheckpointConfig:
 
 @dataclass(frozen=True)
 class GuessConfig:
-    """Decode rows that read what the network itself guesses from noise, as when it samples, in place of a noised text.
-
-    Of a translation alone, or what else its source all but decides: a guess of anything else knows nothing of the text.
-    """
+    """Decode rows that read, in place of a noised text, the x̂ that the network itself has of it at some time: what they
+    are given at the end of sampling."""
 
     share: float = 0.0
     """Of the rows of a decode step."""
-    passes: int = 2
-    """Of the network, each from noise of its own and the guess before."""
-    cfg: float = 2.0
-    """ω of these passes, which twice as many make; 1 for none."""
+    cfg: float = 3.0
+    """ω of that x̂, best the one that texts are sampled with; 1 for none."""
 
     def __post_init__(self) -> None:
         for name in ("share", "cfg"):
@@ -92,7 +88,6 @@ class GuessConfig:
             raise ConfigError(f"guesses.share is {self.share}", "Give a share from 0 to 1.")
         if not 0 <= self.cfg <= MAX_CFG_SCALE:
             raise ConfigError(f"guesses.cfg is {self.cfg}", f"Give a scale from 0 to {MAX_CFG_SCALE}.")
-        check_size("guesses.passes", self.passes)
 
 
 @dataclass(frozen=True)
