@@ -81,4 +81,4 @@ def test_shipped_files_hold_the_official_settings_and_those_of_the_shipped_model
     assert shipped("few-step") == few + [("sde", steps, 2.0, 2.0, 1.0, *drawn) for steps in (16, 32)]
     assert shipped("stories-mini") == [("sde", 32, 0.5, 3.0, 1.0, *drawn)]
     assert shipped("stories") == [("sde", 64, 3.0, 2.5, 1.0, "quantile", "original")]
-    assert shipped("translate-de-en") == [("sde", 8, 6.5, 1.0, 5.0, "uniform", "original")]
+    assert shipped("translate-de-en") == [("sde", 8, 6.5, 1.0, 3.0, "uniform", "original")]
