@@ -26,15 +26,15 @@ test("Generate pressed while a run goes on ends it, keeps its frames, and writes
 
 test("a page reloaded in the middle of a run has its frames on the shelf again", async ({ page }) => {
   const studio = new StudioPage(page);
-  await studio.open({ backend: "wasm", model: "tiny-model" });
+  // A run is kept every second, in which a fast machine is through with 1,024 steps of the small model.
+  await studio.open({ backend: "wasm", model: "stories-fast" });
   await startEndlessRun(studio);
   const reached = async (run: Locator) => Number(/step (\d+) of 1024/.exec((await run.textContent()) ?? "")?.[1] ?? 0);
   const run = studio.runs.filter({ hasText: "1024 steps" });
-  // It is kept every second; a fast machine is soon through with 1,024 steps of so small a model.
-  await expect.poll(() => keptSteps(page), { intervals: [50] }).toBeGreaterThan(20);
+  await expect.poll(() => keptSteps(page), { intervals: [50] }).toBeGreaterThan(4);
   await page.reload();
   await expect(run).toContainText(/Stopped at step [1-9]\d* of 1024/);
-  expect(await reached(run)).toBeGreaterThan(20);
+  expect(await reached(run)).toBeGreaterThan(4);
   await run.getByRole("button").first().click();
   await expect(studio.readout).toContainText("of 1024");
   await expect(studio.stage).not.toBeEmpty();
