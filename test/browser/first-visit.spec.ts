@@ -44,6 +44,8 @@ test("a recorded run plays at once, before any weights are fetched", async ({ pa
 test("settings survive a reload, and silly numbers are refused beside their field", async ({ page }) => {
   const studio = new StudioPage(page);
   await studio.open({});
+  // Until the model's manifest is there, the settings are nobody's own.
+  await expect(page.getByRole("textbox", { name: "Steps" })).toHaveValue("64");
   await studio.set("Steps", 24);
   await studio.time.focus();
   await page.keyboard.press("Control+z");
