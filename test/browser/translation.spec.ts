@@ -69,10 +69,9 @@ async function write(page: Page, studio: StudioPage): Promise<void> {
   await studio.generate.click();
   await expect(studio.generate).toHaveText("Write anew");
   await expect(studio.readout).toContainText(/step [1-9]\d* of 1024/);
-  // A fast machine has written it before the press.
-  await studio.cancel.click({ timeout: 2000 }).catch(() => {});
+  await studio.cancel.click();
   await expect(studio.generate).toHaveText(/^Generate/);
-  await expect(studio.runs.first()).toContainText(/Stopped at step \d+ of 1024|1024 steps/);
+  await expect(studio.runs.first()).toContainText(/Stopped at step \d+ of 1024/);
   await studio.runs.nth(1).getByRole("button").first().click();
   await expect(studio.readout).toContainText("of 4");
   await studio.time.press("Home");
@@ -101,7 +100,9 @@ for (const everything of [false, true]) {
     await expect(page.locator("[data-code=part]")).toHaveCount(0);
     if (!everything) await expect(page.locator("[role=listbox] font")).toHaveCount(0);
 
-    await studio.open({ backend: "wasm", model: "tiny-model" });
+    // The small model is through with 1,024 steps before a test can press Cancel; this one has to begin without a recorded run.
+    await page.route("**/traces/stories-fast.json", (route) => route.fulfill({ status: 404 }));
+    await studio.open({ backend: "wasm", model: "stories-fast" });
     await write(page, studio);
     expect(await lostChanges(page)).toEqual([]);
     expect(studio.faults).toEqual([]);
