@@ -184,7 +184,8 @@ def guessed(network: ELF, x: jax.Array, held: jax.Array, draws: DecodeDraws, flo
     """x̂ (B, L, D) of two passes, the second from the first's and guided by the source with ω = `cfg`, as sampling has
     it at that time. The time of a row is the λ that was drawn for its first token."""
     at, t = held[..., None], draws.clean[:, 0]
-    z = jnp.where(at, x, t[:, None, None] * x + (1 - t[:, None, None]) * flow.noise_scale * draws.noise)
+    # There is no coin to throw: every row makes both passes.
+    z = noised(x, held, DenoiseDraws(t, draws.w, draws.noise, coin=t), flow)
     first = jnp.where(at, x, network.denoise(z, before_any_guess(x, held, flow), t, draws.w))
     x_hat = network.denoise(z, first, t, draws.w)
     if cfg != 1:
@@ -215,6 +216,11 @@ def self_cond_rows(probability: float, batch_size: int) -> tuple[int, int]:
 def take_rows(rows: jax.Array, a: int, b: int) -> jax.Array:
     """The first a of every b rows."""
     return rows.reshape(-1, b, *rows.shape[1:])[:, :a].reshape(-1, *rows.shape[1:])
+
+
+def is_taken(rows: int, a: int, b: int) -> jax.Array:
+    """(rows,) bool: those that `take_rows` takes."""
+    return jnp.arange(rows) % b < a
 
 
 def put_rows(rows: jax.Array, a: int, b: int) -> jax.Array:
@@ -296,7 +302,7 @@ def self_conditioned(draws: DenoiseDraws, flow: FlowConfig, rows: RowsBy) -> jax
     if rows == "coin":
         return draws.coin < flow.self_cond_prob
     a, b = self_cond_rows(flow.self_cond_prob, len(draws.t))
-    return jnp.arange(len(draws.t)) % b < a
+    return is_taken(len(draws.t), a, b)
 
 
 def denoise_errors(denoising: Denoising, network: ELF, dropout: Dropout | None = None) -> jax.Array:
@@ -324,7 +330,7 @@ def decode_errors(
     if guesses and a:
         x_a, held_a, draws_a = jax.tree.map(lambda of: take_rows(of, a, b), (x, held, draws))
         read = put_rows(guessed(network, x_a, held_a, draws_a, flow, guesses.cfg), a, b)
-        latent = jnp.where((jnp.arange(len(x)) % b < a)[:, None, None], read, latent)
+        latent = jnp.where(is_taken(len(x), a, b)[:, None, None], read, latent)
     return optax.softmax_cross_entropy_with_integer_labels(network.decode(latent, draws.w, dropout), ids)
 
 
