@@ -49,6 +49,24 @@ describe("the history of the draft", () => {
     expect(history.getState().future, "another way was taken").toEqual([]);
   });
 
+  it("goes back to what the model wants, where a change came before it was known", async () => {
+    const { studio } = testStudio();
+    const { settings, history } = studio;
+    settings.getState().enter("gamma", "0.25");
+    await settled();
+    settings.getState().enter("steps", "9");
+    await settled();
+    const { seed } = settings.getState().values;
+    settings.getState().learn(MANIFEST.defaults, MANIFEST.architecture.maxLength);
+    await settled();
+    history.getState().undo();
+    expect(settings.getState().values).toEqual({ ...MANIFEST.defaults, seed, gamma: 0.25 });
+    history.getState().undo();
+    expect(settings.getState().values).toEqual({ ...MANIFEST.defaults, seed });
+    history.getState().redo();
+    expect(settings.getState().values).toEqual({ ...MANIFEST.defaults, seed, gamma: 0.25 });
+  });
+
   it("takes a slider's way and a sentence being typed for one change, up to a pause", async () => {
     const { settings, draft, history, later } = await opened();
     const { steps } = settings.getState().values;

@@ -109,8 +109,13 @@ export function createHistory(
     present = draftedNow();
     const { defaults: known, seedUsed } = settings.getState();
     const isLearnt = known !== defaults;
-    defaults = known;
     const { model: turned } = draft.getState();
+    // What was nobody's choice before the model said what it wants isn't what a person goes back to.
+    if (isLearnt && turned === model) {
+      const learnt = (drafted: Drafted) => ({ ...drafted, values: withDefaults(drafted.values, defaults, known) });
+      store.setState(({ past, future }) => ({ past: past.map(learnt), future: future.map(learnt) }));
+    }
+    defaults = known;
     if (turned !== model) {
       const { past, future } = store.getState();
       ofOthers.set(model, { past, future });
@@ -146,6 +151,14 @@ export function createHistory(
   settings.subscribe(soon);
   draft.subscribe(soon);
   return store;
+}
+
+/** Those of `values` that are as they were by default, as they are by the new defaults; the seed is nobody's default. */
+function withDefaults(values: SamplerSettings, before: SamplerSettings, now: SamplerSettings): SamplerSettings {
+  const names = Object.keys({ ...values, ...now }) as (keyof SamplerSettings)[];
+  const of = (name: keyof SamplerSettings) => (name !== "seed" && values[name] === before[name] ? now : values)[name];
+  const entries = names.map((name) => [name, of(name)]).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as unknown as SamplerSettings;
 }
 
 /** What can differ between two drafts. */

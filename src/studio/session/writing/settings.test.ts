@@ -87,10 +87,50 @@ describe("the model's defaults", () => {
   it("leave a person's choices alone, as far as the model allows them", () => {
     const settings = make();
     settings.getState().enter("steps", "9");
+    settings.getState().enter("length", "60");
     settings.getState().learn(defaults, 16);
     expect(settings.getState().values).toMatchObject({ steps: 9, length: 16 });
     settings.getState().enter("length", "17");
     expect(settings.getState().refusals).toHaveProperty("length");
+  });
+
+  it("are taken for all that the person has not chosen, however early", () => {
+    const settings = make();
+    const { seed } = settings.getState().values;
+    settings.getState().enter("steps", "9");
+    settings.getState().learn({ ...defaults, gamma: 0.5, length: 10 }, 16);
+    expect(settings.getState().values, "a recording's").toEqual({
+      ...defaults,
+      gamma: 0.5,
+      length: 10,
+      seed,
+      steps: 9,
+    });
+    settings.getState().learn(defaults, 16);
+    expect(settings.getState().values).toEqual({ ...defaults, seed, steps: 9 });
+    settings.getState().enter("gamma", "2.25");
+    settings.getState().learn({ ...defaults, gammaCurve: [[0, 1]], method: "sde" }, 16);
+    expect(settings.getState().values).toEqual({ ...defaults, method: "sde", seed, steps: 9, gamma: 2.25 });
+  });
+
+  it("leave alone what was adopted from a run, and what an earlier visit chose", () => {
+    const adopted = { ...SETTINGS, steps: 31, gamma: 0.75, length: 14 };
+    const settings = make();
+    settings.getState().adopt(adopted);
+    settings.getState().learn(defaults, 16);
+    expect(settings.getState().values).toEqual(adopted);
+    const again = make();
+    again.getState().learn(defaults, 16);
+    expect(again.getState().values).toEqual(adopted);
+  });
+
+  it("are back where a choice is taken back", () => {
+    const settings = make();
+    const { values, chosen, seedLocked } = settings.getState();
+    settings.getState().enter("steps", "9");
+    settings.getState().restore({ values, chosen, seedLocked });
+    settings.getState().learn(defaults, 16);
+    expect(settings.getState().values).toEqual({ ...defaults, seed: values.seed });
   });
 
   it("give way to a preset, which keeps seed and length", () => {

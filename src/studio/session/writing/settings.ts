@@ -36,7 +36,7 @@ export interface SettingsStore {
   apply(preset: Partial<SamplerSettings>): void;
   /** Takes all settings of a run, its seed too, as far as the model allows them. The next run uses that seed. */
   adopt(settings: SamplerSettings): void;
-  /** Learns what the model wants. A person's own choices stay, as far as the model allows them. */
+  /** Learns what the model wants. What the person chose stays, as far as the model allows it; the rest is the model's. */
   learn(defaults: SamplerSettings, maxLength: number): void;
   /** Turns to another model: what was kept for it comes back, and what is chosen from now on is kept for it. */
   turnTo(model: string, defaults: SamplerSettings, maxLength: number): void;
@@ -74,6 +74,12 @@ export function createSettings(
 ): StoreApi<SettingsStore> {
   let key = keyOf(model);
   const kept = readKept(storage, key, schema);
+  // What the person has chosen one by one, or all of it: a run's settings, and those of an earlier visit, go together.
+  let own: Set<keyof SamplerSettings> | "all" = kept?.chosen ? "all" : new Set();
+  const choose = (change: Partial<SamplerSettings>) => {
+    if (own === "all") return;
+    for (const name of Object.keys(change)) own.add(name as keyof SamplerSettings);
+  };
   const store = createStore<SettingsStore>()((set, get) => ({
     values: fitting(kept?.values ?? { ...PAPER, seed: drawSeed() }, {}, PAPER),
     refusals: {},
@@ -83,13 +89,17 @@ export function createSettings(
     seedLocked: kept?.seedLocked ?? false,
     seedUsed: false,
 
-    set: (change) => set(({ values, defaults }) => ({ chosen: true, values: fitting(values, change, defaults) })),
+    set: (change) => {
+      choose(change);
+      set(({ values, defaults }) => ({ chosen: true, values: fitting(values, change, defaults) }));
+    },
     enter: (name, typed) => {
       if (!isUsable(name, typed, get().maxLength)) {
         set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed } } }));
         return;
       }
       get().forgive(name);
+      choose({ [name]: Number(typed) });
       set(({ values, seedUsed, chosen }) => ({
         // A seed says nothing about how to sample.
         chosen: chosen || name !== "seed",
@@ -98,28 +108,34 @@ export function createSettings(
       }));
     },
     forgive: (name) => set(({ refusals: { [name]: _, ...others } }) => ({ refusals: others })),
-    apply: (preset) =>
+    apply: ({ seed: _, length: __, ...preset }) => {
+      choose(preset);
       set(({ values, defaults, refusals: { seed, length } }) => ({
         chosen: true,
-        values: fitting(values, { ...preset, seed: values.seed, length: values.length }, defaults),
+        values: fitting(values, preset, defaults),
         refusals: { ...(seed ? { seed } : {}), ...(length ? { length } : {}) },
-      })),
-    adopt: (settings) =>
+      }));
+    },
+    adopt: (settings) => {
+      own = "all";
       set(({ maxLength }) => ({
         chosen: true,
         values: { ...settings, length: Math.min(settings.length, maxLength) },
         refusals: {},
         seedUsed: false,
-      })),
+      }));
+    },
     learn: (defaults, maxLength) =>
-      set(({ values, chosen }) => {
-        const wanted = chosen ? values : { ...defaults, seed: values.seed };
+      set(({ values }) => {
+        const chosen = own === "all" ? values : chosenOf(values, own);
+        const wanted = fitting({ ...defaults, seed: values.seed }, chosen, defaults);
         return { defaults, maxLength, values: { ...wanted, length: Math.min(wanted.length, maxLength) } };
       }),
     turnTo: (model, defaults, maxLength) => {
       key = keyOf(model);
       const kept = readKept(storage, key, schema);
       const values = kept?.values ?? { ...defaults, seed: get().values.seed };
+      own = kept?.chosen ? "all" : new Set();
       set({
         values,
         chosen: kept?.chosen ?? false,
@@ -129,11 +145,14 @@ export function createSettings(
       });
       get().learn(defaults, maxLength);
     },
-    restore: ({ values, chosen, seedLocked }) =>
-      set(({ values: { seed }, seedUsed }) => ({
-        ...{ values, chosen, seedLocked, refusals: {} },
+    restore: ({ values, chosen, seedLocked }) => {
+      if (!chosen) own = new Set();
+      set(({ values: { seed }, seedUsed, maxLength }) => ({
+        values: { ...values, length: Math.min(values.length, maxLength) },
+        ...{ chosen, seedLocked, refusals: {} },
         seedUsed: seedUsed && seed === values.seed,
-      })),
+      }));
+    },
     drawSeed: () => {
       get().forgive("seed");
       set(({ values }) => ({ values: { ...values, seed: drawSeed() }, seedUsed: false }));
@@ -157,6 +176,11 @@ export function createSettings(
 
 function keyOf(model: string): string {
   return `elf.settings.${model}`;
+}
+
+/** Those of `values` that are named. */
+function chosenOf(values: SamplerSettings, names: ReadonlySet<keyof SamplerSettings>): Partial<SamplerSettings> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name as keyof SamplerSettings)));
 }
 
 /** `values` changed: the SDE knows Euler's steps only, and whoever turns to the ODE gets its solver from the model. */
