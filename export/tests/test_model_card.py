@@ -82,6 +82,7 @@ def test_how_the_model_was_trained() -> None:
         "steps": 12000,
         "seconds": 5400,
         "losses": {"loss": 0.41, "decode_loss": 2.5},
+        "sampler": {"steps": 8, "gamma": 1.5},
         "config": {"batch_size": 64},
     }
     card = card_of(CardSamples(of_parity=[Sample(3, "a *b* <c>")]), facts)
@@ -89,6 +90,7 @@ def test_how_the_model_was_trained() -> None:
     assert r"| corpus | Stories \| \<other\> |" in card
     assert "| steps | 12,000 |" in card and "| time | 1 h 30 min |" in card
     assert "| losses | loss 0.41, decode loss 2.5 |" in card
+    assert "gamma 1.5" not in card, "how it is sampled, the manifest says"
     assert '"batch_size": 64' in card
     assert r"- seed 3: a \*b\* \<c\>" in card
 

@@ -205,7 +205,8 @@ def _training(training: dict[str, Any]) -> str:
     config = training.get("config")
     rows = {}
     for name, value in training.items():
-        if name in ("config", "deviations"):
+        # What a distillation suggests for sampling is not what the model came to be sampled with: the manifest says that.
+        if name in ("config", "deviations", "sampler"):
             continue
         if name == "seconds":
             name, value = "time", _duration(value)
