@@ -2,9 +2,7 @@
 
 import json
 import math
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -15,7 +13,7 @@ import tyro
 from elf.config import SamplerSettings
 from elf.data.tokenizer import EOS, PAD, UNK, check_read_alike
 from elf.data.tokenizer_json import FIELD, cleans_up
-from elf.errors import ConfigError, OutputExistsError
+from elf.errors import ConfigError
 from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.trained_model import TrainedModel, plain_statistic
 from elf.network.parameters import check_parameters, encoder_parameter_shapes, parameter_shapes
@@ -26,6 +24,7 @@ from elf.onnx_export.manifest import Names, describe, latent_basis, list_files, 
 from elf.onnx_export.model_card import model_card
 from elf.onnx_export.parity import check_parity
 from elf.onnx_export.presets import checked_examples, read_presets, refuse_beyond_page
+from elf.onnx_export.replaced_folder import replaced_folder
 from elf.paths import AnyPath
 from elf.progress import say
 from elf.sampling.options import ModelSamplerOptions, text_reader
@@ -235,24 +234,3 @@ def names_of(model: TrainedModel, settings: SamplerSettings, arguments: Argument
         if arguments.presets
         else (),
     )
-
-
-@contextmanager
-def replaced_folder(out: Path, manifest: str = "manifest.json") -> Iterator[Path]:
-    """A new folder beside `out` that takes its place when the block ends well, and vanishes when it does not.
-
-    Raises OutputExistsError when `out` holds anything but what was exported before, which its `manifest` tells.
-    """
-    out = out.absolute()
-    if out.exists() and not (out / manifest).is_file() and not (out.is_dir() and not any(out.iterdir())):
-        raise OutputExistsError(
-            f"{out} exists and has no {manifest}, so it was not exported", "Give another --out, or remove it."
-        )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:
-        new, old = Path(scratch) / "new", Path(scratch) / "old"
-        new.mkdir()
-        yield new
-        if out.exists():
-            out.rename(old)
-        new.rename(out)

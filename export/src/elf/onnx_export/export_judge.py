@@ -32,9 +32,9 @@ from elf.models.weight_places import WeightLayout
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.check import open_graph
 from elf.onnx_export.dtypes import dtypes_of
-from elf.onnx_export.export import replaced_folder
 from elf.onnx_export.graphs import Graphs
 from elf.onnx_export.manifest import list_files, write_json
+from elf.onnx_export.replaced_folder import replaced_folder
 from elf.progress import say, ticker
 from elf.sampling.networks import GraphSession
 from elf.training.train_judge import held_out_texts

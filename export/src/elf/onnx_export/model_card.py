@@ -205,7 +205,7 @@ def _training(training: dict[str, Any]) -> str:
     config = training.get("config")
     rows = {}
     for name, value in training.items():
-        # What a distillation suggests for sampling is not what the model came to be sampled with: the manifest says that.
+        # How a distillation suggests to sample is not how the model ships: that the manifest says.
         if name in ("config", "deviations", "sampler"):
             continue
         if name == "seconds":

@@ -18,11 +18,12 @@ from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.card_parts import SAMPLES, CardContents, CardParts, CardSamples, Sample, kept_tables, write_samples
 from elf.onnx_export.check import check_folder
-from elf.onnx_export.export import enough_seeds, hub_config, hub_generation_config, replaced_folder
+from elf.onnx_export.export import enough_seeds, hub_config, hub_generation_config
 from elf.onnx_export.manifest import describe_presets, latent_basis, list_files, read_manifest, write_json
 from elf.onnx_export.model_card import card_languages, card_section, renewed_card
 from elf.onnx_export.parity import Writer, compare_runs
 from elf.onnx_export.presets import Preset, check_preset, checked_examples, read_presets, refuse_beyond_page
+from elf.onnx_export.replaced_folder import replaced_folder
 from elf.progress import say
 from elf.sampling.networks import JaxEncoder, JaxNetwork, OnnxEncoder, OnnxNetwork
 from elf.sampling.options import ModelSamplerOptions, text_reader

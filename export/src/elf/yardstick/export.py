@@ -23,7 +23,6 @@ from elf.models.weight_places import WeightLayout
 from elf.network.model import rotary_tables
 from elf.onnx_export.builder import GraphBuilder, ints, scalar
 from elf.onnx_export.check import open_graph
-from elf.onnx_export.export import replaced_folder
 from elf.onnx_export.export_judge import (
     GRAPH,
     PROVED_TEXTS,
@@ -38,6 +37,7 @@ from elf.onnx_export.export_judge import (
 )
 from elf.onnx_export.graphs import Graphs
 from elf.onnx_export.model_card import attribution_of
+from elf.onnx_export.replaced_folder import replaced_folder
 from elf.progress import ticker
 from elf.yardstick.translate import HeldOut, check_sources
 from elf.yardstick.translator import (
