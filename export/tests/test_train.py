@@ -66,8 +66,8 @@ def test_a_training_starts_from_another_model(experiment: Path, trained: Path, t
         np.testing.assert_allclose(second.params[name], first.params[name], rtol=1e-6)
     assert second.training["config"]["start"] == "out" and str(trained.parent) not in second.training["command"]
     assert str(tmp_path) not in second.training["command"]
-    with pytest.raises(CheckpointMismatchError, match="needs blocks_1"):
-        main(Arguments(experiment, (*still, f"out={tmp_path / 'third'}", "elf.depth=2")))
+    with pytest.raises(CheckpointMismatchError, match="needs text_proj"):
+        main(Arguments(experiment, (*still, f"out={tmp_path / 'third'}", "elf.hidden_size=24")))
     with pytest.raises(CheckpointError):
         main(Arguments(experiment, ("start=nowhere", f"out={tmp_path / 'third'}")))
 
@@ -91,6 +91,27 @@ def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(
     assert learnt.shape == (12, 16) and np.abs(learnt[8:]).sum(axis=1).min() > 0
     with pytest.raises(CheckpointMismatchError, match="proj1"):
         start_weights(str(trained), replace(narrow.elf, bottleneck_size=4))
+
+
+def test_added_blocks_say_nothing_yet(experiment: Path, trained: Path, tmp_path: Path) -> None:
+    shallow = load_trained_model(trained / "model")
+    deeper = replace(shallow.elf, depth=3)
+    deep = replace(shallow, elf=deeper, params=start_weights(str(trained), deeper))
+    rng = np.random.default_rng(0)
+    z, x_sc = rng.standard_normal((2, 2, 32, 16)).astype(np.float32)
+    half = np.full(2, 0.5, np.float32)
+    before, after = JaxNetwork(shallow), JaxNetwork(deep)
+    np.testing.assert_allclose(after.denoise(z, x_sc, half, half), before.denoise(z, x_sc, half, half), atol=1e-5)
+    np.testing.assert_allclose(after.decode(z, half), before.decode(z, half), atol=1e-5)
+    places = (f"start={trained}", f"out={tmp_path / 'deep'}")
+    main(Arguments(experiment, ("steps=4", "elf.depth=3", *PLAIN, *places)))
+    learnt = load_trained_model(tmp_path / "deep/model").params
+    added = [block for block in range(3) if not np.any(deep.params[f"blocks_{block}/mlp/w3/kernel"])]
+    assert len(added) == 3 - shallow.elf.depth
+    for block in added:
+        for name in ("attn/qkv", "attn/proj", "mlp/w12", "mlp/w3"):
+            path = f"blocks_{block}/{name}/kernel"
+            assert np.abs(learnt[path] - deep.params[path]).min(axis=1).max() > 0, path
 
 
 def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, tmp_path: Path) -> None:

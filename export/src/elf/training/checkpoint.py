@@ -1,6 +1,7 @@
 """Orbax checkpoints of a training, written in the background, whole or not at all; and one from elsewhere that it goes
 on from."""
 
+import math
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -159,15 +160,38 @@ def start_weights(name: str, elf: ElfConfig, seed: int = 0) -> FlatParams:
     """`name` as in TrainConfig. `seed` is of the directions that a wider bottleneck begins with.
 
     Raises CheckpointError where there is no model, and CheckpointMismatchError where its shapes are not those of `elf`;
-    a bottleneck narrower than `elf`'s is no mismatch.
+    a narrower bottleneck or fewer blocks than `elf`'s are no mismatch.
     """
     model = open_model(name, weights_only=True)
     params = dict(model.params)
     if model.elf.bottleneck_size < elf.bottleneck_size and params.keys() == parameter_shapes(elf).keys():
         params = widened(params, elf.bottleneck_size, seed)
+    if model.elf.depth < elf.depth:
+        params = deepened(params, model.elf.depth, elf, seed)
     action = f"Give elf the shapes of {name}, or start from another model."
     check_parameters(params, parameter_shapes(elf), "this training", action)
     return params
+
+
+def deepened(params: FlatParams, depth: int, elf: ElfConfig, seed: int) -> FlatParams:
+    """The same function with more blocks, spread evenly among the present ones: what the added ones say is nothing yet.
+
+    They are random but for the two kernels that write, which start at zero, and whose gradients do not."""
+    places = np.linspace(0, elf.depth - 1, depth).round().astype(int).tolist()
+    generator = np.random.default_rng(seed)
+    grown = {name: value for name, value in params.items() if not name.startswith("blocks_")}
+    for name, shape in parameter_shapes(elf).items():
+        if not name.startswith("blocks_"):
+            continue
+        block, rest = name.removeprefix("blocks_").split("/", 1)
+        if int(block) in places:
+            grown[name] = params[f"blocks_{places.index(int(block))}/{rest}"]
+        elif len(shape) == 2 and not rest.startswith(("attn/proj", "mlp/w3")):
+            bound = math.sqrt(6 / sum(shape))
+            grown[name] = generator.uniform(-bound, bound, shape).astype(np.float32)
+        else:
+            grown[name] = np.full(shape, 1.0 if "norm" in rest else 0.0, np.float32)
+    return grown
 
 
 def widened(params: FlatParams, bottleneck_size: int, seed: int) -> FlatParams:
