@@ -355,7 +355,6 @@ def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, te
         ("teacher_guidance=1.5", ConfigError, r"teacher_guidance is 1\.5 and blind_blocks are \[\]"),
         ("blind_blocks=[0]", ConfigError, r"teacher_guidance is 1 and blind_blocks are \[0\]"),
         ("guesses.share=0.5", ConfigError, "guesses.share is set"),
-        ("guesses.chain=2", ConfigError, "guesses.chain is set"),
         ("teacher_guidance=0", ConfigError, "teacher_guidance is 0"),
     ],
 )

@@ -14,7 +14,6 @@ from elf.network.model import ELF
 from elf.network.modules import bind, split
 from elf.sampling.condition import Condition, Guided
 from elf.training.objective import (
-    chained,
     decode_errors,
     denoise_errors,
     guessed,
@@ -175,43 +174,6 @@ def test_a_guess_is_what_the_sampler_makes_of_a_text_at_that_time() -> None:
         flow = dataclasses.replace(FLOW, self_cond_start=start)
         wanted = sampler.predict(z, first, np.float32(t))
         np.testing.assert_allclose(guessed(net, x, held, drawn, flow, cfg), wanted, atol=2e-5)
-
-
-def test_a_chain_is_what_the_first_passes_of_a_run_make_of_a_state() -> None:
-    net = network()
-    x = jax.random.normal(jax.random.key(2), (4, 5, 6))
-    held, t, w = jnp.zeros((4, 5), bool).at[:, :2].set(True), 0.3, 1.5
-    guesses = GuessConfig(cfg=2.5, chain=2)
-    settings = SamplerSettings(cfg_scale=guesses.cfg, self_cond_scale=w)
-    starts: tuple[SelfCondStart, ...] = ("condition", "zero")
-    for start in starts:
-        condition = Condition(np.asarray(x), np.asarray(held)[..., None])
-        sampler = Guided(net.denoise, settings, condition, True, start)
-        z = sampler.hold(np.asarray(jax.random.normal(jax.random.key(3), x.shape)))
-        flow = dataclasses.replace(FLOW, self_cond_start=start)
-        times, scales = jnp.full(4, t), jnp.full(4, w)
-        first = net.denoise(z, sampler.nothing(x.shape), times, scales)
-        once = sampler.predict(z, sampler.nothing(x.shape), np.float32(t))
-        twice = sampler.predict(z, once, np.float32(t))
-        made = chained(net, x, held, z, jnp.where(held[..., None], x, first), times, scales, flow, guesses)
-        wanted = np.where(np.asarray(held)[..., None], x, first)
-        wanted[2], wanted[3] = once[2], twice[3]
-        np.testing.assert_allclose(made, wanted, atol=2e-5)
-
-
-def test_half_of_the_rows_that_self_condition_hold_a_chain() -> None:
-    x = jax.random.normal(jax.random.key(2), (8, 5, 6))
-    held = jnp.zeros((8, 5), bool).at[:, :2].set(True)
-    drawn = draws(8)
-    plain = shared_denoising(network(), x, held, drawn, FLOW)
-    same = shared_denoising(network(), x, held, drawn, FLOW, "share", GuessConfig())
-    np.testing.assert_array_equal(plain.inputs[1], same.inputs[1])
-    chain = shared_denoising(network(), x, held, drawn, FLOW, "share", GuessConfig(chain=2))
-    change = np.abs(chain.inputs[1] - plain.inputs[1]).max(axis=(1, 2))
-    # Every other row self-conditions; of four of those the last two hold a chain.
-    assert (change > 1e-4).tolist() == [False, False, False, False, True, False, True, False]
-    for at, other in ((0, 0), (2, 2), (3, 3)):
-        np.testing.assert_array_equal(chain.inputs[at], plain.inputs[other])
 
 
 def test_rows_read_from_a_guess_take_their_share_and_send_no_gradient_through_it() -> None:

@@ -101,8 +101,6 @@ class DistillConfig(TrainConfig):
             )
         if self.guesses.share:
             raise ConfigError("guesses.share is set", "Leave it out: a distillation's decode rows read noised texts.")
-        if self.guesses.chain:
-            raise ConfigError("guesses.chain is set", "Leave it out: a distillation's rows hold x̂ of one pass.")
         if self.attention_dropout or self.projection_dropout:
             raise ConfigError("dropout is set", "Leave it out: a distillation has none.")
         if self.objective is not None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from elf.config import FlowConfig
@@ -116,7 +115,7 @@ def flow_objective(config: "TrainConfig", groups: int = 1) -> Objective:
                 errors = decode_errors(network, x, held, ids, draws.decode, flow, left_out(draws), config.guesses)
             else:
                 assert draws.denoise is not None
-                parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows, config.guesses)
+                parts = denoising(network, x, held, draws.denoise, flow, choices.self_conditioned_rows)
                 errors = denoise_errors(parts, network, left_out(draws))
             value = (errors * weight).sum()
             return value, {"decode_loss" if decodes else "loss": value}
@@ -151,7 +150,6 @@ def flow_objective(config: "TrainConfig", groups: int = 1) -> Objective:
     rows = config.batch_size // config.accumulation
     # Who self-conditions, and who reads a guess, is a matter of the place in a group.
     group = math.lcm(*(self_cond_rows(share, rows)[1] for share in (flow.self_cond_prob, config.guesses.share)))
-    group = math.lcm(group, 2 * config.guesses.chain * self_cond_rows(flow.self_cond_prob, rows)[1] or 1)
     static = choices.coin == "batch" and choices.loss_mean == "batch"
     return Objective(draw, loss, mean_over_positions, group, flow.decoder_prob if static else None)
 
@@ -194,23 +192,6 @@ def guessed(network: ELF, x: jax.Array, held: jax.Array, draws: DecodeDraws, flo
         without = network.denoise(jnp.where(at, 0, z), jnp.where(at, 0, first), t, draws.w)
         x_hat = without + cfg * (x_hat - without)
     return jax.lax.stop_gradient(jnp.where(at, x, x_hat))
-
-
-def chained(network: ELF, x, held, z, first, t, w, flow: FlowConfig, guesses: "GuessConfig") -> jax.Array:
-    """`first`, x̂ (B, L, D) of one pass, but in half of the rows what a run has made of it: of every 2n rows the last n
-    hold x̂ of one to n = `guesses.chain` guided passes, each from the x̂ of the one before."""
-    n = guesses.chain
-    place = np.arange(len(x)) % (2 * n)
-    x_hat, before = first, before_any_guess(x, held, flow)
-    for passed in range(n):
-        rows = np.flatnonzero(place >= n + passed)
-        at, z_r, t_r, w_r, before_r = held[rows][..., None], z[rows], t[rows], w[rows], before[rows]
-        with_source = first[rows] if passed == 0 else network.denoise(z_r, before_r, t_r, w_r)
-        without = network.denoise(jnp.where(at, 0, z_r), jnp.where(at, 0, before_r), t_r, w_r)
-        guided = jnp.where(at, x[rows], without + guesses.cfg * (with_source - without))
-        x_hat = x_hat.at[rows].set(guided)
-        before = x_hat
-    return jax.lax.stop_gradient(x_hat)
 
 
 def before_any_guess(x: jax.Array, held: jax.Array, flow: FlowConfig) -> jax.Array:
@@ -258,13 +239,7 @@ class Denoising(NamedTuple):
 
 
 def literal_denoising(
-    network: ELF,
-    x: jax.Array,
-    held: jax.Array,
-    draws: DenoiseDraws,
-    flow: FlowConfig,
-    rows: RowsBy = "coin",
-    guesses: "GuessConfig | None" = None,
+    network: ELF, x: jax.Array, held: jax.Array, draws: DenoiseDraws, flow: FlowConfig, rows: RowsBy = "coin"
 ) -> Denoising:
     """Every pass by itself, over all rows. Arguments as of `shared_denoising`."""
     z = noised(x, held, draws, flow)
@@ -290,13 +265,7 @@ def literal_denoising(
 
 
 def shared_denoising(
-    network: ELF,
-    x: jax.Array,
-    held: jax.Array,
-    draws: DenoiseDraws,
-    flow: FlowConfig,
-    rows: RowsBy = "share",
-    guesses: "GuessConfig | None" = None,
+    network: ELF, x: jax.Array, held: jax.Array, draws: DenoiseDraws, flow: FlowConfig, rows: RowsBy = "share"
 ) -> Denoising:
     """Passes that the loss needs twice are made once.
 
@@ -314,10 +283,7 @@ def shared_denoising(
     z_a, t_a, w_a, empty_a, x_a, held_a = (take_rows(of, a, b) for of in (z, t, w, empty, x, held))
     first = jax.lax.stop_gradient(network.denoise(z_a, empty_a, t_a, w_a))
     chosen = self_conditioned(draws, flow, rows)[:, None, None]
-    prev = jnp.where(held_a[..., None], x_a, first)
-    if guesses and guesses.chain:
-        prev = chained(network, x_a, held_a, z_a, prev, t_a, w_a, flow, guesses)
-    x_hat_prev = jnp.where(chosen, put_rows(prev, a, b), empty)
+    x_hat_prev = jnp.where(chosen, put_rows(jnp.where(held_a[..., None], x_a, first), a, b), empty)
     v0 = put_rows(velocity(first, z_a, t_a, flow), a, b)
 
     def errors(x_hat: jax.Array) -> jax.Array:

@@ -58,9 +58,6 @@ CHOICES = (
     Choice("guesses.share", 0.0, 0.0, {
         None: "so many decode rows read what the network itself makes of a noised text, as they do when it samples",
     }),
-    Choice("guesses.chain", 0, 0, {
-        None: "half of the rows that self-condition hold x̂ as a run has it, of several guided passes, not of one",
-    }),
     Choice("optimizer.muon", "matrices", "kernels", {
         "kernels": "the vocabulary heads, whose rows are tokens of very different frequency, stay with Adam",
     }),
@@ -165,7 +162,6 @@ SHARED_OBJECTIVE: Mapping[str, Any] = {
     "self_conditioned_rows": "share",
     "accumulation": 1,
     "guesses.share": 0.0,
-    "guesses.chain": 0,
     "attention_dropout": 0.0,
     "projection_dropout": 0.0,
 }

@@ -71,27 +71,19 @@ class CheckpointConfig:
             raise ConfigError(f"checkpoints.keep is {self.keep}", "Give at least 1.")
 
 
-MOST_CHAINED = 8
-
-
 @dataclass(frozen=True)
 class GuessConfig:
-    """Rows that are given what the network itself has made of a text, as when it samples: decode rows in place of a
-    noised text, denoise rows in place of the x̂ of a single pass."""
+    """Decode rows that read, in place of a noised text, the x̂ that the network itself has of it at some time: what they
+    are given at the end of sampling."""
 
     share: float = 0.0
-    """Of the rows of a decode step, which read x̂ of their text at some time."""
+    """Of the rows of a decode step."""
     cfg: float = 3.0
     """ω of that x̂, best the one that texts are sampled with; 1 for none."""
-    chain: int = 0
-    """Half of the denoise rows that self-condition hold x̂ as a run has it, instead of that of one pass: of one to so
-    many passes, each guided with `cfg` and from the x̂ of the one before. 0 for none."""
 
     def __post_init__(self) -> None:
         for name in ("share", "cfg"):
             check_number(f"guesses.{name}", getattr(self, name))
-        if not isinstance(self.chain, int) or not 0 <= self.chain <= MOST_CHAINED:
-            raise ConfigError(f"guesses.chain is {self.chain!r}", f"Give a whole number from 0 to {MOST_CHAINED}.")
         if not 0 <= self.share <= 1:
             raise ConfigError(f"guesses.share is {self.share}", "Give a share from 0 to 1.")
         if not 0 <= self.cfg <= MAX_CFG_SCALE:
@@ -255,12 +247,6 @@ class TrainConfig:
             raise ConfigError(
                 f"guesses.share is {self.guesses.share}, but every example has a coin of its own",
                 "Set coin=batch or coin=device, or guesses.share=0.",
-            )
-        shares = self.objective == "shared" and self.self_conditioned_rows == "share" and self.coin != "example"
-        if self.guesses.chain and not shares:
-            raise ConfigError(
-                f"guesses.chain is {self.guesses.chain}, but objective, self_conditioned_rows or coin is official",
-                "Set objective=shared, self_conditioned_rows=share and coin=batch, or guesses.chain=0.",
             )
         if self.device_groups is not None and self.loss_mean != "device":
             raise ConfigError("device_groups is set, but loss_mean is batch", "Set loss_mean=device, or leave it out.")
