@@ -19,7 +19,7 @@ from elf.config_file import load_config
 from elf.data.rows import open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
 from elf.models.text_encoder import latent_statistics, load_encoder
-from elf.models.trained_model import load_trained_model
+from elf.models.trained_model import TrainedModel, load_trained_model
 from elf.sampling.networks import JaxNetwork
 from elf.training import train as train_module
 from elf.training.checkpoint import start_weights
@@ -72,18 +72,22 @@ def test_a_training_starts_from_another_model(experiment: Path, trained: Path, t
         main(Arguments(experiment, ("start=nowhere", f"out={tmp_path / 'third'}")))
 
 
+def assert_same_function(small: TrainedModel, grown: TrainedModel) -> None:
+    rng = np.random.default_rng(0)
+    z, x_sc = rng.standard_normal((2, 2, 32, 16)).astype(np.float32)
+    half = np.full(2, 0.5, np.float32)
+    before, after = JaxNetwork(small), JaxNetwork(grown)
+    np.testing.assert_allclose(after.denoise(z, x_sc, half, half), before.denoise(z, x_sc, half, half), atol=1e-5)
+    np.testing.assert_allclose(after.decode(z, half), before.decode(z, half), atol=1e-5)
+
+
 def test_a_narrower_bottleneck_is_widened_and_changes_nothing_yet(
     experiment: Path, trained: Path, tmp_path: Path
 ) -> None:
     narrow = load_trained_model(trained / "model")
     wider = replace(narrow.elf, bottleneck_size=12)
     wide = replace(narrow, elf=wider, params=start_weights(str(trained), wider))
-    rng = np.random.default_rng(0)
-    z, x_sc = rng.standard_normal((2, 2, 32, 16)).astype(np.float32)
-    half = np.full(2, 0.5, np.float32)
-    before, after = JaxNetwork(narrow), JaxNetwork(wide)
-    np.testing.assert_allclose(after.denoise(z, x_sc, half, half), before.denoise(z, x_sc, half, half), atol=1e-5)
-    np.testing.assert_allclose(after.decode(z, half), before.decode(z, half), atol=1e-5)
+    assert_same_function(narrow, wide)
     # The first update has rate 0; soon the new directions are read.
     places = (f"start={trained}", f"out={tmp_path / 'wide'}")
     main(Arguments(experiment, ("steps=3", "elf.bottleneck_size=12", *PLAIN, *places)))
@@ -97,12 +101,7 @@ def test_added_blocks_say_nothing_yet(experiment: Path, trained: Path, tmp_path:
     shallow = load_trained_model(trained / "model")
     deeper = replace(shallow.elf, depth=3)
     deep = replace(shallow, elf=deeper, params=start_weights(str(trained), deeper))
-    rng = np.random.default_rng(0)
-    z, x_sc = rng.standard_normal((2, 2, 32, 16)).astype(np.float32)
-    half = np.full(2, 0.5, np.float32)
-    before, after = JaxNetwork(shallow), JaxNetwork(deep)
-    np.testing.assert_allclose(after.denoise(z, x_sc, half, half), before.denoise(z, x_sc, half, half), atol=1e-5)
-    np.testing.assert_allclose(after.decode(z, half), before.decode(z, half), atol=1e-5)
+    assert_same_function(shallow, deep)
     places = (f"start={trained}", f"out={tmp_path / 'deep'}")
     main(Arguments(experiment, ("steps=4", "elf.depth=3", *PLAIN, *places)))
     learnt = load_trained_model(tmp_path / "deep/model").params

@@ -110,18 +110,18 @@ export function createHistory(
     const { defaults: known, seedUsed } = settings.getState();
     const isLearnt = known !== defaults;
     const { model: turned } = draft.getState();
-    // What was nobody's choice before the model said what it wants isn't what a person goes back to.
-    if (isLearnt && turned === model) {
-      const learnt = (drafted: Drafted) => ({ ...drafted, values: withDefaults(drafted.values, defaults, known) });
-      store.setState(({ past, future }) => ({ past: past.map(learnt), future: future.map(learnt) }));
-    }
-    defaults = known;
     if (turned !== model) {
       const { past, future } = store.getState();
       ofOthers.set(model, { past, future });
       model = turned;
       store.setState(ofOthers.get(model) ?? { past: [], future: [] });
+    } else if (isLearnt) {
+      // What was nobody's choice before the model said what it wants isn't what a person goes back to.
+      const old = defaults;
+      const learnt = (drafted: Drafted) => ({ ...drafted, values: withDefaults(drafted.values, old, known) });
+      store.setState(({ past, future }) => ({ past: past.map(learnt), future: future.map(learnt) }));
     }
+    defaults = known;
     const changed = differences(before, present);
     const things = changed.join();
     if (changed.length === 0) return;

@@ -133,6 +133,18 @@ describe("the model's defaults", () => {
     expect(settings.getState().values).toEqual({ ...defaults, seed: values.seed });
   });
 
+  it("leave alone a choice that was taken back and made again", () => {
+    const settings = make();
+    settings.getState().learn(defaults, 16);
+    const before = settings.getState();
+    settings.getState().enter("steps", "9");
+    const after = settings.getState();
+    settings.getState().restore(before);
+    settings.getState().restore(after);
+    settings.getState().learn(defaults, 16);
+    expect(settings.getState().values).toEqual({ ...defaults, seed: before.values.seed, steps: 9 });
+  });
+
   it("give way to a preset, which keeps seed and length", () => {
     const settings = make();
     settings.getState().learn(defaults, 16);

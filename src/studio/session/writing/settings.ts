@@ -146,7 +146,9 @@ export function createSettings(
       get().learn(defaults, maxLength);
     },
     restore: ({ values, chosen, seedLocked }) => {
+      // What is as the model wants it goes on to follow the model.
       if (!chosen) own = new Set();
+      else if (own !== "all") own = differing(values, get().defaults);
       set(({ values: { seed }, seedUsed, maxLength }) => ({
         values: { ...values, length: Math.min(values.length, maxLength) },
         ...{ chosen, seedLocked, refusals: {} },
@@ -176,6 +178,12 @@ export function createSettings(
 
 function keyOf(model: string): string {
   return `elf.settings.${model}`;
+}
+
+/** The names of what is other than by default. */
+function differing(values: SamplerSettings, defaults: SamplerSettings): Set<keyof SamplerSettings> {
+  const names = Object.keys({ ...values, ...defaults }) as (keyof SamplerSettings)[];
+  return new Set(names.filter((name) => values[name] !== defaults[name]));
 }
 
 /** Those of `values` that are named. */
