@@ -111,7 +111,9 @@ export class NastyServer {
       return void response.end("<!doctype html><title>Sign in to this network</title>");
     }
     if (manners.status || !file) {
-      const wait = manners.retryAfter === undefined ? {} : { "Retry-After": manners.retryAfter };
+      // A page elsewhere sees this header only where the server shows it.
+      const shown = { "Access-Control-Expose-Headers": "Retry-After" };
+      const wait = manners.retryAfter === undefined ? {} : { "Retry-After": manners.retryAfter, ...shown };
       return void response.writeHead(manners.status ?? 404, { ...open, ...wait }).end("no");
     }
     const etag = manners.etag ?? `"${createHash("sha256").update(file).digest("hex").slice(0, 16)}"`;
