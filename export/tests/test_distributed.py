@@ -260,6 +260,7 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_stands(experiment, tmp_pat
     assert result.returncode == 2, result.stderr
     assert "DiskFullError: checkpoint_6 could not be written" in result.stderr
     assert "checkpoint_2 stands" in result.stderr and "Make room" in result.stderr
+    assert "Traceback" not in result.stderr and "ERROR" not in result.stderr
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "checkpoints" / "checkpoint_2").rglob("*")}
     train_here(experiment, *words)
     assert len(rows(tmp_path)) == STEPS

@@ -26,12 +26,14 @@ from elf.paths import absolute, is_address, named_when_full
 from elf.progress import say
 from elf.training.step import TrainState, TrainStep
 from elf.training.train_config import TrainConfig
+from elf.training.writers_noise import hush
 
 
 class Checkpoints:
     """The checkpoints below one output folder. Every process of a run must call its methods alike."""
 
     def __init__(self, directory: Path, keep: int = 2):
+        hush()
         self.directory = absolute(directory)
         self.manager = ocp.CheckpointManager(
             self.directory,
