@@ -133,8 +133,9 @@ WRITTEN_EVERY = 30.0
 """Seconds between two writings of what grows in a bucket, where each is one of the whole."""
 
 
-def is_full(error: BaseException) -> bool:
-    return any(sign in str(error).lower() for sign in FULL)
+def is_full(said: BaseException | str | None) -> bool:
+    """Whether an error, or what a writer logs, tells of a full disk."""
+    return any(sign in str(said).lower() for sign in FULL)
 
 
 @contextmanager

@@ -8,14 +8,10 @@ import warnings
 from elf.paths import is_full
 
 
-def says_full(record: logging.LogRecord) -> bool:
-    """Whether a record tells of a full disk, by its message or by the error that it holds."""
-    error = record.exc_info[1] if record.exc_info else None
-    return is_full(Exception(record.getMessage())) or (error is not None and is_full(error))
-
-
 def _passes(record: logging.LogRecord) -> bool:
-    return not says_full(record)
+    """Whether neither a record's message nor the error that it holds tells of a full disk."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (is_full(record.getMessage()) or is_full(error))
 
 
 def _is_late(error: BaseException | None) -> bool:
