@@ -185,12 +185,13 @@ def config(**settings) -> DistillConfig:
     )
 
 
-@pytest.mark.parametrize("guidance", [1.0, 1.75])
-def test_the_loss_of_a_batch_is_that_of_the_specification(guidance: float) -> None:
-    """With a teacher as it is, and with one carried away from what it says blind."""
+@pytest.mark.parametrize(("guidance", "until"), [(1.0, 1.0), (1.75, 1.0), (1.75, 0.25)])
+def test_the_loss_of_a_batch_is_that_of_the_specification(guidance: float, until: float) -> None:
+    """With a teacher as it is, with one carried away from what it says blind, and with one that is so only early on."""
     elf = dataclasses.replace(ELF, depth=2)
     blind_blocks = (1,) if guidance != 1 else ()
-    settings = dataclasses.replace(config(), elf=elf, teacher_guidance=guidance, blind_blocks=blind_blocks)
+    guided = {"teacher_guidance": guidance, "teacher_guidance_until": until, "blind_blocks": blind_blocks}
+    settings = dataclasses.replace(config(), elf=elf, **guided)
     teacher, student = (random_params(parameter_shapes(elf), seed) for seed in (1, 2))
     objective = distill_objective(settings, Round(1, 4, 3), teacher)
     x, held = normal(0, B, L, D), held_positions(B)
@@ -207,9 +208,13 @@ def test_the_loss_of_a_batch_is_that_of_the_specification(guidance: float) -> No
     def predict(params, *inputs):
         return numpy_elf.denoise(params, ELF.heads, *inputs)
 
-    def teach(*inputs):
-        blind = numpy_elf.denoise(w64[0], ELF.heads, *inputs, blind_blocks=(1,))
-        return blind + guidance * (predict(w64[0], *inputs) - blind)
+    # Of the teacher's sub-steps of rows that denoise some are guided and some not.
+    assert until == 1 or 0 < (times[:6, :-1] < until).mean() < 1
+
+    def teach(z, x_hat_prev, t, w):
+        blind = numpy_elf.denoise(w64[0], ELF.heads, z, x_hat_prev, t, w, blind_blocks=(1,))
+        scale = np.where(t < until, guidance, 1)[:, None, None]
+        return blind + scale * (predict(w64[0], z, x_hat_prev, t, w) - blind)
 
     z_s = np.where(held[..., None], x, t[:, None, None] * x + (1 - t)[:, None, None] * 1.3 * start.noise)
     empty = np.where(held[..., None], x, 0)
@@ -356,6 +361,8 @@ def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, te
         ("blind_blocks=[0]", ConfigError, r"teacher_guidance is 1 and blind_blocks are \[0\]"),
         ("guesses.share=0.5", ConfigError, "guesses.share is set"),
         ("teacher_guidance=0", ConfigError, "teacher_guidance is 0"),
+        ("teacher_guidance_until=0", ConfigError, "teacher_guidance_until is 0"),
+        ("teacher_guidance_until=0.5", ConfigError, "teacher_guidance_until is set and teacher_guidance is 1"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(experiment: Path, tmp_path: Path, override, error: type[ElfError], words):

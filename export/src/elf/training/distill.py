@@ -131,7 +131,8 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
         if config.teacher_guidance == 1:
             return teacher
         blind_graph, _ = abstract(ELF, elf, dtype, blind_blocks=config.blind_blocks)
-        return GuidedTeacher(teacher, bind(blind_graph, frozen), config.teacher_guidance)
+        blind = bind(blind_graph, frozen)
+        return GuidedTeacher(teacher, blind, config.teacher_guidance, config.teacher_guidance_until)
 
     evenly = UniformTimes(config.student_times == "uniform", config.teacher_times == "uniform")
 
@@ -198,11 +199,22 @@ def student_facts(
     config: DistillConfig, turn: Round, teacher: TrainedModel, command: str, done: int, seconds: float
 ) -> dict[str, Any]:
     facts = training_facts(config, command, teacher.training.get("encoder", {}), done, seconds)
-    guided = config.teacher_guidance != 1
-    guidance = {"teacher_guidance": config.teacher_guidance, "blind_blocks": [*config.blind_blocks]} if guided else {}
     return facts | {
-        "student": {"steps": turn.student_steps, "teacher": teacher.name, "teacher_steps": turn.sub_steps} | guidance,
+        "student": {"steps": turn.student_steps, "teacher": teacher.name, "teacher_steps": turn.sub_steps}
+        | guidance_facts(config),
         "sampler": recommended_sampler(turn.student_steps),
+    }
+
+
+def guidance_facts(config: DistillConfig) -> dict[str, Any]:
+    """How the teacher was carried away from what it says; empty where it was not."""
+    if config.teacher_guidance == 1:
+        return {}
+    until = config.teacher_guidance_until
+    return {
+        "teacher_guidance": config.teacher_guidance,
+        **({"teacher_guidance_until": until} if until < 1 else {}),
+        "blind_blocks": [*config.blind_blocks],
     }
 
 

@@ -72,6 +72,8 @@ class DistillConfig(TrainConfig):
     teacher_guidance: float = 1.0
     """How far the teacher is carried away from what it says when its `blind_blocks` see nothing around them; 1 leaves
     it as it is. It costs the teacher a second pass at every sub-step, and the student none."""
+    teacher_guidance_until: float = 1.0
+    """The time t up to which it is carried away; a sub-step that begins there or later takes the teacher as it is."""
     blind_blocks: tuple[int, ...] = ()
     """Blocks, counted from 0, in which a position of that second pass sees only itself."""
     decode_half: Literal["source", "zero"] | None = None
@@ -95,6 +97,12 @@ class DistillConfig(TrainConfig):
                 f"teacher_guidance is {self.teacher_guidance:g} and blind_blocks are {[*self.blind_blocks]}",
                 "Give both, as in teacher_guidance=1.5 blind_blocks=[2,3], or neither.",
             )
+        if not 0 < self.teacher_guidance_until <= 1:
+            raise ConfigError(
+                f"teacher_guidance_until is {self.teacher_guidance_until}", "Give a t above 0 and up to 1, such as 0.5."
+            )
+        if self.teacher_guidance_until != 1 and self.teacher_guidance == 1:
+            raise ConfigError("teacher_guidance_until is set and teacher_guidance is 1", "Set both, or neither.")
         if not set(self.blind_blocks) <= set(range(self.elf.depth)):
             raise ConfigError(
                 f"blind_blocks are {[*self.blind_blocks]}", f"The network's blocks are 0 to {self.elf.depth - 1}."

@@ -59,10 +59,13 @@ class GuidedTeacher(NamedTuple):
     blind: Denoiser
     """The same weights; in some blocks a position sees only itself."""
     scale: float
+    until: float = 1.0
+    """Guided is what begins before this t. Later x is as good as told: what is carried away there is no better text."""
 
     def denoise(self, z: jax.Array, x_hat_prev: jax.Array, t: jax.Array, self_cond_scale: jax.Array, /) -> jax.Array:
         blind = self.blind.denoise(z, x_hat_prev, t, self_cond_scale)
-        return blind + self.scale * (self.sees.denoise(z, x_hat_prev, t, self_cond_scale) - blind)
+        scale = jnp.where(t < self.until, self.scale, 1.0)[:, None, None]
+        return blind + scale * (self.sees.denoise(z, x_hat_prev, t, self_cond_scale) - blind)
 
 
 class Kinds(NamedTuple):
