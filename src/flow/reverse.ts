@@ -25,6 +25,12 @@ export interface Reversal {
 export type ReverseSettings = Omit<SamplerSettings, "method" | "schedule"> &
   Partial<Pick<SamplerSettings, "method" | "schedule">>;
 
+/** What the way back heeds. */
+export interface BackOptions extends FlowOptions {
+  /** Waited for before each pass: lets in the message that aborts the signal, where a pass itself lets none in. */
+  readonly pause?: (() => Promise<void>) | undefined;
+}
+
 /**
  * Follows the ODE from clean latents (B, L, D) back to t = 0 along the settings' schedule, and forward again by the
  * settings' solver. Going back is Euler with the velocity of the later time, so both ways agree as steps get small. The
@@ -58,7 +64,7 @@ export async function noiseOf(
   clean: Float32Array,
   settings: ReverseSettings,
   constants: FlowConstants,
-  { batch = 1, condition, signal }: FlowOptions = {},
+  { batch = 1, condition, signal, pause }: BackOptions = {},
 ): Promise<Float32Array> {
   const ode = odeOf(settings);
   const times = scheduleTimes(ode, constants);
@@ -67,6 +73,7 @@ export async function noiseOf(
   let z = hold(clean, condition);
   let prediction = z;
   for (let k = ode.steps - 1; k > 0; k--) {
+    await pause?.();
     if (signal?.aborted) throw new CancelledError();
     const t = times[k] as number;
     prediction = await predict(z, prediction, t);

@@ -202,6 +202,25 @@ describe("a start from the noise of a text", () => {
     expect(again.frames).toEqual(parent.frames.slice(3));
   });
 
+  it.each<[string, (abort: AbortController) => void]>([
+    ["at once", (abort) => abort.abort()],
+    // As the message of a page comes to a worker.
+    ["in a task of its own", (abort) => setImmediate(() => abort.abort())],
+  ])("is heard of %s where it is cancelled on the way back, and leaves nothing that the next run begins with", async (_, end) => {
+    const run: Recipe = { settings: { ...ode, steps: 40 }, back };
+    const { model, passes } = countPasses(tiny);
+    const abort = new AbortController();
+    const denoise: Model["network"]["denoise"] = (input) => {
+      if (passes.denoise === 0) end(abort);
+      return model.network.denoise(input);
+    };
+    const engine = await engineWith({ ...model, network: { ...model.network, denoise } });
+    const stopped = await engine.generate(run, () => {}, abort.signal);
+    expect(stopped).toMatchObject({ status: "cancelled", text: "" });
+    expect(passes.denoise).toBeLessThan(5);
+    expect((await write(engine, run)).frames).toEqual((await write(await engineWith(tiny), run)).frames);
+  });
+
   it.each([
     ["of another length", { ids: [1, 2] }, {}, "has room for"],
     ["with a token that there is none of", { ids: back.ids.map(() => 99_999) }, {}, "token 99999"],

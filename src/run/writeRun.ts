@@ -229,8 +229,11 @@ export class Writer {
     const { source } = this;
     const held = plan.recipe.held ?? [];
     if (!plan.parent) {
-      const run = this.#memory.begin(plan.key, await encodeHeld(network, held, { held, source }));
-      if (startsElsewhere(plan.recipe)) run.add(await this.#startOf(plan, run.fixed));
+      const fixed = await encodeHeld(network, held, { held, source });
+      const start = startsElsewhere(plan.recipe) ? await this.#startOf(plan, fixed) : undefined;
+      // Not before: a run that was cancelled on the way to its start would be remembered without it, and go on from noise.
+      const run = this.#memory.begin(plan.key, fixed);
+      if (start) run.add(start);
       return run;
     }
 
@@ -292,7 +295,8 @@ export class Writer {
     clean.set(text.subarray(0, clean.length));
     const settings = { ...plan.recipe.settings, schedule: "quantile" as const };
     const condition = await this.#conditionOf(plan);
-    return noiseOf(network, clean, settings, flowConstants(manifest), { condition, signal: this.#signal });
+    const options = { condition, signal: this.#signal, pause: nextTask };
+    return noiseOf(network, clean, settings, flowConstants(manifest), options);
   }
 
   /** s·ε₀ of a run from noise; (L, D). */
