@@ -110,6 +110,17 @@ describe("the command line", () => {
     expect(settingsOf(readCommandLine(["--prompt", "a"]), optional).cfgScale).toBe(2);
   });
 
+  it("takes a blank prompt for none, and one for each of several samples for as many", () => {
+    const blank = readCommandLine(["--prompt", " "]);
+    expect(blank).toMatchObject({ batch: 1, prompts: [] });
+    expect(settingsOf(blank, optional)).toEqual({ ...optional.defaults, cfgScale: 1 });
+    expect(() => settingsOf(blank, conditional)).toThrow("needs a prompt");
+    expect(readCommandLine(["--prompt", "", "--prompt", " "])).toMatchObject({ batch: 2, prompts: [] });
+    expect(readCommandLine(["--from", "x", "--at", "1", "--prompt", ""])).toMatchObject({ prompts: [] });
+    const guided = readCommandLine(["--prompt", "", "--cfg", "2"]);
+    expect(() => settingsOf(guided, optional)).toThrow("cfgScale is 2, but there is no prompt");
+  });
+
   it("counts the places of held words from 1, and takes an = within one", () => {
     const { held } = readCommandLine(["--hold", "3=dog", "--hold", " 12 = a = b", "--hold-ids", "1=5,6"]);
     expect(held).toEqual([

@@ -4,7 +4,7 @@ import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
 import { type GammaCurve, gammaCurveIn } from "../flow/gammaCurve";
 import type { Source } from "../flow/network";
-import { type Recipe, rootOf } from "../flow/recipe";
+import { isEmpty, type Recipe, rootOf } from "../flow/recipe";
 import { checkBatch, checkSettings, isWithin, type SamplerSettings, SETTING_CHOICES, unguided } from "../flow/settings";
 import { wellFormed } from "../flow/text";
 import { checkTowards, type Towards } from "../flow/towards";
@@ -147,13 +147,15 @@ export function readCommandLine(argv: readonly string[]): CommandLine {
   else if (changes.gamma !== undefined) changes.gammaCurve = undefined;
   const text = (name: string) => (typeof values[name] === "string" ? (values[name] as string) : undefined);
   const texts = (name: string) => (Array.isArray(values[name]) ? (values[name] as string[]) : []);
-  const prompts = texts("prompt").map(wellFormed);
+  const named = texts("prompt").map(wellFormed);
+  // Where none of them says anything there is no prompt; between others an empty one is a fault.
+  const prompts = named.every((text) => isEmpty({ text })) ? [] : named;
   const promptIds = texts("prompt-ids").map((list) => idsOf("prompt-ids", list));
-  if (prompts.length > 0 && promptIds.length > 0) {
+  if (named.length > 0 && promptIds.length > 0) {
     throw new UsageError("--prompt and --prompt-ids exclude each other.", "Give all prompts in one of the two ways.");
   }
   const given = text("batch");
-  const batch = given === undefined ? Math.max(1, prompts.length + promptIds.length) : numberOf("batch", given);
+  const batch = given === undefined ? Math.max(1, named.length + promptIds.length) : numberOf("batch", given);
   const from = branchIn(text("from"), text("at"));
   const towards = towardsIn(text("towards"), text("weight"));
   const held = [

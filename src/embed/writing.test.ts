@@ -38,4 +38,12 @@ describe("what is written next (point 7)", () => {
     expect(recipeToWrite(defaults, null, {}, true, any).settings).toEqual({ ...defaults, seed: 99, cfgScale: 1 });
     expect(recipeToWrite(defaults, null, { prompt: "x" }, true, any).settings.cfgScale).toBe(3);
   });
+
+  it.each(["", " "])("is without a prompt where a blank one is said: %j", (prompt) => {
+    const free = { settings: { ...defaults, seed: 99, cfgScale: 1 } };
+    expect(recipeToWrite(defaults, null, { prompt }, true, any)).toEqual(free);
+    expect(recipeToWrite(defaults, root, { prompt }, true, any)).toEqual({
+      settings: { ...root.settings, cfgScale: 1 },
+    });
+  });
 });

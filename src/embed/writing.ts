@@ -1,4 +1,4 @@
-import { type Recipe, recipeOf, rootOf } from "../flow/recipe";
+import { isEmpty, type Recipe, recipeOf, rootOf } from "../flow/recipe";
 import { randomSeed, type SamplerSettings, unguided } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
 import type { ShownRun } from "../player/run/run";
@@ -33,7 +33,8 @@ export function recipeToWrite(
     seed: seed ?? (recipe && isFirst ? recipe.settings.seed : anySeed()),
   };
   const given = prompt === undefined ? recipe && rootOf(recipe).prompt : { text: prompt };
-  return recipeOf({ settings: given ? wanted : unguided(wanted), prompt: given ?? undefined });
+  const isGiven = given && !isEmpty(given);
+  return recipeOf({ settings: isGiven ? wanted : unguided(wanted), prompt: isGiven ? given : undefined });
 }
 
 let written = 0;

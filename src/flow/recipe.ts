@@ -89,7 +89,7 @@ function written(prompt: Prompt): Prompt {
 }
 
 /** Whether a prompt says nothing: no token, or no text but spaces. */
-function isEmpty(prompt: Prompt): boolean {
+export function isEmpty(prompt: Prompt): boolean {
   return "ids" in prompt ? prompt.ids.length === 0 : prompt.text.trim() === "";
 }
 

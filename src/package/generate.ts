@@ -1,7 +1,7 @@
 /** Writing a text, frame by frame. */
 import { SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
-import { type Back, type Branch, branchAt, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
+import { type Back, type Branch, branchAt, isEmpty, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import { type SamplerSettings, unguided } from "../flow/settings";
 import { cutAtEnd } from "../flow/tokens";
 import type { Towards } from "../flow/towards";
@@ -70,7 +70,9 @@ export function generate({
   signal,
 }: GenerateOptions): Generation {
   const { defaults } = model.manifest;
-  const given: Prompt | undefined = typeof prompt === "string" ? { text: prompt.trim() } : prompt;
+  const asked: Prompt | undefined = typeof prompt === "string" ? { text: prompt.trim() } : prompt;
+  // The model's own guidance has nothing to guide by in a prompt that says nothing.
+  const given = asked && !isEmpty(asked) ? asked : undefined;
   const own = given ? defaults : unguided(defaults);
   const recipe: Recipe = {
     settings: { ...(from ? from.run.settings : own), ...settings },

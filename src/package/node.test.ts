@@ -125,6 +125,20 @@ describe("generate", () => {
     await expect(generate({ model, prompt, settings, frames: "last" }).trace()).rejects.toThrow(SettingsError);
   });
 
+  it("writes freely to a blank prompt by a model that can, unless it is to be guided all the same", async () => {
+    const optional = await loadModel(folder("tiny-two-pass"));
+    expect(optional.manifest.defaults.cfgScale).toBe(2);
+    const { text } = await generate({ model: optional, settings, frames: "last" }).finish();
+    for (const blank of ["", " ", { text: " " }, { ids: [] }]) {
+      const run = generate({ model: optional, prompt: blank, settings, frames: "last" });
+      expect(run.recipe).toEqual({ settings: { ...optional.manifest.defaults, ...settings, cfgScale: 1 } });
+      expect((await run.finish()).text).toBe(text);
+    }
+    expect(() => generate({ model: optional, prompt: "", settings: { cfgScale: 2 } })).toThrow(SettingsError);
+    expect(() => generate({ model, prompt: "" })).toThrow(ConditionError);
+    await optional.dispose();
+  });
+
   it("refuses at once what cannot be run", () => {
     expect(() => generate({ model, prompt, settings: { steps: 0 } })).toThrow(SettingsError);
     expect(() => generate({ model })).toThrow(ConditionError);
