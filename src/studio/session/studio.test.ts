@@ -1,8 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
+import type { Manifest } from "../../format/manifest";
 import { TraceError } from "../../format/trace";
-import { settled } from "../testing/fakeEngine";
+import { MANIFEST, settled } from "../testing/fakeEngine";
 import { runOf, SETTINGS } from "../testing/runs";
 import { testStudio } from "../testing/studio";
+import { turnTo } from "./models/turnTo";
 
 describe("opening the studio", () => {
   it("plays the recording at once, and loads nothing", async () => {
@@ -42,6 +44,26 @@ describe("opening the studio", () => {
     await studio.open();
     expect(studio.generation.getState().problem).toBeNull();
     expect(studio.settings.getState().values.steps).toBe(3);
+  });
+
+  it("says nothing of its own model to a visitor who has turned to another meanwhile", async () => {
+    let answer: (manifest: Manifest) => void = () => {};
+    const { studio } = testStudio({
+      fetchManifest: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
+    const opening = studio.open();
+    await settled();
+    const other = { ...MANIFEST, name: "other", defaults: { ...SETTINGS, steps: 9 } };
+    const { choice } = studio.model.getState();
+    const source = { ...choice, baseUrl: "models/other/", host: "page.example" };
+    turnTo(studio, { source, manifest: other, stored: null }, null);
+    answer(MANIFEST);
+    await opening;
+    expect(studio.model.getState()).toMatchObject({ name: "other", manifest: other });
+    expect(studio.settings.getState()).toMatchObject({ defaults: { steps: 9 }, values: { steps: 9 } });
   });
 
   it("brings back the runs of earlier visits, behind the recording that plays", async () => {

@@ -270,11 +270,18 @@ export function createStudio(world: World): Studio {
     }
   }
 
+  /** Whether the model has become known already: the visitor has turned to one meanwhile, or loaded it. */
+  function isKnown(): boolean {
+    return model.getState().manifest !== null;
+  }
+
   /** The model of the last visit, if it is still stored. Nobody is asked for it. */
   async function openKeptModel(): Promise<boolean> {
     const choice = address.namesModel ? undefined : keptChoice;
     if (!choice) return false;
     await library.getState().refresh();
+    // What the visitor has asked for meanwhile is not taken from them: a load that is turned from writes nothing.
+    if (isKnown() || generation.getState().phase !== "idle") return false;
     const kept = library.getState().models.find(({ source }) => source.baseUrl === choice.baseUrl);
     if (!kept?.manifest || (!kept.stored && kept.source.kind !== "shipped")) return false;
     turnTo({ model, settings }, kept, choice.dtype);
@@ -285,6 +292,7 @@ export function createStudio(world: World): Studio {
     try {
       if (await openKeptModel()) return;
       const manifest = await world.fetchManifest(address.model);
+      if (isKnown()) return;
       model.getState().describe(manifest);
       settings.getState().learn(manifest.defaults, manifest.architecture.maxLength);
     } catch {

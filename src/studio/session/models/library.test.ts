@@ -134,6 +134,48 @@ describe("a model of the shelf", () => {
     expect(third.studio.settings.getState().values.steps).toBe(77);
   });
 
+  it("of the last visit does not take the place of what was asked for while it was looked for", async () => {
+    const choice = JSON.stringify({ baseUrl: elsewhere, dtype: "f32" });
+    const address = { model: "test", namesModel: false, backend: "auto", problem: null };
+    const open = async () => {
+      const storage = new MapStorage();
+      storage.setItem("elf.model", choice);
+      let look = () => {};
+      const looked = new Promise<void>((resolve) => {
+        look = resolve;
+      });
+      const findMachine = async () => {
+        await looked;
+        return { limits: null, deviceBytes: null };
+      };
+      const test = shelf({ storage, address, findMachine });
+      test.fake.stored.set(elsewhere, stored(elsewhere, other));
+      const opening = test.studio.open();
+      await settled();
+      return { ...test, look, opening };
+    };
+
+    const pressed = await open();
+    void pressed.studio.generation.getState().start();
+    await settled();
+    pressed.look();
+    await pressed.opening;
+    // What the load will cost is known all the same.
+    expect(pressed.studio.model.getState()).toMatchObject({ status: "loading", manifest: { name: "test" } });
+    await pressed.engine.go();
+    expect(pressed.studio.model.getState()).toMatchObject({ name: "test", status: "ready" });
+    expect(pressed.engine.generated).toHaveLength(1);
+
+    const turned = await open();
+    const third = { ...MANIFEST, name: "third" };
+    turned.studio.model
+      .getState()
+      .choose({ ...turned.studio.model.getState().choice, baseUrl: "models/third/" }, third);
+    turned.look();
+    await turned.opening;
+    expect(turned.studio.model.getState()).toMatchObject({ name: "third", manifest: third });
+  });
+
   it("takes the place of one that is still being loaded", async () => {
     const { studio, library, engine } = shelf();
     await library.getState().refresh();
