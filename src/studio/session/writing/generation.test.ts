@@ -134,6 +134,21 @@ describe("generating", () => {
     expect(studio.generation.getState()).toMatchObject({ phase: "running", problem: null });
   });
 
+  it("does not bring back a lost model from which the visitor has turned", async () => {
+    const { studio, engine } = await writing(4);
+    const other = { ...MANIFEST, name: "other" };
+    studio.model.getState().choose({ ...studio.model.getState().choice, baseUrl: "models/other/" }, other);
+    engine.lose(new DeviceLostError("The GPU is gone.", "Load again."));
+    expect(studio.model.getState()).toMatchObject({ name: "other", status: "recorded", loaded: null });
+    engine.manifest = other;
+    void studio.generation.getState().start();
+    await settled();
+    await engine.go();
+    expect(engine.restored).toBe(0);
+    expect(engine.requests.at(-1)?.baseUrl).toBe("models/other/");
+    expect(studio.model.getState()).toMatchObject({ name: "other", status: "ready", loaded: { manifest: other } });
+  });
+
   it("says what to do where the engine cannot be restored, and loads afresh with the next press", async () => {
     const { studio, engine } = await writing(1);
     engine.fault.load = new UnreachableError("No connection.", "Check it.");

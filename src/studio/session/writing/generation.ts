@@ -95,7 +95,10 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       return newest.signal;
     };
     const isNewest = (signal: AbortSignal) => signal === newest.signal;
-    engine.onLost(() => model.getState().giveUp("lost"));
+    engine.onLost(() => {
+      // Of a model that the visitor has turned from nothing is to be had again: it would write in the other's place.
+      if (model.getState().loaded) model.getState().giveUp("lost");
+    });
 
     async function load(signal: AbortSignal): Promise<LoadedModel> {
       const { loaded, status, choice, begin, report, finish, giveUp } = model.getState();
