@@ -14,6 +14,7 @@ from elf.config import ElfConfig, FlowConfig, SamplerSettings, settings_of
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import PLAIN_TEXT, random_model
 from elf.errors import CheckpointMismatchError, ConfigError, OutputExistsError, ParityError, TokenizerFormError
+from elf.models import rearranged
 from elf.models.exported_folder import StoredWeights
 from elf.models.open_model import open_model
 from elf.models.trained_model import load_trained_model, save_trained_model
@@ -81,6 +82,15 @@ def check_hashes(folder):
     for path, file in listed.items():
         content = (folder / path).read_bytes()
         assert (file["bytes"], file["sha256"]) == (len(content), hashlib.sha256(content).hexdigest()), path
+
+
+def test_a_decoder_that_reads_its_vocabulary_in_parts_is_proved_too(model, tmp_path, monkeypatch):
+    """As official models of English do: all logits of a batch together would be hundreds of megabytes."""
+    monkeypatch.setattr(rearranged, "LARGEST_LOGITS", 2 * SMALL.max_length * 4 * 64)
+    export_model(model, options(tmp_path / "parts"))
+    manifest, report = (read(tmp_path / "parts" / name) for name in ("manifest.json", "parity.json"))
+    assert manifest["decoder"] == {"topK": 5, "logits": False}
+    assert {*report["graphs"]["decoder"]} == {"top_probabilities", "entropy"}
 
 
 def test_manifest_says_what_the_page_needs(folder, model):

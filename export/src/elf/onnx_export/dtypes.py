@@ -93,7 +93,7 @@ def compare_storage(
     if dtype == "f32":
         return unchanged(trained, stored, tokens)
     reference, narrow = OnnxNetwork(onnx_folder, trained), OnnxNetwork(onnx_folder, stored)
-    graphs = compare_network(model, reference, narrow)
+    graphs, _ = compare_network(model, reference, narrow)
     encoder = None
     if model.encoder:
         encoder = OnnxEncoder(onnx_folder, stored)
