@@ -2,6 +2,7 @@
 
 import json
 import math
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -185,17 +186,39 @@ def test_a_broken_judge_is_named(judge: Judge) -> None:
         gen_perplexity(broken, ["Mia sang."])
 
 
-@pytest.mark.slow("a process of its own compiles for eight devices")
-def test_eight_devices_judge_as_one_does(judge: Judge, tokenizer_file: Path, tmp_path: Path) -> None:
+IN_TURN = """
+import json, sys
+import jax, numpy as np
+from jax.sharding import Mesh
+from elf.devices import AXES, initialize_distributed
+from elf.evaluation import perplexity
+from elf.evaluation.judge import load_judge
+
+folder, texts, coordinator, number = sys.argv[1:]
+initialize_distributed(coordinator, 2, int(number))
+by_process = sorted(jax.devices(), key=lambda device: device.process_index)
+perplexity.make_mesh = lambda: Mesh(np.array(by_process).reshape(2, 4).T.reshape(8, 1), AXES)
+result = perplexity.gen_perplexity(load_judge(folder), json.loads(texts), batch_size=6)
+print(json.dumps([jax.device_count(), result.per_sample_nll]))
+"""
+"""Two processes of four devices each, which lie in the mesh in turn, as the hosts of a TPU slice may."""
+
+
+@pytest.mark.slow("two processes compile for eight devices")
+def test_eight_devices_of_two_processes_judge_as_one_does(judge: Judge, tokenizer_file: Path, tmp_path: Path) -> None:
     save_judge(tmp_path, judge, tokenizer_file)
     assert load_judge(tmp_path).eos == EOS
-    program = (
-        "import json, sys; from elf.evaluation.judge import load_judge; "
-        "from elf.evaluation.perplexity import gen_perplexity; import jax; "
-        "result = gen_perplexity(load_judge(sys.argv[1]), json.loads(sys.argv[2]), batch_size=6); "
-        "print(json.dumps([jax.device_count(), result.per_sample_nll]))"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path), json.dumps(TEXTS)]
-    devices, nll = json.loads(subprocess.run(command, env=simulated(8), check=True, capture_output=True).stdout)
-    assert devices == 8
-    np.testing.assert_allclose(nll, gen_perplexity(judge, TEXTS).per_sample_nll, rtol=1e-5)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-c", IN_TURN, str(tmp_path), json.dumps(TEXTS), coordinator]
+    both = [
+        subprocess.Popen([*command, str(number)], env=simulated(4), stdout=subprocess.PIPE, text=True)
+        for number in range(2)
+    ]
+    expected = gen_perplexity(judge, TEXTS).per_sample_nll
+    for process in both:
+        said, _ = process.communicate(timeout=240)
+        devices, nll = json.loads(said.splitlines()[-1])
+        assert process.returncode == 0 and devices == 8
+        np.testing.assert_allclose(nll, expected, rtol=1e-5)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from elf.devices import global_rows, make_mesh, on_host, replicated
+from elf.devices import batch_sharding, make_mesh, on_host, on_mesh, replicated
 from elf.errors import CheckpointError
 from elf.evaluation.gpt2 import Gpt2
 from elf.evaluation.judge import Judge
@@ -137,14 +137,12 @@ def gen_perplexity(
     params = jax.device_put(judge.params, replicated(mesh))
     # Of like length together; the longest first, so that too little memory shows at once.
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))
-    mine = batch_size // jax.process_count()
-    first = jax.process_index() * mine
     for start in range(0, len(rows), batch_size):
         batch = order[start : start + batch_size]
-        ids, counts = _filled([rows[i] for i in batch], batch_size, judge)
-        local = (ids[first : first + mine], counts[first : first + mine])
+        # By their places in the batch, not by process: a pod's mesh may take its hosts' devices in turn.
+        placed = [on_mesh(rows, batch_sharding(mesh)) for rows in _filled([rows[i] for i in batch], batch_size, judge)]
         with jax.default_matmul_precision("highest"):
-            sums = on_host(_row_nll(graphdef, params, *global_rows(mesh, local)))
+            sums = on_host(_row_nll(graphdef, params, *placed))
         nll[batch] = sums[: len(batch)]
         on_progress(start + len(batch))
     if not np.isfinite(nll).all():
