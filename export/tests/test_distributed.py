@@ -88,6 +88,14 @@ def assert_same_losses(curve, expected) -> None:
 
 
 ON_EIGHT_DEVICES = f"""{NOTHING_GATHERED}
+import numpy as np
+from elf.devices import batch_sharding, make_mesh, on_mesh, replicated
+from elf.training.checkpoint import written_bytes
+
+mesh, numbers = make_mesh(2), np.zeros(1000, np.float32)
+state = [on_mesh(numbers, replicated(mesh)), on_mesh(numbers, batch_sharding(mesh)), numbers]
+if written_bytes(state) != 8000:
+    sys.exit(f"a checkpoint of two arrays of 4,000 bytes is one of {{written_bytes(state)}}")
 config, out, *words = sys.argv[1:]
 train = ["train", "--config", config, f"out={{out}}"]
 if main([*train, "batch_size=12"]) != 2:

@@ -72,8 +72,7 @@ class Checkpoints:
 
     def _check_room(self, step: int, state: Any) -> None:
         """Raises DiskFullError."""
-        arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
-        size = sum(part.data.nbytes for array in arrays for part in array.addressable_shards)
+        size = written_bytes(state)
         free = shutil.disk_usage(self.directory).free
         if free < size:
             raise self._full(step, f"it needs {size / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
@@ -156,6 +155,12 @@ class Checkpoints:
 # one of the run, and the run goes on from it as it does from any of its own.
 
 PROJECTION = "text_proj"
+
+
+def written_bytes(state: Any) -> int:
+    """What this process writes of a checkpoint: of a part that lies on several devices one copy is written."""
+    arrays = [leaf for leaf in jax.tree.leaves(state) if isinstance(leaf, jax.Array)]
+    return sum(part.data.nbytes for array in arrays for part in array.addressable_shards if part.replica_id == 0)
 
 
 def start_weights(name: str, elf: ElfConfig, seed: int = 0) -> FlatParams:
