@@ -23,6 +23,7 @@ from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, ElfError
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
+from elf.sampling.batch_sampler import BatchSampler
 from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distill_objective import draw_distill, kind_weights, row_kinds, student_errors, teacher_target
@@ -336,6 +337,54 @@ def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, te
     resumed = load_trained_model(out / rounds[1] / "model")
     for name in second.params:
         np.testing.assert_array_equal(resumed.params[name], second.params[name], err_msg=name)
+
+
+def test_a_round_stopped_in_its_evaluation_goes_on_with_it(experiment: Path, tmp_path: Path, monkeypatch, capsys):
+    (tmp_path / "sampling.yml").write_text("[{steps: 2}, {steps: 1}]\n")
+    evaluation = (
+        "every_steps=1",
+        "samples=3",
+        "batch_size=2",
+        "metrics=entropy",
+        f"sampling={tmp_path}/sampling.yml",
+    )
+    words = ("rounds=[2]", "sub_steps=[2]", "steps=1", *(f"evaluation.{word}" for word in evaluation))
+    out = tmp_path / "out" / "round_1_2_steps"
+    write, written = BatchSampler.write, 0
+
+    def dying(self: BatchSampler, *words, **named):
+        nonlocal written
+        written += 1
+        if written == 4:  # in the last batch of the second way
+            raise Killed
+        return write(self, *words, **named)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(BatchSampler, "write", dying)
+        main(Arguments(experiment, words))
+    assert load_trained_model(out / "model").training["steps"] == 1
+
+    def evaluated() -> list[int]:
+        rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+        return [row["n"] for row in rows if "evaluation" in row]
+
+    assert evaluated() == [3]
+    main(Arguments(experiment, words))
+    assert evaluated() == [3, 3] and "is finished" not in capsys.readouterr().err
+    main(Arguments(experiment, words))
+    assert evaluated() == [3, 3] and "round_1_2_steps is finished" in capsys.readouterr().err
+    # Without its checkpoint there is nothing to go on with: it would be trained anew.
+    (out / "metrics.jsonl").unlink()
+    shutil.rmtree(out / "checkpoints")
+    main(Arguments(experiment, words))
+    assert "round_1_2_steps is finished" in capsys.readouterr().err
+
+
+def test_processes_are_joined_before_a_teacher_is_read(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orbax asks which process this is, and after that none can be joined."""
+    monkeypatch.setattr(Arguments, "join_processes", lambda self: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        main(Arguments(experiment, ("teacher=nowhere",)))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from jax.sharding import Mesh
 from elf.data.rows import TokenDataset, open_dataset
 from elf.devices import make_mesh
 from elf.errors import CheckpointMismatchError
+from elf.evaluation.generator import load_samplings
 from elf.models.open_model import read_weights
 from elf.models.run_folder import RunFolder
 from elf.models.text_encoder import tokenizer_file
@@ -37,11 +37,11 @@ from elf.training.distill_objective import (
     student_errors,
 )
 from elf.training.objective import Metrics, Objective, branch_shares, decode_errors
-from elf.training.run_record import command_line, remember_settings, training_facts
+from elf.training.run_record import command_line, evaluated_ways, remember_settings, training_facts
 from elf.training.step import make_train_step
 from elf.training.step_inputs import DecodeDraws, FrozenEncoder
 from elf.training.train import HubUpload, Run, RunArguments, check_vocabularies, make_upload
-from elf.training.train_config import resolve
+from elf.training.train_config import Resolved, resolve
 
 Arguments = RunArguments
 
@@ -53,8 +53,9 @@ def main(arguments: Arguments) -> None:
     Each round writes a folder of its own, `round_1_16_steps/` and so on, with checkpoints and a model. A finished
     round is skipped and one that was stopped goes on, so the same command resumes the whole.
     """
-    config, teacher = load_distill_config(arguments.config, arguments.overrides)
+    # First of all: to read a teacher may touch a device.
     arguments.join_processes()
+    config, teacher = load_distill_config(arguments.config, arguments.overrides)
     mesh = make_mesh(config.fsdp)
     dataset = open_dataset(config.data, config.split, config.revision)
     check_task(dataset, teacher)
@@ -91,7 +92,7 @@ def distil(
         seed=config.seed + turn.number,
     )
     resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
-    finished = finished_model(config.out, resolved.steps)
+    finished = finished_model(config, resolved)
     main_process = jax.process_index() == 0
     if finished is not None:
         if main_process:
@@ -186,13 +187,25 @@ def check_task(dataset: TokenDataset, teacher: TrainedModel) -> None:
         )
 
 
-def finished_model(out: Path, steps: int) -> Mapping[str, Any] | None:
-    """The weights in `out`/model, if they have been trained for so many steps."""
-    run = RunFolder(out)
+def finished_model(config: DistillConfig, resolved: Resolved) -> Mapping[str, Any] | None:
+    """The weights of the round in `config.out`, if it has been trained to its end and evaluated there."""
+    run = RunFolder(config.out)
     if not run.has_model:
         return None
     model = load_trained_model(run.model)
-    return model.params if model.training.get("steps", 0) >= steps else None
+    if model.training.get("steps", 0) < resolved.steps or stopped_in_its_evaluation(config, resolved):
+        return None
+    return model.params
+
+
+def stopped_in_its_evaluation(config: DistillConfig, resolved: Resolved) -> bool:
+    """Whether a round's last evaluation is still to be made of the checkpoint at its end. Once that is thrown
+    away it is not: the round would be trained anew."""
+    every = config.evaluation.steps_between(resolved.steps_per_epoch)
+    if every is None or resolved.steps not in RunFolder(config.out).checkpoints():
+        return False
+    ways = {way.name(position) for position, way in enumerate(load_samplings(config.evaluation.sampling))}
+    return not ways <= evaluated_ways(config.out / "metrics.jsonl", resolved.steps)
 
 
 def student_facts(

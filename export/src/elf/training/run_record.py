@@ -248,6 +248,12 @@ def _forget_after(metrics_file: Path, step: int) -> list[dict[str, Any]]:
     return [json_value(line) for line in kept]
 
 
+def evaluated_ways(metrics_file: Path, step: int) -> set[str]:
+    """The ways to sample whose figures at `step` a run's log holds."""
+    lines = [json_value(line) for line in metrics_file.read_text().splitlines()] if metrics_file.is_file() else []
+    return {line["evaluation"] for line in lines if "evaluation" in line and line["step"] == step}
+
+
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02}:{int(seconds) % 60:02}"
 
