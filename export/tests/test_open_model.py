@@ -39,7 +39,7 @@ SMALL = replace(TINY, depth=1, max_length=8, vocabulary_size=60)
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> Path:
     model = random_model(SMALL, tokenizer=tokenizer_file)
-    model.training = {"steps": 40}
+    model.training = {"steps": 40, "epoch": 0.8, "seconds": 7, "losses": {"loss": 0.5}, "corpus": "tales"}
     folder = tmp_path_factory.mktemp("plain")
     save_trained_model(model, folder)
     return folder
@@ -64,12 +64,14 @@ def test_the_newest_checkpoint_of_a_training_is_read_itself(run: Path, plain: Pa
     unfinished = run / "checkpoints" / "checkpoint_60.orbax-checkpoint-tmp-1"
     unfinished.mkdir()
     newest = open_model(run).in_memory()
-    assert newest.training["steps"] == 50 and unfinished.is_dir()
+    # How long step 50 took, and what it lost, its model's folder does not say.
+    assert newest.training == {"steps": 50, "epoch": 1.0, "corpus": "tales"} and unfinished.is_dir()
     kernel = load_trained_model(plain).params["proj_kernel"]
     np.testing.assert_array_equal(newest.params["proj_kernel"], 2 * kernel)
     # The model folder is of step 40: it is taken for that checkpoint.
     of_40 = open_model(run / "checkpoints" / "checkpoint_40").in_memory()
     np.testing.assert_array_equal(of_40.params["proj_kernel"], kernel)
+    assert of_40.training["losses"] == {"loss": 0.5}
 
 
 def test_a_training_without_a_model_yet_is_known_by_its_configuration(

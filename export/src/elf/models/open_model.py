@@ -139,7 +139,19 @@ def _own_model(checkpoint: Path, config: Path | None, raw: bool) -> TrainedModel
         )
     model = model or _without_weights(run, config)
     params = read_weights(folders[step], model.elf, raw)
-    return dataclasses.replace(model, params=params, training={**model.training, "steps": step})
+    return dataclasses.replace(model, params=params, training=_facts_at(step, model.training))
+
+
+def _facts_at(step: int, training: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a checkpoint of `step` from what a model of the same training says of its own: not how long it
+    took, nor its losses."""
+    known = training.get("steps")
+    if known == step:
+        return training
+    facts = {name: value for name, value in training.items() if name not in ("seconds", "losses", "epoch")}
+    if known and "epoch" in training:
+        facts["epoch"] = round(training["epoch"] * step / known, 4)
+    return facts | {"steps": step}
 
 
 def _without_weights(run: RunFolder, config_file: Path | None) -> TrainedModel:
