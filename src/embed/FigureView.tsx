@@ -123,11 +123,18 @@ interface BarProps {
 /** What has the model write, and how far that is. */
 function Bar({ figure, work, options, words }: BarProps) {
   const [prompt, setPrompt] = useState(options.prompt);
+  /** What the reader has typed over the attribute's prompt; null while that is untouched, and empty where it was cleared. */
+  const [typed, setTyped] = useState<string | null>(null);
+  // The page has set another one since.
+  if (prompt !== options.prompt) {
+    setPrompt(options.prompt);
+    setTyped(null);
+  }
   const isBusy = work.kind !== "none";
   const press = () => {
     if (isBusy) figure.cancel();
     // What goes wrong is said in the box.
-    else figure.generate(prompt.trim() === "" ? {} : { prompt }).catch(() => {});
+    else figure.generate(typed === null ? {} : { prompt: typed }).catch(() => {});
   };
   return (
     // No form: a sandbox without `allow-forms` would keep it from being sent.
@@ -138,8 +145,8 @@ function Bar({ figure, work, options, words }: BarProps) {
           part="prompt"
           aria-label={words.prompt}
           placeholder={words.prompt}
-          value={prompt}
-          onChange={(event) => setPrompt(event.target.value)}
+          value={typed ?? options.prompt}
+          onChange={(event) => setTyped(event.target.value)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && !isBusy) press();
           }}

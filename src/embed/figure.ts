@@ -1,6 +1,6 @@
 /** What stands behind one `<elf-playground>`: its run, its time, and what it asks of the engine. It outlives its place in a page. */
 import { createStore } from "zustand/vanilla";
-import { isCancellation, type NamedProblem, problemOf } from "../flow/errors";
+import { CancelledError, isCancellation, type NamedProblem, problemOf } from "../flow/errors";
 import { branchAt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
@@ -92,6 +92,8 @@ export class Figure {
   /** A recipe is written as it is once; after that other seeds are wanted. */
   #isRecipeWritten = false;
   #loads = 0;
+  /** How often it began anew; what was asked for before shows nothing after. */
+  #beginnings = 0;
 
   constructor(
     readonly element: HTMLElement,
@@ -183,6 +185,8 @@ export class Figure {
       const isLoaded = this.#loading !== undefined;
       this.#begin();
       if (isLoaded && this.#seat) void this.ready().catch(ignore);
+      // It is told once that somebody comes near, and that was before the change.
+      else if (this.#seat?.visibility.wasNear) this.#comeNear();
     }
     if (!this.#seat) return;
     const { display } = this.#seat.player;
@@ -305,6 +309,8 @@ export class Figure {
   /** As if it had just been made. */
   #begin(): void {
     this.#newest?.abort();
+    this.#newest = undefined;
+    this.#beginnings++;
     this.#loading = undefined;
     this.#kept = undefined;
     this.#isRecipeWritten = false;
@@ -333,14 +339,19 @@ export class Figure {
     const { preload, autoplay } = this.#options;
     const isPosterWanted = preload === "none" || this.element.querySelector(":scope > [slot=poster]") !== null;
     if (!isPosterWanted || autoplay) this.ready().catch(ignore);
-    else if (!this.#loading) this.state.setState({ stage: "poster" });
+    else if (!this.#loading && !this.#isTaken) this.state.setState({ stage: "poster" });
+  }
+
+  /** Whether a text stands on its stage, or is on its way there; `generate` has one written before anybody comes near, too. */
+  get #isTaken(): boolean {
+    return this.run !== null || this.state.getState().work.kind !== "none";
   }
 
   async #load(): Promise<void> {
     const load = ++this.#loads;
     try {
-      this.state.setState({ stage: "loading", problem: null });
-      const text = await this.#traceText();
+      if (!this.#isTaken) this.state.setState({ stage: "loading", problem: null });
+      const text = await (this.run ? null : this.#traceText());
       const recording = text === null ? null : readTrace(text);
       if (load !== this.#loads) return;
       if (!recording && !this.#options.model) {
@@ -349,15 +360,21 @@ export class Figure {
           'Give it trace="ADDRESS" of a recorded run, or model="NAME".',
         );
       }
-      const run = recording && recordedRun(`recorded-${load}`, recording);
-      this.state.setState({ stage: "shown", title: recording?.title ?? "" });
-      if (run) this.#show(run);
+      this.state.setState({ stage: "shown" });
+      // A text that was written stays, and so does its title.
+      const isWanted = recording !== null && this.run === null;
+      if (isWanted) {
+        this.#show(recordedRun(`recorded-${load}`, recording));
+        // The title of a run that is about to show its first frame is there already.
+        if (this.state.getState().work.kind !== "writing") this.state.setState({ title: recording.title });
+      }
+      const { run } = this;
       this.#tell("elf-ready", {
         model: run?.trajectory.model ?? this.#options.model,
         text: run?.text ?? "",
         steps: run ? stepsOf(run) : 0,
       });
-      if (run && this.#options.autoplay) {
+      if (isWanted && this.#options.autoplay) {
         this.#seat?.player.playback.getState().seek(0);
         this.#seat?.player.playback.getState().play();
       }
@@ -402,6 +419,8 @@ export class Figure {
     this.#newest?.abort();
     const abort = new AbortController();
     this.#newest = abort;
+    const beginning = this.#beginnings;
+    const isOutdated = () => beginning !== this.#beginnings;
     const work = (work: Work) => {
       if (this.#newest === abort) this.state.setState({ work });
     };
@@ -426,11 +445,15 @@ export class Figure {
           this.#tell("elf-load", loadDetail(progress));
         },
         task: async (loaded, engine, ended) => {
+          if (isOutdated()) throw new CancelledError();
           const { backend, backendReason: reason } = loaded;
           this.#tell("elf-load", { phase: "ready", done: 0, total: 0, backend, reason });
           this.state.setState({ title: loaded.manifest.title, isLasting: loaded.lasting });
           const { recipe: wanted, lead: before } = await order(loaded, recipe);
-          const run = new WrittenRun(loaded, wanted, before, (grown) => this.#show(grown));
+          const run = new WrittenRun(loaded, wanted, before, (grown) => {
+            // A run that was ended may have frames in flight, and tells how it ended.
+            if (!isOutdated()) this.#show(grown);
+          });
           work({ kind: "writing" });
           this.#tell("elf-run", { model: loaded.manifest.name, recipe: wanted });
           try {
@@ -451,7 +474,7 @@ export class Figure {
       });
     } catch (error) {
       if (isCancellation(error)) return NOTHING_BEGUN;
-      this.#fail(error, () => void again().catch(ignore));
+      if (!isOutdated()) this.#fail(error, () => void again().catch(ignore));
       throw error;
     } finally {
       work({ kind: "none" });

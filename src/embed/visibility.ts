@@ -5,6 +5,8 @@ const MARGIN = "300px";
 
 /** Whether anybody can see an element: its tab is in front, and some of it is in sight. Stands in for `document`. */
 export class ElementVisibility extends EventTarget implements Visibility {
+  /** Whether the element has been in sight, or nearly. */
+  wasNear = false;
   #isInSight = false;
   readonly #stop: () => void;
 
@@ -21,6 +23,7 @@ export class ElementVisibility extends EventTarget implements Visibility {
       (entries) => {
         if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
         nearness.disconnect();
+        this.wasNear = true;
         onNear();
       },
       { rootMargin: MARGIN },

@@ -1,0 +1,353 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { frameOf, PIECES, SETTINGS } from "../player/testing/runs";
+import type { LoadedModel, LoadProgress, RunEvent, RunResult } from "../run/api";
+import { ATTRIBUTE_NAMES, type Options, readAttribute } from "./attributes";
+import { Broker, type Turn } from "./broker";
+import { EVENT_NAMES } from "./events";
+import { Figure } from "./figure";
+
+const TRACE = readFileSync(join(import.meta.dirname, "../../public/traces/translate-de-en.json"), "utf8");
+const { text: RECORDED, title: TITLE } = JSON.parse(TRACE);
+
+interface AskedRun {
+  hear(event: RunEvent): void;
+  end(result: RunResult): void;
+}
+
+/** What a test answers in the engine's place. What is aborted ends when the test says so: behind a worker it takes its time. */
+const engine = { runs: [] as AskedRun[], load: Promise.resolve(), progress: (_: LoadProgress) => {} };
+let broker: Broker;
+
+vi.mock("./later", () => ({
+  broker: {
+    use: (owner: object, turn: Turn<unknown>) => broker.use(owner, turn),
+    release: (owner: object) => broker.release(owner),
+  },
+  recipeOfLink: () => null,
+}));
+
+const LOADED = {
+  manifest: { name: "tiny", title: "Tiny", defaults: SETTINGS, tokens: { eos: 1 } },
+  pieces: PIECES,
+  lasting: true,
+} as unknown as LoadedModel;
+
+/** What has to be told when an element is nearly in sight. */
+let nearness: Set<() => void>;
+/** Addresses that were fetched, and what waits for the last of them. */
+let asked: string[];
+let answer: Promise<void> | undefined;
+
+beforeEach(() => {
+  nearness = new Set();
+  asked = [];
+  answer = undefined;
+  engine.runs = [];
+  engine.load = Promise.resolve();
+  broker = new Broker({
+    load: (_, onProgress) => {
+      engine.progress = onProgress;
+      return engine.load.then(() => LOADED);
+    },
+    generate: (_, hear) => new Promise((end) => engine.runs.push({ hear, end })),
+    onLost: () => () => true,
+    terminate: () => {},
+  });
+  vi.spyOn(console, "error").mockReturnValue();
+  vi.stubGlobal("document", Object.assign(new EventTarget(), { hidden: false }));
+  vi.stubGlobal("matchMedia", () => Object.assign(new EventTarget(), { matches: false }));
+  vi.stubGlobal(
+    "IntersectionObserver",
+    class {
+      readonly tell: () => void;
+      constructor(
+        told: (entries: unknown[]) => void,
+        private readonly options?: object,
+      ) {
+        this.tell = () => told([{ isIntersecting: true }]);
+      }
+      observe() {
+        if (this.options) nearness.add(this.tell);
+      }
+      disconnect() {
+        nearness.delete(this.tell);
+      }
+    },
+  );
+  vi.stubGlobal("fetch", async (address: string) => {
+    asked.push(address);
+    await answer;
+    return address.endsWith("good.json") ? new Response(TRACE) : new Response("", { status: 404 });
+  });
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+/** Lets everything go on that waits for nothing else. */
+const soon = async () => {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve));
+};
+
+/** An element in a page, as the page and its reader deal with it. */
+function placed(attributes: Partial<Options>) {
+  const unasked = Object.fromEntries(ATTRIBUTE_NAMES.map((name) => [name, readAttribute(name, null).value]));
+  let options = { ...unasked, ...attributes } as Options;
+  const told: string[] = [];
+  const element = Object.assign(new EventTarget(), {
+    baseURI: "http://page.example/",
+    closest: () => null,
+    querySelector: () => null,
+  });
+  for (const name of EVENT_NAMES) element.addEventListener(name, () => told.push(name));
+  const figure = new Figure(element as unknown as HTMLElement, options, () => () => {});
+  figure.connect();
+  return {
+    figure,
+    told,
+    set: async (change: Partial<Options>) => {
+      options = { ...options, ...change };
+      figure.change(options);
+      await soon();
+    },
+    comeNear: async () => {
+      for (const tell of [...nearness]) tell();
+      await soon();
+    },
+    /** Has a text written, and returns its run and what comes of it. */
+    generate: async () => {
+      const outcome = figure.generate({ seed: 1 });
+      outcome.catch(() => {});
+      await soon();
+      return { outcome, run: engine.runs.at(-1) as AskedRun };
+    },
+    /** The stage, what stands on it, and what is wrong. */
+    shows: () => {
+      const { run } = figure;
+      const { stage, problem } = figure.state.getState();
+      return [stage, run && (run.text || run.status), problem?.code ?? null];
+    },
+  };
+}
+
+const START: RunEvent = { type: "start", times: [0, 1 / 3, 2 / 3, 1], first: 0 };
+const frame = (step: number): RunEvent => ({ type: "frame", frame: frameOf(step, 3, "▁the", "▁cat") });
+
+async function end({ end }: AskedRun, text: string, status: RunResult["status"] = "done") {
+  end({ status, text, tokens: new Int32Array(), seconds: 1 });
+  await soon();
+}
+
+/** From noise to its text. */
+async function write(run: AskedRun, text: string) {
+  for (const event of [START, frame(0), frame(1), frame(2), frame(3)]) run.hear(event);
+  await end(run, text);
+}
+
+const GOOD = { trace: "good.json" };
+const OTHER = { trace: "other-good.json" };
+const BAD = { trace: "missing.json" };
+
+describe("an element near which somebody has come (points 5, 7)", () => {
+  it("loads what it is told of only then", async () => {
+    const { set, comeNear, shows } = placed({});
+    await comeNear();
+    expect(shows()).toEqual(["poster", null, "nothing-to-show"]);
+    await set(GOOD);
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+  });
+
+  it("loads what a wrong address was corrected to", async () => {
+    const { set, comeNear, shows } = placed(BAD);
+    await comeNear();
+    expect(shows()).toEqual(["poster", null, "unreachable-trace"]);
+    await set({ trace: "wrong.json" });
+    expect(shows()).toEqual(["poster", null, "unreachable-trace"]);
+    await set(GOOD);
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+  });
+
+  it("loads what is corrected as soon as the error is told", async () => {
+    const { figure, set, comeNear, shows } = placed(BAD);
+    figure.element.addEventListener("elf-error", () => void set(GOOD));
+    await comeNear();
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+  });
+
+  it("keeps its poster over another run, which is fetched when that is pressed", async () => {
+    const { figure, set, comeNear, shows } = placed({ ...GOOD, preload: "none" });
+    await comeNear();
+    await set(OTHER);
+    await set({ model: "/tiny" });
+    expect(shows()).toEqual(["poster", null, null]);
+    expect(asked).toEqual([]);
+    await figure.open();
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+    expect(asked).toEqual(["http://page.example/other-good.json"]);
+  });
+
+  it("and no other fetches anything for a change, in a page or out of it", async () => {
+    const { figure, set, comeNear, shows } = placed(BAD);
+    await set(GOOD);
+    await comeNear();
+    expect(asked).toEqual(["http://page.example/good.json"]);
+    figure.disconnect();
+    figure.dispose();
+    figure.connect();
+    await set(OTHER);
+    expect(asked).toHaveLength(1);
+    await comeNear();
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+  });
+});
+
+describe("a text that was written before anybody came near (points 3, 5)", () => {
+  it("stays, and the recorded run is not fetched", async () => {
+    const { figure, told, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny", autoplay: true });
+    const { run } = await generate();
+    await write(run, "the cat");
+    await figure.seek(2);
+    await comeNear();
+    expect(shows()).toEqual(["shown", "the cat", null]);
+    expect([figure.index, figure.state.getState().title]).toEqual([2, "Tiny"]);
+    expect(asked).toEqual([]);
+    expect(told.filter((name) => name === "elf-ready")).toHaveLength(1);
+  });
+
+  it("stays while it is written", async () => {
+    const { figure, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny" });
+    const { run } = await generate();
+    run.hear(START);
+    run.hear(frame(0));
+    const stages = new Set<string>();
+    figure.state.subscribe(({ stage }) => stages.add(stage));
+    await comeNear();
+    expect(shows()).toEqual(["shown", "running", null]);
+    expect([...stages]).toEqual(["shown"]);
+    expect(figure.state.getState().title).toBe("Tiny");
+  });
+
+  it("stays when the recorded run was on its way already", async () => {
+    const { figure, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny" });
+    let arrive = () => {};
+    answer = new Promise((resolve) => {
+      arrive = resolve;
+    });
+    await comeNear();
+    const { run } = await generate();
+    run.hear(START);
+    run.hear(frame(0));
+    arrive();
+    await soon();
+    expect(shows()).toEqual(["shown", "running", null]);
+    await write(run, "the cat");
+    expect(shows()).toEqual(["shown", "the cat", null]);
+    expect(figure.state.getState().title).toBe("Tiny");
+  });
+
+  it("is covered by no poster, not even before its first frame or when it is put elsewhere", async () => {
+    const { figure, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny", preload: "none" });
+    const { run } = await generate();
+    await comeNear();
+    expect(shows()).toEqual(["shown", null, null]);
+    await write(run, "the cat");
+    figure.disconnect();
+    figure.connect();
+    await comeNear();
+    expect(shows()).toEqual(["shown", "the cat", null]);
+    expect(asked).toEqual([]);
+  });
+
+  it("makes room for the recorded run where nothing came of it", async () => {
+    const { figure, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny" });
+    const { run } = await generate();
+    figure.cancel();
+    await end(run, "", "cancelled");
+    await comeNear();
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+    expect(figure.state.getState().title).toBe(TITLE);
+  });
+
+  it("comes after the recorded run where it has no frame yet", async () => {
+    const { figure, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny" });
+    const { run } = await generate();
+    await comeNear();
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+    await write(run, "the cat");
+    expect(shows()).toEqual(["shown", "the cat", null]);
+    expect(figure.state.getState().title).toBe("Tiny");
+  });
+});
+
+describe("a run that is written while the element is told of another one (points 6, 7)", () => {
+  it.each([
+    ["trace", OTHER] as const,
+    ["model", { model: "/other" }] as const,
+    ["src", { src: "/there" }] as const,
+  ])("does not come back, by %s", async (_, change) => {
+    const { figure, set, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny" });
+    await comeNear();
+    const { outcome, run } = await generate();
+    run.hear(START);
+    run.hear(frame(0));
+    await set(change);
+    run.hear(frame(1));
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+    await end(run, "the", "cancelled");
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+    expect(figure.state.getState()).toMatchObject({ title: TITLE, work: { kind: "none" } });
+    expect((await outcome).status).toBe("cancelled");
+  });
+
+  it("does not come back after everything was given back", async () => {
+    const { figure, generate, shows } = placed({ model: "/tiny" });
+    const { run } = await generate();
+    run.hear(START);
+    run.hear(frame(0));
+    figure.dispose();
+    run.hear(frame(1));
+    await end(run, "the", "cancelled");
+    expect(shows()).toEqual(["text", null, null]);
+  });
+
+  it("says nothing of a model that still loads, nor of what failed of it", async () => {
+    const { figure, told, set, comeNear, generate, shows } = placed({ ...GOOD, model: "/tiny" });
+    await comeNear();
+    let load = { resolve: () => {}, reject: (_: Error) => {} };
+    const hold = () => {
+      engine.load = new Promise((resolve, reject) => {
+        load = { resolve, reject };
+      });
+    };
+    hold();
+    const loaded = await generate();
+    await set({ model: "/other" });
+    engine.progress({ phase: "manifest" });
+    expect(figure.state.getState().work.kind).toBe("none");
+    load.resolve();
+    await soon();
+    expect(told).not.toContain("elf-run");
+    expect((await loaded.outcome).status).toBe("cancelled");
+    hold();
+    const failed = await generate();
+    await set({ model: "/third" });
+    load.reject(new Error("gone"));
+    await expect(failed.outcome).rejects.toThrow("gone");
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+    expect(figure.state.getState()).toMatchObject({ title: TITLE, isLasting: null, work: { kind: "none" } });
+  });
+
+  it("ends in sight where only a newer one is asked for", async () => {
+    const { generate, shows } = placed({ model: "/tiny" });
+    const { run } = await generate();
+    run.hear(START);
+    run.hear(frame(0));
+    await generate();
+    await end(run, "the", "cancelled");
+    expect(shows()).toEqual(["shown", "the", null]);
+  });
+});
