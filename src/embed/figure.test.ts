@@ -19,10 +19,15 @@ interface AskedRun {
 /** What a test answers in the engine's place. What is aborted ends when the test says so: behind a worker it takes its time. */
 const engine = { runs: [] as AskedRun[], load: Promise.resolve(), progress: (_: LoadProgress) => {} };
 let broker: Broker;
+/** How often the broker was asked for a turn. */
+let users = 0;
 
 vi.mock("./later", () => ({
   broker: {
-    use: (owner: object, turn: Turn<unknown>) => broker.use(owner, turn),
+    use: (owner: object, turn: Turn<unknown>) => {
+      users++;
+      return broker.use(owner, turn);
+    },
     release: (owner: object) => broker.release(owner),
   },
   recipeOfLink: () => null,
@@ -43,6 +48,7 @@ let answer: Promise<void> | undefined;
 beforeEach(() => {
   nearness = new Set();
   asked = [];
+  users = 0;
   answer = undefined;
   engine.runs = [];
   engine.load = Promise.resolve();
@@ -190,6 +196,21 @@ describe("an element near which somebody has come (points 5, 7)", () => {
     expect(asked).toEqual(["http://page.example/other-good.json"]);
   });
 
+  it("plays what its poster is turned to while the reader waits, and writes nothing", async () => {
+    const { figure, set, comeNear, shows } = placed({ ...GOOD, model: "/tiny", preload: "none" });
+    await comeNear();
+    const opened = figure.open();
+    let arrive = () => {};
+    answer = new Promise((resolve) => {
+      arrive = resolve;
+    });
+    await set(OTHER);
+    arrive();
+    await opened;
+    expect(shows()).toEqual(["shown", RECORDED, null]);
+    expect(engine.runs).toEqual([]);
+  });
+
   it("and no other fetches anything for a change, in a page or out of it", async () => {
     const { figure, set, comeNear, shows } = placed(BAD);
     await set(GOOD);
@@ -312,6 +333,16 @@ describe("a run that is written while the element is told of another one (points
     run.hear(frame(1));
     await end(run, "the", "cancelled");
     expect(shows()).toEqual(["text", null, null]);
+  });
+
+  it("is not asked for where the element is gone before it could be", async () => {
+    const { figure, told } = placed({ model: "/tiny" });
+    const outcome = figure.generate();
+    figure.dispose();
+    expect((await outcome).status).toBe("cancelled");
+    await soon();
+    expect(told).not.toContain("elf-load");
+    expect(users).toBe(0);
   });
 
   it("says nothing of a model that still loads, nor of what failed of it", async () => {

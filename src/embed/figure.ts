@@ -353,7 +353,8 @@ export class Figure {
       if (!this.#isTaken) this.state.setState({ stage: "loading", problem: null });
       const text = await (this.run ? null : this.#traceText());
       const recording = text === null ? null : readTrace(text);
-      if (load !== this.#loads) return;
+      // Whoever waits for this waits for what is asked for in its place.
+      if (load !== this.#loads) return this.#loading;
       if (!recording && !this.#options.model) {
         throw new NothingToShowError(
           "The element names neither a recorded run nor a model.",
@@ -379,7 +380,7 @@ export class Figure {
         this.#seat?.player.playback.getState().play();
       }
     } catch (error) {
-      if (load !== this.#loads) return;
+      if (load !== this.#loads) return this.#loading;
       this.#loading = undefined;
       // A model can write even so; without one the words of the page are all there is.
       this.state.setState({ stage: this.#options.model ? "shown" : "poster" });
@@ -431,6 +432,8 @@ export class Figure {
       work({ kind: "loading", progress: null });
       const { baseUrl } = placeOf(this.#options, this.element.baseURI);
       const { broker, recipeOfLink } = await laterPart();
+      // It may have left the page meanwhile: nothing would take it out of the broker's users again.
+      if (abort.signal.aborted) throw new CancelledError();
       const recipe = link === "" ? null : recipeOfLink(link);
       this.#release = () => broker.release(this);
       return await broker.use(this, {
