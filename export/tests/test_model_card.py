@@ -15,7 +15,7 @@ from elf.models.exported_folder import StoredWeights
 from elf.models.trained_model import fingerprint
 from elf.onnx_export.card_parts import CardOptions, CardParts, CardSamples, Sample
 from elf.onnx_export.export import Arguments, export_model
-from elf.onnx_export.model_card import model_card
+from elf.onnx_export.model_card import card_section, model_card
 from elf.sampling.condition import encode_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader
@@ -121,6 +121,10 @@ def test_what_a_person_adds_stands_as_it_is_and_what_is_not_there_has_no_heading
     card = card_of(CardSamples(), parts=CardParts(notes=notes, evaluation="EVALUATED"))
     assert f"## Limits and failures\n\n{notes}\n" in card and "## Evaluation\n\nEVALUATED\n" in card
     assert "\nlanguage: [de, en]\n" in card_of(CardSamples(), parts=CardParts(languages=("de", "en")))
+    # Titles of one's own are part of it, also when the card is read again.
+    titled = f"{notes}\n\n## In short\n\nNot much."
+    read_again = card_section(card_of(CardSamples(), parts=CardParts(notes=titled)), "Limits and failures")
+    assert read_again == titled
     bare = card_of(CardSamples(of_parity=[Sample(0, "x")]))
     assert "\nlanguage: [en]\n" in bare
     assert "## Limits" not in bare and "## Evaluation" not in bare and "## Attribution" not in bare

@@ -90,7 +90,7 @@ def test_the_card_keeps_what_stays_true(folder: Path, exported: Path) -> None:
 
 def test_other_defaults_move_no_preset(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "other"
-    renew(folder, Arguments(folder=folder, out=out, gamma=2.0, steps=3, description="Another."))
+    renew(folder, Arguments(folder=folder, out=out, gamma=2.0, steps=3, seed=9, description="Another."))
     manifest = read(out / "manifest.json")
     assert (manifest["defaults"]["gamma"], manifest["defaults"]["steps"], manifest["defaults"]["cfgScale"]) == (2, 3, 2)
     assert manifest["description"] == "Another."

@@ -54,6 +54,9 @@ those of the float32 weights, and the normalised edit distance of the texts.
 {sections}
 """
 
+TITLES = ("Training", "Parity", "Stored weights", "Evaluation", "Samples", "Limits and failures", "Attribution")
+"""Of a card's sections."""
+
 TATOEBA = (
     "The sentences are from Tatoeba, by its contributors, as prepared by the Tab-delimited Bilingual Sentence Pairs of "
     "ManyThings.org. Attribution: www.manythings.org/anki and tatoeba.org. Licence: CC BY 2.0, "
@@ -88,7 +91,9 @@ def renewed_card(
 
 def card_section(card: str, title: str) -> str:
     """What a card has below a title; nothing where there is none."""
-    match = re.search(rf"^## {re.escape(title)}\n\n(.*?)(?=\n\n## |\s*\Z)", card, re.MULTILINE | re.DOTALL)
+    # What a person added may have titles of its own.
+    ends = "|".join(TITLES)
+    match = re.search(rf"^## {title}\n\n(.*?)(?=\n\n## (?:{ends})\n|\s*\Z)", card, re.MULTILINE | re.DOTALL)
     return match[1] if match else ""
 
 

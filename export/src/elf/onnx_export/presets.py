@@ -80,9 +80,9 @@ class Preset:
     """All of them: the model's defaults where the preset says nothing."""
 
     def changes(self, defaults: SamplerSettings) -> dict[str, Any]:
-        """By the names of the manifest, what of its settings is not the model's default."""
+        """By the names of the manifest, what it sets that is not the model's default."""
         ours, models = (named_settings(settings, length=1) for settings in (self.settings, defaults))
-        return {name: value for name, value in ours.items() if value != models[name]}
+        return {name: value for name, value in ours.items() if name in PRESET_SETTINGS and value != models[name]}
 
 
 @dataclass(frozen=True, kw_only=True)
