@@ -17,6 +17,7 @@ from conftest import stories
 from simulated_devices import simulated
 from test_perplexity import make_judge
 
+from elf.checkpoints.fetch import hub_name
 from elf.cli import main
 from elf.config import SamplerSettings
 from elf.data.tokenizer import load_tokenizer
@@ -408,7 +409,20 @@ def test_how_many_texts_are_written() -> None:
     assert [evaluate.sample_count(*each) for each in asked_and_rows] == [1000, 6, 4, 4, 6]
 
 
-def test_output_goes_beside_the_model_of_a_training() -> None:
+def test_output_goes_beside_the_model_of_a_training(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
     places = {"runs/a": "runs/a", "runs/a/model": "runs/a", "runs/a/checkpoints/checkpoint_5": "runs/a", "my": "my"}
     for checkpoint, folder in places.items():
+        # What is not there may be a name on the hub.
+        Path(checkpoint).mkdir(parents=True, exist_ok=True)
         assert evaluate.default_out(Path(checkpoint)) == Path(folder) / "evaluation"
+
+
+def test_output_of_a_model_on_the_hub_is_not_taken_for_that_model(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, folder in {"a/run": "a--run", "a/run/model@v1": "a--run--model--v1", "ELF-B-owt": "ELF-B-owt"}.items():
+        out = evaluate.default_out(Path(name))
+        assert out == Path("evaluation") / folder
+        out.mkdir(parents=True)
+        assert hub_name(name), "the same command finds the same model"
+        assert evaluate.default_out(Path(name)) == out

@@ -235,6 +235,10 @@ def test_a_name_on_the_hub_opens_like_a_path(
         folder = fetched(hub_name("a/page"), dtype)
         assert files(folder) >= {"manifest.json", wanted}
         assert dtype or "onnx/q8.bin" not in files(folder)
+    # A folder of that name is that folder, as `elf fetch ELF-B-owt --out ELF-B-owt` leaves one.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ELF-B-owt").mkdir()
+    assert hub_name("ELF-B-owt") is None and hub_name("ELF-B-owt@v1")
     for name in ("a/nothing", "runs/mistyped/model"):
         with pytest.raises(HubError, match=f"there is no {name} here, and on the hub there is no repository"):
             open_model(name)

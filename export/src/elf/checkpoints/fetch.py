@@ -307,11 +307,12 @@ MANIFEST, MODEL = "manifest.json", ("config.json", "model.safetensors")
 
 def hub_name(name: str) -> re.Match[str] | None:
     """The parts of a name on the hub; None for what is a path. Of the official models the name is enough."""
-    owner, _, rest = name.partition("@")
-    if owner in CHECKPOINTS:
-        name = f"{OWNER}/{owner}" + (f"@{rest}" if rest else "")
+    # Before anything else: also a folder of an official model's name is what it was fetched into.
     if Path(name).exists() or name.startswith((".", "/", "~")):
         return None
+    model, _, revision = name.partition("@")
+    if model in CHECKPOINTS:
+        name = f"{OWNER}/{model}" + (f"@{revision}" if revision else "")
     return HUB_NAME.fullmatch(name)
 
 

@@ -1,6 +1,7 @@
 """Evaluate a model: write texts in every way that a sampling file names, on all devices, and measure them."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import jax
 import tyro
 from jax.sharding import Mesh
 
+from elf.checkpoints.fetch import hub_name
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import ProcessArguments, from_first_process, make_mesh
 from elf.errors import UsageError
@@ -255,7 +257,8 @@ class Arguments(ProcessArguments, CheckpointOptions, EvaluationOptions):
     fsdp: int = 1
     """Devices that share one copy of the weights."""
     out: AnyPath | None = None
-    """Output folder; `evaluation` in the training's, or in the model's, unless given."""
+    """Output folder; `evaluation` in the training's, or in the model's, unless given; for a name on the hub
+    `evaluation/OWNER--NAME` here."""
     json: bool = False
     """Print the rows of metrics.jsonl instead of lines to read."""
 
@@ -281,7 +284,10 @@ def main(arguments: Arguments) -> None:
 
 
 def default_out(checkpoint: Path) -> Path:
-    """`evaluation` in the training's output folder, or in the folder of a model or a checkpoint that stands alone."""
+    """`evaluation` in the training's output folder, or in the folder of a model or a checkpoint that stands alone; of a
+    model on the hub a folder that does not have its name, and so will not be taken for it."""
+    if hub_name(str(checkpoint)):
+        return Path("evaluation") / re.sub(r"[/@]+", "--", str(checkpoint))
     if checkpoint.is_file() or checkpoint.name == "model" or CHECKPOINT.fullmatch(checkpoint.name):
         checkpoint = checkpoint.parent
     return (checkpoint.parent if checkpoint.name == "checkpoints" else checkpoint) / "evaluation"
