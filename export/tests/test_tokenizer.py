@@ -167,6 +167,13 @@ def test_rare_characters_are_known_where_that_is_asked_for() -> None:
         train_tokenizer(texts, 60, 2, coverage=99)
 
 
+def test_long_lines_are_learnt_from_too() -> None:
+    """SentencePiece leaves lines of more than 4,192 bytes out unless it is told not to."""
+    long = "Quizzical jackdaws vex me. " * 300
+    tokenizer = train_tokenizer([*stories(), long], 70, 2, coverage=1.0)
+    assert all(tokenizer.token_to_id(letter) is not None for letter in "Qzqjx")
+
+
 @needs_t5
 def test_t5s_tokenizer_gives_the_ids_of_sentencepiece() -> None:
     pieces = sentencepiece.SentencePieceProcessor(model_file=str(T5 / "spiece.model"))

@@ -178,6 +178,8 @@ def _pieces_of(lines: _Lines, size: int, coverage: float) -> Any:
                 normalization_rule_name="nmt_nfkc",
                 # One thread: the same corpus must give the same pieces on every machine.
                 num_threads=1,
+                # Unless told, it leaves longer lines than 4,192 bytes out, and says so nowhere.
+                max_sentence_length=2**30,
                 minloglevel=2,
             )
         except RuntimeError as error:
