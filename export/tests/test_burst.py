@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,9 @@ def test_trains_with_jax_alone_goes_on_and_comes_back_as_a_model(tiny, folder, t
     assert model.params.keys() == weights.keys()
     assert all(np.array_equal(model.params[name], value) for name, value in weights.items())
     assert model.training["steps"] == later["steps"]
+    # The burst's own, not those of a training that the same configuration made here.
+    losses = model.training["losses"]
+    assert losses["loss"] == pytest.approx(lines(out)[-1]["loss"], abs=0.5) and losses["decode_loss"] > 0
 
 
 def test_what_is_carried_is_what_a_training_sees(tiny, folder):
@@ -104,6 +108,14 @@ def test_what_is_carried_is_what_a_training_sees(tiny, folder):
     assert {(*ids, real.sum()) for ids, real in zip(batch.ids.tolist(), batch.real, strict=True)} <= rows
     assert packed.elf == config.elf and packed.flow == config.flow and packed.optimizer == config.optimizer
     assert packed.start is None and packed.mean.shape == (16,)
+
+
+def test_what_is_packed_anew_begins_with_no_weights_of_before(folder, tmp_path):
+    carried = train.read_carried(folder)
+    train.write_carried(replace(carried, start={"kernel": np.ones((2, 2), np.float32)}), tmp_path)
+    assert train.read_carried(tmp_path).start.keys() == {"kernel"}
+    train.write_carried(carried, tmp_path)
+    assert train.read_carried(tmp_path).start is None
 
 
 def test_the_rate_rises_and_ends_at_rest():

@@ -17,7 +17,7 @@ from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say
 from elf.training.checkpoint import start_weights
 from elf.training.recipe import SHARED_OBJECTIVE, require
-from elf.training.run_record import command_line, encoder_facts, plain, training_facts
+from elf.training.run_record import command_line, encoder_facts, last_losses, plain, training_facts
 from elf.training.step_inputs import FrozenEncoder
 from elf.training.train import check_vocabularies
 from elf.training.train_config import TrainConfig
@@ -120,6 +120,8 @@ def unpack(arguments: UnpackArguments) -> None:
     check_parameters(params, parameter_shapes(config.elf), "this configuration", "Give the one that was packed.")
     encoder_config, encoder_params = load_encoder(config.encoder)
     command = command_line("burst pack", arguments.config, arguments.overrides)
+    # Where the configuration would have it lie may be another training.
+    training = training_facts(config, command, encoder_facts(Path(config.encoder)), facts["steps"], facts["seconds"])
     model = TrainedModel(
         name=config.name,
         elf=config.elf,
@@ -130,7 +132,7 @@ def unpack(arguments: UnpackArguments) -> None:
         latent_mean=carried.mean,
         latent_std=carried.std,
         tokenizer=tokenizer_file(config.tokenizer),
-        training=training_facts(config, command, encoder_facts(Path(config.encoder)), facts["steps"], facts["seconds"]),
+        training=training | {"losses": last_losses(arguments.weights / "losses.jsonl")},
     )
     save_trained_model(model, arguments.out / "model")
     say(f"{facts['steps']:,} steps in {facts['seconds'] / 60:.1f} minutes; the model lies in {arguments.out / 'model'}")

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -70,6 +71,8 @@ def write_carried(carried: Carried, folder: Path) -> None:
     )
     arrays: dict[str, Any] = {**carried.encoder_params, "mean": carried.mean, "std": carried.std}
     np.savez_compressed(folder / "encoder.npz", **arrays)
+    # What was packed here before may have begun with weights.
+    shutil.rmtree(folder / "start", ignore_errors=True)
     if carried.start is not None:
         write_weights(folder / "start", carried.start, {})
     settings = {
