@@ -81,6 +81,15 @@ def test_continuations_follow_their_sources() -> None:
     assert packing.rows([[5, 5]]) == [([5, 5], [])]
 
 
+def test_no_continuation_is_empty() -> None:
+    """Behind the last sentence of "One. Two. " there is a piece of no tokens."""
+    packing = Continuations(max_length=7, max_input_length=4)
+    assert packing.pieces(("One. Two. ",)) == ["One.", "Two.", ""]
+    assert packing.rows([[5, 5], [6, 6], []]) == [([5, 5, 6, 6], []), ([6, 6], [5, 5])]
+    assert packing.rows([[5, 5], [6, 6], []]) == [([5, 5, 6, 6], [])], "two sentences of source, and nothing after them"
+    assert packing.rows([[], []]) == []
+
+
 def test_continuations_leave_out_what_does_not_fit() -> None:
     packing = Continuations(max_length=3, max_input_length=2)
     assert packing.rows([[5], [6] * 3, [7], [8], [9]]) == [([5, 6, 6, 6], []), ([9], [8])], "7 has no source that fits"

@@ -136,6 +136,8 @@ class Continuations:
         return SENTENCE_END.split(row[0])
 
     def rows(self, pieces: list[Ids]) -> list[tuple[Ids, ...]]:
+        # Behind a sentence's last space there is none.
+        pieces = [ids for ids in pieces if ids]
         beginning = leading(pieces, self.max_length + self.max_input_length - 1)
         rows: list[tuple[Ids, ...]] = [(joined(beginning), [])] if beginning else []
         at = 1 + self.turn % 3
