@@ -48,6 +48,12 @@ def test_points_of_rows() -> None:
     assert [point.family for point in points] == ["SDE, γ 0.5"] * 3 + ["SDE, γ 1.5"] + ["ODE"] * 2
 
 
+def test_the_surest_of_several_says_so_and_pays_for_all_of_them() -> None:
+    one, four = points_of([row("sde", 8, 60.0, 3.7), row("sde", 8, 40.0, 3.7, best_of=4)], "gen_ppl", None)
+    assert (one.setting, one.passes) == ("SDE 8, γ 0.5, w 3", 9)
+    assert (four.setting, four.passes) == ("SDE 8, γ 0.5, w 3, best of 4", 36)
+
+
 def test_the_best_are_those_that_none_beats() -> None:
     points = points_of(ROWS, "gen_ppl", None)
     both = pareto(points, lambda point: point.quality, lambda point: -point.entropy)

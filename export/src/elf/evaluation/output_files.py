@@ -230,6 +230,7 @@ def setting_of(row: Row) -> str:
     parts += [f"ω {row['cfg']:g}"] if row["cfg"] != 1 else []
     parts += [row["schedule"].replace("_", "-")] if row["schedule"] != "logit_normal" else []
     parts += [row["solver"]] if row.get("solver", "euler") != "euler" else []
+    parts += [f"best of {row['best_of']}"] if row.get("best_of", 1) != 1 else []
     return ", ".join(parts)
 
 

@@ -87,7 +87,7 @@ def points_of(rows: Sequence[Row], quality: str, reference: Reference | None) ->
                 family=", ".join([*model, family]),
                 quality=row[quality],
                 entropy=row["entropy"],
-                passes=row["steps"] * (2 if row["cfg"] != 1 else 1) + 1,
+                passes=(row["steps"] * (2 if row["cfg"] != 1 else 1) + 1) * row.get("best_of", 1),
                 varied=reference is None or row["entropy"] >= ENTROPY_SHARE * reference.entropy,
             )
         )
