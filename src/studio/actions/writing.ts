@@ -1,3 +1,4 @@
+import { problemOf } from "../../flow/errors";
 import { rootOf } from "../../flow/recipe";
 import { tokenName } from "../../player/run/pieces";
 import { readingAt, stepsOf } from "../../player/run/run";
@@ -136,6 +137,24 @@ export const writeLinked: Deed = {
   },
 };
 
+/**
+ * Does once more what failed. Of a link's run, a fork or an experiment the settings do not say what it was, and Generate would
+ * write something else. It is offered beside the problem alone.
+ */
+export const tryAgain: Deed = {
+  enabled: (studio) => {
+    const retry = retryHere(studio);
+    if (!retry) return generate.enabled(studio);
+    const isRefused = retry.bySettings && Object.keys(studio.settings.getState().refusals).length > 0;
+    return studio.generation.getState().phase !== "loading" && !isRefused;
+  },
+  run: (studio) => {
+    const retry = retryHere(studio);
+    if (!retry) generate.run(studio);
+    else retry.again().catch((error) => studio.generation.getState().raise(problemOf(error)));
+  },
+};
+
 /** In the order of the list of shortcuts. */
 export const WRITING: readonly Action[] = [
   generate,
@@ -149,6 +168,12 @@ export const WRITING: readonly Action[] = [
   undo,
   redo,
 ];
+
+/** What failed, if the model in use is the one that it was for. */
+function retryHere({ generation, model }: Studio) {
+  const { retry } = generation.getState();
+  return retry?.model === model.getState().name ? retry : null;
+}
 
 function tokenLookedAt({ runs, player, model, words }: Studio) {
   const run = selectedRun(runs.getState());

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { linkTo } from "../../format/link";
 import { parseManifest } from "../../format/manifest";
 import type { ShelfModel } from "../session/models/library";
 import { loadFromShelf } from "../session/models/turnTo";
@@ -60,6 +61,13 @@ describe("the panel that generates", () => {
     expect(words()).toContain("(Try again) [Dismiss]");
     studio.generation.getState().raise({ ...fault, code: "untrusted-model" });
     expect(words()).not.toContain("Try again");
+  });
+
+  it("offers wasm in place of the GPU that its address asks for, and the run of that address with it", async () => {
+    const { studio } = await open();
+    vi.stubGlobal("location", { search: "?backend=webgpu", hash: linkTo({ settings: SETTINGS }) });
+    studio.generation.getState().raise({ code: "no-web-gpu", message: "There is none.", action: "Use wasm." });
+    expect(drawn(studio, <GeneratePanel />)).toContain('href="?backend=wasm#run=');
   });
 
   it("offers the run of a link, unless something is on its way already", async () => {

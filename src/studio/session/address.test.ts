@@ -37,6 +37,18 @@ it("offers wasm for the same model", () => {
   expect(addressWithWasm("?model=tiny-model&backend=webgpu")).toBe("?model=tiny-model&backend=wasm");
 });
 
+it.each([
+  ["its end", "?backend=webgpu", linkTo({ settings: SETTINGS })],
+  ["an end that was escaped", `?backend=webgpu${encodeURIComponent(linkTo({ settings: SETTINGS }))}`, ""],
+])("offers wasm for the run of the address, which is in %s", (_, search, hash) => {
+  const there = new URL(addressWithWasm(search, hash), "https://page.example/");
+  expect(readAddress(there.search, there.hash)).toMatchObject({
+    backend: "wasm",
+    recipe: { settings: SETTINGS },
+    problem: null,
+  });
+});
+
 it("takes a run, and says so when its link is broken", () => {
   const recipe = { settings: SETTINGS };
   expect(readAddress("?model=tiny-model", linkTo(recipe))).toMatchObject({ recipe, problem: null });

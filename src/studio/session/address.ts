@@ -72,11 +72,13 @@ function mendedName(value: string): string {
   return typed.replace(/^3D(?=[a-z])/, "").replaceAll("=", "");
 }
 
-/** This page's address with the backend that every browser has. */
-export function addressWithWasm(search: string): string {
-  const parameters = new URLSearchParams(search);
+/** This page's address with the backend that every browser has, and with the run that it tells of. */
+export function addressWithWasm(search: string, hash = ""): string {
+  const run = escapedRunIn(search);
+  const parameters = new URLSearchParams(run ? run.before : search);
   parameters.set("backend", "wasm");
-  return `?${parameters}`;
+  // A query alone would have the browser leave out what stands behind it.
+  return `?${parameters}${run && recipeIn(hash) === null ? `#${run.hash}` : hash}`;
 }
 
 /** This page's address without the name of a model, which would win over another that was chosen since. */

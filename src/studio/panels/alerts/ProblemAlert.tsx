@@ -1,11 +1,11 @@
 import { useStore } from "zustand";
-import { generate } from "../../actions/writing";
+import { tryAgain } from "../../actions/writing";
 import { addressWithWasm, readAddress } from "../../session/address";
 import { useStudio, useWords } from "../StudioContext";
 import { useAction } from "../ui/useAction";
 import { Dismiss, Problem } from "./Problem";
 
-/** Faults that pressing Generate again cannot mend. */
+/** Faults that doing it once more cannot mend. */
 const NO_RETRY = new Set(["address", "condition", "policy", "settings", "too-large", "trace", "untrusted-model"]);
 
 /** Faults of a GPU that this page's address asks for. */
@@ -24,7 +24,7 @@ export function ProblemAlert() {
         <>
           {!NO_RETRY.has(problem.code) && <TryAgain />}
           {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
-            <a href={addressWithWasm(location.search)}>{words.useWasm}</a>
+            <a href={addressWithWasm(location.search, location.hash)}>{words.useWasm}</a>
           )}
           <Dismiss onPress={() => studio.generation.getState().dismiss()} />
         </>
@@ -35,5 +35,5 @@ export function ProblemAlert() {
 
 function TryAgain() {
   const words = useWords().problems;
-  return <button {...useAction(generate)}>{words.tryAgain}</button>;
+  return <button {...useAction(tryAgain)}>{words.tryAgain}</button>;
 }

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { UnreachableError } from "../../../delivery/store/errors";
 import { recipeOf } from "../../../flow/recipe";
 import { DeviceLostError } from "../../../runtime/runtime";
+import { perform } from "../../actions/action";
+import { tryAgain } from "../../actions/writing";
 import { FakeEngine, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
@@ -43,6 +46,22 @@ describe("an experiment", () => {
     expect(runs.map(({ status }) => status)).toEqual(["done", "done"]);
     expect(shown && runsOf(shown, runs).map((run) => run?.trajectory.settings.method)).toEqual(["ode", "sde"]);
     expect(archive.kept.size).toBe(2);
+  });
+
+  it("is tried again as a whole where no model could be loaded for it", async () => {
+    const { studio, engine } = testStudio();
+    engine.fault.load = new UnreachableError("No connection.", "Check it.");
+    await studio.comparison.getState().begin(samplers, base);
+    expect(studio.generation.getState().problem?.code).toBe("unreachable");
+    engine.fault = {};
+    perform(tryAgain, studio);
+    await settled();
+    await engine.go();
+    await write(engine, 2, SETTINGS.steps);
+    expect(engine.generated.map(({ settings: { method, seed } }) => [method, seed])).toEqual([
+      ["ode", SETTINGS.seed],
+      ["sde", SETTINGS.seed],
+    ]);
   });
 
   it("writes nothing that is on the shelf already, and loads no model for it", async () => {

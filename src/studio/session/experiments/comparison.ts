@@ -11,7 +11,7 @@ import type { ModelStore } from "../models/model";
 import { keyOf } from "../runs/family";
 import { type RunsStore, selectedRun } from "../runs/runs";
 import { frameCount, type Run } from "../runs/shelfRun";
-import type { Desk, GenerationStore } from "../writing/generation";
+import type { Desk, GenerationStore, Retry } from "../writing/generation";
 import type { Experiment, Variant } from "./experiments";
 
 /** Most runs that are laid side by side by hand; the first goes for one more. */
@@ -78,7 +78,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
     };
 
     /** Has the judge write its runs, when the run that they stand beside is there. */
-    async function judged(shown: Comparison): Promise<void> {
+    async function judged(shown: Comparison, retry: Retry): Promise<void> {
       const there = runsOf(shown, [...get().laid, ...runs.getState().runs]);
       const text = there[0]?.status === "done" ? there[0].text : null;
       for (const [i, { byJudge, recipe }] of shown.members.entries()) {
@@ -87,7 +87,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
           const run = await writeByJudge(byJudge, recipe, text);
           if (get().shown === shown) set(({ laid }) => ({ laid: [...laid, run] }));
         } catch (error) {
-          if (!isCancellation(error)) generation.getState().raise(problemOf(error));
+          if (!isCancellation(error)) generation.getState().raise(problemOf(error), retry);
         }
       }
     }
@@ -133,6 +133,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
           origin: { experiment, base },
         };
         set({ shown, ...(isSame ? {} : { laid: [] }) });
+        const retry = { model: shown.model, bySettings: false, again: () => get().begin(experiment, base) };
         const missing = (model: string) => {
           const there = runsOf(shown, [...get().laid, ...runs.getState().runs]);
           // What was not written here does not say how long it takes here.
@@ -145,8 +146,8 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         const write = async (model: string) => {
           const recipes = () => missing(model).map(({ recipe }) => recipe);
           // What another model left unread could not be read once it has gone.
-          const how = others.length > 0 ? { frames: "every" as const } : {};
-          if (recipes().length > 0) await generation.getState().writeEach(recipes, heads ? { desk: table } : how);
+          const how = heads ? { desk: table } : others.length > 0 ? { frames: "every" as const } : {};
+          if (recipes().length > 0) await generation.getState().writeEach(recipes, { ...how, retry });
           return recipes().length === 0;
         };
         const flows = members.filter(({ byJudge }) => !byJudge);
@@ -157,7 +158,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         if (isHome && others.some((name) => missing(name).length > 0)) await abroad(others, write);
         // Whoever looks at something else meanwhile is left to it.
         if (get().shown !== shown) return;
-        await judged(shown);
+        await judged(shown, retry);
         if (get().shown !== shown) return;
         await unfold(runsOf(shown, runs.getState().runs).filter((run) => run !== undefined));
         const there = runsOf(shown, runs.getState().runs);

@@ -60,7 +60,8 @@ export function createPhases({ model, generation }: PhasesParts): StoreApi<Phase
       counted: new Map(),
       counting: null,
       count: async (run) => {
-        if (!canBeCounted(run, model.getState().name)) return;
+        const { name } = model.getState();
+        if (!canBeCounted(run, name)) return;
         const key = phasesKey(run);
         const base = recipeOf(run.trajectory);
         const rest = () => {
@@ -71,7 +72,8 @@ export function createPhases({ model, generation }: PhasesParts): StoreApi<Phase
         };
         set({ counting: key });
         try {
-          await generation.getState().writeEach(rest, { desk: counterOf(key), frames: "every" });
+          const retry = { model: name, bySettings: false, again: () => get().count(run) };
+          await generation.getState().writeEach(rest, { desk: counterOf(key), frames: "every", retry });
         } finally {
           if (get().counting === key) set({ counting: null });
         }

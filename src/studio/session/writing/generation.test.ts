@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { UnreachableError } from "../../../delivery/store/errors";
 import { SettingsError } from "../../../flow/errors";
 import { DeviceLostError } from "../../../runtime/runtime";
-import { adoptRun, generate } from "../../actions/writing";
+import { perform } from "../../actions/action";
+import { adoptRun, generate, tryAgain, writeLinked } from "../../actions/writing";
 import { type FakeEngine, MANIFEST, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
@@ -257,6 +258,69 @@ describe("forking", () => {
     await engine.go(4);
     expect(selectedRun(studio.runs.getState())?.trajectory).toMatchObject({ from: recipe.from, settings: SETTINGS });
     expect(selectedRun(studio.runs.getState())?.trajectory.frames).toHaveLength(4);
+  });
+});
+
+describe("trying again", () => {
+  const linked = { settings: { ...SETTINGS, seed: 77 } };
+  const unreachable = new UnreachableError("No connection.", "Check it.");
+
+  /** A studio whose engine could not load for the run of a link. */
+  async function refused() {
+    const test = testStudio();
+    test.engine.fault.load = unreachable;
+    test.studio.view.getState().offer({ recipe: linked });
+    perform(writeLinked, test.studio);
+    await settled();
+    expect(test.studio.generation.getState().problem?.code).toBe("unreachable");
+    test.engine.fault = {};
+    return test;
+  }
+
+  async function again({ studio, engine }: Pick<Awaited<ReturnType<typeof refused>>, "studio" | "engine">) {
+    perform(tryAgain, studio);
+    await settled();
+    if (studio.generation.getState().phase === "loading") await engine.go();
+    return engine.generated.at(-1);
+  }
+
+  it("writes the run of a link, for which no model could be loaded, as often as it takes", async () => {
+    const { studio, engine } = await refused();
+    engine.fault.load = unreachable;
+    await again({ studio, engine });
+    expect(studio.generation.getState().problem?.code).toBe("unreachable");
+    engine.fault = {};
+    studio.settings.getState().enter("steps", "0");
+    expect(tryAgain.enabled(studio), "what stands in the fields is not of that run").toBe(true);
+    expect(await again({ studio, engine })).toMatchObject({ ...linked, lead: true });
+    expect(studio.generation.getState()).toMatchObject({ problem: null, retry: null });
+  });
+
+  it("goes on from the same frame where a fork failed, with the settings as they stand", async () => {
+    const { studio, engine } = await writing(4);
+    const run = selectedRun(studio.runs.getState());
+    if (!run) throw new Error("There is no run.");
+    void studio.generation.getState().fork(run, 2);
+    await settled();
+    await engine.go();
+    engine.fault.generate = unreachable;
+    await engine.go();
+    expect(studio.generation.getState().problem?.code).toBe("unreachable");
+    engine.fault = {};
+    studio.settings.getState().enter("steps", "0");
+    expect(tryAgain.enabled(studio)).toBe(false);
+    studio.settings.getState().enter("steps", "5");
+    const from = { run: { settings: run.trajectory.settings }, step: 2 };
+    expect(await again({ studio, engine })).toMatchObject({ from, lead: false, settings: { steps: 5 } });
+  });
+
+  it("is what Generate does where that failed, or something else, or where the model is another now", async () => {
+    const raised = await refused();
+    raised.studio.generation.getState().raise({ code: "run-file", message: "No run.", action: "Drop another." });
+    const turned = await refused();
+    const { model } = turned.studio;
+    model.getState().choose({ ...model.getState().choice, baseUrl: "models/other/" }, { ...MANIFEST, name: "other" });
+    for (const test of [raised, turned]) expect((await again(test))?.settings.seed).not.toBe(77);
   });
 });
 

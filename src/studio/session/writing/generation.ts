@@ -23,6 +23,8 @@ export interface GenerationStore {
   /** The run being written; null until its first frame. */
   readonly runId: string | null;
   readonly problem: Problem | null;
+  /** What failed with `problem`, to be done once more; null where that is what Generate does. */
+  readonly retry: Retry | null;
   /** How far an earlier run has been written again, up to where a fork begins; null while none is. */
   readonly recall: { readonly done: number; readonly total: number } | null;
 
@@ -38,16 +40,16 @@ export interface GenerationStore {
   /**
    * As `write`, for several recipes, which may look at the model: on a GPU at once, as far as memory goes, else in turn. A
    * cancel ends them all. `desk` is where their runs lie, the shelf unless given; `frames` says how much of each is read
-   * meanwhile.
+   * meanwhile, and `retry` what does it once more, where these runs are a part of something.
    */
   writeEach(
     recipes: (loaded: LoadedModel) => readonly Recipe[],
-    how?: { readonly desk?: Desk; readonly frames?: FrameChoice },
+    how?: { readonly desk?: Desk; readonly frames?: FrameChoice; readonly retry?: Retry },
   ): Promise<void>;
   /** Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. Never rejects. */
   prepare(): Promise<void>;
   cancel(): Promise<void>;
-  raise(problem: Problem): void;
+  raise(problem: Problem, retry?: Retry): void;
   dismiss(): void;
 }
 
@@ -63,6 +65,15 @@ export interface GenerationParts {
   readonly now: () => number;
   /** Called with every generated run that has ended. */
   readonly onEnded: (run: Run) => void;
+}
+
+/** Something that failed and was no run by the settings alone: that of a link, a fork, an experiment. */
+export interface Retry {
+  /** Name of the model that it is for: by another it would be something else. */
+  readonly model: string;
+  /** Whether it is by the settings as they stand, too. */
+  readonly bySettings: boolean;
+  again(): Promise<void>;
 }
 
 /** Where runs lie while they are written. */
@@ -91,7 +102,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
     const begin = () => {
       newest.abort();
       newest = new AbortController();
-      set({ phase: "loading", cancelling: false, runId: null, problem: null, recall: null });
+      set({ phase: "loading", cancelling: false, runId: null, problem: null, retry: null, recall: null });
       return newest.signal;
     };
     const isNewest = (signal: AbortSignal) => signal === newest.signal;
@@ -213,9 +224,20 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       if (faults.length > 0) throw faults.find((fault) => !isCancellation(fault)) ?? faults[0];
     }
 
-    /** From press to idle, whatever goes wrong between. `orders` may look at the model, which then is there. */
+    /** What presses once more, for the model chosen now. */
+    const retryBy = (again: Retry["again"], bySettings = false): Retry => ({
+      model: model.getState().name,
+      bySettings,
+      again,
+    });
+
+    /**
+     * From press to idle, whatever goes wrong between. `orders` may look at the model, which then is there. What fails is
+     * remembered as `retry`: the settings do not say what it was.
+     */
     async function press(
       orders: (loaded: LoadedModel) => readonly Order[],
+      retry: Retry | null,
       how: Parameters<typeof write>[3] = {},
     ): Promise<void> {
       if (get().phase === "loading") return;
@@ -235,7 +257,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       } catch (error) {
         if (!isCancellation(error)) {
           const problem = problemOf(error);
-          set({ problem });
+          set({ problem, retry });
           if (isNewest(signal) && model.getState().status === "lost") await restore(problem, signal);
         }
       } finally {
@@ -248,6 +270,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       cancelling: false,
       runId: null,
       problem: null,
+      retry: null,
       recall: null,
 
       start: () =>
@@ -256,22 +279,34 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           const wanted = settings.getState().take();
           const recipe = { settings: prompt ? wanted : unguided(wanted), prompt, held: draft.getState().held };
           return [{ recipe: recipeOf(recipe), here: [] }];
-        }),
+        }, null),
       fork: (run, index) =>
-        press(() => {
-          const { settings: before, frames } = run.trajectory;
-          const wanted = { ...settings.getState().take(), length: before.length };
-          const from = branchAt(run.trajectory, index);
-          const prompted = rootOf(run.trajectory).prompt !== undefined;
-          return [
-            {
-              recipe: recipeOf({ settings: prompted ? wanted : unguided(wanted), held: draft.getState().held, from }),
-              here: frames.slice(0, index),
-            },
-          ];
-        }),
-      write: (recipe) => press(() => [{ recipe, here: null }]),
-      writeEach: (recipes, how) => press((loaded) => recipes(loaded).map((recipe) => ({ recipe, here: null })), how),
+        press(
+          () => {
+            const { settings: before, frames } = run.trajectory;
+            const wanted = { ...settings.getState().take(), length: before.length };
+            const from = branchAt(run.trajectory, index);
+            const prompted = rootOf(run.trajectory).prompt !== undefined;
+            return [
+              {
+                recipe: recipeOf({ settings: prompted ? wanted : unguided(wanted), held: draft.getState().held, from }),
+                here: frames.slice(0, index),
+              },
+            ];
+          },
+          retryBy(() => get().fork(run, index), true),
+        ),
+      write: (recipe) =>
+        press(
+          () => [{ recipe, here: null }],
+          retryBy(() => get().write(recipe)),
+        ),
+      writeEach: (recipes, how = {}) =>
+        press(
+          (loaded) => recipes(loaded).map((recipe) => ({ recipe, here: null })),
+          how.retry ?? retryBy(() => get().writeEach(recipes, how)),
+          how,
+        ),
       prepare: async () => {
         const signal = begin();
         try {
@@ -287,8 +322,8 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
         set({ cancelling: true });
         newest.abort();
       },
-      raise: (problem) => set({ problem }),
-      dismiss: () => set({ problem: null }),
+      raise: (problem, retry) => set({ problem, retry: retry ?? null }),
+      dismiss: () => set({ problem: null, retry: null }),
     };
   });
 }
