@@ -32,9 +32,14 @@ describe("wayOf", () => {
     for (const path of LIST.fresh) expect(asked(path)).toEqual({ way: "fresh", path });
   });
 
+  it("what another version has of named files is looked for in all that is kept: a tab may still show it", () => {
+    for (const path of ["assets/index-0.js", "assets/ort-1.wasm"]) expect(asked(path)).toEqual({ way: "kept", path });
+  });
+
   it.each<[string, string, object]>([
     ["a model's file", "models/stories/manifest.json", {}],
-    ["an unknown file", "assets/index-0.js", {}],
+    ["an unknown file", "traces/other.json", {}],
+    ["a file that no build names so", "assets/..%2Ftraces%2Fstories.json", {}],
     ["a part of a file", "assets/ort-2.wasm", { isRange: true }],
     ["what is sent", "assets/index-1.js", { method: "POST" }],
     ["a file with a question", "assets/index-1.js?v=2", {}],

@@ -22,6 +22,9 @@ export interface Asked {
   readonly isRange: boolean;
 }
 
+/** A file with its contents in its name, as builds write them, whichever version it is of. */
+const NAMED = /^assets\/[\w.-]+$/;
+
 /**
  * How to answer. `scope` is the address of the page's folder, ending in `/`. Models are the delivery's own to keep, so are
  * files in parts: neither is touched, nor is anything of another folder or host.
@@ -37,6 +40,8 @@ export function wayOf({ url, method, mode, isRange }: Asked, scope: string, list
   if (address.search !== "") return { way: "network" };
   if (path !== "" && list.shell.includes(path)) return { way: "kept", path };
   if (list.later.includes(path)) return { way: "later", path };
+  // A part of the version before, which a tab may still show after another tab took this one: the host has only the newest.
+  if (NAMED.test(path)) return { way: "kept", path };
   return list.fresh.includes(path) ? { way: "fresh", path } : { way: "network" };
 }
 
