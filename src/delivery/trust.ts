@@ -2,6 +2,7 @@
  * A model's files may come from anywhere. What their schema allows and no honest export would hold is refused here, before
  * a byte is reserved for it: sizes that no architecture has, files that are not what they seem, places outside their bounds.
  */
+import { MOST_POSITIONS } from "../flow/settings";
 import { networkParameters, WEIGHT_BYTES } from "../format/architecture";
 import { shortened } from "../format/faultIn";
 import type { Dtype, Manifest } from "../format/manifest";
@@ -31,8 +32,8 @@ const LIMITS = {
   latentSize: 8_192,
   bottleneckSize: 8_192,
   vocabularySize: 1_000_000,
-  maxLength: 65_536,
-  maxInputLength: 65_536,
+  maxLength: MOST_POSITIONS,
+  maxInputLength: MOST_POSITIONS,
   selfCondCfgTokens: 64,
   parameters: 10e9,
 } as const satisfies Partial<Record<keyof Manifest["architecture"], number>>;

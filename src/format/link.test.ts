@@ -76,6 +76,7 @@ describe("a link", () => {
     "#run=steps:3",
     good.replace("steps:3", "steps:0"),
     good.replace("steps:3", "steps:1e99"),
+    good.replace("length:4", "length:90000000"),
     good.replace("method:sde", "method:euler"),
     `${good},from:2`,
     `${good};gamma:0`,

@@ -1,14 +1,14 @@
 import { en } from "zod/locales";
 import * as z from "zod/mini";
 import { isGammaCurve } from "../flow/gammaCurve";
-import { SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
+import { MOST_POSITIONS, SETTING_CHOICES, SETTING_LIMITS } from "../flow/settings";
 import { WEIGHT_LIMITS } from "../flow/towards";
 
 // The small zod, since an element in other people's pages carries it along; it speaks no language by itself. And no code made
 // from text: pages with a strict policy forbid that, and report each try.
 z.config({ ...en(), jitless: true });
 
-/** The sampler settings as JSON; `length` is bounded by the model, not here. */
+/** The sampler settings as JSON; how long the model itself writes is not known here, only what none exceeds. */
 export const settingsSchema = z.object({
   steps: limited("steps"),
   method: z.enum(SETTING_CHOICES.method),
@@ -21,7 +21,7 @@ export const settingsSchema = z.object({
   solver: z._default(z.enum(SETTING_CHOICES.solver), "euler"),
   rng: z.enum(SETTING_CHOICES.rng),
   seed: limited("seed"),
-  length: z.int().check(z.positive()),
+  length: z.int().check(z.minimum(1), z.maximum(MOST_POSITIONS)),
 });
 
 /** The way towards the noise of another seed. */

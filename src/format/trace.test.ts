@@ -141,6 +141,7 @@ describe("a recorded run", () => {
 interface TraceText {
   version: number;
   eos: number;
+  settings: object;
   times: number[];
   pieces: Record<string, string>;
   frames: { holds: { entropy: number[]; top: unknown[] } }[];
@@ -157,6 +158,17 @@ describe("a trace from a stranger", () => {
     ["of a later version", (trace) => Object.assign(trace, { version: 99 }), /version/],
     ["whose token would take gigabytes", (trace) => Object.assign(trace.pieces, { 4294967294: "x" }), /pieces/],
     ["that names a token beyond all vocabularies", (trace) => Object.assign(trace, { eos: 2 ** 40 }), /eos/],
+    [
+      "of a length that no model writes",
+      ({ settings }) => Object.assign(settings, { length: 90_000_000 }),
+      /settings\.length/,
+    ],
+    [
+      "that goes on from a run of such a length",
+      (trace) =>
+        Object.assign(trace, { from: { run: { settings: { ...trace.settings, length: 2 ** 16 + 1 } }, step: 0 } }),
+      /from\.run\.settings\.length/,
+    ],
     ["with more frames than times", (trace) => trace.times.pop(), /more frames than times/],
     ["whose positions have no entropies", (trace) => trace.frames[1]?.holds.entropy.pop(), /entropy/],
     [

@@ -1,3 +1,4 @@
+import { MOST_POSITIONS } from "../../flow/settings";
 import { tokenTexts } from "../run/pieces";
 import type { ShownRun } from "../run/run";
 import { isVisible } from "./visible";
@@ -21,7 +22,9 @@ export function reservedTexts(run: ShownRun | null, length: number): readonly [l
     known.set(frame, text);
     longest = longer(longest, text);
   }
-  return [longest, "".padEnd(Math.round(CHARACTERS_PER_TOKEN * length), FILLER)];
+  // A run that was kept before lengths had a bound may say any.
+  const positions = Math.min(length, MOST_POSITIONS);
+  return [longest, "".padEnd(Math.round(CHARACTERS_PER_TOKEN * positions), FILLER)];
 }
 
 function shown(tokens: Int32Array, run: ShownRun | null): string {

@@ -25,6 +25,10 @@ describe("the reserved texts", () => {
     expect(reservedTexts(null, 64)[1].length).toBeGreaterThan(250);
     expect(reservedTexts(shownRunOf(["▁the"]), 64)[1]).toBe(reservedTexts(null, 64)[1]);
   });
+
+  it("are no longer than any model writes, whatever length a run says that was kept", () => {
+    expect(reservedTexts(null, 2 ** 53 - 1)[1]).toBe(reservedTexts(null, 2 ** 16)[1]);
+  });
 });
 
 describe("what is said of a run's progress", () => {
