@@ -12,8 +12,9 @@ export function usePlayer(): Player {
   return player;
 }
 
-/** A ref for an element that belongs to the player, see `Player.grounds`. */
-export function useGround(): (element: Element | null) => void {
-  const { grounds } = usePlayer();
+/** A ref for an element that belongs to a player, see `Player.grounds`: to the one around it, unless another is given. */
+export function useGround(given?: Player): (element: Element | null) => void {
+  const around = usePlayer();
+  const { grounds } = given ?? around;
   return useCallback((element) => void (element && grounds.add(element)), [grounds]);
 }

@@ -6,6 +6,9 @@ import { createPlayback, type PlaybackStore } from "./playback";
 import { isComplete, type ShownRun, stepsOf } from "./run/run";
 import { ENGLISH, type Words } from "./words";
 
+/** A set of elements that keeps none of them alive. */
+export type Grounds = Pick<WeakSet<EventTarget>, "add" | "has">;
+
 /**
  * Shows one run and knows no app: what is shown, at which time, in which way. Two players share nothing. Views read the
  * stores by `useStore`; whoever brings the run calls `show`, again and again while it grows.
@@ -18,9 +21,9 @@ export interface Player {
   readonly inspection: StoreApi<InspectionStore>;
   /**
    * Elements whose presses and focus belong to this player, so that time may go on under a token's card. Views enter
-   * themselves; a second player's are not among them.
+   * themselves; a second player's are not among them, but for those of the one that this one stands within.
    */
-  readonly grounds: WeakSet<EventTarget>;
+  readonly grounds: Grounds;
   /** What its views say. */
   readonly words: Words;
   /** The language of the runs' texts; undefined where it is that of the page around them. */
@@ -41,9 +44,18 @@ export interface PlayerOptions {
   readonly words?: Words;
   /** The language of the runs' texts, as in the attribute `lang`; that of the page unless given. */
   readonly textLanguage?: string | undefined;
+  /** The player by whose time this one's run is shown: what moves that is no reason to put a token's card away. */
+  readonly within?: Pick<Player, "grounds"> | undefined;
 }
 
-export function createPlayer({ run, visibility, motion, words = ENGLISH, textLanguage }: PlayerOptions = {}): Player {
+export function createPlayer({
+  run,
+  visibility,
+  motion,
+  words = ENGLISH,
+  textLanguage,
+  within,
+}: PlayerOptions = {}): Player {
   const shown = createStore<ShownRun | null>()(() => null);
   const playback = createPlayback();
   const display = createDisplay();
@@ -75,13 +87,19 @@ export function createPlayer({ run, visibility, motion, words = ENGLISH, textLan
     inspection,
     words,
     textLanguage,
-    grounds: new WeakSet(),
+    grounds: groundsWithin(within?.grounds),
     show,
     dispose: () => {
       stopClock();
       motion?.removeEventListener("change", heedMotion);
     },
   };
+}
+
+/** Asked anew each time: what is around may enter later, and what enters here is no ground out there. */
+function groundsWithin(around: Grounds | undefined): Grounds {
+  const own: Grounds = new WeakSet();
+  return { add: (element) => own.add(element), has: (element) => own.has(element) || (around?.has(element) ?? false) };
 }
 
 function lastOf({ trajectory }: ShownRun): number {

@@ -101,14 +101,19 @@ interface TextProps {
 
 function ComparedText({ compared, note, index, like, likeIndex, isHeaded, words }: TextProps) {
   const { label, run, actions } = compared;
-  const { display, words: playerWords, textLanguage } = usePlayer();
-  const ground = useGround();
+  const around = usePlayer();
+  const { display, words: playerWords, textLanguage } = around;
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const cardActions = useRef<HTMLDivElement>(null);
   const reading = useStore(display, ({ reading }) => reading);
-  // Tokens are looked at text by text, so each has a player of its own; its time is not used.
-  const own = useMemo<Player>(() => createPlayer({ words: playerWords, textLanguage }), [playerWords, textLanguage]);
+  // Tokens are looked at text by text, so each has a player of its own; its time is not used, that of the player around it is.
+  // Their texts are grounds of their own alone: out there a press in one would leave the card of another open.
+  const own = useMemo<Player>(
+    () => createPlayer({ words: playerWords, textLanguage, within: around }),
+    [playerWords, textLanguage, around],
+  );
+  const ground = useGround(own);
   useEffect(() => () => own.dispose(), [own]);
   const shown = run && readingAt(run, index, reading);
   const others = like && readingAt(like, likeIndex, reading);

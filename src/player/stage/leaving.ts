@@ -1,3 +1,5 @@
+import type { Grounds } from "../createPlayer";
+
 /** Elements of a player on which a press leaves the card as it is: another token takes over by itself, time may go on. */
 const STAYS = '[role="option"], [data-piece="readings"], [part="transport"], [data-lens]';
 
@@ -5,7 +7,7 @@ const STAYS = '[role="option"], [data-piece="readings"], [part="transport"], [da
  * Tells when somebody turns to something else than `card`: Escape wherever the keyboard is, since a card that a pointer has
  * opened holds no focus, a press, or the focus that goes elsewhere. Returns what stops it.
  */
-export function watchLeaving(card: HTMLElement, grounds: WeakSet<EventTarget>, onLeave: () => void): () => void {
+export function watchLeaving(card: HTMLElement, grounds: Pick<Grounds, "has">, onLeave: () => void): () => void {
   const page = card.ownerDocument;
   const root = card.getRootNode();
   const isOutside = (event: Event) => {

@@ -1,0 +1,155 @@
+import { type ComponentChild, render } from "preact";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { StoreApi } from "zustand/vanilla";
+import { createPlayer, type Player } from "../createPlayer";
+import { PlayerProvider, useGround, usePlayer } from "../PlayerContext";
+import { watchLeaving } from "../stage/leaving";
+import { shownRunOf } from "../testing/runs";
+import { ComparedTexts } from "./ComparedTexts";
+
+// Drawn by preact, which asks so little of a document that one can be made here: what is looked at is which elements a text's
+// card takes for its own, and those are known by refs.
+vi.mock("react", () => import("preact/compat"));
+vi.mock("react/jsx-runtime", () => import("preact/jsx-runtime"));
+vi.mock("react/jsx-dev-runtime", () => import("preact/jsx-runtime"));
+vi.mock("zustand", async () => {
+  const { useSyncExternalStore } = await import("preact/compat");
+  return {
+    useStore: (store: StoreApi<unknown>, select = (state: unknown) => state) =>
+      useSyncExternalStore(store.subscribe, () => select(store.getState())),
+  };
+});
+vi.mock("../stage/TokenFlow", () => ({ TokenFlow: () => <div role="option" tabIndex={-1} /> }));
+/** The players that the cards of the texts have, in the texts' order. */
+const owns: Player[] = vi.hoisted(() => []);
+vi.mock("../stage/TokenCard", () => ({
+  TokenCard: () => {
+    owns.push(usePlayer());
+    return <div role="dialog" />;
+  },
+}));
+
+/** As much of an element, or of a text, as preact asks for, and `watchLeaving`. */
+class TestNode extends EventTarget {
+  [name: string]: unknown;
+  readonly nodeType = 1;
+  readonly namespaceURI = "http://www.w3.org/1999/xhtml";
+  readonly style = {};
+  readonly attributes: unknown[] = [];
+  parentNode: TestNode | null = null;
+  childNodes: TestNode[] = [];
+
+  constructor(readonly localName: string) {
+    super();
+  }
+  get ownerDocument() {
+    return page;
+  }
+  get firstChild(): TestNode | null {
+    return this.childNodes[0] ?? null;
+  }
+  get nextSibling(): TestNode | null {
+    const { childNodes = [] } = this.parentNode ?? {};
+    return childNodes[childNodes.indexOf(this) + 1] ?? null;
+  }
+  insertBefore(child: TestNode, before: TestNode | null) {
+    child.remove();
+    const at = before ? this.childNodes.indexOf(before) : this.childNodes.length;
+    this.childNodes.splice(at, 0, child);
+    child.parentNode = this;
+  }
+  remove() {
+    this.parentNode?.childNodes.splice(this.parentNode.childNodes.indexOf(this), 1);
+    this.parentNode = null;
+  }
+  setAttribute(name: string, value: string) {
+    this[name] = value;
+  }
+  removeAttribute(name: string) {
+    delete this[name];
+  }
+  getRootNode() {
+    return page;
+  }
+  /** Of the selectors that `watchLeaving` has, those for what is drawn here. */
+  matches() {
+    return this.role === "option" || this.part === "transport";
+  }
+  /** All elements in it of which this is true. */
+  all(is: (node: TestNode) => boolean): TestNode[] {
+    return [...(is(this) ? [this] : []), ...this.childNodes.flatMap((child) => child.all(is))];
+  }
+  get path(): TestNode[] {
+    return [this, ...(this.parentNode?.path ?? [])];
+  }
+}
+
+let page: EventTarget;
+
+/** Something happens at an element, and the page hears of it. */
+function happens(type: "focusin" | "pointerdown", at: TestNode | undefined): void {
+  const event = new Event(type);
+  event.composedPath = () => at?.path ?? [];
+  page.dispatchEvent(event);
+}
+
+function Transport() {
+  return <section part="transport" ref={useGround()} />;
+}
+
+beforeEach(() => {
+  page = Object.assign(new EventTarget(), {
+    createElement: (name: string) => new TestNode(name),
+    createElementNS: (_: string, name: string) => new TestNode(name),
+    createTextNode: () => new TestNode("#text"),
+  });
+  vi.stubGlobal("document", page);
+  vi.stubGlobal("Element", TestNode);
+  vi.stubGlobal("ShadowRoot", class {});
+  owns.length = 0;
+  return () => vi.unstubAllGlobals();
+});
+
+describe("the card of a compared text", () => {
+  /** Two texts and the transport of both; a card is open in the first. */
+  function opened() {
+    const leader = createPlayer({ run: shownRunOf(["▁the", "▁cat"]) });
+    const runs = ["one", "other"].map((label) => ({ label, run: shownRunOf(["▁the", "▁cat"], { id: label }) }));
+    const root = new TestNode("div");
+    const drawn = (
+      <PlayerProvider value={leader}>
+        <ComparedTexts runs={runs} isMarked={false} />
+        <Transport />
+      </PlayerProvider>
+    );
+    render(drawn as ComponentChild, root as unknown as Element);
+    const [card] = root.all(({ role }) => role === "dialog");
+    const [transport] = root.all(({ part }) => part === "transport");
+    const leave = vi.fn();
+    watchLeaving(card as unknown as HTMLElement, (owns[0] as Player).grounds, leave);
+    return { tokens: root.all(({ role }) => role === "option"), transport, leave };
+  }
+
+  it("stays while another token of its text is turned to, which takes it over by itself", () => {
+    const { tokens, leave } = opened();
+    happens("focusin", tokens[0]);
+    happens("pointerdown", tokens[0]);
+    expect(leave).not.toHaveBeenCalled();
+  });
+
+  it("stays while time is moved, by the transport that all texts have in common", () => {
+    const { transport, leave } = opened();
+    happens("focusin", transport);
+    happens("pointerdown", transport);
+    expect(leave).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    "focusin",
+    "pointerdown",
+  ] as const)("goes with a %s at a token of another text, which has its own", (type) => {
+    const { tokens, leave } = opened();
+    happens(type, tokens[1]);
+    expect(leave).toHaveBeenCalledOnce();
+  });
+});
