@@ -66,7 +66,7 @@ describe("pictures of runs", () => {
       read: async (bytes) => {
         const opened = await openFile(new Blob([bytes]));
         // A shelf's runs are read one by one.
-        return "runs" in opened ? [...opened.runs] : [opened.recipe];
+        return "runs" in opened ? opened.runs.map((read) => read()) : [opened.recipe];
       },
       holds: (found) => expect(found.length).toBeGreaterThan(0),
     });

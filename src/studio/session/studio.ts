@@ -20,10 +20,10 @@ import { experimentNamed, RACE } from "./experiments/experiments";
 import { createPhases, type PhasesStore } from "./experiments/phases";
 import { createJudges, type Judges } from "./judging";
 import type { RunArchive } from "./kept/archive";
-import { openFile } from "./kept/files";
 import { createFolding, type Folding } from "./kept/folding";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
 import { keepRunning } from "./kept/keepRunning";
+import { createOpening } from "./kept/opening";
 import { followTabs, type TabChannel, toldOf } from "./kept/otherTabs";
 import { keep, readKept, type TextStorage, watchedStorage } from "./kept/persisted";
 import { createPreferences, type PreferencesStore } from "./kept/preferences";
@@ -35,7 +35,7 @@ import { createOffline, type OfflineStore, type OfflineWorld } from "./offline";
 import { runOfRecipe } from "./runs/family";
 import { createPathFinding, type PathFindingStore } from "./runs/pathFinding";
 import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
-import { RECORDED_RUN_ID, type Run, runFromFile, runFromRecording } from "./runs/shelfRun";
+import { RECORDED_RUN_ID, type Run, runFromRecording } from "./runs/shelfRun";
 import { STOPS } from "./tour/stops";
 import { createTour, type TourStore } from "./tour/tour";
 import { createView, type ViewStore } from "./view";
@@ -85,7 +85,7 @@ export interface Studio {
   /** A run that the address tells of, or an experiment with it: shown where it is on the shelf, and offered where it is not. */
   openLinked(address: Pick<Address, "recipe" | "experiment">): void;
   /**
-   * Opens files of runs, or pictures of them: runs come to the shelf, the last onto the stage; the run of a picture is shown
+   * Opens files of runs, or pictures of them: runs come to the shelf, the newest onto the stage; the run of a picture is shown
    * where it is on the shelf, and offered where it is not. Never rejects: what is wrong with a file becomes a problem.
    */
   openFiles(files: readonly Blob[]): Promise<void>;
@@ -353,44 +353,10 @@ export function createStudio(world: World): Studio {
     else openLinked({ recipe, experiment: null });
   }
 
-  async function openFiles(files: readonly Blob[]): Promise<void> {
-    for (const file of files) {
-      try {
-        const opened = await openFile(file);
-        if ("runs" in opened) await receiveAll(opened.runs);
-        else openPicture(opened);
-      } catch (error) {
-        generation.getState().raise(problemOf(error));
-      }
-    }
-  }
-
-  /** Puts runs that come from elsewhere onto the shelf, as many as can be read, and the last of them onto the stage. */
-  async function receiveAll(recordings: Iterable<RecordedRun>): Promise<void> {
-    let last: string | undefined;
-    try {
-      for (const recording of recordings) last = await receive(recording);
-    } finally {
-      if (last !== undefined) runs.getState().select(last);
-    }
-  }
-
-  /** Puts a run onto the shelf, and gives its id; one that is there already is not put there twice. */
-  async function receive(recording: RecordedRun): Promise<string> {
-    const { trajectory } = recording;
-    const here = runOfRecipe(trajectory, trajectory.model, runs.getState().runs);
-    const run = here ?? runFromFile(newId(), recording, now());
-    if (!here) {
-      runs.getState().add(run);
-      await save(run);
-    }
-    return run.id;
-  }
-
-  function openPicture({ recipe, model: name }: { recipe: Recipe; model: string }): void {
-    if (name === model.getState().name) openLinked({ recipe, experiment: null });
-    else view.getState().say(words.getState().said.otherModel(name));
-  }
+  const openFiles = createOpening({
+    ...{ runs, model, generation, view, words, newId, now, save },
+    openRecipe: (recipe) => openLinked({ recipe, experiment: null }),
+  });
 
   return {
     backend: address.backend,

@@ -112,6 +112,8 @@ export const ENGLISH = {
     tooManyLetters: (letters: number) => `${number(letters)} letters are too many for a prompt, which stays as it was.`,
     saved: (file: string) => `Saved as ${file}.`,
     notSaved: (why: string) => why,
+    leftOut: (runs: number) =>
+      `${count(runs, "run cannot be read now and is", "runs cannot be read now and are")} left out. Reload the page and save again.`,
     languageMissing: (language: string) => `The words of ${language} cannot be loaded. The page speaks on as it did.`,
     notHandedOut:
       "The browser does not hand that run out now. Reload the page: a newer one may be open in another tab.",

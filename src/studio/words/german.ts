@@ -146,6 +146,8 @@ export const GERMAN: Words = {
     tooManyLetters: (letters) => `${number(letters)} Zeichen sind zu viele für einen Prompt; er bleibt, wie er war.`,
     saved: (file) => `Gesichert als ${file}.`,
     notSaved: (why) => `Nicht gesichert. ${why}`,
+    leftOut: (runs) =>
+      `${count(runs, "Lauf lässt sich gerade nicht lesen und fehlt", "Läufe lassen sich gerade nicht lesen und fehlen")}. Die Seite neu laden und noch einmal sichern.`,
     languageMissing: (language) =>
       `Die Wörter für ${language} lassen sich nicht laden. Die Seite spricht weiter wie bisher.`,
     notHandedOut:

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { Button } from "../../../player/ui/Button";
-import { shelfAsFiles } from "../../session/kept/files";
+import { saveShelf } from "../../session/kept/saveShelf";
 import { useStudio, useWords } from "../StudioContext";
 import { saveAs } from "./saveAs";
 
@@ -17,16 +17,16 @@ export function SaveShelf() {
   const save = async () => {
     const abort = new AbortController();
     gathering.current = abort;
-    const onRun = (done: number) => setProgress(words.saving.done(done, shelf.length));
     setProgress("…");
-    let number = 0;
-    for await (const blob of shelfAsFiles(studio.folding.whole(shelf), onRun)) {
-      if (abort.signal.aborted) break;
-      const file = `elf-playground-runs${++number > 1 ? `-${number}` : ""}.json`;
-      saveAs(blob, file);
-      studio.view.getState().say(words.said.saved(file));
-    }
+    const said = await saveShelf(shelf, {
+      folding: studio.folding,
+      words,
+      signal: abort.signal,
+      onRun: (done) => setProgress(words.saving.done(done, shelf.length)),
+      saveAs,
+    });
     setProgress(null);
+    if (said !== null) studio.view.getState().say(said);
   };
   return (
     <Button onClick={() => (progress === null ? void save() : gathering.current?.abort())}>

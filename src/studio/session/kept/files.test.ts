@@ -10,11 +10,6 @@ import type { Run } from "../runs/shelfRun";
 import { mayBeRun, openFile, runAsFile, shelfAsFiles } from "./files";
 
 const run = runOf(["▁the ▁cat", "▁the ▁sat"], { text: "the sat" });
-const other = {
-  ...run,
-  id: "other",
-  trajectory: { ...run.trajectory, settings: { ...run.trajectory.settings, seed: 99 } },
-};
 const blob = (text: string) => new Blob([text]);
 const picture = (model = run.trajectory.model) =>
   blob(
@@ -27,8 +22,17 @@ const picture = (model = run.trajectory.model) =>
     ),
   );
 
+const seeded = (seed: number): Run => ({
+  ...run,
+  id: `seed ${seed}`,
+  trajectory: { ...run.trajectory, settings: { ...run.trajectory.settings, seed } },
+});
+const other = seeded(99);
+const seedsOf = (runs: readonly Run[]) => runs.map(({ trajectory }) => trajectory.settings.seed);
+
 async function opened(...files: Blob[]) {
-  const test = testStudio();
+  // It all happens within a millisecond.
+  const test = testStudio({ now: () => 1000 });
   await test.studio.openFiles(files);
   return { ...test, state: test.studio.runs.getState(), problem: test.studio.generation.getState().problem };
 }
@@ -39,7 +43,7 @@ async function shelfOf(runs: readonly Run[], most?: number): Promise<Blob[]> {
     yield* runs;
   };
   const files: Blob[] = [];
-  for await (const file of shelfAsFiles(all(), undefined, most)) files.push(file);
+  for await (const { blob } of shelfAsFiles(all(), most ? { most } : {})) files.push(blob);
   return files;
 }
 
@@ -70,19 +74,29 @@ describe("a run that was saved", () => {
     expect(state.runs).toHaveLength(2);
   });
 
-  it("stays, with those before it, where a later one of the file is damaged", async () => {
-    const [file] = await shelfOf([other, run]);
-    const shelf = JSON.parse((await file?.text()) ?? "");
-    shelf.runs[1].model = 5;
-    const { state, problem } = await opened(blob(JSON.stringify(shelf)));
-    expect(problem?.code).toBe("trace");
-    expect(state.runs).toHaveLength(1);
+  it("stays, with those around it, where another one of the file is damaged", async () => {
+    for (const damaged of [0, 1, 2]) {
+      const [file] = await shelfOf([3, 2, 1].map(seeded));
+      const shelf = JSON.parse((await file?.text()) ?? "");
+      shelf.runs[damaged].model = 5;
+      const { state, problem } = await opened(blob(JSON.stringify(shelf)));
+      expect(problem?.code).toBe("trace");
+      expect(seedsOf(state.runs)).toEqual([3, 2, 1].filter((_, i) => i !== damaged));
+      expect(state.selectedId).toBe(state.runs[0]?.id);
+    }
+  });
+
+  it("comes back in its place on the shelf, and the newest onto the stage", async () => {
+    const { state, studio } = await opened(...(await shelfOf([4, 3, 2, 1].map(seeded))));
+    expect(seedsOf(state.runs)).toEqual([4, 3, 2, 1]);
     expect(state.selectedId).toBe(state.runs[0]?.id);
+    await studio.openFiles([blob(runAsFile(other))]);
+    expect(seedsOf(studio.runs.getState().runs)).toEqual([99, 4, 3, 2, 1]);
   });
 
   it("opens though it was recorded by the command", async () => {
     const file = await openFile(blob(readFileSync("public/traces/stories.json", "utf8")));
-    expect(file).toMatchObject({ runs: [{ trajectory: { model: "stories" } }] });
+    expect("runs" in file && file.runs.map((read) => read())).toMatchObject([{ trajectory: { model: "stories" } }]);
   });
 });
 

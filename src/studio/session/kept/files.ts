@@ -1,6 +1,6 @@
 /** Runs as files: what is saved of them, and what of it can be opened again. */
 import * as z from "zod/mini";
-import { ElfError } from "../../../flow/errors";
+import { CancelledError, ElfError } from "../../../flow/errors";
 import type { Recipe } from "../../../flow/recipe";
 import { recipeIn } from "../../../format/link";
 import { type RecordedRun, readTrace, TraceError, writeTrace } from "../../../format/trace";
@@ -12,8 +12,13 @@ export class RunFileError extends ElfError {
   readonly code = "run-file";
 }
 
-/** What a file holds: runs, as they were written, or of a picture what writes its run again. */
-export type OpenedFile = { readonly runs: Iterable<RecordedRun> } | { readonly recipe: Recipe; readonly model: string };
+/**
+ * What a file holds: runs, as they were written, each read when it is asked for, the newest first; or of a picture what writes
+ * its run again.
+ */
+export type OpenedFile =
+  | { readonly runs: readonly (() => RecordedRun)[] }
+  | { readonly recipe: Recipe; readonly model: string };
 
 /** Larger files than any shelf: nobody waits for the page to read a film. */
 const MOST_BYTES = 300e6;
@@ -26,31 +31,65 @@ export function runAsFile(run: Run): string {
   return writeTrace(run, { title: run.modelTitle, tokens: { eos: run.eos } });
 }
 
+/** A file of a shelf, and how many runs are in it. */
+export interface ShelfFile {
+  readonly blob: Blob;
+  readonly runs: number;
+}
+
+/** How a shelf becomes files. */
+export interface ShelfWish {
+  readonly signal?: AbortSignal;
+  /** Called with the number of runs that have been looked at. */
+  readonly onRun?: (done: number) => void;
+  readonly most?: number;
+}
+
+/** Milliseconds of work after which the page may hear a press and be drawn. */
+const AT_A_STRETCH = 30;
+
 /**
- * Many runs as one file that opens again; as several, where one would be larger than is opened.
- * @param onRun called with the number of runs that have been read.
+ * Many runs as one file that opens again; as several, where one would be larger than is opened. What is no run, as a version
+ * of the page or a disk may have left it, is left out.
+ * @throws {CancelledError} `signal` said so.
  */
-export async function* shelfAsFiles(
-  runs: AsyncIterable<Run>,
-  onRun: (done: number) => void = () => {},
-  most = MOST_BYTES,
-): AsyncGenerator<Blob, void> {
+export async function* shelfAsFiles(runs: AsyncIterable<Run>, wish: ShelfWish = {}): AsyncGenerator<ShelfFile, void> {
+  const { signal, onRun, most = MOST_BYTES } = wish;
   let parts: Blob[] = [];
   let bytes = 0;
   let done = 0;
-  const file = () => new Blob([SHELF_HEAD, ...parts.flatMap((part, i) => [i > 0 ? ",\n" : "", part]), SHELF_FOOT]);
+  let since = performance.now();
+  const file = () => ({
+    blob: new Blob([SHELF_HEAD, ...parts.flatMap((part, i) => [i > 0 ? ",\n" : "", part]), SHELF_FOOT]),
+    runs: parts.length,
+  });
   for await (const run of runs) {
-    // As blobs, which a browser may keep elsewhere than in memory.
-    const part = new Blob([runAsFile(run).trim()]);
-    if (parts.length > 0 && bytes + part.size > 0.99 * most) {
+    // Runs whose frames are here come one after another without a moment between.
+    if (performance.now() - since > AT_A_STRETCH) {
+      await new Promise((resolve) => setTimeout(resolve));
+      since = performance.now();
+    }
+    if (signal?.aborted) throw new CancelledError();
+    const part = partOf(run);
+    if (part && parts.length > 0 && bytes + part.size > 0.99 * most) {
       yield file();
       [parts, bytes] = [[], 0];
     }
-    parts.push(part);
-    bytes += part.size;
-    onRun(++done);
+    if (part) parts.push(part);
+    bytes += part?.size ?? 0;
+    onRun?.(++done);
   }
   if (parts.length > 0) yield file();
+}
+
+/** A run as a part of a file; null where it has no frame, or not what a run has. */
+function partOf(run: Run): Blob | null {
+  try {
+    // As a blob, which a browser may keep elsewhere than in memory.
+    return run.trajectory.frames.length > 0 ? new Blob([runAsFile(run).trim()]) : null;
+  } catch {
+    return null;
+  }
 }
 
 const SHELF_HEAD = '{"elf-playground-shelf":1,"runs":[\n';
@@ -77,18 +116,16 @@ export async function openFile(file: Blob): Promise<OpenedFile> {
 }
 
 /** The runs of a file; each of a shelf is read when it is asked for, and throws then. */
-function runsIn(text: string): Iterable<RecordedRun> {
+function runsIn(text: string): (() => RecordedRun)[] {
   let shelf: ReturnType<typeof shelfSchema.safeParse> | null = null;
   try {
     shelf = shelfSchema.safeParse(JSON.parse(text));
   } catch (cause) {
     throw new TraceError("The file is cut, or no JSON.", "Save the run once more.", { cause });
   }
-  return shelf.success ? runsOfShelf(shelf.data.runs) : [readTrace(text)];
-}
-
-function* runsOfShelf(runs: readonly unknown[]): Generator<RecordedRun, void> {
-  for (const run of runs) yield readTrace(JSON.stringify(run));
+  if (shelf.success) return shelf.data.runs.map((run) => () => readTrace(JSON.stringify(run)));
+  const run = readTrace(text);
+  return [() => run];
 }
 
 function recipeOfPicture(bytes: Uint8Array): OpenedFile {
