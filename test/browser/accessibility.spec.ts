@@ -1,5 +1,6 @@
-import { expect, test } from "@playwright/test";
+import { expect, type Page, test } from "@playwright/test";
 import { violations } from "./axe";
+import { writeFew } from "./runs";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
 
@@ -59,6 +60,54 @@ test("a legend is one press away, draws the marks as the stage does, and gives t
   await expect(page.getByRole("dialog", { name: "Keyboard" }).locator(`.${word}`)).toHaveCount(9);
   expect(studio.faults).toEqual([]);
 });
+
+/** The delete button of a card, and the button that takes a deletion back, on a shelf of two runs. */
+async function shelfOfTwo(page: Page) {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm", model: "tiny-model" });
+  await writeFew(studio, 2);
+  await studio.set("Seed", 5);
+  await writeFew(studio, 2);
+  await expect(studio.runs).toHaveCount(2);
+  const remove = (card: number) => studio.runs.nth(card).getByRole("button", { name: /^Delete the run/ });
+  return { studio, remove, undo: page.getByRole("button", { name: "Undo" }) };
+}
+
+test("a run is deleted and brought back by the keyboard, which stays at the shelf", async ({ page }) => {
+  const { studio, remove, undo } = await shelfOfTwo(page);
+  await remove(1).press("Enter");
+  await expect(studio.runs).toHaveCount(1);
+  await expect(undo).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(undo).toHaveCount(0);
+  await expect(studio.runs).toHaveCount(2);
+  await expect(studio.runs.nth(1).getByRole("button").first()).toBeFocused();
+
+  // Under a pointer the page stays where it is.
+  const scrolled = () => page.evaluate(() => [scrollX, scrollY]);
+  await remove(0).scrollIntoViewIfNeeded();
+  const before = await scrolled();
+  await remove(0).click();
+  await expect(undo).toBeVisible();
+  expect(await scrolled()).toEqual(before);
+  expect(studio.faults).toEqual([]);
+});
+
+test(
+  "a deletion can be taken back for as long as the focus is there, and leaves who has gone on alone",
+  slow("waits twice as long as a deletion stands"),
+  async ({ page }) => {
+    const { studio, remove, undo } = await shelfOfTwo(page);
+    await remove(1).press("Enter");
+    await expect(undo).toBeFocused();
+    await page.waitForTimeout(9000);
+    await expect(undo).toBeFocused();
+    await studio.time.focus();
+    await expect(undo).toHaveCount(0, { timeout: 15_000 });
+    await expect(studio.time).toBeFocused();
+    expect(studio.faults).toEqual([]);
+  },
+);
 
 test("a palette finds everything that can be done, and the keyboard is where it was before", async ({ page }) => {
   const studio = new StudioPage(page);

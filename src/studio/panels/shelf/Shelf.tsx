@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import { useStore } from "zustand";
 import { Button } from "../../../player/ui/Button";
 import { familiesOf } from "../../session/runs/family";
@@ -7,9 +7,8 @@ import { useStudio, useWords } from "../StudioContext";
 import { RunCard } from "./RunCard";
 import { RunTree } from "./RunTree";
 import styles from "./Shelf.module.css";
-
-/** Seconds in which a deletion can be taken back. */
-const UNDO_SECONDS = 8;
+import { UndoDeletion } from "./UndoDeletion";
+import { useFocusKept } from "./useFocusKept";
 
 /** Cards that come at a time: a thousand would take seconds to lay out. */
 const MORE = 24;
@@ -23,12 +22,7 @@ export function Shelf() {
   const { runs, selectedId, deleted } = useStore(studio.runs, (state) => state);
   const [asked, ask] = useState(MORE);
   const families = useMemo(() => familiesOf(runs), [runs]);
-
-  useEffect(() => {
-    if (!deleted) return;
-    const timer = setTimeout(() => studio.runs.getState().forget(), 1000 * UNDO_SECONDS);
-    return () => clearTimeout(timer);
-  }, [deleted, studio.runs]);
+  const focus = useFocusKept();
 
   if (runs.length === 0 && !deleted) return null;
   // The one on the stage is always among them.
@@ -37,7 +31,7 @@ export function Shelf() {
     <section className={styles.shelf} aria-label={words.runs.label}>
       <div className={styles.shelfRow}>
         <RunTree runs={seen} />
-        <ul>
+        <ul ref={focus.list}>
           {seen.map((run) => (
             <Part
               key={run.id}
@@ -67,14 +61,7 @@ export function Shelf() {
           )}
         </ul>
       </div>
-      {deleted && (
-        <p className={styles.shelfUndo} role="status">
-          <span>{words.runs.deleted}</span>
-          <button type="button" onClick={() => studio.runs.getState().restore()}>
-            {words.runs.undo}
-          </button>
-        </p>
-      )}
+      {deleted && <UndoDeletion deleted={deleted} ref={focus.undo} />}
     </section>
   );
 }
