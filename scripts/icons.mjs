@@ -2,7 +2,6 @@
 // pictures of fixed sizes.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { ensureChromium } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 
@@ -14,6 +13,8 @@ const ICONS = [
 ];
 
 await ensureNodeModules();
+// Not before: on a fresh clone they are not there.
+const { chromium } = await import("playwright-core");
 const folder = join(root, "public", "icons");
 mkdirSync(folder, { recursive: true });
 const drawing = readFileSync(join(root, "public", "favicon.svg"), "utf8");

@@ -3,8 +3,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-import sirv from "sirv";
 import { ensureChromium } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
 import { must } from "./run.mjs";
@@ -13,6 +11,9 @@ import { must } from "./run.mjs";
 const STEP = 20;
 
 await ensureNodeModules();
+// Not before: on a fresh clone they are not there.
+const { chromium } = await import("playwright-core");
+const { default: sirv } = await import("sirv");
 const vite = join(root, "node_modules", ".bin", "vite");
 const words = ["build", "-c", "vite.embed.config.ts", "--logLevel", "warn"];
 await must("The element could not be built.", vite, words, { cwd: root });

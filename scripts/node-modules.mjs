@@ -11,12 +11,13 @@ export async function ensureNodeModules(folder = root) {
   const lock = join(folder, "package-lock.json");
   const stamp = join(folder, "node_modules", ".elf-stamp");
   if (isCurrent(stamp, [lock])) return;
-  console.log("Installing the JavaScript packages (once, about half a minute) …");
+  // Not among what a program writes that is started next.
+  console.error("Installing the JavaScript packages (once, about half a minute) …");
   await must(
     "npm could not install the packages. Check the network and that `node --version` is 20.19 or newer, then try again.",
     "npm",
     ["ci", "--no-audit", "--no-fund"],
-    { cwd: folder },
+    { cwd: folder, stdio: ["inherit", 2, 2] },
   );
   markCurrent(stamp, [lock]);
 }
