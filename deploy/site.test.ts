@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { placeOf } from "../docs/.vitepress/place";
 import { recipeOf } from "../src/flow/recipe";
 import { recipeIn } from "../src/format/link";
 import { readTrace } from "../src/format/trace";
@@ -49,6 +50,18 @@ describe("a picture for links (point 33)", () => {
     process.env.ELF_SITE = "https://a.example/elf/";
     expect(metas("../", "")["og:image"]).toBe("https://a.example/elf/preview.png");
     expect(read("docs/.vitepress/config.ts").toString()).toContain('property: "og:image"');
+  });
+});
+
+describe("the documentation's place (ELF_SITE)", () => {
+  it.each([
+    [undefined, "/docs/", "/embed/", "/preview.png"],
+    ["https://a.example/elf/", "/elf/docs/", "/elf/embed/", "https://a.example/elf/preview.png"],
+    ["https://a.example/elf", "/elf/docs/", "/elf/embed/", "https://a.example/elf/preview.png"],
+    ["https://a.example", "/docs/", "/embed/", "https://a.example/preview.png"],
+  ])("%s", (site, base, embed, preview) => {
+    const place = placeOf(site);
+    expect([place.base, place.above("embed/"), place.preview]).toEqual([base, embed, preview]);
   });
 });
 

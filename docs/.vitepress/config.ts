@@ -2,13 +2,10 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { defineConfig } from "vitepress";
 import { writeLlms } from "./llms";
+import { placeOf } from "./place";
 
-/** Where the site will lie; the page, the element and the models lie one folder higher. */
-const base = process.env.ELF_SITE ? new URL("docs/", process.env.ELF_SITE).pathname : "/docs/";
 const docs = join(import.meta.dirname, "..");
-const above = (path: string) => new URL(`../${path}`, `http://host${base}`).pathname;
-/** Whole where it is known where the site will lie, which some readers of links want. */
-const preview = process.env.ELF_SITE ? new URL("preview.png", process.env.ELF_SITE).href : above("preview.png");
+const { base, above, preview } = placeOf(process.env.ELF_SITE);
 
 /** Every page, in the order of the menu. */
 export const sidebar = [
