@@ -15,14 +15,14 @@ export const MOST_MANIFEST_BYTES = 4e6;
 
 const MOST_FILES = 1000;
 const MOST_PATH = 200;
-/** Of one shard (export/FORMAT.md). */
+// Of one shard (export/FORMAT.md).
 const MOST_SHARD_BYTES = 64_000_000;
-/** Of one graph, index, tokenizer or other file that is no shard. */
+// Of one graph, index, tokenizer or other file that is no shard.
 const MOST_OTHER_BYTES = 64_000_000;
 const MOST_TENSORS = 20_000;
-/** Of one virtual file: 512 MiB, and a single tensor larger than that alone. */
+// Of one virtual file: 512 MiB, and a single tensor larger than that alone.
 const MOST_VIRTUAL_BYTES = 2 ** 31;
-/** What an encoder may add to the network, in weights: that of T5-large has 335 million. */
+// What an encoder may add to the network, in weights: that of T5-large has 335 million.
 const MOST_ENCODER_WEIGHTS = 4e8;
 
 const LIMITS = {

@@ -35,7 +35,7 @@ export type Schedule = "uniform" | "logit_normal" | "quantile";
 export type SolverName = "euler" | "multistep";
 export type RngLayout = "original" | "partitionable";
 
-/** Positions of the longest text of any model; what is read from a stranger must not have the page reserve room for more. */
+/** Positions of the longest text of any model. */
 export const MOST_POSITIONS = 2 ** 16;
 
 /** Most samples that one run writes at once. */

@@ -8,7 +8,8 @@ import { WEIGHT_LIMITS } from "../flow/towards";
 // from text: pages with a strict policy forbid that, and report each try.
 z.config({ ...en(), jitless: true });
 
-/** The sampler settings as JSON; how long the model itself writes is not known here, only what none exceeds. */
+// What is read from a stranger must not have the page reserve room for more positions.
+/** The sampler settings as JSON; `length` is bounded by the model, too. */
 export const settingsSchema = z.object({
   steps: limited("steps"),
   method: z.enum(SETTING_CHOICES.method),
@@ -21,7 +22,7 @@ export const settingsSchema = z.object({
   solver: z._default(z.enum(SETTING_CHOICES.solver), "euler"),
   rng: z.enum(SETTING_CHOICES.rng),
   seed: limited("seed"),
-  length: z.int().check(z.minimum(1), z.maximum(MOST_POSITIONS)),
+  length: z.int().check(z.positive(), z.maximum(MOST_POSITIONS)),
 });
 
 /** The way towards the noise of another seed. */

@@ -295,8 +295,8 @@ export class Writer {
     clean.set(text.subarray(0, clean.length));
     const settings = { ...plan.recipe.settings, schedule: "quantile" as const };
     const condition = await this.#conditionOf(plan);
-    const options = { condition, signal: this.#signal, pause: nextTask };
-    return noiseOf(network, clean, settings, flowConstants(manifest), options);
+    const heeded = { condition, signal: this.#signal, pause: nextTask };
+    return noiseOf(network, clean, settings, flowConstants(manifest), heeded);
   }
 
   /** s·ε₀ of a run from noise; (L, D). */

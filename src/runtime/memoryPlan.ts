@@ -60,24 +60,24 @@ export interface MemoryPlan {
 }
 
 const FLOAT = 4;
-/** Addresses of 32 bits: no memory of WebAssembly is larger. */
+// Addresses of 32 bits: no memory of WebAssembly is larger.
 const WASM_BYTES = 4 * 2 ** 30;
-/** The vocabulary is read in chunks of at most this (export/FORMAT.md). */
+// The vocabulary is read in chunks of at most this (export/FORMAT.md).
 const CHUNK_BYTES = 64 * 2 ** 20;
-/** The runtime's code and what it compiles. */
+// The runtime's code and what it compiles.
 const RUNTIME_BYTES = 80e6;
-/** What the memory of WebAssembly grows beyond what it holds: 1.24 and 1.28 times the weights were measured. */
+// What the memory of WebAssembly grows beyond what it holds: 1.24 and 1.28 times the weights were measured.
 const WASM_SPARE = 0.25;
 /**
  * What the runtime's arena takes beyond what a pass holds at a time, for it grows by doubling: 64 samples of `stories` took 712 MB
  * more than one, where the two parts together say 378.
  */
 const ARENA_SPARE = 1;
-/** Prefix tokens of time, scale and mode; a few more or less do not matter. */
+// Prefix tokens of time, scale and mode; a few more or less do not matter.
 const PREFIX_TOKENS = 16;
-/** Denoiser and decoder are the same network but for their heads, and each session holds its own weights. */
+// Denoiser and decoder are the same network but for their heads, and each session holds its own weights.
 const SESSIONS = 2;
-/** Bits of a packed weight and its share of a float32 scale, in blocks of 16 and of 32. */
+// Bits of a packed weight and its share of a float32 scale, in blocks of 16 and of 32.
 const PACKED_BITS: Partial<Record<Dtype, number>> = { q8: 10, q4: 5 };
 
 /** Whether the model has graphs that take these weights as they are stored; in wasm they are always expanded. */
@@ -86,7 +86,7 @@ function canStayPacked({ graphs }: Manifest, { dtype, backend }: PlannedRun): bo
   return graphs.denoiser.packed?.[dtype] !== undefined && graphs.decoder.packed?.[dtype] !== undefined;
 }
 
-/** What samples that are written at once may take beside the weights, and each of their tensors: what every GPU binds. */
+// What samples that are written at once may take beside the weights, and each of their tensors: what every GPU binds.
 const AT_ONCE_BYTES = 512 * 2 ** 20;
 const EVERY_BINDING = 128 * 2 ** 20;
 
@@ -104,7 +104,7 @@ export function runsAtOnce(manifest: Manifest, length: number, rows: number): nu
   return runs;
 }
 
-/** More gain nothing: by then a GPU has enough to do. */
+// More gain nothing: by then a GPU has enough to do.
 const MOST_AT_ONCE = 16;
 
 /** The run that a model is made for; guidance by two passes takes two rows. */

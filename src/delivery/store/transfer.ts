@@ -28,10 +28,10 @@ export interface TransferOptions extends TryOptions {
   readonly onNote?: ((note: string) => void) | undefined;
 }
 
-/** The size of pieces in which a beginning is read again. */
+// The size of pieces in which a beginning is read again.
 const REREAD_BYTES = 1 << 20;
 
-/** Requests for the rest that bring nothing, before the whole is asked for in their place. */
+// Requests for the rest that bring nothing, before the whole is asked for in their place.
 const MOST_DOUBTS = 2;
 
 const NOTHING_CAME = "the server sent nothing of the rest";
@@ -284,9 +284,9 @@ function sameBytes(part: PartFile, at: number, bytes: Uint8Array): number {
   return bytes.length;
 }
 
-/** How the note begins that Git LFS leaves in the place of a file. */
+// How the note begins that Git LFS leaves in the place of a file.
 const POINTER = new TextEncoder().encode("version https://git-lfs");
-/** No such note is as long. */
+// No such note is as long.
 const POINTER_BYTES = 1024;
 
 function isPointer(bytes: Uint8Array): boolean {
