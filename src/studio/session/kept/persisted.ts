@@ -16,20 +16,28 @@ export function readKept<T>(storage: TextStorage | null, key: string, schema: z.
   }
 }
 
-/** Writes `pick(state)` under `key` whenever it changes; `key` may turn to another as the state does. */
+/**
+ * Writes `pick(state)` under `key` whenever it changes; `key` may turn to another as the state does. What other tabs write there,
+ * too, `whole` puts together from what is picked now, what was picked before, and what is kept by then.
+ */
 export function keep<S, T>(
   store: StoreApi<S>,
   storage: TextStorage | null,
   key: string | (() => string),
   pick: (state: S) => T,
+  whole: (picked: T, before: T) => unknown = (picked) => picked,
 ): void {
-  let kept = JSON.stringify(pick(store.getState()));
+  let before = pick(store.getState());
+  let kept = JSON.stringify(before);
   store.subscribe((state) => {
-    const text = JSON.stringify(pick(state));
+    const picked = pick(state);
+    const text = JSON.stringify(picked);
     if (text === kept) return;
+    const last = before;
+    before = picked;
     kept = text;
     try {
-      storage?.setItem(typeof key === "string" ? key : key(), text);
+      storage?.setItem(typeof key === "string" ? key : key(), JSON.stringify(whole(picked, last)));
     } catch {
       // A full or forbidden storage must not stop the page; the choice lasts for this visit then.
     }

@@ -28,3 +28,17 @@ it("are kept together, whichever of them changes", () => {
   expect(createPreferences(storage, later).getState().letterKeys).toBe(false);
   expect(later.getState().speed).toBe(4);
 });
+
+it("leave what another tab has changed meanwhile", () => {
+  const storage = new MapStorage();
+  const display = createDisplay();
+  const here = createPreferences(storage, display);
+  const there = createDisplay();
+  createPreferences(storage, there).getState().set({ theme: "dark" });
+  display.getState().set({ speed: 2 });
+  there.getState().set({ axis: "steps" });
+  here.getState().set({ letterKeys: false });
+  const later = createDisplay();
+  expect(createPreferences(storage, later).getState()).toMatchObject({ theme: "dark", letterKeys: false });
+  expect(later.getState()).toMatchObject({ axis: "steps", speed: 2 });
+});

@@ -41,12 +41,24 @@ export function createPreferences(
     language,
     set: (change) => set(change),
   }));
-  const all = (): z.infer<typeof schema> => {
-    const { theme, letterKeys, language } = store.getState();
-    const { reading, axis, speed } = display.getState();
-    return { theme, reading, axis, speed, letterKeys, language };
-  };
-  keep(store, storage, KEY, all);
-  keep(display, storage, KEY, all);
+  const liked = ({ theme, letterKeys, language }: Preferences): Preferences => ({ theme, letterKeys, language });
+  const looked = ({ reading, axis, speed }: Display): Display => ({ reading, axis, speed });
+  // Another tab may have changed the others since.
+  const withChanged = <T extends object>(picked: T, before: T) => ({
+    ...liked(store.getState()),
+    ...looked(display.getState()),
+    ...readKept(storage, KEY, schema),
+    ...differing(picked, before),
+  });
+  keep(store, storage, KEY, liked, withChanged);
+  keep(display, storage, KEY, looked, withChanged);
   return store;
+}
+
+/** What of `now` is other than before. */
+function differing<T extends object>(now: T, before: T): Partial<T> {
+  const names = Object.keys(now) as (keyof T)[];
+  return Object.fromEntries(
+    names.filter((name) => now[name] !== before[name]).map((name) => [name, now[name]]),
+  ) as Partial<T>;
 }

@@ -18,8 +18,8 @@ export interface DraftStore {
   readonly held: readonly HeldWord[];
   /** Name of the model that it is for. */
   readonly model: string;
-  /** What was drafted for other models. */
-  readonly others: Readonly<Record<string, Draft>>;
+  /** What was drafted in this tab, for this model and for others. */
+  readonly drafted: Readonly<Record<string, Draft>>;
 
   setPrompt(prompt: string): void;
   /** Takes note of a count; one that is late, for another text, is not heeded. */
@@ -46,36 +46,50 @@ const KEY = "elf.drafts";
 const NOTHING: Draft = { prompt: "", held: [] };
 
 export function createDraft(storage: TextStorage | null, model: string): StoreApi<DraftStore> {
-  const kept = readKept(storage, KEY, schema) ?? {};
-  const store = createStore<DraftStore>()((set, get) => ({
-    ...ordered(kept[model] ?? NOTHING),
-    promptTokens: null,
-    model,
-    others: kept,
-
-    setPrompt: (prompt) => {
-      if (prompt !== get().prompt) set({ prompt, promptTokens: null });
-    },
-    countPrompt: (prompt, promptTokens) => {
-      if (prompt === get().prompt) set({ promptTokens });
-    },
-    hold: (words) => set(({ held }) => ({ held: inOrder([...held, ...words]) })),
-    letGo: (position) => set(({ held }) => ({ held: held.filter((word) => word.position !== position) })),
-    holdOnly: (words) => set({ held: inOrder(words) }),
-    turnTo: (next) =>
+  // Another tab may have drafted since.
+  const keptNow = () => readKept(storage, KEY, schema) ?? {};
+  const store = createStore<DraftStore>()((set, get) => {
+    const draft = (change: Partial<Pick<DraftStore, "prompt" | "promptTokens" | "held">>) =>
       set((state) => {
-        const others = draftsOf(state);
-        return { ...ordered(others[next] ?? NOTHING), promptTokens: null, model: next, others };
-      }),
-  }));
-  keep(store, storage, KEY, draftsOf);
+        const { model, prompt, held } = { ...state, ...change };
+        return { ...change, drafted: { ...state.drafted, [model]: { prompt, held: [...held] } } };
+      });
+    return {
+      ...ordered(keptNow()[model] ?? NOTHING),
+      promptTokens: null,
+      model,
+      drafted: {},
+
+      setPrompt: (prompt) => {
+        if (prompt !== get().prompt) draft({ prompt, promptTokens: null });
+      },
+      countPrompt: (prompt, promptTokens) => {
+        if (prompt === get().prompt) set({ promptTokens });
+      },
+      hold: (words) => draft({ held: inOrder([...get().held, ...words]) }),
+      letGo: (position) => draft({ held: get().held.filter((word) => word.position !== position) }),
+      holdOnly: (words) => draft({ held: inOrder(words) }),
+      turnTo: (next) => {
+        const found = get().drafted[next] ?? keptNow()[next] ?? NOTHING;
+        set({ ...ordered(found), promptTokens: null, model: next });
+      },
+    };
+  });
+  keep(
+    store,
+    storage,
+    KEY,
+    ({ drafted }) => drafted,
+    (drafted) => withDraft(keptNow(), store.getState().model, drafted),
+  );
   return store;
 }
 
-/** Every model's draft, this one's among them where there is anything in it. */
-function draftsOf({ model, others, prompt, held }: DraftStore): Record<string, Draft> {
-  const { [model]: _, ...rest } = others;
-  return prompt === "" && held.length === 0 ? rest : { ...rest, [model]: { prompt, held: [...held] } };
+/** Every model's draft as it is kept, but that of one model as it was drafted here, if there is anything in it. */
+function withDraft(kept: Record<string, Draft>, model: string, drafted: Readonly<Record<string, Draft>>) {
+  const { [model]: _, ...others } = kept;
+  const own = drafted[model] ?? NOTHING;
+  return own.prompt === "" && own.held.length === 0 ? others : { ...others, [model]: own };
 }
 
 function ordered({ prompt, held }: Draft): Draft {

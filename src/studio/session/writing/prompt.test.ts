@@ -169,6 +169,57 @@ describe("the draft", () => {
     });
   });
 
+  it("leaves what another tab has drafted for other models", () => {
+    const storage = new MapStorage();
+    createDraft(storage, "a").getState().setPrompt("old");
+    const here = createDraft(storage, "b");
+    const there = createDraft(storage, "a");
+    there.getState().setPrompt("new");
+    there.getState().hold([{ position: 1, token: 2, word: "w2" }]);
+    here.getState().setPrompt("for b");
+    const drafted = { prompt: "new", held: [{ position: 1, token: 2, word: "w2" }] };
+    expect(JSON.parse(storage.getItem("elf.drafts") ?? "")).toEqual({ a: drafted, b: { prompt: "for b", held: [] } });
+    here.getState().turnTo("a");
+    expect(here.getState(), "as it was drafted there").toMatchObject(drafted);
+    there.getState().setPrompt("newer");
+    here.getState().turnTo("b");
+    expect(here.getState().prompt).toBe("for b");
+    here.getState().setPrompt("");
+    expect(createDraft(storage, "a").getState().prompt).toBe("newer");
+  });
+
+  it("is not taken away by what another tab does with the same model", () => {
+    const storage = new MapStorage();
+    const here = createDraft(storage, "a");
+    const there = createDraft(storage, "a");
+    here.getState().setPrompt("here");
+    there.getState().setPrompt("there");
+    here.getState().turnTo("b");
+    here.getState().turnTo("a");
+    expect(here.getState().prompt).toBe("here");
+    expect(createDraft(storage, "a").getState().prompt, "the last that was typed").toBe("there");
+  });
+
+  it.each([
+    ["no storage", null],
+    [
+      "a storage that is full",
+      {
+        getItem: () => null,
+        setItem: () => {
+          throw new Error("QuotaExceededError");
+        },
+      },
+    ],
+  ])("lasts for the visit with %s, for each model its own", (_, storage) => {
+    const draft = createDraft(storage, "a");
+    draft.getState().setPrompt("for a");
+    draft.getState().turnTo("b");
+    draft.getState().setPrompt("for b");
+    draft.getState().turnTo("a");
+    expect(draft.getState().prompt).toBe("for a");
+  });
+
   it("holds one token at a place, in order", () => {
     const draft = createDraft(null, "a");
     draft.getState().hold([
