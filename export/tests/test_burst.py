@@ -91,8 +91,9 @@ def test_trains_with_jax_alone_goes_on_and_comes_back_as_a_model(tiny, folder, t
     assert all(np.array_equal(model.params[name], value) for name, value in weights.items())
     assert model.training["steps"] == later["steps"]
     # The burst's own, not those of a training that the same configuration made here.
-    losses = model.training["losses"]
-    assert losses["loss"] == pytest.approx(lines(out)[-1]["loss"], abs=0.5) and losses["decode_loss"] > 0
+    for name in ("loss", "decode_loss"):
+        newest = [row[name] for row in lines(out)[-10:] if name in row]
+        assert model.training["losses"][name] == pytest.approx(np.mean(newest), abs=1e-4)
 
 
 def test_what_is_carried_is_what_a_training_sees(tiny, folder):
