@@ -17,8 +17,9 @@ export function readKept<T>(storage: TextStorage | null, key: string, schema: z.
 }
 
 /**
- * Writes `pick(state)` under `key` whenever it changes; `key` may turn to another as the state does. What other tabs write there,
- * too, `whole` puts together from what is picked now, what was picked before, and what is kept by then.
+ * Writes `pick(state)` under `key` whenever it changes; `key` may turn to another as the state does: what comes with that is
+ * nobody's change. What other tabs write there, too, `whole` puts together from what is picked now, what was picked before, and
+ * what is kept by then.
  */
 export function keep<S, T>(
   store: StoreApi<S>,
@@ -27,17 +28,22 @@ export function keep<S, T>(
   pick: (state: S) => T,
   whole: (picked: T, before: T) => unknown = (picked) => picked,
 ): void {
+  const keyNow = () => (typeof key === "string" ? key : key());
+  let place = keyNow();
   let before = pick(store.getState());
   let kept = JSON.stringify(before);
   store.subscribe((state) => {
+    const isTurned = place !== keyNow();
+    place = keyNow();
     const picked = pick(state);
     const text = JSON.stringify(picked);
     if (text === kept) return;
     const last = before;
     before = picked;
     kept = text;
+    if (isTurned) return;
     try {
-      storage?.setItem(typeof key === "string" ? key : key(), JSON.stringify(whole(picked, last)));
+      storage?.setItem(place, JSON.stringify(whole(picked, last)));
     } catch {
       // A full or forbidden storage must not stop the page; the choice lasts for this visit then.
     }

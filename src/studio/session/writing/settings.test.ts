@@ -197,6 +197,47 @@ it("adopts a run's settings whole, seed included, for the next run", () => {
   expect(settings.getState().take()).toEqual({ ...SETTINGS, steps: 5, seed: 99, length: 16 });
 });
 
+describe("across turns to other models", () => {
+  const full = new MapStorage();
+  full.setItem = () => {
+    throw new Error("QuotaExceededError");
+  };
+
+  it.each([
+    ["none", null],
+    ["a full one", full],
+  ])("a choice and a locked seed last, whatever the storage: %s", (_, nowhere) => {
+    const settings = createSettings(nowhere, "test", () => ++seeds);
+    settings.getState().learn(SETTINGS, 16);
+    settings.getState().enter("steps", "9");
+    settings.getState().enter("seed", "77");
+    settings.getState().lockSeed(true);
+    const asLeft = { values: { ...SETTINGS, steps: 9, seed: 77 }, chosen: true, seedLocked: true };
+    settings.getState().turnTo("test", SETTINGS, 16);
+    expect(settings.getState(), "the same, loaded again").toMatchObject(asLeft);
+    settings.getState().turnTo("other", { ...SETTINGS, steps: 20 }, 16);
+    expect(settings.getState()).toMatchObject({ values: { steps: 20 }, chosen: false, seedLocked: false });
+    settings.getState().enter("gamma", "2");
+    settings.getState().turnTo("test", SETTINGS, 16);
+    expect(settings.getState()).toMatchObject(asLeft);
+    settings.getState().turnTo("other", { ...SETTINGS, steps: 20 }, 16);
+    expect(settings.getState().values.gamma).toBe(2);
+  });
+
+  it("what another tab has chosen for this model meanwhile stays kept, until something is chosen here", () => {
+    const here = make();
+    here.getState().learn(SETTINGS, 16);
+    here.getState().enter("steps", "9");
+    here.getState().turnTo("other", SETTINGS, 16);
+    make().getState().enter("steps", "11");
+    here.getState().turnTo("test", SETTINGS, 16);
+    expect(here.getState().values.steps, "as it was left here").toBe(9);
+    expect(make().getState().values.steps).toBe(11);
+    here.getState().enter("gamma", "2");
+    expect(make().getState().values).toMatchObject({ steps: 9, gamma: 2 });
+  });
+});
+
 describe("across visits", () => {
   it("settings survive", () => {
     const first = make();

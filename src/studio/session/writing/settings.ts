@@ -73,12 +73,19 @@ export function createSettings(
   drawSeed: DrawSeed = randomSeed,
 ): StoreApi<SettingsStore> {
   let key = keyOf(model);
+  // As this tab left them, which the browser may keep nowhere.
+  const remembered = new Map<string, Kept>();
   const kept = readKept(storage, key, schema);
   // What the person has chosen one by one, or all of it: a run's settings, and those of an earlier visit, go together.
   let own: Set<keyof SamplerSettings> | "all" = kept?.chosen ? "all" : new Set();
   const choose = (change: Partial<SamplerSettings>) => {
     if (own === "all") return;
     for (const name of Object.keys(change)) own.add(name as keyof SamplerSettings);
+  };
+  const learnt = (values: SamplerSettings, defaults: SamplerSettings, maxLength: number) => {
+    const chosen = own === "all" ? values : chosenOf(values, own);
+    const wanted = fitting({ ...defaults, seed: values.seed }, chosen, defaults);
+    return { defaults, maxLength, values: { ...wanted, length: Math.min(wanted.length, maxLength) } };
   };
   const store = createStore<SettingsStore>()((set, get) => ({
     values: fitting(kept?.values ?? { ...PAPER, seed: drawSeed() }, {}, PAPER),
@@ -125,25 +132,21 @@ export function createSettings(
         seedUsed: false,
       }));
     },
-    learn: (defaults, maxLength) =>
-      set(({ values }) => {
-        const chosen = own === "all" ? values : chosenOf(values, own);
-        const wanted = fitting({ ...defaults, seed: values.seed }, chosen, defaults);
-        return { defaults, maxLength, values: { ...wanted, length: Math.min(wanted.length, maxLength) } };
-      }),
+    learn: (defaults, maxLength) => set(({ values }) => learnt(values, defaults, maxLength)),
     turnTo: (model, defaults, maxLength) => {
+      remembered.set(key, pick(get()));
       key = keyOf(model);
-      const kept = readKept(storage, key, schema);
+      const kept = remembered.get(key) ?? readKept(storage, key, schema);
       const values = kept?.values ?? { ...defaults, seed: get().values.seed };
       own = kept?.chosen ? "all" : new Set();
+      // In one, for what a turn brings is nobody's change.
       set({
-        values,
+        ...learnt(values, defaults, maxLength),
         chosen: kept?.chosen ?? false,
         seedLocked: kept?.seedLocked ?? false,
         refusals: {},
         seedUsed: false,
       });
-      get().learn(defaults, maxLength);
     },
     restore: ({ values, chosen, seedLocked }) => {
       // What is as the model wants it goes on to follow the model.
@@ -167,13 +170,15 @@ export function createSettings(
       return get().values;
     },
   }));
-  keep(
-    store,
-    storage,
-    () => key,
-    ({ values, chosen, seedLocked }) => ({ values, chosen, seedLocked }),
-  );
+  keep(store, storage, () => key, pick);
   return store;
+}
+
+/** What outlasts a turn to another model. */
+type Kept = Pick<SettingsStore, "values" | "chosen" | "seedLocked">;
+
+function pick({ values, chosen, seedLocked }: SettingsStore): Kept {
+  return { values, chosen, seedLocked };
 }
 
 function keyOf(model: string): string {
