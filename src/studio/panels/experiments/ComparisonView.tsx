@@ -92,13 +92,15 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
           runs={shown.members.map((member, i) => {
             const run = runs[i];
             const label = said(member.label);
+            // A cell of a grid has its frames come here, and nowhere else.
+            const isComing = run?.status === "running" && laid.includes(run);
             return {
               label,
               run,
               seconds: run?.seconds,
               note: run && [...(i === surest ? [experiments.surest] : []), describeOrigin(run, words)].join(" · "),
               // What the judge wrote is no run of a flow, to be gone on from and kept.
-              actions: run && !member.byJudge && (
+              actions: run && !member.byJudge && !isComing && (
                 <IconButton label={experiments.showAlone(label)} onPress={() => show(run)}>
                   <Icon name="single" size={16} />
                 </IconButton>

@@ -239,6 +239,17 @@ describe("a grid", () => {
     expect([...archive.kept.keys()]).toEqual([cell.id]);
   });
 
+  it("lets no cell go while it is written: its frames, and its end, come where it is laid alone", async () => {
+    const { studio, engine, store, archive } = await begun(gridOf("steps", "selfCondScale"));
+    await engine.go(2);
+    const [cell] = store.getState().laid;
+    if (cell?.status !== "running") throw new Error("The first cell is not being written.");
+    store.getState().take(cell);
+    expect(studio.runs.getState()).toMatchObject({ runs: [], selectedId: null });
+    await settled();
+    expect(archive.kept.size).toBe(0);
+  });
+
   it("that is begun again has the cells that are there, and another one begins anew", async () => {
     const grid = gridOf("steps", "selfCondScale");
     const { studio, engine, store } = await begun(grid);

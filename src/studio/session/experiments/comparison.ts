@@ -43,7 +43,7 @@ export interface ComparisonStore {
   begin(experiment: Experiment, base: Recipe): Promise<void>;
   /** Lays a run beside those shown, or beside the one on the stage; one that is beside others already goes. */
   turn(run: Run): void;
-  /** Puts a run of a grid onto the shelf and the stage. */
+  /** Puts a run of a grid onto the shelf and the stage; one that is still written stays where its frames come. */
   take(run: Run): void;
   close(): void;
 }
@@ -180,6 +180,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
       },
       take: (run) => {
         const here = runs.getState().runs.find(({ id }) => id === run.id);
+        if (!here && run.status === "running") return;
         if (!here) {
           runs.getState().add(run);
           onTaken(run);
