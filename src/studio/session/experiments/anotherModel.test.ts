@@ -100,6 +100,22 @@ describe("the experiment", () => {
     expect(studio.comparison.getState().shown).not.toBeNull();
   });
 
+  it("leaves what is pressed during the other's run to be written, by the model that it was pressed with", async () => {
+    const { studio, engine, ended } = await begun();
+    await engine.go(2);
+    const pressed = studio.generation.getState().start();
+    await settled();
+    await engine.go(other.defaults.steps + 1);
+    await Promise.all([pressed, ended]);
+    expect(studio.model.getState()).toMatchObject({ name: "student", status: "ready" });
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+    expect(studio.runs.getState().runs.map(({ trajectory, status }) => [trajectory.model, status])).toEqual([
+      ["student", "done"],
+      ["student", "cancelled"],
+      ["test", "done"],
+    ]);
+  });
+
   it("says which model is gone, and what to do", async () => {
     const { studio, engine, ended } = await begun();
     await studio.generation.getState().cancel();

@@ -37,8 +37,9 @@ export interface ComparisonStore {
 
   /**
    * Shows an experiment and writes those of its runs that are not there yet, one after another; called again, the rest.
-   * Those of other models come last, and the model that it began with is the chosen one again after them. Where the surest
-   * is to be kept, it stands on the stage in the end. Rejects with `ConditionError` where it can't be made of `base`.
+   * Those of other models come last, and the model that it began with is the chosen one again after them, unless something
+   * else is being written by then. Where the surest is to be kept, it stands on the stage in the end. Rejects with
+   * `ConditionError` where it can't be made of `base`.
    */
   begin(experiment: Experiment, base: Recipe): Promise<void>;
   /** Lays a run beside those shown, or beside the one on the stage; one that is beside others already goes. */
@@ -104,8 +105,8 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
           if (!(await write(name))) return;
         }
       } finally {
-        // Whoever turned to a third one meanwhile has it.
-        if (home && names.includes(model.getState().name)) {
+        // Whoever turned to a third one meanwhile has it; what was pressed meanwhile is written by the one that was there.
+        if (home && names.includes(model.getState().name) && generation.getState().phase === "idle") {
           home();
           if (loaded) await generation.getState().prepare();
         }
