@@ -4,6 +4,7 @@ import { settingLimits } from "../../../flow/settings";
 import type { NumberSetting } from "../../session/writing/settings";
 import { useStudio, useWords } from "../StudioContext";
 import styles from "./NumberField.module.css";
+import { shownNumber } from "./shownNumber";
 
 interface Props {
   id: string;
@@ -25,9 +26,7 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
   const { enter, forgive } = studio.settings.getState();
   const field = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState("");
-  // "1." is 1, but is on its way to 1.5.
-  const shown =
-    refusal?.typed ?? (typed.trim() !== "" && Number(words.numberTyped(typed)) === value ? typed : String(value));
+  const shown = shownNumber(typed, words.numberTyped, value, refusal);
 
   // A number that comes from elsewhere, such as a model's own, would stand before what is typed next.
   useLayoutEffect(() => {
