@@ -22,7 +22,7 @@ export const settingsSchema = z.object({
   solver: z._default(z.enum(SETTING_CHOICES.solver), "euler"),
   rng: z.enum(SETTING_CHOICES.rng),
   seed: limited("seed"),
-  length: z.int().check(z.positive(), z.maximum(MOST_POSITIONS)),
+  length: z.int().check(z.minimum(1), z.maximum(MOST_POSITIONS)),
 });
 
 /** The way towards the noise of another seed. */
