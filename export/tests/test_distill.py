@@ -369,6 +369,9 @@ def test_a_round_stopped_in_its_evaluation_goes_on_with_it(experiment: Path, tmp
         return [row["n"] for row in rows if "evaluation" in row]
 
     assert evaluated() == [3]
+    # As a machine that lost its power leaves a log.
+    with (out / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 1, "eval')
     main(Arguments(experiment, words))
     assert evaluated() == [3, 3] and "is finished" not in capsys.readouterr().err
     main(Arguments(experiment, words))

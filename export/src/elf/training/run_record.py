@@ -235,13 +235,7 @@ def _wandb_run(project: str, called: dict[str, Any], out: Path, settings: Any) -
 def _forget_after(metrics_file: Path, step: int) -> list[dict[str, Any]]:
     """Drops the lines of steps that were lost with the last session and will be made again; returns the others."""
     metrics_file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        lines = metrics_file.read_text(encoding="utf-8").splitlines(keepends=True) if metrics_file.is_file() else []
-        kept = [line for line in lines if line.endswith("\n") and json_value(line)["step"] <= step]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputExistsError(
-            f"{metrics_file} is there, and no training wrote it: {error}", "Choose another out, or move the file away."
-        ) from error
+    lines, kept = _lines_until(metrics_file, step)
     if kept != lines:
         with written_whole(metrics_file) as file:
             file.write_text("".join(kept), encoding="utf-8")
@@ -249,9 +243,20 @@ def _forget_after(metrics_file: Path, step: int) -> list[dict[str, Any]]:
 
 
 def evaluated_ways(metrics_file: Path, step: int) -> set[str]:
-    """The ways to sample whose figures at `step` a run's log holds."""
-    lines = [json_value(line) for line in metrics_file.read_text().splitlines()] if metrics_file.is_file() else []
-    return {line["evaluation"] for line in lines if "evaluation" in line and line["step"] == step}
+    """The ways to sample whose figures at `step` a run's log holds. Raises OutputExistsError for another file."""
+    rows = map(json_value, _lines_until(metrics_file, step)[1])
+    return {row["evaluation"] for row in rows if "evaluation" in row and row["step"] == step}
+
+
+def _lines_until(metrics_file: Path, step: int) -> tuple[list[str], list[str]]:
+    """All lines of a log, and those that are whole and of no later step."""
+    try:
+        lines = metrics_file.read_text(encoding="utf-8").splitlines(keepends=True) if metrics_file.is_file() else []
+        return lines, [line for line in lines if line.endswith("\n") and json_value(line)["step"] <= step]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputExistsError(
+            f"{metrics_file} is there, and no training wrote it: {error}", "Choose another out, or move the file away."
+        ) from error
 
 
 def _clock(seconds: float) -> str:
