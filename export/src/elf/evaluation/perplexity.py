@@ -139,8 +139,9 @@ def gen_perplexity(
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i].ids))
     for start in range(0, len(rows), batch_size):
         batch = order[start : start + batch_size]
+        whole = _filled([rows[i] for i in batch], batch_size, judge)
         # By their places in the batch, not by process: a pod's mesh may take its hosts' devices in turn.
-        placed = [on_mesh(rows, batch_sharding(mesh)) for rows in _filled([rows[i] for i in batch], batch_size, judge)]
+        placed = [on_mesh(array, batch_sharding(mesh)) for array in whole]
         with jax.default_matmul_precision("highest"):
             sums = on_host(_row_nll(graphdef, params, *placed))
         nll[batch] = sums[: len(batch)]
