@@ -1,6 +1,7 @@
 import { type ComponentChild, render } from "preact";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createStore } from "zustand/vanilla";
+import { TestNode, testDocument } from "../player/testing/testNode";
 import type { Options } from "./attributes";
 import { FigureView } from "./FigureView";
 import type { Figure, FigureState } from "./figure";
@@ -16,55 +17,13 @@ vi.mock("zustand", async () => {
 });
 vi.mock("../player/PlayerView", () => ({ PlayerView: () => null }));
 
-/** As much of an element, or of a text, as preact asks for. */
-class TestNode extends EventTarget {
-  [name: string]: unknown;
-  readonly nodeType = 1;
-  readonly namespaceURI = "http://www.w3.org/1999/xhtml";
-  readonly style = {};
-  readonly attributes: unknown[] = [];
-  parentNode: TestNode | null = null;
-  childNodes: TestNode[] = [];
+/** An element as its reader uses it. */
+class Drawn extends TestNode {
   onclick = null;
   oninput = null;
 
-  constructor(readonly localName: string) {
-    super();
-  }
-  get firstChild(): TestNode | null {
-    return this.childNodes[0] ?? null;
-  }
-  get nextSibling(): TestNode | null {
-    const { childNodes = [] } = this.parentNode ?? {};
-    return childNodes[childNodes.indexOf(this) + 1] ?? null;
-  }
-  insertBefore(child: TestNode, before: TestNode | null) {
-    child.remove();
-    const at = before ? this.childNodes.indexOf(before) : this.childNodes.length;
-    this.childNodes.splice(at, 0, child);
-    child.parentNode = this;
-  }
-  remove() {
-    this.parentNode?.childNodes.splice(this.parentNode.childNodes.indexOf(this), 1);
-    this.parentNode = null;
-  }
-  setAttribute(name: string, value: string) {
-    this[name] = value;
-  }
-  removeAttribute(name: string) {
-    delete this[name];
-  }
   contains() {
     return true;
-  }
-  /** The element of a part. */
-  find(part: string): TestNode | undefined {
-    if (this.part === part) return this;
-    for (const child of this.childNodes) {
-      const found = child.find(part);
-      if (found) return found;
-    }
-    return undefined;
   }
 }
 
@@ -73,11 +32,10 @@ let generate: ReturnType<typeof vi.fn<Figure["generate"]>>;
 beforeEach(() => {
   generate = vi.fn<Figure["generate"]>(async () => ({ status: "done", text: "", seconds: 0 }));
   vi.stubGlobal("window", globalThis);
-  vi.stubGlobal("document", {
-    createElement: (name: string) => new TestNode(name),
-    createElementNS: (_: string, name: string) => new TestNode(name),
-    createTextNode: () => new TestNode("#text"),
-  });
+  vi.stubGlobal(
+    "document",
+    testDocument((name) => new Drawn(name)),
+  );
 });
 
 afterEach(() => vi.unstubAllGlobals());
@@ -102,10 +60,11 @@ async function bar(prompt: string) {
     isLasting: null,
   }));
   const figure = { state, generate, place: () => undefined, seat: { player: {}, words: ENGLISH } } as unknown as Figure;
-  const root = new TestNode("div");
+  const root = new Drawn("div");
+  const find = (part: string) => root.all((node) => node.part === part)[0];
   render((<FigureView figure={figure} />) as ComponentChild, root as unknown as Element);
   await soon();
-  const box = root.find("prompt") as TestNode;
+  const box = find("prompt") as TestNode;
   return {
     box,
     type: async (text: string) => {
@@ -119,7 +78,7 @@ async function bar(prompt: string) {
     },
     /** Presses Generate, and returns the prompt that is written to: what is not said is the attribute's. */
     press: () => {
-      root.find("generate")?.dispatchEvent(new Event("click"));
+      find("generate")?.dispatchEvent(new Event("click"));
       return generate.mock.lastCall?.[0]?.prompt ?? state.getState().options.prompt;
     },
   };

@@ -5,6 +5,7 @@ import { createPlayer, type Player } from "../createPlayer";
 import { PlayerProvider, useGround, usePlayer } from "../PlayerContext";
 import { watchLeaving } from "../stage/leaving";
 import { shownRunOf } from "../testing/runs";
+import { TestNode, testDocument } from "../testing/testNode";
 import { ComparedTexts } from "./ComparedTexts";
 
 // Drawn by preact, which asks so little of a document that one can be made here: what is looked at is which elements a text's
@@ -29,44 +30,10 @@ vi.mock("../stage/TokenCard", () => ({
   },
 }));
 
-/** As much of an element, or of a text, as preact asks for, and `watchLeaving`. */
-class TestNode extends EventTarget {
-  [name: string]: unknown;
-  readonly nodeType = 1;
-  readonly namespaceURI = "http://www.w3.org/1999/xhtml";
-  readonly style = {};
-  readonly attributes: unknown[] = [];
-  parentNode: TestNode | null = null;
-  childNodes: TestNode[] = [];
-
-  constructor(readonly localName: string) {
-    super();
-  }
+/** An element with what `watchLeaving` asks of it. */
+class Drawn extends TestNode {
   get ownerDocument() {
     return page;
-  }
-  get firstChild(): TestNode | null {
-    return this.childNodes[0] ?? null;
-  }
-  get nextSibling(): TestNode | null {
-    const { childNodes = [] } = this.parentNode ?? {};
-    return childNodes[childNodes.indexOf(this) + 1] ?? null;
-  }
-  insertBefore(child: TestNode, before: TestNode | null) {
-    child.remove();
-    const at = before ? this.childNodes.indexOf(before) : this.childNodes.length;
-    this.childNodes.splice(at, 0, child);
-    child.parentNode = this;
-  }
-  remove() {
-    this.parentNode?.childNodes.splice(this.parentNode.childNodes.indexOf(this), 1);
-    this.parentNode = null;
-  }
-  setAttribute(name: string, value: string) {
-    this[name] = value;
-  }
-  removeAttribute(name: string) {
-    delete this[name];
   }
   getRootNode() {
     return page;
@@ -74,13 +41,6 @@ class TestNode extends EventTarget {
   /** Of the selectors that `watchLeaving` has, those for what is drawn here. */
   matches() {
     return this.role === "option" || this.part === "transport";
-  }
-  /** All elements in it of which this is true. */
-  all(is: (node: TestNode) => boolean): TestNode[] {
-    return [...(is(this) ? [this] : []), ...this.childNodes.flatMap((child) => child.all(is))];
-  }
-  get path(): TestNode[] {
-    return [this, ...(this.parentNode?.path ?? [])];
   }
 }
 
@@ -98,13 +58,12 @@ function Transport() {
 }
 
 beforeEach(() => {
-  page = Object.assign(new EventTarget(), {
-    createElement: (name: string) => new TestNode(name),
-    createElementNS: (_: string, name: string) => new TestNode(name),
-    createTextNode: () => new TestNode("#text"),
-  });
+  page = Object.assign(
+    new EventTarget(),
+    testDocument((name) => new Drawn(name)),
+  );
   vi.stubGlobal("document", page);
-  vi.stubGlobal("Element", TestNode);
+  vi.stubGlobal("Element", Drawn);
   vi.stubGlobal("ShadowRoot", class {});
   owns.length = 0;
   return () => vi.unstubAllGlobals();
@@ -115,7 +74,7 @@ describe("the card of a compared text", () => {
   function opened() {
     const leader = createPlayer({ run: shownRunOf(["▁the", "▁cat"]) });
     const runs = ["one", "other"].map((label) => ({ label, run: shownRunOf(["▁the", "▁cat"], { id: label }) }));
-    const root = new TestNode("div");
+    const root = new Drawn("div");
     const drawn = (
       <PlayerProvider value={leader}>
         <ComparedTexts runs={runs} isMarked={false} />
