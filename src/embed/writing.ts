@@ -33,8 +33,8 @@ export function recipeToWrite(
     seed: seed ?? (recipe && isFirst ? recipe.settings.seed : anySeed()),
   };
   const given = prompt === undefined ? recipe && rootOf(recipe).prompt : { text: prompt };
-  const isGiven = given && !isEmpty(given);
-  return recipeOf({ settings: isGiven ? wanted : unguided(wanted), prompt: isGiven ? given : undefined });
+  const guided = given && !isEmpty(given) ? wanted : unguided(wanted);
+  return recipeOf({ settings: guided, prompt: given ?? undefined });
 }
 
 let written = 0;
