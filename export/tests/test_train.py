@@ -102,6 +102,8 @@ def test_added_blocks_say_nothing_yet(experiment: Path, trained: Path, tmp_path:
     deeper = replace(shallow.elf, depth=3)
     deep = replace(shallow, elf=deeper, params=start_weights(str(trained), deeper))
     assert_same_function(shallow, deep)
+    both = replace(deeper, bottleneck_size=12)
+    assert_same_function(shallow, replace(shallow, elf=both, params=start_weights(str(trained), both)))
     places = (f"start={trained}", f"out={tmp_path / 'deep'}")
     main(Arguments(experiment, ("steps=4", "elf.depth=3", *PLAIN, *places)))
     learnt = load_trained_model(tmp_path / "deep/model").params

@@ -167,14 +167,14 @@ def start_weights(name: str, elf: ElfConfig, seed: int = 0) -> FlatParams:
     """`name` as in TrainConfig. `seed` is of the directions that a wider bottleneck begins with.
 
     Raises CheckpointError where there is no model, and CheckpointMismatchError where its shapes are not those of `elf`;
-    a narrower bottleneck or fewer blocks than `elf`'s are no mismatch.
+    a narrower bottleneck and fewer blocks than `elf`'s are no mismatch.
     """
     model = open_model(name, weights_only=True)
     params = dict(model.params)
-    if model.elf.bottleneck_size < elf.bottleneck_size and params.keys() == parameter_shapes(elf).keys():
-        params = widened(params, elf.bottleneck_size, seed)
     if model.elf.depth < elf.depth:
         params = deepened(params, model.elf.depth, elf, seed)
+    if model.elf.bottleneck_size < elf.bottleneck_size and params.keys() == parameter_shapes(elf).keys():
+        params = widened(params, elf.bottleneck_size, seed)
     action = f"Give elf the shapes of {name}, or start from another model."
     check_parameters(params, parameter_shapes(elf), "this training", action)
     return params
