@@ -11,6 +11,7 @@ import { licences } from "./vite.licences.ts";
 import { offlineWorker } from "./vite.offline.ts";
 import { ownPolicy } from "./vite.policy.ts";
 import { linkPreview, siteConstants } from "./vite.site.ts";
+import { testProjects } from "./vite.tests.ts";
 
 const root = import.meta.dirname;
 
@@ -58,12 +59,12 @@ export default defineConfig({
   preview: { headers: crossOriginIsolation },
   test: {
     environment: "node",
-    include: ["{src,deploy,package,docs,test/hostile,test/soak,test/load}/**/*.test.{ts,tsx}"],
     tags: [{ name: "slow", description: "takes long: `npm test` leaves it out, `npm run test:all` does not" }],
     execArgv: [...quickWasm],
     // Tests that run a real model in wasm share their cores with whatever else the machine does.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: testProjects(root),
   },
 });
 

@@ -1,6 +1,7 @@
 """The training objective against the literal formulation of spec section 4."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -182,6 +183,7 @@ def test_rows_read_from_a_guess_take_their_share_and_send_no_gradient_through_it
     held, ids = jnp.zeros((4, 5), bool).at[:, :2].set(True), jnp.full((4, 5), 3)
     mixed, guesses = draw_decode(jax.random.key(0), x.shape, FLOW), GuessConfig(share=0.5, cfg=3.0)
 
+    @partial(jax.jit, static_argnums=1)
     def errors(params, guesses: GuessConfig | None) -> jax.Array:
         return decode_errors(bind(graphdef, params), x, held, ids, mixed, FLOW, None, guesses)
 
@@ -191,14 +193,16 @@ def test_rows_read_from_a_guess_take_their_share_and_send_no_gradient_through_it
 
     rows = np.arange(0, 4, 2)
     of_rows = DecodeDraws(*(of[rows] for of in mixed))
-    latent = guessed(bind(graphdef, params), x[rows], held[rows], of_rows, FLOW, guesses.cfg)
+    latent = jax.jit(lambda params: guessed(bind(graphdef, params), x[rows], held[rows], of_rows, FLOW, guesses.cfg))(
+        params
+    )
 
     def read(params) -> jax.Array:
         logits = bind(graphdef, params).decode(latent, mixed.w[rows])
         return optax.softmax_cross_entropy_with_integer_labels(logits, ids[rows]).sum()
 
-    got = jax.grad(lambda params: errors(params, guesses)[rows].sum())(params)
-    for name, wanted in jax.grad(read)(params).items():
+    got = jax.jit(jax.grad(lambda params: errors(params, guesses)[rows].sum()))(params)
+    for name, wanted in jax.jit(jax.grad(read))(params).items():
         np.testing.assert_allclose(got[name], wanted, atol=1e-4, err_msg=name)
 
 
