@@ -132,6 +132,21 @@ describe("in a project that installs it", () => {
     expect(times[3]).toBe(1);
   });
 
+  it("what its README shows for Node runs", () => {
+    const readme = readFileSync(join(installed, "README.md"), "utf8");
+    const samples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code = ""]) => code);
+    const ours = samples.filter((code) => code.includes('from "elf-playground";'));
+    expect(ours).toHaveLength(2);
+    for (const code of ours) {
+      // A model that answers at once, and reads less.
+      const tiny = JSON.stringify(join(root, "test", "fixtures", "tiny-two-pass"));
+      const own = code.replace('"./models/stories"', tiny).replace("Lily went to the beach.", "a");
+      writeFileSync(join(place, "sample.mjs"), own);
+      run(process.execPath, [...quickWasm, "sample.mjs"], place);
+    }
+    expect(JSON.parse(readFileSync(join(place, "run.json"), "utf8"))).toMatchObject({ held: [{ position: 3 }] });
+  });
+
   it("the command writes a run, and tells what it wrote", () => {
     const command = join(installed, manifest.bin["elf-playground"]);
     const words = ["generate", "--model", model, "--steps", "3", "--seed", "7", "--trace", "run.json"];

@@ -14,7 +14,7 @@ export async function ensureNodeModules(folder = root) {
   // Not among what a program writes that is started next.
   console.error("Installing the JavaScript packages (once, about half a minute) …");
   await must(
-    "npm could not install the packages. Check the network and that `node --version` is 20.19 or newer, then try again.",
+    "npm could not install the packages. Check the network and that `node --version` is 20.19, or 22.12 and newer, then try again.",
     "npm",
     ["ci", "--no-audit", "--no-fund"],
     { cwd: folder, stdio: ["inherit", 2, 2] },

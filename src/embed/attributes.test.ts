@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ATTRIBUTE_NAMES, CONTROLS, readAttribute } from "./attributes";
+import { ATTRIBUTE_NAMES, CONTROLS, ownHeight, readAttribute } from "./attributes";
 
 describe("an attribute of the element (point 7)", () => {
   it("has a value of its own where it is not written", () => {
@@ -35,5 +36,15 @@ describe("an attribute of the element (point 7)", () => {
     ["lens", "quality"],
   ] as const)("falls back from %s=%j, and says so", (name, written) => {
     expect(readAttribute(name, written)).toEqual({ value: readAttribute(name, null).value, isWrong: true });
+  });
+
+  it("is as high as the style sheet has it, where it asks for no height that there is", () => {
+    const css = readFileSync("src/embed/embed.css", "utf8");
+    const [plain, withLens] = [...css.matchAll(/^ {2}height: (\d+)px;/gm)].map(([, pixels]) => Number(pixels));
+    for (const written of [null, "50%"]) {
+      expect(ownHeight("text", written)).toBe(plain);
+      expect(ownHeight("paths", written)).toBe(withLens);
+    }
+    expect(ownHeight("paths", "320")).toBe(320);
   });
 });

@@ -91,6 +91,12 @@ export function readAttribute<Name extends AttributeName>(
   return value === undefined ? { value: attribute.initial, isWrong: true } : { value, isWrong: false };
 }
 
+/** CSS pixels of an element whose page says nothing of them: what `height` asks for, else what `embed.css` gives it. */
+export function ownHeight(lens: Options["lens"], written: string | null): number {
+  const { value, isWrong } = readAttribute("height", written);
+  return lens !== "text" && (written === null || isWrong) ? 900 : value;
+}
+
 function text(says: string): Attribute<string> {
   return { initial: "", read: (written) => written, says };
 }

@@ -1,6 +1,6 @@
 /** The page `embed.html`, for pages that let no script of others in: the element alone, by the address of the frame. */
 import { problemOf } from "../flow/errors";
-import { ATTRIBUTE_NAMES } from "./attributes";
+import { ATTRIBUTE_NAMES, ownHeight } from "./attributes";
 import { EVENT_NAMES } from "./events";
 import { FRAME_VERSION, type FrameCall, type FrameMessage, originIn, readCall } from "./frameProtocol";
 import type { ElfPlayground } from "./main";
@@ -45,7 +45,7 @@ function speakWith(origin: string): void {
     }
   });
   tell({ type: "ready" });
-  tell({ type: "height", height: element.height });
+  tell({ type: "height", height: ownHeight(element.lens, element.getAttribute("height")) });
 }
 
 async function answerTo(figure: ElfPlayground, call: FrameCall): Promise<unknown> {

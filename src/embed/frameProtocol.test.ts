@@ -7,6 +7,21 @@ describe("messages to the element in a frame (point 17)", () => {
     [{ elf: 1, id: 2, method: "seek", argument: 3 }],
     [{ elf: 1, id: 2, method: "generate" }],
     [{ elf: 1, id: 2, method: "generate", argument: { prompt: "x", seed: 1, settings: { steps: 8, method: "ode" } } }],
+    [
+      {
+        elf: 1,
+        id: 2,
+        method: "generate",
+        argument: {
+          settings: {
+            gammaCurve: [
+              [0, 0.5],
+              [1, 3],
+            ],
+          },
+        },
+      },
+    ],
   ])("%j is a call", (data) => {
     const { elf: _, ...call } = data;
     expect(readCall(data)).toEqual(call);
@@ -26,6 +41,7 @@ describe("messages to the element in a frame (point 17)", () => {
     [{ elf: 1, id: 1, method: "dispose" }, /method/],
     [{ elf: 1, id: 1, method: "seek", argument: "3" }, /argument/],
     [{ elf: 1, id: 1, method: "generate", argument: { settings: { steps: {} } } }, /settings.steps/],
+    [{ elf: 1, id: 1, method: "generate", argument: { settings: { gammaCurve: [0, 3] } } }, /settings.gammaCurve/],
   ])("%j is answered with what is wrong", (data, words) => {
     const answer = readCall(data);
     expect(answer).toMatchObject({ id: 1, error: expect.any(FrameError) });

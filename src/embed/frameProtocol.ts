@@ -16,10 +16,13 @@ export class FrameError extends ElfError {
   readonly code = "frame";
 }
 
+/** γ over t, `gammaCurve`: the only setting that is no word and no number. */
+const curve = z.array(z.tuple([z.number(), z.number()]));
+
 const wish = z.object({
   prompt: z.exactOptional(z.string()),
   seed: z.exactOptional(z.int()),
-  settings: z.exactOptional(z.record(z.string(), z.union([z.string(), z.number()]))),
+  settings: z.exactOptional(z.record(z.string(), z.union([z.string(), z.number(), curve]))),
 });
 
 const call = z.discriminatedUnion("method", [

@@ -151,7 +151,7 @@ process.exit([...answers, ...memory].every(({ isMet }) => isMet) ? 0 : 1);
 function pageOf([answers, memory]: readonly [string, string], version: string): string {
   return `# With much of everything
 
-\`npm run load\` looks at the built page with a thousand runs on its shelf and with the longest run there is, and at the command with a
+\`npm run load\` looks at the built page with a thousand runs on its shelf and with a long run, 1,024 tokens by 256 steps, and at the command with a
 batch of ${BATCH}; this page is what it wrote last, with Chromium ${version} in software on two cores. An answer is the time from a press to
 the picture that shows its effect, as the browser tells it (Event Timing, in steps of 8 ms); of fifty one may be slower, as web.dev's
 INP has it. The thousand runs are the recorded one of \`stories\`, each time of another seed, dropped on the page as files of a shelf; the
