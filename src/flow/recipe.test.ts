@@ -65,6 +65,16 @@ describe("branchAt", () => {
   });
 });
 
+it("a fork at a frame before its parent's own first is one of the ancestor that the frame is of", () => {
+  const early: Recipe = { settings, held: [{ position: 0, token: 9 }], from: { run: twice, step: 2 } };
+  const plain = { ...early, from: { run: root, step: 2 } };
+  expect(recipeOf(early)).toEqual(plain);
+  expect(recipeKey(early)).toBe(recipeKey(plain));
+  expect(recipeOf({ settings, from: { run: early, step: 4 } })).toEqual({ settings, from: { run: plain, step: 4 } });
+  expect(recipeOf({ settings, from: { run: early, step: 1 } })).toEqual({ settings, from: { run: root, step: 1 } });
+  expect(recipeOf(twice)).toEqual(twice);
+});
+
 it("the way towards another seed is part of a recipe, and no way is none", () => {
   const key = recipeKey(root);
   expect(recipeKey({ ...root, towards: { seed: 3, weight: 0 } })).toBe(key);

@@ -64,7 +64,7 @@ export const LONGEST_CHAIN = 64;
  */
 export const MOST_LETTERS = 50_000;
 
-/** The recipe alone, of something that has more to it, with a prompt that can be written down. */
+/** The recipe alone, of something that has more to it, with a prompt that can be written down, and forked where it says. */
 export function recipeOf({ settings, prompt, towards, back, held, from }: Recipe): Recipe {
   return {
     settings: stated(settings),
@@ -73,7 +73,7 @@ export function recipeOf({ settings, prompt, towards, back, held, from }: Recipe
     ...(towards && towards.weight !== 0 ? { towards: { seed: towards.seed, weight: towards.weight } } : {}),
     ...(back ? { back: { ids: Array.from(back.ids) } } : {}),
     ...(held && held.length > 0 ? { held: held.map(({ position, token }) => ({ position, token })) } : {}),
-    ...(from ? { from: { run: recipeOf(from.run), step: from.step } } : {}),
+    ...(from ? { from: branchAt(from.run, from.step) } : {}),
   };
 }
 

@@ -52,6 +52,12 @@ describe("a link", () => {
     expect(recipeIn(new URL(`http://host/page?model=a${link}`).hash)).toEqual(recipe);
   });
 
+  it("that forks before its fork's own first frame is one of the run that the frame is of", () => {
+    const recipe = recipeIn(`${linkTo(root)};from:2,seed:9;from:1`);
+    expect(recipe).toEqual({ settings: { ...SETTINGS, seed: 9 }, from: { run: root, step: 1 } });
+    expect(linkTo({ settings: SETTINGS, from: { run: fork, step: 1 } })).toBe(`${linkTo(root)};from:1`);
+  });
+
   it("says a curve of γ in a few letters, through which a mail program may go", () => {
     const link = linkTo({ settings: CURVED });
     expect(link).toContain("gammaCurve:0=0.5+0.4=3+1=0");

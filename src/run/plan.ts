@@ -1,6 +1,6 @@
 import { checkSources } from "../flow/condition";
 import type { Source } from "../flow/network";
-import { checkRecipe, type Path, type Prompt, pathOf, type Recipe, recipeKey, rootOf } from "../flow/recipe";
+import { checkRecipe, type Path, type Prompt, pathOf, type Recipe, recipeKey, recipeOf, rootOf } from "../flow/recipe";
 import { wellFormed } from "../flow/text";
 import type { Model } from "../runtime/load";
 import type { Tokenizer } from "../runtime/tokenizer";
@@ -21,8 +21,10 @@ export interface RunPlan {
  * Checks a recipe for a model, prompt and ancestors included.
  * @throws {SettingsError | ConditionError | TokenizerError}
  */
-export function planRecipe({ manifest, tokenizer }: Model, recipe: Recipe): RunPlan {
+export function planRecipe({ manifest, tokenizer }: Model, asked: Recipe): RunPlan {
   const { architecture, schedule } = manifest;
+  // A fork may name a frame that its parent only goes on from, which is not the parent's to give.
+  const recipe = recipeOf(asked);
   const source = sourceOf(rootOf(recipe).prompt, tokenizer);
   // A model that may do without a prompt writes freely to one that says nothing.
   const given = source && (source.length > 0 || !architecture.sourceOptional) ? [source] : [];

@@ -96,6 +96,23 @@ describe("a fork", () => {
     expect(forgotten.frames[2]).toEqual(fork.frames[0]);
   });
 
+  it("at a frame that its parent only goes on from is one of the run that the frame is of", async () => {
+    const run: Recipe = { settings };
+    const later: Recipe = { settings: { ...settings, seed: 9 }, from: { run, step: 4 } };
+    const other = { ...settings, method: "ode" as const, steps: 5 };
+    const wanted = await write(await engineWith(tiny), { settings: other, from: { run, step: 2 } });
+    const early = { settings: other, from: { run: later, step: 2 } };
+    expect(await write(await engineWith(tiny), early)).toMatchObject({ ...wanted, seconds: expect.any(Number) });
+    const whole = await write(await engineWith(tiny), { ...early, lead: true });
+    expect(whole.frames.map(({ step }) => step)).toEqual(whole.times.map((_, i) => i));
+    const read: number[] = [];
+    const onEvent = (event: ReadEvent) => {
+      if (event.type === "frame") read.push(event.frame.step);
+    };
+    await (await engineWith(tiny)).read({ ...early, steps: [0, 1, 2, 3] }, onEvent);
+    expect(read).toEqual([0, 1, 2, 3]);
+  });
+
   it("goes on from a run that was stopped", async () => {
     const run: Recipe = { settings };
     const parent = await write(await engineWith(tiny), run);
@@ -267,7 +284,7 @@ describe("a prompt", () => {
 
   it.each<[string, Recipe["prompt"], RegExp]>([
     ["none", undefined, /needs a prompt/],
-    ["an empty one", { text: "  " }, /is empty/],
+    ["an empty one", { text: "  " }, /needs a prompt/],
     ["one that is too long", { ids: [5, 6, 7, 8, 9, 10, 11] }, /has 7 tokens/],
     ["unknown tokens", { ids: [128] }, /names the token 128/],
   ])("is refused: %s", async (_, prompt, message) => {
@@ -280,6 +297,8 @@ describe("a prompt", () => {
   it("is refused by a model that takes none, and as a text by one without a tokenizer", async () => {
     const engine = await engineWith(tiny);
     await expect(engine.generate({ settings, prompt: { ids: [5] } }, () => {})).rejects.toThrow("takes no prompt");
+    const empty = await write(engine, { settings, prompt: { ids: [] } });
+    expect(empty.frames).toEqual((await write(engine, { settings })).frames);
     const { numberTokenizer } = await import("../runtime/tokenizer");
     const mute = await engineWith({ ...conditional, tokenizer: numberTokenizer(128) });
     await expect(mute.tokenize("garden")).rejects.toThrow(TokenizerError);
