@@ -37,6 +37,9 @@ test("a German browser has a German page from the first words on, which writes, 
   await expect(page.getByText("Möglich ist eine ganze Zahl von 1 bis 1024.")).toBeVisible();
   await steps.fill("4");
   const w = page.getByRole("textbox", { name: /^Self-Conditioning/ });
+  await w.fill("0,");
+  await w.press("Tab");
+  await expect(w).toHaveValue("0,");
   await w.fill("1,5");
   await expect(w).toHaveAttribute("aria-invalid", "false");
 

@@ -53,7 +53,7 @@ export function NumberInput({ id, name, describedBy, label, disabled = false }: 
         aria-describedby={[refusal && `${id}-refusal`, describedBy].filter(Boolean).join(" ")}
         onChange={({ target }) => {
           setTyped(target.value);
-          enter(name, words.numberTyped(target.value));
+          enter(name, words.numberTyped(target.value), target.value);
         }}
         onFocus={({ target }) => target.select()}
         onBlur={() => setTyped("")}

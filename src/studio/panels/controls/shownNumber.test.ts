@@ -21,8 +21,11 @@ function turnedTo({ numberTyped } = GERMAN.settings) {
       for (const key of keys) {
         // As in `NumberInput`: what is not as it was typed is selected.
         typed = shown() === typed ? typed + key : key;
-        enter("selfCondScale", numberTyped(typed));
+        enter("selfCondScale", numberTyped(typed), typed);
       }
+    },
+    leave: () => {
+      typed = "";
     },
   };
 }
@@ -41,6 +44,16 @@ describe("a number that is typed key by key", () => {
       expect(shown()).toBe(keys.slice(0, i + 1));
     }
     expect(value()).toBe(number);
+  });
+
+  it("stands as it was typed when it is left, where it is none", () => {
+    const { shown, type, leave } = turnedTo();
+    type("0,");
+    leave();
+    expect(shown()).toBe("0,");
+    type("0,7");
+    leave();
+    expect(shown()).toBe("0.7");
   });
 
   it("gives way to one from elsewhere, usable or not", () => {

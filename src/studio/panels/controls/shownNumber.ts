@@ -10,8 +10,7 @@ export function shownNumber(
   value: number,
   refusal: Refusal | undefined,
 ): string {
-  // Of "0," the settings refuse "0.", which is nothing from elsewhere.
-  if (refusal) return read(typed) === refusal.typed ? typed : refusal.typed;
+  if (refusal) return refusal.typed;
   // "1." is 1, but is on its way to 1.5.
   return typed.trim() !== "" && Number(read(typed)) === value ? typed : String(value);
 }

@@ -28,8 +28,11 @@ export interface SettingsStore {
 
   /** A solver goes with its method: one that the new method does not have gives way, and the model's own comes back. */
   set(change: Partial<Omit<SamplerSettings, NumberSetting>>): void;
-  /** Takes a number as typed or slid. What no run can use is refused and `values` stays as it was. */
-  enter(name: NumberSetting, typed: string): void;
+  /**
+   * Takes a number as typed or slid. What no run can use is refused and `values` stays as it was. `asTyped` is what stands in
+   * the field, where a language writes numbers in another way.
+   */
+  enter(name: NumberSetting, typed: string, asTyped?: string): void;
   /** Drops what was refused; the field shows the value again. */
   forgive(name: NumberSetting): void;
   /** Takes a preset's settings; seed and length stay. */
@@ -100,9 +103,9 @@ export function createSettings(
       choose(change);
       set(({ values, defaults }) => ({ chosen: true, values: fitting(values, change, defaults) }));
     },
-    enter: (name, typed) => {
+    enter: (name, typed, asTyped = typed) => {
       if (!isUsable(name, typed, get().maxLength)) {
-        set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed } } }));
+        set(({ refusals }) => ({ refusals: { ...refusals, [name]: { typed: asTyped } } }));
         return;
       }
       get().forgive(name);
