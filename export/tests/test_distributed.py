@@ -292,10 +292,3 @@ def test_a_disk_too_small_is_known_before_writing(tmp_path, monkeypatch):
     checkpoints.wait()
     assert checkpoints.latest_step() == 1
     np.testing.assert_array_equal(checkpoints.restore({"x": jnp.ones(1000)})["x"], np.zeros(1000))
-
-
-def test_settings_that_changed_are_told(experiment, tmp_path, capsys):
-    train_here(experiment, *PLAIN, f"out={tmp_path}", "steps=1")
-    train_here(experiment, *PLAIN, f"out={tmp_path}", "steps=2", "label_drop=0.3")
-    assert "changed since this run began: label_drop was 0.1, is 0.3" in capsys.readouterr().err
-    assert json.loads((tmp_path / "model" / "config.json").read_text())["training"]["steps"] == 2
