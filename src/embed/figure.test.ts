@@ -171,8 +171,10 @@ describe("an element near which somebody has come (points 5, 7)", () => {
     const { set, comeNear, shows } = placed(BAD);
     await comeNear();
     expect(shows()).toEqual(["poster", null, "unreachable-trace"]);
-    await set({ trace: "wrong.json" });
-    expect(shows()).toEqual(["poster", null, "unreachable-trace"]);
+    for (const trace of ["wrong.json", "https://"]) {
+      await set({ trace });
+      expect(shows()).toEqual(["poster", null, "unreachable-trace"]);
+    }
     await set(GOOD);
     expect(shows()).toEqual(["shown", RECORDED, null]);
   });

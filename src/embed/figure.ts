@@ -7,15 +7,16 @@ import type { Frame } from "../flow/trajectory";
 import { readTrace } from "../format/trace";
 import { createPlayer, type Player } from "../player/createPlayer";
 import { recordedRun, type ShownRun, stepsOf } from "../player/run/run";
-import { nearestStep } from "../player/transport/layout";
 import type { LoadedModel, LoadProgress, RunResult } from "../run/api";
 import type { Options } from "./attributes";
 import { onWords, wordsOf } from "./configuration";
-import { NoRunError, NothingToShowError, ScriptPartError, UnreachableTraceError } from "./errors";
+import { NoRunError, NothingToShowError } from "./errors";
 import { type ElfEventName, type ElfEvents, tell } from "./events";
-import { join, lead, type Member, share } from "./groups";
+import { followPlayer } from "./followPlayer";
+import { type LaterPart, laterPart } from "./laterPart";
 import type { PictureKind, PictureLook } from "./picture";
 import { type Place, placeOf } from "./place";
+import { traceText } from "./traceText";
 import { ElementVisibility } from "./visibility";
 import type { Words } from "./words";
 import { recipeToWrite, WrittenRun } from "./writing";
@@ -69,12 +70,6 @@ interface Seat {
   /** Ends everything that listens. */
   leave(): void;
 }
-
-/** Between the end of a run and its next beginning, where it plays again and again. */
-const REST = 1500;
-
-/** Bytes of the longest trace that is read: 1024 steps of 512 tokens take some twenty. */
-const MOST_TRACE_BYTES = 32e6;
 
 const NOTHING_BEGUN: Outcome = { status: "cancelled", text: "", seconds: 0 };
 
@@ -147,7 +142,12 @@ export class Figure {
     player.display.getState().set({ speed, reading });
     if (this.#kept) player.show(this.#kept.run);
     if (this.#kept) player.playback.getState().seek(this.#kept.index);
-    const ends = [this.#follow(player), onWords(() => this.#sitDownAnew())];
+    const follows = followPlayer(player, {
+      group: this.#options.group,
+      isLooping: () => this.#options.loop,
+      onFrame: (shown) => this.#tell("elf-frame", shown),
+    });
+    const ends = [follows, onWords(() => this.#sitDownAnew())];
     this.#seat = {
       player,
       visibility,
@@ -351,7 +351,7 @@ export class Figure {
     const load = ++this.#loads;
     try {
       if (!this.#isTaken) this.state.setState({ stage: "loading", problem: null });
-      const text = await (this.run ? null : this.#traceText());
+      const text = await (this.run ? null : traceText(this.element, this.#options.trace));
       const recording = text === null ? null : readTrace(text);
       // Whoever waits for this waits for what is asked for in its place.
       if (load !== this.#loads) return this.#loading;
@@ -392,23 +392,6 @@ export class Figure {
   #show(run: ShownRun): void {
     if (this.#seat) this.#seat.player.show(run);
     else this.#kept = { run, index: run.trajectory.frames.length - 1 };
-  }
-
-  /** What is recorded: in a script of the element's own, or at an address; null where neither is. */
-  async #traceText(): Promise<string | null> {
-    const { trace } = this.#options;
-    const inline = this.element.querySelector(':scope > script[type="application/json"]');
-    if (trace === "") return inline?.textContent ?? null;
-    const { href } = new URL(trace, this.element.baseURI);
-    let response: Response;
-    try {
-      response = await fetch(href, { credentials: "same-origin" });
-    } catch (cause) {
-      throw unreachable(href, "it could not be reached", cause);
-    }
-    if (!response.ok) throw unreachable(href, `the answer was ${response.status}`);
-    if (Number(response.headers.get("content-length")) > MOST_TRACE_BYTES) throw unreachable(href, "it is too large");
-    return response.text();
   }
 
   /** Asks for a text from press to end, whatever goes wrong between. The newest request ends the one before. */
@@ -495,71 +478,6 @@ export class Figure {
   #tell<Name extends ElfEventName>(name: Name, detail: ElfEvents[Name]): void {
     tell(this.element, name, detail);
   }
-
-  /** Tells of frames, shares its time with its group, and begins again where it is to. Returns what ends all that. */
-  #follow(player: Player): () => void {
-    const { playback } = player;
-    const { group } = this.#options;
-    let isFollowing = false;
-    const member: Member = {
-      follow: (t) => {
-        const times = player.run.getState()?.trajectory.times;
-        if (!times) return;
-        isFollowing = true;
-        playback.getState().seek(nearestStep(times, t, playback.getState().last + 1));
-        isFollowing = false;
-      },
-      rest: () => playback.getState().playing && playback.getState().toggle(),
-    };
-    const leaveGroup = group === "" ? () => {} : join(group, member);
-    let rest: ReturnType<typeof setTimeout> | undefined;
-    let told = "";
-    const stop = playback.subscribe((now, before) => {
-      const run = player.run.getState();
-      const t = run?.trajectory.times[now.index];
-      const frame = `${run?.id} ${now.index}`;
-      if (run && t !== undefined && frame !== told) {
-        told = frame;
-        this.#tell("elf-frame", { step: now.index, steps: stepsOf(run), t });
-        if (group !== "" && !isFollowing) share(group, member, t);
-      }
-      clearTimeout(rest);
-      if (now.playing && !before.playing && group !== "" && !isFollowing) lead(group, member);
-      const isOver = before.playing && !now.playing && !now.live && now.index === now.last;
-      if (isOver && this.#options.loop) rest = setTimeout(() => playback.getState().play(), REST);
-    });
-    return () => {
-      stop();
-      clearTimeout(rest);
-      leaveGroup();
-    };
-  }
-}
-
-type LaterPart = typeof import("./later");
-let later: Promise<LaterPart> | undefined;
-
-/** The part of the script that has the engine, fetched when it is first wanted; whoever asks first gets it first. */
-async function laterPart(): Promise<LaterPart> {
-  later ??= import("./later");
-  try {
-    return await later;
-  } catch (cause) {
-    later = undefined;
-    throw new ScriptPartError(
-      `A part of the script did not come: ${cause instanceof Error ? cause.message : String(cause)}`,
-      "Try again. The folder of elf-playground.js has to lie whole where it is served from, under a policy that lets its scripts run.",
-      { cause },
-    );
-  }
-}
-
-function unreachable(address: string, why: string, cause?: unknown): UnreachableTraceError {
-  return new UnreachableTraceError(
-    `The recorded run at ${address} did not come: ${why}.`,
-    "Correct the address in trace; a host of another origin has to allow this page to read it (CORS).",
-    { cause },
-  );
 }
 
 function loadDetail(progress: LoadProgress): ElfEvents["elf-load"] {
