@@ -26,7 +26,15 @@ from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.sampling.batch_sampler import BatchSampler
 from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
-from elf.training.distill_objective import draw_distill, kind_weights, row_kinds, student_errors, teacher_target
+from elf.training.distill_objective import (
+    DistillDraws,
+    draw_distill,
+    kind_weights,
+    row_kinds,
+    student_errors,
+    teacher_target,
+)
+from elf.training.objective import Objective
 from elf.training.optimizer import OptimizerConfig
 from elf.training.step_inputs import DenoiseDraws
 
@@ -110,7 +118,8 @@ def test_student_and_teacher_start_from_the_same_half_and_only_its_rows_pay_for_
     times, w = rising_times(rows, 3), np.linspace(0.5, 5, rows)
     student, teacher = Toy(0.5), Toy(0.9)
     start = DenoiseDraws(*map(np.float32, (times[:, 0], w, noise)), coin=np.zeros(rows, np.float32))
-    found = student_errors(student, teacher, np.float32(x), held, start, np.float32(times), kinds, FLOW)
+    arrays = np.float32(x), held, start, np.float32(times)
+    found = jax.jit(lambda *arrays: student_errors(student, teacher, *arrays, kinds, FLOW))(*arrays)
     # One pass for the half of those that have one, one traced pass for all sub-steps, and the student's.
     assert (teacher.rows, student.rows) == ([4, 8], [8])
 
@@ -175,7 +184,8 @@ def test_times_of_student_and_teacher() -> None:
     for u in (times[:, 0] / 0.75, ((times[:, 1:-1] - times[:, :1]) / 0.25).ravel()):
         logit = np.log(u / (1 - u))
         assert logit.mean() == pytest.approx(-1.5, abs=0.06) and logit.std() == pytest.approx(0.8, abs=0.04)
-    assert np.asarray(draw_distill(jax.random.key(0), (3, 2, 3), 1.0, 1, FLOW).times).tolist() == [[0, 1]] * 3
+    whole = jax.jit(lambda key: draw_distill(key, (3, 2, 3), 1.0, 1, FLOW).times)(jax.random.key(0))
+    assert np.asarray(whole).tolist() == [[0, 1]] * 3
 
 
 def config(**settings) -> DistillConfig:
@@ -184,6 +194,12 @@ def config(**settings) -> DistillConfig:
     return DistillConfig(
         **fixed, steps=100, batch_size=B, elf=ELF, flow=FLOW, optimizer=optimizer, compute_dtype="float32", **settings
     )
+
+
+def drawn(objective: Objective, held: np.ndarray) -> tuple[DistillDraws, jax.Array]:
+    """The random numbers of a batch, and what each of its positions weighs."""
+    of = jax.jit(lambda key, count: (objective.draw(key, (B, L, D), False), objective.weigh(count)))
+    return of(jax.random.key(5), np.float32(~held))
 
 
 @pytest.mark.parametrize(("guidance", "until"), [(1.0, 1.0), (1.75, 1.0), (1.75, 0.25)])
@@ -197,8 +213,7 @@ def test_the_loss_of_a_batch_is_that_of_the_specification(guidance: float, until
     objective = distill_objective(settings, Round(1, 4, 3), teacher)
     x, held = normal(0, B, L, D), held_positions(B)
     ids = np.random.default_rng(1).integers(0, 11, (B, L))
-    draws = objective.draw(jax.random.key(5), (B, L, D), False)
-    weight = objective.weigh(np.float32(~held))
+    draws, weight = drawn(objective, held)
     loss = jax.jit(lambda *inputs: objective.loss(student, teacher, *inputs, False))
     found, means = loss(np.float32(x), held, ids, draws, weight)
 
@@ -242,7 +257,7 @@ def test_the_losses_of_the_parts_of_a_batch_add_up_to_that_of_the_whole() -> Non
     objective = distill_objective(dataclasses.replace(config(accumulation=2), flow=flow), Round(1, 2, 2), teacher)
     assert objective.group == 4
     x, held, ids = np.float32(normal(0, B, L, D)), held_positions(B), np.arange(B * L).reshape(B, L) % 11
-    draws, weight = objective.draw(jax.random.key(5), (B, L, D), False), objective.weigh(np.float32(~held))
+    draws, weight = drawn(objective, held)
     loss = jax.jit(lambda *inputs: objective.loss(student, teacher, *inputs, False))
     whole, halves = (x, held, ids, draws, weight), (slice(0, 4), slice(4, 8))
     first, second = (loss(*jax.tree.map(operator.itemgetter(half), whole)) for half in halves)
@@ -340,7 +355,7 @@ def test_two_rounds_and_one_that_was_killed(experiment: Path, tmp_path: Path, te
 
 
 def test_a_round_stopped_in_its_evaluation_goes_on_with_it(experiment: Path, tmp_path: Path, monkeypatch, capsys):
-    (tmp_path / "sampling.yml").write_text("[{steps: 2}, {steps: 1}]\n")
+    (tmp_path / "sampling.yml").write_text("[{steps: 2, seed: 1}, {steps: 2, seed: 2}]\n")
     evaluation = (
         "every_steps=1",
         "samples=3",

@@ -9,14 +9,16 @@ import pytest
 from flax import nnx
 
 from elf.config import T5Config
-from elf.network.encoder import T5Encoder, conditional_visibility, relative_buckets
+from elf.dev.make_random import random_params
+from elf.network.encoder import T5Encoder, conditional_visibility, encoder_from_params, relative_buckets
+from elf.network.parameters import encoder_parameter_shapes
 
 TINY = T5Config(vocabulary_size=30, d_model=16, d_kv=4, d_ff=24, layers=2, heads=4)
 
 
 @pytest.fixture(scope="module")
 def encoder() -> Callable[..., jax.Array]:
-    network = T5Encoder(TINY, rngs=nnx.Rngs(3))
+    network = encoder_from_params(TINY, random_params(encoder_parameter_shapes(TINY), seed=3))
     call = nnx.jit(T5Encoder.__call__)
     return lambda *inputs: call(network, *inputs)
 

@@ -36,7 +36,7 @@ def folder(tokenizer_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A judge of random weights, large ones, so that attention matters."""
     tokenizer = load_tokenizer(tokenizer_file)
     config = Gpt2Config(tokenizer.get_vocab_size(), n_positions=24, n_embd=32, n_layer=2, n_head=4)
-    _, params = split(Gpt2(config, rngs=nnx.Rngs(3)))
+    _, params = split(nnx.jit(lambda: Gpt2(config, rngs=nnx.Rngs(3)))())
     large = {name: 8 * np.asarray(value) if value.ndim > 1 else np.asarray(value) for name, value in params.items()}
     out = tmp_path_factory.mktemp("judge")
     judge = Judge("random", config, large, tokenizer, eos=1, facts={"corpus": "none", "licence": "MIT"})

@@ -44,7 +44,7 @@ def model(tokenizer_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Sto
     """Of random weights, large ones, so that attention matters and translations come to an end."""
     vocabulary = load_tokenizer(tokenizer_file).get_vocab_size()
     config = TranslatorConfig(32, 4, 2, 2, 48, vocabulary, max_input_length=10, max_output_length=12)
-    _, params = split(Translator(config, rngs=nnx.Rngs(3)))
+    _, params = split(nnx.jit(lambda: Translator(config, rngs=nnx.Rngs(3)))())
     large = {name: (3 if "kernel" in name else 1) * np.asarray(value) for name, value in params.items()}
     rng = np.random.default_rng(5)
     for name, value in large.items():

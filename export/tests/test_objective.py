@@ -1,7 +1,7 @@
 """The training objective against the literal formulation of spec section 4."""
 
 import dataclasses
-from functools import partial
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,10 @@ import pytest
 from flax import nnx
 
 from elf.config import ElfConfig, FlowConfig, SamplerSettings, SelfCondStart
+from elf.dev.make_random import random_params
 from elf.network.model import ELF
-from elf.network.modules import bind, split
+from elf.network.modules import abstract, bind, split
+from elf.network.parameters import parameter_shapes
 from elf.sampling.condition import Condition, Guided
 from elf.training.objective import (
     decode_errors,
@@ -40,15 +42,16 @@ def literal_errors(network: ELF, *arguments) -> jax.Array:
     return denoise_errors(literal_denoising(network, *arguments), network)
 
 
+@cache
 def network() -> ELF:
-    graphdef, params = split(ELF(CONFIG, rngs=nnx.Rngs(0)))
-    keys = jax.random.split(jax.random.key(1), len(params))
-    loud = {n: v + 0.2 * jax.random.normal(k, v.shape) for k, (n, v) in zip(keys, params.items(), strict=True)}
-    return bind(graphdef, loud)
+    graphdef, _ = abstract(ELF, CONFIG)
+    params = random_params(parameter_shapes(CONFIG), seed=1)
+    return bind(graphdef, {name: jnp.asarray(value) for name, value in params.items()})
 
 
-def draws(B: int = 4) -> DenoiseDraws:
-    return draw_denoise(jax.random.key(7), (B, 5, 6), FLOW)
+@cache
+def draws() -> DenoiseDraws:
+    return jax.jit(lambda key: draw_denoise(key, (4, 5, 6), FLOW))(jax.random.key(7))
 
 
 def even_rows(draws: DenoiseDraws) -> DenoiseDraws:
@@ -96,7 +99,7 @@ def test_the_half_without_a_guess_holds_the_source(denoising) -> None:
     never = draws()._replace(coin=jnp.ones(4))
     for start, expected in (("condition", x[:, :2]), ("zero", jnp.zeros((4, 2, 6)))):
         flow = dataclasses.replace(FLOW, self_cond_start=start)
-        half = denoising(network(), x, held, never, flow, "coin").inputs[1]
+        half = jax.jit(lambda x, flow=flow: denoising(network(), x, held, never, flow, "coin").inputs[1])(x)
         np.testing.assert_array_equal(half[:, :2], expected)
         np.testing.assert_array_equal(half[:, 2:], 0)
 
@@ -149,7 +152,7 @@ def test_self_conditioning_scale_stays_within_its_bounds_and_is_log_uniform() ->
 
 
 def test_decode_errors_start_near_chance_and_fall_with_the_right_bias() -> None:
-    graphdef, params = split(ELF(CONFIG, rngs=nnx.Rngs(0)))
+    graphdef, params = split(nnx.jit(lambda: ELF(CONFIG, rngs=nnx.Rngs(0)))())
     x, held = jax.random.normal(jax.random.key(2), (4, 5, 6)), jnp.zeros((4, 5), bool)
     ids = jnp.full((4, 5), 3)
     mixed = draw_decode(jax.random.key(0), x.shape, FLOW)
@@ -160,6 +163,7 @@ def test_decode_errors_start_near_chance_and_fall_with_the_right_bias() -> None:
 
 def test_a_guess_is_what_the_sampler_makes_of_a_text_at_that_time() -> None:
     net = network()
+    denoise = jax.jit(net.denoise)
     x = jax.random.normal(jax.random.key(2), (4, 5, 6))
     held, t, w = jnp.zeros((4, 5), bool).at[:, :2].set(True).at[3].set(False), 0.3, 1.5
     drawn = draw_decode(jax.random.key(3), x.shape, FLOW)
@@ -168,13 +172,14 @@ def test_a_guess_is_what_the_sampler_makes_of_a_text_at_that_time() -> None:
     for start, cfg in starts:
         settings = SamplerSettings(cfg_scale=cfg, self_cond_scale=w)
         condition = Condition(np.asarray(x), np.asarray(held)[..., None])
-        sampler = Guided(net.denoise, settings, condition, True, start)
-        unguided = Guided(net.denoise, dataclasses.replace(settings, cfg_scale=1.0), condition, True, start)
+        sampler = Guided(denoise, settings, condition, True, start)
+        unguided = Guided(denoise, dataclasses.replace(settings, cfg_scale=1.0), condition, True, start)
         z = sampler.hold(np.asarray(t * x + (1 - t) * 1.3 * drawn.noise))
         first = unguided.predict(z, sampler.nothing(x.shape), np.float32(t))
         flow = dataclasses.replace(FLOW, self_cond_start=start)
         wanted = sampler.predict(z, first, np.float32(t))
-        np.testing.assert_allclose(guessed(net, x, held, drawn, flow, cfg), wanted, atol=2e-5)
+        found = jax.jit(lambda x, flow=flow, cfg=cfg: guessed(net, x, held, drawn, flow, cfg))(x)
+        np.testing.assert_allclose(found, wanted, atol=2e-5)
 
 
 def test_rows_read_from_a_guess_take_their_share_and_send_no_gradient_through_it() -> None:
@@ -183,15 +188,21 @@ def test_rows_read_from_a_guess_take_their_share_and_send_no_gradient_through_it
     held, ids = jnp.zeros((4, 5), bool).at[:, :2].set(True), jnp.full((4, 5), 3)
     mixed, guesses = draw_decode(jax.random.key(0), x.shape, FLOW), GuessConfig(share=0.5, cfg=3.0)
 
-    @partial(jax.jit, static_argnums=1)
+    rows = np.arange(0, 4, 2)
+
     def errors(params, guesses: GuessConfig | None) -> jax.Array:
         return decode_errors(bind(graphdef, params), x, held, ids, mixed, FLOW, None, guesses)
 
-    change = np.abs(errors(params, guesses) - errors(params, None)).max(axis=1)
-    assert (change > 1e-4).tolist() == [True, False, True, False]
-    assert not np.any(errors(params, GuessConfig()) - errors(params, None))
+    def of_guesses(params) -> tuple[jax.Array, jax.Array]:
+        found = errors(params, guesses)
+        return found[rows].sum(), found
 
-    rows = np.arange(0, 4, 2)
+    (_, found), got = jax.jit(jax.value_and_grad(of_guesses, has_aux=True))(params)
+    plain, of_none = jax.jit(lambda params: (errors(params, None), errors(params, GuessConfig())))(params)
+    change = np.abs(found - plain).max(axis=1)
+    assert (change > 1e-4).tolist() == [True, False, True, False]
+    assert not np.any(of_none - plain)
+
     of_rows = DecodeDraws(*(of[rows] for of in mixed))
     latent = jax.jit(lambda params: guessed(bind(graphdef, params), x[rows], held[rows], of_rows, FLOW, guesses.cfg))(
         params
@@ -201,7 +212,6 @@ def test_rows_read_from_a_guess_take_their_share_and_send_no_gradient_through_it
         logits = bind(graphdef, params).decode(latent, mixed.w[rows])
         return optax.softmax_cross_entropy_with_integer_labels(logits, ids[rows]).sum()
 
-    got = jax.jit(jax.grad(lambda params: errors(params, guesses)[rows].sum()))(params)
     for name, wanted in jax.jit(jax.grad(read))(params).items():
         np.testing.assert_allclose(got[name], wanted, atol=1e-4, err_msg=name)
 

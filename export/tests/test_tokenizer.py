@@ -2,7 +2,7 @@
 
 import base64
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -275,10 +275,11 @@ def test_a_prompt_is_read_as_in_the_pages_box(tokenizer_file: Path) -> None:
     assert read_prompts(model, ["\ufeff", ""], []) == [[], []]
 
 
-def test_the_fixture_of_blank_ends_is_what_its_maker_writes(tmp_path: Path) -> None:
+def test_the_fixture_of_blank_ends_is_what_its_maker_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """src/runtime/tokenizer/blankEnds.test.ts holds the page to it."""
     maker, written = Path(__file__).parent / "fixtures/make_blank_ends.py", tmp_path / "blank-ends.json"
-    subprocess.run([sys.executable, maker, written], check=True)
+    monkeypatch.setattr(sys, "argv", [str(maker), str(written)])
+    runpy.run_path(str(maker), run_name="__main__")
     assert json.loads(written.read_text()) == json.loads(
         (SHIPPED.parents[2] / "test/fixtures/blank-ends.json").read_text()
     )

@@ -72,7 +72,7 @@ def test_it_learns_and_tells_the_perplexity_of_held_out_text(trained: Path, argu
 
 def test_the_loss_is_the_mean_nll_by_which_texts_are_judged(trained: Path, arguments: Arguments) -> None:
     judge = load_judge(trained)
-    _, first = split(Gpt2(judge.config, rngs=nnx.Rngs(arguments.seed)))
+    _, first = split(nnx.jit(lambda: Gpt2(judge.config, rngs=nnx.Rngs(arguments.seed)))())
     dataset = open_dataset(arguments.data)
     batch = batch_at(dataset, 0, batch_size=8, length=judge.config.n_positions, pad_token=1, seed=0)
     ids = [row[real].tolist() for row, real in zip(batch.ids, batch.real, strict=True)]

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import NAMES, THINGS
+from simulated_devices import simulated
 from test_perplexity import make_judge
 from test_run_record import scalars
 from tiny_training import PLAIN, rows, write_experiment
@@ -241,7 +242,7 @@ def test_what_cannot_be_evaluated_is_refused_before_the_training(
     words: tuple[str, ...], error: type[Exception], match: str, experiment: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=match):
-        main(Arguments(experiment, ("evaluation.every_steps=4", *words)))
+        main(Arguments(experiment, (*PLAIN, "evaluation.every_steps=4", *words)))
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
@@ -279,13 +280,16 @@ def test_the_log_tells_of_an_evaluation_once(tmp_path: Path, monkeypatch: pytest
 def test_a_fingerprint_is_the_same_on_any_devices_and_of_any_change_another(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     params = {"a": rng.standard_normal((64, 96)), "b": rng.standard_normal(7), "c": np.zeros(())}
-    params = {name: jnp.asarray(value, jnp.float32) for name, value in params.items()}
-    found = {fingerprint_on_devices(params)}
+
+    def fingerprint(params: dict[str, np.ndarray]) -> str:
+        return fingerprint_on_devices({name: jnp.asarray(value, jnp.float32) for name, value in params.items()})
+
+    found = {fingerprint(params)}
     for name in params:
-        for change in (lambda x: x + 1, lambda x: -x - 1e-30, lambda x: jnp.flip(x).reshape(x.shape) + 0.5):
-            found.add(fingerprint_on_devices({**params, name: change(params[name])}))
-    found.add(fingerprint_on_devices({**params, "a": params["a"].T.reshape(64, 96)}))
-    found.add(fingerprint_on_devices({**params, "d": params["c"]}))
+        for change in (lambda x: x + 1, lambda x: -x - 1e-30, lambda x: np.flip(x) + 0.5):
+            found.add(fingerprint({**params, name: change(params[name])}))
+    found.add(fingerprint({**params, "a": params["a"].T.reshape(64, 96)}))
+    found.add(fingerprint({**params, "d": params["c"]}))
     assert len(found) == 1 + 9 + 2
     program = (
         "import jax, numpy as np, sys; from elf.devices import make_mesh, parameter_sharding\n"
@@ -296,6 +300,5 @@ def test_a_fingerprint_is_the_same_on_any_devices_and_of_any_change_another(tmp_
         "put = lambda x: jax.device_put(np.float32(x), parameter_sharding(mesh, x.shape))\n"
         "print(fingerprint_on_devices({name: put(value) for name, value in params.items()}))"
     )
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    said = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == fingerprint_on_devices(params)
+    said = subprocess.run([sys.executable, "-c", program], env=simulated(8), capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == fingerprint(params)

@@ -67,7 +67,7 @@ PAIRS = {
 
 @pytest.fixture(scope="module")
 def tiny() -> Translator:
-    return Translator(TINY, rngs=nnx.Rngs(0))
+    return nnx.jit(lambda: Translator(TINY, rngs=nnx.Rngs(0)))()
 
 
 @pytest.fixture(scope="module")
