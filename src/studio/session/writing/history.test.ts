@@ -143,6 +143,27 @@ describe("the history of the draft", () => {
     expect(settings.getState().seedLocked).toBe(false);
   });
 
+  it("goes neither back nor on to a seed that a run drew for itself: the next run draws its own", async () => {
+    const { settings, history, later } = await opened();
+    const { steps } = settings.getState().values;
+    const seeds = new Set<number>();
+    const write = async () => {
+      seeds.add(settings.getState().take().seed);
+      await later();
+    };
+    await write();
+    settings.getState().enter("steps", "8");
+    await later();
+    await write();
+    expect(history.getState().undo()).toBe(`Steps back to ${steps}.`);
+    await later();
+    await write();
+    expect(history.getState().redo()).toBe("Steps again 8.");
+    await later();
+    await write();
+    expect(seeds.size).toBe(4);
+  });
+
   it("is another one for each model", async () => {
     const { settings, draft, history, later } = await opened();
     const { steps } = settings.getState().values;

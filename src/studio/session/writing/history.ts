@@ -102,6 +102,11 @@ export function createHistory(
     return all(changed.map((thing) => history.each(history.names[thing], value(thing))).join(", "));
   }
 
+  /** Has what is nobody's change be so in all that can be gone back or on to. */
+  function carry(into: (drafted: Drafted) => Drafted): void {
+    store.setState(({ past, future }) => ({ past: past.map(into), future: future.map(into) }));
+  }
+
   /** Takes note of what has changed since the last time: by the person, who can undo it, or by itself. */
   function note(): void {
     isDue = false;
@@ -118,15 +123,17 @@ export function createHistory(
     } else if (isLearnt) {
       // What was nobody's choice before the model said what it wants isn't what a person goes back to.
       const old = defaults;
-      const learnt = (drafted: Drafted) => ({ ...drafted, values: withDefaults(drafted.values, old, known) });
-      store.setState(({ past, future }) => ({ past: past.map(learnt), future: future.map(learnt) }));
+      carry((drafted) => ({ ...drafted, values: withDefaults(drafted.values, old, known) }));
     }
     defaults = known;
     const changed = differences(before, present);
     const things = changed.join();
     if (changed.length === 0) return;
+    const isDrawn = things === "seed" && seedUsed;
+    // Whoever goes back by a number of steps would have the noise of a run that is written already.
+    if (isDrawn) carry((drafted) => withSeed(drafted, before.values.seed, present.values.seed));
     // What a model brings with it, and the seed that a run has drawn for itself.
-    if (isLearnt || (things === "seed" && seedUsed)) {
+    if (isLearnt || isDrawn) {
       last = { things: "", at: Number.NEGATIVE_INFINITY };
       return;
     }
@@ -151,6 +158,11 @@ export function createHistory(
   settings.subscribe(soon);
   draft.subscribe(soon);
   return store;
+}
+
+/** With the seed `now`, where it was `before`. */
+function withSeed(drafted: Drafted, before: number, now: number): Drafted {
+  return drafted.values.seed === before ? { ...drafted, values: { ...drafted.values, seed: now } } : drafted;
 }
 
 /** Those of `values` that are as they were by default, as they are by the new defaults; the seed is nobody's default. */
