@@ -220,7 +220,7 @@ export function createStudio(world: World): Studio {
     if (run || now.selectedId === null) player.show(run ?? null);
   });
   linkArchive(runs, archive, save);
-  followTabs(runs, archive, world.tabs);
+  followTabs(runs, archive, world.tabs, folding.kept);
   keepRunning(runs, save);
   model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
   library.subscribe(({ lasting }) => lasting === false && lose("models"));

@@ -5,6 +5,7 @@ import { MapArchive, testStudio } from "../../testing/studio";
 import { createRuns, selectedRun } from "../runs/runs";
 import { bytesOf, foldRun, type Run } from "../runs/shelfRun";
 import { createFolding } from "./folding";
+import type { TabChannel } from "./otherTabs";
 
 const FRAMES = ["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"];
 const one = (id: string, startedAt: number): Run =>
@@ -141,3 +142,29 @@ it("a studio offers to write a run again whose frames the browser has lost, and 
   expect(studio.runs.getState().runs.map(({ id }) => id)).toEqual(["recorded"]);
   expect(studio.player.run.getState()?.id).toBe("recorded");
 });
+
+it("a studio puts away the frames of what other tabs keep, where there is too much of it", async () => {
+  const room = new EventTarget();
+  const tell = (id: string) => room.dispatchEvent(new MessageEvent("message", { data: { kept: id } }));
+  const tabs = { postMessage: () => {}, addEventListener: room.addEventListener.bind(room) } as unknown as TabChannel;
+  const { studio, archive } = testStudio({ tabs });
+  await studio.open();
+  for (const id of ["a", "b"]) {
+    archive.kept.set(id, large(id));
+    tell(id);
+  }
+  const foldedOf = () => studio.runs.getState().runs.flatMap(({ id, folded }) => (folded ? [id] : []));
+  await vi.waitFor(() => expect(foldedOf()).toEqual(["b"]));
+  studio.runs.getState().select("b");
+  await vi.waitFor(() => expect(foldedOf()).toEqual(["a"]));
+});
+
+/** A run of which the shelf has room for one, though it has a single frame. */
+function large(id: string): Run {
+  const { trajectory, ...run } = one(id, 5);
+  const frames = trajectory.frames.slice(0, 1).map((frame) => {
+    const holds = { ...frame.holds, topProbabilities: new Float32Array(5e6) };
+    return { ...frame, holds };
+  });
+  return { ...run, trajectory: { ...trajectory, frames } };
+}

@@ -19,12 +19,15 @@ function room(size: number): TabChannel[] {
 const heard = () => new Promise((resolve) => setTimeout(resolve));
 
 function tabs() {
-  const kept = new MapArchive();
+  const common = new MapArchive();
   return room(2).map((channel) => {
     const runs = createRuns();
-    const archive = toldOf(kept, channel);
-    followTabs(runs, archive, channel);
-    return { runs, archive, channel, ids: () => runs.getState().runs.map(({ id }) => id) };
+    const archive = toldOf(common, channel);
+    const ids = () => runs.getState().runs.map(({ id }) => id);
+    /** What was heard to be kept, each with whether the shelf had it already. */
+    const kept: [id: string, isThere: boolean][] = [];
+    followTabs(runs, archive, channel, (id) => kept.push([id, ids().includes(id)]));
+    return { runs, archive, channel, ids, kept };
   });
 }
 
@@ -39,6 +42,10 @@ describe("the shelves of two tabs", () => {
     await heard();
     expect(there?.ids()).toEqual(["newest", "new", "old"]);
     expect(there?.runs.getState().selectedId).toBe("newest");
+    expect(there?.kept, "its frames may be put away as soon as it comes").toEqual([
+      ["old", false],
+      ["new", false],
+    ]);
   });
 
   it("it grows there while it is written here", async () => {
@@ -74,6 +81,7 @@ describe("the shelves of two tabs", () => {
     await heard();
     expect(there?.ids()).toEqual(["b", "a"]);
     expect(there?.runs.getState().runs[1]).toMatchObject({ status: "running" });
+    expect(there?.kept).toEqual([]);
   });
 
   it("what is no news is not heard, and what was not kept is not told", async () => {

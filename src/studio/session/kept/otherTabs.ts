@@ -32,9 +32,15 @@ export function toldOf(archive: RunArchive, channel: TabChannel | null): RunArch
 
 /**
  * Has the shelf follow those of the other tabs: a run that one of them keeps comes here too, grows as it is written there, and
- * goes when it is deleted there. The run on this tab's stage stays: nobody's text goes away under their eyes.
+ * goes when it is deleted there. The run on this tab's stage stays: nobody's text goes away under their eyes. `onKept` hears of a
+ * run that the archive has before it comes.
  */
-export function followTabs(runs: StoreApi<RunsStore>, archive: RunArchive, channel: TabChannel | null): void {
+export function followTabs(
+  runs: StoreApi<RunsStore>,
+  archive: RunArchive,
+  channel: TabChannel | null,
+  onKept: (id: string) => void,
+): void {
   const isWrittenHere = (id: string) => runs.getState().runs.some((run) => run.id === id && run.status === "running");
   channel?.addEventListener("message", async ({ data }) => {
     const { kept, gone } = (data ?? {}) as { readonly kept?: unknown; readonly gone?: unknown };
@@ -44,6 +50,8 @@ export function followTabs(runs: StoreApi<RunsStore>, archive: RunArchive, chann
     if (typeof kept !== "string" || isWrittenHere(kept)) return;
     const run = await archive.get(kept);
     // By then this tab may have begun to write it again.
-    if (run && !isWrittenHere(kept)) runs.getState().add(run);
+    if (!run || isWrittenHere(kept)) return;
+    onKept(run.id);
+    runs.getState().add(run);
   });
 }
