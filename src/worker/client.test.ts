@@ -202,6 +202,43 @@ describe("createEngine", () => {
     await expect(running).rejects.toThrow(CancelledError);
   });
 
+  describe.each(["terminate", "dispose"] as const)("ended by %s", (end) => {
+    it("loads nothing more that waited for a run, and what is asked for later", async () => {
+      let stop: (result: RunResult) => void = () => {};
+      const generate = () =>
+        new Promise<RunResult>((resolve) => {
+          stop = resolve;
+        });
+      const dispose = async () => stop({ ...done, status: "cancelled" });
+      const load = vi.fn(async () => model("wasm"));
+      const { client, startWorker } = clientOf({ load, generate, dispose }, { load });
+      await client.load(request, () => {});
+      const running = client.generate({ settings }, () => {}).catch(() => {});
+      const other = { ...request, baseUrl: "models/other/" };
+      const loading = expect(client.load(other, () => {})).rejects.toThrow(CancelledError);
+      const waiting = expect(client.generate({ settings }, () => {})).rejects.toThrow(CancelledError);
+      await settled();
+      await client[end]();
+      await Promise.all([running, loading, waiting]);
+      await settled();
+      expect(load).toHaveBeenCalledOnce();
+      expect(startWorker).toHaveBeenCalledOnce();
+      await client.load(other, () => {});
+      expect(load).toHaveBeenCalledTimes(2);
+      client.terminate();
+    });
+
+    it("cancels a run that waited for the first load", async () => {
+      const { client } = clientOf({ load: never, dispose: async () => {} });
+      client.load(request, () => {}).catch(() => {});
+      const waiting = expect(client.generate({ settings }, () => {})).rejects.toThrow(CancelledError);
+      await settled();
+      await client[end]();
+      await waiting;
+      client.terminate();
+    });
+  });
+
   it("rejects what was open when the worker crashes, and the next run loads again in another", async () => {
     const load = vi.fn(async (_: Handle, _request: LoadRequest) => model("wasm"));
     const { client, workers } = clientOf({ generate: never }, { load, generate: async () => done });

@@ -40,6 +40,8 @@ export function createEngine(
   const open = new Set<OpenRequest>();
   /** The newest load under way or waiting; resolves when it has ended, however. */
   let loads: Promise<void> | undefined;
+  /** Aborted when the engine is ended: whoever waits for something here is not to begin it afterwards. */
+  let life = new AbortController();
 
   function connect(): Connection {
     const opened = new Connection(startNamed(startWorker), locks, (reason) => {
@@ -89,15 +91,24 @@ export function createEngine(
     }
   }
 
+  /** Waits for something else to end; not longer than the signal and this life of the engine last. */
+  async function wait(task: Promise<unknown>, signal: AbortSignal | undefined, own: AbortSignal): Promise<void> {
+    await unlessAborted(own, unlessAborted(signal, task));
+    // It may have ended at the same time.
+    if (own.aborted) throw new CancelledError();
+  }
+
   async function loadHere(
     wanted: LoadRequest,
     onProgress: (progress: LoadProgress) => void,
     signal: AbortSignal | undefined,
   ): Promise<LoadedModel> {
+    const { signal: own } = life;
     connection ??= connect();
     const current = connection;
     isLoaded = false;
     const model = await ask(current, signal, (remote, handle) => remote.load(handle, wanted, callback(onProgress)));
+    if (own.aborted) throw new CancelledError();
     isLoaded = true;
     current.watchGpu();
     return model;
@@ -108,12 +119,14 @@ export function createEngine(
     signal?: AbortSignal | undefined,
   ): Promise<LoadedModel> {
     if (!last) throw new NoModelError("There is no model to run yet.", "Load a model first.");
-    const backend = losses < MOST_LOSSES ? last.backend : "wasm";
+    const { signal: own } = life;
+    const wanted = last;
+    const backend = losses < MOST_LOSSES ? wanted.backend : "wasm";
     try {
-      return await loadHere({ ...last, backend }, onProgress, signal);
+      return await loadHere({ ...wanted, backend }, onProgress, signal);
     } catch (error) {
-      if (backend === "wasm" || !isOfTheGpu(error)) throw error;
-      return loadHere({ ...last, backend: "wasm" }, onProgress, signal);
+      if (backend === "wasm" || own.aborted || !isOfTheGpu(error)) throw error;
+      return loadHere({ ...wanted, backend: "wasm" }, onProgress, signal);
     }
   }
 
@@ -142,7 +155,8 @@ export function createEngine(
     const isAnother = () => isLoaded && (wanted.baseUrl !== last?.baseUrl || wanted.dtype !== last.dtype);
     // Nobody waits any more for what a worker still does that is about to end.
     const isFree = isAnother() && before.every((earlier) => earlier.signal?.aborted);
-    if (!isFree) await unlessAborted(signal, Promise.all(before.map(({ over }) => over)));
+    const { signal: own } = life;
+    if (!isFree) await wait(Promise.all(before.map(({ over }) => over)), signal, own);
     const isOther = isAnother();
     last = wanted;
     losses = 0;
@@ -161,11 +175,13 @@ export function createEngine(
     task: (current: Connection) => Promise<T>,
   ): Promise<T> {
     const loading = loads;
+    const { signal: own } = life;
     const begin = async () => {
       let current: Connection;
       try {
-        if (loading) await unlessAborted(signal, loading);
+        if (loading) await wait(loading, signal, own);
         current = await restored(signal);
+        if (own.aborted) throw new CancelledError();
       } catch (error) {
         if (signal?.aborted && error instanceof CancelledError) return unbegun;
         throw error;
@@ -173,6 +189,14 @@ export function createEngine(
       return task(current);
     };
     return opened(signal, begin());
+  }
+
+  /** Ends what waits here; what is asked for from now on finds an engine that knows of nothing. */
+  function beginAnew(): void {
+    last = undefined;
+    isLoaded = false;
+    life.abort();
+    life = new AbortController();
   }
 
   return {
@@ -210,8 +234,7 @@ export function createEngine(
       ),
     tokenize: async (text) => call(await restored(), (remote) => remote.tokenize(text)),
     dispose: async () => {
-      last = undefined;
-      isLoaded = false;
+      beginAnew();
       if (connection) await call(connection, (remote) => remote.dispose());
     },
     restore,
@@ -220,8 +243,7 @@ export function createEngine(
       return () => listeners.delete(listener);
     },
     terminate: () => {
-      last = undefined;
-      isLoaded = false;
+      beginAnew();
       connection?.end(new CancelledError("The engine was ended.", "Load the model again to go on."));
     },
   };
