@@ -67,8 +67,16 @@ function versionOf(browser) {
   return /\d+(\.\d+)+/.exec(stdout ?? "")?.[0];
 }
 
-/** Installs packages of the system. Says whether it could. */
-async function aptInstall(...packages) {
+let installing = Promise.resolve();
+
+/** Installs packages of the system, one call after another: apt has one lock. Says whether it could. */
+function aptInstall(...packages) {
+  const installed = installing.then(() => aptGet(packages));
+  installing = installed;
+  return installed;
+}
+
+async function aptGet(packages) {
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return false;
   await run("apt-get", ["update", "-qq"]);
   const code = await run("apt-get", ["install", "-y", "-qq", ...packages], {
@@ -92,8 +100,15 @@ export async function ensureHeadlessShell(chromium) {
   return findHeadlessShell(chromium) ?? chromium;
 }
 
-/** Path of a Chromium. Stops with what to do when there is none and none may be installed. */
-export async function ensureChromium() {
+let ensured;
+
+/** Path of a Chromium, looked for once. Stops with what to do when there is none and none may be installed. */
+export function ensureChromium() {
+  ensured ??= findOrInstallChromium();
+  return ensured;
+}
+
+async function findOrInstallChromium() {
   let chromium = findChromium();
   if (chromium) return chromium;
   console.log("No Chromium was found; trying to install one …");

@@ -1,6 +1,6 @@
 // `npm test`: installs what is missing, then runs every check. `npm test -- unit python` runs only those.
 // Of the tests it leaves out those that take long, which say so where they stand (`slow`); `npm run test:all` does not.
-// The Python checks run beside those of the page: neither needs the other, and most of them use one core.
+// They stand in two lanes that run beside each other: neither needs the other, and most of what is in them uses one core.
 import { join } from "node:path";
 import { ensureChromium, ensureEngines, ensureHeadlessShell, findEngines } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
@@ -18,8 +18,8 @@ const quick = all
   ? { unit: [], browser: [], python: [] }
   : { unit: ["--tagsFilter", "!slow"], browser: ["--grep-invert", "@slow"], python: ["-m", "not slow"] };
 
-/** Checks of the page, whose output is shown as it comes. */
-const pageChecks = {
+/** Of the page and all else in TypeScript, whose output is shown as it comes. */
+const pageLane = {
   lint: async () => run(tool("biome"), ["check", "."], { cwd: root }),
   types: async () => run(tool("tsc"), ["--noEmit"], { cwd: root }),
   unit: async () => run(tool("vitest"), ["run", ...quick.unit], { cwd: root }),
@@ -29,8 +29,18 @@ const pageChecks = {
     const env = { ...process.env, CHROMIUM, CHROMIUM_HEADLESS_SHELL };
     return (await buildForTests()) || run(tool("playwright"), ["test", ...quick.browser], { cwd: root, env });
   },
+};
+
+/** The others, each with a way to run programs; together about as long as those of the page. */
+const otherLane = {
+  "python-lint": async (run) => {
+    const code = await run(pythonProgram("ruff"), ["check", "."], { cwd: exportFolder });
+    return code || run(pythonProgram("ruff"), ["format", "--check", "."], { cwd: exportFolder });
+  },
+  "python-types": async (run) => run(pythonProgram("mypy"), [], { cwd: exportFolder }),
+  python: async (run) => run(pythonProgram("pytest"), quick.python, { cwd: exportFolder }),
   // Unless it is asked for it installs no browser, and makes no visit in the one that the check before has seen all in.
-  engines: async () => {
+  engines: async (run) => {
     const others = all || words.includes("engines") ? await ensureEngines() : findEngines();
     const env = { ...process.env, CHROMIUM: await ensureChromium(), ...others };
     const visits = [join(root, "test", "engines", "run.ts"), ...(all ? [] : ["--others"])];
@@ -38,17 +48,7 @@ const pageChecks = {
   },
 };
 
-/** Checks of the Python package, each with a way to run programs. */
-const pythonChecks = {
-  "python-lint": async (run) => {
-    const code = await run(pythonProgram("ruff"), ["check", "."], { cwd: exportFolder });
-    return code || run(pythonProgram("ruff"), ["format", "--check", "."], { cwd: exportFolder });
-  },
-  "python-types": async (run) => run(pythonProgram("mypy"), [], { cwd: exportFolder }),
-  python: async (run) => run(pythonProgram("pytest"), quick.python, { cwd: exportFolder }),
-};
-
-const checks = { ...pageChecks, ...pythonChecks };
+const checks = { ...pageLane, ...otherLane };
 
 const wanted = words.filter((word) => word !== "--all");
 const unknown = wanted.filter((name) => !(name in checks));
@@ -59,14 +59,14 @@ if (unknown.length > 0) {
 
 const isChosen = (name) => wanted.length === 0 || wanted.includes(name);
 const chosen = (lane) => Object.keys(lane).filter(isChosen);
-const [page, python] = [chosen(pageChecks), chosen(pythonChecks)];
+const [page, other] = [chosen(pageLane), chosen(otherLane)];
 
 await ensureNodeModules();
-if (python.length > 0) await ensurePythonEnvironment();
-// Alone, a lane has the terminal to itself. Beside the other, Python's output waits until its check is over.
-const together = page.length > 0 && python.length > 0;
-if (together) console.log(`${python.join(", ")}: beside the others; what they print follows when they are done.`);
-const results = (await Promise.all([inOrder(page, run), inOrder(python, together ? runKept : run)])).flat();
+if (other.some((name) => name.startsWith("python"))) await ensurePythonEnvironment();
+// Alone, a lane has the terminal to itself. Beside that of the page, the other's output waits until its check is over.
+const together = page.length > 0 && other.length > 0;
+if (together) console.log(`${other.join(", ")}: beside the others; what they print follows when they are done.`);
+const results = (await Promise.all([inOrder(page, run), inOrder(other, together ? runKept : run)])).flat();
 
 /** Runs the checks of one lane, one after another, all of them whatever fails. */
 async function inOrder(names, runProgram) {
