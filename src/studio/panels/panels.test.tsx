@@ -2,8 +2,10 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { linkTo } from "../../format/link";
 import { parseManifest } from "../../format/manifest";
+import { betweenSeeds } from "../session/experiments/experiments";
 import type { ShelfModel } from "../session/models/library";
 import { loadFromShelf } from "../session/models/turnTo";
+import type { Run } from "../session/runs/shelfRun";
 import { drawn, wordsOf } from "../testing/drawn";
 import { MANIFEST, settled } from "../testing/fakeEngine";
 import { runOf, SETTINGS } from "../testing/runs";
@@ -41,6 +43,24 @@ describe("the panel that generates", () => {
     expect(words()).toMatch(/^\[Write anew\] \[Cancel\] Step 0 of 3/);
     await engine.go(4);
     expect(words()).toBe("[Generate]");
+  });
+
+  it("tells how far a run of a grid is, and how many of a hundred are counted, none of which is on the shelf", async () => {
+    const { studio, engine, words } = await open();
+    void studio.comparison.getState().begin(betweenSeeds(9), { settings: SETTINGS });
+    await settled();
+    await engine.go();
+    await engine.go(3);
+    await vi.waitFor(() => expect(words()).toMatch(/^\[Write anew\] \[Cancel\] Step 2 of 3/));
+    await studio.generation.getState().cancel();
+    await settled();
+    const [recorded] = studio.runs.getState().runs;
+    void studio.phases.getState().count(recorded as Run);
+    await settled();
+    expect(words()).toMatch(/^\[Write anew\] \[Cancel\] 0 of 100 runs counted\./);
+    await engine.go(8);
+    expect(words()).toMatch(/^\[Write anew\] \[Cancel\] 2 of 100 runs counted\./);
+    expect(drawn(studio, <GeneratePanel />)).toContain('aria-valuenow="2" aria-valuetext="2 of 100 runs counted."');
   });
 
   it("says that it is stopping, and takes no second press for that", async () => {

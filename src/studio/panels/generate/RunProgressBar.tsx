@@ -1,13 +1,18 @@
 import { useStore } from "zustand";
 import { stepsOf } from "../../../player/run/run";
+import { PHASE_RUNS } from "../../session/experiments/phases";
 import { useStudio, useWords } from "../StudioContext";
 import { ProgressBar } from "../ui/ProgressBar";
 
 export function RunProgressBar() {
   const studio = useStudio();
-  const words = useWords().generate;
+  const { generate: words, lensPanel } = useWords();
   const runId = useStore(studio.generation, ({ runId }) => runId);
-  const run = useStore(studio.runs, ({ runs }) => runs.find(({ id }) => id === runId));
+  const ofShelf = useStore(studio.runs, ({ runs }) => runs.find(({ id }) => id === runId));
+  const ofGrid = useStore(studio.comparison, ({ laid }) => laid.find(({ id }) => id === runId));
+  const counted = useStore(studio.phases, ({ counting, counted }) =>
+    counting === null ? null : (counted.get(counting)?.holds.runs ?? 0),
+  );
   const settings = useStore(studio.settings, ({ values }) => values);
   const recall = useStore(studio.generation, ({ recall }) => recall);
   if (recall) {
@@ -20,6 +25,18 @@ export function RunProgressBar() {
       />
     );
   }
+  // Of these runs none lies anywhere.
+  if (counted !== null) {
+    return (
+      <ProgressBar
+        label={words.writing}
+        phase={lensPanel.counted(counted, PHASE_RUNS)}
+        detail=""
+        share={counted / PHASE_RUNS}
+      />
+    );
+  }
+  const run = ofShelf ?? ofGrid;
   const total = run ? stepsOf(run) : settings.steps;
   const first = run?.trajectory.from?.step ?? 0;
   const step = Math.max(first, (run?.trajectory.frames.length ?? 0) - 1);

@@ -23,7 +23,7 @@ export function ProgressBar({ label, phase, detail, share, note }: Props) {
         aria-valuemin={0}
         aria-valuemax={100}
         {...(share === null ? {} : { "aria-valuenow": Math.round(100 * share) })}
-        aria-valuetext={`${phase}. ${detail}`}
+        aria-valuetext={[phase, detail].filter(Boolean).join(". ")}
         data-unknown={share === null}
       >
         <i style={{ width: `${100 * (share ?? 1)}%` }} />
