@@ -3,6 +3,7 @@
 import gc
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 # Tests compile the same small graphs again and again: one cache for all, for subprocesses and for the next run, too.
@@ -35,6 +36,7 @@ from tiny_training import write_experiment
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
 from elf.data.train_tokenizer import train_tokenizer
+from elf.evaluation.scores import confidence_interval, mean_interval
 from elf.training.optimizer import OptimizerConfig
 from elf.training.pretrain_encoder import Arguments as EncoderArguments
 from elf.training.pretrain_encoder import main as pretrain_encoder
@@ -98,6 +100,15 @@ def encoder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, tokenizer_
         )
     )
     return out
+
+
+@pytest.fixture(scope="module")
+def few_resamples() -> Iterator[None]:
+    """Confidence intervals of 20 resampled sets instead of 1,000, where they only have to be there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for interval in (confidence_interval, mean_interval):
+            patch.setattr(interval, "__defaults__", (20, 0))
+        yield
 
 
 @pytest.fixture

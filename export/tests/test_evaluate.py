@@ -31,6 +31,8 @@ from elf.models.trained_model import TrainedModel, load_trained_model, save_trai
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 SMALL = replace(TINY, depth=1, max_length=8, vocabulary_size=60)
 CONDITIONAL = replace(SMALL, max_input_length=4)
 FEW = ("--samples", "10", "--batch-size", "4", "steps=2", "seed=3")

@@ -36,6 +36,8 @@ from elf.training.run_record import RunLog
 from elf.training.train import FOLDER, Arguments, fingerprint_on_devices, main
 from elf.training.train_config import TrainConfig
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 NAME = "00_sde_2_gamma1.5_w3_seed42"
 
 
