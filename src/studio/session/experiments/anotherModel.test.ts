@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { UnreachableError } from "../../../delivery/store/errors";
 import type { Manifest } from "../../../format/manifest";
+import { perform } from "../../actions/action";
+import { tryAgain } from "../../actions/writing";
 import { FakeEngine, MANIFEST, settled } from "../../testing/fakeEngine";
 import { FakeLibrary } from "../../testing/fakeLibrary";
 import { SETTINGS } from "../../testing/runs";
@@ -114,6 +117,21 @@ describe("the experiment", () => {
       ["student", "cancelled"],
       ["test", "done"],
     ]);
+  });
+
+  it("says what the other's run failed of when the first model is back, and tries the other again", async () => {
+    const { studio, engine, ended } = await begun();
+    await engine.go(1);
+    engine.fault.generate = new UnreachableError("No connection.", "Check it.");
+    await engine.go(2);
+    engine.fault = {};
+    await engine.go();
+    await ended;
+    expect(studio.model.getState()).toMatchObject({ name: "test", status: "ready" });
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: { code: "unreachable" } });
+    perform(tryAgain, studio);
+    await settled();
+    expect(engine.requests.at(-1)?.baseUrl).toMatch(/student\/$/);
   });
 
   it("says which model is gone, and what to do", async () => {

@@ -108,7 +108,7 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         // Whoever turned to a third one meanwhile has it; what was pressed meanwhile is written by the one that was there.
         if (home && names.includes(model.getState().name) && generation.getState().phase === "idle") {
           home();
-          if (loaded) await generation.getState().prepare();
+          if (loaded) await generation.getState().prepare({ beside: true });
         }
       }
     }

@@ -46,8 +46,11 @@ export interface GenerationStore {
     recipes: (loaded: LoadedModel) => readonly Recipe[],
     how?: { readonly desk?: Desk; readonly frames?: FrameChoice; readonly retry?: Retry },
   ): Promise<void>;
-  /** Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. Never rejects. */
-  prepare(): Promise<void>;
+  /**
+   * Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. One that is loaded
+   * `beside` what went before leaves a problem of that to be seen. Never rejects.
+   */
+  prepare(how?: { readonly beside?: boolean }): Promise<void>;
   cancel(): Promise<void>;
   raise(problem: Problem, retry?: Retry): void;
   dismiss(): void;
@@ -99,10 +102,11 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
   return createStore<GenerationStore>()((set, get) => {
     /** What the newest press asked for; only that says what goes on. The newest wins: it ends the one before. */
     let newest = new AbortController();
-    const begin = () => {
+    const begin = (isBeside = false) => {
       newest.abort();
       newest = new AbortController();
-      set({ phase: "loading", cancelling: false, runId: null, problem: null, retry: null, recall: null });
+      const fresh = isBeside ? {} : { problem: null, retry: null };
+      set({ phase: "loading", cancelling: false, runId: null, recall: null, ...fresh });
       return newest.signal;
     };
     const isNewest = (signal: AbortSignal) => signal === newest.signal;
@@ -307,12 +311,13 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           how.retry ?? retryBy(() => get().writeEach(recipes, how)),
           how,
         ),
-      prepare: async () => {
-        const signal = begin();
+      prepare: async ({ beside = false } = {}) => {
+        const signal = begin(beside);
         try {
           await load(signal);
         } catch (error) {
-          if (!isCancellation(error) && isNewest(signal)) set({ problem: problemOf(error) });
+          const isLeft = beside && get().problem !== null;
+          if (!isCancellation(error) && isNewest(signal) && !isLeft) set({ problem: problemOf(error) });
         } finally {
           if (isNewest(signal)) set({ phase: "idle", cancelling: false, runId: null });
         }
