@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { UnreachableError } from "../../../delivery/store/errors";
+import { perform } from "../../actions/action";
+import { tryAgain } from "../../actions/writing";
 import { FakeEngine, settled } from "../../testing/fakeEngine";
 import { runOf } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
@@ -67,6 +70,23 @@ describe("the paths of a run", () => {
     await studio.pathFinding.getState().find(run);
     expect(studio.pathFinding.getState().refused.get("other")).toBe("another-text");
     expect(studio.runs.getState().runs[0]?.trajectory.paths).toBeUndefined();
+  });
+
+  it("are what is tried again where the model could not be loaded for them", async () => {
+    const { studio, engine } = testStudio();
+    // By itself nobody asks for the paths of a run that was computed otherwise.
+    const run = runOf(FRAMES, { id: "other", backend: "webgpu" });
+    studio.runs.getState().add(run, true);
+    engine.fault.load = new UnreachableError("No connection.", "Check it.");
+    await studio.pathFinding.getState().find(run);
+    expect(studio.generation.getState().problem?.code).toBe("unreachable");
+    engine.fault = {};
+    perform(tryAgain, studio);
+    await settled();
+    await engine.go();
+    await settled();
+    expect(studio.runs.getState().runs[0]?.trajectory.paths).toBeDefined();
+    expect(engine.generated).toEqual([]);
   });
 
   it("are not asked for while a text is being written, or of another model's run", async () => {

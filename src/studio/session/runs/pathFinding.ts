@@ -68,7 +68,10 @@ export function createPathFinding(parts: PathFindingParts): StoreApi<PathFinding
 
       find: async (run) => {
         if (get().findingId !== null || !lacksPaths(run)) return;
-        if (!model.getState().loaded) await generation.getState().prepare();
+        if (!model.getState().loaded) {
+          const retry = { model: model.getState().name, bySettings: false, again: () => get().find(run) };
+          await generation.getState().prepare({ retry });
+        }
         const { loaded } = model.getState();
         if (!loaded || loaded.manifest.name !== run.trajectory.model || get().findingId !== null) return;
         stop = new AbortController();

@@ -314,6 +314,20 @@ describe("trying again", () => {
     expect(await again({ studio, engine })).toMatchObject({ from, lead: false, settings: { steps: 5 } });
   });
 
+  it("loads the model, and writes nothing, where it was to be loaded alone", async () => {
+    const { studio, engine } = testStudio();
+    engine.fault.load = unreachable;
+    await studio.generation.getState().prepare();
+    expect(studio.generation.getState().problem?.code).toBe("unreachable");
+    engine.fault = {};
+    studio.settings.getState().enter("steps", "0");
+    expect(tryAgain.enabled(studio), "nothing of the fields goes into a load").toBe(true);
+    await again({ studio, engine });
+    expect(studio.model.getState().status).toBe("ready");
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null, retry: null });
+    expect(engine.generated).toEqual([]);
+  });
+
   it("is what Generate does where that failed, or something else, or where the model is another now", async () => {
     const raised = await refused();
     raised.studio.generation.getState().raise({ code: "run-file", message: "No run.", action: "Drop another." });

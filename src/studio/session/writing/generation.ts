@@ -48,9 +48,9 @@ export interface GenerationStore {
   ): Promise<void>;
   /**
    * Loads the chosen model and writes nothing; what goes on, a load of another model too, ends for it. One that is loaded
-   * `beside` what went before leaves a problem of that to be seen. Never rejects.
+   * `beside` what went before leaves a problem of that to be seen; `retry` is as for `writeEach`. Never rejects.
    */
-  prepare(how?: { readonly beside?: boolean }): Promise<void>;
+  prepare(how?: { readonly beside?: boolean; readonly retry?: Retry }): Promise<void>;
   cancel(): Promise<void>;
   raise(problem: Problem, retry?: Retry): void;
   dismiss(): void;
@@ -70,7 +70,7 @@ export interface GenerationParts {
   readonly onEnded: (run: Run) => void;
 }
 
-/** Something that failed and was no run by the settings alone: that of a link, a fork, an experiment. */
+/** Something that failed and was no run by the settings alone: that of a link, a fork, an experiment, or a load alone. */
 export interface Retry {
   /** Name of the model that it is for: by another it would be something else. */
   readonly model: string;
@@ -311,13 +311,13 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           how.retry ?? retryBy(() => get().writeEach(recipes, how)),
           how,
         ),
-      prepare: async ({ beside = false } = {}) => {
+      prepare: async ({ beside = false, retry = retryBy(() => get().prepare()) } = {}) => {
         const signal = begin(beside);
         try {
           await load(signal);
         } catch (error) {
           const isLeft = beside && get().problem !== null;
-          if (!isCancellation(error) && isNewest(signal) && !isLeft) set({ problem: problemOf(error) });
+          if (!isCancellation(error) && isNewest(signal) && !isLeft) set({ problem: problemOf(error), retry });
         } finally {
           if (isNewest(signal)) set({ phase: "idle", cancelling: false, runId: null });
         }
