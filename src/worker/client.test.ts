@@ -383,6 +383,82 @@ describe("createEngine", () => {
     client.terminate();
   });
 
+  it.each([
+    new CancelledError(),
+    new MissingFileError("No weights.", ""),
+  ])("restores again after a restore that ended with %s", async (fault) => {
+    const load = vi.fn<WorkerApi["load"]>().mockRejectedValueOnce(fault).mockResolvedValue(model("wasm"));
+    const { client } = clientOf({ generate: lostGpu }, { load, generate: async () => done });
+    await client.load(request, () => {});
+    await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
+    await expect(client.restore(() => {})).rejects.toThrow(fault.message);
+    expect(await client.generate({ settings }, () => {})).toEqual(done);
+    expect(load).toHaveBeenCalledTimes(2);
+    client.terminate();
+  });
+
+  describe("a restore that several wait for", () => {
+    /** An engine that is lost, and comes back when `finish` is called. */
+    async function lostEngine() {
+      let finish: () => void = () => {};
+      const load = vi.fn<WorkerApi["load"]>(
+        (_, __, onProgress) =>
+          new Promise((resolve) => {
+            onProgress({ phase: "manifest" });
+            finish = () => resolve(model("wasm"));
+          }),
+      );
+      const cancel = vi.fn(async () => {});
+      const generate = vi.fn(async () => done);
+      const { client } = clientOf({ generate: lostGpu }, { load, cancel, generate });
+      await client.load(request, () => {});
+      await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
+      return { client, load, cancel, generate, finish: () => finish() };
+    }
+
+    it("is one, and their runs begin after it", async () => {
+      const { client, load, generate, finish } = await lostEngine();
+      const runs = [1, 2].map(() => client.generate({ settings }, () => {}));
+      const told = vi.fn();
+      const restored = client.restore(told);
+      await vi.waitFor(() => expect(told).toHaveBeenCalledWith({ phase: "manifest" }));
+      expect(generate).not.toHaveBeenCalled();
+      finish();
+      expect(await Promise.all(runs)).toEqual([done, done]);
+      expect(await restored).toEqual(model("wasm"));
+      expect(load).toHaveBeenCalledOnce();
+      client.terminate();
+    });
+
+    it("is cancelled when none does any more", async () => {
+      const { client, load, cancel } = await lostEngine();
+      const aborts = [1, 2].map(() => new AbortController());
+      const runs = aborts.map(({ signal }) => client.generate({ settings }, () => {}, signal));
+      await vi.waitFor(() => expect(load).toHaveBeenCalled());
+      aborts[0]?.abort();
+      expect((await runs[0])?.status).toBe("cancelled");
+      await settled();
+      expect(cancel).not.toHaveBeenCalled();
+      aborts[1]?.abort();
+      expect((await runs[1])?.status).toBe("cancelled");
+      await vi.waitFor(() => expect(cancel).toHaveBeenCalledOnce());
+      client.terminate();
+    });
+
+    it("is waited for between the GPU, which does not come back, and wasm", async () => {
+      const { client, workers } = clientOf({ generate: lostGpu }, { load: lostGpu }, { generate: async () => done });
+      await client.load({ ...request, backend: "webgpu" }, () => {});
+      await expect(client.generate({ settings }, () => {})).rejects.toThrow(DeviceLostError);
+      let running: Promise<RunResult> | undefined;
+      workers[1]?.terminate.mockImplementation(() => {
+        running = client.generate({ settings }, () => {});
+      });
+      expect((await client.restore(() => {})).backend).toBe("wasm");
+      expect(await running).toEqual(done);
+      client.terminate();
+    });
+  });
+
   it("lets the frames of a run arrive before it ends by the loss of its GPU", async () => {
     const order: string[] = [];
     let lose: (error: Error) => void = () => {};

@@ -32,9 +32,10 @@ export function createEngine(
   errorsCarried = true;
   const listeners = new Set<(reason: Error) => void>();
   let connection: Connection | undefined;
-  /** What was loaded last, and whether it still is. */
+  /** What was loaded last, and whether it still is: one that was lost is had again for the next run. */
   let last: LoadRequest | undefined;
-  let isLoaded = false;
+  let standing: "none" | "loaded" | "lost" = "none";
+  let restoring: Restoring | undefined;
   let losses = 0;
   let handles: Handle = 0;
   const open = new Set<OpenRequest>();
@@ -48,8 +49,8 @@ export function createEngine(
       if (connection !== opened) return;
       connection = undefined;
       if (reason instanceof DeviceLostError) losses++;
-      if (!isLoaded) return;
-      isLoaded = false;
+      if (standing !== "loaded") return;
+      standing = "lost";
       for (const listener of listeners) listener(reason);
     });
     return opened;
@@ -106,22 +107,21 @@ export function createEngine(
     const { signal: own } = life;
     connection ??= connect();
     const current = connection;
-    isLoaded = false;
     const model = await ask(current, signal, (remote, handle) => remote.load(handle, wanted, callback(onProgress)));
     if (own.aborted) throw new CancelledError();
-    isLoaded = true;
+    standing = "loaded";
     current.watchGpu();
     return model;
   }
 
-  async function restore(
+  async function loadAgain(
+    wanted: LoadRequest,
     onProgress: (progress: LoadProgress) => void,
-    signal?: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<LoadedModel> {
-    if (!last) throw new NoModelError("There is no model to run yet.", "Load a model first.");
     const { signal: own } = life;
-    const wanted = last;
     const backend = losses < MOST_LOSSES ? wanted.backend : "wasm";
+    standing = "lost";
     try {
       return await loadHere({ ...wanted, backend }, onProgress, signal);
     } catch (error) {
@@ -130,8 +130,40 @@ export function createEngine(
     }
   }
 
+  function beginRestoring(wanted: LoadRequest): Restoring {
+    const abort = new AbortController();
+    const waiting: Restoring["waiting"] = new Set();
+    const onProgress = (progress: LoadProgress) => {
+      for (const { hear } of waiting) hear(progress);
+    };
+    return { model: loadAgain(wanted, onProgress, abort.signal), waiting, abort };
+  }
+
+  /** However many ask for it, it is loaded once; and given up when none of them waits any more. */
+  async function restore(
+    onProgress: (progress: LoadProgress) => void,
+    signal?: AbortSignal | undefined,
+  ): Promise<LoadedModel> {
+    if (!last) throw new NoModelError("There is no model to run yet.", "Load a model first.");
+    if (signal?.aborted) throw new CancelledError();
+    restoring ??= beginRestoring(last);
+    const { model, waiting, abort } = restoring;
+    const entry = { hear: onProgress };
+    waiting.add(entry);
+    try {
+      await wait(model, signal, life.signal);
+      return await model;
+    } finally {
+      waiting.delete(entry);
+      if (waiting.size === 0) {
+        abort.abort();
+        if (restoring?.abort === abort) restoring = undefined;
+      }
+    }
+  }
+
   async function restored(signal?: AbortSignal | undefined): Promise<Connection> {
-    if (!connection) await restore(() => {}, signal);
+    if (!connection || standing === "lost") await restore(() => {}, signal);
     // Ended again while it was restored.
     if (!connection) throw new CancelledError();
     return connection;
@@ -152,7 +184,7 @@ export function createEngine(
     signal: AbortSignal | undefined,
     before: readonly OpenRequest[],
   ): Promise<LoadedModel> {
-    const isAnother = () => isLoaded && (wanted.baseUrl !== last?.baseUrl || wanted.dtype !== last.dtype);
+    const isAnother = () => standing === "loaded" && (wanted.baseUrl !== last?.baseUrl || wanted.dtype !== last.dtype);
     // Nobody waits any more for what a worker still does that is about to end.
     const isFree = isAnother() && before.every((earlier) => earlier.signal?.aborted);
     const { signal: own } = life;
@@ -160,8 +192,8 @@ export function createEngine(
     const isOther = isAnother();
     last = wanted;
     losses = 0;
+    standing = "none";
     if (isOther) {
-      isLoaded = false;
       // WebAssembly's memory never shrinks; only with its worker is all of a model's memory given back.
       connection?.end(new CancelledError("Another model was loaded."));
     }
@@ -194,7 +226,8 @@ export function createEngine(
   /** Ends what waits here; what is asked for from now on finds an engine that knows of nothing. */
   function beginAnew(): void {
     last = undefined;
-    isLoaded = false;
+    standing = "none";
+    restoring = undefined;
     life.abort();
     life = new AbortController();
   }
@@ -237,7 +270,7 @@ export function createEngine(
       beginAnew();
       if (connection) await call(connection, (remote) => remote.dispose());
     },
-    restore,
+    restore: (onProgress, signal) => opened(signal, restore(onProgress, signal)),
     onLost: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -253,6 +286,14 @@ export function createEngine(
 interface OpenRequest {
   readonly signal: AbortSignal | undefined;
   readonly over: Promise<void>;
+}
+
+/** A model that is loaded again, and who waits for it. */
+interface Restoring {
+  readonly model: Promise<LoadedModel>;
+  readonly waiting: Set<{ readonly hear: (progress: LoadProgress) => void }>;
+  /** Ends it. */
+  readonly abort: AbortController;
 }
 
 function nothing(): void {}
