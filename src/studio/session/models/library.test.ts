@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { NoSpaceError } from "../../../delivery/store/errors";
+import { generate } from "../../actions/writing";
 import { MANIFEST, settled } from "../../testing/fakeEngine";
 import { FakeLibrary } from "../../testing/fakeLibrary";
 import { MapStorage, testStudio } from "../../testing/studio";
-import { loadFromShelf } from "./turnTo";
+import { loadFromShelf, turnTo } from "./turnTo";
 
 const elsewhere = "https://models.example/other/";
 const other = { ...MANIFEST, name: "other", title: "Other" };
@@ -190,5 +191,20 @@ describe("a model of the shelf", () => {
     await Promise.all([first, second]);
     expect(studio.model.getState()).toMatchObject({ name: "other", status: "ready" });
     expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+  });
+
+  it("that is turned to ends the load of the one before, and can be written with at once", async () => {
+    const { studio, library } = shelf();
+    await library.getState().refresh();
+    await library.getState().add(elsewhere);
+    const [slow, quick] = library.getState().models;
+    if (!slow || !quick) throw new Error("They were not found.");
+    void loadFromShelf(studio, slow, "f32");
+    await settled();
+    turnTo(studio, quick, null);
+    await settled();
+    expect(studio.model.getState()).toMatchObject({ name: "other", status: "recorded", progress: null });
+    expect(studio.generation.getState()).toMatchObject({ phase: "idle", problem: null });
+    expect(generate.enabled(studio)).toBe(true);
   });
 });

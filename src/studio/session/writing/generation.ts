@@ -114,6 +114,8 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
       // Of a model that the visitor has turned from nothing is to be had again: it would write in the other's place.
       if (model.getState().loaded) model.getState().giveUp("lost");
     });
+    // Whoever turns to another model does not wait for the one before, and hears nothing of what becomes of its load.
+    model.subscribe(({ choice }, before) => choice !== before.choice && get().phase === "loading" && newest.abort());
 
     async function load(signal: AbortSignal): Promise<LoadedModel> {
       const { loaded, status, choice, begin, report, finish, giveUp } = model.getState();
