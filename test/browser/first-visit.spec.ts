@@ -77,11 +77,11 @@ test("nothing scrolls sideways on a phone, in either theme", async ({ page }) =>
 test("a print has the text and what wrote it, in ink, and nothing to press", async ({ page }) => {
   const studio = new StudioPage(page);
   await page.emulateMedia({ media: "print", colorScheme: "dark", reducedMotion: "reduce" });
-  await page.goto("");
+  await page.goto("?experiment=guidance");
   await expect(studio.stage).toBeVisible();
   const note = page.getByTestId("printed");
   await expect(note).toContainText(/Stories · 32 steps SDE γ 3 .* seed \d+ · t = \d\.\d\d, step \d+ of 32/);
-  await expect(note).toContainText("#run=");
+  await expect(note).toContainText("/?model=stories#run=");
   await expect(page.locator("button:visible, input:visible, textarea:visible")).toHaveCount(0);
   expect(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme)).toBe("light");
   await page.emulateMedia({ media: "screen" });

@@ -19,6 +19,7 @@ import { ModelCard } from "./models/ModelCard";
 import { PromptBox } from "./prompt/PromptBox";
 import { Shelf } from "./shelf/Shelf";
 import { EmptyStage } from "./stage/EmptyStage";
+import { Printed } from "./stage/Printed";
 import { TokenChoices } from "./stage/TokenChoices";
 
 const PAGE = "https://page.example/";
@@ -298,6 +299,21 @@ describe("a stage without a run", () => {
     await settled();
     expect(words()).toMatch(/The first words come as soon as the model is ready\.$/);
     await engine.go();
+  });
+});
+
+describe("a print", () => {
+  it("links to the run and its model, to no experiment, and to no model that has no address", async () => {
+    const { studio } = testStudio();
+    await studio.open();
+    vi.stubGlobal("location", { href: `${PAGE}?model=old&experiment=guidance#run=y` });
+    const link = () => /https:[^<]*/.exec(drawn(studio, <Printed className={undefined} />))?.[0];
+    expect(link()).toMatch(/^https:\/\/page\.example\/\?model=test#run=/);
+    const { choice, choose } = studio.model.getState();
+    choose(choice, { ...MANIFEST, name: "other" });
+    expect(link()).toMatch(/^https:\/\/page\.example\/#run=/);
+    choose({ ...choice, kind: "hub" }, MANIFEST);
+    expect(link()).toMatch(/^https:\/\/page\.example\/#run=/);
   });
 });
 

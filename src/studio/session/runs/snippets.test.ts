@@ -88,4 +88,9 @@ describe("Copy as embed (point 18)", () => {
       /\[See how this was written\]\(https:\/\/a\.example\/elf\/index\.html\?model=x#run=[^()\s]*\)/,
     );
   });
+
+  it("links from Markdown to the run, and to no experiment that the page was opened for", () => {
+    const page = "https://a.example/elf/?experiment=guidance&backend=wasm#run=y";
+    expect(snippetsOf(short, { ...places, page })).toContain("(https://a.example/elf/?backend=wasm&model=stories#run=");
+  });
 });

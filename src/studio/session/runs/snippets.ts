@@ -66,6 +66,8 @@ function frameFor(run: Run, { page, model, trace }: EmbedPlaces): string {
 
 function markdownFor(run: Run, { page, model }: EmbedPlaces): string {
   const address = new URL(page);
+  // The run alone, whatever the page was opened for.
+  address.searchParams.delete("experiment");
   if (model !== null) address.searchParams.set("model", model);
   address.hash = linkTo(recipeOf(run.trajectory));
   const plain = run.text.replace(/\s+/g, " ").replace(/[\\`*_[\]#|~!]/g, "\\$&");
