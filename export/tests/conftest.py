@@ -17,6 +17,8 @@ for entry in CACHE.iterdir():
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PLATFORMS"] = "cpu"
+# Which lines of Python an operation comes from is found out for every one of them, and no test reads it.
+os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"
 # Most programs here run a few times on a handful of numbers: making them fast takes longer than all their runs.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 # The older of XLA's two ways to write a fused operation, in one piece: less than half the time of compiling.
