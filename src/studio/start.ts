@@ -10,7 +10,7 @@ import { createEngine } from "../worker/client";
 import { createJudge } from "../worker/judge";
 import { createLibrary } from "../worker/library";
 import { listenToKeyboard } from "./actions/keyboard";
-import { addressWithoutModel, readAddress } from "./session/address";
+import { addressWithoutModel, addressWithoutRun, readAddress } from "./session/address";
 import { copyText, shareAddress, showAddress } from "./session/addressBar";
 import { browserArchive } from "./session/kept/archive";
 import { browserStorage } from "./session/kept/persisted";
@@ -73,7 +73,10 @@ export function startStudio(): Studio {
   });
 
   studio.model.subscribe((now, before) => {
-    if (now.choice !== before.choice) showAddress(addressWithoutModel(location.href));
+    if (now.choice === before.choice) return;
+    const bare = addressWithoutModel(location.href);
+    // The run is the other model's: opened once more, the page would offer it to this one.
+    showAddress(now.name === before.name ? bare : addressWithoutRun(bare));
   });
 
   applyTheme(studio.preferences);

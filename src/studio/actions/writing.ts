@@ -126,7 +126,8 @@ export const redo: Action = {
 
 /** Writes the run, or the experiment, that the page's address tells of. It is offered in one place only, so it needs no shortcut. */
 export const writeLinked: Deed = {
-  enabled: ({ view, generation }) => view.getState().linked !== null && generation.getState().phase !== "loading",
+  enabled: ({ view, model, generation }) =>
+    view.getState().linked?.model === model.getState().name && generation.getState().phase !== "loading",
   run: ({ view, generation, comparison }) => {
     const { linked, offer } = view.getState();
     if (!linked) return;

@@ -93,11 +93,14 @@ describe("the panel that generates", () => {
 
   it("offers the run of a link, unless something is on its way already", async () => {
     const { studio, words } = await open();
-    studio.view.getState().offer({ recipe: { settings: SETTINGS } });
+    studio.view.getState().offer({ model: "test", recipe: { settings: SETTINGS } });
     expect(words()).toContain("[Write it] [Leave it]");
     void studio.generation.getState().start();
     await settled();
     expect(words()).toContain("(Write it) [Leave it]");
+    // Another model would write something else by it.
+    studio.model.setState({ name: "another" });
+    expect(words()).not.toContain("Write it");
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { linkTo } from "../../format/link";
 import { SETTINGS } from "../testing/runs";
-import { addressWithoutModel, addressWithWasm, readAddress } from "./address";
+import { addressWithoutModel, addressWithoutRun, addressWithWasm, readAddress } from "./address";
 
 it("chooses by itself where the address says nothing", () => {
   expect(readAddress("")).toEqual({
@@ -59,6 +59,15 @@ it("lets go of the model it names, and of nothing else", () => {
   expect(addressWithoutModel("https://page/elf/?model=a&backend=wasm#run=x")).toBe(
     "https://page/elf/?backend=wasm#run=x",
   );
+});
+
+it.each([
+  ["https://page/elf/?backend=wasm&experiment=seeds#run=x", "https://page/elf/?backend=wasm"],
+  ["https://page/elf/?backend=wasm%23run=x", "https://page/elf/?backend=wasm"],
+  ["https://page/elf/%23run=x", "https://page/elf/"],
+  ["https://page/elf/#main", "https://page/elf/#main"],
+])("lets go of the run it tells of, and of what is to be made of that: %s", (href, rest) => {
+  expect(addressWithoutRun(href)).toBe(rest);
 });
 
 it.each([

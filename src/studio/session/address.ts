@@ -19,6 +19,9 @@ export interface Address {
   readonly problem: Problem | null;
 }
 
+/** What of it tells of a run; where it names no model, the run is one of whichever is in use. */
+export type LinkedAddress = Pick<Address, "model" | "namesModel" | "recipe" | "experiment">;
+
 const MODEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
 export function readAddress(search: string, hash = "", pathname = ""): Address {
@@ -85,6 +88,14 @@ export function addressWithWasm(search: string, hash = ""): string {
 export function addressWithoutModel(href: string): string {
   const address = new URL(href);
   address.searchParams.delete("model");
+  return address.href;
+}
+
+/** This page's address without the run that it tells of, and without what was to be made of that. */
+export function addressWithoutRun(href: string): string {
+  const address = new URL(escapedRunIn(href)?.before ?? href);
+  address.searchParams.delete("experiment");
+  if (recipeIn(address.hash) !== null) address.hash = "";
   return address.href;
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Manifest } from "../../format/manifest";
 import { TraceError } from "../../format/trace";
+import { perform } from "../actions/action";
+import { writeLinked } from "../actions/writing";
 import { MANIFEST, settled } from "../testing/fakeEngine";
 import { runOf, SETTINGS } from "../testing/runs";
 import { testStudio } from "../testing/studio";
@@ -142,9 +144,33 @@ describe("a link to a run", () => {
   it("is offered, not obeyed", async () => {
     const { studio, engine } = testStudio({ address });
     await studio.open();
-    expect(studio.view.getState().linked).toEqual({ recipe });
+    expect(studio.view.getState().linked).toEqual({ model: "test", recipe });
     expect(engine.loads).toBe(0);
     expect(studio.settings.getState().values.seed).not.toBe(SETTINGS.seed);
+  });
+
+  it("is offered while the model that it names is in use, and no other", async () => {
+    const { studio, engine } = testStudio({ address });
+    await studio.open();
+    expect(writeLinked.enabled(studio)).toBe(true);
+    const { choice } = studio.model.getState();
+    const source = { ...choice, host: "page.example" };
+    const turn = (manifest: Manifest) => turnTo(studio, { source, manifest, stored: null }, null);
+    turn({ ...MANIFEST, name: "other" });
+    expect(writeLinked.enabled(studio)).toBe(false);
+    perform(writeLinked, studio);
+    await settled();
+    expect(engine.loads).toBe(0);
+    turn(MANIFEST);
+    expect(writeLinked.enabled(studio)).toBe(true);
+  });
+
+  it("that names no model is for the one in use", async () => {
+    const { studio } = testStudio({ address: { ...address, model: "another", namesModel: false } });
+    await studio.open();
+    studio.model.getState().choose(studio.model.getState().choice, { ...MANIFEST, name: "other" });
+    studio.openLinked({ ...address, model: "another", namesModel: false });
+    expect(studio.view.getState().linked).toEqual({ model: "other", recipe });
   });
 
   it("shows the run where it has been written already", async () => {

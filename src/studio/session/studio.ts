@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { StoreApi } from "zustand/vanilla";
 import { shippedSource } from "../../delivery/sources";
 import { problemOf } from "../../flow/errors";
-import { type Recipe, recipeOf } from "../../flow/recipe";
+import { recipeOf } from "../../flow/recipe";
 import { DTYPES, type Manifest } from "../../format/manifest";
 import type { RecordedRun } from "../../format/trace";
 import type { Player } from "../../player/createPlayer";
@@ -13,7 +13,7 @@ import type { EngineClient } from "../../worker/protocol";
 import type { Words } from "../words/english";
 import { LANGUAGES } from "../words/languages";
 import type { wordsIn } from "../words/wordsIn";
-import type { Address } from "./address";
+import type { Address, LinkedAddress } from "./address";
 import { anotherModel, otherModelIn } from "./experiments/anotherModel";
 import { type ComparisonStore, createComparison, runsOf } from "./experiments/comparison";
 import { experimentNamed, RACE } from "./experiments/experiments";
@@ -38,7 +38,7 @@ import { createRuns, type RunsStore, selectedRun } from "./runs/runs";
 import { RECORDED_RUN_ID, type Run, runFromRecording } from "./runs/shelfRun";
 import { STOPS } from "./tour/stops";
 import { createTour, type TourStore } from "./tour/tour";
-import { createView, type ViewStore } from "./view";
+import { createView, type Linked, type ViewStore } from "./view";
 import { createDraft, type DraftStore } from "./writing/draft";
 import { createGeneration, type GenerationStore } from "./writing/generation";
 import { createHistory, type HistoryStore } from "./writing/history";
@@ -83,7 +83,7 @@ export interface Studio {
   /** Calls `listener` whenever anything changes that the studio or its player knows. Returns what ends that. */
   watch(listener: () => void): () => void;
   /** A run that the address tells of, or an experiment with it: shown where it is on the shelf, and offered where it is not. */
-  openLinked(address: Pick<Address, "recipe" | "experiment">): void;
+  openLinked(address: LinkedAddress): void;
   /**
    * Opens files of runs, or pictures of them: runs come to the shelf, the newest onto the stage; the run of a picture is shown
    * where it is on the shelf, and offered where it is not. Never rejects: what is wrong with a file becomes a problem.
@@ -207,7 +207,8 @@ export function createStudio(world: World): Studio {
     onGone: ({ id, trajectory }) => {
       runs.getState().discard(id);
       view.getState().say(words.getState().said.noLongerKept);
-      if (trajectory.model === model.getState().name) view.getState().offer({ recipe: recipeOf(trajectory) });
+      const { model: name } = trajectory;
+      if (name === model.getState().name) view.getState().offer({ model: name, recipe: recipeOf(trajectory) });
     },
     onSilent: () => view.getState().say(words.getState().said.notHandedOut),
   });
@@ -324,38 +325,50 @@ export function createStudio(world: World): Studio {
     if (run.id !== RECORDED_RUN_ID) await save(run);
   }
 
-  function openLinked({ recipe, experiment: id }: Pick<Address, "recipe" | "experiment">): void {
+  function openLinked({ recipe, experiment: id, model: named, namesModel }: LinkedAddress): void {
     if (!recipe) return;
+    const linked = { model: namesModel ? named : model.getState().name, recipe };
     const other = id === null ? undefined : otherModelIn(id);
-    if (other !== undefined) return void openBeside(recipe, other);
-    if (id === RACE) return void openRace(recipe);
+    if (other !== undefined) return void openBeside(linked, other);
+    if (id === RACE) return void openRace(linked);
     const experiment = id === null ? undefined : experimentNamed(id);
-    const here = runOfRecipe(recipe, model.getState().name, runs.getState().runs);
-    if (experiment) view.getState().offer({ recipe, experiment });
-    else if (here) runs.getState().select(here.id);
-    else view.getState().offer({ recipe });
+    if (experiment) view.getState().offer({ ...linked, experiment });
+    else openRun(linked);
+  }
+
+  /** Shows a run where it is on the shelf, and offers it where it is not. */
+  function openRun(linked: Linked): void {
+    const here = runOfRecipe(linked.recipe, linked.model, runs.getState().runs);
+    if (here) runs.getState().select(here.id);
+    else view.getState().offer(linked);
   }
 
   /** A run that a link tells of, beside that of another model; alone where there is no such model here. */
-  async function openBeside(recipe: Recipe, other: string): Promise<void> {
+  async function openBeside(linked: Linked, other: string): Promise<void> {
     await library.getState().refresh();
-    const here = model.getState().manifest;
+    const here = manifestOf(linked);
     const there = library.getState().models.find(({ manifest }) => manifest?.name === other)?.manifest;
-    if (here && there) view.getState().offer({ recipe, experiment: anotherModel(here, there) });
-    else openLinked({ recipe, experiment: null });
+    if (here && there) view.getState().offer({ ...linked, experiment: anotherModel(here, there) });
+    else openRun(linked);
   }
 
   /** A run that a link tells of, against the judge. */
-  async function openRace(recipe: Recipe): Promise<void> {
+  async function openRace(linked: Linked): Promise<void> {
     const { race } = await import("./experiments/race");
-    const { manifest } = model.getState();
-    if (manifest) view.getState().offer({ recipe, experiment: race(manifest) });
-    else openLinked({ recipe, experiment: null });
+    const manifest = manifestOf(linked);
+    if (manifest) view.getState().offer({ ...linked, experiment: race(manifest) });
+    else openRun(linked);
+  }
+
+  /** Null where it is not known, or the visitor has turned to another model meanwhile. */
+  function manifestOf(linked: Linked): Manifest | null {
+    const { name, manifest } = model.getState();
+    return name === linked.model ? manifest : null;
   }
 
   const openFiles = createOpening({
     ...{ runs, model, generation, view, words, newId, now, save },
-    openRecipe: (recipe) => openLinked({ recipe, experiment: null }),
+    openRecipe: (recipe) => openRun({ model: model.getState().name, recipe }),
   });
 
   return {

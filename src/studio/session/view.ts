@@ -5,6 +5,8 @@ import type { Experiment } from "./experiments/experiments";
 
 /** A run that the address tells of, and the experiment that is to be made of it, if one is. */
 export interface Linked {
+  /** Name of the model that it is a run of; while another is in use it is not offered, for that would write something else. */
+  readonly model: string;
   readonly recipe: Recipe;
   readonly experiment?: Experiment;
 }

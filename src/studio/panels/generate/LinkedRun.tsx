@@ -8,13 +8,14 @@ import { Notice } from "../ui/Notice";
 import { useAction } from "../ui/useAction";
 import styles from "./LinkedRun.module.css";
 
-/** A run that the page's address tells of, which nobody has written here yet. */
+/** A run of the chosen model that the page's address tells of, which nobody has written here yet. */
 export function LinkedRun() {
   const studio = useStudio();
   const words = useWords();
   const linked = useStore(studio.view, ({ linked }) => linked);
+  const model = useStore(studio.model, ({ name }) => name);
   const write = useAction(writeLinked);
-  if (!linked) return null;
+  if (linked?.model !== model) return null;
   const { recipe, experiment } = linked;
   const { prompt } = rootOf(recipe);
   return (

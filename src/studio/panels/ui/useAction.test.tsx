@@ -49,7 +49,7 @@ describe("a button of an action", () => {
 
   it("has no shortcut where the deed has none", async () => {
     const studio = await openStudio();
-    studio.view.getState().offer({ recipe: { settings: SETTINGS } });
+    studio.view.getState().offer({ model: "test", recipe: { settings: SETTINGS } });
     const button = drawn(studio, <Write />);
     expect(button).toBe('<button type="button" aria-disabled="false">Write it</button>');
   });

@@ -152,12 +152,13 @@ it("a link to it is offered once the other model is known, and the run alone whe
   library.found.set("models/test/", here).set("models/student/", other);
   const { studio } = testStudio({ library, fetchShippedNames: async () => ["test", "student"] });
   studio.model.getState().describe(here);
-  studio.openLinked({ recipe: base, experiment: "model.student" });
+  const address = { model: "test", namesModel: true, recipe: base };
+  studio.openLinked({ ...address, experiment: "model.student" });
   await settled();
   await settled();
   expect(studio.view.getState().linked?.experiment?.title(ENGLISH)).toBe("Test and Student");
-  studio.openLinked({ recipe: base, experiment: "model.nobody" });
+  studio.openLinked({ ...address, experiment: "model.nobody" });
   await settled();
   await settled();
-  expect(studio.view.getState().linked).toEqual({ recipe: base });
+  expect(studio.view.getState().linked).toEqual({ model: "test", recipe: base });
 });

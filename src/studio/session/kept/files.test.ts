@@ -104,7 +104,7 @@ describe("a picture of a run", () => {
   it("offers the run, and shows it where it is on the shelf", async () => {
     const { studio, problem } = await opened(picture());
     expect(problem).toBeNull();
-    expect(studio.view.getState().linked).toEqual({ recipe: recipeOf(run.trajectory) });
+    expect(studio.view.getState().linked).toEqual({ model: "test", recipe: recipeOf(run.trajectory) });
     studio.view.getState().offer(null);
     await studio.openFiles([blob(runAsFile(run)), picture()]);
     expect(studio.view.getState().linked).toBeNull();

@@ -269,7 +269,7 @@ describe("trying again", () => {
   async function refused() {
     const test = testStudio();
     test.engine.fault.load = unreachable;
-    test.studio.view.getState().offer({ recipe: linked });
+    test.studio.view.getState().offer({ model: "test", recipe: linked });
     perform(writeLinked, test.studio);
     await settled();
     expect(test.studio.generation.getState().problem?.code).toBe("unreachable");
