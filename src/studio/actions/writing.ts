@@ -2,8 +2,10 @@ import { problemOf } from "../../flow/errors";
 import { rootOf } from "../../flow/recipe";
 import { tokenName } from "../../player/run/pieces";
 import { readingAt, stepsOf } from "../../player/run/run";
+import { isBegun } from "../session/runs/family";
 import { selectedRun } from "../session/runs/runs";
 import type { Studio } from "../session/studio";
+import type { Linked } from "../session/view";
 import { whyNotReady } from "../session/writing/readiness";
 import type { Action, Deed } from "./action";
 import { beginExperiment } from "./experiments";
@@ -128,13 +130,13 @@ export const redo: Action = {
 export const writeLinked: Deed = {
   enabled: ({ view, model, generation }) =>
     view.getState().linked?.model === model.getState().name && generation.getState().phase !== "loading",
-  run: ({ view, generation, comparison }) => {
-    const { linked, offer } = view.getState();
+  run: (studio) => {
+    const { linked, offer } = studio.view.getState();
     if (!linked) return;
     offer(null);
     const { recipe, experiment } = linked;
-    if (experiment) void beginExperiment({ generation, comparison }, experiment, recipe);
-    else void generation.getState().write(recipe);
+    if (experiment) void beginExperiment(studio, experiment, recipe);
+    else void writeOffered(studio, linked);
   },
 };
 
@@ -169,6 +171,15 @@ export const WRITING: readonly Action[] = [
   undo,
   redo,
 ];
+
+/** Writes a link's run, and offers it again where nothing came of it: only the address tells of it then. */
+async function writeOffered({ view, generation, runs }: Studio, linked: Linked): Promise<void> {
+  const { recipe, model } = linked;
+  await generation.getState().write(recipe);
+  // What went wrong is offered beside the problem.
+  const isElsewhere = isBegun(recipe, model, runs.getState().runs) || generation.getState().problem !== null;
+  if (!isElsewhere && view.getState().linked === null) view.getState().offer(linked);
+}
 
 /** What failed, if the model in use is the one that it was for. */
 function retryHere({ generation, model }: Studio) {

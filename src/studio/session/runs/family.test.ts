@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { runOf } from "../../testing/runs";
-import { familiesOf, parentOf, runOfRecipe } from "./family";
+import { familiesOf, isBegun, parentOf, runOfRecipe } from "./family";
 import type { Run } from "./shelfRun";
 
 const frames = ["▁the", "▁cat", "▁sat"];
@@ -45,4 +45,11 @@ it("a recipe that has been written is found, whole runs only", () => {
   expect(runOfRecipe({ settings }, "test", [other, parent])?.id).toBe("parent");
   expect(runOfRecipe({ settings }, "another", [parent])).toBeUndefined();
   expect(runOfRecipe({ settings }, "test", [{ ...parent, status: "cancelled" }])).toBeUndefined();
+});
+
+it("a recipe is begun as soon as there is a run of it, whole or not", () => {
+  const { settings } = parent.trajectory;
+  expect(isBegun({ settings }, "test", [{ ...parent, status: "cancelled" }])).toBe(true);
+  expect(isBegun({ settings }, "another", [parent])).toBe(false);
+  expect(isBegun({ settings }, "test", [other])).toBe(false);
 });

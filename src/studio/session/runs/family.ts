@@ -40,6 +40,12 @@ export function runOfRecipe(recipe: Recipe, model: string, runs: readonly Run[])
   return runs.find((run) => run.status === "done" && ownKey(run) === key);
 }
 
+/** Whether a run of a recipe is on the shelf, whole or not. */
+export function isBegun(recipe: Recipe, model: string, runs: readonly Run[]): boolean {
+  const key = keyOf(model, recipe);
+  return runs.some((run) => ownKey(run) === key);
+}
+
 /** Runs are known by their recipes: one that is written once more, or comes by a link, is the same run. */
 export function keyOf(model: string, recipe: Recipe): string {
   let key = known.get(recipe);

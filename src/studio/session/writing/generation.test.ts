@@ -273,6 +273,7 @@ describe("trying again", () => {
     perform(writeLinked, test.studio);
     await settled();
     expect(test.studio.generation.getState().problem?.code).toBe("unreachable");
+    expect(test.studio.view.getState().linked, "the problem offers it").toBeNull();
     test.engine.fault = {};
     return test;
   }
@@ -335,6 +336,47 @@ describe("trying again", () => {
     const { model } = turned.studio;
     model.getState().choose({ ...model.getState().choice, baseUrl: "models/other/" }, { ...MANIFEST, name: "other" });
     for (const test of [raised, turned]) expect((await again(test))?.settings.seed).not.toBe(77);
+  });
+});
+
+describe("the run of a link", () => {
+  const linked = { model: "test", recipe: { settings: { ...SETTINGS, seed: 77 } } };
+
+  /** A studio on its way to that run, up to the load of the model. */
+  async function asked() {
+    const test = testStudio();
+    test.studio.view.getState().offer(linked);
+    perform(writeLinked, test.studio);
+    await settled();
+    expect(test.studio.view.getState().linked).toBeNull();
+    return test;
+  }
+
+  async function cancelled({ studio }: Pick<Awaited<ReturnType<typeof asked>>, "studio">) {
+    await studio.generation.getState().cancel();
+    await settled();
+    return studio.view.getState().linked;
+  }
+
+  it("is offered again where it was cancelled before anything of it was there", async () => {
+    expect(await cancelled(await asked()), "while the model was loaded").toEqual(linked);
+    const begun = await asked();
+    await begun.engine.go();
+    expect(await cancelled(begun), "before its first frame").toEqual(linked);
+  });
+
+  it("is on the shelf where it was cancelled later, and not offered once more", async () => {
+    const test = await asked();
+    await test.engine.go(1 + 2);
+    expect(await cancelled(test)).toBeNull();
+    expect(test.studio.runs.getState().runs).toMatchObject([{ status: "cancelled" }]);
+  });
+
+  it("gives way to another link that was opened meanwhile", async () => {
+    const test = await asked();
+    const other = { ...linked, recipe: { settings: { ...SETTINGS, seed: 78 } } };
+    test.studio.view.getState().offer(other);
+    expect(await cancelled(test)).toEqual(other);
   });
 });
 
