@@ -45,6 +45,19 @@ describe("γ over t", () => {
     expect(() => checkGammaCurve(many.slice(1))).not.toThrow();
   });
 
+  it.each<[unknown]>([
+    ["0=1"],
+    [{}],
+    [5],
+    [[5]],
+    [[["0", "1"]]],
+    // A hole, as a page that counts its knots before it has them leaves.
+    [Object.assign([[0, 1]], { length: 2 })],
+  ])("that is none is refused by name: %j", (curve) => {
+    expect(() => checkGammaCurve(curve as GammaCurve)).toThrow(SettingsError);
+    expect(() => checkGammaCurve(curve as GammaCurve)).toThrow(/^gammaCurve is /);
+  });
+
   it("sets a recipe apart, and one that is said to be none does not", () => {
     const plain = { settings: RUN_SETTINGS };
     const none = { settings: { ...RUN_SETTINGS, gammaCurve: undefined } };

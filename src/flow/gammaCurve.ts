@@ -25,25 +25,32 @@ export function gammaAt(
 }
 
 /** Whether these are knots of a curve: 1 to 8, ascending in t, both numbers within their limits. */
-export function isGammaCurve(knots: readonly (readonly number[])[]): boolean {
+export function isGammaCurve(knots: unknown): knots is GammaCurve {
   const { least, greatest } = GAMMA_LIMITS;
-  const areKnots = knots.every(
-    ([t = Number.NaN, gamma = Number.NaN, ...more], i) =>
+  if (!isListOfLists(knots) || knots.length < 1 || knots.length > MOST_KNOTS) return false;
+  return knots.every(
+    ([t, gamma, ...more], i) =>
       more.length === 0 &&
+      typeof t === "number" &&
+      typeof gamma === "number" &&
       t >= 0 &&
       t <= 1 &&
       gamma >= least &&
       gamma <= greatest &&
       (i === 0 || t > (knots[i - 1]?.[0] as number)),
   );
-  return areKnots && knots.length >= 1 && knots.length <= MOST_KNOTS;
+}
+
+function isListOfLists(value: unknown): value is readonly (readonly unknown[])[] {
+  // Spread, for `every` passes over holes.
+  return Array.isArray(value) && [...value].every(Array.isArray);
 }
 
 /** @throws {SettingsError} */
 export function checkGammaCurve(curve: GammaCurve): void {
   if (isGammaCurve(curve)) return;
   throw new SettingsError(
-    `gammaCurve is ${gammaCurveText(curve)}.`,
+    `gammaCurve is ${isListOfLists(curve) ? gammaCurveText(curve) : String(curve)}.`,
     `Give 1 to ${MOST_KNOTS} knots t=γ, ascending in t from 0 to 1, γ from ${GAMMA_LIMITS.least} to ${GAMMA_LIMITS.greatest}.`,
   );
 }
@@ -59,5 +66,5 @@ export function gammaCurveIn(text: string): GammaCurve | undefined {
     const numbers = knot.split("=");
     return numbers.map((number) => (/^\d*\.?\d/.test(number) ? Number(number) : Number.NaN));
   });
-  return isGammaCurve(knots) ? (knots as unknown as GammaCurve) : undefined;
+  return isGammaCurve(knots) ? knots : undefined;
 }

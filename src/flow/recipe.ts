@@ -64,7 +64,7 @@ export const LONGEST_CHAIN = 64;
  */
 export const MOST_LETTERS = 50_000;
 
-/** The recipe alone, of something that has more to it, with a prompt that can be written down, and forked where it says. */
+/** The recipe alone, of something that has more to it, with a prompt that can be written down, and each fork of the run that its frame is of. */
 export function recipeOf({ settings, prompt, towards, back, held, from }: Recipe): Recipe {
   return {
     settings: stated(settings),
@@ -141,12 +141,52 @@ export interface RecipeLimits {
 }
 
 /**
- * Checks a recipe whose prompt has `sourceLength` tokens, 0 for none; the prompt itself is checked by `checkSources`.
+ * Checks that something is a recipe at all, whoever made it, before any of it is read; what its values are worth is for
+ * `checkRecipe` to say.
+ * @throws {SettingsError | ConditionError} something is not there, or not of its kind, or it goes back over too many runs.
+ */
+export function checkShape(asked: unknown): asserts asked is Recipe {
+  // Not by itself for its ancestors: of a run that continues itself there would be no end.
+  let links = 0;
+  for (let run = asked; ; ) {
+    if (++links > LONGEST_CHAIN) {
+      throw new SettingsError(
+        `This run goes back over more than ${LONGEST_CHAIN - 1} others.`,
+        `Fork from a run of at most ${LONGEST_CHAIN - 1} ancestors.`,
+      );
+    }
+    if (!isObject(run) || !isObject(run.settings)) {
+      throw new SettingsError("A run has no settings.", "Give an object of all its settings.");
+    }
+    const { prompt, held, back, from } = run;
+    if (prompt && !(isObject(prompt) && ("ids" in prompt ? isList(prompt.ids) : typeof prompt.text === "string"))) {
+      throw new ConditionError("The prompt is neither a text nor tokens.", "Give { text } or { ids }.");
+    }
+    if (held && !(Array.isArray(held) && [...held].every((one) => isObject(one) && typeof one.position === "number"))) {
+      throw new ConditionError("What is held is no list of tokens.", "Give a list of { position, token }.");
+    }
+    if (back && !(isObject(back) && isList(back.ids))) {
+      throw new SettingsError("The text to go back from is no list of tokens.", "Give { ids }.");
+    }
+    if (!from) return;
+    run = isObject(from) ? from.run : undefined;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isList(value: unknown): boolean {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+}
+
+/**
+ * Checks a recipe (`checkShape`) whose prompt has `sourceLength` tokens, 0 for none; the prompt itself is checked by `checkSources`.
  * @throws {SettingsError} settings that no run can use, or that a fork cannot change, or a frame that is not there.
  * @throws {ConditionError} a prompt given to a fork, or tokens that cannot be held.
  */
 export function checkRecipe(recipe: Recipe, sourceLength: number, limits: RecipeLimits): void {
-  checkChain(recipe);
   const { settings, towards, back, held = [], from } = recipe;
   checkSettings(settings, limits.maxLength, sourceLength > 0);
   if (towards) checkTowards(towards);
@@ -214,14 +254,4 @@ export function roomOf(
   { maxLength, maxInputLength }: Pick<RecipeLimits, "maxLength" | "maxInputLength">,
 ): number {
   return sourceLength === 0 ? length : Math.min(length - sourceLength, maxLength - maxInputLength);
-}
-
-function checkChain(recipe: Recipe): void {
-  let links = 0;
-  for (let run: Recipe | undefined = recipe; run; run = run.from?.run) links++;
-  if (links <= LONGEST_CHAIN) return;
-  throw new SettingsError(
-    `This run goes back over ${links} others.`,
-    `Fork from a run of at most ${LONGEST_CHAIN - 1} ancestors.`,
-  );
 }

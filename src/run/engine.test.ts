@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
-import { CancelledError, SettingsError } from "../flow/errors";
+import { CancelledError, ConditionError, SettingsError } from "../flow/errors";
 import type { DenoiseInput, Reading } from "../flow/network";
+import type { Recipe } from "../flow/recipe";
 import { parseManifest } from "../format/manifest";
 import type { Model } from "../runtime/load";
 import { numberTokenizer } from "../runtime/tokenizer";
-import { NOT_BEGUN, type RunEvent } from "./api";
+import { NOT_BEGUN, type ReadRequest, type RunEvent, type RunRequest } from "./api";
 import { Engine, type Loader } from "./engine";
 import { NoModelError } from "./errors";
 
@@ -92,6 +93,43 @@ describe("Engine", () => {
     expect(events.length).toBeGreaterThan(1);
     expect(events.length).toBeLessThan(1000);
     expect(await engine.generate({ settings }, () => {})).toMatchObject({ status: "done" });
+  });
+
+  const around = { settings, from: { run: {} as Recipe, step: 0 } };
+  around.from.run = around;
+  it.each<[string, unknown, typeof SettingsError | typeof ConditionError]>([
+    ["nothing", undefined, SettingsError],
+    ["no settings", {}, SettingsError],
+    ["a curve that is a text", { settings: { ...settings, gammaCurve: "0=1" } }, SettingsError],
+    ["a prompt that is a text", { settings, prompt: "Hello" }, ConditionError],
+    ["a prompt of nothing", { settings, prompt: {} }, ConditionError],
+    ["tokens that are no list", { settings, prompt: { ids: 5 } }, ConditionError],
+    ["held tokens that are no list", { settings, held: {} }, ConditionError],
+    ["a held token that is none", { settings, held: [null] }, ConditionError],
+    ["a held place that is no number", { settings, held: [{ position: 1n, token: 5 }] }, ConditionError],
+    ["no text to go back from", { settings, back: {} }, SettingsError],
+    ["more text to go back from than memory has", { settings, back: { ids: { length: 2 ** 32 } } }, SettingsError],
+    ["a fork of nothing", { settings, from: { step: 1 } }, SettingsError],
+    ["a fork of a run without settings", { settings, from: { run: {}, step: 1 } }, SettingsError],
+    ["a fork of itself", around, SettingsError],
+  ])("names what is wrong with a request, while a model loads as well: %s", async (_, asked, Named) => {
+    const wrong = asked as RunRequest;
+    const engine = await loaded();
+    await expect(engine.generate(wrong, () => {})).rejects.toThrow(Named);
+    await expect(engine.read(wrong as ReadRequest, () => {})).rejects.toThrow(Named);
+    await expect(engine.paths(wrong, 1, () => {})).rejects.toThrow(Named);
+    const loading = engine.load(request, () => {});
+    await expect(engine.generate(wrong, () => {})).rejects.toThrow(Named);
+    await loading;
+  });
+
+  it("names frames that are no list, and a text that is none", async () => {
+    const engine = await loaded();
+    for (const steps of [undefined, 5]) {
+      const wrong = { settings, steps } as unknown as ReadRequest;
+      await expect(engine.read(wrong, () => {})).rejects.toThrow(SettingsError);
+    }
+    await expect(engine.tokenize(5 as unknown as string)).rejects.toThrow(ConditionError);
   });
 
   it("writes the runs of several callers in turn, and never mixes two", async () => {

@@ -1,7 +1,7 @@
-import { CancelledError } from "../flow/errors";
+import { CancelledError, ConditionError } from "../flow/errors";
 import type { Source } from "../flow/network";
 import type { Paths } from "../flow/paths";
-import type { Recipe } from "../flow/recipe";
+import { checkShape, type Recipe } from "../flow/recipe";
 import { wellFormed } from "../flow/text";
 import type { LoadOptions, LoadProgress, Model } from "../runtime/load";
 import {
@@ -97,6 +97,7 @@ export class Engine implements EngineApi {
     onEvent: (event: RunEvent) => void,
     signal?: AbortSignal | undefined,
   ): Promise<RunResult> {
+    checkShape(request);
     // What cannot run is refused before it waits; while a model loads nobody can say.
     const known = this.#turns.has("load") ? undefined : planRecipe(this.#loaded(), request);
     const order: Order = {
@@ -184,6 +185,7 @@ export class Engine implements EngineApi {
   }
 
   async tokenize(text: string): Promise<Source> {
+    if (typeof text !== "string") throw new ConditionError("There is no text to take apart.", "Give a text.");
     return this.#loaded().tokenizer.encode(wellFormed(text));
   }
 

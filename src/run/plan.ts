@@ -1,6 +1,16 @@
 import { checkSources } from "../flow/condition";
 import type { Source } from "../flow/network";
-import { checkRecipe, type Path, type Prompt, pathOf, type Recipe, recipeKey, recipeOf, rootOf } from "../flow/recipe";
+import {
+  checkRecipe,
+  checkShape,
+  type Path,
+  type Prompt,
+  pathOf,
+  type Recipe,
+  recipeKey,
+  recipeOf,
+  rootOf,
+} from "../flow/recipe";
 import { wellFormed } from "../flow/text";
 import type { Model } from "../runtime/load";
 import type { Tokenizer } from "../runtime/tokenizer";
@@ -23,6 +33,7 @@ export interface RunPlan {
  */
 export function planRecipe({ manifest, tokenizer }: Model, asked: Recipe): RunPlan {
   const { architecture, schedule } = manifest;
+  checkShape(asked);
   // A fork may name a frame that its parent only goes on from, which is not the parent's to give.
   const recipe = recipeOf(asked);
   const source = sourceOf(rootOf(recipe).prompt, tokenizer);

@@ -22,6 +22,7 @@ export async function* readRun(
   { steps, first }: Pick<ReadRequest, "steps" | "first">,
   options: Pick<WriteOptions, "memory" | "signal"> = {},
 ): AsyncGenerator<ReadEvent, void> {
+  if (!Array.isArray(steps)) throw new SettingsError("The frames are no list.", "Give their numbers.");
   const wanted = [...new Set(steps)].sort((a, b) => a - b);
   const end = plan.path.times.length - 1;
   const wrong = wanted.find((step) => !(Number.isInteger(step) && step >= 0 && step <= end));

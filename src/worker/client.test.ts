@@ -459,6 +459,28 @@ describe("createEngine", () => {
     });
   });
 
+  it("refuses a request that cannot be sent to the worker, and leaves the others alone", async () => {
+    let finish: (result: RunResult) => void = () => {};
+    const generate = vi.fn(
+      () =>
+        new Promise<RunResult>((resolve) => {
+          finish = resolve;
+        }),
+    );
+    const { client, workers } = clientOf({ generate });
+    await client.load(request, () => {});
+    const running = client.generate({ settings }, () => {});
+    // As frameworks hand out what they watch.
+    const watched = { settings: new Proxy(settings, {}) };
+    await expect(client.generate(watched, () => {})).rejects.toThrow(SettingsError);
+    await expect(client.paths(watched, 1, () => {})).rejects.toThrow("cannot be sent");
+    await vi.waitFor(() => expect(generate).toHaveBeenCalledOnce());
+    expect(workers[0]?.terminate).not.toHaveBeenCalled();
+    finish(done);
+    expect(await running).toEqual(done);
+    client.terminate();
+  });
+
   it("lets the frames of a run arrive before it ends by the loss of its GPU", async () => {
     const order: string[] = [];
     let lose: (error: Error) => void = () => {};

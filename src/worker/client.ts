@@ -1,6 +1,6 @@
 import { proxy, type Remote } from "comlink";
 import { browserLocks } from "../delivery/store/locks";
-import { CancelledError } from "../flow/errors";
+import { CancelledError, SettingsError } from "../flow/errors";
 import { type LoadedModel, type LoadProgress, type LoadRequest, NOT_BEGUN } from "../run/api";
 import { NoModelError } from "../run/errors";
 import { unlessAborted } from "../runtime/interruption";
@@ -61,6 +61,13 @@ export function createEngine(
     try {
       return await current.call(task);
     } catch (error) {
+      // It never left the page, and the worker knows nothing of it.
+      if (error instanceof DOMException && error.name === "DataCloneError") {
+        throw new SettingsError(
+          `This cannot be sent to the engine's worker: ${error.message}`,
+          "Give plain objects; of one that a framework watches, what it was made of.",
+        );
+      }
       if (costsModel(error)) current.end(error as Error);
       throw error;
     }
