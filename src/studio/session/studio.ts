@@ -198,6 +198,7 @@ export function createStudio(world: World): Studio {
     writeByJudge: (judge, recipe, text) => judges[judge].getState().write(recipe, text),
     unfold: (folded) => folding.unfold(folded),
     onTaken: (run) => void save(run),
+    onStays: () => view.getState().say(words.getState().said.textsStay),
   });
   const folding = createFolding({
     runs,
@@ -339,8 +340,14 @@ export function createStudio(world: World): Studio {
   /** Shows a run where it is on the shelf, and offers it where it is not. */
   function openRun(linked: Linked): void {
     const here = runOfRecipe(linked.recipe, linked.model, runs.getState().runs);
-    if (here) runs.getState().select(here.id);
+    if (here) show(here.id);
     else view.getState().offer(linked);
+  }
+
+  /** Puts a run of the shelf onto the stage, in the place of what stands side by side without it. */
+  function show(id: string): void {
+    runs.getState().select(id);
+    comparison.getState().giveWay(id);
   }
 
   /** A run that a link tells of, beside that of another model; alone where there is no such model here. */
@@ -367,7 +374,7 @@ export function createStudio(world: World): Studio {
   }
 
   const openFiles = createOpening({
-    ...{ runs, model, generation, view, words, newId, now, save },
+    ...{ runs, model, generation, view, words, newId, now, save, show },
     openRecipe: (recipe) => openRun({ model: model.getState().name, recipe }),
   });
 

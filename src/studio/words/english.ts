@@ -118,6 +118,7 @@ export const ENGLISH = {
     notHandedOut:
       "The browser does not hand that run out now. Reload the page: a newer one may be open in another tab.",
     noLongerKept: "The browser keeps that run no longer. Its recipe is left: it can be written again.",
+    textsStay: "The run is on the shelf. The texts shown are on none, and stay until you close them (C).",
     pageForgotten: "The page is no longer kept. The next visit keeps it again.",
   },
 

@@ -153,6 +153,7 @@ export const GERMAN: Words = {
     notHandedOut:
       "Der Browser gibt diesen Lauf gerade nicht heraus. Die Seite neu laden: Vielleicht ist in einem anderen Tab eine neuere offen.",
     noLongerKept: "Der Browser behält diesen Lauf nicht mehr. Sein Rezept ist noch da: Er lässt sich wieder schreiben.",
+    textsStay: "Der Lauf ist in der Ablage. Die gezeigten Texte sind in keiner und bleiben, bis man sie schließt (C).",
     pageForgotten: "Die Seite ist nicht mehr gespeichert. Der nächste Besuch speichert sie wieder.",
   },
 

@@ -3,12 +3,15 @@ import { UnreachableError } from "../../../delivery/store/errors";
 import { recipeOf } from "../../../flow/recipe";
 import { DeviceLostError } from "../../../runtime/runtime";
 import { perform } from "../../actions/action";
+import { writeTheRest } from "../../actions/experiments";
 import { tryAgain } from "../../actions/writing";
 import { FakeEngine, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
 import { ENGLISH } from "../../words/english";
+import { runAsFile } from "../kept/files";
 import { selectedRun } from "../runs/runs";
+import type { Run } from "../runs/shelfRun";
 import type { Studio } from "../studio";
 import { runsOf, surestMember } from "./comparison";
 import { type Experiment, experimentNamed, gridOf } from "./experiments";
@@ -314,5 +317,110 @@ describe("runs of the shelf", () => {
     expect(id(running, stopped)).toBe("running");
     expect(id(stopped, running)).toBe("running");
     expect(id({ ...done, trajectory: { ...done.trajectory, model: "another" } })).toBeUndefined();
+  });
+});
+
+describe("whoever writes while texts stand side by side", () => {
+  const NEW = { settings: { ...SETTINGS, seed: 41 } };
+
+  /** A studio with two runs side by side, and its model loaded. */
+  async function beside() {
+    const { studio, engine } = testStudio();
+    const [first, second] = [1, 2].map((seed) => {
+      const run = runOf(["▁the", "▁cat"], { id: `run of ${seed}`, startedAt: seed });
+      return { ...run, trajectory: { ...run.trajectory, settings: { ...SETTINGS, seed } } };
+    });
+    if (!first || !second) throw new Error("There are no two runs.");
+    for (const run of [first, second]) studio.runs.getState().add(run);
+    studio.runs.getState().select(first.id);
+    studio.comparison.getState().turn(second);
+    void studio.generation.getState().prepare();
+    await settled();
+    await engine.go();
+    return { studio, engine, store: studio.comparison, first, second };
+  }
+  const isShown = (store: Studio["comparison"]) => store.getState().shown !== null;
+
+  it.each<[string, (studio: Studio, run: Run) => void]>([
+    ["a new run", ({ generation }) => void generation.getState().start()],
+    ["a fork", ({ generation }, run) => void generation.getState().fork(run, 1)],
+    ["a link's run", ({ generation }) => void generation.getState().write(NEW)],
+  ])("sees %s, as soon as there is something of it to be seen", async (_, press) => {
+    const { studio, engine, store, first } = await beside();
+    press(studio, first);
+    await settled();
+    expect(isShown(store)).toBe(true);
+    await engine.go();
+    expect(isShown(store)).toBe(false);
+    expect(selectedRun(studio.runs.getState())).toMatchObject({ status: "running" });
+  });
+
+  it("sees them where the new run is one of them, where it is none of the shelf's, and where nothing comes of it", async () => {
+    const { studio, engine, store, first } = await beside();
+    void studio.generation.getState().write(recipeOf(first.trajectory));
+    await settled();
+    await engine.go(SETTINGS.steps + 1);
+    expect(isShown(store), "one of them").toBe(true);
+    void studio.phases.getState().count(first);
+    await settled();
+    await engine.go(2);
+    expect(isShown(store), "one that is counted").toBe(true);
+    void studio.generation.getState().start();
+    await settled();
+    await studio.generation.getState().cancel();
+    await settled();
+    expect(isShown(store), "one that was cancelled").toBe(true);
+  });
+
+  it("is left to what was laid side by side since: only what a press finds gives way to it", async () => {
+    const { studio, engine, store, second } = await beside();
+    void store.getState().begin(samplers, base);
+    await settled();
+    await engine.go(1);
+    studio.runs.getState().select("run of 1");
+    store.getState().close();
+    store.getState().turn(second);
+    await write(engine, 2, SETTINGS.steps);
+    expect(studio.runs.getState().runs.filter(({ status }) => status === "done")).toHaveLength(4);
+    expect(store.getState().shown?.origin).toBeNull();
+  });
+
+  it("keeps the texts of a grid, which are on no shelf, is told so, and can have the rest of them", async () => {
+    const { studio, engine, store } = await begun(gridOf("steps", "selfCondScale"));
+    await write(engine, 2, 4);
+    void studio.generation.getState().write(NEW);
+    await settled();
+    await engine.go(SETTINGS.steps + 1);
+    expect(studio.runs.getState().runs).toMatchObject([{ status: "done" }]);
+    expect(store.getState().laid).toHaveLength(2);
+    expect(studio.view.getState().said).toBe(ENGLISH.said.textsStay);
+    perform(writeTheRest, studio);
+    await settled();
+    await write(engine, 2, 4);
+    expect(store.getState().laid.filter(({ status }) => status === "done")).toHaveLength(4);
+  });
+
+  it("sees the run where nothing of the grid is there yet", async () => {
+    const { studio, engine, store } = await begun(gridOf("steps", "selfCondScale"));
+    void studio.generation.getState().write(NEW);
+    await settled();
+    await engine.go();
+    expect(isShown(store)).toBe(false);
+    expect(studio.view.getState().said).toBe("");
+  });
+
+  it("is like whoever opens a run: one of them stays among them, and another is seen", async () => {
+    const { studio, store, first } = await beside();
+    const file = (run: Run) => new Blob([runAsFile(run)]);
+    await studio.openFiles([file(first)]);
+    expect(isShown(store)).toBe(true);
+    await studio.openFiles([file(runOf(["▁the", "▁cat"]))]);
+    expect(isShown(store)).toBe(false);
+    studio.comparison.getState().turn(first);
+    expect(isShown(store)).toBe(true);
+    studio.runs.getState().add({ ...first, id: "linked", trajectory: { ...first.trajectory, ...NEW } });
+    studio.openLinked({ model: "test", namesModel: true, recipe: NEW, experiment: null });
+    expect(isShown(store)).toBe(false);
+    expect(studio.runs.getState().selectedId).toBe("linked");
   });
 });

@@ -46,6 +46,8 @@ export interface ComparisonStore {
   turn(run: Run): void;
   /** Puts a run of a grid onto the shelf and the stage; one that is still written stays where its frames come. */
   take(run: Run): void;
+  /** Closes for a run of the shelf that is to be seen and is not among those shown. A grid stays, if a text of it is there. */
+  giveWay(id: string): void;
   close(): void;
 }
 
@@ -61,10 +63,12 @@ export interface ComparisonParts {
   readonly unfold: (runs: readonly Run[]) => Promise<void>;
   /** Called with a run that has come to the shelf whole. */
   readonly onTaken: (run: Run) => void;
+  /** Called where a grid does not give way to a run: its texts are on no shelf, and would be lost by that. */
+  readonly onStays: () => void;
 }
 
 export function createComparison(parts: ComparisonParts): StoreApi<ComparisonStore> {
-  const { runs, model, generation, turnToModel, writeByJudge, unfold, onTaken } = parts;
+  const { runs, model, generation, turnToModel, writeByJudge, unfold, onTaken, onStays } = parts;
   const store = createStore<ComparisonStore>()((set, get) => {
     const change = (id: string, changed: (run: Run) => Run) =>
       set(({ laid }) => ({ laid: laid.map((run) => (run.id === id ? changed(run) : run)) }));
@@ -188,8 +192,22 @@ export function createComparison(parts: ComparisonParts): StoreApi<ComparisonSto
         }
         runs.getState().select(run.id);
       },
+      giveWay: (id) => {
+        const { shown, laid, close } = get();
+        const run = runs.getState().runs.find((run) => run.id === id);
+        if (!shown || !run || isMember(shown, run)) return;
+        if (shown.origin?.experiment.heads && laid.length > 0) onStays();
+        else close();
+      },
       close: () => set({ shown: null, laid: [] }),
     };
+  });
+  // Whoever writes wants to see it written; what has been laid side by side since the press is looked at instead.
+  let atPress: Comparison | null = null;
+  generation.subscribe(({ phase, runId }, before) => {
+    const { shown, giveWay } = store.getState();
+    if (phase === "loading" && before.phase !== "loading") atPress = shown;
+    if (runId !== null && runId !== before.runId && shown === atPress) giveWay(runId);
   });
   // Another model's tokens mean something else, and its settings are others.
   model.subscribe(({ name }, before) => {

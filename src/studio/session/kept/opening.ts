@@ -21,13 +21,15 @@ export interface OpeningParts {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly save: (run: Run) => Promise<void>;
+  /** Puts a run of the shelf onto the stage, to be seen there. */
+  readonly show: (id: string) => void;
   /** Shows a run of the chosen model where it is on the shelf, and offers it where it is not. */
   readonly openRecipe: (recipe: Recipe) => void;
 }
 
 /** What opens files of runs, or pictures of them. It never rejects: what is wrong with a file becomes a problem. */
 export function createOpening(parts: OpeningParts): (files: readonly Blob[]) => Promise<void> {
-  const { runs, model, generation, view, words, newId, now, save, openRecipe } = parts;
+  const { runs, model, generation, view, words, newId, now, save, show, openRecipe } = parts;
   /** When the run came that came last. */
   let last = 0;
 
@@ -46,7 +48,7 @@ export function createOpening(parts: OpeningParts): (files: readonly Blob[]) => 
         faults.push(fault);
       }
     }
-    if (first !== undefined) runs.getState().select(first);
+    if (first !== undefined) show(first);
     if (faults.length > 0) throw faults.at(-1);
   }
 
