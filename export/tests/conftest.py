@@ -2,9 +2,15 @@
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+# A process that finds no compiled modules spends four seconds on compiling JAX's and its own: they are kept, also where the
+# environment asks for none, as containers do, in which a program runs once.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Tests compile the same small graphs again and again: one cache for all, for subprocesses and for the next run, too.
 # `pytest --cache-clear` empties it. Set before JAX loads.
