@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-# A process that finds no compiled modules spends four seconds on compiling JAX's and its own: they are kept, also where the
-# environment asks for none, as containers do, in which a program runs once.
+# A process that finds no compiled modules spends four seconds on compiling JAX's and its own: they are kept, also where
+# the environment asks for none, as containers do, in which a program runs once.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
