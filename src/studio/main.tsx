@@ -13,17 +13,10 @@ import { ENGLISH } from "./words/english";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element with the id root.");
-const reload = (
-  <button type="button" onClick={() => location.reload()}>
-    {ENGLISH.parts.reload}
-  </button>
-);
 void page().then((page) =>
   createRoot(root).render(
     <StrictMode>
-      <Part name={ENGLISH.parts.page} remedy={reload}>
-        {page}
-      </Part>
+      <Part name={ENGLISH.parts.page}>{page}</Part>
     </StrictMode>,
   ),
 );

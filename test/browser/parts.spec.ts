@@ -48,6 +48,21 @@ test("a run that cannot be shown stands on no stage, and in no other run's way",
   expect(studio.faults).toEqual([]);
 });
 
+test("a part that did not come can be had by reloading the page", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await page.route("**/SheetDialog-*.js", (route) => route.abort());
+  await studio.open({ backend: "wasm" });
+  await page.keyboard.press("m");
+  const missing = page.locator("[data-code=part]");
+  await expect(missing).toContainText("The shelf of models cannot be shown");
+  await page.unroute("**/SheetDialog-*.js");
+  await missing.getByRole("button", { name: "Reload the page" }).click();
+  await expect(missing).toHaveCount(0);
+  await expect(studio.stage).toBeVisible();
+  await page.keyboard.press("m");
+  await expect(page.getByRole("dialog", { name: "Models" })).toBeVisible();
+});
+
 test("what another program takes out of the page comes back, without a word", async ({ page }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   const studio = new StudioPage(page);

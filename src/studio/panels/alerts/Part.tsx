@@ -10,7 +10,7 @@ interface Props {
   readonly of?: unknown;
   /** Whether it is an item of a list, and what stands in its place has to be one, too. */
   readonly isItem?: boolean;
-  /** More that can be done about it. */
+  /** What more can be done about it, where that is something else than to reload the page. */
   readonly remedy?: ReactNode;
   readonly children: ReactNode;
 }
@@ -74,7 +74,12 @@ function Failed({ name, problem, remedy, onAgain }: FailedProps) {
           <button type="button" onClick={onAgain}>
             {parts.again}
           </button>
-          {remedy}
+          {/* What could not be fetched isn't fetched again by drawing it anew. */}
+          {remedy ?? (
+            <button type="button" onClick={() => location.reload()}>
+              {parts.reload}
+            </button>
+          )}
         </>
       }
     />
