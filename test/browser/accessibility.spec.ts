@@ -1,6 +1,7 @@
 import { expect, type Page, test } from "@playwright/test";
 import { violations } from "./axe";
-import { writeFew } from "./runs";
+import { heldBack } from "./held-back";
+import { startEndlessRun, writeFew } from "./runs";
 import { slow } from "./slow";
 import { StudioPage } from "./studio-page";
 
@@ -148,3 +149,33 @@ test("a palette finds everything that can be done, and the keyboard is where it 
   await expect(studio.chip).toContainText("German → English");
   expect(studio.faults).toEqual([]);
 });
+
+for (const [name, keys, script, title] of [
+  ["a palette", "Control+k", "**/Palette-*.js", "Find a command"],
+  ["a sheet", "?", "**/SheetDialog-*.js", "Keyboard"],
+] as const) {
+  test(`what is typed for ${name} that has not come yet does nothing on the page`, async ({ page }) => {
+    const studio = new StudioPage(page);
+    const arrive = await heldBack(page, script);
+    await studio.open({ backend: "wasm" });
+    await startEndlessRun(studio);
+    await studio.time.focus();
+    const html = page.locator("html");
+    const theme = await html.getAttribute("data-theme");
+    const opened = page.getByRole("dialog");
+
+    await page.keyboard.press(keys);
+    await page.keyboard.type("gtmu");
+    await page.keyboard.press("Escape");
+    const came = page.waitForResponse(script);
+    arrive();
+    await came;
+    await expect(opened).toHaveCount(0);
+    await page.keyboard.press(keys);
+    await expect(opened).toHaveAccessibleName(title);
+    await expect(html).toHaveAttribute("data-theme", theme ?? "");
+    await expect(studio.runs).toHaveCount(2);
+    await expect(studio.runs.first()).toContainText("Writing, step");
+    expect(studio.faults).toEqual([]);
+  });
+}

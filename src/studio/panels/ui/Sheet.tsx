@@ -1,4 +1,5 @@
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useState } from "react";
+import { OnItsWay } from "./OnItsWay";
 import type { SheetProps } from "./SheetDialog";
 
 /** Comes when a sheet is first opened. */
@@ -14,14 +15,4 @@ export function Sheet(props: SheetProps) {
       <SheetDialog {...props} />
     </Suspense>
   ) : null;
-}
-
-/** For the moment in which a sheet is fetched: Escape closes it already. */
-function OnItsWay({ onOpen }: Pick<SheetProps, "onOpen">) {
-  useEffect(() => {
-    const close = ({ key }: KeyboardEvent) => key === "Escape" && onOpen(false);
-    addEventListener("keydown", close);
-    return () => removeEventListener("keydown", close);
-  }, [onOpen]);
-  return null;
 }
