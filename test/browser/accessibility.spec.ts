@@ -110,6 +110,16 @@ test(
   },
 );
 
+test("the keyboard goes on at Generate when Cancel goes", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open({ backend: "wasm" });
+  await startEndlessRun(studio);
+  await studio.cancel.press("Enter");
+  await expect(studio.cancel).toHaveCount(0);
+  await expect(studio.generate).toBeFocused();
+  expect(studio.faults).toEqual([]);
+});
+
 test("a palette finds everything that can be done, and the keyboard is where it was before", async ({ page }) => {
   const studio = new StudioPage(page);
   await page.setViewportSize({ width: 390, height: 844 });

@@ -13,10 +13,12 @@ test("γ is drawn over t by keys and by pointer, and the run, its link and its f
   await studio.open({ backend: "wasm", model: "tiny-model" });
   await studio.set("Fresh noise γ", 2);
   const level = await studio.write();
-  await page.getByRole("button", { name: "Draw γ over t" }).click();
+  const drawing = page.getByRole("button", { name: "Draw γ over t" });
+  await drawing.press("Enter");
   const chart = page.getByRole("group", { name: "Fresh noise γ over t" });
   const knots = chart.getByRole("slider");
   await expect(knots).toHaveCount(3);
+  await expect(knots.first()).toBeFocused();
   expect(await violations(page)).toEqual([]);
 
   const second = chart.getByRole("slider", { name: "Knot 2 of 3" });
@@ -41,6 +43,7 @@ test("γ is drawn over t by keys and by pointer, and the run, its link and its f
   await knots.nth(1).press("ArrowUp");
   await chart.getByRole("slider", { name: "Knot 4 of 4" }).press("Delete");
   await expect(knots).toHaveCount(3);
+  await expect(knots.last()).toBeFocused();
 
   await page.getByRole("button", { name: "Keep this seed" }).click();
   const text = await studio.write();
@@ -56,8 +59,9 @@ test("γ is drawn over t by keys and by pointer, and the run, its link and its f
   await expect(studio.generate).toHaveText(/^Generate/);
   expect(await studio.stage.textContent()).toBe(text);
 
-  await page.getByRole("button", { name: "One γ again" }).click();
+  await page.getByRole("button", { name: "One γ again" }).press("Enter");
   await expect(chart).toHaveCount(0);
+  await expect(drawing).toBeFocused();
   await expect(page.getByRole("textbox", { name: "Fresh noise γ" })).toHaveValue("2");
 
   const newcomer = await (await browser.newContext()).newPage();

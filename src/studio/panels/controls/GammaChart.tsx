@@ -1,5 +1,5 @@
 import { scaleLinear } from "d3-scale";
-import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, type Ref, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { GAMMA_LIMITS, type GammaCurve, MOST_KNOTS } from "../../../flow/gammaCurve";
 import { numbersOf } from "../../../player/lenses/numbers";
@@ -25,16 +25,22 @@ const MOVES: Readonly<Record<string, readonly [t: number, gamma: number]>> = {
   PageDown: [0, -1],
 };
 
+interface Props {
+  readonly curve: GammaCurve;
+  readonly firstKnot: Ref<SVGGElement>;
+  /** One γ is wanted in place of the curve. */
+  readonly onOne: () => void;
+}
+
 /** γ over t, drawn by pointer or by keys, over the entropy and the repeats of the run shown. */
-export function GammaChart({ curve }: { curve: GammaCurve }) {
+export function GammaChart({ curve, firstKnot, onOne }: Props) {
   const studio = useStudio();
   const words = useWords().settings.gammaCurve;
   const run = useStore(studio.player.run);
-  const gamma = useStore(studio.settings, ({ values }) => values.gamma);
   const chart = useRef<SVGSVGElement>(null);
   const [held, setHeld] = useState<number | null>(null);
   const [chosen, setChosen] = useState(0);
-  const { set, enter } = studio.settings.getState();
+  const { set } = studio.settings.getState();
   const draw = (drawn: GammaCurve) => set({ gammaCurve: drawn });
 
   const placeOf = ({ clientX, clientY }: PointerEvent) => {
@@ -44,13 +50,17 @@ export function GammaChart({ curve }: { curve: GammaCurve }) {
       y.invert(((clientY - box.top) * HEIGHT) / box.height),
     ] as const;
   };
-  const onKey = (event: KeyboardEvent, index: number) => {
+  const onKey = (event: KeyboardEvent<SVGGElement>, index: number) => {
     const move = MOVES[event.key];
     const knot = curve[index];
     if (!knot || event.ctrlKey || event.metaKey || event.altKey) return;
     if (move) draw(movedKnot(curve, index, [knot[0] + move[0], knot[1] + move[1]]));
-    else if (event.key === "Delete" || event.key === "Backspace") draw(withoutKnot(curve, index));
-    else return;
+    else if (event.key === "Delete" || event.key === "Backspace") {
+      const before = event.currentTarget.previousElementSibling;
+      // Of all others the keyboard goes on at the next one, which has its place.
+      if (index === curve.length - 1 && index > 0 && before instanceof SVGElement) before.focus();
+      draw(withoutKnot(curve, index));
+    } else return;
     event.preventDefault();
     // The arrows turn the time elsewhere.
     event.stopPropagation();
@@ -103,6 +113,7 @@ export function GammaChart({ curve }: { curve: GammaCurve }) {
             // A knot keeps its place among the others while it moves.
             // biome-ignore lint/suspicious/noArrayIndexKey: a knot is known by its place
             key={index}
+            ref={index === 0 ? firstKnot : undefined}
             className={styles.knot}
             role="slider"
             tabIndex={0}
@@ -136,7 +147,7 @@ export function GammaChart({ curve }: { curve: GammaCurve }) {
         <Button onClick={() => draw(withoutKnot(curve, chosen))} aria-disabled={curve.length <= 1}>
           {words.remove}
         </Button>
-        <Button onClick={() => enter("gamma", String(gamma))}>{words.one}</Button>
+        <Button onClick={onOne}>{words.one}</Button>
       </div>
     </div>
   );

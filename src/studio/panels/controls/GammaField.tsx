@@ -1,4 +1,4 @@
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useRef } from "react";
 import { useStore } from "zustand";
 import { Button } from "../../../player/ui/Button";
 import { useStudio, useWords } from "../StudioContext";
@@ -12,10 +12,26 @@ export function GammaField() {
   const studio = useStudio();
   const { gamma: words, gammaCurve: drawn } = useWords().settings;
   const { gamma, gammaCurve } = useStore(studio.settings, ({ values }) => values);
+  const { set, enter } = studio.settings.getState();
+  /** Whether a button was pressed that goes with the press; not where a run, or an undo, changes γ. */
+  const isPressed = useRef(false);
+  const goOnAt = (place: HTMLElement | SVGElement | null) => {
+    if (!place) return;
+    // Whoever has gone elsewhere while the chart came stays there.
+    if (isPressed.current && document.activeElement === document.body) place.focus();
+    isPressed.current = false;
+  };
   if (gammaCurve) {
     return (
       <Suspense fallback={null}>
-        <GammaChart curve={gammaCurve} />
+        <GammaChart
+          curve={gammaCurve}
+          firstKnot={goOnAt}
+          onOne={() => {
+            isPressed.current = true;
+            enter("gamma", String(gamma));
+          }}
+        />
       </Suspense>
     );
   }
@@ -24,7 +40,16 @@ export function GammaField() {
     <>
       <NumberField name="gamma" label={words.name} symbol="γ" slider={{ to: 8, step: 0.1 }} explanation={words.is} />
       <p>
-        <Button onClick={() => studio.settings.getState().set({ gammaCurve: level })}>{drawn.draw}</Button>
+        {/* Not the field: where one types on the screen, half of that would be keys. */}
+        <Button
+          ref={goOnAt}
+          onClick={() => {
+            isPressed.current = true;
+            set({ gammaCurve: level });
+          }}
+        >
+          {drawn.draw}
+        </Button>
       </p>
     </>
   );

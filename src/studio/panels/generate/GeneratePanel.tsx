@@ -1,3 +1,4 @@
+import { type RefObject, useLayoutEffect, useRef } from "react";
 import { useStore } from "zustand";
 import { Button } from "../../../player/ui/Button";
 import { cancel, generate } from "../../actions/writing";
@@ -17,10 +18,9 @@ export function GeneratePanel() {
   const studio = useStudio();
   const words = useWords().generate;
   const phase = useStore(studio.generation, ({ phase }) => phase);
-  const cancelling = useStore(studio.generation, ({ cancelling }) => cancelling);
   const why = useStudioValue(whyNotReady);
   const go = useAction(generate);
-  const end = useAction(cancel);
+  const goButton = useRef<HTMLButtonElement>(null);
   const busy = phase !== "idle";
   return (
     <section className={styles.generate} aria-label={words.label} data-busy={busy || undefined}>
@@ -28,6 +28,7 @@ export function GeneratePanel() {
       <div className={styles.generateButtons}>
         <Button
           {...go}
+          ref={goButton}
           className={styles.generateGo}
           data-testid="generate"
           aria-describedby={why === null ? undefined : "generate-why"}
@@ -35,11 +36,7 @@ export function GeneratePanel() {
           <span>{words.go[phase]}</span>
           {!busy && <Shortcuts shortcuts={generate.shortcuts} />}
         </Button>
-        {busy && (
-          <Button {...end} className={styles.generateCancel} data-testid="cancel">
-            {cancelling ? words.stopping : words.cancel}
-          </Button>
-        )}
+        {busy && <CancelButton after={goButton} />}
       </div>
       {why !== null && (
         <p className={`${styles.generateNote} ${styles.generateNoteWhy}`} id="generate-why">
@@ -51,6 +48,26 @@ export function GeneratePanel() {
       {!busy && why === null && <DownloadNote />}
       <ProblemAlert />
     </section>
+  );
+}
+
+/** It goes when the run ends. A keyboard that is there then goes on at `after`, not at the beginning of the page. */
+function CancelButton({ after }: { after: RefObject<HTMLButtonElement | null> }) {
+  const studio = useStudio();
+  const words = useWords().generate;
+  const cancelling = useStore(studio.generation, ({ cancelling }) => cancelling);
+  const end = useAction(cancel);
+  const own = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    const button = own.current;
+    return () => {
+      if (document.activeElement === button) after.current?.focus({ preventScroll: true });
+    };
+  }, [after]);
+  return (
+    <Button {...end} ref={own} className={styles.generateCancel} data-testid="cancel">
+      {cancelling ? words.stopping : words.cancel}
+    </Button>
   );
 }
 
