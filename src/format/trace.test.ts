@@ -157,6 +157,7 @@ describe("a trace from a stranger", () => {
   it.each<[string, (trace: TraceText) => unknown, RegExp]>([
     ["of a later version", (trace) => Object.assign(trace, { version: 99 }), /version/],
     ["whose token would take gigabytes", (trace) => Object.assign(trace.pieces, { 4294967294: "x" }), /pieces/],
+    ["whose token is beyond all vocabularies", (trace) => Object.assign(trace.pieces, { 9999999: "x" }), /pieces/],
     ["that names a token beyond all vocabularies", (trace) => Object.assign(trace, { eos: 2 ** 40 }), /eos/],
     [
       "of a length that no model writes",
@@ -179,5 +180,17 @@ describe("a trace from a stranger", () => {
   ])("%s is refused by name", (_, change, words) => {
     expect(() => readTrace(changed(change))).toThrow(TraceError);
     expect(() => readTrace(changed(change))).toThrow(words);
+  });
+
+  it("that goes on from more runs than there may be is refused by name", () => {
+    const settings = JSON.stringify(JSON.parse(text).settings);
+    const chain = (links: number) =>
+      `${`"from":{"run":{"settings":${settings},`.repeat(links)}"held":[]${'},"step":0}'.repeat(links)}`;
+    const forked = (links: number) => text.replace('"eos"', () => `${chain(links)},"eos"`);
+    expect(readTrace(forked(63)).trajectory.from).toBeDefined();
+    for (const links of [64, 5000]) {
+      expect(() => readTrace(forked(links))).toThrow(TraceError);
+      expect(() => readTrace(forked(links))).toThrow("goes back over more than 63 others");
+    }
   });
 });

@@ -31,12 +31,10 @@ export class TraceError extends ElfError {
   readonly code = "trace";
 }
 
-/**
- * Version 2 says what a run holds, which run it continues, and which token ends a text. Version 1 knew runs from noise alone
- * and left the end to be guessed by its spelling. Version 3 is written only where a run, or one that it goes on from, starts
- * otherwise than from the noise of its seed, or has γ drawn over t: a reader of version 2 would pass over that, and go on from
- * another run.
- */
+// Version 2 says what a run holds, which run it continues, and which token ends a text. Version 1 knew runs from noise alone
+// and left the end to be guessed by its spelling. Version 3 is written only where a run, or one that it goes on from, starts
+// otherwise than from the noise of its seed, or has γ drawn over t: a reader of version 2 would pass over that, and go on from
+// another run.
 const VERSIONS = [1, 2, 3] as const;
 const END_OF_VERSION_1 = "</s>";
 
@@ -117,7 +115,13 @@ export const traceSchema = z
     from: z.exactOptional(branchSchema),
     eos: z.exactOptional(z.nullable(tokenId)),
     times: z.array(z.number()).check(z.maxLength(MOST_TIMES)),
-    pieces: z.record(z.string().check(z.regex(/^\d{1,7}$/)), z.string()),
+    pieces: z.record(
+      z.string().check(
+        z.regex(/^\d{1,7}$/),
+        z.refine((id) => Number(id) <= MOST_TOKENS),
+      ),
+      z.string(),
+    ),
     /** Where they have been found; they add about a third to the file. */
     paths: z.exactOptional(paths),
     frames: z.array(frame).check(z.minLength(1)),
@@ -185,6 +189,7 @@ export function readTrace(text: string): RecordedRun {
       cause,
     });
   }
+  checkLength(json);
   const result = traceSchema.safeParse(json);
   if (!result.success) {
     const { field, how } = faultIn(result.error);
@@ -211,6 +216,18 @@ export function readTrace(text: string): RecordedRun {
     pieces: known,
     eos: eos ?? (guessed < 0 ? null : guessed),
   };
+}
+
+function checkLength(json: unknown): void {
+  // Before it is read by the schema, which calls itself for each run.
+  let run = json as TraceFile | undefined | null;
+  for (let links = 0; run; run = run.from?.run as TraceFile | undefined) {
+    if (++links <= LONGEST_CHAIN) continue;
+    throw new TraceError(
+      `The recorded run goes back over more than ${LONGEST_CHAIN - 1} others.`,
+      "Record it again: npm run generate -- --trace FILE",
+    );
+  }
 }
 
 function isOfVersion2({ settings, towards, back, from }: Recipe): boolean {
