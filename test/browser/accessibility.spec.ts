@@ -117,6 +117,12 @@ test("the keyboard goes on at Generate when Cancel goes", async ({ page }) => {
   await studio.cancel.press("Enter");
   await expect(studio.cancel).toHaveCount(0);
   await expect(studio.generate).toBeFocused();
+
+  // Under a pointer space plays the run, as it did before.
+  await studio.generate.click();
+  await studio.cancel.click();
+  await expect(studio.cancel).toHaveCount(0);
+  await expect(studio.generate).not.toBeFocused();
   expect(studio.faults).toEqual([]);
 });
 

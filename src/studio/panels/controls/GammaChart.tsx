@@ -1,5 +1,5 @@
 import { scaleLinear } from "d3-scale";
-import { type KeyboardEvent, type PointerEvent, type Ref, useRef, useState } from "react";
+import { type KeyboardEvent, type MouseEvent, type PointerEvent, type Ref, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { GAMMA_LIMITS, type GammaCurve, MOST_KNOTS } from "../../../flow/gammaCurve";
 import { numbersOf } from "../../../player/lenses/numbers";
@@ -29,7 +29,7 @@ interface Props {
   readonly curve: GammaCurve;
   readonly firstKnot: Ref<SVGGElement>;
   /** One γ is wanted in place of the curve. */
-  readonly onOne: () => void;
+  readonly onOne: (press: MouseEvent) => void;
 }
 
 /** γ over t, drawn by pointer or by keys, over the entropy and the repeats of the run shown. */

@@ -13,7 +13,7 @@ export function GammaField() {
   const { gamma: words, gammaCurve: drawn } = useWords().settings;
   const { gamma, gammaCurve } = useStore(studio.settings, ({ values }) => values);
   const { set, enter } = studio.settings.getState();
-  /** Whether a button was pressed that goes with the press; not where a run, or an undo, changes γ. */
+  /** Whether a keyboard, whose clicks count as none, has pressed a button that goes with it; not where an undo changes γ. */
   const isPressed = useRef(false);
   const goOnAt = (place: HTMLElement | SVGElement | null) => {
     if (!place) return;
@@ -27,8 +27,8 @@ export function GammaField() {
         <GammaChart
           curve={gammaCurve}
           firstKnot={goOnAt}
-          onOne={() => {
-            isPressed.current = true;
+          onOne={({ detail }) => {
+            isPressed.current = detail === 0;
             enter("gamma", String(gamma));
           }}
         />
@@ -40,11 +40,10 @@ export function GammaField() {
     <>
       <NumberField name="gamma" label={words.name} symbol="γ" slider={{ to: 8, step: 0.1 }} explanation={words.is} />
       <p>
-        {/* Not the field: where one types on the screen, half of that would be keys. */}
         <Button
           ref={goOnAt}
-          onClick={() => {
-            isPressed.current = true;
+          onClick={({ detail }) => {
+            isPressed.current = detail === 0;
             set({ gammaCurve: level });
           }}
         >

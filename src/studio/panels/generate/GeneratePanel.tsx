@@ -51,7 +51,10 @@ export function GeneratePanel() {
   );
 }
 
-/** It goes when the run ends. A keyboard that is there then goes on at `after`, not at the beginning of the page. */
+/**
+ * It goes when the run ends. A keyboard that is there then goes on at `after`, not at the beginning of the page; whoever has
+ * clicked on it plays the run by space, and does not write anew.
+ */
 function CancelButton({ after }: { after: RefObject<HTMLButtonElement | null> }) {
   const studio = useStudio();
   const words = useWords().generate;
@@ -61,7 +64,7 @@ function CancelButton({ after }: { after: RefObject<HTMLButtonElement | null> })
   useLayoutEffect(() => {
     const button = own.current;
     return () => {
-      if (document.activeElement === button) after.current?.focus({ preventScroll: true });
+      if (button?.matches(":focus-visible")) after.current?.focus();
     };
   }, [after]);
   return (
