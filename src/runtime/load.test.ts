@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { WeightIndexError } from "../format/weightIndex";
 import { loadModel } from "./load";
 import { TooLargeError } from "./memoryPlan";
+import type { Runtime } from "./runtime";
 
 /** The tiny model's manifest with the shapes and sizes of ELF-L: 652 million weights. */
 function large(): string {
@@ -53,6 +55,28 @@ describe("loadModel", () => {
     expect(asked).toEqual(["manifest.json"]);
     await expect(load("auto", null).loading).rejects.toThrow(TooLargeError);
     await expect(load("webgpu", adapter(10e6)).loading).rejects.toThrow("binds at most 10.0 MB");
+  });
+
+  it("gives a runtime back that it has started, where the weights for it cannot be unpacked", async () => {
+    const fixture = (path: string) => readFileSync(`test/fixtures/tiny-model/${path}`);
+    const manifest = JSON.parse(fixture("manifest.json").toString());
+    manifest.dtypes.f32.index = "tokenizer.json";
+    const release = vi.fn();
+    const loading = loadModel({
+      baseUrl: "https://host/",
+      wanted: "webgpu",
+      platform: {
+        findAdapter: async () => adapter(2 ** 31),
+        startWasm: () => Promise.reject(new Error("It was not asked for.")),
+        startWebGpu: async () => ({ backend: "webgpu", release }) as unknown as Runtime,
+      },
+      fetchFile: async (url) => {
+        const path = url.slice("https://host/".length);
+        return path === "manifest.json" ? Response.json(manifest) : new Response(fixture(path));
+      },
+    });
+    await expect(loading).rejects.toThrow(WeightIndexError);
+    expect(release).toHaveBeenCalledTimes(2);
   });
 
   it("names the backend that holds it, and takes that one by itself where it may choose", async () => {

@@ -112,7 +112,12 @@ export async function loadModel(options: LoadOptions): Promise<Model> {
       const onGraph = (graph: string) => onProgress({ phase: "session", graph });
       const onCheck = (graph: string) => onProgress({ phase: "check", graph });
       const options = { signal, variant, selfTest, onGraph, onCheck, fetchLate };
-      return openNetwork(manifest, await partsFor(variant), runtime, options);
+      const weights = await partsFor(variant).catch((error) => {
+        // Nothing is opened on it that would give it back.
+        runtime.release();
+        throw error;
+      });
+      return openNetwork(manifest, weights, runtime, options);
     },
   });
   if (signal?.aborted) {
