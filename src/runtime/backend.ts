@@ -3,7 +3,7 @@ import { CancelledError } from "../flow/errors";
 import type { Encoder, Network } from "../flow/network";
 import type { Backend, Runtime } from "./runtime";
 import { SelfTestError } from "./selfTest";
-import { describeAdapter, isSoftwareAdapter, NoWebGpuError } from "./webgpu";
+import { describeAdapter, isSoftwareAdapter, NoWebGpuError, noWebGpu } from "./webgpu";
 
 /** A network and its encoder, whose memory can be given back. */
 export interface OpenNetwork extends Network, Encoder {
@@ -61,10 +61,7 @@ export async function chooseBackend<N extends OpenNetwork>(options: ChooseOption
   const adapter = await platform.findAdapter();
   if (!adapter) {
     if (wanted === "auto") return onWasm(options, "This browser offers no WebGPU.");
-    throw new NoWebGpuError(
-      "This browser offers no WebGPU here.",
-      "Choose the wasm backend, or use a browser with WebGPU switched on.",
-    );
+    throw noWebGpu();
   }
   const name = describeAdapter(adapter);
   if (wanted === "auto" && isSoftwareAdapter(adapter)) {

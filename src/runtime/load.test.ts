@@ -4,6 +4,7 @@ import { WeightIndexError } from "../format/weightIndex";
 import { loadModel } from "./load";
 import { TooLargeError } from "./memoryPlan";
 import type { Runtime } from "./runtime";
+import { NoWebGpuError } from "./webgpu";
 
 /** The tiny model's manifest with the shapes and sizes of ELF-L: 652 million weights. */
 function large(): string {
@@ -55,6 +56,12 @@ describe("loadModel", () => {
     expect(asked).toEqual(["manifest.json"]);
     await expect(load("auto", null).loading).rejects.toThrow(TooLargeError);
     await expect(load("webgpu", adapter(10e6)).loading).rejects.toThrow("binds at most 10.0 MB");
+  });
+
+  it("refuses WebGPU that is not there before a byte of the model is asked for", async () => {
+    const { asked, loading } = load("webgpu", null);
+    await expect(loading).rejects.toThrow(NoWebGpuError);
+    expect(asked).toEqual(["manifest.json"]);
   });
 
   it("gives a runtime back that it has started, where the weights for it cannot be unpacked", async () => {

@@ -22,6 +22,7 @@ import { deviceBytes, planMemory, requireMemory, usualRun } from "./memoryPlan";
 import type { Backend } from "./runtime";
 import { SelfTest } from "./selfTest";
 import { createTokenizer, numberTokenizer, type Tokenizer } from "./tokenizer";
+import { noWebGpu } from "./webgpu";
 
 /** Progress of a load, in the order the phases happen. */
 export type LoadProgress =
@@ -147,7 +148,7 @@ function latePartsOf(delivery: Delivery, dtype: Dtype): (graphs: readonly GraphN
 /**
  * Refuses a model that cannot run here before it is loaded, leaves no choice where only the GPU holds it, and says
  * whether its weights have to stay packed there.
- * @throws {TooLargeError}
+ * @throws {TooLargeError | NoWebGpuError}
  */
 async function fittingRun(
   manifest: Manifest,
@@ -158,13 +159,13 @@ async function fittingRun(
   const inWasm = usualRun(manifest, dtype, "wasm");
   const onGpu = usualRun(manifest, dtype, "webgpu");
   const adapter = wanted === "wasm" ? null : await platform.findAdapter();
+  if (wanted === "webgpu" && !adapter) throw noWebGpu();
   const machine = { limits: adapter?.limits ?? null, deviceBytes: deviceBytes() };
   const gpuPlan = planMemory(manifest, onGpu, machine);
   const fitsGpu = adapter !== null && gpuPlan.refusal === null;
   const fitsWasm = planMemory(manifest, inWasm, machine).refusal === null;
   if (wanted === "auto" && fitsGpu && !fitsWasm) return { wanted: "webgpu", isPacked: gpuPlan.isPacked };
-  // Without an adapter the choice of a backend has a better word for it.
-  if (wanted === "webgpu" && adapter) requireMemory(manifest, onGpu, machine);
+  if (wanted === "webgpu") requireMemory(manifest, onGpu, machine);
   if (wanted !== "webgpu") requireMemory(manifest, inWasm, machine);
   return { wanted: wanted === "auto" && adapter && !fitsGpu ? "wasm" : wanted, isPacked: gpuPlan.isPacked };
 }

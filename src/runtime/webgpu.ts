@@ -8,6 +8,14 @@ export class NoWebGpuError extends ElfError {
   readonly code = "no-web-gpu";
 }
 
+/** That of a browser or a page that has no adapter. */
+export function noWebGpu(): NoWebGpuError {
+  return new NoWebGpuError(
+    "This browser offers no WebGPU here.",
+    "Choose the wasm backend, or use a browser with WebGPU switched on.",
+  );
+}
+
 /**
  * The two WebGPU builds: `jspi` suspends wasm natively, `asyncify` works everywhere and is larger. What is left out the
  * library finds by itself, or does not.
