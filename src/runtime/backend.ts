@@ -3,7 +3,7 @@ import { CancelledError } from "../flow/errors";
 import type { Encoder, Network } from "../flow/network";
 import type { Backend, Runtime } from "./runtime";
 import { SelfTestError } from "./selfTest";
-import { describeAdapter, isSoftwareAdapter, NoWebGpuError, noWebGpu } from "./webgpu";
+import { counts, describeAdapter, NoWebGpuError, noWebGpu } from "./webgpu";
 
 /** A network and its encoder, whose memory can be given back. */
 export interface OpenNetwork extends Network, Encoder {
@@ -64,7 +64,7 @@ export async function chooseBackend<N extends OpenNetwork>(options: ChooseOption
     throw noWebGpu();
   }
   const name = describeAdapter(adapter);
-  if (wanted === "auto" && isSoftwareAdapter(adapter)) {
+  if (!counts(adapter, wanted)) {
     return onWasm(options, `The only WebGPU adapter (${name}) computes on the CPU, where wasm is faster.`);
   }
   try {

@@ -32,7 +32,8 @@ function large(): string {
 
 describe("loadModel", () => {
   const limits = (bytes: number) => ({ maxBufferSize: bytes, maxStorageBufferBindingSize: bytes });
-  const adapter = (bytes: number) => ({ limits: limits(bytes), info: { vendor: "acme" } }) as unknown as GPUAdapter;
+  const adapter = (bytes: number, architecture = "swift-9") =>
+    ({ limits: limits(bytes), info: { vendor: "acme", architecture } }) as unknown as GPUAdapter;
 
   function load(wanted: "auto" | "wasm" | "webgpu", found: GPUAdapter | null) {
     const asked: string[] = [];
@@ -56,6 +57,13 @@ describe("loadModel", () => {
     expect(asked).toEqual(["manifest.json"]);
     await expect(load("auto", null).loading).rejects.toThrow(TooLargeError);
     await expect(load("webgpu", adapter(10e6)).loading).rejects.toThrow("binds at most 10.0 MB");
+  });
+
+  it("counts on no GPU in software, unless it is asked for by name", async () => {
+    const { asked, loading } = load("auto", adapter(2 ** 31, "swiftshader"));
+    await expect(loading).rejects.toThrow(TooLargeError);
+    expect(asked).toEqual(["manifest.json"]);
+    await expect(load("webgpu", adapter(2 ** 31, "swiftshader")).loading).rejects.not.toThrow(TooLargeError);
   });
 
   it("refuses WebGPU that is not there before a byte of the model is asked for", async () => {

@@ -22,7 +22,7 @@ import { deviceBytes, planMemory, requireMemory, usualRun } from "./memoryPlan";
 import type { Backend } from "./runtime";
 import { SelfTest } from "./selfTest";
 import { createTokenizer, numberTokenizer, type Tokenizer } from "./tokenizer";
-import { noWebGpu } from "./webgpu";
+import { counts, noWebGpu } from "./webgpu";
 
 /** Progress of a load, in the order the phases happen. */
 export type LoadProgress =
@@ -158,7 +158,8 @@ async function fittingRun(
 ): Promise<{ wanted: Backend | "auto"; isPacked: boolean }> {
   const inWasm = usualRun(manifest, dtype, "wasm");
   const onGpu = usualRun(manifest, dtype, "webgpu");
-  const adapter = wanted === "wasm" ? null : await platform.findAdapter();
+  const found = wanted === "wasm" ? null : await platform.findAdapter();
+  const adapter = found && counts(found, wanted) ? found : null;
   if (wanted === "webgpu" && !adapter) throw noWebGpu();
   const machine = { limits: adapter?.limits ?? null, deviceBytes: deviceBytes() };
   const gpuPlan = planMemory(manifest, onGpu, machine);

@@ -1,13 +1,12 @@
 import { deviceBytes, type Machine } from "./memoryPlan";
 import type { Backend } from "./runtime";
-import { findAdapter, isSoftwareAdapter } from "./webgpu";
+import { counts, findAdapter } from "./webgpu";
 
-/** What this machine gives to a model. A GPU in software counts only where WebGPU is asked for: `auto` passes it over. */
+/** What this machine gives to a model, its GPU where that `counts`. */
 export async function findMachine(wanted: Backend | "auto"): Promise<Machine> {
   const adapter = await findAdapter();
-  const counts = adapter && (wanted === "webgpu" || !isSoftwareAdapter(adapter));
   return {
-    limits: counts ? adapter.limits : null,
+    limits: adapter && counts(adapter, wanted) ? adapter.limits : null,
     deviceBytes: deviceBytes(),
   };
 }

@@ -1,7 +1,15 @@
 import { offered } from "../delivery/offered";
 import { requireWebAssembly } from "../delivery/policy";
 import { ElfError } from "../flow/errors";
-import { configure, DeviceLostError, notStarted, Runtime, type RuntimeFiles, type WatchedDevice } from "./runtime";
+import {
+  type Backend,
+  configure,
+  DeviceLostError,
+  notStarted,
+  Runtime,
+  type RuntimeFiles,
+  type WatchedDevice,
+} from "./runtime";
 
 /** WebGPU was asked for, and this browser or machine has none. */
 export class NoWebGpuError extends ElfError {
@@ -46,6 +54,11 @@ export interface AdapterFacts {
 export function isSoftwareAdapter({ info }: AdapterFacts): boolean {
   const words = [info.vendor, info.architecture, info.device, info.description].join(" ");
   return Boolean(info.isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp\b/i.test(words);
+}
+
+/** Whether a model is run on it: a GPU in software counts only where WebGPU is asked for, and `auto` passes it over. */
+export function counts(adapter: AdapterFacts, wanted: Backend | "auto"): boolean {
+  return wanted === "webgpu" || !isSoftwareAdapter(adapter);
 }
 
 /** A name for the person: the description where there is one, else vendor and architecture. */
