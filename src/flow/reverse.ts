@@ -33,9 +33,7 @@ export interface BackOptions extends FlowOptions {
 
 /**
  * Follows the ODE from clean latents (B, L, D) back to t = 0 along the settings' schedule, and forward again by the
- * settings' solver. Going back is Euler with the velocity of the later time, so both ways agree as steps get small. The
- * last step has no way back, for it lands on the prediction from wherever it starts; the clean latents are taken for
- * the state before it, which it leaves alone as far as the network knows its own text. N passes forward, N − 1 back.
+ * settings' solver. N passes forward, N − 1 back.
  * @throws {CancelledError}
  */
 export async function reverse(
@@ -70,6 +68,9 @@ export async function noiseOf(
   const times = scheduleTimes(ode, constants);
   const predict = guidedPredictor(network, ode, batch, condition, constants.selfCondStart);
 
+  // Back by Euler with the velocity of the later time, so that both ways agree as steps get small. The last step has no way
+  // back, for it lands on the prediction from wherever it starts; the clean latents are taken for the state before it, which
+  // it leaves alone as far as the network knows its own text.
   let z = hold(clean, condition);
   let prediction = z;
   for (let k = ode.steps - 1; k > 0; k--) {

@@ -2,6 +2,7 @@
 import { ConditionError } from "../flow/errors";
 import type { Source } from "../flow/network";
 import { type Reversal, type ReverseSettings, reverse } from "../flow/reverse";
+import { checkSettings } from "../flow/settings";
 import { wellFormed } from "../flow/text";
 import { flowConstants, type Manifest } from "../format/manifest";
 import { RunMemory } from "../run/memory";
@@ -76,6 +77,7 @@ export class ElfModel {
    * Takes a text back to the noise that the ODE would have made it from, and forward again. Settings that are left out are
    * the model's own; `length` is that of the text, its end-of-sequence token included.
    * @throws {ConditionError} the model has no encoder, or the text is longer than what the model writes.
+   * @throws {SettingsError}
    */
   async reverse(text: string | Source, settings: Partial<ReverseSettings> = {}): Promise<Reversal> {
     const { architecture, tokens, defaults } = this.manifest;
@@ -87,8 +89,10 @@ export class ElfModel {
         "Shorten the text.",
       );
     }
+    const whole = { ...defaults, cfgScale: 1, schedule: "quantile" as const, ...settings, length: ids.length };
+    const wanted = { ...whole, method: "ode" as const };
+    checkSettings(wanted, architecture.maxLength, true);
     const clean = await this.encode(ids);
-    const wanted = { ...defaults, cfgScale: 1, schedule: "quantile" as const, ...settings, length: ids.length };
     return this.#turns.take("reverse", undefined, () =>
       reverse(this.loaded.network, clean, wanted, flowConstants(this.manifest)),
     );

@@ -160,6 +160,11 @@ describe("a model's other half", () => {
     expect(end.t).toBe(1);
     expect(Number.isFinite(error)).toBe(true);
     await expect(model.reverse("garden ".repeat(500))).rejects.toThrow(ConditionError);
+    for (const steps of [1.5, 0, -1, Number.NaN, 1025]) {
+      await expect(model.reverse("garden", { steps })).rejects.toThrow(SettingsError);
+    }
+    // The way back is that of the ODE, whatever the run was written by.
+    await model.reverse("garden", { steps: 1, method: "sde", solver: "multistep" });
   });
 });
 
