@@ -1,5 +1,6 @@
 import { expose } from "comlink";
 import { describe, expect, it, vi } from "vitest";
+import { SourceError } from "../delivery/sources";
 import { MissingFileError } from "../delivery/store/errors";
 import { CancelledError, SettingsError } from "../flow/errors";
 import type { Paths } from "../flow/paths";
@@ -186,6 +187,13 @@ describe("createEngine", () => {
     await client.load(request, () => {});
     expect(load.mock.calls[0]?.[1].baseUrl).toBe("http://localhost/models/fake/");
     client.terminate();
+  });
+
+  it("refuses an address that is none by rejecting, as it refuses all else", async () => {
+    const { client, startWorker } = clientOf({});
+    const loading = client.load({ ...request, baseUrl: "https://" }, () => {});
+    await expect(loading).rejects.toThrow(SourceError);
+    expect(startWorker).not.toHaveBeenCalled();
   });
 
   it("names the want of a model before anything is loaded", async () => {

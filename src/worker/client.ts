@@ -1,4 +1,5 @@
 import { proxy, type Remote } from "comlink";
+import { SourceError } from "../delivery/sources";
 import { browserLocks } from "../delivery/store/locks";
 import { CancelledError, SettingsError } from "../flow/errors";
 import { type LoadedModel, type LoadProgress, type LoadRequest, NOT_BEGUN } from "../run/api";
@@ -240,9 +241,8 @@ export function createEngine(
   }
 
   return {
-    load: (request, onProgress, signal) => {
-      // Inside the worker a relative address would mean another place than on the page.
-      const wanted = { ...request, baseUrl: new URL(request.baseUrl, pageAddress()).href };
+    load: async (request, onProgress, signal) => {
+      const wanted = { ...request, baseUrl: onPage(request.baseUrl) };
       const load = async (before: readonly OpenRequest[]) => {
         try {
           return await loadInTurn(wanted, onProgress, signal, before);
@@ -326,6 +326,15 @@ function callback<Report>(listener: (report: Report) => void): (report: Report) 
 /** Written so that bundlers know what it starts. */
 export function startEngineWorker(): Worker {
   return new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "elf-engine" });
+}
+
+/** Inside the worker a relative address would mean another place than on the page. */
+function onPage(address: string): string {
+  if (URL.canParse(address, pageAddress())) return new URL(address, pageAddress()).href;
+  throw new SourceError(
+    `“${String(address).slice(0, 80)}” is no address of a model.`,
+    "Give that of a folder that elf export wrote.",
+  );
 }
 
 function pageAddress(): string {
