@@ -91,6 +91,11 @@ describe("parseManifest", () => {
     expect([same?.settings, mine?.settings]).toEqual([{}, { steps: 3 }]);
   });
 
+  it("reads guidance among the defaults of a model that takes no prompt: it is 1 there, whatever they say", () => {
+    const guided = changed((manifest: { defaults: object }) => Object.assign(manifest.defaults, { cfgScale: 2 }));
+    expect(parseManifest(guided).defaults.cfgScale).toBe(2);
+  });
+
   it.each([0, 1, 99])("names another schema version: %i", (version) => {
     const other = changed((manifest: object) =>
       Object.assign(manifest, { schemaVersion: version, graphs: "of a later kind" }),
@@ -107,6 +112,7 @@ describe("parseManifest", () => {
     ["latent.noiseScale", (manifest) => delete manifest.latent?.noiseScale],
     ["latent.std", (manifest) => Object.assign(manifest.latent ?? {}, { std: [1, 2] })],
     ["defaults.method", (manifest) => Object.assign(manifest.defaults ?? {}, { method: "euler" })],
+    ["defaults.solver", (manifest) => Object.assign(manifest.defaults ?? {}, { method: "sde", solver: "multistep" })],
     ["architecture.maxInputLength", (manifest) => Object.assign(manifest.architecture ?? {}, { maxInputLength: 16 })],
     [
       "graphs.encoder",

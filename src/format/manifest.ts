@@ -144,11 +144,16 @@ export const manifestSchema = z.pipe(
       for (const path of manifest.architecture.maxInputLength === 0 ? promptWords(manifest) : []) {
         refuse(path, "is for models with a maxInputLength above 0");
       }
+      const checkSolver = (
+        path: (string | number)[],
+        { method, solver }: Pick<SamplerSettings, "method" | "solver">,
+      ) => {
+        if (method === "ode" || solver === "euler") return;
+        refuse([...path, "solver"], "must be euler, as the SDE has no other");
+      };
+      checkSolver(["defaults"], manifest.defaults);
       for (const [at, { settings }] of manifest.presets.entries()) {
-        const { method, solver } = { ...manifest.defaults, ...settings };
-        if (method === "ode" || solver === "euler") continue;
-        const path = ["presets", at, "settings", "solver"];
-        refuse(path, "must be euler, as the SDE has no other");
+        checkSolver(["presets", at, "settings"], { ...manifest.defaults, ...settings });
       }
       if (manifest.architecture.maxInputLength > 0 && !manifest.graphs.encoder) {
         refuse(["graphs", "encoder"], "is needed to read prompts");
