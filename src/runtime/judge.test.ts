@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fetchJudge } from "../delivery/judgeFiles";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { fetchJudge, type JudgeFiles } from "../delivery/judgeFiles";
 import type { ShippedJudge } from "../delivery/shipped";
 import { CancelledError, ConditionError } from "../flow/errors";
+import { SessionError } from "./graphs";
 import { Judge } from "./judge";
-import { startWasm } from "./runtime";
+import { type Runtime, startWasm } from "./runtime";
 
 interface JudgedText {
   readonly text: string;
@@ -23,15 +24,18 @@ const TRANSLATED: readonly (JudgedText & { readonly written: readonly number[] }
   await readFile(new URL("../../test/fixtures/judged-translations.json", import.meta.url), "utf8"),
 );
 
-async function openShipped(name: ShippedJudge): Promise<Judge> {
-  const files = await fetchJudge({
+function filesOf(name: ShippedJudge): Promise<JudgeFiles> {
+  return fetchJudge({
     baseUrl: "https://host.example/judge/",
     fetchFile: async (url) => {
       const path = url.slice("https://host.example/judge/".length);
       return new Response(await readFile(new URL(`../../models/${name}/${path}`, import.meta.url)));
     },
   });
-  return Judge.open(files, await startWasm());
+}
+
+async function openShipped(name: ShippedJudge): Promise<Judge> {
+  return Judge.open(await filesOf(name), await startWasm());
 }
 
 let judge: Judge;
@@ -130,4 +134,18 @@ describe("the shipped translator", () => {
     const { drawn } = await judge.write({ source, seed: 1, length: given.length + 2 });
     expect(drawn).toHaveLength(2);
   });
+});
+
+it.each<[string, boolean, (files: JudgeFiles) => JudgeFiles]>([
+  ["whose reader cannot be opened", true, (files) => files],
+  ["whose tokenizer is none", false, (files) => ({ ...files, tokenizer: "{}" })],
+])("a judge %s gives back what was opened for it", async (_, isBegun, change) => {
+  const writer = {};
+  const releaseSession = vi.fn(async () => {});
+  const release = vi.fn();
+  const createSession = vi.fn().mockResolvedValueOnce(writer).mockRejectedValue(new SessionError("No kernel.", ""));
+  const runtime = { createSession, releaseSession, release } as unknown as Runtime;
+  await expect(Judge.open(change(await filesOf("translate-yardstick")), runtime)).rejects.toThrow();
+  expect(releaseSession.mock.calls).toEqual(isBegun ? [[writer]] : []);
+  expect(release).toHaveBeenCalledOnce();
 });

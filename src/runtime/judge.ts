@@ -57,12 +57,22 @@ export class Judge {
     private readonly reader: InferenceSession | undefined,
   ) {}
 
-  /** Opens a judge on a CPU runtime, which then belongs to it. @throws {SessionError | TokenizerError | OutOfMemoryError} */
+  /** Opens a judge on a CPU runtime, which then belongs to it, or is released on failure. @throws {SessionError | TokenizerError | OutOfMemoryError} */
   static async open({ manifest, tokenizer, graph, reader, weights }: JudgeFiles, runtime: Runtime): Promise<Judge> {
-    const read = await createTokenizer(tokenizer, manifest.architecture.vocabularySize);
-    const opened = (bytes: Uint8Array) =>
-      named("The judge cannot be opened", () => runtime.createSession(bytes, weights), RELOAD);
-    return new Judge(manifest, read, runtime, await opened(graph), reader && (await opened(reader)));
+    const sessions: InferenceSession[] = [];
+    const opened = async (bytes: Uint8Array) => {
+      const session = await named("The judge cannot be opened", () => runtime.createSession(bytes, weights), RELOAD);
+      sessions.push(session);
+      return session;
+    };
+    try {
+      const read = await createTokenizer(tokenizer, manifest.architecture.vocabularySize);
+      return new Judge(manifest, read, runtime, await opened(graph), reader && (await opened(reader)));
+    } catch (error) {
+      for (const session of sessions) await runtime.releaseSession(session);
+      runtime.release();
+      throw error;
+    }
   }
 
   /**

@@ -37,7 +37,10 @@ expose({
         mjs: new URL(wasmMjs, import.meta.url).href,
         wasm: new URL(wasm, import.meta.url).href,
       });
-      await judge?.dispose();
+      // Whatever becomes of the new one, the old one is gone.
+      const old = judge;
+      judge = undefined;
+      await old?.dispose();
       judge = await Judge.open(files, runtime);
       return judge.tokenizer.pieces;
     }),
