@@ -85,6 +85,37 @@ def test_lines_with_columns_of_other_names(tmp_path: Path) -> None:
             rows_of(write(tmp_path / "b.jsonl", f'{{"story": "one"}}\n{line}\n'), text_column="story")
 
 
+@pytest.mark.parametrize("name", ["a.tsv", "a.json", "a.txt", "a.de"])
+def test_columns_of_a_file_without_names_are_refused(tmp_path: Path, name: str) -> None:
+    """`--source-column de` of a table English, German was dropped in silence, and the pairs were learnt backwards."""
+    file = write(tmp_path / name, '["a"]' if name == "a.json" else "en\tde\nHi.\tHallo.\n")
+    for columns in ({"source_column": "de", "text_column": "en"}, {"text_column": "en"}, {"source_column": "de"}):
+        with pytest.raises(CorpusFormatError, match="has no columns with names") as caught:
+            rows_of(file, **columns)
+        assert "--reverse swaps" in caught.value.action
+    assert rows_of(file, text_column="text")[0], "the default asks for nothing"
+
+
+@pytest.mark.parametrize(
+    ("form", "refused"),
+    [
+        ("tsv", ["split", "subset", "revision"]),
+        ("parquet", ["split", "subset", "revision"]),
+        ("arrow folder", ["subset", "revision"]),
+        ("parquet folder", ["revision"]),
+    ],
+)
+def test_parts_that_a_corpus_cannot_have_are_refused(tmp_path: Path, form: str, refused: list[str]) -> None:
+    if form == "tsv":
+        corpus = write(tmp_path / "a.tsv", "a\tb\n")
+    else:
+        corpus = table_file(tmp_path / "a", pa.table({"text": ["a"]}), form)
+    for option in refused:
+        with pytest.raises(DatasetError, match=rf"--{option} is given, but .* on this machine"):
+            rows_of(corpus, **{option: "train"})
+    assert rows_of(corpus)[0]
+
+
 @pytest.mark.parametrize(("value", "called"), NOT_TEXTS)
 def test_other_kinds_of_values_are_refused_by_their_line(tmp_path: Path, value: Any, called: str) -> None:
     shown = json.dumps(value)

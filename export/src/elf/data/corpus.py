@@ -26,7 +26,7 @@ from elf.data.tables import (
     table_texts,
     text_of,
 )
-from elf.errors import CorpusFormatError, EmptyCorpusError
+from elf.errors import CorpusFormatError, DatasetError, EmptyCorpusError
 from elf.progress import say
 from elf.text_file import read_lines, read_text
 
@@ -34,6 +34,9 @@ Row = tuple[str, ...]
 
 JSON_LINES = (".jsonl", ".ndjson")
 """Two names of one kind of file."""
+
+HAVE_COLUMNS = (*JSON_LINES, ".csv", ".parquet", ".arrow")
+"""Files whose columns have names."""
 
 ROW = 'Write "…", {"text": "…"} or {"input": "…", "output": "…"} on every line, or null for a text that is missing.'
 
@@ -87,7 +90,7 @@ def stream_corpus(corpus: Path, columns: Columns = Columns(), left_out: LeftOut 
 
     A folder holds a dataset that `datasets` saved, or Parquet files; what is neither is the name of one on the hub.
     What has names is read by `columns`. Raises CorpusFormatError naming the line or row of what is no text, or the
-    columns there are, and DatasetError.
+    columns there are, and DatasetError; either where `columns` asks for what the corpus cannot have.
     """
     count = left_out or LeftOut()
     for texts in _rows(corpus, columns, is_told=left_out is not None):
@@ -102,10 +105,13 @@ def stream_corpus(corpus: Path, columns: Columns = Columns(), left_out: LeftOut 
 
 def _rows(corpus: Path, columns: Columns, is_told: bool) -> Iterator[Texts]:
     """As `stream_corpus`, with None for null, and () for a row that is null as a whole."""
-    if corpus.is_dir() and not holds_parquet(corpus):
+    is_parquet = corpus.is_dir() and holds_parquet(corpus)
+    if corpus.exists():
+        _check_asked(corpus, columns, is_parquet)
+    if corpus.is_dir() and not is_parquet:
         dataset = load_arrow_folder(corpus, columns.split)
         yield from table_texts(dataset.with_format("arrow").iter(AT_ONCE), columns.wanted, corpus)
-    elif corpus.is_dir():
+    elif is_parquet:
         for file in parquet_files(corpus, columns.split, columns.subset):
             yield from parquet_texts(file, columns.wanted)
     elif not corpus.exists() and is_hub_name(str(corpus)):
@@ -114,6 +120,22 @@ def _rows(corpus: Path, columns: Columns, is_told: bool) -> Iterator[Texts]:
                 yield record_texts(record, columns.wanted, corpus, f"row {number}")
     else:
         yield from _file_rows(corpus, columns, is_told)
+
+
+def _check_asked(corpus: Path, columns: Columns, is_parquet: bool) -> None:
+    """Raises CorpusFormatError for columns, and DatasetError for parts, that the corpus on this machine has no names
+    for. Passed over in silence they would be taken for heard, and pairs be learnt in the wrong direction."""
+    is_file = not corpus.is_dir()
+    if is_file and columns.wanted != ["text"] and corpus.suffix.lower() not in HAVE_COLUMNS:
+        raise CorpusFormatError(
+            f"{corpus} has no columns with names", "Leave --text-column and --source-column out; --reverse swaps pairs."
+        )
+    refused = {"--split": is_file, "--subset": is_file or not is_parquet, "--revision": True}
+    given = {"--split": columns.split, "--subset": columns.subset, "--revision": columns.revision}
+    if idle := [option for option, value in given.items() if value is not None and refused[option]]:
+        raise DatasetError(
+            f"{idle[0]} is given, but {corpus} is a {'file' if is_file else 'folder'} on this machine", "Leave it out."
+        )
 
 
 def _file_rows(path: Path, columns: Columns, is_told: bool) -> Iterator[Texts]:
