@@ -140,13 +140,10 @@ export interface RecipeLimits {
   readonly schedule: LogitNormal;
 }
 
-/**
- * Checks that something is a recipe at all, whoever made it, before any of it is read; what its values are worth is for
- * `checkRecipe` to say.
- * @throws {SettingsError | ConditionError} something is not there, or not of its kind, or it goes back over too many runs.
- */
+/** Checks that something is a recipe at all. @throws {SettingsError | ConditionError} */
 export function checkShape(asked: unknown): asserts asked is Recipe {
-  // Not by itself for its ancestors: of a run that continues itself there would be no end.
+  // Before any of it is read; what its values are worth is for `checkRecipe` to say. It does not call itself for ancestors:
+  // of a run that continues itself there would be no end.
   let links = 0;
   for (let run = asked; ; ) {
     if (++links > LONGEST_CHAIN) {

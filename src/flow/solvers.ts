@@ -42,13 +42,11 @@ const euler: Solver = async ({ t, z, prediction }, next, { predict, restore, tEp
   return { t: next, z: restore(eulerStep(z, predicted, t, next, tEps), next), prediction: predicted, predictedAt: t };
 };
 
-/**
- * Euler's step with predictions carried on in a straight line from earlier ones. On the path z = t·x + (1 − t)·s·ε the
- * exponential integrator of DPM-Solver++ (Lu et al. 2022) is Euler's step, and its second order, 2M, is that step towards
- * an x̂ carried on to the middle of the step. The network's own input lags as well: its last prediction is of the time
- * before, so it is carried on to t first. One prediction.
- */
+/** Euler's step with predictions carried on in a straight line from earlier ones. One prediction. */
 const multistep: Solver = async ({ t, z, prediction: last, predictedAt, older }, next, { predict, restore, tEps }) => {
+  // On the path z = t·x + (1 − t)·s·ε the exponential integrator of DPM-Solver++ (Lu et al. 2022) is Euler's step, and its
+  // second order, 2M, is that step towards an x̂ carried on to the middle of the step. The network's own input lags as well:
+  // its last prediction is of the time before, so it is carried on to t first.
   const before = f32(t - predictedAt);
   const previous = older
     ? carriedOn(last, older.prediction, ratio(before, f32(predictedAt - older.predictedAt)))

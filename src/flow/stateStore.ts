@@ -1,12 +1,10 @@
 import type { FlowState } from "./sampler";
 
-/**
- * The states of one run, in a bounded memory. A state of n = B · L · D numbers takes 8n bytes (z and x̂; 12n where the
- * solver needs the x̂ before). As memory fills up ever fewer are kept, of all of them every second, every fourth, … The
- * first and the newest always stay, so any state can be had again bit for bit by a fork from the one before it
- * (`keptBefore`).
- */
+/** The states of one run, in a bounded memory. */
 export class StateStore {
+  // A state of n = B · L · D numbers takes 8n bytes (z and x̂; 12n where the solver needs the x̂ before). As memory fills up
+  // ever fewer are kept, of all of them every second, every fourth, … The first and the newest always stay, so any state can
+  // be had again bit for bit by a fork from the one before it (`keptBefore`).
   /** By their step. */
   readonly #kept = new Map<number, FlowState>();
   #newest: number | undefined;

@@ -112,12 +112,10 @@ export function usualRun({ architecture, defaults }: Manifest, dtype: Dtype, bac
   return { dtype, backend, length: defaults.length, batch: architecture.selfCondCfgTokens > 0 ? 1 : 2 };
 }
 
-/**
- * What a run of `manifest` needs, reckoned from its shapes alone, and whether the machine gives it, in bytes. In Chromium
- * on wasm 1,072 MB were measured of ELF-B, its encoder not yet loaded, where this says 1,362, and 90 MB of the shipped
- * model where it says 141. Weights stay packed only where they have to.
- */
+/** What a run of `manifest` needs, reckoned from its shapes alone, and whether the machine gives it, in bytes. */
 export function planMemory(manifest: Manifest, run: PlannedRun, machine: Machine): MemoryPlan {
+  // In Chromium on wasm 1,072 MB were measured of ELF-B, its encoder not yet loaded, where this says 1,362, and 90 MB of the
+  // shipped model where it says 141. Weights stay packed only where they have to.
   const expanded = planInForm(manifest, run, machine, false);
   const suffices = expanded.refusal === null && expanded.doubt === null;
   return suffices || !canStayPacked(manifest, run) ? expanded : planInForm(manifest, run, machine, true);
