@@ -1,6 +1,8 @@
 """From a corpus to datasets: windows and other packings, pairs, and what is held out from training."""
 
+import errno
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from elf.data.corpus import DROPPED, HELD_OUT, TRAIN, assign_rows
 from elf.data.prepare import Arguments, Concatenated, Continuations, Documents, Pairs, RowWriter, Windows, main
 from elf.data.rows import TokenDataset, open_dataset
 from elf.data.tokenizer import load_tokenizer
-from elf.errors import ConfigError, CorpusFormatError, DiskFullError, EmptyCorpusError
+from elf.errors import ConfigError, CorpusFormatError, DiskFullError, EmptyCorpusError, OutputExistsError
 
 EOS = 1
 
@@ -250,3 +252,105 @@ def test_rows_are_written_as_datasets_does(tmp_path: Path) -> None:
     assert dataset.features["input_ids"].feature.dtype == "int32"
     assert (writer.examples, writer.tokens) == (3, 4)
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["train"]
+
+
+def replaced(folder: Path, ids: int, *others: Path) -> None:
+    """One row of a number of tokens, where there may be a dataset already."""
+    with ExitStack() as stack:
+        writers = [stack.enter_context(RowWriter(each, ("input_ids",))) for each in (folder, *others)]
+        for writer in writers:
+            writer.write([([ids] * ids,)])
+        writers[0].save(*writers[1:])
+
+
+def lengths(*folders: Path) -> list[int]:
+    return [len(open_dataset(folder)[0][1]) for folder in folders]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_a_training_reads_stays_as_it_was(tmp_path: Path) -> None:
+    """Written over, its mapped file was cut to nothing under it, which ended the training with a signal."""
+    replaced(tmp_path / "train", 3)
+    mapped = next((tmp_path / "train").glob("*.arrow")).stat().st_ino
+    opened = open_dataset(tmp_path / "train")
+    replaced(tmp_path / "train", 5)
+    assert opened[0][1].tolist() == [3, 3, 3] and lengths(tmp_path / "train") == [5]
+    assert next((tmp_path / "train").glob("*.arrow")).stat().st_ino != mapped
+    assert names(tmp_path) == ["train"]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+@pytest.mark.parametrize("moment", ["train", "held_out"])
+def test_an_interrupted_save_leaves_both_datasets_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, moment: str
+) -> None:
+    parts = (tmp_path / "train", tmp_path / "held_out")
+    replaced(parts[0], 3, parts[1])
+    save = datasets.Dataset.save_to_disk
+
+    def fails(self: datasets.Dataset, path: str) -> None:
+        save(self, path)
+        if moment in Path(path).name:
+            next(Path(path).glob("*.arrow")).write_bytes(b"half")
+            raise failure
+
+    monkeypatch.setattr(datasets.Dataset, "save_to_disk", fails)
+    with pytest.raises((KeyboardInterrupt, DiskFullError)):
+        replaced(parts[0], 5, parts[1])
+    assert lengths(*parts) == [3, 3] and names(tmp_path) == ["held_out", "train"]
+
+
+@pytest.mark.parametrize(
+    ("is_there", "moves"), [*((True, moves) for moves in range(4)), *((False, moves) for moves in range(2))]
+)
+def test_datasets_take_their_places_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_there: bool, moves: int
+) -> None:
+    parts = (tmp_path / "train", tmp_path / "held_out")
+    if is_there:
+        replaced(parts[0], 3, parts[1])
+    rename, done = Path.rename, []
+
+    def interrupted(self: Path, to: Path) -> Path:
+        done.append(to)
+        if len(done) == moves + 1:
+            raise KeyboardInterrupt
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replaced(parts[0], 5, parts[1])
+    assert names(tmp_path) == (["held_out", "train"] if is_there else [])
+    assert not is_there or lengths(*parts) == [3, 3]
+
+
+def test_what_a_killed_process_had_moved_away_is_given_back(tmp_path: Path) -> None:
+    replaced(tmp_path / "train", 3)
+    (tmp_path / "train").rename(tmp_path / ".train.old")
+    (tmp_path / ".train.new").mkdir()
+    with RowWriter(tmp_path / "train", ("input_ids",)):
+        assert lengths(tmp_path / "train") == [3]
+    assert names(tmp_path) == ["train"]
+
+
+def test_a_folder_with_something_else_stays(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    write(tmp_path / "train/notes.txt", "mine")
+    with pytest.raises(OutputExistsError, match=r"train holds notes\.txt"):
+        RowWriter(tmp_path / "train", ("input_ids",))
+    write(tmp_path / "file", "mine")
+    with pytest.raises(OutputExistsError, match="is a file"):
+        RowWriter(tmp_path / "file", ("input_ids",))
+    assert names(tmp_path) == ["file", "train"] and names(tmp_path / "train") == ["notes.txt"]
+
+
+def test_a_link_to_another_disk_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "disk/data").mkdir(parents=True)
+    (tmp_path / "train").symlink_to(tmp_path / "disk/data")
+    replaced(tmp_path / "train", 3)
+    replaced(tmp_path / "train", 5)
+    assert lengths(tmp_path / "train") == [5] and (tmp_path / "train").is_symlink()
+    assert (names(tmp_path), names(tmp_path / "disk")) == (["disk", "train"], ["data"])

@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import pyarrow as pa
 from elf.data.corpus import DROPPED, HELD_OUT, TRAIN, Columns, Row, assign_rows, stream_corpus
 from elf.data.tables import LeftOut
 from elf.data.tokenizer import EOS, Tokenizer, load_tokenizer
-from elf.errors import ConfigError, CorpusFormatError, DiskFullError, EmptyCorpusError
+from elf.errors import ConfigError, CorpusFormatError, DiskFullError, EmptyCorpusError, OutputExistsError
 from elf.progress import say, ticker
 
 # --- From the texts of a corpus to rows of ids: what is tokenised as one, and how rows are cut from it --------------
@@ -169,19 +170,34 @@ def joined(pieces: list[Ids]) -> Ids:
 # int32: a vocabulary fits, and the files are half as large.
 IDS = pa.list_(pa.int32())
 
+DATASET_FILE = re.compile(r"state\.json|dataset_info\.json|.*\.arrow")
+"""What `save_to_disk` writes, and what `datasets` keeps beside it of what was made of it."""
+
 
 class RowWriter:
     """Appends rows to a file beside `folder`; `save` makes the folder of it. A context that leaves no such file behind.
 
-    Until `save` returns, what was in `folder` before is untouched, and twice the data's size is needed on disk.
+    Until `save` returns, what was in `folder` before is untouched, and twice the data's size is needed on disk besides.
+    What a training reads of it stays readable: files are taken away whole, never written over.
     """
 
     def __init__(self, folder: Path, columns: tuple[str, ...]):
+        """Raises OutputExistsError where `folder` is, or holds, what `datasets` has not written: it would be lost."""
         self.folder = folder
         self.examples = self.tokens = 0
         self._schema = pa.schema([(name, IDS) for name in columns])
-        self._file = folder.with_name(f".{folder.name}.arrow")
         folder.parent.mkdir(parents=True, exist_ok=True)
+        # A link stays, and what it leads to is replaced, on its own disk.
+        self._place = folder.resolve()
+        self._file, self._new, self._old = (
+            self._place.with_name(f".{self._place.name}.{part}") for part in ("arrow", "new", "old")
+        )
+        self._tidy_up()
+        if self._place.is_file():
+            raise OutputExistsError(f"{folder} is a file, not a folder", "Give another --out, or remove it.")
+        names = [file.name for file in self._place.iterdir()] if self._place.exists() else []
+        if strange := [name for name in names if not DATASET_FILE.fullmatch(name)]:
+            raise OutputExistsError(f"{folder} holds {min(strange)}, which is no dataset's", "Give another --out.")
         self._stream = pa.ipc.new_stream(pa.OSFile(str(self._file), "wb"), self._schema)
 
     def __enter__(self) -> "RowWriter":
@@ -199,20 +215,48 @@ class RowWriter:
         self.examples += len(rows)
         self.tokens += sum(len(row[0]) for row in rows)
 
-    def save(self) -> None:
-        """Raises DiskFullError."""
+    def save(self, *others: "RowWriter") -> None:
+        """With `others`, all take their places or none does. Raises DiskFullError."""
+        writers = (self, *others)
+        for writer in writers:
+            writer._write_beside()
+        try:
+            for writer in writers:
+                if writer._place.exists():
+                    writer._place.rename(writer._old)
+                writer._new.rename(writer._place)
+        except BaseException:  # Ctrl-C too
+            for writer in writers:
+                writer._take_back()
+            raise
+
+    def _write_beside(self) -> None:
         from datasets import Dataset
 
         try:
             self._stream.close()
-            Dataset.from_file(str(self._file)).save_to_disk(str(self.folder))
+            Dataset.from_file(str(self._file)).save_to_disk(str(self._new))
         except OSError as error:
             raise self._named(error) from error
+
+    def _take_back(self) -> None:
+        if not self._new.exists():
+            self._place.rename(self._new)
+        if self._old.exists():
+            self._old.rename(self._place)
+
+    def _tidy_up(self) -> None:
+        """Also after a process that was killed. One that had moved the dataset away gives it back."""
+        if self._old.exists() and not self._place.exists():
+            self._old.rename(self._place)
+        for hidden in (self._new, self._old):
+            shutil.rmtree(hidden, ignore_errors=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.unlink(missing_ok=True)
+        self._tidy_up()
 
     def _named(self, error: OSError) -> Exception:
         if error.errno != errno.ENOSPC:
@@ -310,8 +354,8 @@ def main(arguments: Arguments) -> None:
                 raise EmptyCorpusError(
                     f"no row of the {name} part fits", "Change --max-length or --max-input-length, or give more text."
                 )
-        for writer in writers.values():
-            writer.save()
+        # Together: a new train beside an old held_out may have the same texts.
+        writers[TRAIN].save(writers[HELD_OUT])
     report: dict[str, object] = {"rows": len(fate), "out": str(arguments.out), "left_out": vars(left_out)}
     if is_pair:
         report["dropped"] = int((fate == DROPPED).sum())
