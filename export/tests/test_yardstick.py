@@ -25,7 +25,14 @@ from elf.evaluation.texts import read_generations
 from elf.network.modules import abstract, bind, split
 from elf.yardstick.train import YardstickConfig, make_update, smoothed_loss
 from elf.yardstick.translate import POOL, collate_pairs, greedy, mean_target_length, pair_batches, usable
-from elf.yardstick.translator import Translator, TranslatorConfig, dropout, load_translator, save_translator
+from elf.yardstick.translator import (
+    StoredTranslator,
+    Translator,
+    TranslatorConfig,
+    dropout,
+    load_translator,
+    save_translator,
+)
 
 TINY = TranslatorConfig(
     hidden_size=16,
@@ -392,6 +399,29 @@ def test_what_is_no_translation_is_left_out() -> None:
         [([8], [4, 4])],
         {"unended": 2, "empty": 1, "too_long": 1, "reserved": 0},
     )
+
+
+def test_a_source_that_is_read_in_part_is_not_translated(
+    tiny: Translator, tokenizer_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """Whole sources stood beside translations of their first `max_input_length` tokens."""
+    params = {name: np.asarray(value) for name, value in split(tiny)[1].items()}
+    save_translator(StoredTranslator(TINY, params, tokenizer_file), tmp_path / "model")
+    with RowWriter(tmp_path / "data", ("input_ids", "condition_input_ids")) as writer:
+        writer.write([([7], [8] * length) for length in (9, 10, 11, 40)])
+        writer.save()
+    # What it writes is no matter.
+    monkeypatch.setattr(
+        "elf.yardstick.translate.compile_greedy",
+        lambda *_: lambda params, sources, tell: [np.array([5, EOS]) for _ in sources],
+    )
+    capsys.readouterr()
+    words = ["yardstick", "translate", str(tmp_path / "model"), "--data", str(tmp_path / "data")]
+    assert cli([*words, "--out", str(tmp_path / "out")]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["examples"], report["too_long"]) == (2, 2)
+    told = open_dataset(tmp_path / "out")
+    assert [len(told[at][0]) for at in range(len(told))] == [9, 10]
 
 
 @pytest.mark.slow("of a yardstick that is trained until it knows its pairs")

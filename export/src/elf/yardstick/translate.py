@@ -273,7 +273,9 @@ def translate(arguments: TranslateArguments) -> None:
     translate = compile_greedy(graphdef, model.config, arguments.at_once)
     params = {name: jnp.asarray(value) for name, value in model.params.items()}
     written = translate(params, sources, ticker("translating", len(sources)))
-    rows, left_out = usable(zip(sources, written, strict=True), reserved, arguments.max_length)
+    rows, left_out = usable(
+        zip(sources, written, strict=True), reserved, arguments.max_length, model.config.max_input_length
+    )
     if not rows:
         raise EmptyCorpusError(f"none of the {len(sources):,} translations is of use", "Train the yardstick further.")
     with RowWriter(arguments.out, ("input_ids", "condition_input_ids")) as writer:
@@ -289,17 +291,23 @@ def targets(name: str) -> list[list[int]]:
 
 
 def usable(
-    pairs: Iterable[TokenRow], reserved: set[tuple[int, ...]], max_length: int | None = None
+    pairs: Iterable[TokenRow],
+    reserved: set[tuple[int, ...]],
+    max_length: int | None = None,
+    max_input_length: int | None = None,
 ) -> tuple[list[tuple[list[int], ...]], dict[str, int]]:
     """Rows of (translation without its end, source), and how many pairs were left out for which reason.
 
-    `pairs` are (source ids, ids written); what came to no end is half a sentence, and no translation.
+    `pairs` are (source ids, ids written); what came to no end is half a sentence, and no translation. Nor is what was
+    written of a source longer than `max_input_length`: the translator has read its beginning alone.
     """
     rows: list[tuple[list[int], ...]] = []
     left_out = {"unended": 0, "empty": 0, "too_long": 0, "reserved": 0}
     for source, ids in pairs:
         text = ids[:-1].tolist()
-        if not len(ids) or ids[-1] != EOS:
+        if max_input_length is not None and len(source) > max_input_length:
+            left_out["too_long"] += 1
+        elif not len(ids) or ids[-1] != EOS:
             left_out["unended"] += 1
         elif not text:
             left_out["empty"] += 1
