@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from elf.config import T5Config
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
 from elf.data.rows import Batch, collate_rows, open_pairs
@@ -20,7 +21,8 @@ from elf.models.text_encoder import load_encoder
 from elf.network.encoder import conditional_visibility, encoder_from_params
 from elf.training.optimizer import OptimizerConfig
 from elf.training.run_record import encoder_facts
-from elf.yardstick.teach_encoder import Arguments, main
+from elf.yardstick.teach_encoder import Arguments, decoder_config, main
+from elf.yardstick.translate import collate_pairs
 
 NAMES = ("Mia", "Ben", "Tom", "Ada", "Sam", "Lea")
 THINGS = {"kite": "boat", "lamp": "drum", "frog": "pear", "coat": "bell"}
@@ -105,6 +107,19 @@ def test_it_holds_targets(pairs: Path, encoder: Path, held: Taught, tmp_path: Pa
     assert held.last["drift"] < free.last["drift"] / 4, "what holds targets is the weight of their drift"
     assert moved_held[~source].mean() < moved_free[~source].mean() / 4
     assert moved_held[source].mean() > 2 * moved_held[~source].mean(), "sources are free to move"
+
+
+@pytest.mark.parametrize(("longest", "length"), [(24, 32), (64, 128)])
+def test_pairs_that_fit_the_options_are_taught_whole(longest: int, length: int) -> None:
+    """They were cut at 32 tokens, whatever the options said, and taught as halves."""
+    arguments = Arguments(data=Path("x"), encoder=Path("x"), out=Path("x"), max_input_length=longest, length=length)
+    config = decoder_config(arguments, T5Config(layers=1, d_model=8, heads=2, d_kv=4, d_ff=8, vocabulary_size=60))
+    source, target = np.full(longest, 5), np.full(length - 1, 6)
+    batch = collate_pairs([(source, target)], config)
+    assert batch.source_length[0] == longest and batch.target[0, : batch.target_length[0]].tolist() == [*target, EOS]
+    # What shorter options cut, and compiled, before.
+    assert min(config.max_input_length, config.max_output_length) >= 32
+    assert longest > 32 or (config.max_input_length, config.max_output_length) == (32, 32)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"hold": -1.0}, {"hold": float("nan")}, {"label_drop": 1.0}])

@@ -125,6 +125,22 @@ def main(arguments: Arguments) -> None:
     print(json.dumps(report))
 
 
+def decoder_config(arguments: Arguments, config: T5Config) -> TranslatorConfig:
+    """The decoder under an encoder of `config`, with room for every pair that the windows hold whole: half of a pair
+    teaches a wrong translation."""
+    least = TranslatorConfig()
+    return TranslatorConfig(
+        hidden_size=config.d_model,
+        heads=config.heads,
+        encoder_layers=0,
+        decoder_layers=arguments.decoder_layers,
+        feed_forward_size=config.d_ff,
+        vocabulary_size=config.vocabulary_size,
+        max_input_length=max(least.max_input_length, arguments.max_input_length),
+        max_output_length=max(least.max_output_length, arguments.length),
+    )
+
+
 class Teacher:
     """The update of encoder and decoder together, and the measure of both."""
 
@@ -132,14 +148,7 @@ class Teacher:
         self.arguments = arguments
         self.before: Params = {name: jnp.asarray(value) for name, value in before.items()}
         dtype = jnp.dtype(arguments.compute_dtype)
-        self.decoder_config = TranslatorConfig(
-            hidden_size=config.d_model,
-            heads=config.heads,
-            encoder_layers=0,
-            decoder_layers=arguments.decoder_layers,
-            feed_forward_size=config.d_ff,
-            vocabulary_size=config.vocabulary_size,
-        )
+        self.decoder_config = decoder_config(arguments, config)
         self._encoder, _ = abstract(T5Encoder, config, dtype)
         self._decoder, decoder = split(
             Translator(self.decoder_config, rngs=nnx.Rngs(arguments.seed), compute_dtype=dtype)
