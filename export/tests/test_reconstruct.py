@@ -75,12 +75,21 @@ def test_command(tmp_path, capsys):
         ([], "there is no text"),
         (["--ids", "5", "--method", "sde"], "the method is sde"),
         (["--text", "a"], "tokenizer"),
+        # JAX took the nearest token, and the figures were those of another text.
+        (["--ids", "5,6", "--ids", "5,999999"], "holds the token 999999"),
+        (["--ids=-1"], "holds the token -1"),
     ],
 )
 def test_what_cannot_be_is_named(tmp_path, capsys, more, said):
     save_trained_model(random_model(TINY), tmp_path / "model")
     assert cli.main(["reconstruct", str(tmp_path / "model"), *more]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_text_is_as_long_as_it_is(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["reconstruct", str(tmp_path), "--ids", "5,6", "--length", "3"])
+    assert stop.value.code == 2 and "--length" in capsys.readouterr().err
 
 
 FIXTURES = Path(__file__).parents[2] / "test/fixtures"

@@ -42,8 +42,8 @@ class LengthOption:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplerOptions(LengthOption):
-    """Base of the arguments of commands that run the sampler."""
+class SettingsOptions:
+    """How a run goes, of whatever length."""
 
     steps: int = 32
     """Steps from noise to text."""
@@ -78,8 +78,13 @@ class SamplerOptions(LengthOption):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SamplerOptions(SettingsOptions, LengthOption):
+    """Base of the arguments of commands that run the sampler."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSamplerOptions(LengthOption):
-    """The same for commands about one model, whose own settings hold for what is left out."""
+    """As SamplerOptions, for commands about one model, whose own settings hold for what is left out."""
 
     steps: int | None = None
     """Steps from noise to text. Of all these settings: the model's own unless given; 32 where it has none."""

@@ -22,7 +22,7 @@ from elf.paths import AnyPath
 from elf.progress import ticker
 from elf.sampling.condition import Condition, Denoise, Encoder, check_sources, encode_sources, spread_sources
 from elf.sampling.networks import JaxEncoder, JaxNetwork, open_graphs
-from elf.sampling.options import ModelSamplerOptions, SamplerOptions, text_reader
+from elf.sampling.options import ModelSamplerOptions, SettingsOptions, text_reader
 from elf.sampling.sampler import Network, Towards, noise_of, run_flow, sample, written
 from elf.text_file import BLANK_AT_ENDS
 
@@ -146,8 +146,13 @@ def check_back(back: list[int], sources: Sequence[Sequence[int]], batch: int, le
             f"the text to go back from has {len(back)} tokens, and the run has room for {room}",
             "Give as many tokens as positions, what fills the text up included, or another length.",
         )
+    check_tokens(back, model)
+
+
+def check_tokens(text: Sequence[int], model: TrainedModel) -> None:
+    """Raises UsageError for a token that the model does not have; JAX would take the nearest that it has."""
     known = model.elf.vocabulary_size
-    if (wrong := next((token for token in back if not 0 <= token < known), None)) is not None:
+    if (wrong := next((token for token in text if not 0 <= token < known), None)) is not None:
         raise UsageError(
             f"the text to go back from holds the token {wrong}", f"Tokens are integers from 0 to {known - 1}."
         )
@@ -270,7 +275,7 @@ def reverse(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReconstructArguments(SamplerOptions, CheckpointOptions):
+class ReconstructArguments(SettingsOptions, CheckpointOptions):
     checkpoint: Annotated[AnyPath, tyro.conf.Positional]
     """A model that writes without a source, with its encoder, as `elf sample` takes it."""
     text: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
@@ -296,6 +301,8 @@ def reconstruct(arguments: ReconstructArguments) -> None:
     longest = model.elf.max_length
     if not rows or not all(1 <= len(row) <= longest for row in rows):
         raise UsageError("there is no text, or one too long", f"Give --text or --ids of 1 to {longest} tokens each.")
+    for row in rows:
+        check_tokens(row, model)
 
     network, encoder, read = JaxNetwork(model), JaxEncoder(model), text_reader(model)
     takes = network.takes_self_cond_scale
