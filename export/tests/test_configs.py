@@ -1,5 +1,7 @@
 """The shipped experiments: readable, and with the values of spec sections 2 and 4."""
 
+import shlex
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,23 @@ def test_every_experiment_says_its_command_its_time_and_what_to_expect(path: Pat
     head = path.read_text().split("\nname:")[0]
     assert f"--config export/configs/{path.name}" in head
     assert "# Time" in head and "# Expect" in head
+
+
+def test_the_commands_of_the_readme_make_what_they_train_from() -> None:
+    """Each option names a file that a command above has written, and the training the same ones."""
+    readme = (CONFIGS.parent / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("## Train\n")[2].partition("```sh\n")[2].partition("```")[0]
+    *commands, training = (shlex.split(line) for line in block.splitlines())
+    names = [" ".join(takewhile(lambda word: word[0] != "-", words[1:])) for words in commands]
+    assert names == ["tokenizer train", "prepare", "pretrain-encoder"]
+    tokenizer, data, encoder = (dict(pairwise(words)) for words in commands)
+    config_file, *overrides = training[training.index("--config") + 1 :]
+    config = load_config(TrainConfig, CONFIGS / Path(config_file).name, tuple(overrides))
+    assert {str(config.tokenizer)} == {tokenizer["--out"], data["--tokenizer"], encoder["--tokenizer"]}
+    assert str(config.data) == encoder["--data"] == f"{data['--out']}/train"
+    assert str(config.encoder) == encoder["--out"]
+    assert config.elf.vocabulary_size == int(tokenizer["--vocabulary-size"])
+    assert config.elf.max_length == int(data["--max-length"])
 
 
 def test_epochs_become_steps() -> None:
