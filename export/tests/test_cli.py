@@ -1,5 +1,6 @@
 """The command line: help, unknown words, and named errors with what to do next."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,63 @@ def test_an_address_is_no_folder_here(
         said = capsys.readouterr().err
         assert "://bucket/" in said and "an address and no path on this machine" in said and "Mount the bucket" in said
     assert [*tmp_path.iterdir()] == [config]
+
+
+@pytest.mark.parametrize("moment", ["imported", "run"])
+def test_ctrl_c_ends_a_command_in_a_line(
+    moment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("elf.cli.command", stopped if moment == "imported" else lambda _: (stopped, Nothing, ""))
+    assert main(["sample"]) == 130
+    assert capsys.readouterr().err == "elf: stopped by Ctrl-C\n"
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The arguments of a command without any."""
+
+
+@pytest.mark.parametrize("below", ["", "/deep/er"])
+def test_a_file_where_a_folder_goes_is_named(
+    below: str, tmp_path: Path, tokenizer_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, corpus = tmp_path / "file", tmp_path / "a.txt"
+    file.write_text("mine")
+    corpus.write_text("Mia found a kite.\nBen sang.\n")
+    prepare = ["prepare", "--corpus", str(corpus), "--tokenizer", str(tokenizer_file)]
+    for argv in ([*prepare, "--out", f"{file}{below}"], ["make-random", "--out", f"{file}{below}"]):
+        assert main(argv) == 2
+        assert f"OutputExistsError: {file} is a file, not a folder" in capsys.readouterr().err
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/a\x1b/b"), "elf: /a\\x1b/b: Permission denied\n"),
+        (IsADirectoryError(21, "Is a directory", b"/a"), "elf: /a: Is a directory\n"),
+        (FileExistsError(17, "File exists", "/"), "elf: /: File exists\n"),
+        (OSError(28, "No space left on device"), "elf: No space left on device\n"),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_its_words(
+    error: OSError, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_: Nothing) -> None:
+        raise error
+
+    monkeypatch.setattr("elf.cli.command", lambda _: (refused, Nothing, ""))
+    assert main(["sample"]) == 1
+    assert capsys.readouterr().err == said
+
+
+def test_an_error_of_a_library_is_none_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Nothing) -> None:
+        raise ConnectionError("no answer")
+
+    monkeypatch.setattr("elf.cli.command", lambda _: (refused, Nothing, ""))
+    with pytest.raises(ConnectionError):
+        main(["sample"])

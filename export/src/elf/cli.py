@@ -5,12 +5,13 @@ import importlib
 import inspect
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
-from elf.errors import ElfError, UsageError
+from elf.errors import ElfError, OutputExistsError, UsageError, shown
 from elf.paths import MAY_BE_ADDRESS, path_of, refuse_address
 from elf.text_file import describe_half, half_character
 
@@ -124,33 +125,62 @@ def main(argv: list[str] | None = None) -> int:
     if not words:
         print(f"elf: there is no command {argv[0]!r}\n\n{usage()}", file=sys.stderr)
         return 2
+    try:
+        run_command(" ".join(argv[:words]), argv[words:])
+    except ElfError as error:
+        return told(error)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has left; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        sys.stderr.write("elf: stopped by Ctrl-C\n")
+        return 128 + signal.SIGINT
+    except OSError as error:
+        # One without a number is a library's own, of a connection say, and no sentence of the system's.
+        if error.errno is None:
+            raise
+        if file := file_in_the_way(error):
+            return told(OutputExistsError(f"{file} is a file, not a folder", "Give another path, or move it away."))
+        path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        sys.stderr.write(f"elf: {shown(': '.join(filter(None, (path, error.strerror))))}\n")
+        return 1
+    return 0
+
+
+def run_command(name: str, rest: list[str]) -> None:
+    """Runs the command `name` with the words after it."""
     import tyro
 
-    name, rest = " ".join(argv[:words]), argv[words:]
     run, kind, description = command(name)
     # Commands with a configuration file take bare `field=value` words over it.
     takes_overrides = "overrides" in {field.name for field in dataclasses.fields(kind)}
     overrides = tuple(word for word in rest if takes_overrides and OVERRIDE.match(word))
     rest = [word for word in rest if word not in overrides]
-    try:
-        for word in rest:
-            # Bytes that are no UTF-8 arrive as halves of characters. Names of files may have them, texts may not.
-            if (at := half_character(word)) is not None and not Path(word).exists():
-                raise UsageError(describe_half(word, at), "Give the text as UTF-8.")
-        rest = texts_joined(rest, kind)
-        arguments: Any = tyro.cli(kind, args=rest, prog=f"elf {name}", description=description)
-        arguments = with_addresses(arguments)
-        if overrides:
-            arguments = dataclasses.replace(arguments, overrides=overrides)
-        run(arguments)
-    except ElfError as error:
-        # In one piece with its end: a library's thread that goes on may speak in between.
-        sys.stderr.write(f"elf: {type(error).__name__}: {error}\n     {error.action}\n")
-        return 2
-    except BrokenPipeError:
-        # The reader of our output (head, less) has left; nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    for word in rest:
+        # Bytes that are no UTF-8 arrive as halves of characters. Names of files may have them, texts may not.
+        if (at := half_character(word)) is not None and not Path(word).exists():
+            raise UsageError(describe_half(word, at), "Give the text as UTF-8.")
+    rest = texts_joined(rest, kind)
+    arguments: Any = tyro.cli(kind, args=rest, prog=f"elf {name}", description=description)
+    arguments = with_addresses(arguments)
+    if overrides:
+        arguments = dataclasses.replace(arguments, overrides=overrides)
+    run(arguments)
+
+
+def told(error: ElfError) -> int:
+    """Prints a named error; the exit code."""
+    # In one piece with its end: a library's thread that goes on may speak in between.
+    sys.stderr.write(f"elf: {type(error).__name__}: {error}\n     {error.action}\n")
+    return 2
+
+
+def file_in_the_way(error: OSError) -> Path | None:
+    """The file that stands where a folder is needed, if that is what `error` tells of."""
+    if not isinstance(error, FileExistsError | NotADirectoryError) or not isinstance(error.filename, str | bytes):
+        return None
+    path = Path(os.fsdecode(error.filename))
+    return next((each for each in (path, *path.parents) if each.is_file()), None)
 
 
 if __name__ == "__main__":
