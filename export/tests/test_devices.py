@@ -6,8 +6,8 @@ from itertools import pairwise
 import jax
 import pytest
 
-from elf.devices import make_mesh
-from elf.errors import ConfigError
+from elf.devices import ProcessArguments, make_mesh
+from elf.errors import ConfigError, UsageError
 
 
 @dataclass(frozen=True)
@@ -55,3 +55,10 @@ def test_devices_without_places_keep_their_order():
 def test_a_number_that_does_not_divide_is_refused(fsdp):
     with pytest.raises(ConfigError, match=f"fsdp is {fsdp}"):
         make_mesh(fsdp, slice_of_chips(2, 2, 1))
+
+
+@pytest.mark.parametrize("given", [{"processes": 2}, {"process_id": 0}, {"processes": 2, "process_id": 1}])
+def test_a_process_of_several_that_is_told_no_coordinator_does_not_run_alone(given):
+    with pytest.raises(UsageError, match="no --coordinator"):
+        ProcessArguments(**given).join_processes()
+    ProcessArguments().join_processes()

@@ -9,7 +9,7 @@ import numpy as np
 from jax.experimental.mesh_utils import create_device_mesh
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
-from elf.errors import ConfigError, DistributedError, first_line
+from elf.errors import ConfigError, DistributedError, UsageError, first_line
 
 # Nothing else in the package knows how many devices or processes there are: computations are written for the global
 # arrays, and XLA inserts the communication that their shardings ask for.
@@ -121,7 +121,14 @@ class ProcessArguments:
     process_id: int | None = None
 
     def join_processes(self) -> None:
-        """Before anything touches a device. Raises DistributedError."""
+        """Before anything touches a device. Raises DistributedError, and UsageError where nothing says whom to join."""
+        alone = self.distributed == "off" and not self.coordinator
+        if alone and (self.processes is not None or self.process_id is not None):
+            # Taken for one process each, all of them would train by themselves and write into one folder.
+            raise UsageError(
+                "--processes or --process-id is given, but no --coordinator",
+                "Give --coordinator HOST:PORT of the first process too, or none of them for a run of one process.",
+            )
         if self.distributed == "auto" or self.coordinator:
             initialize_distributed(self.coordinator, self.processes, self.process_id)
 
