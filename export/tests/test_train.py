@@ -24,7 +24,7 @@ from elf.sampling.networks import JaxNetwork
 from elf.training import train as train_module
 from elf.training.checkpoint import start_weights
 from elf.training.loop import LoopConfig, means, run_loop
-from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, takes_muon
+from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, make_optimizer, takes_muon
 from elf.training.train import Arguments, main
 from elf.training.train_config import TrainConfig
 
@@ -262,6 +262,15 @@ def test_learning_rate_and_ema() -> None:
     cosine = learning_rate(OptimizerConfig(blr=1e-3, warmup_steps=10, schedule="cosine"), 256, 100)
     assert float(cosine(100)) == pytest.approx(0, abs=1e-9)
     assert float(ema_decay(0, 0.999)) == pytest.approx(0.1) and float(ema_decay(10**6, 0.999)) == pytest.approx(0.999)
+
+
+def test_a_warm_up_in_epochs_is_refused_where_nobody_counts_them() -> None:
+    config = OptimizerConfig(warmup_epochs=0.5)
+    with pytest.raises(ConfigError, match=r"warmup_epochs is 0\.5, but") as refused:
+        make_optimizer(config, batch_size=8, steps=100)
+    assert "optimizer.warmup_steps" in refused.value.action
+    # A training of an ELF has made steps of them.
+    assert float(learning_rate(config, 256, 100, warmup_steps=10)(5)) == pytest.approx(0.5e-3)
 
 
 def test_what_muon_takes() -> None:

@@ -59,8 +59,14 @@ class OptimizerConfig:
 def learning_rate(config: OptimizerConfig, batch_size: int, steps: int, warmup_steps: int | None = None) -> Callable:
     """step → rate: linear from 0 over the warm-up, then constant or cosine to `final_fraction` at `steps`.
 
-    `warmup_steps`: the configuration's own unless given.
+    `warmup_steps`: the configuration's own unless given. Raises ConfigError where it would be in epochs, of which only
+    the trainings of an ELF know how many steps they have.
     """
+    if warmup_steps is None and config.warmup_epochs is not None:
+        raise ConfigError(
+            f"optimizer.warmup_epochs is {config.warmup_epochs:g}, but this training does not count epochs",
+            "Give optimizer.warmup_steps instead.",
+        )
     peak = config.blr * batch_size / 256
     warmup = config.warmup_steps if warmup_steps is None else warmup_steps
     if config.schedule == "cosine":
