@@ -2,6 +2,8 @@
 
 import dataclasses
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,7 @@ from flax import nnx
 
 from elf.config import ElfConfig, FlowConfig, SamplerSettings, SelfCondStart
 from elf.dev.make_random import random_params
+from elf.errors import ConfigError
 from elf.network.model import ELF
 from elf.network.modules import abstract, bind, split
 from elf.network.parameters import parameter_shapes
@@ -19,6 +22,7 @@ from elf.sampling.condition import Condition, Guided
 from elf.training.objective import (
     decode_errors,
     denoise_errors,
+    flow_objective,
     guessed,
     literal_denoising,
     noised,
@@ -28,7 +32,7 @@ from elf.training.objective import (
     take_rows,
 )
 from elf.training.step_inputs import DecodeDraws, DenoiseDraws, draw_decode, draw_denoise, draw_self_cond_scale
-from elf.training.train_config import GuessConfig
+from elf.training.train_config import GuessConfig, TrainConfig
 
 CONFIG = ElfConfig(depth=1, hidden_size=16, heads=2, latent_size=6, bottleneck_size=4, vocabulary_size=11, max_length=5)
 FLOW = FlowConfig(noise_scale=1.3)
@@ -229,3 +233,38 @@ def test_the_condition_is_decoded_from_noised_as_the_text_or_clean(condition: st
     assert (change == 0) if condition == "clean" else (change > 1e-4)
     # The text is noised either way.
     assert np.abs(errors(mixed._replace(noise=mixed.noise.at[:, 3].add(1.0))) - errors(mixed)).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        # A part of one row rounded its share to none, and nothing told that no row self-conditioned any more.
+        ({"accumulation": 8}, r"self_cond_prob is 0\.5, which is no whole number of the 1 row\(s\) of each of 8 parts"),
+        ({"batch_size": 6, "accumulation": 2}, "self_cond_prob is 0.5"),
+        ({"batch_size": 6, "coin": "device", "loss_mean": "device"}, "self_cond_prob is 0.5"),
+        ({"accumulation": 2, "guesses": GuessConfig(share=0.3)}, "guesses.share is 0.3"),
+        ({"accumulation": 8, "recipe": "official", "guesses": GuessConfig(share=0.5)}, "guesses.share is 0.5"),
+    ],
+)
+def test_parts_that_do_not_hold_their_share_whole_are_refused(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        flow_objective(training(**settings), groups=2 if "loss_mean" in settings else 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "groups"),
+    [
+        ({"accumulation": 4}, 1),
+        ({"batch_size": 7}, 1),
+        ({"accumulation": 8, "self_conditioned_rows": "coin"}, 1),
+        ({"accumulation": 8, "flow": FlowConfig(self_cond_prob=1.0)}, 1),
+        ({"recipe": "official"}, 8),
+    ],
+)
+def test_shares_that_are_whole_and_a_batch_that_is_are_taken(settings: dict[str, Any], groups: int) -> None:
+    flow_objective(training(**settings), groups)
+
+
+def training(**settings: Any) -> TrainConfig:
+    fields = {"elf": CONFIG, "steps": 1, "batch_size": 8} | settings
+    return TrainConfig(name="a", data="a", encoder="a", tokenizer="a", out=Path("a"), **fields)

@@ -12,11 +12,12 @@ from jax.sharding import AbstractMesh, Mesh
 
 from elf.config import T5Config
 from elf.devices import AXES, check_batch, state_shardings
+from elf.errors import ConfigError
 from elf.network.encoder import T5Encoder
 from elf.network.model import ELF
 from elf.network.modules import Params, Remat, abstract
-from elf.training.objective import flow_objective
-from elf.training.step import TrainState, TrainStep, make_train_step
+from elf.training.objective import check_row_shares, flow_objective
+from elf.training.step import TrainState, TrainStep, device_groups, make_train_step
 from elf.training.step_inputs import FrozenEncoder
 from elf.training.train_config import Resolved, TrainConfig
 
@@ -64,6 +65,7 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     """Raises ConfigError where batch or fsdp do not split over the devices."""
     mesh = paper_mesh(devices, config.fsdp)
     check_batch(mesh, config.batch_size, config.accumulation)
+    check_row_shares(config, device_groups(config, mesh))
     state = sharded(mesh, state_shapes(dataclasses.replace(undivided(config), remat="none"), encoder))
     _, encoder_params = abstract(T5Encoder, encoder)
     rows = config.batch_size // devices
@@ -153,7 +155,15 @@ def ways_to_fit(config: TrainConfig, devices: int, encoder: T5Config, limit: flo
         return [size for size in range(config.fsdp + 1, devices + 1) if devices % size == 0]
 
     def parts() -> list[int]:
-        return [n for n in range(config.accumulation + 1, 65) if config.batch_size % (devices * n) == 0]
+        return [n for n in range(config.accumulation + 1, 65) if is_taken_in(n)]
+
+    def is_taken_in(parts: int) -> bool:
+        """Whether a training would be, in so many parts."""
+        try:
+            changed("accumulation", parts)
+        except ConfigError:
+            return False
+        return True
 
     def changed(field: str, value: int | str) -> int:
         changes: dict[str, Any] = {field: value}

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from elf.config import FlowConfig
+from elf.errors import ConfigError
 from elf.network.model import ELF
 from elf.network.modules import Dropout, Params, abstract, bind
 from elf.training.recipe import RowsBy
@@ -81,7 +82,11 @@ def mean_over_positions(counts: jax.Array) -> jax.Array:
 
 
 def flow_objective(config: "TrainConfig", groups: int = 1) -> Objective:
-    """That of spec section 4. `groups`: of rows with a coin of their own, where `coin` is `device`."""
+    """That of spec section 4. `groups`: of rows with a coin of their own, where `coin` is `device`.
+
+    Raises ConfigError where a part of the batch does not hold its share of rows whole.
+    """
+    check_row_shares(config, groups)
     flow, choices = config.flow, config.choices
     graphdef, _ = abstract(
         ELF, config.elf, jnp.dtype(config.compute_dtype), remat=config.remat, scan=config.scan_blocks
@@ -154,6 +159,25 @@ def flow_objective(config: "TrainConfig", groups: int = 1) -> Objective:
     return Objective(draw, loss, mean_over_positions, group, flow.decoder_prob if static else None)
 
 
+def check_row_shares(config: "TrainConfig", groups: int = 1) -> None:
+    """Raises ConfigError where a batch is taken in parts of which one does not hold a share of its rows whole: rounded
+    in each of them, the share would be another one of the batch, down to none. A batch taken whole is rounded once."""
+    parts = config.accumulation * groups
+    rows = config.batch_size // parts
+    by_place = config.choices.self_conditioned_rows == "share"
+    for name, share, instead in (
+        ("flow.self_cond_prob", config.flow.self_cond_prob if by_place else 0.0, "self_conditioned_rows=coin"),
+        ("guesses.share", config.guesses.share, "guesses.share=0"),
+    ):
+        if parts > 1 and rows % simple_share(share).denominator:
+            lower = "accumulation" if groups == 1 else "accumulation or device_groups"
+            raise ConfigError(
+                f"{name} is {share:g}, which is no whole number of the {rows} row(s) of each of {parts} parts of a "
+                f"batch of {config.batch_size}",
+                f"Lower {lower}, or set {instead}.",
+            )
+
+
 def branch_shares(loss, decode_loss, loss_weight, decode_weight) -> Metrics:
     as_array = functools.partial(jnp.asarray, dtype=jnp.float32)
     return {
@@ -207,10 +231,14 @@ def self_cond_rows(probability: float, batch_size: int) -> tuple[int, int]:
     Small groups rather than the first half of the batch: where rows lie on several devices, each finds its share among
     its own. A batch that b does not divide is one group.
     """
-    share = Fraction(probability).limit_denominator(16)
+    share = simple_share(probability)
     if batch_size % share.denominator:
         return round(probability * batch_size), batch_size
     return share.numerator, share.denominator
+
+
+def simple_share(probability: float) -> Fraction:
+    return Fraction(probability).limit_denominator(16)
 
 
 def take_rows(rows: jax.Array, a: int, b: int) -> jax.Array:
