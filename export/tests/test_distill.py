@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 import elf.training.train
 from elf.config import ElfConfig, FlowConfig, T5Config
-from elf.data.rows import Ragged, TokenDataset, training_batches
+from elf.data.rows import training_batches
 from elf.data.train_tokenizer import train_tokenizer
 from elf.dev.make_random import random_model, random_params
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
@@ -24,7 +24,7 @@ from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, El
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.network.parameters import encoder_parameter_shapes, parameter_shapes
 from elf.sampling.batch_sampler import BatchSampler
-from elf.training.distill import Arguments, check_task, distill_objective, main, recommended_sampler
+from elf.training.distill import Arguments, distill_objective, main, recommended_sampler
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distill_objective import (
     DistillDraws,
@@ -529,13 +529,10 @@ def test_the_shipped_experiments_have_the_published_values(teacher: Path) -> Non
     assert (settings.optimizer.blr, settings.optimizer.warmup_epochs) == (0.001, 0.1)
 
 
-def test_a_dataset_of_another_task_is_refused(teacher: Path) -> None:
-    texts = Ragged.from_rows([[3, 4]])
-    model = load_trained_model(teacher / "model")
-    check_task(TokenDataset(texts), model)
-    with pytest.raises(CheckpointMismatchError, match="has sources"):
-        check_task(TokenDataset(texts, texts), model)
-    model.elf = dataclasses.replace(model.elf, max_input_length=8)
-    check_task(TokenDataset(texts, texts), model)
-    with pytest.raises(CheckpointMismatchError, match="no sources"):
-        check_task(TokenDataset(texts), model)
+def test_a_dataset_of_another_task_is_refused(experiment: Path, tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    Dataset.from_dict({"input_ids": [[3, 4]], "condition_input_ids": [[3]]}).save_to_disk(str(tmp_path / "pairs"))
+    with pytest.raises(CheckpointMismatchError, match=r"has sources \(.*\), the teacher has no use") as refused:
+        main(Arguments(experiment, (f"data={tmp_path / 'pairs'}",)))
+    assert "the teacher was trained on" in refused.value.action

@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 from tiny_training import PLAIN, losses, rows, write_experiment
 
+from elf.burst import pack as burst
+from elf.burst.pack import PackArguments
+from elf.config import ElfConfig
 from elf.config_file import load_config
-from elf.data.rows import open_dataset
+from elf.data.rows import Ragged, TokenDataset, open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
 from elf.models.text_encoder import latent_statistics, load_encoder
 from elf.models.trained_model import TrainedModel, load_trained_model
@@ -25,7 +28,7 @@ from elf.training import train as train_module
 from elf.training.checkpoint import start_weights
 from elf.training.loop import LoopConfig, means, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, make_optimizer, takes_muon
-from elf.training.train import Arguments, main
+from elf.training.train import Arguments, check_task, main
 from elf.training.train_config import TrainConfig
 
 
@@ -228,6 +231,33 @@ def test_foreign_tokens_a_foreign_tokenizer_and_a_missing_encoder_are_refused(ex
         main(Arguments(experiment, (f"data={tmp_path / 'foreign'}",)))
     with pytest.raises(CheckpointError, match="encoder"):
         main(Arguments(experiment, (f"encoder={tmp_path}",)))
+
+
+def test_a_dataset_of_another_task_is_refused(experiment: Path, tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    texts = Ragged.from_rows([[3, 4]])
+    free = ElfConfig()
+    needy = replace(free, max_input_length=8)
+    either = replace(needy, source_optional=True)
+    check_task(TokenDataset(texts), free)
+    check_task(TokenDataset(texts, texts), needy)
+    for pairs in (None, texts):
+        check_task(TokenDataset(texts, pairs), either)
+    with pytest.raises(CheckpointMismatchError, match=r"has sources \(.*\), the model has no use"):
+        check_task(TokenDataset(texts, texts), free)
+    # A model was written that needs a prompt and had never seen one, or takes none and had learnt from one.
+    with pytest.raises(CheckpointMismatchError, match=r"has no sources \(.*\), the model needs them"):
+        main(Arguments(experiment, ("elf.max_input_length=8",)))
+    pack = PackArguments(experiment, tmp_path / "packed", ("elf.max_input_length=8",))
+    with pytest.raises(CheckpointMismatchError, match="has no sources"):
+        burst.pack(pack)
+    Dataset.from_dict({"input_ids": [[3, 4]], "condition_input_ids": [[3]]}).save_to_disk(str(tmp_path / "pairs"))
+    given = (f"data={tmp_path / 'pairs'}",)
+    with pytest.raises(CheckpointMismatchError, match="has sources"):
+        main(Arguments(experiment, given))
+    with pytest.raises(CheckpointMismatchError, match="has sources"):
+        burst.pack(replace(pack, overrides=given))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from elf.training.checkpoint import start_weights
 from elf.training.recipe import SHARED_OBJECTIVE, require
 from elf.training.run_record import command_line, encoder_facts, last_losses, plain, training_facts
 from elf.training.step_inputs import FrozenEncoder
-from elf.training.train import check_vocabularies
+from elf.training.train import check_task, check_vocabularies
 from elf.training.train_config import TrainConfig
 
 MOST_BYTES = 60_000_000
@@ -44,6 +44,7 @@ def pack(arguments: PackArguments) -> None:
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     require(config, {**SHARED_OBJECTIVE, "ema_warm_up": True}, "a burst")
     dataset = open_dataset(config.data, config.split, config.revision)
+    check_task(dataset, config.elf)
     encoder_config, encoder_params = load_encoder(config.encoder)
     check_vocabularies(config, dataset, tokenizer_file(config.tokenizer), encoder_config.vocabulary_size)
     elf = config.elf

@@ -11,7 +11,6 @@ from jax.sharding import Mesh
 
 from elf.data.rows import TokenDataset, open_dataset
 from elf.devices import make_mesh
-from elf.errors import CheckpointMismatchError
 from elf.evaluation.generator import load_samplings
 from elf.models.open_model import read_weights
 from elf.models.run_folder import RunFolder
@@ -40,7 +39,7 @@ from elf.training.objective import Metrics, Objective, branch_shares, decode_err
 from elf.training.run_record import command_line, evaluated_ways, remember_settings, training_facts
 from elf.training.step import make_train_step
 from elf.training.step_inputs import DecodeDraws, FrozenEncoder
-from elf.training.train import HubUpload, Run, RunArguments, check_vocabularies, make_upload
+from elf.training.train import HubUpload, Run, RunArguments, check_task, check_vocabularies, make_upload
 from elf.training.train_config import Resolved, resolve
 
 Arguments = RunArguments
@@ -58,7 +57,7 @@ def main(arguments: Arguments) -> None:
     config, teacher = load_distill_config(arguments.config, arguments.overrides)
     mesh = make_mesh(config.fsdp)
     dataset = open_dataset(config.data, config.split, config.revision)
-    check_task(dataset, teacher)
+    check_task(dataset, teacher.elf, "the teacher", "Give the dataset that the teacher was trained on.")
     assert teacher.encoder is not None  # load_distill_config has seen to it
     check_vocabularies(config, dataset, tokenizer_file(config.tokenizer), teacher.encoder.vocabulary_size)
     if jax.process_index() == 0:
@@ -175,16 +174,6 @@ def distill_objective(config: DistillConfig, turn: Round, teacher_params: FlatPa
         return denoise + decoding, means
 
     return Objective(draw, loss, partial(kind_weights, kinds=kinds, flow=flow), kinds.group, frozen=teacher_params)
-
-
-def check_task(dataset: TokenDataset, teacher: TrainedModel) -> None:
-    """Raises CheckpointMismatchError where one of the two knows sources and the other does not."""
-    if (dataset.condition_input_ids is None) != (teacher.elf.max_input_length == 0):
-        has, knows = ("no sources", "needs them") if dataset.condition_input_ids is None else ("sources", "has no use")
-        raise CheckpointMismatchError(
-            f"the dataset has {has} (column condition_input_ids), the teacher {knows}",
-            "Give the dataset that the teacher was trained on.",
-        )
 
 
 def finished_model(config: DistillConfig, resolved: Resolved) -> Mapping[str, Any] | None:

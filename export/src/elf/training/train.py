@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from elf.config import ElfConfig
 from elf.config_file import load_config
 from elf.data.rows import Shard, TokenDataset, check_vocabulary, open_dataset, training_batches
 from elf.data.tokenizer import EOS, PAD, load_tokenizer
@@ -228,6 +229,24 @@ def check_vocabularies(config: TrainConfig, dataset: TokenDataset, tokenizer: Pa
     check_vocabulary(dataset, min(model, encoder_vocabulary))
 
 
+def check_task(
+    dataset: TokenDataset,
+    elf: ElfConfig,
+    who: str = "the model",
+    action: str = "Set elf.max_input_length: 0 for a dataset without sources, their longest for one with them.",
+) -> None:
+    """Raises CheckpointMismatchError where one of the two knows sources and the other does not. A model that writes
+    without a source, too, may learn from texts alone."""
+    has_sources = dataset.condition_input_ids is not None
+    if elf.needs_source if not has_sources else elf.max_input_length == 0:
+        has, knows = ("sources", "has no use") if has_sources else ("no sources", "needs them")
+        raise CheckpointMismatchError(
+            f"the dataset has {has} (column condition_input_ids), {who} {knows} (max_input_length "
+            f"{elf.max_input_length})",
+            action,
+        )
+
+
 Arguments = RunArguments
 
 
@@ -242,6 +261,7 @@ def main(arguments: Arguments) -> None:
     mesh = make_mesh(config.fsdp)
 
     dataset = open_dataset(config.data, config.split, config.revision)
+    check_task(dataset, config.elf)
     tokenizer = tokenizer_file(config.tokenizer)
     encoder_config, encoder_params = load_encoder(config.encoder)
     check_vocabularies(config, dataset, tokenizer, encoder_config.vocabulary_size)
