@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from elf.cli import main as cli
 from elf.config import T5Config
 from elf.data.prepare import Arguments as PrepareArguments
 from elf.data.prepare import main as prepare
@@ -80,6 +81,30 @@ def test_silly_shares_are_refused(shares: tuple[float, ...]) -> None:
     with pytest.raises(ConfigError, match="shares"):
         check_shares(2, shares)
     assert check_shares(2, ()) == (0.5, 0.5) and check_shares(2, (3, 1)) == (0.75, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("steps", 0),
+        ("steps", -5),
+        ("batch-size", 0),
+        ("length", 0),
+        ("checkpoint-minutes", -1),
+        ("checkpoint-minutes", "nan"),
+        ("seed", -1),
+    ],
+)
+def test_silly_options_are_refused_by_name(option: str, value: object, tmp_path: Path, capsys) -> None:
+    files = ("--data", str(tmp_path), "--tokenizer", str(tmp_path / "x"), "--out", str(tmp_path / "out"))
+    assert cli(["pretrain-encoder", *files, f"--{option}={value}"]) == 2
+    assert option in capsys.readouterr().err.replace("_", "-") and not (tmp_path / "out").exists()
+
+
+def test_a_dtype_that_is_none_is_no_choice(capsys) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli(["pretrain-encoder", "--data", "x", "--tokenizer", "x", "--out", "x", "--compute-dtype", "bf16"])
+    assert "invalid choice 'bf16'" in capsys.readouterr().err
 
 
 def test_tokens_are_hidden_where_they_are_real_and_nowhere_else() -> None:

@@ -273,12 +273,34 @@ def test_a_dataset_of_another_task_is_refused(experiment: Path, tmp_path: Path) 
         ("evaluation.every_epochs=0", r"evaluation\.every_epochs is 0"),
         ("evaluation.samples=0", r"evaluation\.samples is 0"),
         ("evaluation.judges=a", r"evaluation\.judges"),
+        ("seed=-1", "seed is -1"),
+        ("seed=4294967296", "seed is 4294967296"),
+        ("checkpoints.epochs=.inf", r"checkpoints\.epochs is inf"),
+        ("evaluation.every_epochs=.inf", r"evaluation\.every_epochs is inf"),
+        ("optimizer.warmup_epochs=.nan", r"optimizer\.warmup_epochs is nan"),
         ("wandb_tags=[a]", "wandb_tags is set, but no wandb_project"),
     ],
 )
 def test_silly_settings_are_refused_by_name(experiment: Path, override: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         load_config(TrainConfig, experiment, (override,))
+
+
+def test_epochs_without_end_are_refused(experiment: Path) -> None:
+    with pytest.raises(ConfigError, match="epochs is inf"):
+        load_config(TrainConfig, experiment, ("steps=null", "epochs=.inf"))
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
+def test_checkpoints_at_no_time_are_refused(minutes: float) -> None:
+    with pytest.raises(ConfigError, match="checkpoint_minutes is"):
+        LoopConfig(1, minutes)
+
+
+@pytest.mark.parametrize("name", ["steps", "log_every", "keep"])
+def test_a_loop_of_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is 0"):
+        LoopConfig(**{"steps": 1, name: 0})
 
 
 def test_overrides_reach_nested_fields(experiment: Path) -> None:

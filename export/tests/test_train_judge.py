@@ -123,6 +123,20 @@ def test_pairs_and_foreign_tokens_are_refused(arguments: Arguments, tokenizer_fi
         held_out_texts(TokenDataset(Ragged.from_rows([[], []])), load_tokenizer(tokenizer_file), 10)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"log_every": 0}, "log-every must be at least 1"),
+        ({"checkpoint_minutes": -1.0}, r"checkpoint_minutes is -1\.0"),
+        ({"checkpoint_minutes": math.nan}, "checkpoint_minutes is nan"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_silly_options_are_refused_by_name(arguments: Arguments, changes: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        replace(arguments, **changes)
+
+
 def test_the_command_line_names_a_missing_dataset(arguments: Arguments, tmp_path: Path, capsys) -> None:
     words = ["train-judge", "--data", str(tmp_path / "no"), "--held-out", str(arguments.held_out)]
     assert cli([*words, "--tokenizer", str(arguments.tokenizer), "--out", str(tmp_path / "out")]) == 2

@@ -28,6 +28,12 @@ def check_number(field: str, value: object) -> None:
         raise ConfigError(f"{field} is {value!r}", "Give a finite number.")
 
 
+def check_seed(seed: int) -> None:
+    """Raises ConfigError for one that NumPy or JAX does not take."""
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"seed is {seed}", "Give a whole number from 0 to 4294967295.")
+
+
 def is_finite(value: Real) -> bool:
     """Whether a number is one that can be computed with: an integer may be larger than any float."""
     try:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import jax
 import numpy as np
 
-from elf.errors import DivergedError
+from elf.errors import ConfigError, DivergedError
 from elf.evaluation.generator import StoppedError
 from elf.training.checkpoint import Checkpoints
 from elf.training.objective import Metrics, Share
@@ -62,6 +62,18 @@ class LoopConfig:
     """For Weights & Biases."""
     profile: tuple[int, int] | None = None
     """The first and the last step to record, into `profile/`."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "log_every", "keep"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}", "Give at least 1.")
+        check_minutes(self.checkpoint_minutes)
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Raises ConfigError for a time between checkpoints that never ends, or that has ended at every step."""
+    if minutes is not None and not minutes > 0:
+        raise ConfigError(f"checkpoint_minutes is {minutes}", "Give a number above 0.")
 
 
 def run_loop(

@@ -11,6 +11,7 @@ import optax
 from jax.sharding import Mesh
 from optax.contrib import MuonDimensionNumbers
 
+from elf.config import check_number
 from elf.devices import check_batch, global_rows, on_mesh, replicated
 from elf.errors import ConfigError
 from elf.network.modules import Params
@@ -46,6 +47,8 @@ class OptimizerConfig:
             raise ConfigError(f"optimizer is {self.optimizer!r}", "Choose muon or adamw.")
         if self.schedule not in ("constant", "cosine"):
             raise ConfigError(f"schedule is {self.schedule!r}", "Choose constant or cosine.")
+        if self.warmup_epochs is not None:
+            check_number("optimizer.warmup_epochs", self.warmup_epochs)
         if not self.blr > 0 or not self.clip > 0 or self.warmup_steps < 0 or (self.warmup_epochs or 0) < 0:
             raise ConfigError("blr and clip must be above 0 and the warm-up at least 0", "Correct the value.")
         for name in ("b1", "b2", "muon_adam_b2"):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grain
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from elf.config import T5Config
+from elf.config import T5Config, check_seed
 from elf.data.rows import (
     ENDLESS,
     NO_TOKENS,
@@ -34,7 +34,7 @@ from elf.errors import ConfigError
 from elf.models.text_encoder import save_encoder, spectrum
 from elf.network.encoder import T5Encoder, encoder_from_params
 from elf.network.modules import Params, bind, split
-from elf.training.loop import LoopConfig, run_loop
+from elf.training.loop import LoopConfig, check_minutes, run_loop
 from elf.training.optimizer import OptimizerConfig, Update, make_optimizer
 
 ALONE = 4
@@ -192,10 +192,16 @@ class Arguments:
     heads: int = 4
     masked: float = 0.18
     """Share of tokens to predict."""
-    compute_dtype: str = "bfloat16"
+    compute_dtype: Literal["bfloat16", "float32"] = "bfloat16"
     checkpoint_minutes: float = 3.0
     seed: int = 0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(blr=4e-3, schedule="cosine"))
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch_size, self.length) < 1:
+            raise ConfigError("steps, batch-size and length must be at least 1", "Raise them.")
+        check_minutes(self.checkpoint_minutes)
+        check_seed(self.seed)
 
 
 def main(arguments: Arguments) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, cast
 
-from elf.config import MAX_CFG_SCALE, ElfConfig, FlowConfig, check_number
+from elf.config import MAX_CFG_SCALE, ElfConfig, FlowConfig, check_number, check_seed
 from elf.errors import ConfigError
 from elf.evaluation.evaluate import EvaluationOptions
 from elf.models.text_encoder import Normalisation
@@ -39,6 +39,8 @@ class EvaluationConfig(EvaluationOptions):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"evaluation.{name} is {value!r}", "Give a number above 0, or null for never.")
+        if self.every_epochs is not None:
+            check_number("evaluation.every_epochs", self.every_epochs)
         if self.every_epochs is not None and self.every_steps is not None:
             raise ConfigError("evaluation has both every_epochs and every_steps", "Give either.")
         if self.samples is not None and self.samples < 1:
@@ -67,6 +69,8 @@ class CheckpointConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError(f"checkpoints.{name} is {value!r}", "Give a number above 0, or null to go without.")
+        if self.epochs is not None:
+            check_number("checkpoints.epochs", self.epochs)
         if self.keep < 1:
             raise ConfigError(f"checkpoints.keep is {self.keep}", "Give at least 1.")
 
@@ -212,6 +216,9 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be at least {least}, not {value}", "Raise it.")
         if self.profile is not None and not (len(self.profile) == 2 and 1 <= self.profile[0] <= self.profile[1]):
             raise ConfigError(f"profile is {[*self.profile]}", "Give the first and the last step: profile=[101,105].")
+        check_seed(self.seed)
+        if self.epochs is not None:
+            check_number("epochs", self.epochs)
         if self.epochs is not None and not self.epochs > 0:
             raise ConfigError(f"epochs must be above 0, not {self.epochs}", "Raise it.")
         if not 0 <= self.ema_decay < 1 or not 0 <= self.choices.label_drop <= 1:

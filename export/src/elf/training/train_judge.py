@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from elf.config import check_seed
 from elf.data.rows import Batch, Shard, TokenDataset, check_vocabulary, open_dataset, training_batches
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import check_batch, make_mesh, on_host
@@ -20,7 +21,7 @@ from elf.evaluation.judge import Judge, end_of_text, save_judge
 from elf.evaluation.perplexity import gen_perplexity
 from elf.network.modules import Params, bind, split
 from elf.progress import say, ticker
-from elf.training.loop import LoopConfig, run_loop
+from elf.training.loop import LoopConfig, check_minutes, run_loop
 from elf.training.optimizer import OptimizerConfig, Update, make_optimizer
 
 LENGTH_SAMPLE = 4096
@@ -58,8 +59,10 @@ class Arguments:
     """After 300 steps of a small judge, Muon had a held-out perplexity of 25 where AdamW at its best had 39."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 1 or self.held_out_texts < 1:
-            raise ConfigError("steps, batch-size and held-out-texts must be at least 1", "Raise them.")
+        if min(self.steps, self.batch_size, self.held_out_texts, self.log_every) < 1:
+            raise ConfigError("steps, batch-size, held-out-texts and log-every must be at least 1", "Raise them.")
+        check_minutes(self.checkpoint_minutes)
+        check_seed(self.seed)
 
 
 def main(arguments: Arguments) -> None:
