@@ -535,4 +535,4 @@ def test_a_dataset_of_another_task_is_refused(experiment: Path, tmp_path: Path) 
     Dataset.from_dict({"input_ids": [[3, 4]], "condition_input_ids": [[3]]}).save_to_disk(str(tmp_path / "pairs"))
     with pytest.raises(CheckpointMismatchError, match=r"has sources \(.*\), the teacher has no use") as refused:
         main(Arguments(experiment, (f"data={tmp_path / 'pairs'}",)))
-    assert "the teacher was trained on" in refused.value.action
+    assert "a dataset of the teacher's task" in refused.value.action

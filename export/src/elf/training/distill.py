@@ -57,7 +57,7 @@ def main(arguments: Arguments) -> None:
     config, teacher = load_distill_config(arguments.config, arguments.overrides)
     mesh = make_mesh(config.fsdp)
     dataset = open_dataset(config.data, config.split, config.revision)
-    check_task(dataset, teacher.elf, "the teacher", "Give the dataset that the teacher was trained on.")
+    check_task(dataset, teacher.elf, "teacher")
     assert teacher.encoder is not None  # load_distill_config has seen to it
     check_vocabularies(config, dataset, tokenizer_file(config.tokenizer), teacher.encoder.vocabulary_size)
     if jax.process_index() == 0:

@@ -229,21 +229,15 @@ def check_vocabularies(config: TrainConfig, dataset: TokenDataset, tokenizer: Pa
     check_vocabulary(dataset, min(model, encoder_vocabulary))
 
 
-def check_task(
-    dataset: TokenDataset,
-    elf: ElfConfig,
-    who: str = "the model",
-    action: str = "Set elf.max_input_length: 0 for a dataset without sources, their longest for one with them.",
-) -> None:
+def check_task(dataset: TokenDataset, elf: ElfConfig, who: str = "model") -> None:
     """Raises CheckpointMismatchError where one of the two knows sources and the other does not. A model that writes
     without a source, too, may learn from texts alone."""
     has_sources = dataset.condition_input_ids is not None
     if elf.needs_source if not has_sources else elf.max_input_length == 0:
         has, knows = ("sources", "has no use") if has_sources else ("no sources", "needs them")
         raise CheckpointMismatchError(
-            f"the dataset has {has} (column condition_input_ids), {who} {knows} (max_input_length "
-            f"{elf.max_input_length})",
-            action,
+            f"the dataset has {has} (column condition_input_ids), the {who} {knows}",
+            f"Give a dataset of the {who}'s task, or correct elf.max_input_length, which is {elf.max_input_length}.",
         )
 
 
