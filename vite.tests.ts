@@ -21,7 +21,13 @@ export function testProjects(root: string): TestProjectInlineConfiguration[] {
   return [
     {
       extends: true,
-      test: { name: "shared", include: [all], exclude: [...configDefaults.exclude, ...apart], isolate: false },
+      test: {
+        name: "shared",
+        include: [all],
+        exclude: [...configDefaults.exclude, ...apart],
+        isolate: false,
+        setupFiles: [join(root, "vite.tests.after.ts")],
+      },
     },
     { extends: true, test: { name: "apart", include: apart } },
   ];

@@ -39,7 +39,7 @@ const otherLane = {
   },
   "python-types": async (run) => run(pythonProgram("mypy"), [], { cwd: exportFolder }),
   python: async (run) => run(pythonProgram("pytest"), quick.python, { cwd: exportFolder }),
-  // Unless it is asked for it installs no browser, and makes no visit in the one that the check before has seen all in.
+  // Unless it is asked for it installs no browser, and makes no visit in the one that the other lane sees all in.
   engines: async (run) => {
     const others = all || words.includes("engines") ? await ensureEngines() : findEngines();
     const env = { ...process.env, CHROMIUM: await ensureChromium(), ...others };

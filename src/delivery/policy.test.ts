@@ -46,12 +46,12 @@ describe("what else a policy forbids", () => {
     target.dispatchEvent(Object.assign(new Event("securitypolicyviolation"), { effectiveDirective, blockedURI }));
 
   it("is named where it is another host", async () => {
-    expect(await forbiddenRequest("https://models.example/a.bin")).toBeNull();
-    forbid("connect-src", "https://models.example/a.bin");
+    expect(await forbiddenRequest("https://forbidden.example/a.bin")).toBeNull();
+    forbid("connect-src", "https://forbidden.example/a.bin");
     vi.stubGlobal("fetch", async () => {
       throw new TypeError("Failed to fetch");
     });
-    await expect(fetchFromHost("https://models.example/b.bin", {})).rejects.toThrow(PolicyError);
+    await expect(fetchFromHost("https://forbidden.example/b.bin", {})).rejects.toThrow(PolicyError);
     await expect(fetchFromHost("https://other.example/b.bin", {})).rejects.toThrow(TypeError);
   });
 

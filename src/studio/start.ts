@@ -10,8 +10,8 @@ import { createEngine } from "../worker/client";
 import { createJudge } from "../worker/judge";
 import { createLibrary } from "../worker/library";
 import { listenToKeyboard } from "./actions/keyboard";
-import { addressWithoutModel, addressWithoutRun, readAddress } from "./session/address";
-import { copyText, shareAddress, showAddress } from "./session/addressBar";
+import { readAddress } from "./session/address";
+import { copyText, followTurns, shareAddress } from "./session/addressBar";
 import { browserArchive } from "./session/kept/archive";
 import { browserStorage } from "./session/kept/persisted";
 import { applyLanguage } from "./session/language";
@@ -72,13 +72,7 @@ export function startStudio(): Studio {
     newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`,
   });
 
-  studio.model.subscribe((now, before) => {
-    if (now.choice === before.choice) return;
-    const bare = addressWithoutModel(location.href);
-    // The run is the other model's: opened once more, the page would offer it to this one.
-    showAddress(now.name === before.name ? bare : addressWithoutRun(bare));
-  });
-
+  followTurns(studio);
   applyTheme(studio.preferences);
   applyLanguage(studio.words);
   listenToKeyboard(studio);

@@ -182,6 +182,7 @@ for (const [name, keys, script, title] of [
 
     await page.keyboard.press(keys);
     await page.keyboard.type("gtmu");
+    await page.keyboard.press("Control+Enter");
     await page.keyboard.press("Escape");
     const came = page.waitForResponse(script);
     arrive();

@@ -1,5 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
-import { type NotCopiedError, type SharingWindow, shareAddress } from "./addressBar";
+import { recipeOf } from "../../flow/recipe";
+import { linkTo } from "../../format/link";
+import { FakeEngine, MANIFEST } from "../testing/fakeEngine";
+import { runOf } from "../testing/runs";
+import { testStudio } from "../testing/studio";
+import { followTurns, type NotCopiedError, type SharingWindow, shareAddress } from "./addressBar";
 
 const denied = () => {
   throw new DOMException("Not allowed", "NotAllowedError");
@@ -42,6 +47,50 @@ function pageOf({ history = true, clipboard, command = false, framed = false }: 
     } as unknown as SharingWindow,
   };
 }
+
+describe("the address after a turn to another model", () => {
+  const run = runOf(["▁a"], { id: "a" });
+  const recipe = recipeOf(run.trajectory);
+  const hash = linkTo(recipe);
+  function barOf() {
+    const { studio } = testStudio({ engine: new FakeEngine() });
+    const location = { href: `https://page/?model=test&experiment=steps${hash}` };
+    const replaceState = (_: unknown, __: string, href: string) => {
+      location.href = href;
+    };
+    followTurns(studio, { location, history: { replaceState } } as unknown as Parameters<typeof followTurns>[1]);
+    const turn = (name: string) => {
+      const { choice, choose } = studio.model.getState();
+      choose({ ...choice }, { ...MANIFEST, name });
+    };
+    return { studio, location, turn };
+  }
+
+  it("has neither the model nor a run of it", () => {
+    const { studio, location, turn } = barOf();
+    studio.model.getState().describe(MANIFEST);
+    turn("other");
+    expect(location.href).toBe("https://page/");
+  });
+
+  it("keeps the run where the model of the last visit comes before any other was opened", () => {
+    const { location, turn } = barOf();
+    turn("other");
+    expect(new URL(location.href).hash).toBe(hash);
+  });
+
+  it("keeps the run where an experiment goes through several models", () => {
+    const { studio, location, turn } = barOf();
+    studio.model.getState().describe(MANIFEST);
+    const members = [MANIFEST.name, "other"].map((model) => ({ label: () => "", recipe, model }));
+    const said = () => "";
+    const shown = { title: said, about: said, model: MANIFEST.name, members, isMarked: false, origin: null };
+    studio.comparison.setState({ shown });
+    turn("other");
+    turn(MANIFEST.name);
+    expect(new URL(location.href).hash).toBe(hash);
+  });
+});
 
 describe("sharing an address", () => {
   it.each<[Allowed, string]>([

@@ -1,3 +1,7 @@
+import { addressWithoutModel, addressWithoutRun } from "./address";
+import { modelsOf } from "./experiments/comparison";
+import type { Studio } from "./studio";
+
 /** What of a window shares an address; tests bring their own. */
 export interface SharingWindow {
   readonly history: Pick<History, "replaceState">;
@@ -25,6 +29,25 @@ export function showAddress(href: string, page: Pick<SharingWindow, "history"> =
   } catch {
     return false;
   }
+}
+
+/**
+ * Takes out of the address bar what a turn to another model makes untrue: the model, and the run and experiment that are of the one
+ * before. The page would offer them to this one when it is opened once more.
+ */
+export function followTurns(
+  { model, comparison }: Pick<Studio, "model" | "comparison">,
+  page: Pick<SharingWindow, "history"> & { readonly location: Pick<Location, "href"> } = window,
+): void {
+  model.subscribe((now, before) => {
+    if (now.choice === before.choice) return;
+    const bare = addressWithoutModel(page.location.href);
+    // The model of the last visit comes before any has been opened; and what is written by several turns and comes back.
+    const isFirst = before.manifest === null;
+    const { shown } = comparison.getState();
+    const isTurn = now.name !== before.name && !isFirst && !(shown && modelsOf(shown).has(now.name));
+    showAddress(isTurn ? addressWithoutRun(bare) : bare, page);
+  });
 }
 
 /**

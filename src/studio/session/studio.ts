@@ -222,7 +222,7 @@ export function createStudio(world: World): Studio {
     if (run || now.selectedId === null) player.show(run ?? null);
   });
   linkArchive(runs, archive, save);
-  followTabs(runs, archive, world.tabs, folding.kept);
+  followTabs(runs, archive, world.tabs, folding);
   keepRunning(runs, save);
   model.subscribe(({ loaded }) => loaded?.lasting === false && lose("models"));
   library.subscribe(({ lasting }) => lasting === false && lose("models"));

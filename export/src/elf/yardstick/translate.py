@@ -272,13 +272,16 @@ def translate(arguments: TranslateArguments) -> None:
     graphdef, _ = abstract(Translator, model.config)
     translate = compile_greedy(graphdef, model.config, arguments.at_once)
     params = {name: jnp.asarray(value) for name, value in model.params.items()}
-    written = translate(params, sources, ticker("translating", len(sources)))
-    rows, left_out = usable(
-        zip(sources, written, strict=True), reserved, arguments.max_length, model.config.max_input_length
-    )
-    if not rows:
-        raise EmptyCorpusError(f"none of the {len(sources):,} translations is of use", "Train the yardstick further.")
+    # First of all, so that a folder that cannot be written to is refused before the work, not after it.
     with RowWriter(arguments.out, ("input_ids", "condition_input_ids")) as writer:
+        written = translate(params, sources, ticker("translating", len(sources)))
+        rows, left_out = usable(
+            zip(sources, written, strict=True), reserved, arguments.max_length, model.config.max_input_length
+        )
+        if not rows:
+            raise EmptyCorpusError(
+                f"none of the {len(sources):,} translations is of use", "Train the yardstick further."
+            )
         writer.write(rows)
         writer.save()
     unchanged = sum(np.array_equal(ids[:-1], pairs[row][1]) for row, ids in enumerate(written))

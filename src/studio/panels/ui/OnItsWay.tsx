@@ -12,11 +12,14 @@ export function OnItsWay({ onOpen }: Props) {
   useEffect(() => {
     const keepFromPage = (event: KeyboardEvent) => {
       const { key, ctrlKey, metaKey, altKey } = event;
+      if (key === "Tab" || /^F\d/.test(key)) return;
+      const isOfBrowser = ctrlKey || metaKey || altKey;
+      // The palette's own key closes it again.
+      if (isOfBrowser && key.toLowerCase() === "k") return;
       if (key === "Escape") onOpen(false);
-      // What a browser does with such a key is still wanted.
-      else if (ctrlKey || metaKey || altKey || key === "Tab" || /^F\d/.test(key)) return;
-      event.preventDefault();
       event.stopPropagation();
+      // What a browser does with such a key is still wanted.
+      if (!isOfBrowser) event.preventDefault();
     };
     // Before the page hears of it, and whatever has the focus.
     addEventListener("keydown", keepFromPage, true);

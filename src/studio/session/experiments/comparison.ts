@@ -273,7 +273,7 @@ function modelOf({ model }: Pick<Comparison, "model">, member: Variant): string 
   return member.model ?? model;
 }
 
-function modelsOf(comparison: Comparison): ReadonlySet<string> {
+export function modelsOf(comparison: Comparison): ReadonlySet<string> {
   return new Set(comparison.members.map((member) => modelOf(comparison, member)));
 }
 

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { recipeOf } from "../../../flow/recipe";
 import { FakeEngine, MANIFEST, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
 import { ENGLISH } from "../../words/english";
 import { runsOf } from "./comparison";
+import { gridOf } from "./experiments";
 import { backFrom, whyNotBack, writeBack } from "./wayBack";
 
 const FRAMES = ["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"];
@@ -46,6 +48,23 @@ describe("a text taken back to noise", () => {
     expect(studio.runs.getState().selectedId).toBe(run.id);
     await writeBack(studio);
     expect(engine.generated).toHaveLength(1);
+  });
+
+  it("takes the place of a grid at once, whose texts would be said to stay", async () => {
+    const { studio, engine, run } = shownStudio();
+    void studio.comparison.getState().begin(gridOf("steps", "selfCondScale"), recipeOf(run.trajectory));
+    await settled();
+    await engine.go(1 + 2 * (SETTINGS.steps + 1));
+    await studio.generation.getState().cancel();
+    await settled();
+    expect(studio.comparison.getState().laid.length).toBeGreaterThan(0);
+    const ended = writeBack(studio);
+    expect(studio.comparison.getState().shown).toBeNull();
+    await settled();
+    await engine.go(SETTINGS.steps + 1);
+    await ended;
+    expect(studio.view.getState().said).not.toBe(ENGLISH.said.textsStay);
+    expect(studio.comparison.getState().shown?.members).toHaveLength(2);
   });
 
   it("that is cancelled on the way is laid beside nothing", async () => {

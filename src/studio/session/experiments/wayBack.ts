@@ -50,11 +50,12 @@ export async function writeBack({
   const recipe = backFrom(shown, draft.getState().held);
   const { model } = shown.trajectory;
   const written = () => runOfRecipe(recipe, model, runs.getState().runs);
+  // What stands side by side gives way to the two, at once: a grid behind would be said to stay.
+  comparison.getState().close();
   if (!written()) await generation.getState().write(recipe);
   const there = written();
   // It was ended, or the run it came from deleted meanwhile.
   if (!there || !runs.getState().runs.some(({ id }) => id === shown.id)) return;
-  comparison.getState().close();
   runs.getState().select(shown.id);
   comparison.getState().turn(there);
 }

@@ -55,6 +55,16 @@ it("folds what is kept when there is too much of it, and what was looked at long
   expect(folded()).toEqual(["a", "e"]);
 });
 
+it("leaves alone what was deleted in another tab while it stood on this one's stage", async () => {
+  const { runs, folding, folded } = shelfOf(["a", "b", "c", "d", "e"]);
+  folding.gone("a");
+  for (const id of ["b", "c", "d"]) {
+    runs.getState().select(id);
+    await vi.waitFor(() => expect(selectedRun(runs.getState())?.id).toBe(id));
+  }
+  expect(folded()).not.toContain("a");
+});
+
 it("leaves alone what is kept nowhere, is written, or stands beside the one shown", () => {
   const { runs, comparison, folded } = shelfOf(["a", "b", "c", "d", "e", "f"], ["a", "b", "c", "e"]);
   // d and f are kept nowhere.

@@ -22,6 +22,8 @@ export interface FoldingParts {
 export interface Folding {
   /** Says that the archive has a run as it is now: from then on it may be folded. */
   kept(id: string): void;
+  /** The archive has it no more. */
+  gone(id: string): void;
   /** The runs with their frames, each had when it is asked for; those whose frames are gone are left out. The shelf stays as it is. */
   whole(runs: readonly Run[]): AsyncGenerator<Run, void>;
   /** Gives runs of the shelf their frames back. */
@@ -91,6 +93,7 @@ export function createFolding(parts: FoldingParts, most = MOST_BYTES): Folding {
   comparison.subscribe(look);
   return {
     kept: (id) => void keptIds.add(id),
+    gone: (id) => void keptIds.delete(id),
     unfold,
     whole: async function* (wanted) {
       for (const run of wanted) {

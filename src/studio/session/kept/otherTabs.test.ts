@@ -26,8 +26,12 @@ function tabs() {
     const ids = () => runs.getState().runs.map(({ id }) => id);
     /** What was heard to be kept, each with whether the shelf had it already. */
     const kept: [id: string, isThere: boolean][] = [];
-    followTabs(runs, archive, channel, (id) => kept.push([id, ids().includes(id)]));
-    return { runs, archive, channel, ids, kept };
+    const gone: string[] = [];
+    followTabs(runs, archive, channel, {
+      kept: (id) => kept.push([id, ids().includes(id)]),
+      gone: (id) => gone.push(id),
+    });
+    return { runs, archive, channel, ids, kept, gone };
   });
 }
 
@@ -69,6 +73,7 @@ describe("the shelves of two tabs", () => {
     await here?.archive.remove("a");
     await heard();
     expect(there?.ids()).toEqual(["a"]);
+    expect(there?.gone, "the frames of what stays are nowhere else now").toEqual(["b", "a"]);
     expect(there?.runs.getState().deleted).toBeNull();
   });
 

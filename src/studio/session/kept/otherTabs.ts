@@ -1,6 +1,7 @@
 import type { StoreApi } from "zustand/vanilla";
 import type { RunsStore } from "../runs/runs";
 import type { RunArchive } from "./archive";
+import type { Folding } from "./folding";
 
 /** Where the tabs of a browser that show this page hear each other; a `BroadcastChannel` is one. Nobody hears himself. */
 export interface TabChannel {
@@ -32,18 +33,19 @@ export function toldOf(archive: RunArchive, channel: TabChannel | null): RunArch
 
 /**
  * Has the shelf follow those of the other tabs: a run that one of them keeps comes here too, grows as it is written there, and
- * goes when it is deleted there. The run on this tab's stage stays: nobody's text goes away under their eyes. `onKept` hears of a
- * run that the archive has before it comes.
+ * goes when it is deleted there. The run on this tab's stage stays: nobody's text goes away under their eyes. What the archive has is
+ * told before the run comes.
  */
 export function followTabs(
   runs: StoreApi<RunsStore>,
   archive: RunArchive,
   channel: TabChannel | null,
-  onKept: (id: string) => void,
+  { kept: onKept, gone: onGone }: Pick<Folding, "kept" | "gone">,
 ): void {
   const isWrittenHere = (id: string) => runs.getState().runs.some((run) => run.id === id && run.status === "running");
   channel?.addEventListener("message", async ({ data }) => {
     const { kept, gone } = (data ?? {}) as { readonly kept?: unknown; readonly gone?: unknown };
+    if (typeof gone === "string") onGone(gone);
     if (typeof gone === "string" && gone !== runs.getState().selectedId && !isWrittenHere(gone)) {
       runs.getState().discard(gone);
     }

@@ -164,6 +164,23 @@ describe("the history of the draft", () => {
     expect(seeds.size).toBe(4);
   });
 
+  it("goes back to a seed that was typed, whatever a run has drawn since", async () => {
+    const { settings, history, later } = await opened();
+    settings.getState().enter("seed", "7");
+    await later();
+    expect(settings.getState().take().seed).toBe(7);
+    settings.getState().enter("steps", "8");
+    await later();
+    settings.getState().take();
+    await later();
+    history.getState().undo();
+    await later();
+    history.getState().undo();
+    await later();
+    history.getState().redo();
+    expect(settings.getState().values.seed).toBe(7);
+  });
+
   it("is another one for each model", async () => {
     const { settings, draft, history, later } = await opened();
     const { steps } = settings.getState().values;

@@ -46,6 +46,8 @@ export function createHistory(
   let defaults = settings.getState().defaults;
   let last = { things: "", at: Number.NEGATIVE_INFINITY };
   let isDue = false;
+  /** Seeds that a person has asked for: what a run draws after one of them leaves it where it was. */
+  const chosenSeeds = new Set<number>();
 
   function draftedNow(): Drafted {
     const { values, chosen, seedLocked } = settings.getState();
@@ -130,8 +132,10 @@ export function createHistory(
     const things = changed.join();
     if (changed.length === 0) return;
     const isDrawn = things === "seed" && seedUsed;
+    if (changed.includes("seed") && !isDrawn) chosenSeeds.add(present.values.seed);
     // Whoever goes back by a number of steps would have the noise of a run that is written already.
-    if (isDrawn) carry((drafted) => withSeed(drafted, before.values.seed, present.values.seed));
+    if (isDrawn && !chosenSeeds.has(before.values.seed))
+      carry((drafted) => withSeed(drafted, before.values.seed, present.values.seed));
     // What a model brings with it, and the seed that a run has drawn for itself.
     if (isLearnt || isDrawn) {
       last = { things: "", at: Number.NEGATIVE_INFINITY };

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { MOST_LETTERS } from "../../../flow/recipe";
 import type { Manifest } from "../../../format/manifest";
 import { MANIFEST } from "../../testing/fakeEngine";
@@ -66,6 +66,8 @@ it("the box is called by the model's own words, if they are few", () => {
 });
 
 describe("counting", () => {
+  afterEach(() => void vi.useRealTimers());
+
   function counting(manifest: Manifest) {
     vi.useFakeTimers();
     const draft = createDraft(null, "test");
@@ -103,7 +105,6 @@ describe("counting", () => {
     await rest();
     expect(draft.getState().promptTokens).toBe(3);
     expect(tokenize).toHaveBeenCalledTimes(2);
-    vi.useRealTimers();
   });
 
   it("is left undone for a text of too many letters", async () => {
@@ -116,7 +117,6 @@ describe("counting", () => {
     draft.getState().setPrompt("one two");
     await rest();
     expect(draft.getState().promptTokens).toBe(2);
-    vi.useRealTimers();
   });
 
   it("heeds no count of another text", async () => {
@@ -124,7 +124,6 @@ describe("counting", () => {
     draft.getState().setPrompt("new");
     draft.getState().countPrompt("old", 7);
     expect(draft.getState().promptTokens).toBeNull();
-    vi.useRealTimers();
   });
 
   it("needs no tokenizer for numbers", async () => {
@@ -133,7 +132,6 @@ describe("counting", () => {
     await rest();
     expect(draft.getState().promptTokens).toBe(2);
     expect(tokenize).not.toHaveBeenCalled();
-    vi.useRealTimers();
   });
 });
 
