@@ -18,7 +18,7 @@ const quick = all
   ? { unit: [], browser: [], python: [] }
   : { unit: ["--tagsFilter", "!slow"], browser: ["--grep-invert", "@slow"], python: ["-m", "not slow"] };
 
-/** Of the page and all else in TypeScript, whose output is shown as it comes. */
+/** Of the page and what it stands on; their output is shown as it comes. */
 const pageLane = {
   lint: async () => run(tool("biome"), ["check", "."], { cwd: root }),
   types: async () => run(tool("tsc"), ["--noEmit"], { cwd: root }),

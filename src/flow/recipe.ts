@@ -140,18 +140,24 @@ export interface RecipeLimits {
   readonly schedule: LogitNormal;
 }
 
+/** Whether what may be a recipe goes back over more runs than one may; before anything that calls itself for each of them. */
+export function goesBackTooFar(asked: unknown): boolean {
+  let run = asked;
+  let links = 0;
+  while (isObject(run) && ++links <= LONGEST_CHAIN) run = isObject(run.from) ? run.from.run : undefined;
+  return links > LONGEST_CHAIN;
+}
+
 /** Checks that something is a recipe at all. @throws {SettingsError | ConditionError} */
 export function checkShape(asked: unknown): asserts asked is Recipe {
-  // Before any of it is read; what its values are worth is for `checkRecipe` to say. It does not call itself for ancestors:
-  // of a run that continues itself there would be no end.
-  let links = 0;
+  if (goesBackTooFar(asked)) {
+    throw new SettingsError(
+      `This run goes back over more than ${LONGEST_CHAIN - 1} others.`,
+      `Fork from a run of at most ${LONGEST_CHAIN - 1} ancestors.`,
+    );
+  }
+  // Before any of it is read; what its values are worth is for `checkRecipe` to say.
   for (let run = asked; ; ) {
-    if (++links > LONGEST_CHAIN) {
-      throw new SettingsError(
-        `This run goes back over more than ${LONGEST_CHAIN - 1} others.`,
-        `Fork from a run of at most ${LONGEST_CHAIN - 1} ancestors.`,
-      );
-    }
     if (!isObject(run) || !isObject(run.settings)) {
       throw new SettingsError("A run has no settings.", "Give an object of all its settings.");
     }

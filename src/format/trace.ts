@@ -3,7 +3,7 @@ import { ElfError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import type { Reading } from "../flow/network";
 import { PATH_UNIT, type Paths } from "../flow/paths";
-import { type Branch, branchAt, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
+import { type Branch, branchAt, goesBackTooFar, LONGEST_CHAIN, type Recipe, recipeOf } from "../flow/recipe";
 import { SETTING_LIMITS } from "../flow/settings";
 import { type Frame, type Trajectory, wholeFrames } from "../flow/trajectory";
 import { faultIn } from "./faultIn";
@@ -189,7 +189,12 @@ export function readTrace(text: string): RecordedRun {
       cause,
     });
   }
-  checkLength(json);
+  if (goesBackTooFar(json)) {
+    throw new TraceError(
+      `The recorded run goes back over more than ${LONGEST_CHAIN - 1} others.`,
+      "Record it again: npm run generate -- --trace FILE",
+    );
+  }
   const result = traceSchema.safeParse(json);
   if (!result.success) {
     const { field, how } = faultIn(result.error);
@@ -216,18 +221,6 @@ export function readTrace(text: string): RecordedRun {
     pieces: known,
     eos: eos ?? (guessed < 0 ? null : guessed),
   };
-}
-
-function checkLength(json: unknown): void {
-  // Before it is read by the schema, which calls itself for each run.
-  let run = json as TraceFile | undefined | null;
-  for (let links = 0; run; run = run.from?.run as TraceFile | undefined) {
-    if (++links <= LONGEST_CHAIN) continue;
-    throw new TraceError(
-      `The recorded run goes back over more than ${LONGEST_CHAIN - 1} others.`,
-      "Record it again: npm run generate -- --trace FILE",
-    );
-  }
 }
 
 function isOfVersion2({ settings, towards, back, from }: Recipe): boolean {

@@ -89,8 +89,8 @@ export class ElfModel {
         "Shorten the text.",
       );
     }
-    const whole = { ...defaults, cfgScale: 1, schedule: "quantile" as const, ...settings, length: ids.length };
-    const wanted = { ...whole, method: "ode" as const };
+    const usual = { ...defaults, cfgScale: 1, schedule: "quantile" as const };
+    const wanted = { ...usual, ...settings, method: "ode" as const, length: ids.length };
     checkSettings(wanted, architecture.maxLength, true);
     const clean = await this.encode(ids);
     return this.#turns.take("reverse", undefined, () =>

@@ -268,23 +268,24 @@ def translate(arguments: TranslateArguments) -> None:
     pairs = open_pairs(arguments.data)
     check_vocabulary(pairs, model.config.vocabulary_size)
     reserved = {tuple(ids) for name in arguments.apart for ids in targets(name)}
-    sources = [pairs[row][0] for row in range(len(pairs))]
+    # What is longer would be read in part, and its translation be that of its beginning.
+    read = [row for row in range(len(pairs)) if len(pairs[row][0]) <= model.config.max_input_length]
+    sources = [pairs[row][0] for row in read]
     graphdef, _ = abstract(Translator, model.config)
     translate = compile_greedy(graphdef, model.config, arguments.at_once)
     params = {name: jnp.asarray(value) for name, value in model.params.items()}
     # First of all, so that a folder that cannot be written to is refused before the work, not after it.
     with RowWriter(arguments.out, ("input_ids", "condition_input_ids")) as writer:
         written = translate(params, sources, ticker("translating", len(sources)))
-        rows, left_out = usable(
-            zip(sources, written, strict=True), reserved, arguments.max_length, model.config.max_input_length
-        )
+        rows, left_out = usable(zip(sources, written, strict=True), reserved, arguments.max_length)
+        left_out["too_long"] += len(pairs) - len(read)
         if not rows:
             raise EmptyCorpusError(
-                f"none of the {len(sources):,} translations is of use", "Train the yardstick further."
+                f"none of the {len(pairs):,} translations is of use", "Train the yardstick further."
             )
         writer.write(rows)
         writer.save()
-    unchanged = sum(np.array_equal(ids[:-1], pairs[row][1]) for row, ids in enumerate(written))
+    unchanged = sum(np.array_equal(ids[:-1], pairs[row][1]) for row, ids in zip(read, written, strict=True))
     print(json.dumps({"examples": len(rows), "tokens": writer.tokens, **left_out, "as_before": unchanged}))
 
 
@@ -294,23 +295,17 @@ def targets(name: str) -> list[list[int]]:
 
 
 def usable(
-    pairs: Iterable[TokenRow],
-    reserved: set[tuple[int, ...]],
-    max_length: int | None = None,
-    max_input_length: int | None = None,
+    pairs: Iterable[TokenRow], reserved: set[tuple[int, ...]], max_length: int | None = None
 ) -> tuple[list[tuple[list[int], ...]], dict[str, int]]:
     """Rows of (translation without its end, source), and how many pairs were left out for which reason.
 
-    `pairs` are (source ids, ids written); what came to no end is half a sentence, and no translation. Nor is what was
-    written of a source longer than `max_input_length`: the translator has read its beginning alone.
+    `pairs` are (source ids, ids written); what came to no end is half a sentence, and no translation.
     """
     rows: list[tuple[list[int], ...]] = []
     left_out = {"unended": 0, "empty": 0, "too_long": 0, "reserved": 0}
     for source, ids in pairs:
         text = ids[:-1].tolist()
-        if max_input_length is not None and len(source) > max_input_length:
-            left_out["too_long"] += 1
-        elif not len(ids) or ids[-1] != EOS:
+        if not len(ids) or ids[-1] != EOS:
             left_out["unended"] += 1
         elif not text:
             left_out["empty"] += 1

@@ -40,28 +40,28 @@ function shelfOf(ids: readonly string[], kept: readonly string[] = ids) {
       .runs.filter((run) => run.folded)
       .map(({ id }) => id)
       .sort();
-  return { runs, archive, comparison, folding, gone, folded };
+  const lookAt = async (...ids: readonly string[]) => {
+    for (const id of ids) {
+      runs.getState().select(id);
+      await vi.waitFor(() => expect(selectedRun(runs.getState())?.id).toBe(id));
+    }
+  };
+  return { runs, archive, comparison, folding, gone, folded, lookAt };
 }
 
 it("folds what is kept when there is too much of it, and what was looked at longest ago first", async () => {
-  const { runs, folded } = shelfOf(["a", "b", "c", "d", "e"]);
+  const { runs, folded, lookAt } = shelfOf(["a", "b", "c", "d", "e"]);
   expect(runs.getState().selectedId).toBe("a");
   expect(folded()).toHaveLength(2);
   expect(folded()).not.toContain("a");
-  for (const id of ["b", "c", "d"]) {
-    runs.getState().select(id);
-    await vi.waitFor(() => expect(selectedRun(runs.getState())?.id).toBe(id));
-  }
+  await lookAt("b", "c", "d");
   expect(folded()).toEqual(["a", "e"]);
 });
 
 it("leaves alone what was deleted in another tab while it stood on this one's stage", async () => {
-  const { runs, folding, folded } = shelfOf(["a", "b", "c", "d", "e"]);
+  const { folding, folded, lookAt } = shelfOf(["a", "b", "c", "d", "e"]);
   folding.gone("a");
-  for (const id of ["b", "c", "d"]) {
-    runs.getState().select(id);
-    await vi.waitFor(() => expect(selectedRun(runs.getState())?.id).toBe(id));
-  }
+  await lookAt("b", "c", "d");
   expect(folded()).not.toContain("a");
 });
 

@@ -45,9 +45,9 @@ export function followTabs(
   const isWrittenHere = (id: string) => runs.getState().runs.some((run) => run.id === id && run.status === "running");
   channel?.addEventListener("message", async ({ data }) => {
     const { kept, gone } = (data ?? {}) as { readonly kept?: unknown; readonly gone?: unknown };
-    if (typeof gone === "string") onGone(gone);
-    if (typeof gone === "string" && gone !== runs.getState().selectedId && !isWrittenHere(gone)) {
-      runs.getState().discard(gone);
+    if (typeof gone === "string") {
+      onGone(gone);
+      if (gone !== runs.getState().selectedId && !isWrittenHere(gone)) runs.getState().discard(gone);
     }
     if (typeof kept !== "string" || isWrittenHere(kept)) return;
     const run = await archive.get(kept);
