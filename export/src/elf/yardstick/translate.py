@@ -280,9 +280,7 @@ def translate(arguments: TranslateArguments) -> None:
         rows, left_out = usable(zip(sources, written, strict=True), reserved, arguments.max_length)
         left_out["too_long"] += len(pairs) - len(read)
         if not rows:
-            raise EmptyCorpusError(
-                f"none of the {len(pairs):,} translations is of use", "Train the yardstick further."
-            )
+            raise EmptyCorpusError(f"none of the {len(pairs):,} translations is of use", "Train the yardstick further.")
         writer.write(rows)
         writer.save()
     unchanged = sum(np.array_equal(ids[:-1], pairs[row][1]) for row, ids in zip(read, written, strict=True))
