@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef } from "react";
 import { Button } from "../../../player/ui/Button";
 import { IconButton } from "../../../player/ui/IconButton";
-import { DOCUMENTATION } from "../../actions/documentation";
+import { DOCUMENTATION, documentationPage } from "../../actions/documentation";
 import { experimentOn } from "../../actions/experiments";
 import { goToStop } from "../../actions/tour";
 import { type Experiment, experimentNamed } from "../../session/experiments/experiments";
@@ -56,7 +56,7 @@ export function TourCard({ at }: { at: number }) {
         </Button>
         {shown && <ShowIt experiment={shown} />}
         {DOCUMENTATION !== "" && (
-          <a href={`${DOCUMENTATION}how/${chapter}.html`} target="_blank" rel="noopener">
+          <a href={documentationPage(`how/${chapter}.html`)} target="_blank" rel="noopener">
             {words.more}
           </a>
         )}
