@@ -142,19 +142,20 @@ export const writeLinked: Deed = {
 
 /**
  * Does once more what failed. Of a link's run, a fork or an experiment the settings do not say what it was, and Generate would
- * write something else. It is offered beside the problem alone.
+ * write something else. It is offered beside the problem alone, where something can be done once more.
  */
 export const tryAgain: Deed = {
   enabled: (studio) => {
     const retry = retryHere(studio);
-    if (!retry) return generate.enabled(studio);
+    if (retry === null) return false;
+    if (retry === "generate") return generate.enabled(studio);
     const isRefused = retry.bySettings && Object.keys(studio.settings.getState().refusals).length > 0;
     return studio.generation.getState().phase !== "loading" && !isRefused;
   },
   run: (studio) => {
     const retry = retryHere(studio);
-    if (!retry) generate.run(studio);
-    else retry.again().catch((error) => studio.generation.getState().raise(problemOf(error)));
+    if (retry === "generate") generate.run(studio);
+    else retry?.again().catch((error) => studio.generation.getState().raise(problemOf(error)));
   },
 };
 
@@ -181,10 +182,10 @@ async function writeOffered({ view, generation, runs }: Studio, linked: Linked):
   if (!isElsewhere && view.getState().linked === null) view.getState().offer(linked);
 }
 
-/** What failed, if the model in use is the one that it was for. */
+/** What failed; where the model in use is not the one that it was for, what Generate does. */
 function retryHere({ generation, model }: Studio) {
   const { retry } = generation.getState();
-  return retry?.model === model.getState().name ? retry : null;
+  return retry && retry !== "generate" && retry.model !== model.getState().name ? "generate" : retry;
 }
 
 function tokenLookedAt({ runs, player, model, words }: Studio) {

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { UntrustedModelError } from "../../delivery/graphCheck";
+import { UnreachableError } from "../../delivery/store/errors";
 import { linkTo } from "../../format/link";
 import { parseManifest } from "../../format/manifest";
 import { betweenSeeds } from "../session/experiments/experiments";
@@ -73,15 +75,20 @@ describe("the panel that generates", () => {
   });
 
   it("says why it cannot generate, and does not offer to try again what cannot be tried", async () => {
-    const { studio, words } = await open();
+    const { studio, engine, words } = await open();
     const fault = { code: "session", message: "It failed.", action: "Once more?" };
-    studio.generation.getState().raise(fault);
+    engine.fault.load = new UnreachableError(fault.message, fault.action);
+    await studio.generation.getState().start();
     expect(words()).toContain("It failed. Once more? [Try again] [Dismiss]");
     studio.settings.getState().enter("steps", "0");
     expect(words()).toMatch(/^\(Generate\) A number below cannot be used yet\./);
     expect(words()).toContain("(Try again) [Dismiss]");
-    studio.generation.getState().raise({ ...fault, code: "untrusted-model" });
+    engine.fault.load = new UntrustedModelError(fault.message, fault.action);
+    await studio.generation.getState().start();
+    expect(words()).toContain("It failed. Once more? [Dismiss]");
     expect(words()).not.toContain("Try again");
+    studio.generation.getState().raise(fault);
+    expect(words(), "what came of no run").not.toContain("Try again");
   });
 
   it("offers wasm in place of the GPU that its address asks for, and the run of that address with it", async () => {

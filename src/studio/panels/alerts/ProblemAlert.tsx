@@ -6,7 +6,7 @@ import { useAction } from "../ui/useAction";
 import { Dismiss, Problem } from "./Problem";
 
 /** Faults that doing it once more cannot mend. */
-const NO_RETRY = new Set(["address", "condition", "policy", "settings", "too-large", "trace", "untrusted-model"]);
+const NO_RETRY = new Set(["condition", "policy", "settings", "too-large", "untrusted-model"]);
 
 /** Faults of a GPU that this page's address asks for. */
 const MENDED_BY_WASM = new Set(["no-web-gpu", "self-test"]);
@@ -15,14 +15,14 @@ const MENDED_BY_WASM = new Set(["no-web-gpu", "self-test"]);
 export function ProblemAlert() {
   const studio = useStudio();
   const words = useWords().problems;
-  const problem = useStore(studio.generation, ({ problem }) => problem);
+  const { problem, retry } = useStore(studio.generation, (state) => state);
   if (!problem) return null;
   return (
     <Problem
       problem={problem}
       ways={
         <>
-          {!NO_RETRY.has(problem.code) && <TryAgain />}
+          {retry && !NO_RETRY.has(problem.code) && <TryAgain />}
           {MENDED_BY_WASM.has(problem.code) && readAddress(location.search).backend === "webgpu" && (
             <a href={addressWithWasm(location.search, location.hash)}>{words.useWasm}</a>
           )}

@@ -329,13 +329,28 @@ describe("trying again", () => {
     expect(engine.generated).toEqual([]);
   });
 
-  it("is what Generate does where that failed, or something else, or where the model is another now", async () => {
-    const raised = await refused();
-    raised.studio.generation.getState().raise({ code: "run-file", message: "No run.", action: "Drop another." });
+  it("is what Generate does where that failed, and where the model is another now", async () => {
+    const generated = testStudio();
+    generated.engine.fault.load = unreachable;
+    perform(generate, generated.studio);
+    await settled();
+    generated.engine.fault = {};
     const turned = await refused();
     const { model } = turned.studio;
     model.getState().choose({ ...model.getState().choice, baseUrl: "models/other/" }, { ...MANIFEST, name: "other" });
-    for (const test of [raised, turned]) expect((await again(test))?.settings.seed).not.toBe(77);
+    for (const test of [generated, turned]) {
+      expect((await again(test))?.settings.seed).toBe(test.studio.settings.getState().values.seed);
+    }
+  });
+
+  it("loads and writes nothing for what was neither a run nor a load, as a file that holds no run", async () => {
+    const { studio, engine } = await refused();
+    await studio.openFiles([new Blob(["no run"])]);
+    expect(studio.generation.getState().problem?.code).toBe("run-file");
+    expect(tryAgain.enabled(studio)).toBe(false);
+    const { loads } = engine;
+    expect(await again({ studio, engine })).toBeUndefined();
+    expect(engine.loads).toBe(loads);
   });
 });
 

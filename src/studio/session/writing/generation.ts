@@ -23,8 +23,8 @@ export interface GenerationStore {
   /** The run being written; null until its first frame. */
   readonly runId: string | null;
   readonly problem: Problem | null;
-  /** What failed with `problem`, to be done once more; null where that is what Generate does. */
-  readonly retry: Retry | null;
+  /** What failed with `problem`, to be done once more; null where that would mend nothing. */
+  readonly retry: Retry | "generate" | null;
   /** How far an earlier run has been written again, up to where a fork begins; null while none is. */
   readonly recall: { readonly done: number; readonly total: number } | null;
 
@@ -243,7 +243,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
      */
     async function press(
       orders: (loaded: LoadedModel) => readonly Order[],
-      retry: Retry | null,
+      retry: GenerationStore["retry"],
       how: Parameters<typeof write>[3] = {},
     ): Promise<void> {
       if (get().phase === "loading") return;
@@ -285,7 +285,7 @@ export function createGeneration(parts: GenerationParts): StoreApi<GenerationSto
           const wanted = settings.getState().take();
           const recipe = { settings: prompt ? wanted : unguided(wanted), prompt, held: draft.getState().held };
           return [{ recipe: recipeOf(recipe), here: [] }];
-        }, null),
+        }, "generate"),
       fork: (run, index) =>
         press(
           () => {
