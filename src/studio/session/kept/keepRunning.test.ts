@@ -35,3 +35,17 @@ it("keeps a run as stopped where it is, at its first frame and then now and then
   vi.runAllTimers();
   expect(saved).toHaveLength(2);
 });
+
+it("keeps a fork once it has more than the frames of the run that it goes on from", () => {
+  const runs = createRuns();
+  const saved: Run[] = [];
+  keepRunning(runs, async (run) => void saved.push(run));
+  const parent = runOf(["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat"]).trajectory;
+  const fork = { ...parent, from: { run: parent, step: 2 }, frames: parent.frames.slice(0, 2) };
+  runs.getState().add(runOf([], { id: "fork", status: "running", trajectory: fork }));
+  vi.runAllTimers();
+  expect(saved).toEqual([]);
+  runs.getState().addFrames("fork", [frameOf(2, 8, "▁the", "▁cat")]);
+  vi.runAllTimers();
+  expect(saved.map(({ id, status }) => [id, status])).toEqual([["fork", "cancelled"]]);
+});

@@ -31,8 +31,13 @@ export function keepRunning(runs: StoreApi<RunsStore>, save: (run: Run) => Promi
   });
 }
 
+/** The run being written, once it has a frame of its own: a fork that never gets one is gone again. */
 function running(runs: StoreApi<RunsStore>): Run | undefined {
-  return runs.getState().runs.find(({ status, trajectory }) => status === "running" && trajectory.frames.length > 0);
+  return runs
+    .getState()
+    .runs.find(
+      ({ status, trajectory: { frames, from } }) => status === "running" && frames.length > (from ? from.step : 0),
+    );
 }
 
 function stopped(run: Run): Run {
