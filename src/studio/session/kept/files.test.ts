@@ -65,6 +65,21 @@ describe("a run that was saved", () => {
     );
   });
 
+  it("is not put there twice where it was stopped, unless more of it comes", async () => {
+    const stopped = (steps: number): Run => ({
+      ...run,
+      status: "cancelled",
+      trajectory: { ...long.trajectory, frames: long.trajectory.frames.slice(0, steps + 1) },
+    });
+    const long = runOf(["▁sat ▁sat", "▁the ▁sat", "▁the ▁cat", "▁the ▁cat"]);
+    const files = [1, 1, 0, 2, 2].map((steps) => blob(runAsFile(stopped(steps))));
+    const { state } = await opened(...files);
+    expect(state.runs.map(({ status, trajectory }) => [status, trajectory.frames.length])).toEqual([
+      ["cancelled", 3],
+      ["cancelled", 2],
+    ]);
+  });
+
   it("comes in a second file where one would be too large to be opened", async () => {
     const size = new Blob([runAsFile(run)]).size;
     const files = await shelfOf([other, run, other], 2.2 * size);

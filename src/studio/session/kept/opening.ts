@@ -55,7 +55,7 @@ export function createOpening(parts: OpeningParts): (files: readonly Blob[]) => 
   /** Puts a run onto the shelf, and gives its id; one that is there already is not put there twice. */
   async function receive(recording: RecordedRun): Promise<string> {
     const { trajectory } = recording;
-    const here = runOfRecipe(trajectory, trajectory.model, runs.getState().runs);
+    const here = runOfRecipe(trajectory, trajectory.model, runs.getState().runs, trajectory.frames.length);
     if (here) return here.id;
     // Of several that come within a millisecond, too, the last is the newest.
     last = Math.max(now(), last + 1);

@@ -1,5 +1,5 @@
 import { type Recipe, recipeKey } from "../../../flow/recipe";
-import { canBeShown, type Run } from "./shelfRun";
+import { canBeShown, frameCount, type Run } from "./shelfRun";
 
 /** The run on the shelf that `run` continues; undefined where it is not there, or where `run` comes from noise. */
 export function parentOf(run: Run, runs: readonly Run[]): Run | undefined {
@@ -34,10 +34,15 @@ export interface Family {
   readonly forks: readonly Run[];
 }
 
-/** The run of a recipe, where it is on the shelf and whole. */
-export function runOfRecipe(recipe: Recipe, model: string, runs: readonly Run[]): Run | undefined {
+/** The run of a recipe, where it is on the shelf and whole, or has as many frames as are `enough`. */
+export function runOfRecipe(
+  recipe: Recipe,
+  model: string,
+  runs: readonly Run[],
+  enough = Number.POSITIVE_INFINITY,
+): Run | undefined {
   const key = keyOf(model, recipe);
-  return runs.find((run) => run.status === "done" && ownKey(run) === key);
+  return runs.find((run) => ownKey(run) === key && (run.status === "done" || frameCount(run) >= enough));
 }
 
 /** Whether a run of a recipe is on the shelf, whole or not. */
