@@ -55,7 +55,7 @@ export function createDraft(storage: TextStorage | null, model: string): StoreAp
         return { ...change, drafted: { ...state.drafted, [model]: { prompt, held: [...held] } } };
       });
     return {
-      ...ordered(keptNow()[model] ?? NOTHING),
+      ...ordered(draftOf(model, keptNow()) ?? NOTHING),
       promptTokens: null,
       model,
       drafted: {},
@@ -70,7 +70,7 @@ export function createDraft(storage: TextStorage | null, model: string): StoreAp
       letGo: (position) => draft({ held: get().held.filter((word) => word.position !== position) }),
       holdOnly: (words) => draft({ held: inOrder(words) }),
       turnTo: (next) => {
-        const found = get().drafted[next] ?? keptNow()[next] ?? NOTHING;
+        const found = draftOf(next, get().drafted) ?? draftOf(next, keptNow()) ?? NOTHING;
         set({ ...ordered(found), promptTokens: null, model: next });
       },
     };
@@ -85,10 +85,15 @@ export function createDraft(storage: TextStorage | null, model: string): StoreAp
   return store;
 }
 
+/** The draft for a model, which an address may call as something is called that every object has. */
+function draftOf(model: string, drafts: Readonly<Record<string, Draft>>): Draft | undefined {
+  return Object.hasOwn(drafts, model) ? drafts[model] : undefined;
+}
+
 /** Every model's draft as it is kept, but that of one model as it was drafted here, if there is anything in it. */
 function withDraft(kept: Record<string, Draft>, model: string, drafted: Readonly<Record<string, Draft>>) {
   const { [model]: _, ...others } = kept;
-  const own = drafted[model] ?? NOTHING;
+  const own = draftOf(model, drafted) ?? NOTHING;
   return own.prompt === "" && own.held.length === 0 ? others : { ...others, [model]: own };
 }
 

@@ -167,6 +167,20 @@ describe("the draft", () => {
     });
   });
 
+  it.each([
+    "constructor",
+    "toString",
+    "valueOf",
+  ])("is empty for a model called %s, as every object has something", (name) => {
+    const storage = new MapStorage();
+    expect(createDraft(storage, name).getState()).toMatchObject({ prompt: "", held: [] });
+    const draft = createDraft(storage, "a");
+    draft.getState().turnTo(name);
+    expect(draft.getState()).toMatchObject({ prompt: "", held: [], model: name });
+    draft.getState().setPrompt("the cat");
+    expect(createDraft(storage, name).getState().prompt).toBe("the cat");
+  });
+
   it("leaves what another tab has drafted for other models", () => {
     const storage = new MapStorage();
     createDraft(storage, "a").getState().setPrompt("old");
