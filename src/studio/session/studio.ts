@@ -316,6 +316,7 @@ export function createStudio(world: World): Studio {
     const gone = await archive.save(run);
     if (gone === null) return lose("runs");
     folding.kept(run.id);
+    for (const id of gone) folding.gone(id);
     const shelf = runs.getState();
     // Whose frames are here stays for this visit.
     for (const { id, folded } of shelf.runs) if (folded && gone.includes(id)) shelf.discard(id);

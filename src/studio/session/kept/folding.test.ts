@@ -4,6 +4,7 @@ import { runOf } from "../../testing/runs";
 import { MapArchive, testStudio } from "../../testing/studio";
 import { createRuns, selectedRun } from "../runs/runs";
 import { bytesOf, foldRun, type Run } from "../runs/shelfRun";
+import { runAsFile } from "./files";
 import { createFolding } from "./folding";
 import type { TabChannel } from "./otherTabs";
 
@@ -63,6 +64,29 @@ it("leaves alone what was deleted in another tab while it stood on this one's st
   folding.gone("a");
   await lookAt("b", "c", "d");
   expect(folded()).not.toContain("a");
+});
+
+it("leaves alone what had to go for a newer run", async () => {
+  const archive = new MapArchive();
+  archive.kept.set("old", one("old", 1));
+  archive.save = async (run) => {
+    archive.kept.set(run.id, run);
+    return archive.kept.delete("old") ? ["old"] : [];
+  };
+  const { studio } = testStudio({ archive });
+  await studio.open();
+  studio.runs.getState().select("old");
+  await vi.waitFor(() => expect(selectedRun(studio.runs.getState())?.id).toBe("old"));
+  const [large] = runOf(["▁the"]).trajectory.frames;
+  if (!large) throw new Error("There is no frame.");
+  const holds = { ...large.holds, topTokens: new Int32Array(10e6) };
+  const trajectory = { ...one("large", 2).trajectory, frames: [{ ...large, holds }] };
+  studio.runs.getState().add(runOf([], { id: "large", startedAt: 2, trajectory }));
+  await studio.openFiles([new Blob([runAsFile(runOf(["▁the", "▁cat"]))])]);
+  expect([...archive.kept.keys()]).not.toContain("old");
+  studio.runs.getState().select("large");
+  const folded = studio.runs.getState().runs.filter((run) => run.folded);
+  expect(folded.map(({ origin }) => origin)).toEqual(["opened"]);
 });
 
 it("leaves alone what is kept nowhere, is written, or stands beside the one shown", () => {
