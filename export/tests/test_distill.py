@@ -506,6 +506,25 @@ def test_what_an_official_teacher_leaves_open_must_be_said(
         load_distill_config(experiment, of_official(official, tokenizer_file, override))
 
 
+EXPORTED = Path(__file__).parents[2] / "test/fixtures/tiny-model"
+
+
+def test_an_exported_teacher_is_taken_only_with_what_its_folder_does_not_say(experiment: Path) -> None:
+    """Without it the student's rows would be filled, and its decode branch noised, as no training of the teacher's."""
+    words = (f"teacher={EXPORTED}",)
+    for told, lacking in (
+        ((), "pad_token, flow.decoder_noise_scale"),
+        (("pad_token=eos", "flow.decoder_noise_scale=2"), "filling"),
+        (("pad_token=pad",), "flow.decoder_noise_scale"),
+    ):
+        with pytest.raises(ConfigError, match=f"does not say {lacking}$"):
+            load_distill_config(experiment, (*words, *told))
+    told = ("pad_token=eos", "filling=unseen", "flow.decoder_noise_scale=2")
+    settings, model = load_distill_config(experiment, (*words, *told))
+    assert model.exported is not None and not settings.sees_filling
+    assert (settings.flow.decoder_noise_scale, settings.flow.noise_scale) == (2, model.flow.noise_scale)
+
+
 def test_the_published_rounds_are_the_default() -> None:
     plan = config().plan()
     assert [turn[1:] for turn in plan] == [(16, 4), (8, 8), (4, 16), (2, 32), (1, 64)]

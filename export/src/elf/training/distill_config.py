@@ -54,7 +54,7 @@ class DistillConfig(TrainConfig):
     teacher: str
     """The original model: its `model` folder, the output folder of its training, or whatever else opens as a model,
     official checkpoints among them. What those do not say, `encoder`, `tokenizer`, `teacher_task`, `elf.max_length` and
-    `elf.max_input_length` do."""
+    `elf.max_input_length` do; of an exported folder `pad_token`, `filling` and the `flow` of its decode branch."""
     teacher_task: Task | None = None
     """What an official checkpoint was trained on, where nothing says it."""
     teacher_weights: Literal["averaged", "raw"] = "averaged"
@@ -154,6 +154,7 @@ def load_distill_config(path: Path, overrides: tuple[str, ...] = ()) -> tuple[Di
             "Give a model as `elf train` writes it, with encoder.safetensors; of an official checkpoint, set encoder.",
         )
     check_parameters(teacher.encoder_params, encoder_parameter_shapes(teacher.encoder), "the encoder")
+    check_told(values, teacher)
     config = build_config(DistillConfig, completed(values, teacher, folder))
     check_agreement(config, teacher, folder)
     return config, teacher
@@ -175,6 +176,23 @@ def open_teacher(name: str, values: dict[str, Any]) -> TrainedModel:
 def is_foreign(teacher: TrainedModel) -> bool:
     """Whether another code trained it, whose settings nobody wrote down."""
     return teacher.exported is None and "config" not in teacher.training and "format" in teacher.training
+
+
+def check_told(values: dict[str, Any], teacher: TrainedModel) -> None:
+    """Raises ConfigError where the teacher is an exported folder, which says nothing of these, and nothing else does:
+    the defaults would teach what it never learnt."""
+    if teacher.exported is None:
+        return
+    flow = values["flow"] if isinstance(values.get("flow"), dict) else {}
+    given = {**values, **{f"flow.{name}": value for name, value in flow.items()}}
+    wanted = ["pad_token", "flow.decoder_noise_scale"]
+    wanted += ["filling"] * (values.get("pad_token") == "eos")
+    wanted += ["flow.decoder_condition"] * bool(teacher.elf.max_input_length)
+    if lacking := [name for name in wanted if given.get(name) is None]:
+        raise ConfigError(
+            f"the teacher is an exported folder, which does not say {', '.join(lacking)}",
+            "Set them as the teacher's training had them, or give its `model` folder, which says them.",
+        )
 
 
 def taught(teacher: TrainedModel) -> dict[str, Any]:
