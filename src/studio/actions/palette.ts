@@ -1,4 +1,5 @@
 import { describeSettings } from "../../player/run/settingsInWords";
+import { isMember } from "../session/experiments/comparison";
 import { EXPERIMENTS } from "../session/experiments/experiments";
 import type { ShelfModel } from "../session/models/library";
 import { turnTo } from "../session/models/turnTo";
@@ -91,16 +92,18 @@ function presets(studio: Studio): Command[] {
   }));
 }
 
-function showRun(run: Run, { runs, words }: Studio): Command {
+function showRun(run: Run, { runs, words, comparison }: Studio): Command {
   const { palette, player } = words.getState();
+  const { shown } = comparison.getState();
+  const isSeen = run.id === runs.getState().selectedId && (shown === null || isMember(shown, run));
   return {
     id: `run ${run.id}`,
     group: "Runs",
     label: palette.run(beginning(run.text) || palette.notRead),
     note: describeSettings(run.trajectory, player),
     shortcuts: [],
-    why: run.id === runs.getState().selectedId ? palette.shown : null,
-    deed: { enabled: ALWAYS, run: ({ runs }) => runs.getState().select(run.id) },
+    why: isSeen ? palette.shown : null,
+    deed: { enabled: ALWAYS, run: (studio) => studio.show(run.id) },
   };
 }
 

@@ -69,7 +69,7 @@ export const newerRun: Action = {
   enabled: (studio) => neighbourOnShelf(studio, -1) !== undefined,
   run: (studio) => {
     const run = neighbourOnShelf(studio, -1);
-    if (run) studio.runs.getState().select(run.id);
+    if (run) studio.show(run.id);
   },
 };
 
@@ -80,7 +80,7 @@ export const olderRun: Action = {
   enabled: (studio) => neighbourOnShelf(studio, 1) !== undefined,
   run: (studio) => {
     const run = neighbourOnShelf(studio, 1);
-    if (run) studio.runs.getState().select(run.id);
+    if (run) studio.show(run.id);
   },
 };
 
@@ -102,7 +102,7 @@ export const showParent: Action = {
     const parent = parentShown(studio);
     if (!parent || step === undefined) return;
     const show = () => {
-      studio.runs.getState().select(parent.id);
+      studio.show(parent.id);
       if (selectedRun(studio.runs.getState())?.id === parent.id) studio.player.playback.getState().seek(step);
     };
     // Its frames have to be there before one of them is gone to.

@@ -23,6 +23,7 @@ import type { RunArchive } from "./kept/archive";
 import { createFolding, type Folding } from "./kept/folding";
 import { createKeeping, type KeepingStore } from "./kept/keeping";
 import { keepRunning } from "./kept/keepRunning";
+import { linkArchive } from "./kept/linkArchive";
 import { createOpening } from "./kept/opening";
 import { followTabs, type TabChannel, toldOf } from "./kept/otherTabs";
 import { keep, readKept, type TextStorage, watchedStorage } from "./kept/persisted";
@@ -82,6 +83,8 @@ export interface Studio {
   readonly copyEmbed: World["copyEmbed"];
   /** Calls `listener` whenever anything changes that the studio or its player knows. Returns what ends that. */
   watch(listener: () => void): () => void;
+  /** Puts a run of the shelf onto the stage, to be seen: in the place of what stands side by side without it. */
+  show(id: string): void;
   /** A run that the address tells of, or an experiment with it: shown where it is on the shelf, and offered where it is not. */
   openLinked(address: LinkedAddress): void;
   /**
@@ -345,10 +348,10 @@ export function createStudio(world: World): Studio {
     else view.getState().offer(linked);
   }
 
-  /** Puts a run of the shelf onto the stage, in the place of what stands side by side without it. */
   function show(id: string): void {
     runs.getState().select(id);
-    comparison.getState().giveWay(id);
+    // One that cannot be shown is not.
+    if (runs.getState().selectedId === id) comparison.getState().giveWay(id);
   }
 
   /** A run that a link tells of, beside that of another model; alone where there is no such model here. */
@@ -430,6 +433,7 @@ export function createStudio(world: World): Studio {
         for (const end of ends) end();
       };
     },
+    show,
     openLinked,
     openFiles,
     open: async () => {
@@ -447,20 +451,4 @@ export function createStudio(world: World): Studio {
 function comparedRuns(comparison: StoreApi<ComparisonStore>, runs: StoreApi<RunsStore>): Run[] {
   const { shown } = comparison.getState();
   return shown ? runsOf(shown, runs.getState().runs).filter((run) => run !== undefined) : [];
-}
-
-/** A run deleted from the shelf goes from the archive too, when its frames are here; one taken back returns. */
-function linkArchive(runs: StoreApi<RunsStore>, archive: RunArchive, save: (run: Run) => Promise<void>): void {
-  async function takeOut({ id, folded }: Run): Promise<void> {
-    const whole = folded ? await archive.get(id) : null;
-    if (whole) runs.getState().unfold(whole);
-    // Taken back meanwhile, it is still there.
-    if (!runs.getState().runs.some((run) => run.id === id)) await archive.remove(id);
-  }
-  runs.subscribe((now, before) => {
-    if (now.deleted === before.deleted) return;
-    if (now.deleted && now.deleted.id !== before.deleted?.id) void takeOut(now.deleted);
-    const back = before.deleted && now.runs.find(({ id }) => id === before.deleted?.id);
-    if (back && back.id !== RECORDED_RUN_ID) void save(back);
-  });
 }

@@ -85,7 +85,7 @@ export function LensPanel() {
             chosenTheme={theme}
             recipe={linkTo(recipeOf(run.trajectory)).slice(1)}
             judged={judged}
-            onRun={(id) => studio.runs.getState().select(id)}
+            onRun={studio.show}
             offer={<LensOffer lens={lens} model={run.trajectory.model} />}
             actions={(draw, id) => <SavePicture draw={draw} name={`${run.trajectory.model}-${id}`} />}
           />

@@ -37,12 +37,7 @@ export const RunCard = memo(function RunCard({ run, selected, parent, forks }: P
   const text = textSoFar(run);
   return (
     <li className={styles.runCard} ref={card} data-testid="run-card" data-status={run.status}>
-      <button
-        type="button"
-        className={styles.runCardOpen}
-        aria-pressed={selected}
-        onClick={() => studio.runs.getState().select(run.id)}
-      >
+      <button type="button" className={styles.runCardOpen} aria-pressed={selected} onClick={() => studio.show(run.id)}>
         <span className={styles.runCardOrigin}>
           <span>{describeOrigin(run, words)}</span>
           <SettlingCurve run={run} />

@@ -34,7 +34,7 @@ export function RunTree({ runs }: { runs: readonly Run[] }) {
               key={run.id}
               className={styles.branch}
               data-selected={run.id === selectedId || undefined}
-              onClick={() => studio.runs.getState().select(run.id)}
+              onClick={() => studio.show(run.id)}
             >
               <title>{describeSettings(run.trajectory, words)}</title>
               <path d={pathOf(branch, x, y)} className={styles.reach} />

@@ -4,6 +4,8 @@ import { recipeOf } from "../../../flow/recipe";
 import { DeviceLostError } from "../../../runtime/runtime";
 import { perform } from "../../actions/action";
 import { writeTheRest } from "../../actions/experiments";
+import { commandsOf } from "../../actions/palette";
+import { newerRun } from "../../actions/view";
 import { tryAgain } from "../../actions/writing";
 import { FakeEngine, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
@@ -422,5 +424,35 @@ describe("whoever writes while texts stand side by side", () => {
     studio.openLinked({ model: "test", namesModel: true, recipe: NEW, experiment: null });
     expect(isShown(store)).toBe(false);
     expect(studio.runs.getState().selectedId).toBe("linked");
+  });
+
+  it("is like whoever turns to a run of the shelf: one of them stays among them, and another is seen", async () => {
+    const { studio, store, first, second } = await beside();
+    studio.runs.getState().add({ ...first, id: "newest", startedAt: 9, trajectory: { ...first.trajectory, ...NEW } });
+    const command = () => commandsOf(studio).find(({ id }) => id === "run newest");
+    const ways: readonly (() => void)[] = [
+      () => studio.show("newest"),
+      () => perform(newerRun, studio),
+      () => perform(command()?.deed ?? newerRun, studio),
+    ];
+    for (const turn of ways) {
+      studio.show(first.id);
+      if (!isShown(store)) store.getState().turn(second);
+      perform(newerRun, studio);
+      expect(selectedRun(studio.runs.getState()), "one of them").toBe(second);
+      expect(isShown(store), "one of them").toBe(true);
+      turn();
+      expect(isShown(store)).toBe(false);
+      expect(studio.runs.getState().selectedId).toBe("newest");
+    }
+  });
+
+  it("can turn by the palette to the run that experiments were made of, though it is the one selected", async () => {
+    const { studio, store, first } = await beside();
+    const why = () => commandsOf(studio).find(({ id }) => id === `run ${first.id}`)?.why;
+    expect(why()).toBe(ENGLISH.palette.shown);
+    void store.getState().begin(samplers, base);
+    studio.runs.getState().select(first.id);
+    expect(why()).toBeNull();
   });
 });
