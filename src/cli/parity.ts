@@ -4,6 +4,7 @@
  * in both.
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { encodeCondition } from "../flow/condition";
 import { flow } from "../flow/sampler";
@@ -19,7 +20,7 @@ interface Reference {
 }
 
 /** A trained model whose runs in JAX are kept beside it. */
-const COMPARED = "test/fixtures/stories-mini";
+const COMPARED = join(import.meta.dirname, "../../test/fixtures/stories-mini");
 const LEAST_AGREEMENT = 0.999;
 
 const { values } = parseArgs({
