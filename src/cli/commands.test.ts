@@ -12,9 +12,11 @@ describe("elf-playground", () => {
     const help = await command("--help");
     expect(help).toMatchObject({ code: 0, err: "" });
     for (const name of ["generate", "serve", "trace"]) expect(help.out).toContain(`  ${name} `);
-    const wrong = await command("genrate");
-    expect(wrong).toMatchObject({ code: 2, out: "" });
-    expect(wrong.err).toBe("UsageError: There is no command genrate. Choose from: generate, serve, trace.\n");
+    for (const word of ["genrate", "constructor"]) {
+      const wrong = await command(word);
+      expect(wrong).toMatchObject({ code: 2, out: "" });
+      expect(wrong.err).toBe(`UsageError: There is no command ${word}. Choose from: generate, serve, trace.\n`);
+    }
   });
 });
 

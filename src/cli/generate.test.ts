@@ -77,6 +77,7 @@ describe("the command line", () => {
     [["--hold", "0=a"], '--hold is "0=a"'],
     [["--hold", "dog"], '--hold is "dog"'],
     [["--hold", "2="], '--hold is "2="'],
+    [["--hold", "3= "], '--hold is "3= "'],
     [["--hold-ids", "2=a"], '--hold-ids is "a"'],
   ])("refuses %j in one line", (argv, named) => {
     expect(() => readCommandLine(argv)).toThrow(UsageError);
@@ -434,6 +435,8 @@ describe("npm run generate", () => {
     [["--bad"], "--bad"],
     [["--model", TINY, "--steps", "0"], "steps is 0"],
     [["--model", "no-such-model"], "no-such-model"],
+    [["--model", TINY, "--trace", "nowhere/run.json"], "nowhere/run.json cannot be written"],
+    [["--model", TINY, "--dump", "src"], "src is a folder"],
   ])("ends %j with one line and exit code 2", async (args, named) => {
     const { code, out, err } = await generate(...args);
     expect(code).toBe(2);

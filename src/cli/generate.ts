@@ -1,6 +1,6 @@
 /** `elf-playground generate`: the page's flow and model code in Node, on onnxruntime-web's wasm build. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { request } from "../delivery/store/request";
+import { readFileSync } from "node:fs";
+import { fetchManifestText, readManifest } from "../delivery/fetchManifest";
 import { surestOf, uncertaintyOf } from "../flow/certainty";
 import { checkSources } from "../flow/condition";
 import { ElfError } from "../flow/errors";
@@ -13,7 +13,7 @@ import { scheduleTimes } from "../flow/schedule";
 import { type SamplerSettings, seedAfter } from "../flow/settings";
 import { cutAtEnd, targetOf } from "../flow/tokens";
 import { type Frame, readFrame, type Trajectory } from "../flow/trajectory";
-import { type Manifest, parseManifest } from "../format/manifest";
+import type { Manifest } from "../format/manifest";
 import { readTrace, writeTrace } from "../format/trace";
 import { fetchFromAnywhere } from "../package/node";
 import { writeBatch } from "../run/batch";
@@ -25,6 +25,7 @@ import { followRun, writeRun } from "../run/writeRun";
 import type { Model } from "../runtime/load";
 import { loadFolder, modelAddress } from "./folder";
 import { type CommandLine, helpText, readCommandLine, settingsOf, UsageError } from "./options";
+import { checkOutput, writeOutput } from "./output";
 
 /** Writes what the arguments say, or the help. */
 export async function runGenerate(argv: readonly string[]): Promise<void> {
@@ -34,7 +35,8 @@ export async function runGenerate(argv: readonly string[]): Promise<void> {
 }
 
 async function generate(command: CommandLine): Promise<void> {
-  // A silly setting should be refused before seconds of loading.
+  // A silly setting, or a file that cannot be written, should be refused before seconds of loading.
+  for (const file of [command.dump, command.trace]) if (file !== undefined) checkOutput(file);
   const manifest = await manifestAt(modelAddress(command.model));
   const parent = command.from && readParent(command.from.file, manifest);
   const asked = settingsOf(command, manifest, parent);
@@ -44,23 +46,9 @@ async function generate(command: CommandLine): Promise<void> {
   const loaded = performance.now();
   const settings = fittedTo(backOf(command, model), asked, command, model);
   const write = command.bestOf !== undefined ? writeSurest : command.batch === 1 ? writeOne : writeSeveral;
-  const { sources, tokens, texts, bestOf, ...run } = await write(command, model, settings, parent);
+  const { sources, tokens, texts, bestOf, recorded, ...run } = await write(command, model, settings, parent);
   const seconds = (performance.now() - loaded) / 1000;
 
-  if (command.dump !== undefined) {
-    const { latentSize } = model.network;
-    const dump = {
-      t: Array.from(scheduleTimes(settings, manifest.schedule)),
-      z0: nested(run.start.z, command.batch, latentSize),
-      z: nested(run.end.z, command.batch, latentSize),
-      tokens: tokens.map((row) => Array.from(row)),
-    };
-    writeFileSync(command.dump, `${JSON.stringify(dump)}\n`);
-  }
-  if (!command.json) {
-    process.stdout.write(`${texts.join("\n\n")}\n`);
-    return;
-  }
   const allTokens = tokens.map((row) => Array.from(row));
   const report = {
     /** One sample's own, a list for several; `texts` is always a list. */
@@ -81,7 +69,18 @@ async function generate(command: CommandLine): Promise<void> {
     /** How often the network saw each sample; of several seeds all are counted. */
     passes: { ...passes, denoise: passes.denoise / command.batch },
   };
-  process.stdout.write(`${JSON.stringify(report)}\n`);
+  process.stdout.write(`${command.json ? JSON.stringify(report) : texts.join("\n\n")}\n`);
+  if (command.dump !== undefined) {
+    const { latentSize } = model.network;
+    const dump = {
+      t: Array.from(scheduleTimes(settings, manifest.schedule)),
+      z0: nested(run.start.z, command.batch, latentSize),
+      z: nested(run.end.z, command.batch, latentSize),
+      tokens: allTokens,
+    };
+    writeOutput(command.dump, `${JSON.stringify(dump)}\n`);
+  }
+  if (command.trace !== undefined && recorded !== undefined) writeOutput(command.trace, recorded);
 }
 
 /** What was written, sample by sample. */
@@ -94,6 +93,8 @@ interface Written {
   readonly end: FlowState;
   /** Where it was chosen of several. */
   readonly bestOf?: Choice;
+  /** The recorded run, as its file has it, where one is wanted. */
+  readonly recorded?: string | undefined;
 }
 
 /** What a text was written by, and how sure the model is of it. */
@@ -148,14 +149,16 @@ async function writeOne(
   const states = memory.recall(plan.key)?.states;
   const [start, end] = [states?.keptBefore(first), states?.keptBefore(settings.steps)];
   if (!start || !end) throw new Error("The run left no state.");
-  if (command.trace !== undefined) {
+  let recorded: string | undefined;
+  if (isRecorded) {
     const paths = await followRun(findPaths(model, plan, frames.length, { memory }), () => {});
     const trajectory = { ...recipeOf(recipe), model: manifest.name, times, frames, ...(paths ? { paths } : {}) };
-    writeFileSync(command.trace, writeTrace({ trajectory, pieces: tokenizer.pieces, text }, manifest));
+    recorded = writeTrace({ trajectory, pieces: tokenizer.pieces, text }, manifest);
   }
   const reading = frames.at(-1)?.holds;
   if (!reading) throw new Error("The run left no frame.");
-  return { sources: plan.source.length > 0 ? [plan.source] : [], tokens: [tokens], texts: [text], start, end, reading };
+  const sources = plan.source.length > 0 ? [plan.source] : [];
+  return { sources, tokens: [tokens], texts: [text], start, end, reading, recorded };
 }
 
 /** Writes by several seeds in turn and takes the text that the model is surest of; that run alone is recorded. */
@@ -178,8 +181,8 @@ async function writeSurest(command: CommandLine, model: Model, settings: Sampler
     eos,
   );
   // Only now is it known which run is wanted frame by frame.
-  if (command.trace !== undefined) await writeOne(command, model, settingsAt(best));
-  return { ...(written[best] as Written), bestOf: { ...(tries[best] as Try), tries } };
+  const run = command.trace === undefined ? written[best] : await writeOne(command, model, settingsAt(best));
+  return { ...(run as Written), bestOf: { ...(tries[best] as Try), tries } };
 }
 
 /** Writes several samples at once. */
@@ -297,15 +300,15 @@ function showProgress(done: number, all: number, said: string, text: string): vo
   process.stderr.write(`${line.slice(0, process.stderr.columns || 120)}\n`);
 }
 
-async function manifestAt(baseUrl: string): Promise<Manifest> {
-  const response = await request(`${baseUrl}manifest.json`, "manifest.json", fetchFromAnywhere, {});
-  return parseManifest(await response.text());
+/** `isHelp` asks once: somebody offline does not wait for a help. */
+async function manifestAt(baseUrl: string, isHelp = false): Promise<Manifest> {
+  return readManifest((await fetchManifestText({ baseUrl, fetchFile: fetchFromAnywhere }, isHelp)).text);
 }
 
 /** The manifest for the help's defaults; none where the model is not there. */
 async function manifestOf(source: string): Promise<Manifest | undefined> {
   try {
-    return await manifestAt(modelAddress(source));
+    return await manifestAt(modelAddress(source), true);
   } catch (error) {
     if (error instanceof ElfError) return undefined;
     throw error;

@@ -28,6 +28,12 @@ const USAGE = [
   "elf-playground COMMAND --help lists the options of one.",
 ].join("\n");
 
+// Whoever reads may stop (`… | head -1`): what else there is to write is written still.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 process.exitCode = await main(process.argv.slice(2));
 
 /** Exit code 2 says that the command line is at fault, 1 that something else is. */
@@ -37,7 +43,7 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
     return name === undefined ? 2 : 0;
   }
   try {
-    const command = COMMANDS[name];
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (!command) {
       throw new UsageError(`There is no command ${name}.`, `Choose from: ${Object.keys(COMMANDS).join(", ")}.`);
     }

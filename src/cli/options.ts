@@ -377,7 +377,7 @@ function towardsIn(seed: string | undefined, weight: string | undefined): Toward
 
 /** The position before the `=`, counted from 0 as recipes do. */
 function placeIn(option: string, value: string): { position: number } {
-  const [, number] = /^\s*(\d{1,9})\s*=./su.exec(value) ?? [];
+  const [, number] = /^\s*(\d{1,9})\s*=\s*\S/u.exec(value) ?? [];
   if (number !== undefined && Number(number) >= 1) return { position: Number(number) - 1 };
   throw new UsageError(
     `--${option} is ${JSON.stringify(value)}.`,
