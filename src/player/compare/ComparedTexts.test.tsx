@@ -112,3 +112,24 @@ describe("the card of a compared text", () => {
     expect(leave).toHaveBeenCalledOnce();
   });
 });
+
+it("each text stays what it is where one before it goes, though their labels may say the same", () => {
+  const leader = createPlayer({ run: shownRunOf(["▁the", "▁cat"]) });
+  const runs = ["a", "b", "c"].map((id) => ({ label: "the same", run: shownRunOf(["▁the", "▁cat"], { id }) }));
+  const root = new Drawn("div");
+  const drawn = (shown: typeof runs) => {
+    owns.length = 0;
+    const texts = (
+      <PlayerProvider value={leader}>
+        <ComparedTexts runs={shown} isMarked={false} />
+      </PlayerProvider>
+    );
+    render(texts as ComponentChild, root as unknown as Element);
+    return [...owns];
+  };
+  const [, ...others] = drawn(runs);
+  expect(others).toHaveLength(2);
+  const left = drawn(runs.slice(1));
+  expect(left.map((player) => others.indexOf(player))).toEqual([0, 1]);
+  expect(root.all(({ localName }) => localName === "section")).toHaveLength(2);
+});

@@ -56,7 +56,7 @@ export function ComparedTexts({ runs, isMarked, isByClock, heads, words = ENGLIS
   };
   const text = (compared: ComparedRun, place: number) => (
     <ComparedText
-      key={compared.label}
+      key={compared.run?.id ?? place}
       compared={compared}
       note={elapsed === null ? compared.note : words.atSecond(Math.min(elapsed, compared.seconds ?? longest))}
       index={indexOf(compared)}

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { experimentNamed, gridOf } from "../../session/experiments/experiments";
 import { drawn } from "../../testing/drawn";
 import { settled } from "../../testing/fakeEngine";
-import { SETTINGS } from "../../testing/runs";
+import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
 import { ComparisonView } from "./ComparisonView";
 
@@ -34,4 +34,16 @@ describe("a text of several", () => {
     await engine.go(2);
     expect(offered()).toBe(1);
   });
+});
+
+it("two runs of the shelf whose settings are the same are called otherwise", () => {
+  const { studio } = testStudio();
+  const run = runOf(["▁the", "▁cat"], { id: "plain" });
+  const held = { ...run, id: "held", trajectory: { ...run.trajectory, held: [{ position: 0, token: 4 }] } };
+  for (const one of [run, held]) studio.runs.getState().add(one);
+  studio.runs.getState().select(run.id);
+  studio.comparison.getState().turn(held);
+  const { shown } = studio.comparison.getState();
+  const html = shown ? drawn(studio, <ComparisonView shown={shown} />) : "";
+  expect(html.match(/Show [^"]+ alone/g)?.map((label) => label.includes("1 token held"))).toEqual([false, true]);
 });

@@ -9,6 +9,7 @@ import { IconButton } from "../../../player/ui/IconButton";
 import { closeComparison, copyExperiment, writeTheRest } from "../../actions/experiments";
 import { type Comparison, runsOf, surestMember } from "../../session/experiments/comparison";
 import type { Label } from "../../session/experiments/experiments";
+import { labelsOf } from "../../session/experiments/labels";
 import type { Run } from "../../session/runs/shelfRun";
 import { JudgeProgress } from "../judge/JudgeProgress";
 import { describeOrigin } from "../runInWords";
@@ -45,6 +46,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
   const canRace = !heads && isWhole && runs.every((run) => (run?.seconds ?? 0) > 0);
   const isByClock = canRace && wantsClock;
   const said = (label: Label) => label(words);
+  const labels = labelsOf(shown.members, words);
   // From the start, and led by the one of most steps, so that none moves in leaps. What the judge wrote is on no shelf and cannot lead.
   const leader = runs
     .flatMap((run, i) => (run && !shown.members[i]?.byJudge ? [run] : []))
@@ -91,7 +93,7 @@ export function ComparisonView({ shown }: { shown: Comparison }) {
           words={words.compare}
           runs={shown.members.map((member, i) => {
             const run = runs[i];
-            const label = said(member.label);
+            const label = labels[i] as string;
             // A cell of a grid has its frames come here, and nowhere else.
             const isComing = run?.status === "running" && laid.includes(run);
             return {
