@@ -45,5 +45,8 @@ it("two runs of the shelf whose settings are the same are called otherwise", () 
   studio.comparison.getState().turn(held);
   const { shown } = studio.comparison.getState();
   const html = shown ? drawn(studio, <ComparisonView shown={shown} />) : "";
-  expect(html.match(/Show [^"]+ alone/g)?.map((label) => label.includes("1 token held"))).toEqual([false, true]);
+  expect(html.match(/aria-label="Show [^"]+ alone"/g)?.map((label) => label.includes("1 token held"))).toEqual([
+    false,
+    true,
+  ]);
 });
