@@ -21,6 +21,31 @@ describe("readSource", () => {
     ["owner/x@refs/pr/3", "https://huggingface.co/owner/x/resolve/refs%2Fpr%2F3/", "huggingface.co"],
     ["https://huggingface.co/owner/x", "https://huggingface.co/owner/x/resolve/main/", "huggingface.co"],
     ["https://huggingface.co/owner/x/tree/dev", "https://huggingface.co/owner/x/resolve/dev/", "huggingface.co"],
+    [
+      "https://huggingface.co/me/elf/resolve/main/stories/",
+      "https://huggingface.co/me/elf/resolve/main/stories/",
+      "huggingface.co",
+    ],
+    [
+      "https://huggingface.co/me/elf/tree/v1.0/all/stories",
+      "https://huggingface.co/me/elf/resolve/v1.0/all/stories/",
+      "huggingface.co",
+    ],
+    [
+      "https://huggingface.co/me/elf/resolve/main/stories/manifest.json?download=true",
+      "https://huggingface.co/me/elf/resolve/main/stories/",
+      "huggingface.co",
+    ],
+    [
+      "https://huggingface.co/me/elf/blob/main/stories/README.md",
+      "https://huggingface.co/me/elf/resolve/main/stories/",
+      "huggingface.co",
+    ],
+    [
+      "https://huggingface.co/me/elf/blob/main/manifest.json",
+      "https://huggingface.co/me/elf/resolve/main/",
+      "huggingface.co",
+    ],
     [" https://models.example/elf-b ", "https://models.example/elf-b/", "models.example"],
     ["<https://models.example/elf-b>", "https://models.example/elf-b/", "models.example"],
     ["(https://models.example/elf-b/),", "https://models.example/elf-b/", "models.example"],
@@ -50,6 +75,7 @@ describe("readSource", () => {
     "https://host/x?token=secret",
     "http://models.example/elf-b",
     "https://huggingface.co/owner/x%2F..%2F../tree/main",
+    "https://huggingface.co/owner/x/tree/main/a%2F..%2F..%2Fb",
   ])("refuses %s", (typed) => {
     expect(() => readSource(typed, page)).toThrow(SourceError);
   });
@@ -74,6 +100,9 @@ describe("pinned", () => {
   it("stays with the commit that the hub's first answer is of", () => {
     const main = "https://huggingface.co/o/m/resolve/main/";
     expect(pinned(main, told({ "x-repo-commit": commit }))).toBe(`https://huggingface.co/o/m/resolve/${commit}/`);
+    expect(pinned(`${main}all/resolve/x/`, told({ "x-repo-commit": commit }))).toBe(
+      `https://huggingface.co/o/m/resolve/${commit}/all/resolve/x/`,
+    );
     expect(pinned(main, told({ "x-repo-commit": "../x" }))).toBe(main);
     expect(pinned(main, told({}))).toBe(main);
     expect(pinned("https://host/resolve/main/", told({ "x-repo-commit": commit }))).toBe("https://host/resolve/main/");

@@ -50,7 +50,7 @@ export function folderSource(name: string, digest: string): ModelSource {
 
 /**
  * Reads what a person typed: a hub's id `OWNER/NAME`, with `@REVISION` if wanted, the address of the hub's page, or the
- * address of a folder or of its `manifest.json`. Asks nobody.
+ * address of a folder or of its `manifest.json`, there or elsewhere. Asks nobody.
  * @throws {SourceError}
  */
 export function readSource(text: string, pageUrl: string): ModelSource {
@@ -71,8 +71,13 @@ export function readSource(text: string, pageUrl: string): ModelSource {
       "Write OWNER/NAME, OWNER/NAME@REVISION, or the https address of a folder that elf export wrote.",
     );
   }
-  const hub = /^\/([^/]+\/[^/]+)(?:\/(?:tree|resolve|blob)\/([^/]+))?/.exec(url.pathname);
-  if (url.origin === HUB && hub) return hubSource(hub[1] ?? "", unescapedOnce(hub[2] ?? "main"));
+  const hub = /^\/([^/]+\/[^/]+)(?:\/(tree|resolve|blob)\/([^/]+)\/?(.*))?/.exec(url.pathname);
+  if (url.origin === HUB && hub) {
+    const [, id = "", view, revision = "main", path = ""] = hub;
+    // What a page of the hub shows as `blob` is a file, which lies in its folder.
+    const folder = path.replace(view === "blob" ? /[^/]*$/ : /(^|\/)manifest\.json$/, "");
+    return hubSource(id, unescapedOnce(revision), folder.replace(/[^/]$/, "$&/"));
+  }
   if (url.username || url.password || url.search) {
     throw new SourceError(
       "The address holds a password or a query, which would be sent with every file.",
@@ -105,8 +110,9 @@ function unescapedOnce(text: string): string {
   }
 }
 
-function hubSource(id: string, revision: string): ModelSource {
-  if (!HUB_ID.test(id) || !REVISION.test(revision) || revision.includes("..")) {
+/** `folder` is where in the repository the model lies, ending in `/`; at its root unless given. */
+function hubSource(id: string, revision: string, folder = ""): ModelSource {
+  if (!HUB_ID.test(id) || !REVISION.test(revision) || `${revision}/${unescapedOnce(folder)}`.includes("..")) {
     throw new SourceError(
       `“${id}@${revision}” is no model of the hub.`.slice(0, 200),
       "Write OWNER/NAME or OWNER/NAME@REVISION, as on the model's page.",
@@ -114,8 +120,8 @@ function hubSource(id: string, revision: string): ModelSource {
   }
   return {
     kind: "hub",
-    baseUrl: `${HUB}/${id}/resolve/${encodeURIComponent(revision)}/`,
-    label: revision === "main" ? id : `${id}@${revision}`,
+    baseUrl: `${HUB}/${id}/resolve/${encodeURIComponent(revision)}/${folder}`,
+    label: `${id}${revision === "main" ? "" : `@${revision}`}${folder && `/${folder.slice(0, -1)}`}`,
     host: new URL(HUB).host,
   };
 }
@@ -138,7 +144,8 @@ export function sourceOf(baseUrl: string, pageUrl: string): ModelSource {
 export function pinned(baseUrl: string, response: Response): string {
   const commit = response.headers.get("x-repo-commit");
   if (!baseUrl.startsWith(`${HUB}/`) || !commit || !/^[0-9a-f]{40}$/.test(commit)) return baseUrl;
-  return baseUrl.replace(/\/resolve\/[^/]+\/$/, `/resolve/${commit}/`);
+  // Behind the host, the owner and the name.
+  return baseUrl.replace(/^((?:[^/]*\/){5}resolve\/)[^/]+/, `$1${commit}`);
 }
 
 /**
