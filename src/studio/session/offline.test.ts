@@ -112,6 +112,17 @@ describe("the page without a network", () => {
     expect(reload).not.toHaveBeenCalled();
   });
 
+  it("one that another tab has taken is told of no more, and whoever presses in that moment gets it", async () => {
+    const { registration, reload, now } = offlineOf();
+    registration.active = new FakeWorker();
+    registration.waiting = new FakeWorker();
+    await now().keepPage();
+    registration.activated();
+    expect(now().isNewerHere).toBe(false);
+    now().takeNewer();
+    expect(reload).toHaveBeenCalledOnce();
+  });
+
   it("where the browser or the host does not let it, nothing else is touched", async () => {
     const { container, now } = offlineOf();
     container.fault = new TypeError("Failed to register a ServiceWorker");

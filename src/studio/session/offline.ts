@@ -49,7 +49,9 @@ export function createOffline({ container, caches, pageUrl, reload }: OfflineWor
     keepUsed: () => registration?.active?.postMessage(KEEP_USED),
     takeNewer: () => {
       isWanted = true;
-      registration?.waiting?.postMessage(TAKE_OVER);
+      // Where another tab has taken it already, this one needs only be loaded anew.
+      if (registration?.waiting) registration.waiting.postMessage(TAKE_OVER);
+      else reload();
     },
     forget: async () => {
       await registration?.unregister();
@@ -86,6 +88,7 @@ export function createOffline({ container, caches, pageUrl, reload }: OfflineWor
       });
     };
     follow(known.installing);
+    follow(known.waiting);
     known.addEventListener("updatefound", () => follow(known.installing));
   }
 
