@@ -47,7 +47,6 @@ beforeEach(async () => {
   caches = new TestCaches();
   listeners = new Map();
   host = new Map();
-  vi.stubGlobal("__OFFLINE_LIST__", LIST);
   vi.stubGlobal("registration", { scope: SCOPE });
   vi.stubGlobal("clients", { claim: async () => undefined });
   vi.stubGlobal("caches", caches);
@@ -58,19 +57,28 @@ beforeEach(async () => {
     const text = host.get(typeof asked === "string" ? asked : asked.url);
     return text === undefined ? new Response("", { status: 404 }) : new Response(text);
   });
-  vi.resetModules();
-  await import("./worker");
+  await start(LIST);
 });
 
 afterEach(() => vi.unstubAllGlobals());
 
+/** The worker of a version, as the browser runs it once it has been downloaded. */
+async function start(list: OfflineList) {
+  vi.stubGlobal("__OFFLINE_LIST__", list);
+  vi.resetModules();
+  await import("./worker");
+}
+
+async function tell(type: "install" | "activate") {
+  const work: Promise<unknown>[] = [];
+  listeners.get(type)?.({ waitUntil: (its: Promise<unknown>) => work.push(its) });
+  await Promise.all(work);
+}
+
 /** Has the worker installed and activated, as when a person takes its version in some tab. */
 async function takeOver() {
-  for (const type of ["install", "activate"]) {
-    const work: Promise<unknown>[] = [];
-    listeners.get(type)?.({ waitUntil: (its: Promise<unknown>) => work.push(its) });
-    await Promise.all(work);
-  }
+  await tell("install");
+  await tell("activate");
 }
 
 /** What a tab gets for a file: the worker's answer, or that of the host where the worker leaves it alone. */
@@ -101,6 +109,33 @@ describe("the worker of a newer page", () => {
     expect(await got("assets/lens-0.js")).toBe(404);
     host.set(addressOf("assets/lens-3.js"), "newer");
     expect(await got("assets/lens-3.js")).toBe("newer");
-    expect([...(caches.all.get(NOW)?.keys() ?? [])]).toEqual(LIST.shell.map(addressOf));
+    expect([...(caches.all.get(NOW)?.keys() ?? [])]).toEqual([...LIST.shell, "offline.js"].map(addressOf));
+  });
+});
+
+describe("what is kept of versions", () => {
+  /** The host has this version now, and the worker of it is downloaded and installed. */
+  async function release(version: string) {
+    const list = { ...LIST, version, shell: ["", `assets/lens-${version}.js`] };
+    for (const path of list.shell) host.set(addressOf(path), path);
+    await start(list);
+    await tell("install");
+  }
+
+  it.each([
+    ["one that only waited", ["1 taken", "2", "3 taken"]],
+    ["one that was taken back", ["1 taken", "2 taken", "1 taken", "3 taken"]],
+  ])("is the one that tabs show, not %s", async (_, releases) => {
+    for (const said of releases) {
+      const [version = "", taken] = said.split(" ");
+      await release(version);
+      if (taken) await tell("activate");
+    }
+    host.clear();
+    expect([await got("assets/lens-1.js"), await got("assets/lens-3.js")]).toEqual([
+      "assets/lens-1.js",
+      "assets/lens-3.js",
+    ]);
+    expect(await caches.keys()).toEqual([BEFORE, cacheName(SCOPE, "3")]);
   });
 });

@@ -30,6 +30,8 @@ const world = globalThis as unknown as World;
 const list = __OFFLINE_LIST__;
 const { scope } = world.registration;
 const name = cacheName(scope, list.version);
+/** Lies in what is kept of the version that answers, and of no other: nobody is answered with the worker's own file. */
+const IN_CHARGE = addressOf("offline.js");
 
 world.addEventListener("install", (event) => event.waitUntil(keepShell()));
 world.addEventListener("activate", (event) => event.waitUntil(begin()));
@@ -67,11 +69,20 @@ async function begin(): Promise<void> {
     // A runtime and a judge are too large to be kept twice; they are found wherever they are.
     for (const other of others) await (await caches.open(other)).delete(addressOf(path));
   }
-  // A tab that still shows the version before may ask for parts of it; whoever shows an older one was closed long ago.
-  for (const old of others.slice(0, -1)) await caches.delete(old);
+  // A tab that still shows the version before may ask for parts of it; whoever shows an older one was closed long ago, and one
+  // that only waited was shown to nobody.
+  const before = (await lastInCharge(others)) ?? others.at(-1);
+  for (const old of others) if (old !== before) await caches.delete(old);
+  await cache.put(IN_CHARGE, new Response());
   // The first visit has used things already, before there was anybody to keep them.
   await world.clients.claim();
   await keepUsed();
+}
+
+/** Which of them answered until now, and is in charge no more. An earlier worker left no mark. */
+async function lastInCharge(names: readonly string[]): Promise<string | undefined> {
+  for (const one of names) if (await (await caches.open(one)).delete(IN_CHARGE)) return one;
+  return undefined;
 }
 
 /** Keeps what the browser itself still has of the files that are kept once they were used. Asks nobody. */
