@@ -18,6 +18,7 @@ const FILES: Record<string, string | Buffer> = {
   "assets/runtime-c3d4.mjs": SCRIPT,
   "assets/runtime-c3d4.wasm": Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]),
   "embed/elf-playground.js": SCRIPT,
+  "traces/tiny.json": "{}",
   "models/tiny/weights.bin": WEIGHTS,
   "models/tiny/manifest.json": JSON.stringify({ words: "word ".repeat(1000) }),
   "models/tiny/denoiser.onnx": WEIGHTS,
@@ -126,16 +127,21 @@ describe.skipIf(!nginx)("deploy/nginx.conf", () => {
     expect(Buffer.from(await rest.arrayBuffer())).toEqual(WEIGHTS.subarray(4990));
   });
 
-  it("other people's pages may have the element and read models", async () => {
+  it("other people's pages may have the element, read models and play recorded runs", async () => {
     const element = await fetch(`${address}/embed/elf-playground.js`);
     expect(element.headers.get("access-control-allow-origin")).toBe("*");
     expect(element.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
-    expect((await fetch(`${address}/models/tiny/weights.bin`)).headers.get("access-control-allow-origin")).toBe("*");
+    for (const path of ["/models/tiny/weights.bin", "/traces/tiny.json"]) {
+      expect((await fetch(address + path)).headers.get("access-control-allow-origin"), path).toBe("*");
+    }
     expect((await fetch(address)).headers.get("access-control-allow-origin")).toBeNull();
   });
 
-  it("what is not there is not found", async () => {
+  it("what is not there is not found, and that is kept by nobody", async () => {
     expect((await fetch(`${address}/models/none/manifest.json`)).status).toBe(404);
+    const part = await fetch(`${address}/assets/page-0000.js`);
+    expect([part.status, part.headers.get("cache-control")]).toEqual([404, null]);
+    expect(part.headers.get("x-content-type-options")).toBe("nosniff");
   });
 });
 
