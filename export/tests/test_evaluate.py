@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -250,6 +251,51 @@ def test_texts_of_another_start_are_not_gone_on_with(
     zero = random_model(CONDITIONAL, tokenizer=tokenizer_file, self_cond_start="zero")
     assert main(["evaluate", str(written(tmp_path / "zero", zero)), *words]) == 2
     assert "self_cond_start condition, not zero" in capsys.readouterr().err
+
+
+def test_figures_are_of_the_files_as_they_are_now(conditional: Path, tmp_path: Path, tokenizer_file, capsys) -> None:
+    """References and judge at the same paths, with the same ids: what was measured with others is not told again."""
+    data, out = tmp_path / "data.jsonl", tmp_path / "out"
+    words = ["--data", str(data), "--batch-size", "4", "--judge", str(tmp_path / "judge"), "--out", str(out)]
+    command = ["evaluate", str(conditional), *words, "steps=2", "seed=3"]
+
+    def evaluated(answers: list[str], judge: int) -> dict:
+        rows = ({"input": story, "output": answer} for story, answer in zip(stories(), answers, strict=False))
+        data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        save_judge(tmp_path / "judge", make_judge(tokenizer_file, scale=judge), tokenizer_file)
+        assert main(command) == 0
+        return rows_of(out / "metrics.jsonl")[0]
+
+    first = evaluated(stories()[:4], 1)
+    texts = [row["generated"] for row in rows_of(next(out.glob("*/all_generated*")))]
+    other = evaluated(texts, 1)
+    assert (other["bleu"], other["gen_ppl"]) == (pytest.approx(100), first["gen_ppl"]) and first["bleu"] < 50
+    assert "already done" not in capsys.readouterr().err
+    assert evaluated(texts, 0)["gen_ppl"] == pytest.approx(60) != first["gen_ppl"]
+    evaluated(texts, 0)
+    assert "already done" in capsys.readouterr().err
+    # A row of before knows nothing of its files: the texts are kept, and measured.
+    row = rows_of(out / "metrics.jsonl")[0]
+    del row["inputs"]
+    (out / "metrics.jsonl").write_text(json.dumps({**row, "bleu": 1.0}) + "\n")
+    assert evaluated(texts, 0)["bleu"] == pytest.approx(100)
+
+
+def test_texts_of_another_tokenizer_are_not_gone_on_with(plain: Path, tmp_path: Path, capsys) -> None:
+    model, out = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(plain, model)
+    command = ["evaluate", str(model), *FEW, "--samples", "4", "--out", str(out)]
+    assert main(command) == 0
+    # Its ids become other text.
+    (model / "tokenizer_config.json").write_text(json.dumps({"clean_up_tokenization_spaces": False}))
+    assert main(command) == 2
+    assert "was made with tokenizer" in capsys.readouterr().err
+    # Those of before are kept, whose record says nothing of it.
+    record = out / NAME / "settings_2_40.json"
+    settings = json.loads(record.read_text())["settings"]
+    del settings["tokenizer"]
+    record.write_text(json.dumps({"settings": settings, "seconds": 1.0}))
+    assert main(command) == 0 and "tokenizer" not in json.loads(record.read_text())["settings"]
 
 
 def test_texts_that_go_on_from_their_sources(conditional: Path, tmp_path: Path, tokenizer_file: Path, capsys) -> None:

@@ -1,5 +1,6 @@
 """Tokenizers, loaded in one place, so that every command reads a text as the same ids."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -112,6 +113,10 @@ class Tokenizer:
         facts = json.loads(self._library.to_str())
         del facts["decoder"]
         return json.dumps(facts)
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that tell it from others, also by how ids become text."""
+        return hashlib.sha256(self._library.to_str().encode()).hexdigest()[:16]
 
     def get_vocab(self) -> dict[str, int]:
         """Ids by pieces, special tokens among them."""

@@ -19,10 +19,10 @@ from elf.evaluation.generator import Generator, Sampling, checkpoint_of, load_sa
 from elf.evaluation.judge import load_judge
 from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
 from elf.evaluation.output_files import MetricsFile, Row, per_text_file, write_per_text
-from elf.evaluation.texts import NO_TEXTS, cut_texts, real_texts
+from elf.evaluation.texts import NO_TEXTS, RealTexts, cut_texts, digest_of, real_texts
 from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.run_folder import CHECKPOINT
-from elf.models.trained_model import TrainedModel
+from elf.models.trained_model import TrainedModel, fingerprint
 from elf.paths import AnyPath
 from elf.progress import say
 
@@ -133,6 +133,7 @@ class Evaluation:
         self.tokenizer = tokenizer
         self.held_out_figures: dict[int, dict[str, Any]] = {}
         """By length of text."""
+        self.inputs = self._digests()
         self.out = out
         self.file = MetricsFile(out / "metrics.jsonl")
 
@@ -177,11 +178,23 @@ class Evaluation:
         judge = self.measures.judge
         given = {name: getattr(self.options, name) for name in ("data", "held_out", "training", "training_texts")}
         return {
+            "inputs": self.inputs,
             "metrics": self.measures.metrics,
             "continuation": self.options.continuation,
             "judge": judge.name if judge else None,
             **{name: str(value) if value else None for name, value in given.items()},
         }
+
+    def _digests(self) -> dict[str, str]:
+        """What the measures are taken with may change where it lies: each told from others."""
+        judge, rows = self.measures.judge, self.generator.rows[: self.samples]
+        of_texts = {"held_out": self.held_out, "training": self.measures.training}
+        digests = {name: texts.digest() for name, texts in of_texts.items() if isinstance(texts, RealTexts) and texts}
+        if rows:
+            digests["references"] = digest_of([row.reference for row in rows])
+        if judge:
+            digests["judge"] = digest_of((fingerprint(judge.params), judge.tokenizer.digest(), judge.eos))
+        return digests
 
     def _sources(self, tokenizer: Tokenizer | None) -> list[str]:
         """What the model saw of them: a longer source was cut."""

@@ -15,11 +15,12 @@ from jax.sharding import Mesh
 
 from elf.config_file import build_config, read_override, read_yaml
 from elf.data.evaluation_rows import EvaluationRow, stream_evaluation_rows
-from elf.data.tokenizer import EOS, Tokenizer
+from elf.data.tokenizer import EOS, Tokenizer, load_tokenizer
 from elf.devices import from_first_process
 from elf.errors import CheckpointError, ConfigError, UsageError
 from elf.evaluation.output_files import GenerationFile
-from elf.models.trained_model import TrainedModel, fingerprint
+from elf.evaluation.texts import DIGESTED, digest_of
+from elf.models.trained_model import TrainedModel, fingerprint, plain_statistic
 from elf.progress import say, ticker
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import SamplerOptions, text_reader
@@ -77,8 +78,6 @@ def _checked(values: dict[str, Any], prefix: str) -> Sampling:
     return sampling
 
 
-DIGESTED = 20_000
-"""By so many of its first rows one set of sources is told from another, however many of them texts are written to."""
 MOST_UNASKED = 100_000
 
 
@@ -166,6 +165,18 @@ class Generator:
         for row in self.rows[:DIGESTED]:
             digest.update(repr((row.id, row.source_ids.tolist())).encode())
         self.sources = digest.hexdigest()[:16] if self.rows else None
+        self.reading = self._reading()
+
+    def _reading(self) -> dict[str, str]:
+        """What beside the weights decides the texts and may change where it lies: each told from others."""
+        model, flow = self.model, self.model.flow
+        digests = {"flow": digest_of((flow.noise_scale, flow.t_eps, flow.p_mean, flow.p_std))}
+        if model.tokenizer:
+            digests["tokenizer"] = load_tokenizer(model.tokenizer).digest()
+        if self.rows:
+            latents = [plain_statistic(each) for each in (model.latent_mean, model.latent_std)]
+            digests["encoder"] = digest_of((model.encoder, fingerprint(model.encoder_params), latents))
+        return digests
 
     def take(self, model: TrainedModel, weights: str) -> None:
         """Goes on with other weights of the same model, which `weights` tells from others; nothing is compiled anew."""
@@ -203,6 +214,7 @@ class Generator:
             "rng_devices": self.rng_devices,
             "compute_dtype": self.compute_dtype,
             "sources": self.sources,
+            **self.reading,
             # Where there is no source it decides nothing.
             **({"self_cond_start": self.model.flow.self_cond_start} if self.rows else {}),
         }

@@ -22,6 +22,10 @@ def write_generation(file: TextIO, id: Id, generated: str) -> None:
     file.write(json.dumps({"id": id, "generated": generated}, ensure_ascii=False) + "\n")
 
 
+LATER = ("flow", "tokenizer", "encoder")
+"""Settings that older records do not have: of their texts it is not known, and they are kept."""
+
+
 class GenerationFile:
     """`all_generated_<epoch>_<step>.jsonl` of one model and one way to sample, rows in the order of `ids`.
 
@@ -107,13 +111,15 @@ class GenerationFile:
             raise OutputExistsError(
                 f"{self.record} cannot be read: {error}", "Choose another --out, or delete the texts and this file."
             ) from error
-        now = json.loads(json.dumps(self.settings))
+        known = {name: value for name, value in self.settings.items() if name in before or name not in LATER}
+        now = json.loads(json.dumps(known))
         for name in sorted(before.keys() | now.keys()):
             if before.get(name) != now.get(name):
                 raise OutputExistsError(
                     f"{self.path} was made with {name} {before.get(name)}, not {now.get(name)}",
                     f"Choose another --out, give {name} as before, or delete the folder {self.path.parent}.",
                 )
+        self.settings = known
 
     def _remember(self) -> None:
         record = {"settings": self.settings, "seconds": round(self.seconds, 3)}

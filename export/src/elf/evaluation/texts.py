@@ -1,5 +1,6 @@
 """The texts of an evaluation on disk: generated ones and their references, and real ones to measure them against."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from elf.data.rows import TokenDataset, check_ids, open_arrow, token_dataset
 from elf.data.tables import check_column, json_of, text_of
 from elf.data.tokenizer import Tokenizer
 from elf.errors import CheckpointError, CorpusFormatError, EmptyCorpusError, GenerationsError
+from elf.paths import sha256
 from elf.text_file import read_lines, read_text
+
+DIGESTED = 20_000
+"""By so many rows one set of texts is told from another, however many it has."""
+
+
+def digest_of(value: object) -> str:
+    """Sixteen hexadecimal digits that tell numbers and texts, in lists and tuples, from others."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
 class RealTexts(ABC):
@@ -38,6 +48,10 @@ class RealTexts(ABC):
         """At most `count` of them, from all over, in their order."""
         return [*self.at(evenly_spread(len(self), count))]
 
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that tell them from others."""
+        return digest_of((len(self), self.evenly(DIGESTED)))
+
     def __eq__(self, other: object) -> bool:
         """Whether `other` has the same texts in the same order."""
         return isinstance(other, list | RealTexts) and [*self] == [*other]
@@ -56,6 +70,9 @@ class FileTexts(RealTexts):
     @cached_property
     def _length(self) -> int:
         return sum(1 for _ in stream_corpus(self.path))
+
+    def digest(self) -> str:
+        return sha256(self.path)[:16]
 
     def __len__(self) -> int:
         return self._length
@@ -109,6 +126,9 @@ class SomeTexts(RealTexts):
 
     texts: RealTexts
     places: Sequence[int]
+
+    def digest(self) -> str:
+        return digest_of((len(self), self.texts.digest()))
 
     def __len__(self) -> int:
         return len(self.places)
