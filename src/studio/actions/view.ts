@@ -9,6 +9,7 @@ import type { Studio } from "../session/studio";
 import { LANGUAGE_TAGS } from "../words/languages";
 import type { Action } from "./action";
 import { openDocumentation } from "./documentation";
+import { openFile } from "./openFile";
 import { sayShared } from "./sharing";
 
 export const switchReading: Action = {
@@ -192,6 +193,7 @@ export const VIEW: readonly Action[] = [
   showParent,
   copyLink,
   saveRun,
+  openFile,
   copyEmbed,
   // No word of what is not there.
   ...(openDocumentation.enabled() ? [openDocumentation] : []),

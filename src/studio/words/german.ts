@@ -97,6 +97,7 @@ export const GERMAN: Words = {
     "show-parent": "Den Lauf zeigen, von dem dieser weitergeht, bei jenem Schritt",
     "copy-link": "Einen Link zum gezeigten Lauf kopieren; er sagt, wie man ihn schreibt",
     "save-run": "Den gezeigten Lauf sichern: als Text, als Datei, die sich wieder öffnen lässt, als Bild",
+    "open-file": "Eine Datei öffnen: einen gesicherten Lauf, eine Ablage oder ein Bild davon",
     "copy-embed": "Den gezeigten Lauf für eine andere Seite kopieren: als Element, Rahmen, Markdown",
     "open-documentation": "Die Dokumentation öffnen",
     "show-legend": "Zeigen, was die Zeichen im Text bedeuten",
@@ -142,7 +143,7 @@ export const GERMAN: Words = {
     adoptedStart:
       "Einstellungen, Seed und festgehaltene Wörter sind jetzt die dieses Laufs. Der nächste beginnt nur mit dem Rauschen seines Seeds.",
     otherModel: (name) =>
-      `Dieses Bild zeigt einen Lauf von ${name}. Zuerst dieses Modell wählen (M), dann das Bild noch einmal ablegen.`,
+      `Dieses Bild zeigt einen Lauf von ${name}. Zuerst dieses Modell wählen (M), dann das Bild noch einmal öffnen.`,
     tooManyLetters: (letters) => `${number(letters)} Zeichen sind zu viele für einen Prompt; er bleibt, wie er war.`,
     saved: (file) => `Gesichert als ${file}.`,
     notSaved: (why) => `Nicht gesichert. ${why}`,
@@ -614,18 +615,22 @@ export const GERMAN: Words = {
     textIs: "Was es geschrieben hat, und sonst nichts.",
     run: "Der Lauf",
     runIs:
-      "Jeder Schritt und wie man ihn wieder schreibt: eine Datei, die sich auf dieser Seite ablegen oder auf anderen zeigen lässt.",
+      "Jeder Schritt und wie man ihn wieder schreibt: eine Datei, die sich auf dieser Seite wieder öffnen oder auf anderen zeigen lässt.",
     picture: (step, steps) => `Schritt ${step} von ${steps} als Bild`,
     pictureIs:
-      "Wie er hier zu sehen ist, mit dem Rezept des Laufs in der Datei: Auf dieser Seite abgelegt, öffnet sie den Lauf.",
+      "Wie er hier zu sehen ist, mit dem Rezept des Laufs in der Datei: Auf dieser Seite geöffnet, bringt sie den Lauf zurück.",
     moving: "Der ganze Lauf als bewegtes Bild",
     movingIs:
       "Vom Rauschen zum Text, mit dem Rezept in der Datei: ein GIF von 880 × 420 oder ein Film von 1920 × 1080.",
     shelf: (runs) => `Alle ${runs} Läufe der Ablage`,
-    shelfIs: "Eine Datei, die sie zurückbringt, wenn sie hier abgelegt wird.",
+    shelfIs: "Eine Datei, die sie zurückbringt, wenn sie hier geöffnet wird.",
     as: { text: "Als Text sichern", JSON: "Als JSON sichern", svg: "Als SVG sichern", png: "Als PNG sichern" },
     asMoving: { GIF: "Als GIF sichern", film: "Als Film sichern" },
     all: "Alle Läufe sichern",
+    open: "Eine Datei öffnen …",
+    opened: "Was schon gesichert ist",
+    openedIs:
+      "Ein Lauf, eine Ablage oder ein Bild eines Laufs kommt zurück: hier ausgewählt oder irgendwo auf der Seite abgelegt.",
     done: (done, total) => `${done} von ${total}`,
     stop: (progress) => `Anhalten (${progress})`,
   },

@@ -1,8 +1,7 @@
 import { useEffect, useState } from "react";
-import { mayBeRun } from "../../session/kept/files";
 import { useStudio, useWords } from "../StudioContext";
 import styles from "./ModelShelf.module.css";
-import { droppedFiles } from "./placedFiles";
+import { openDropped } from "./placedFiles";
 
 /** Takes folders and files that are dropped anywhere on the page, and says so while they hang over it. */
 export function DropTarget() {
@@ -25,13 +24,7 @@ export function DropTarget() {
       // Otherwise the browser would leave the page for the file.
       event.preventDefault();
       setOver(false);
-      void droppedFiles(event.dataTransfer).then((placed) => {
-        if (placed.length > 0 && placed.every(({ path }) => mayBeRun(path))) {
-          return studio.openFiles(placed.map(({ file }) => file));
-        }
-        studio.library.getState().show(true);
-        return studio.library.getState().addFiles(placed);
-      });
+      void openDropped(event.dataTransfer, studio);
     };
     addEventListener("dragover", over);
     addEventListener("dragleave", leave);

@@ -1,4 +1,7 @@
 import type { PlacedFile } from "../../../delivery/folder";
+import { problemOf } from "../../../flow/errors";
+import { mayBeRun } from "../../session/kept/files";
+import type { Studio } from "../../session/studio";
 
 /** More files than any model has: somebody dropped their whole disk. */
 const MOST_FILES = 2000;
@@ -8,8 +11,24 @@ export function pickedFiles(list: FileList): PlacedFile[] {
   return Array.from(list, (file) => ({ path: file.webkitRelativePath || file.name, file })).slice(0, MOST_FILES);
 }
 
+/** Opens what was dropped: runs and pictures of them, else a model. Never rejects: a file that cannot be read becomes a problem. */
+export async function openDropped(transfer: DataTransfer, { openFiles, library, generation }: Opening): Promise<void> {
+  try {
+    const placed = await droppedFiles(transfer);
+    if (placed.length > 0 && placed.every(({ path }) => mayBeRun(path))) {
+      return await openFiles(placed.map(({ file }) => file));
+    }
+    library.getState().show(true);
+    await library.getState().addFiles(placed);
+  } catch (error) {
+    generation.getState().raise(problemOf(error));
+  }
+}
+
+type Opening = Pick<Studio, "openFiles" | "library" | "generation">;
+
 /** The files that were dropped, those inside dropped folders too. */
-export async function droppedFiles(transfer: DataTransfer): Promise<PlacedFile[]> {
+async function droppedFiles(transfer: DataTransfer): Promise<PlacedFile[]> {
   // All at once: the browser forgets them as soon as the event has passed.
   const items = Array.from(transfer.items, (item) => item.webkitGetAsEntry() ?? item.getAsFile());
   const placed: PlacedFile[] = [];

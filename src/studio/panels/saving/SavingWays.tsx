@@ -7,9 +7,11 @@ import { stepsOf } from "../../../player/run/run";
 import { textSoFar } from "../../../player/run/textSoFar";
 import { themeOf } from "../../../player/theme/themeOf";
 import { Button } from "../../../player/ui/Button";
+import { openFile } from "../../actions/openFile";
 import { runAsFile } from "../../session/kept/files";
 import { selectedRun } from "../../session/runs/runs";
 import { useStudio, useWords } from "../StudioContext";
+import { useAction } from "../ui/useAction";
 import { SaveMoving } from "./SaveMoving";
 import { SavePicture } from "./SavePicture";
 import { SaveShelf } from "./SaveShelf";
@@ -25,6 +27,7 @@ export function SavingWays() {
   const run = useStore(studio.runs, selectedRun);
   const index = useStore(studio.player.playback, ({ index }) => index);
   const reading = useStore(studio.player.display, ({ reading }) => reading);
+  const open = useAction(openFile);
   if (!run) return <p>{saving.nothing}</p>;
   const name = run.trajectory.model;
   const recipe = linkTo(recipeOf(run.trajectory)).slice(1);
@@ -66,6 +69,9 @@ export function SavingWays() {
           <SaveShelf />
         </Way>
       )}
+      <Way title={saving.opened} about={saving.openedIs}>
+        <Button {...open}>{saving.open}</Button>
+      </Way>
     </ul>
   );
 }

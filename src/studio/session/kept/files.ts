@@ -95,11 +95,14 @@ function partOf(run: Run): Blob | null {
 const SHELF_HEAD = '{"elf-playground-shelf":1,"runs":[\n';
 const SHELF_FOOT = "\n]}\n";
 
+const PICTURES = [".svg", ".png", ".gif", ".mp4", ".webm"];
+/** How the names of files end that may be runs, or pictures of them. */
+export const RUN_FILES: readonly string[] = [".json", ...PICTURES];
+
 /** Whether a file of this name may be a run or a picture of one, and so no part of a model. */
 export function mayBeRun(path: string): boolean {
-  return (
-    /\.(?:svg|png|gif|mp4|webm)$/i.test(path) || (/^[^/]*\.json$/i.test(path) && !/^(?:manifest|tokenizer)/i.test(path))
-  );
+  const isPicture = PICTURES.some((end) => path.toLowerCase().endsWith(end));
+  return isPicture || (/^[^/]*\.json$/i.test(path) && !/^(?:manifest|tokenizer)/i.test(path));
 }
 
 /**
@@ -108,7 +111,7 @@ export function mayBeRun(path: string): boolean {
  */
 export async function openFile(file: Blob): Promise<OpenedFile> {
   if (file.size > MOST_BYTES) {
-    throw new RunFileError(`The file has ${Math.round(file.size / 1e6)} MB.`, "Drop the file of a run.");
+    throw new RunFileError(`The file has ${Math.round(file.size / 1e6)} MB.`, "Open the file of a run.");
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const isJson = /^\s*[[{]/.test(new TextDecoder().decode(bytes.subarray(0, 64)));
@@ -129,7 +132,7 @@ function runsIn(text: string): (() => RecordedRun)[] {
 }
 
 function recipeOfPicture(bytes: Uint8Array): OpenedFile {
-  const action = "Drop a picture or a run that was saved on this page; other programs leave out what it says.";
+  const action = "Open a picture or a run that was saved on this page; other programs leave out what it says.";
   const text = noteIn(bytes);
   if (text === null) throw new RunFileError("This picture says of no run.", action);
   try {
