@@ -1,11 +1,13 @@
 """Training end to end on a small corpus: it learns, it resumes exactly, and it refuses what cannot work."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -22,12 +24,13 @@ from elf.config_file import load_config
 from elf.data.rows import Ragged, TokenDataset, open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
 from elf.models.text_encoder import latent_statistics, load_encoder
-from elf.models.trained_model import TrainedModel, load_trained_model
+from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.sampling.networks import JaxNetwork
 from elf.training import train as train_module
 from elf.training.checkpoint import start_weights
 from elf.training.loop import LoopConfig, means, run_loop
 from elf.training.optimizer import OptimizerConfig, ema_decay, learning_rate, make_optimizer, takes_muon
+from elf.training.step_inputs import FrozenEncoder
 from elf.training.train import Arguments, check_task, main
 from elf.training.train_config import TrainConfig
 
@@ -114,15 +117,63 @@ def test_what_was_grown_says_nothing_yet_and_learns(experiment: Path, trained: P
         start_weights(str(trained), replace(small.elf, bottleneck_size=4))
 
 
-def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, started: Path) -> None:
-    model = load_trained_model(started / "model")
+@pytest.fixture
+def encoder_of(experiment: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FrozenEncoder]:
+    """The encoder that a training would have, as far as its first step."""
+    made: list[FrozenEncoder] = []
+
+    def stop_here(config: TrainConfig, resolved: object, encoder: FrozenEncoder, *_: object, **__: object) -> None:
+        made.append(encoder)
+        raise InterruptedError
+
+    def encoder_of(*words: str) -> FrozenEncoder:
+        with pytest.raises(InterruptedError):
+            main(Arguments(experiment, words))
+        return made[-1]
+
+    monkeypatch.setattr("elf.training.train.make_train_step", stop_here)
+    return encoder_of
+
+
+def test_latents_are_measured_without_the_filling_that_does_not_count(experiment: Path, encoder_of) -> None:
+    encoder = encoder_of("elf.max_length=24", "pad_token=pad")
     dataset = open_dataset(load_config(TrainConfig, experiment).data)
-    assert model.encoder is not None
-    mean, std = latent_statistics(model.encoder, model.encoder_params, dataset, 24, see_padding=False)
-    np.testing.assert_allclose(model.latent_mean, mean, atol=1e-5)
-    np.testing.assert_allclose(model.latent_std, std, rtol=1e-5)
-    filled, _ = latent_statistics(model.encoder, model.encoder_params, dataset, 24)
+    mean, std = latent_statistics(encoder.config, encoder.params, dataset, 24, see_padding=False)
+    np.testing.assert_allclose(encoder.mean, mean, atol=1e-5)
+    np.testing.assert_allclose(encoder.std, std, rtol=1e-5)
+    filled, _ = latent_statistics(encoder.config, encoder.params, dataset, 24)
     assert np.abs(filled - mean).max() > 1e-3
+
+
+def test_weights_see_the_latents_that_they_were_trained_on(
+    encoder_of, trained: Path, started: Path, prepared: Path, tmp_path: Path, capsys
+) -> None:
+    """Other texts have another mean: with it the weights would no longer be the same function."""
+    first, second = (load_trained_model(out / "model") for out in (trained, started))
+    np.testing.assert_array_equal(second.latent_mean, first.latent_mean)
+    np.testing.assert_array_equal(second.latent_std, first.latent_std)
+    other = f"data={prepared / 'held_out'}"
+    measured = encoder_of(other).mean
+    assert np.abs(measured - first.latent_mean).max() > 1e-4
+    shutil.copytree(trained, tmp_path / "out")
+    for words in ((f"start={trained}", f"out={tmp_path / 'a'}"), (f"resume={trained}", f"out={tmp_path / 'b'}"), ()):
+        encoder = encoder_of(other, *words)
+        np.testing.assert_array_equal(encoder.mean, first.latent_mean, err_msg=str(words))
+        np.testing.assert_array_equal(encoder.std, first.latent_std, err_msg=str(words))
+    # What is measured twice may differ: a run keeps what it measured, and its checkpoint opens with that.
+    record = json.loads((tmp_path / "out/latents.json").read_text())
+    (tmp_path / "out/latents.json").write_text(json.dumps({**record, "mean": [0.5] * 16}))
+    assert (np.asarray(encoder_of(other).mean) == 0.5).all()
+    # A training of before has them in its model alone.
+    (tmp_path / "out/latents.json").unlink()
+    np.testing.assert_array_equal(encoder_of(other).mean, first.latent_mean)
+    # Of another encoder they say nothing.
+    params = {name: value * 1.5 for name, value in first.encoder_params.items()}
+    save_trained_model(replace(first, encoder_params=params), tmp_path / "model")
+    capsys.readouterr()
+    encoder = encoder_of(other, f"start={tmp_path / 'model'}", f"out={tmp_path / 'c'}")
+    np.testing.assert_array_equal(encoder.mean, measured)
+    assert "another encoder or none stands beside that" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.models.trained_model import TrainedModel, save_trained_model
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say
-from elf.training.checkpoint import start_weights
+from elf.training.checkpoint import known_statistics, start_weights
 from elf.training.recipe import SHARED_OBJECTIVE, require
 from elf.training.run_record import command_line, encoder_facts, last_losses, plain, training_facts
 from elf.training.step_inputs import FrozenEncoder
@@ -56,6 +56,7 @@ def pack(arguments: PackArguments) -> None:
         elf.max_length,
         elf.max_input_length or None,
         see_padding=config.sees_filling,
+        known=known_statistics(config, encoder_params),
     )
     filling = EOS if config.pad_token == "eos" else PAD
     batch = collate_rows(

@@ -163,7 +163,7 @@ def _without_weights(run: RunFolder, config_file: Path | None) -> TrainedModel:
     settings = read_run_settings(config_file or run.settings, remembered=config_file is None)
     encoder, encoder_params = load_encoder(settings.encoder)
     check_parameters(encoder_params, encoder_parameter_shapes(encoder), "the encoder")
-    mean, std = _statistics(settings, encoder, encoder_params)
+    mean, std = run.statistics(encoder_params) or _statistics(settings, encoder, encoder_params)
     return TrainedModel(
         name=settings.name,
         elf=settings.elf,

@@ -1,9 +1,13 @@
 """The folder of a training of this project: its checkpoints, and what its settings say of its model."""
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+import numpy as np
 
 from elf.checkpoints.fetch import fetched_checkpoint, hub_name
 from elf.checkpoints.official import newest_checkpoint, read_source
@@ -12,14 +16,24 @@ from elf.config import ElfConfig, FlowConfig
 from elf.config_file import build_config, read_fields
 from elf.errors import CheckpointError
 from elf.models.text_encoder import Normalisation
-from elf.models.trained_model import BEFORE_SELF_COND_START
-from elf.paths import files_below, is_address, path_of
+from elf.models.trained_model import (
+    BEFORE_SELF_COND_START,
+    fingerprint,
+    load_trained_model,
+    plain_statistic,
+    read_statistic,
+)
+from elf.paths import files_below, is_address, path_of, written_whole
+from elf.text_file import json_value
 
 CHECKPOINT = re.compile(r"checkpoint_(\d+)")
 """A finished one: what is still being written has a longer name, but for buckets."""
 
 
 DONE = "commit_success.txt"
+
+Statistics = tuple[float | np.ndarray, float | np.ndarray]
+"""Mean and deviation that latents are normalised with."""
 
 
 class RunFolder(NamedTuple):
@@ -44,6 +58,34 @@ class RunFolder(NamedTuple):
     def settings(self) -> Path:
         """What `read_run_settings` reads."""
         return self.path / "config.yml"
+
+    @property
+    def latents(self) -> Path:
+        """What `keep_statistics` writes."""
+        return self.path / "latents.json"
+
+    def keep_statistics(self, encoder_params: Mapping[str, np.ndarray], statistics: Statistics) -> None:
+        """Latents of this encoder are normalised with them, from the training's first step to its last."""
+        mean, std = map(plain_statistic, statistics)
+        self.path.mkdir(parents=True, exist_ok=True)
+        with written_whole(self.latents) as file:
+            file.write_text(json.dumps({"encoder": fingerprint(encoder_params), "mean": mean, "std": std}) + "\n")
+
+    def statistics(self, encoder_params: Mapping[str, np.ndarray]) -> Statistics | None:
+        """Those that the training's latents of this encoder have, which a training of before keeps in its model alone;
+        None where it says nothing of them, or had another encoder. Raises CheckpointError for what cannot be read."""
+        if self.latents.is_file():
+            try:
+                record = json_value(self.latents.read_text(encoding="utf-8"))
+                found = record["encoder"], read_statistic(record["mean"]), read_statistic(record["std"])
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise CheckpointError(f"{self.latents} cannot be read: {error}", "Copy the folder again.") from error
+        elif self.has_model:
+            model = load_trained_model(self.model)
+            found = fingerprint(model.encoder_params), model.latent_mean, model.latent_std
+        else:
+            return None
+        return found[1:] if found[0] == fingerprint(encoder_params) else None
 
     @property
     def has_model(self) -> bool:

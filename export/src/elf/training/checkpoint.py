@@ -19,8 +19,8 @@ from elf.config import ElfConfig
 from elf.devices import on_mesh
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DiskFullError, first_line
 from elf.models.open_model import open_model
-from elf.models.run_folder import RunFolder, checkpoint_at
-from elf.models.trained_model import FlatParams
+from elf.models.run_folder import RunFolder, Statistics, checkpoint_at
+from elf.models.trained_model import FlatParams, fingerprint
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.paths import absolute, is_address, named_when_full
 from elf.progress import say
@@ -224,6 +224,32 @@ def first_weights(config: TrainConfig) -> FlatParams | None:
     if (own := RunFolder(config.out).checkpoints()) and jax.process_index() == 0:
         say(f"start={config.start} was where this run began; it goes on from its own checkpoint_{max(own)}")
     return None if own else start_weights(config.start, config.elf, config.seed)
+
+
+def known_statistics(config: TrainConfig, encoder_params: FlatParams) -> Statistics | None:
+    """Mean and deviation of the latents that the weights were trained on with which this training goes on or begins:
+    its own, those of the run that `resume` names, or of the model that `start` does. Measured on other texts they would
+    shift all that the weights see. None where there are none, or those of another encoder."""
+    own = RunFolder(config.out)
+    name = config.start or config.resume
+    if own.checkpoints():
+        return own.statistics(encoder_params)
+    if name is None or config.latent_normalisation == "official":
+        return None
+    if config.resume:
+        found = RunFolder.of(checkpoint_at(config.resume)).statistics(encoder_params)
+    else:
+        model = open_model(name, weights_only=True)
+        same = fingerprint(model.encoder_params) == fingerprint(encoder_params)
+        found = (model.latent_mean, model.latent_std) if same else None
+    if jax.process_index() == 0:
+        how = (
+            "as those"
+            if found
+            else "by their mean and deviation on data, as another encoder or none stands beside that"
+        )
+        say(f"latents are normalised {how} of {name}")
+    return found
 
 
 def bring_checkpoint(config: TrainConfig, steps: int, step: TrainStep) -> None:

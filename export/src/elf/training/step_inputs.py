@@ -16,6 +16,7 @@ from elf.training.recipe import Coin
 # A burst has neither files of data nor what reads them.
 if TYPE_CHECKING:
     from elf.data.rows import TokenDataset
+    from elf.models.run_folder import Statistics
     from elf.models.text_encoder import Normalisation
     from elf.models.trained_model import FlatParams
 
@@ -115,8 +116,9 @@ class FrozenEncoder:
         length: int,
         max_input_length: int | None = None,
         see_padding: bool = True,
+        known: "Statistics | None" = None,
     ) -> "FrozenEncoder":
-        """`see_padding` and the lengths as in training, for the measured normalisation.
+        """`see_padding` and the lengths as in training, for the measured normalisation, unless that is `known`.
 
         Raises CheckpointMismatchError where the weights are not those of `config`."""
         from elf.models.text_encoder import latent_statistics
@@ -124,8 +126,8 @@ class FrozenEncoder:
         check_parameters(params, encoder_parameter_shapes(config), "the encoder")
         if normalisation == "official":
             return cls(config, params, 0.0, 0.2)
-        statistics = latent_statistics(config, params, dataset, length, max_input_length, see_padding)
-        return cls(config, params, *statistics)
+        measured = known or latent_statistics(config, params, dataset, length, max_input_length, see_padding)
+        return cls(config, params, *measured)
 
     def latents(
         self,

@@ -28,7 +28,7 @@ from elf.models.trained_model import TrainedModel, save_trained_model
 from elf.network.modules import Params
 from elf.paths import AnyPath, is_address, path_of
 from elf.progress import say
-from elf.training.checkpoint import bring_checkpoint, first_weights
+from elf.training.checkpoint import bring_checkpoint, first_weights, known_statistics
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_record import RunLog, command_line, encoder_facts, plain, remember_settings, training_facts
 from elf.training.step import TrainState, TrainStep, make_train_step
@@ -267,9 +267,12 @@ def main(arguments: Arguments) -> None:
         config.elf.max_length,
         config.elf.max_input_length or None,
         see_padding=config.sees_filling,
+        known=known_statistics(config, encoder_params),
     )
     resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
     step = make_train_step(config, resolved, encoder, mesh, start=first_weights(config))
+    if jax.process_index() == 0:
+        RunFolder(config.out).keep_statistics(encoder_params, (encoder.mean, encoder.std))
     bring_checkpoint(config, resolved.steps, step)
     if jax.process_index() == 0:
         remember_settings(config)
