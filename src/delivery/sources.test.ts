@@ -37,11 +37,6 @@ describe("readSource", () => {
       "huggingface.co",
     ],
     [
-      "https://huggingface.co/me/elf/blob/main/stories/README.md",
-      "https://huggingface.co/me/elf/resolve/main/stories/",
-      "huggingface.co",
-    ],
-    [
       "https://huggingface.co/me/elf/blob/main/manifest.json",
       "https://huggingface.co/me/elf/resolve/main/",
       "huggingface.co",

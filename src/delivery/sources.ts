@@ -50,7 +50,7 @@ export function folderSource(name: string, digest: string): ModelSource {
 
 /**
  * Reads what a person typed: a hub's id `OWNER/NAME`, with `@REVISION` if wanted, the address of the hub's page, or the
- * address of a folder or of its `manifest.json`, there or elsewhere. Asks nobody.
+ * address of a folder or of its `manifest.json`. Asks nobody.
  * @throws {SourceError}
  */
 export function readSource(text: string, pageUrl: string): ModelSource {
@@ -71,13 +71,9 @@ export function readSource(text: string, pageUrl: string): ModelSource {
       "Write OWNER/NAME, OWNER/NAME@REVISION, or the https address of a folder that elf export wrote.",
     );
   }
-  const hub = /^\/([^/]+\/[^/]+)(?:\/(tree|resolve|blob)\/([^/]+)\/?(.*))?/.exec(url.pathname);
-  if (url.origin === HUB && hub) {
-    const [, id = "", view, revision = "main", path = ""] = hub;
-    // What a page of the hub shows as `blob` is a file, which lies in its folder.
-    const folder = path.replace(view === "blob" ? /[^/]*$/ : /(^|\/)manifest\.json$/, "");
-    return hubSource(id, unescapedOnce(revision), folder.replace(/[^/]$/, "$&/"));
-  }
+  const path = url.pathname.replace(/(\/manifest\.json|\/)?$/, "/");
+  const hub = /^\/([^/]+\/[^/]+)(?:\/(?:tree|resolve|blob)\/([^/]+)\/(.*))?/.exec(path);
+  if (url.origin === HUB && hub) return hubSource(hub[1] ?? "", unescapedOnce(hub[2] ?? "main"), hub[3]);
   if (url.username || url.password || url.search) {
     throw new SourceError(
       "The address holds a password or a query, which would be sent with every file.",
@@ -88,7 +84,6 @@ export function readSource(text: string, pageUrl: string): ModelSource {
   if (page.protocol === "https:" && url.protocol === "http:" && !isLocal(url)) {
     throw new SourceError("A page on https may not load from plain http.", "Give an address that begins with https.");
   }
-  const path = url.pathname.replace(/(\/manifest\.json|\/)?$/, "/");
   const baseUrl = `${url.origin}${path}`;
   const host = url.origin === page.origin ? null : url.host;
   return { kind: "address", baseUrl, label: `${url.host}${path}`, host };
@@ -110,9 +105,9 @@ function unescapedOnce(text: string): string {
   }
 }
 
-/** `folder` is where in the repository the model lies, ending in `/`; at its root unless given. */
+// `folder` is where in the repository the model lies, ending in `/`; at its root unless given.
 function hubSource(id: string, revision: string, folder = ""): ModelSource {
-  if (!HUB_ID.test(id) || !REVISION.test(revision) || `${revision}/${unescapedOnce(folder)}`.includes("..")) {
+  if (!HUB_ID.test(id) || !REVISION.test(revision) || (revision + folder).includes("..")) {
     throw new SourceError(
       `“${id}@${revision}” is no model of the hub.`.slice(0, 200),
       "Write OWNER/NAME or OWNER/NAME@REVISION, as on the model's page.",
@@ -121,7 +116,7 @@ function hubSource(id: string, revision: string, folder = ""): ModelSource {
   return {
     kind: "hub",
     baseUrl: `${HUB}/${id}/resolve/${encodeURIComponent(revision)}/${folder}`,
-    label: `${id}${revision === "main" ? "" : `@${revision}`}${folder && `/${folder.slice(0, -1)}`}`,
+    label: (revision === "main" ? id : `${id}@${revision}`) + (folder && `/${folder}`),
     host: new URL(HUB).host,
   };
 }
@@ -137,15 +132,12 @@ export function sourceOf(baseUrl: string, pageUrl: string): ModelSource {
   return name && !name.includes("/") ? shippedSource(name, pageUrl) : readSource(baseUrl, pageUrl);
 }
 
-/**
- * The folder of one commit, where the hub told which commit its `manifest.json` is of; a branch may move between two
- * files. The same folder where it did not.
- */
+/** The folder of one commit, where the hub told of one: a branch may move between two files. Else the same folder. */
 export function pinned(baseUrl: string, response: Response): string {
   const commit = response.headers.get("x-repo-commit");
   if (!baseUrl.startsWith(`${HUB}/`) || !commit || !/^[0-9a-f]{40}$/.test(commit)) return baseUrl;
   // Behind the host, the owner and the name.
-  return baseUrl.replace(/^((?:[^/]*\/){5}resolve\/)[^/]+/, `$1${commit}`);
+  return baseUrl.replace(/((?:\/[^/]+){3}\/resolve\/)[^/]+/, `$1${commit}`);
 }
 
 /**
