@@ -173,7 +173,7 @@ def test_weights_see_the_latents_that_they_were_trained_on(
     capsys.readouterr()
     encoder = encoder_of(other, f"start={tmp_path / 'model'}", f"out={tmp_path / 'c'}")
     np.testing.assert_array_equal(encoder.mean, measured)
-    assert "another encoder or none stands beside that" in capsys.readouterr().err
+    assert "has not this encoder: latents are measured anew" in capsys.readouterr().err
 
 
 @pytest.fixture

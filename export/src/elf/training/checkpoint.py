@@ -243,12 +243,8 @@ def known_statistics(config: TrainConfig, encoder_params: FlatParams) -> Statist
         same = fingerprint(model.encoder_params) == fingerprint(encoder_params)
         found = (model.latent_mean, model.latent_std) if same else None
     if jax.process_index() == 0:
-        how = (
-            "as those"
-            if found
-            else "by their mean and deviation on data, as another encoder or none stands beside that"
-        )
-        say(f"latents are normalised {how} of {name}")
+        anew = f"{name} has not this encoder: latents are measured anew"
+        say(f"latents are normalised as {name}'s" if found else anew)
     return found
 
 
