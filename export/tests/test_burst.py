@@ -14,8 +14,10 @@ from tiny_training import write_experiment
 from elf import cli
 from elf.burst import train
 from elf.burst.train import read_carried, read_weights, write_weights
+from elf.dev.make_random import random_params
 from elf.errors import CheckpointError, UsageError
 from elf.models.open_model import open_model
+from elf.network.parameters import parameter_shapes
 
 ROOT = Path(__file__).parents[1]
 
@@ -146,6 +148,45 @@ def test_weights_come_in_parts_and_whole_again(tmp_path, monkeypatch):
     (tmp_path / "weights-00002.bin").write_bytes(b"short")
     with pytest.raises(CheckpointError, match="bytes"):
         read_weights(tmp_path)
+
+
+def test_a_save_that_is_cut_off_leaves_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "PART_BYTES", 100)
+    saves = [{"a": np.full(99, number, np.float32)} for number in range(4)]
+    write_weights(tmp_path, saves[0], {"steps": 0})
+    write = Path.write_bytes
+
+    def cut(self, content):
+        if self.name.startswith("weights-00002"):
+            raise OSError("taken away")
+        return write(self, content)
+
+    for last, (params, steps) in enumerate(zip(saves[1:], (1, 2, 3), strict=True)):
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="taken away"):
+            patch.setattr(Path, "write_bytes", cut)
+            write_weights(tmp_path, params, {"steps": steps})
+        again, facts = read_weights(tmp_path)
+        assert facts == {"steps": last} and (again["a"] == last).all()
+        write_weights(tmp_path, params, {"steps": steps})
+        again, facts = read_weights(tmp_path)
+        assert facts == {"steps": steps} and (again["a"] == steps).all() and len([*tmp_path.glob("*.bin")]) == 2
+
+
+def test_a_model_is_made_with_the_settings_that_were_packed_alone(tiny, folder, tmp_path, capsys):
+    """Overrides left out at `unpack` made a model of another noise than it was trained with."""
+    params = random_params(parameter_shapes(read_carried(folder).elf), 0)
+    write_weights(tmp_path / "w", params, {"steps": 3, "seconds": 9})
+    words = ["--folder", str(folder), "--weights", str(tmp_path / "w"), "--out", str(tmp_path / "made")]
+    command = ["burst", "unpack", "--config", str(tiny), *words]
+    for word, said in (
+        ("flow.noise_scale=2", "flow.noise_scale is 2.0, and was packed as 1.0"),
+        ("seed=4", "seed is 4, and was packed as 0"),
+        ("optimizer.blr=0.1", "optimizer.blr is 0.1, and was packed as 0.3"),
+    ):
+        assert cli.main([*command, word]) == 2
+        assert said in capsys.readouterr().err
+    (tmp_path / "w/losses.jsonl").write_text("")
+    assert cli.main(command) == 0 and (tmp_path / "made/model").is_dir()
 
 
 def test_what_cannot_be_is_said(tiny, tmp_path, capsys):

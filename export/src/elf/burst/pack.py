@@ -3,16 +3,18 @@ comes back."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from elf.burst.train import Carried, read_carried, read_weights, write_carried
+from elf.config import T5Config
 from elf.config_file import load_config
 from elf.data.rows import collate_rows, open_dataset
 from elf.data.tokenizer import EOS, PAD
-from elf.errors import ConfigError
+from elf.errors import CheckpointMismatchError, ConfigError
 from elf.models.text_encoder import load_encoder, tokenizer_file
-from elf.models.trained_model import TrainedModel, save_trained_model
+from elf.models.trained_model import FlatParams, TrainedModel, fingerprint, save_trained_model
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say
 from elf.training.checkpoint import known_statistics, start_weights
@@ -66,10 +68,8 @@ def pack(arguments: PackArguments) -> None:
         elf.max_input_length or None,
         min(elf.vocabulary_size, encoder_config.vocabulary_size),
     )
-    settings = plain(config)
-    names = ("name", "batch_size", "compute_dtype", "ema_decay", "label_drop", "pad_token", "seed")
     carried = Carried(
-        {**{name: settings[name] for name in names}, "sees_filling": config.sees_filling},
+        carried_settings(config),
         elf,
         config.flow,
         config.optimizer,
@@ -91,6 +91,13 @@ def pack(arguments: PackArguments) -> None:
             f"{arguments.out} has {bytes_in_all / 1e6:.1f} MB, more than {MOST_BYTES / 1e6:.0f}",
             "Prepare a dataset of fewer texts, or start from smaller weights.",
         )
+
+
+def carried_settings(config: TrainConfig) -> dict[str, Any]:
+    """Plain fields of a configuration by which a burst trains."""
+    settings = plain(config)
+    names = ("name", "batch_size", "compute_dtype", "ema_decay", "label_drop", "pad_token", "seed")
+    return {**{name: settings[name] for name in names}, "sees_filling": config.sees_filling}
 
 
 # --- The model that a burst brought back, beside the configuration that it was packed from --------------------------
@@ -119,8 +126,9 @@ def unpack(arguments: UnpackArguments) -> None:
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     carried = read_carried(arguments.folder)
     params, facts = read_weights(arguments.weights)
-    check_parameters(params, parameter_shapes(config.elf), "this configuration", "Give the one that was packed.")
     encoder_config, encoder_params = load_encoder(config.encoder)
+    check_same(config, encoder_config, encoder_params, carried)
+    check_parameters(params, parameter_shapes(config.elf), "this configuration", "Give the one that was packed.")
     command = command_line("burst pack", arguments.config, arguments.overrides)
     # Where the configuration would have it lie may be another training.
     training = training_facts(config, command, encoder_facts(Path(config.encoder)), facts["steps"], facts["seconds"])
@@ -138,3 +146,21 @@ def unpack(arguments: UnpackArguments) -> None:
     )
     save_trained_model(model, arguments.out / "model")
     say(f"{facts['steps']:,} steps in {facts['seconds'] / 60:.1f} minutes; the model lies in {arguments.out / 'model'}")
+
+
+def check_same(config: TrainConfig, encoder: T5Config, encoder_params: FlatParams, carried: Carried) -> None:
+    """Raises CheckpointMismatchError, naming it, where the configuration says another thing than what was packed: the
+    model would say that it was trained by that."""
+    pairs = {name: (value, carried.settings.get(name)) for name, value in carried_settings(config).items()}
+    for group in ("elf", "flow", "optimizer"):
+        ours, theirs = vars(getattr(config, group)), vars(getattr(carried, group))
+        pairs |= {f"{group}.{name}": (value, theirs[name]) for name, value in ours.items()}
+    for name, (ours, theirs) in pairs.items():
+        if ours != theirs:
+            raise CheckpointMismatchError(
+                f"{name} is {ours!r}, and was packed as {theirs!r}", "Give the overrides of `elf burst pack` again."
+            )
+    if encoder != carried.encoder or fingerprint(encoder_params) != fingerprint(carried.encoder_params):
+        raise CheckpointMismatchError(
+            f"encoder {config.encoder} is not the one that was packed", "Give the one that was packed."
+        )

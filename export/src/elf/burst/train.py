@@ -113,7 +113,7 @@ def read_carried(folder: Path) -> Carried:
 
 def write_weights(folder: Path, params: Mapping[str, np.ndarray], facts: dict[str, Any]) -> None:
     """As float16, one after another, cut into files of at most PART_BYTES; `weights.json`, written last, says where
-    each lies and carries the facts."""
+    each lies and carries the facts. What the folder held before is whole until then."""
     folder.mkdir(parents=True, exist_ok=True)
     places, halves, at = {}, [], 0
     for name, value in params.items():
@@ -123,17 +123,33 @@ def write_weights(folder: Path, params: Mapping[str, np.ndarray], facts: dict[st
         at += half.nbytes
     stream = b"".join(halves)
     parts = [stream[i : i + PART_BYTES] for i in range(0, len(stream), PART_BYTES)]
-    for number, part in enumerate(parts, 1):
-        _part(folder, number).write_bytes(part)
-    record = {"format": FORMAT, "parts": len(parts), "bytes": at, "places": places, "facts": facts}
-    (folder / "weights.json").write_text(json.dumps(record) + "\n")
+    # A machine that is taken away meanwhile leaves the last save: this one takes the other of two names.
+    mark = "b" if _mark(folder) == "" else ""
+    files = [_part(folder, number, mark) for number in range(1, len(parts) + 1)]
+    for file, part in zip(files, parts, strict=True):
+        file.write_bytes(part)
+    record = {"format": FORMAT, "mark": mark, "parts": len(parts), "bytes": at, "places": places, "facts": facts}
+    beside = folder / "weights.json.new"
+    beside.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    beside.replace(folder / "weights.json")
+    for file in {*folder.glob("weights-*.bin")} - {*files}:
+        file.unlink()
+
+
+def _mark(folder: Path) -> str | None:
+    """In the names of the parts of the last save; None where there is none."""
+    try:
+        return json_value((folder / "weights.json").read_text(encoding="utf-8")).get("mark", "")
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 def read_weights(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Weights as float32, and the facts. Raises CheckpointError for a folder that is not whole."""
     try:
         record = json_value((folder / "weights.json").read_text())
-        stream = b"".join(_part(folder, number).read_bytes() for number in range(1, record["parts"] + 1))
+        mark = record.get("mark", "")
+        stream = b"".join(_part(folder, number, mark).read_bytes() for number in range(1, record["parts"] + 1))
         if len(stream) != record["bytes"]:
             raise CheckpointError(f"{folder} has {len(stream):,} of {record['bytes']:,} bytes", "Copy it again.")
         params = {}
@@ -146,8 +162,8 @@ def read_weights(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise CheckpointError(f"{folder} holds no whole weights: {error}", "Copy the folder again.") from error
 
 
-def _part(folder: Path, number: int) -> Path:
-    return folder / f"weights-{number:05}.bin"
+def _part(folder: Path, number: int, mark: str) -> Path:
+    return folder / f"weights-{number:05}{mark}.bin"
 
 
 # --- The training ---------------------------------------------------------------------------------------------------
