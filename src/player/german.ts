@@ -3,6 +3,7 @@ import type { LensWords } from "./lenses/words";
 import { twoDecimals, type Words } from "./words";
 
 const two = twoDecimals("de");
+const comma = (value: number) => String(value).replace(".", ",");
 
 /** What a player says, in German. */
 export const GERMAN: Words = {
@@ -74,9 +75,10 @@ export const GERMAN: Words = {
     legend: "Tokens, fest ab dem Schritt",
   },
   run: {
+    number: comma,
     steps: (steps) => `${steps} ${steps === 1 ? "Schritt" : "Schritte"}`,
     seed: (seed) => `Seed ${seed}`,
-    between: (percent, seed, other) => `${percent} % von Seed ${seed} zu ${other}`,
+    between: (percent, seed, other) => `${comma(percent)} % von Seed ${seed} zu ${other}`,
     back: "vom Rauschen eines Textes",
   },
   said: {
@@ -139,6 +141,7 @@ export const GERMAN_LENSES: LensWords = {
     usual: (runs, from, to) =>
       `In ${runs === 1 ? "1 Lauf" : `${runs} Läufen`} wie diesem entscheidet sie sich ${from === to ? `in Schritt ${from}` : `in den Schritten ${from} bis ${to}`} (violett).`,
     unsettled: "Was feststeht, zeigt sich, wenn der Lauf vollständig ist.",
+    noWords: "Der Text hat keine Wörter, die feststehen könnten.",
   },
   schedule: {
     length: "Länge des Schritts",

@@ -76,6 +76,8 @@ export interface Words {
   };
   /** Of the settings that wrote a run; the others stand by their letters. */
   readonly run: {
+    /** A number of them, ungrouped and with all of its decimals. */
+    number(value: number): string;
     steps(steps: number): string;
     seed(seed: number): string;
     /** Of a start between the noise of two seeds, `percent` of the way. */
@@ -169,6 +171,7 @@ export const ENGLISH: Words = {
     legend: "tokens that settle at each step",
   },
   run: {
+    number: String,
     steps: (steps) => `${steps} ${steps === 1 ? "step" : "steps"}`,
     seed: (seed) => `seed ${seed}`,
     between: (percent, seed, other) => `${percent} % from seed ${seed} to ${other}`,

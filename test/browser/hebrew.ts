@@ -91,6 +91,7 @@ export const HEBREW: Words = {
       legend: "חלקים שנקבעים בכל צעד",
     },
     run: {
+      number: String,
       steps: (steps) => `${steps} צעדים`,
       seed: (seed) => `זרע ${seed}`,
       between: (percent, seed, other) => `${percent} % מזרע ${seed} לזרע ${other}`,

@@ -397,6 +397,8 @@ export const ENGLISH = {
     },
     on: "on",
     off: "off",
+    /** Where one γ takes the place of a curve. */
+    noCurve: "off",
     noPrompt: "nothing",
     noneHeld: "none",
     quoted: (text: string) => `“${text}”`,

@@ -319,7 +319,7 @@ export const GERMAN: Words = {
     start: "Anfang",
     numberTyped: (typed) => typed.replace(",", "."),
     refused: (integer, least, greatest) =>
-      `Möglich ist ${integer ? "eine ganze Zahl" : "eine Zahl"} von ${least} bis ${greatest}.`,
+      `Möglich ist ${integer ? "eine ganze Zahl" : "eine Zahl"} von ${PLAYER_GERMAN.run.number(least)} bis ${PLAYER_GERMAN.run.number(greatest)}.`,
     steps: {
       name: "Schritte",
       is: "Halte auf dem Weg vom Rauschen zum Text. Mehr davon machen saubereren Text und dauern länger.",
@@ -424,6 +424,7 @@ export const GERMAN: Words = {
     },
     on: "zu",
     off: "offen",
+    noCurve: "aus",
     noPrompt: "leer",
     noneHeld: "keine",
     quoted: (text) => `„${text}“`,

@@ -47,6 +47,7 @@ describe("German", () => {
       "keine Läufe, Einstellungen oder Modelle",
     );
     expect(GERMAN.settings.numberTyped("1,5")).toBe("1.5");
+    expect(GERMAN.settings.refused(false, 0.5, 8)).toBe("Möglich ist eine Zahl von 0,5 bis 8.");
   });
 });
 

@@ -4,7 +4,7 @@ import { useStore } from "zustand";
 import { settingLimits } from "../../../flow/settings";
 import type { NumberSetting } from "../../session/writing/settings";
 import { ShowMe } from "../experiments/ShowMe";
-import { useStudio } from "../StudioContext";
+import { useStudio, useWords } from "../StudioContext";
 import controlsStyles from "./Controls.module.css";
 import styles from "./NumberField.module.css";
 import { NumberInput } from "./NumberInput";
@@ -25,6 +25,7 @@ interface Props {
 /** A number to slide or to type. */
 export function NumberField({ name, label, symbol, explanation, slider, idle }: Props) {
   const studio = useStudio();
+  const { number } = useWords().player.run;
   const id = useId();
   const value = useStore(studio.settings, ({ values }) => values[name]);
   const maxLength = useStore(studio.settings, ({ maxLength }) => maxLength);
@@ -52,7 +53,7 @@ export function NumberField({ name, label, symbol, explanation, slider, idle }: 
         <Slider.Track className={styles.sliderTrack}>
           <Slider.Range className={styles.sliderRange} />
         </Slider.Track>
-        <Slider.Thumb className={styles.sliderThumb} aria-label={`${label} ${symbol}`} aria-valuetext={String(value)} />
+        <Slider.Thumb className={styles.sliderThumb} aria-label={`${label} ${symbol}`} aria-valuetext={number(value)} />
       </Slider.Root>
       <p className={controlsStyles.controlNote}>
         <span id={`${id}-note`}>{idle ?? explanation}</span> {idle === undefined && <ShowMe setting={name} />}

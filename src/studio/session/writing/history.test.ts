@@ -4,6 +4,7 @@ import { adoptRun, redo, undo } from "../../actions/writing";
 import { MANIFEST, settled } from "../../testing/fakeEngine";
 import { runOf, SETTINGS } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
+import { GERMAN } from "../../words/german";
 import { applyPreset, presetsFor } from "./presets";
 
 /** A studio whose clock stands until a test turns it. */
@@ -47,6 +48,30 @@ describe("the history of the draft", () => {
     settings.getState().enter("length", "3");
     await later();
     expect(history.getState().future, "another way was taken").toEqual([]);
+  });
+
+  it("says in German what is now, in the words and the numbers of the controls", async () => {
+    const { studio, settings, history, later } = await opened();
+    studio.words.setState(GERMAN, true);
+    const { schedule } = settings.getState().values;
+    settings.getState().enter("gamma", "2.5");
+    await later();
+    settings.getState().set({ schedule: "uniform" });
+    await later();
+    const curve = [
+      [0, 0.5],
+      [0.4, 3],
+    ] as const;
+    settings.getState().set({ gammaCurve: curve });
+    await later();
+    expect(history.getState().undo()).toBe("Zurück: γ über t aus.");
+    expect(history.getState().redo()).toBe("Wieder: γ über t 0,5→3.");
+    history.getState().undo();
+    expect(history.getState().undo()).toBe(`Zurück: Zeitplan ${GERMAN.settings.schedule.names[schedule]}.`);
+    expect(history.getState().redo()).toBe("Wieder: Zeitplan Gleichmäßig.");
+    history.getState().undo();
+    history.getState().undo();
+    expect(history.getState().redo()).toBe("Wieder: γ 2,5.");
   });
 
   it("goes back to what the model wants, where a change came before it was known", async () => {

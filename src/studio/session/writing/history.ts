@@ -1,6 +1,6 @@
 import { createStore, type StoreApi } from "zustand/vanilla";
-import { gammaCurveText } from "../../../flow/gammaCurve";
 import type { SamplerSettings } from "../../../flow/settings";
+import { knotsInWords } from "../../../player/run/settingsInWords";
 import type { Words } from "../../words/english";
 import type { DraftStore, HeldWord } from "./draft";
 import type { SettingsStore } from "./settings";
@@ -76,8 +76,7 @@ export function createHistory(
         const target = past.at(-1);
         if (!target) return "";
         const changed = go(target, { past: past.slice(0, -1), future: [...future, present] });
-        const { history } = words();
-        return said(changed, history, history.back, history.allBack);
+        return said(changed, "back");
       },
       redo: () => {
         note();
@@ -85,23 +84,20 @@ export function createHistory(
         const target = future.at(-1);
         if (!target) return "";
         const changed = go(target, { past: [...past, present], future: future.slice(0, -1) });
-        const { history } = words();
-        return said(changed, history, history.again, history.allAgain);
+        return said(changed, "again");
       },
     };
   });
 
   /** What is now as it was, or is again as it had been. */
-  function said(
-    changed: readonly Thing[],
-    history: Words["history"],
-    alone: (name: string, value: string) => string,
-    all: (each: string) => string,
-  ): string {
+  function said(changed: readonly Thing[], way: "back" | "again"): string {
+    const its = words();
+    const { history } = its;
     const [first] = changed;
-    const value = (thing: Thing) => shownValue(thing, present, history);
-    if (first && changed.length === 1) return alone(history.names[first], value(first));
-    return all(changed.map((thing) => history.each(history.names[thing], value(thing))).join(", "));
+    const value = (thing: Thing) => shownValue(thing, present, its);
+    if (first && changed.length === 1) return history[way](history.names[first], value(first));
+    const each = changed.map((thing) => history.each(history.names[thing], value(thing))).join(", ");
+    return way === "back" ? history.allBack(each) : history.allAgain(each);
   }
 
   /** Has what is nobody's change be so in all that can be gone back or on to. */
@@ -192,7 +188,8 @@ function differences(before: Drafted, after: Drafted): Thing[] {
 
 const METHODS = { ode: "ODE", sde: "SDE" } as const;
 
-function shownValue(thing: Thing, { values, seedLocked, prompt, held }: Drafted, words: Words["history"]): string {
+function shownValue(thing: Thing, { values, seedLocked, prompt, held }: Drafted, all: Words): string {
+  const { history: words, settings, player } = all;
   switch (thing) {
     case "lock":
       return seedLocked ? words.on : words.off;
@@ -201,7 +198,13 @@ function shownValue(thing: Thing, { values, seedLocked, prompt, held }: Drafted,
     case "held":
       return held.map(({ word }) => word).join(", ") || words.noneHeld;
     case "gammaCurve":
-      return values.gammaCurve ? gammaCurveText(values.gammaCurve) : words.off;
+      return values.gammaCurve ? knotsInWords(values.gammaCurve, player.run) : words.noCurve;
+    case "schedule":
+      return settings.schedule.names[values.schedule];
+    case "gamma":
+    case "cfgScale":
+    case "selfCondScale":
+      return player.run.number(values[thing]);
     case "method":
       return METHODS[values.method];
     default:
