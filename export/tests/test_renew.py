@@ -119,6 +119,10 @@ def test_an_evaluation_of_other_runs_does_not_stay(folder: Path, capsys) -> None
     assert card_section(card.read_text(), "Evaluation") == "\n\n".join(tables)
     renew(folder, Arguments(folder=folder, gamma=1.5))
     assert not card_section(card.read_text(), "Evaluation")
+    # Shorter texts have another perplexity, too.
+    add_evaluation(card, tables)
+    renew(folder, Arguments(folder=folder, length=read(folder / "manifest.json")["defaults"]["length"] - 1))
+    assert not card_section(card.read_text(), "Evaluation")
 
 
 def test_a_table_gives_way_to_one_of_its_kind() -> None:

@@ -1,5 +1,6 @@
 """What takes the place of an exported folder, and what is left of it when its process is killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -60,6 +61,34 @@ def test_an_export_that_goes_on_elsewhere_is_left_alone(tmp_path: Path) -> None:
         export(out, "second")
         assert first.is_dir() and (out / "manifest.json").read_text() == "second"
     assert (out / "manifest.json").read_text() == "first" and names(tmp_path) == ["model"]
+
+
+def test_files_that_were_not_exported_are_not_lost(tmp_path: Path) -> None:
+    """An evaluation in the folder went with the model that it was of."""
+    out = tmp_path / "model"
+    export(out, json.dumps({"files": [{"path": "onnx/a.bin"}]}))
+    (out / "onnx").mkdir()
+    for name in ("onnx/a.bin", ".gitattributes"):
+        (out / name).write_text("exported")
+    export(out, json.dumps({"files": []}))
+    (out / "evaluation").mkdir()
+    (out / "evaluation/metrics.jsonl").write_text("mine")
+    with pytest.raises(OutputExistsError, match=r"holds evaluation/metrics\.jsonl"):
+        export(out, "new")
+    assert (out / "evaluation/metrics.jsonl").is_file() and names(tmp_path) == ["model"]
+
+
+def test_what_another_models_export_left_is_not_touched(tmp_path: Path) -> None:
+    """A killed export of stories-fast gives its folder back to stories-fast, not to stories."""
+    export(tmp_path / "model-fast", "fast")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "model-fast"), "moved"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    export(tmp_path / "model", "own")
+    assert (tmp_path / "model/manifest.json").read_text() == "own"
+    left = [name for name in names(tmp_path) if name.startswith(".model-fast-")]
+    with pytest.raises(RuntimeError), replaced_folder(tmp_path / "model-fast"):
+        raise RuntimeError
+    assert left and (tmp_path / "model-fast/manifest.json").read_text() == "fast"
 
 
 def test_a_folder_of_something_else_stays(tmp_path: Path) -> None:

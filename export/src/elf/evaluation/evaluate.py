@@ -20,10 +20,11 @@ from elf.evaluation.judge import load_judge
 from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
 from elf.evaluation.output_files import MetricsFile, Row, per_text_file, write_per_text
 from elf.evaluation.texts import NO_TEXTS, RealTexts, cut_texts, digest_of, real_texts
+from elf.models.exported_folder import is_exported
 from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.run_folder import CHECKPOINT
 from elf.models.trained_model import TrainedModel, fingerprint
-from elf.paths import AnyPath
+from elf.paths import AnyPath, absolute
 from elf.progress import say
 
 
@@ -270,8 +271,8 @@ class Arguments(ProcessArguments, CheckpointOptions, EvaluationOptions):
     fsdp: int = 1
     """Devices that share one copy of the weights."""
     out: AnyPath | None = None
-    """Output folder; `evaluation` in the training's, or in the model's, unless given; for a name on the hub
-    `evaluation/OWNER--NAME` here."""
+    """Output folder; `evaluation` in the training's, or in the model's, unless given; of an exported FOLDER
+    `FOLDER-evaluation` beside it, for a name on the hub `evaluation/OWNER--NAME` here."""
     json: bool = False
     """Print the rows of metrics.jsonl instead of lines to read."""
 
@@ -297,8 +298,12 @@ def main(arguments: Arguments) -> None:
 
 
 def default_out(checkpoint: Path) -> Path:
-    """`evaluation` in the training's output folder, or in the folder of a model or a checkpoint that stands alone; of a
-    model on the hub a folder that does not have its name, and so will not be taken for it."""
+    """`evaluation` in the training's output folder, or in the folder of a model or a checkpoint that stands alone;
+    beside an exported folder, which is to hold what its manifest lists alone; of a model on the hub a folder that does
+    not have its name, and so will not be taken for it."""
+    if is_exported(checkpoint):
+        place = absolute(checkpoint)
+        return place.with_name(f"{place.name}-evaluation")
     if hub_name(str(checkpoint)):
         return Path("evaluation") / re.sub(r"[/@]+", "--", str(checkpoint))
     if checkpoint.is_file() or checkpoint.name == "model" or CHECKPOINT.fullmatch(checkpoint.name):

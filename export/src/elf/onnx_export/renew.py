@@ -99,7 +99,7 @@ def renew(folder: Path, arguments: Arguments) -> dict[str, Any]:
     manifest = renewed_manifest(before, model, settings, length, arguments)
     parts = arguments.read_parts(model, card_languages(card))
     same_start = not model.elf.max_input_length or start_of_runs(before) == manifest["selfCondStart"]
-    same_settings = settings_of(before["defaults"]) == settings
+    same_settings = settings_of(before["defaults"]) == settings and before["defaults"]["length"] == length
     parts = kept_parts(parts, card, same_settings=same_settings, same_start=same_start)
 
     with replaced_folder(arguments.out or folder) as new:
