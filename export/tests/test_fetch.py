@@ -220,6 +220,8 @@ def test_a_name_on_the_hub_opens_like_a_path(
     hub.repositories["a/run"] |= uploaded | {"checkpoints/checkpoint_3/default/_METADATA": b"{}"}
     hub.requests.clear()
     assert open_model("a/run").name == "own" and open_model("a/run/model").encoder == small_t5(small)
+    # The card of its export names the commit.
+    assert open_model("a/run@v1").source == {"repository": "a/run", "revision": COMMIT}
     assert not [path for _, path, _ in hub.requests if "checkpoint_3" in path]
     assert checkpoint_at("a/run").name == "checkpoint_3"
     # An exported folder, of whose weights only those are fetched that are wanted.
@@ -232,7 +234,7 @@ def test_a_name_on_the_hub_opens_like_a_path(
         "a/page", manifest_dot_json=json.dumps(manifest).encode(), **{f"onnx__{n}_dot_bin": b"x" for n in ("f16", "q8")}
     )
     for dtype, wanted in ((None, "onnx/f16.bin"), ("q8", "onnx/q8.bin")):
-        folder = fetched(hub_name("a/page"), dtype)
+        folder = fetched(hub_name("a/page"), dtype).folder
         assert files(folder) >= {"manifest.json", wanted}
         assert dtype or "onnx/q8.bin" not in files(folder)
     # A folder of that name is that folder, as `elf fetch ELF-B-owt --out ELF-B-owt` leaves one.

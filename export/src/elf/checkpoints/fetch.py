@@ -6,7 +6,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import tyro
@@ -316,13 +316,25 @@ def hub_name(name: str) -> re.Match[str] | None:
     return HUB_NAME.fullmatch(name)
 
 
-def fetched(name: re.Match[str], dtype: str | None = None) -> Path:
+class Fetched(NamedTuple):
+    folder: Path
+    source: dict[str, str]
+    """Its `repository` and `revision`, the commit."""
+
+
+def fetched(name: re.Match[str], dtype: str | None = None) -> Fetched:
     """The folder that a repository was fetched into: of an exported model, with its weights in `dtype` or in its own
     choice, of a training's `model`, or of a checkpoint, official or not, as `elf fetch` does it.
 
     Raises HubError, and what `elf fetch` raises.
     """
     listing = _listing(name)
+    return Fetched(
+        _fetched_model(name, listing, dtype), {"repository": listing.repository, "revision": listing.revision}
+    )
+
+
+def _fetched_model(name: re.Match[str], listing: Listing, dtype: str | None) -> Path:
     files = {each.path for each in listing.files}
     inside = f"{name['file'].rstrip('/')}/" if name["file"] else ""
     for folder in (inside, f"{inside}model/"):

@@ -92,8 +92,9 @@ def open_model(
     options = options or CheckpointOptions()
     name = hub_name(str(checkpoint))
     if name is not None:
-        model = open_model(fetched(name, dtype), config, options, dtype, weights_only, where_needed)
-        return dataclasses.replace(model, source=model.source or {"repository": name["repository"]})
+        folder, source = fetched(name, dtype)
+        model = open_model(folder, config, options, dtype, weights_only, where_needed)
+        return dataclasses.replace(model, source=model.source or source)
     checkpoint = path_of(checkpoint)
     given = [] if where_needed else options.given_for_official()
     if is_exported(checkpoint):
