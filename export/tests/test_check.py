@@ -188,6 +188,9 @@ def test_graphs_that_compute_something_else(folder):
     change_test(folder, lambda tensors: tensors.update({"decoder.entropy": tensors["decoder.entropy"] * 1.01}))
     with pytest.raises(ExportedModelError, match=r"onnx/decoder\.onnx computes another entropy"):
         check_folder(folder)
+    change_test(folder, lambda tensors: tensors.update({"decoder.entropy": tensors["decoder.entropy"] * np.nan}))
+    with pytest.raises(ExportedModelError, match="computes another entropy than was stored, off by nan"):
+        check_folder(folder)
     change_test(folder, lambda tensors: tensors.pop("decoder.latent"))
     with pytest.raises(ExportedModelError, match="lacks latent"):
         check_folder(folder)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,9 +20,10 @@ from elf.models.exported_folder import StoredWeights
 from elf.models.open_model import open_model
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export import dtypes, graphs, parity
+from elf.onnx_export.dtypes import edit_distance
 from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model
 from elf.onnx_export.graphs import build_graphs
-from elf.onnx_export.parity import LOGIT_ROUNDING, Difference, edit_distance, refuse_difference
+from elf.onnx_export.parity import LOGIT_ROUNDING, Difference, compare_runs, refuse_difference
 from elf.sampling.condition import encode_sources, spread_sources
 from elf.sampling.networks import OnnxEncoder, OnnxNetwork
 from elf.sampling.options import text_reader
@@ -244,6 +246,23 @@ def test_whole_runs_that_disagree_are_refused(model, tmp_path, monkeypatch):
     with pytest.raises(ParityError, match="of the tokens agree"):
         export_model(model, options(tmp_path / "out"))
     assert not list(tmp_path.iterdir())
+
+
+def test_texts_that_disagree_are_not_hidden_by_what_fills_their_rows(model):
+    """Of a thousand positions a text of ten has eleven, its end among them."""
+
+    class Writes:
+        def __init__(self, wrong):
+            self.text = [*([6 if wrong else 5] * wrong), *[5] * (10 - wrong), 1, *[0] * 989]
+
+        def run(self, model, settings, length):
+            return SimpleNamespace(tokens=np.asarray([self.text]), z=np.zeros((1, 1000, 2), np.float32)), self.text
+
+    free = replace(model, elf=replace(SMALL, max_input_length=0))
+    report, *_ = compare_runs(free, Writes(0), Writes(0), SamplerSettings(), 1000, range(16))
+    assert (report["writtenTokens"], report["writtenTokenAgreement"]) == (16 * 11, 1)
+    with pytest.raises(ParityError, match=r"only 0\.9091 of the tokens agree"):
+        compare_runs(free, Writes(0), Writes(1), SamplerSettings(), 1000, range(16))
 
 
 def test_a_checkpoint_that_does_not_fit_its_config_is_refused_by_name_and_shape(model, tmp_path):

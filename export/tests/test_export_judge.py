@@ -89,6 +89,8 @@ def test_a_graph_of_other_weights_is_no_proof(judge: Judge, tmp_path: Path, chan
     assert graph_error(judge, tmp_path, weights, TEXTS[:4], judged) < 1e-4
     with pytest.raises(ParityError, match="off by"):
         graph_error(judge, tmp_path, weights | {changed: 1.3 * weights[changed] + 0.3}, TEXTS[:4], judged)
+    with pytest.raises(ParityError, match="off by nan"):
+        graph_error(judge, tmp_path, weights | {changed: np.nan * weights[changed]}, TEXTS[:4], judged)
 
 
 def test_stored_weights_that_judge_otherwise_are_refused(judge: Judge) -> None:
@@ -97,6 +99,8 @@ def test_stored_weights_that_judge_otherwise_are_refused(judge: Judge) -> None:
     assert stored_loss(real, real, "q8") == 0
     with pytest.raises(ParityError, match="where it gave"):
         stored_loss(real, replace(real, perplexity=1.02 * real.perplexity), "q8")
+    with pytest.raises(ParityError, match="gives real text nan"):
+        stored_loss(real, replace(real, perplexity=float("nan")), "q8")
     with pytest.raises(ConfigError):
         stored_loss(replace(real, perplexity=None), real, "q8")
 

@@ -3,6 +3,7 @@
 The numbers are not shipped: they lie in ../shared/golden. Where ../shared is but they are not, that is a failure.
 """
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from simulated_devices import simulated
 
 import elf.golden.cases
 from elf.config import T5Config
-from elf.errors import GoldenError
+from elf.errors import GoldenError, UsageError
 from elf.golden.cases import LARGEST, Arguments, distill_deviations, main, training_deviations
 from elf.golden.folder import Case, GoldenFolder, open_golden
 
@@ -121,6 +122,7 @@ def test_a_tree_is_compared_by_its_elements_and_by_the_whole() -> None:
     seen, unseen = whole.copy(), whole.copy()
     seen[1, 1] += 0.01  # element 5, which the sample holds
     unseen[0, 1] += 0.01  # element 1, which it does not
+    assert np.isnan(case.tree_deviation("tree", {"a": np.nan * whole}))
     assert case.tree_deviation("tree", {"a": seen}) > 1e-3 and case.tree_deviation("tree", {"a": unseen}) > 1e-4
 
 
@@ -140,6 +142,17 @@ def test_the_command_fails_above_what_is_allowed(deviation: float, fails: bool, 
     told = json.loads(capsys.readouterr().out)
     assert list(told["cases"]) == ["one", "two"] and told["largest_allowed"] == LARGEST
     assert told["worst"] == pytest.approx(deviation, nan_ok=True)
+
+
+def test_nothing_measured_is_no_proof(monkeypatch) -> None:
+    """A mistyped name passed with a worst deviation of 0."""
+    folder = GoldenFolder(Path(), (Case("one", {}, {}, {}),), {}, None, T5Config(), {})
+    monkeypatch.setattr(elf.golden.cases, "open_golden", lambda path: folder)
+    with pytest.raises(UsageError, match=r"has no case onne"):
+        main(Arguments(Path(), cases=("onne",)))
+    monkeypatch.setattr(elf.golden.cases, "open_golden", lambda path: dataclasses.replace(folder, cases=()))
+    with pytest.raises(GoldenError, match="holds no case"):
+        main(Arguments(Path()))
 
 
 def test_archives_that_are_none(tmp_path: Path) -> None:

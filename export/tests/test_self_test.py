@@ -101,6 +101,20 @@ def test_weights_that_are_others_than_jax_is_told_of_are_refused(model, folder, 
         write_self_test(model, folder, weights, "f32")
 
 
+def test_large_logits_are_allowed_what_their_rounding_makes(model, folder, monkeypatch):
+    """As in the proof before it: elsewhere no two ways to sum agree on such probabilities."""
+    weights = StoredWeights(folder, "f32")
+    tensors = parity.self_test(model, folder, weights)
+    tensors["decoder.entropy"] = tensors["decoder.entropy"] * np.float32(1.01)
+    with pytest.raises(ParityError, match="entropy differs"):
+        parity.check_against_jax(model, weights, tensors)
+    monkeypatch.setattr(parity, "LOGIT_ROUNDING", 1.0)  # as if the logits were 2²⁴ times as large
+    parity.check_against_jax(model, weights, tensors)
+    tensors["denoiser.x_hat"] = tensors["denoiser.x_hat"] * np.float32(1.01)
+    with pytest.raises(ParityError, match="x_hat differs"):
+        parity.check_against_jax(model, weights, tensors)
+
+
 def test_a_fused_graph_that_computes_something_else_is_refused(model, tmp_path):
     weights = built(model, tmp_path).weights.tensors
     path = tmp_path / f"denoiser{FUSED}.onnx"

@@ -14,7 +14,7 @@ import tyro
 
 from elf.config import FlowConfig
 from elf.devices import make_mesh
-from elf.errors import GoldenError
+from elf.errors import GoldenError, UsageError
 from elf.golden.folder import COPY_AGAIN, STUDENT, Case, GoldenFolder, open_golden
 from elf.network.model import ELF
 from elf.network.modules import abstract, bind
@@ -266,6 +266,11 @@ class Arguments:
 
 def main(arguments: Arguments) -> None:
     folder = open_golden(arguments.folder)
+    known = [case.name for case in folder.cases]
+    if not known:
+        raise GoldenError(f"{arguments.folder} holds no case", "Give a folder with a .json and a .npz of a case.")
+    if unknown := [name for name in arguments.cases if name not in known]:
+        raise UsageError(f"{arguments.folder} has no case {unknown[0]}", f"Choose among {', '.join(known)}.")
     table: dict[str, dict[str, float]] = {}
     for case in folder.cases:
         if arguments.cases and case.name not in arguments.cases:

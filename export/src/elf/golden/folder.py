@@ -100,7 +100,8 @@ class Case:
             off = float(np.linalg.norm((ours - golden).reshape(-1))) / part
             # cos(i + 1) has norm √(n / 2); a sum that cancels is measured by what was added.
             off_dot = abs(dot - float(dots[name])) / (scale * max(1.0, np.sqrt(params[name].size / 2)))
-            worst = max(worst, off, off_dot)
+            # Not Python's max: a NaN wins over every number.
+            worst = float(np.max([worst, off, off_dot]))
         return worst
 
 

@@ -4,7 +4,7 @@ it keeps the text."""
 import math
 import tempfile
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,6 @@ from elf.onnx_export.parity import (
     Writer,
     compare_encoder,
     compare_network,
-    edit_distance,
     report_of,
     self_test_name,
     write_self_test,
@@ -75,6 +74,16 @@ class StorageFigures:
             "normalisedEditDistance": self.edit_distance,
             "passes": self.passes,
         }
+
+
+def edit_distance(a: Sequence[int], b: Sequence[int]) -> int:
+    """Least number of insertions, deletions and substitutions that turn `a` into `b`."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, start=1):
+        diagonal, row[0] = row[0], i
+        for j, y in enumerate(b, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
+    return row[-1]
 
 
 def compare_storage(
