@@ -73,3 +73,32 @@ test("a run is saved as text, run and pictures, and opens from its file when tha
   await expect(studio.alert).toContainText("This picture says of no run.");
   expect(studio.faults).toEqual([]);
 });
+
+test("a saved run is opened by the keyboard alone, and from the sheet where runs are saved", async ({ page }) => {
+  const studio = new StudioPage(page);
+  await studio.open({});
+  await expect(studio.runs).toHaveCount(1);
+  const recorded = await (await page.request.get("traces/stories.json")).text();
+  const runOfSeed = (seed: number) => ({
+    name: "run.json",
+    mimeType: "application/json",
+    buffer: Buffer.from(recorded.replace(/"seed":\s*\d+/, `"seed":${seed}`)),
+  });
+  const picked = page.waitForEvent("filechooser");
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "What to do" }).fill("open a file");
+  await page.keyboard.press("Enter");
+  await (await picked).setFiles(runOfSeed(7));
+  await expect(studio.runs).toHaveCount(2);
+  await expect(studio.runs.first()).toContainText("From a file");
+
+  await page.keyboard.press("a");
+  const ways = page.getByRole("dialog", { name: "Save this run" });
+  const again = page.waitForEvent("filechooser");
+  await ways.getByRole("button", { name: "Open a file…" }).click();
+  await (await again).setFiles([runOfSeed(8), runOfSeed(9)]);
+  await expect(studio.runs).toHaveCount(4);
+  await expect(ways, "what is opened is to be seen").toHaveCount(0);
+  expect(await page.locator("input[type=file][accept]").count()).toBe(0);
+  expect(studio.faults).toEqual([]);
+});

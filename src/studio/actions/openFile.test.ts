@@ -1,6 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { runAsFile } from "../session/kept/files";
-import { settled } from "../testing/fakeEngine";
 import { runOf } from "../testing/runs";
 import { testStudio } from "../testing/studio";
 import { perform } from "./action";
@@ -31,8 +30,7 @@ it("files that are picked are opened as dropped ones are, and seen", async () =>
   expect(picker).toMatchObject({ type: "file", multiple: true, accept: ".json,.svg,.png,.gif,.mp4,.webm" });
   picker.files = [new Blob([runAsFile(runOf(["▁the", "▁cat"]))])];
   picker.onchange();
-  await settled();
-  expect(studio.runs.getState().runs).toMatchObject([{ origin: "opened" }]);
+  await vi.waitFor(() => expect(studio.runs.getState().runs).toMatchObject([{ origin: "opened" }]));
   expect(studio.view.getState().savingOpen).toBe(false);
   expect(picker.remove).toHaveBeenCalledOnce();
 });

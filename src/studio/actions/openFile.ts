@@ -1,4 +1,4 @@
-import { RUN_FILES } from "../session/kept/files";
+import { RUN_FILES } from "../session/kept/fileNames";
 import type { Action } from "./action";
 
 /** What can be dropped on the page, picked: without a mouse, and where nothing can be dragged. */

@@ -42,6 +42,8 @@ describe("the palette", () => {
     expect(labels("seed")).toContain("Keep the seed for every run, or let it go");
     expect(labels("pure ode")).toEqual(["Preset: Pure ODE, 64"]);
     expect(labels("ode pure")).toEqual(["Preset: Pure ODE, 64"]);
+    expect(labels("open a file")[0]).toBe(ENGLISH.actions["open-file"]);
+    expect(labels("save")[0]).toBe(ENGLISH.actions["save-run"]);
     expect(labels("xyzzy")).toEqual([]);
     expect(labels(" ").length).toBe(labels("").length);
     const slow = labels("low");

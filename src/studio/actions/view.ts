@@ -192,8 +192,8 @@ export const VIEW: readonly Action[] = [
   showModels,
   showParent,
   copyLink,
-  saveRun,
   openFile,
+  saveRun,
   copyEmbed,
   // No word of what is not there.
   ...(openDocumentation.enabled() ? [openDocumentation] : []),

@@ -63,7 +63,7 @@ export const ENGLISH = {
     "show-parent": "Show the run that this one goes on from, at that step",
     "copy-link": "Copy a link to the run shown; it tells how to write it",
     "save-run": "Save the run shown: as text, as a file that opens again, as a picture",
-    "open-file": "Open a file: a run that was saved, a shelf of them, or a picture of one",
+    "open-file": "Open a file: a run, a shelf of them, or a picture of one",
     "copy-embed": "Copy the run shown as a piece of another page: an element, a frame, Markdown",
     "open-documentation": "Open the documentation",
     "show-legend": "Show what the marks in the text mean",

@@ -97,7 +97,7 @@ export const GERMAN: Words = {
     "show-parent": "Den Lauf zeigen, von dem dieser weitergeht, bei jenem Schritt",
     "copy-link": "Einen Link zum gezeigten Lauf kopieren; er sagt, wie man ihn schreibt",
     "save-run": "Den gezeigten Lauf sichern: als Text, als Datei, die sich wieder öffnen lässt, als Bild",
-    "open-file": "Eine Datei öffnen: einen gesicherten Lauf, eine Ablage oder ein Bild davon",
+    "open-file": "Eine Datei öffnen: einen Lauf, eine Ablage davon oder ein Bild",
     "copy-embed": "Den gezeigten Lauf für eine andere Seite kopieren: als Element, Rahmen, Markdown",
     "open-documentation": "Die Dokumentation öffnen",
     "show-legend": "Zeigen, was die Zeichen im Text bedeuten",

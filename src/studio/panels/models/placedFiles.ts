@@ -1,6 +1,6 @@
 import type { PlacedFile } from "../../../delivery/folder";
 import { problemOf } from "../../../flow/errors";
-import { mayBeRun } from "../../session/kept/files";
+import { mayBeRun } from "../../session/kept/fileNames";
 import type { Studio } from "../../session/studio";
 
 /** More files than any model has: somebody dropped their whole disk. */

@@ -7,7 +7,8 @@ import { svgOf } from "../../../player/export/svg";
 import { runOf } from "../../testing/runs";
 import { testStudio } from "../../testing/studio";
 import type { Run } from "../runs/shelfRun";
-import { mayBeRun, openFile, runAsFile, shelfAsFiles } from "./files";
+import { mayBeRun } from "./fileNames";
+import { openFile, runAsFile, shelfAsFiles } from "./files";
 
 const run = runOf(["▁the ▁cat", "▁the ▁sat"], { text: "the sat" });
 const blob = (text: string) => new Blob([text]);

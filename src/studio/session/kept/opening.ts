@@ -9,7 +9,7 @@ import type { RunsStore } from "../runs/runs";
 import { type Run, runFromFile } from "../runs/shelfRun";
 import type { ViewStore } from "../view";
 import type { GenerationStore } from "../writing/generation";
-import { type OpenedFile, openFile } from "./files";
+import type { OpenedFile } from "./files";
 
 export interface OpeningParts {
   readonly runs: StoreApi<RunsStore>;
@@ -73,6 +73,8 @@ export function createOpening(parts: OpeningParts): (files: readonly Blob[]) => 
   return async (files) => {
     for (const file of files) {
       try {
+        // Comes when it is wanted.
+        const { openFile } = await import("./files");
         const opened = await openFile(file);
         if ("runs" in opened) await receiveAll(opened.runs);
         else openPicture(opened);
