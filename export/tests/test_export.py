@@ -367,7 +367,15 @@ def test_a_rounded_model_is_what_is_stored_of_it_and_stays_so(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"length": 7}, {"length": 0}, {"parity_seeds": 15}, {"dtype": "f8"}, {"dtype": "f16,"}]
+    "wrong",
+    [
+        {"length": 7},
+        {"length": 0},
+        {"dtype": "f8"},
+        {"dtype": "f16,"},
+        {"parity_seeds": 15},
+        *({f"parity_{name}": 0} for name in ("seeds", "length", "steps")),
+    ],
 )
 def test_impossible_options_are_refused(model, tmp_path, wrong):
     with pytest.raises(ConfigError):

@@ -275,6 +275,7 @@ def test_perplexity_under_a_judge_of_any_texts(
     after = score(capsys, *command, "--reference", reference, "--continuation", "--metrics", "gen_ppl")
     expected = gen_perplexity(judge, BLANK_AMONG, sources=["Mia"] * 5)
     assert after["gen_ppl"] == pytest.approx(expected.perplexity) and "entropy" not in after
+    assert "bleu" in score(capsys, *command, "--reference", reference, "--continuation", "--metrics", "bleu")
 
     assert main(["score", *map(str, command), "--details", str(tmp_path / "d.jsonl")]) == 0
     printed = capsys.readouterr()
@@ -317,6 +318,8 @@ def test_files_that_are_missing_or_no_text(generated: Path, tmp_path: Path, caps
         (["--judge", "some", "--continuation", "--metrics", "gen_ppl"], "gen_ppl needs a --reference file"),
         (["--held-out", "some.txt"], "--held-out needs a --training file"),
         (["--ngram", "0"], "--ngram is 0"),
+        (["--training-texts", "-1"], "--training-texts is -1"),
+        (["--judge", "some", "--continuation"], "--continuation needs a --reference file to read the sources"),
     ],
 )
 def test_options_that_cannot_be(

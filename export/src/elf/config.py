@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from elf.errors import ConfigError, UsageError
+from elf.errors import ConfigError, ElfError, UsageError
 
 MOST_LAYERS, MOST_SIZE = 1000, 2**20
 """Of any network, and of anything else that a configuration counts: beyond them only naming the weights fills the
@@ -20,6 +20,12 @@ def check_size(field: str, value: object, least: int = 1) -> None:
     most = MOST_LAYERS if field == "depth" or "layer" in field else MOST_SIZE
     if not isinstance(value, int) or not least <= value <= most:
         raise ConfigError(f"{field} is {value!r}", f"Give an integer from {least} to {most:,}.")
+
+
+def check_count(option: str, value: int | None, error: type[ElfError] = UsageError) -> None:
+    """Raises `error` for a number of things that is given and less than one."""
+    if value is not None and value < 1:
+        raise error(f"{option} is {value}", "Give at least 1.")
 
 
 def check_number(field: str, value: object) -> None:

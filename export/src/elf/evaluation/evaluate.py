@@ -12,6 +12,7 @@ import tyro
 from jax.sharding import Mesh
 
 from elf.checkpoints.fetch import hub_name
+from elf.config import check_count
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.devices import ProcessArguments, from_first_process, make_mesh
 from elf.errors import UsageError
@@ -113,6 +114,7 @@ class Evaluation:
         Raises UsageError for options that do not suit the model, and what opening data and judge raises.
         """
         self.options = options
+        check_counts(options)
         tokenizer = load_tokenizer(model.tokenizer) if model.tokenizer else None
         self.generator = Generator(
             model,
@@ -216,6 +218,12 @@ class Evaluation:
         return self.held_out_figures[length]
 
 
+def check_counts(options: EvaluationOptions) -> None:
+    """Raises UsageError for options that count and say less than one."""
+    for name in ("samples", "batch_size", "rng_processes", "rng_devices", "training_texts"):
+        check_count(f"--{name.replace('_', '-')}", getattr(options, name))
+
+
 def check_continuation(options: EvaluationOptions, conditional: bool) -> None:
     """Raises UsageError for --continuation without sources, or with other real text than the references."""
     if options.continuation and not conditional:
@@ -230,9 +238,7 @@ def check_continuation(options: EvaluationOptions, conditional: bool) -> None:
 
 
 def sample_count(asked: int | None, rows: int) -> int:
-    """Texts to write; `rows` are those of --data, 0 without. Raises UsageError for none."""
-    if asked is not None and asked < 1:
-        raise UsageError(f"--samples is {asked}", "Give at least 1.")
+    """Texts to write; `rows` are those of --data, 0 without."""
     return min(rows, asked or rows) if rows else asked or SAMPLES
 
 
@@ -284,7 +290,7 @@ def main(arguments: Arguments) -> None:
     any moment, the same command goes on with the missing texts; what is finished is not done again.
     """
     samplings = load_samplings(arguments.sampling, arguments.overrides)
-    sample_count(arguments.samples, 0)  # refuses what cannot be before anything is opened
+    check_counts(arguments)  # before anything is opened
     arguments.join_processes()
     model = open_model(arguments.checkpoint, arguments.config, arguments).in_memory()
     out = arguments.out or default_out(arguments.checkpoint)

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import tyro
 
+from elf.config import check_count
 from elf.data.tables import LeftOut
 from elf.data.tokenizer import Tokenizer, load_tokenizer
 from elf.errors import GenerationsError, UsageError
@@ -248,7 +249,7 @@ def score(arguments: ScoreArguments) -> None:
         scores.figures["left_out"] = left_out.null
 
     measures = _measures(metrics, arguments)
-    scores.add(measures.judged(generated, matched["source"] if arguments.continuation else None, keep_blank))
+    scores.add(measures.judged(generated, matched.get("source") if arguments.continuation else None, keep_blank))
     if "reference" in matched:
         scores.figures["references_unused"] = unused
         scores.add(measures.likeness(generated, matched["reference"]))
@@ -288,8 +289,8 @@ def _metrics(arguments: ScoreArguments) -> list[str]:
         raise UsageError("--continuation needs a --judge to read the sources", "Give --judge too.")
     if arguments.held_out and not arguments.training:
         raise UsageError("--held-out needs a --training file to compare with", "Give --training too.")
-    if arguments.ngram < 1:
-        raise UsageError(f"--ngram is {arguments.ngram}", "Give at least 1.")
+    check_count("--ngram", arguments.ngram)
+    check_count("--training-texts", arguments.training_texts)
     lacking = {}
     for name, needed in inputs.items():
         option = next((option for option, given in needed if not given), None)
@@ -298,7 +299,10 @@ def _metrics(arguments: ScoreArguments) -> list[str]:
                 f"{name} needs a --{option}" + (" file" if option != "judge" else ""),
                 f"Give --{option}, or leave {name} out of --metrics.",
             )
-    return choose_metrics(arguments.metrics, lacking, ASKED_FOR)
+    metrics = choose_metrics(arguments.metrics, lacking, ASKED_FOR)
+    if arguments.continuation and arguments.reference is None:
+        raise UsageError("--continuation needs a --reference file to read the sources from", "Give --reference too.")
+    return metrics
 
 
 def _measures(metrics: list[str], arguments: ScoreArguments) -> Measures:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from elf.config import SamplerSettings
+from elf.config import SamplerSettings, check_count
 from elf.data.tokenizer import EOS, PAD, UNK, check_read_alike
 from elf.data.tokenizer_json import FIELD, cleans_up
 from elf.errors import ConfigError
@@ -141,6 +141,12 @@ def main(arguments: Arguments) -> None:
     print(json.dumps({"out": str(arguments.out), **report}, indent=2))
 
 
+def check_compared(arguments: Any) -> None:
+    """Raises ConfigError where the whole runs to compare are said to be of nothing."""
+    for name in ("parity_seeds", "parity_length", "parity_steps"):
+        check_count(f"--{name.replace('_', '-')}", getattr(arguments, name), ConfigError)
+
+
 def enough_seeds(seeds: int) -> int:
     """Raises ConfigError for fewer runs than prove anything."""
     if seeds < MIN_PARITY_SEEDS:
@@ -162,6 +168,7 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
     if model.encoder:
         check_parameters(model.encoder_params, encoder_parameter_shapes(model.encoder), "the encoder")
     dtypes = dtypes_of(arguments.dtype)
+    check_compared(arguments)
     settings = arguments.settings_for(model)
     refuse_beyond_page(settings)
     length = arguments.positions_for(model, ConfigError)

@@ -11,14 +11,14 @@ from typing import Annotated, Any
 import jax
 import tyro
 
-from elf.config import SamplerSettings, named_settings, settings_of
+from elf.config import SamplerSettings, check_count, named_settings, settings_of
 from elf.errors import ConfigError, ExportedModelError
 from elf.models.exported_folder import SCHEMA_VERSION, StoredWeights, self_cond_start
 from elf.models.open_model import open_model
 from elf.models.trained_model import TrainedModel
 from elf.onnx_export.card_parts import SAMPLES, CardContents, CardParts, CardSamples, Sample, kept_tables, write_samples
 from elf.onnx_export.check import check_folder
-from elf.onnx_export.export import enough_seeds, hub_config, hub_generation_config
+from elf.onnx_export.export import check_compared, enough_seeds, hub_config, hub_generation_config
 from elf.onnx_export.manifest import describe_presets, latent_basis, list_files, read_manifest, write_json
 from elf.onnx_export.model_card import card_languages, card_section, renewed_card
 from elf.onnx_export.parity import Writer, compare_runs
@@ -78,6 +78,8 @@ def renew(folder: Path, arguments: Arguments) -> dict[str, Any]:
     Raises what `check_folder` does for a folder that is not sound, ParityError where the runs do not agree, ConfigError
     and UsageError for impossible options.
     """
+    check_compared(arguments)
+    check_count("--length", arguments.length, ConfigError)
     check_folder(folder)
     before = read_manifest(folder)
     try:
