@@ -107,6 +107,18 @@ def test_the_table_shows_every_figure(ways: tuple[str, str], capsys) -> None:
     assert "6 texts of each" in out and "kept_names" in out and "+0.2500" in out
 
 
+def test_figures_of_two_judges_are_not_compared(ways: tuple[str, str], capsys) -> None:
+    for way, judge in zip(ways, ("one", "two"), strict=True):
+        measured = {"judge": judge, "training": None, "references": "r", "continuation": False}
+        (Path(way) / "measured_2_40.json").write_text(json.dumps(measured))
+    assert main(["compare-metrics", *ways]) == 2
+    assert "gen_ppl of A and B was measured with different judge: one and two" in capsys.readouterr().err
+    assert [*compared(capsys, *ways, "--metrics", "bleu,kept_names")["figures"]] == ["bleu", "kept_names"]
+    # What an older evaluation does not say is not held against it.
+    (Path(ways[0]) / "measured_2_40.json").unlink()
+    assert "gen_ppl" in compared(capsys, *ways)["figures"]
+
+
 def test_what_cannot_be_compared_is_named(ways: tuple[str, str], tmp_path: Path, capsys) -> None:
     def refused(*argv: str) -> str:
         assert main(["compare-metrics", *argv]) == 2

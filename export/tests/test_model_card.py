@@ -166,6 +166,8 @@ def test_what_cannot_stand_on_a_card_is_refused_by_name(model, tmp_path: Path) -
     mine = ROW | {"weights": fingerprint(model.params)}
     refused("room for 1 to 8", evaluation=(metrics(tmp_path / "b.jsonl", *[mine] * 9),))
     refused("room for 1 to 8", evaluation=(metrics(tmp_path / "c.jsonl"),))
+    other = metrics(tmp_path / "other.jsonl", mine, mine | {"judge": "/home/me/judges/large"})
+    refused("measured with different judge, and do not compare", evaluation=(other,))
     refused("cannot be read as an evaluation", evaluation=(metrics(tmp_path / "d.jsonl", {"step": 20, "loss": 1}),))
     refused("cannot be read as an evaluation", evaluation=(tmp_path / "nowhere",))
     refused("nowhere.md cannot be read", notes=tmp_path / "nowhere.md")

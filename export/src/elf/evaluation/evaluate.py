@@ -172,7 +172,7 @@ class Evaluation:
         row = json.loads(json.dumps({**wanted, **figures}))
         if jax.process_index() == 0:
             # Before the row, which says that all is done.
-            write_per_text(per_text_file(self.out / name, epoch, step), ids, measured.statistics)
+            write_per_text(per_text_file(self.out / name, epoch, step), ids, measured.statistics, self._measured_with())
             self.file.put(row)
         return Evaluated(row, {"n": self.samples, **figures}, ids, texts)
 
@@ -187,6 +187,11 @@ class Evaluation:
             "judge": judge.name if judge else None,
             **{name: str(value) if value else None for name, value in given.items()},
         }
+
+    def _measured_with(self) -> dict[str, Any]:
+        """What figures of two ways to sample, beside each other, must have in common."""
+        continuation = self.options.continuation
+        return {**dict.fromkeys(("judge", "training", "references")), **self.inputs, "continuation": continuation}
 
     def _digests(self) -> dict[str, str]:
         """What the measures are taken with may change where it lies: each told from others."""

@@ -210,7 +210,9 @@ def write_gpt2(folder: Path, config: Gpt2Config, params: FlatParams, eos: int) -
     os.replace(folder / f"{WEIGHTS}.new", folder / WEIGHTS)
     assumed = {field: values[0] for field, values in ASSUMED.items()}
     tokens = {"architectures": ["GPT2LMHeadModel"], "bos_token_id": eos, "eos_token_id": eos}
-    (folder / "config.json").write_text(json.dumps(assumed | asdict(config) | tokens, indent=2) + "\n")
+    (folder / "config.json").write_text(
+        json.dumps(assumed | asdict(config) | tokens, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def load_judge(name: str | Path, revision: str | None = None) -> Judge:
     tokenizer = read_tokenizer(folder)
     eos = end_of_text(tokenizer, read_facts(folder), config.vocab_size)
     try:
-        facts = json_value((folder / FACTS).read_text()) if (folder / FACTS).is_file() else {}
+        facts = json_value((folder / FACTS).read_text(encoding="utf-8")) if (folder / FACTS).is_file() else {}
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder / FACTS} cannot be read: {error}", "Delete it; it only tells.") from error
     return Judge(str(name), config, params, tokenizer, eos, facts)

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -105,7 +105,7 @@ class GenerationFile:
 
     def _check(self) -> None:
         try:
-            record = json_value(self.record.read_text())
+            record = json_value(self.record.read_text(encoding="utf-8"))
             before, self.seconds = {**record["settings"]}, float(record["seconds"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise OutputExistsError(
@@ -124,7 +124,7 @@ class GenerationFile:
     def _remember(self) -> None:
         record = {"settings": self.settings, "seconds": round(self.seconds, 3)}
         with written_whole(self.record) as file:
-            file.write_text(json.dumps(record, indent=2) + "\n")
+            file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
     def _keep_whole_rows(self) -> None:
         """Reads the rows that are good, and cuts off what follows them if any is still to be written."""
@@ -166,6 +166,8 @@ class PerText:
     """Figure → (n, k), as `Scores.statistics`."""
     sources: str | None
     """What tells the sources of one evaluation from those of another; None without sources."""
+    measured: dict[str, Any] = field(default_factory=dict)
+    """What the figures were measured with, each told from others; older files do not say it."""
 
     def of(self, ids: Sequence[Id]) -> dict[str, np.ndarray]:
         """The statistics of these texts, in this order."""
@@ -178,8 +180,16 @@ def per_text_file(folder: Path, epoch: int, step: int) -> Path:
     return folder / f"per_text_{epoch}_{step}.jsonl"
 
 
-def write_per_text(path: Path, ids: Sequence[Id], statistics: Mapping[str, np.ndarray]) -> None:
-    """Replaces the file in one step."""
+def _beside(per_text: Path, kind: str) -> Path:
+    return per_text.with_name(per_text.name.replace("per_text_", f"{kind}_")).with_suffix(".json")
+
+
+def write_per_text(
+    path: Path, ids: Sequence[Id], statistics: Mapping[str, np.ndarray], measured: Mapping[str, Any] | None = None
+) -> None:
+    """Replaces the file in one step, once `measured_<epoch>_<step>.json` beside it says what it was measured with."""
+    with written_whole(_beside(path, "measured")) as file:
+        file.write_text(json.dumps({**(measured or {})}, indent=2) + "\n", encoding="utf-8")
     with written_whole(path) as beside, beside.open("w", encoding="utf-8") as file:
         for row, id in enumerate(ids):
             figures = {name: values[row].tolist() for name, values in statistics.items()}
@@ -200,11 +210,12 @@ def read_per_text(path: Path) -> PerText:
         if not all(isinstance(id, int | str) for id in ids):
             raise ValueError("an id is neither a number nor a text")
         statistics = {name: np.array([row[name] for row in rows], np.float64) for name in rows[0]}
-        record = path.with_name(path.name.replace("per_text_", "settings_")).with_suffix(".json")
-        sources = json_value(record.read_text())["settings"].get("sources")
+        sources = json_value(_beside(path, "settings").read_text(encoding="utf-8"))["settings"].get("sources")
+        beside = _beside(path, "measured")
+        measured = {**json_value(beside.read_text(encoding="utf-8"))} if beside.is_file() else {}
     except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise GenerationsError(f"{path} cannot be read: {type(error).__name__}: {error}", AGAIN) from error
-    return PerText(ids, statistics, sources)
+    return PerText(ids, statistics, sources, measured)
 
 
 Row = dict[str, Any]

@@ -281,11 +281,31 @@ def compare_metrics(arguments: CompareArguments) -> None:
         print(f"{name:22} {shown}")
 
 
+WITH = {
+    "gen_ppl": ("judge", "continuation"),
+    "entropy": ("judge",),
+    **dict.fromkeys(("bleu", "rouge"), ("references",)),
+    **dict.fromkeys(("kept", "unknown", "names", "memorised", "longest", "nearest"), ("training",)),
+}
+"""What figures whose names begin so are measured with."""
+
+
+def _check_measured_alike(name: str, a: PerText, b: PerText) -> None:
+    """Raises GenerationsError where the figure `name` was measured in two ways, as far as both say how."""
+    for start, inputs in WITH.items():
+        for each in inputs if name.startswith(start) else ():
+            if each in a.measured and each in b.measured and a.measured[each] != b.measured[each]:
+                raise GenerationsError(
+                    f"{name} of A and B was measured with different {each}: {a.measured[each]} and {b.measured[each]}",
+                    "Evaluate both in the same way, or name other figures by --metrics.",
+                )
+
+
 def compare(a: PerText, b: PerText, asked: list[str] | None = None) -> dict[str, Any]:
     """`n`, and `figures`: name → its value of a and of b, their difference, and the interval of that.
 
-    Over the texts that both have. Raises GenerationsError where the sources differ, UsageError for a figure that one
-    does not have.
+    Over the texts that both have. Raises GenerationsError where the sources differ, or what a figure was measured with,
+    UsageError for a figure that one does not have.
     """
     if a.sources != b.sources:
         raise GenerationsError(
@@ -302,6 +322,8 @@ def compare(a: PerText, b: PerText, asked: list[str] | None = None) -> dict[str,
     for name in asked or []:
         if name not in both:
             raise UsageError(f"A and B do not both have {name!r}", f"Choose among {', '.join(both)}.")
+    for name in asked or both:
+        _check_measured_alike(name, a, b)
     return {"n": len(ids), "figures": {name: _difference(name, of_a[name], of_b[name]) for name in asked or both}}
 
 

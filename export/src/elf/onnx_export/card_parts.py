@@ -140,6 +140,12 @@ def _evaluation_table(path: Path, weights: str) -> str:
         raise ConfigError(
             f"{path} has {len(rows)} rows; a card has room for 1 to {MOST_ROWS}", "Evaluate fewer settings for it."
         )
+    for name in ("judge", "training", "continuation", "data", "held_out", "inputs"):
+        if any(row.get(name) != rows[0].get(name) for row in rows):
+            raise ConfigError(
+                f"the rows of {path} were measured with different {name}, and do not compare",
+                "Evaluate all of them alike, or give each its own --evaluation.",
+            )
     columns = [(setting_of(row), row, "") for row in rows]
     if any(name.startswith("held_out_") for name in rows[0]):
         columns.append(("real text, held out", rows[0], "held_out_"))
