@@ -119,6 +119,11 @@ def test_no_two_files_need_each_other() -> None:
     graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the files
 
 
+def test_texts_are_read_in_an_encoding_that_is_said() -> None:
+    """Ruff's rule does not see the paths that others hand over."""
+    assert not [path for path in ROOT.rglob("*.py") if ".read_text()" in path.read_text(encoding="utf-8")]
+
+
 def is_one_sentence(doc: str) -> bool:
     return bool(re.fullmatch(r"\S[^\n]*(\n[^\n]+)*[.]", doc)) and not re.search(r"[.!?]\s+[A-Z`“]", doc)
 

@@ -80,13 +80,13 @@ def write_carried(carried: Carried, folder: Path) -> None:
         **{name: vars(getattr(carried, name)) for name in ("elf", "flow", "optimizer", "encoder")},
         "settings": carried.settings,
     }
-    (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n")
+    (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def read_carried(folder: Path) -> Carried:
     """Raises CheckpointError naming what is missing or of another form."""
     try:
-        settings = json_value((folder / "settings.json").read_text())
+        settings = json_value((folder / "settings.json").read_text(encoding="utf-8"))
         if settings["format"] != FORMAT:
             raise CheckpointError(f"{folder} is of form {settings['format']}, not {FORMAT}", "Pack it again.")
         rows = np.load(folder / "rows.npz")
@@ -147,7 +147,7 @@ def _mark(folder: Path) -> str | None:
 def read_weights(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Weights as float32, and the facts. Raises CheckpointError for a folder that is not whole."""
     try:
-        record = json_value((folder / "weights.json").read_text())
+        record = json_value((folder / "weights.json").read_text(encoding="utf-8"))
         mark = record.get("mark", "")
         stream = b"".join(_part(folder, number, mark).read_bytes() for number in range(1, record["parts"] + 1))
         if len(stream) != record["bytes"]:
@@ -315,7 +315,7 @@ def log(out: Path, step: int, seconds: float, rate: float, window: list[tuple[bo
     if not all(math.isfinite(mean) for mean in means.values()):
         raise UsageError(f"the training has left the finite numbers before step {step}", "Lower optimizer.blr.")
     line = {"step": step, **means, "rate": round(rate, 4), "seconds": round(seconds, 1)}
-    with (out / "losses.jsonl").open("a") as file:
+    with (out / "losses.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
     say("  ".join(f"{name} {value}" for name, value in line.items()))
 

@@ -148,7 +148,7 @@ class SourceRecord:
 
     def write(self, folder: Path) -> None:
         partial = folder / f"{SOURCE_FILE}.partial"
-        partial.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
         partial.replace(folder / SOURCE_FILE)
 
 
@@ -158,7 +158,7 @@ def read_source(folder: Path) -> SourceRecord | None:
     if not file.is_file():
         return None
     try:
-        record = build_config(SourceRecord, {**json_value(file.read_text())})
+        record = build_config(SourceRecord, {**json_value(file.read_text(encoding="utf-8"))})
         named = (record.checkpoint, record.encoder, record.tokenizer)
         if wrong := [name for name in named if name is not None and not is_name_below(name)]:
             raise ValueError(f"{wrong[0]!r} is no file of its folder")

@@ -69,7 +69,9 @@ class RunFolder(NamedTuple):
         mean, std = map(plain_statistic, statistics)
         self.path.mkdir(parents=True, exist_ok=True)
         with written_whole(self.latents) as file:
-            file.write_text(json.dumps({"encoder": fingerprint(encoder_params), "mean": mean, "std": std}) + "\n")
+            file.write_text(
+                json.dumps({"encoder": fingerprint(encoder_params), "mean": mean, "std": std}) + "\n", encoding="utf-8"
+            )
 
     def statistics(self, encoder_params: Mapping[str, np.ndarray]) -> Statistics | None:
         """Those that the training's latents of this encoder have, which a training of before keeps in its model alone;

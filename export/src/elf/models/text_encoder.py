@@ -128,7 +128,7 @@ def save_encoder(folder: Path, config: T5Config, params: Mapping[str, Any], fact
 
 def _own_encoder(folder: Path) -> tuple[T5Config, FlatParams]:
     try:
-        config = T5Config(**json_value((folder / "encoder.json").read_text())["config"])
+        config = T5Config(**json_value((folder / "encoder.json").read_text(encoding="utf-8"))["config"])
         return config, load_weights(folder / "encoder.safetensors")
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(f"{folder} holds no readable encoder: {error}", ADVICE) from error

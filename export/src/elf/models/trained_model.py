@@ -93,7 +93,7 @@ def save_trained_model(model: TrainedModel, directory: Path) -> None:
         copy_tokenizer(model.tokenizer, directory)
     # Written last: a folder with a config.json is a whole model.
     with written_whole(directory / "config.json") as file:
-        file.write_text(json.dumps(config, indent=2) + "\n")
+        file.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def load_trained_model(directory: Path) -> TrainedModel:

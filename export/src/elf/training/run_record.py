@@ -289,7 +289,7 @@ def remember_settings(config: Settings) -> None:
             if settings.get(name) != before.get(name):
                 say(f"changed since this run began: {name} was {before.get(name)}, is {settings.get(name)}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(settings, sort_keys=False))
+    path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
 
 def training_facts(
@@ -338,7 +338,9 @@ def last_losses(metrics: Path, rows: int = 10) -> dict[str, float]:
     """Means of the newest rows of metrics.jsonl."""
     means = {}
     try:
-        lines = [json_value(line) for line in metrics.read_text().splitlines()] if metrics.is_file() else []
+        lines = (
+            [json_value(line) for line in metrics.read_text(encoding="utf-8").splitlines()] if metrics.is_file() else []
+        )
         lines = [line for line in lines if "evaluation" not in line][-rows:]
         for name in ("loss", "decode_loss"):
             values = [line[name] for line in lines if name in line]
@@ -359,7 +361,7 @@ def encoder_facts(directory: Path) -> dict[str, Any]:
     if not (directory / "encoder.json").is_file():
         return {"name": directory.name}
     try:
-        record = json_value((directory / "encoder.json").read_text())
+        record = json_value((directory / "encoder.json").read_text(encoding="utf-8"))
         facts = {name: record[name] for name in ("steps", "seconds") if name in record}
         lessons = record.get("translation", {})
         facts |= {f"translation {name}": lessons[name] for name in ("steps", "seconds") if name in lessons}

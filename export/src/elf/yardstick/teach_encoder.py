@@ -224,6 +224,6 @@ def encoder_record(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        return {name: value for name, value in json_value(file.read_text()).items() if name != "config"}
+        return {name: value for name, value in json_value(file.read_text(encoding="utf-8")).items() if name != "config"}
     except (OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}", "Copy the folder again.") from error
