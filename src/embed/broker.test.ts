@@ -10,12 +10,19 @@ const B = { baseUrl: "http://x/b/", backend: "auto" } as const;
 function page(patience = 10_000) {
   const loads: string[] = [];
   let lose = (_: Error) => {};
+  let loaded = "";
   const engine: SharedEngine = {
     load: async ({ baseUrl }) => {
-      loads.push(baseUrl.at(-2) ?? "");
+      loaded = baseUrl.at(-2) ?? "";
+      loads.push(loaded);
       return { manifest: { name: baseUrl } } as LoadedModel;
     },
+    restore: vi.fn(async () => {
+      loads.push(loaded);
+      return { manifest: { name: loaded } } as LoadedModel;
+    }),
     generate: vi.fn(),
+    paths: vi.fn(),
     onLost: (listener) => {
       lose = listener;
       return () => true;
@@ -131,6 +138,25 @@ describe("one engine for all elements of a page (point 3)", () => {
     expect(loads).toEqual(["a", "b", "b"]);
   });
 
+  it("restores a model that was lost, again and again, so that the engine can give up on its GPU", async () => {
+    const { engine, ask, loads, lose } = page();
+    ask({}, "1", A).end();
+    await soon();
+    vi.mocked(engine.restore).mockRejectedValueOnce(new Error("gone"));
+    for (const name of ["2", "3", "4"]) {
+      lose();
+      ask({}, name, A).end();
+      await soon();
+    }
+    expect(engine.restore).toHaveBeenCalledTimes(3);
+    expect(loads).toEqual(["a", "a", "a"]);
+    lose();
+    ask({}, "5", B).end();
+    await soon();
+    expect(engine.restore).toHaveBeenCalledTimes(3);
+    expect(loads.at(-1)).toBe("b");
+  });
+
   it("goes on after a task that fails", async () => {
     const { broker, ask, order } = page();
     const fault = broker.use(
@@ -161,6 +187,10 @@ describe("one engine for all elements of a page (point 3)", () => {
     await new Promise((resolve) => setTimeout(resolve, 40));
     expect(engine.terminate).not.toHaveBeenCalled();
     broker.release(second);
+    broker.enter(first);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(engine.terminate).not.toHaveBeenCalled();
+    broker.release(first);
     await new Promise((resolve) => setTimeout(resolve, 40));
     expect(engine.terminate).toHaveBeenCalledTimes(1);
   });

@@ -6,7 +6,7 @@ import { CancelledError } from "../flow/errors";
 import type { LoadedModel, LoadProgress, LoadRequest } from "../run/api";
 import type { EngineClient } from "../worker/protocol";
 
-export type SharedEngine = Pick<EngineClient, "load" | "generate" | "onLost" | "terminate">;
+export type SharedEngine = Pick<EngineClient, "load" | "restore" | "generate" | "paths" | "onLost" | "terminate">;
 
 /** What somebody wants the engine for. */
 export interface Turn<T> {
@@ -33,7 +33,8 @@ const PATIENCE = 5_000;
 export class Broker {
   readonly #waiting: Ticket[] = [];
   #served: Ticket | undefined;
-  #loaded: { readonly key: string; readonly model: LoadedModel } | undefined;
+  /** What was loaded last; without its model where that was lost. */
+  #loaded: { readonly key: string; readonly model: LoadedModel | undefined } | undefined;
   readonly #users = new Set<object>();
   #farewell: ReturnType<typeof setTimeout> | undefined;
 
@@ -42,8 +43,14 @@ export class Broker {
     private readonly patience = PATIENCE,
   ) {
     engine.onLost(() => {
-      this.#loaded = undefined;
+      if (this.#loaded) this.#loaded = { ...this.#loaded, model: undefined };
     });
+  }
+
+  /** `owner` may use the engine again: it does not go while it is here. */
+  enter(owner: object): void {
+    this.#users.add(owner);
+    clearTimeout(this.#farewell);
   }
 
   /**
@@ -52,8 +59,7 @@ export class Broker {
    *   whatever the load and the task throw.
    */
   use<T>(owner: object, turn: Turn<T>): Promise<T> {
-    this.#users.add(owner);
-    clearTimeout(this.#farewell);
+    this.enter(owner);
     return new Promise<T>((resolve, reject) => {
       const abort = new AbortController();
       const signal = AbortSignal.any([abort.signal, turn.signal]);
@@ -133,9 +139,13 @@ export class Broker {
     signal: AbortSignal,
   ): Promise<LoadedModel> {
     const key = JSON.stringify([request.baseUrl, request.dtype, request.backend]);
-    if (this.#loaded?.key === key) return this.#loaded.model;
-    this.#loaded = undefined;
-    const model = await this.engine.load(request, onProgress, signal);
+    const isKnown = this.#loaded?.key === key;
+    if (isKnown && this.#loaded?.model) return this.#loaded.model;
+    if (!isKnown) this.#loaded = undefined;
+    // Restored and not loaded anew: so the engine counts how often a GPU is lost, and gives up on it in the end.
+    const model = await (isKnown
+      ? this.engine.restore(onProgress, signal)
+      : this.engine.load(request, onProgress, signal));
     this.#loaded = { key, model };
     return model;
   }
