@@ -88,7 +88,7 @@ export function LensView({
   return (
     <section className={styles.lens} aria-label={words.titles[id]} ref={ground} data-lens={id}>
       <p className={styles.lensAbout}>{words.about[id]}</p>
-      <div className={styles.lensRoom} ref={setRoom}>
+      <div className={styles.lensRoom} style={TELLS_OF_COLOURS} ref={setRoom}>
         {!isBegun && <p>{words.notYet}</p>}
         {isBegun && !isShown && <p>{input.run.status === "running" ? words.whenComplete : words.missing(id)}</p>}
         {isBegun && !isShown && offer}
@@ -264,7 +264,10 @@ function useWidth(element: HTMLElement | null): number {
   return width;
 }
 
-/** The colours that the element is seen in, also when the system changes them, or the page, which then says `chosen` anew. */
+/** An outline that nobody sees moves when the element comes into another colour scheme: nothing else tells of that. */
+const TELLS_OF_COLOURS = { outlineColor: "light-dark(#000, #fff)", transition: "outline-color 0s 1ms" };
+
+/** The colours that the element is seen in, also when the system changes them, or the page, which may say `chosen` anew. */
 function useTheme(element: HTMLElement | null, chosen: string | undefined): ThemeName {
   const [theme, setTheme] = useState<ThemeName>("light");
   // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are looked at again when the page has chosen others.
@@ -274,7 +277,11 @@ function useTheme(element: HTMLElement | null, chosen: string | undefined): Them
     look();
     const system = matchMedia("(prefers-color-scheme: dark)");
     system.addEventListener("change", look);
-    return () => system.removeEventListener("change", look);
+    element.addEventListener("transitionrun", look);
+    return () => {
+      system.removeEventListener("change", look);
+      element.removeEventListener("transitionrun", look);
+    };
   }, [element, chosen]);
   return theme;
 }

@@ -68,9 +68,10 @@ export const certainty: Lens = {
     }
 
     const settling = settlingOf(run, reading);
+    const hasWords = settling !== null && settling.words > 0;
     const half = settling ? stepBySettled(settling, 1 / 2) : -1;
-    const phase = settling && middleHalf(settling);
-    const usual = phases && middleHalf(phases);
+    const phase = hasWords && middleHalf(settling);
+    const usual = phases && phases.words > 0 && middleHalf(phases);
     // The room of the run's own band is kept from the first step on.
     const mapEnd = height + BAND_ROOM * (usual ? 2 : 1);
     const band = ([from, to]: readonly [number, number], place: number, colour: string) => {
@@ -102,9 +103,11 @@ export const certainty: Lens = {
       curves,
       lines: [...(left > 0 ? wordsBeside(input, rows, row) : []), ...axis.lines],
       text: [
-        settling && phase
+        phase
           ? `${words.certainty.said(settling.words, half, Math.max(0, ...settling.at.subarray(0, rows)))} ${words.certainty.phase(...phase)}`
-          : words.certainty.unsettled,
+          : settling
+            ? words.certainty.noWords
+            : words.certainty.unsettled,
         ...(phases && usual ? [words.certainty.usual(phases.runs, ...usual)] : []),
       ].join(" "),
       at: (x, y) => {

@@ -43,6 +43,14 @@ function withEntropy(nats: readonly number[]): ShownRun {
 }
 
 describe("certainty", () => {
+  it("marks no step where a text has no words, and says so", () => {
+    const empty = shownRunOf(["▁sat ▁cat", "</s> ▁cat", "</s> ▁sat"]);
+    const { rectangles, curves, text } = certainty.draw(inputOf({ run: empty }));
+    expect(Math.min(...rectangles.map(({ x }) => x))).toBe(92);
+    expect(curves).toEqual([]);
+    expect(text).toBe("The text has no words that could settle.");
+  });
+
   it("has a row for each token up to the end and a column for each step, and finds them again", () => {
     const drawing = certainty.draw(inputOf());
     const [band, axis] = [10, 22];

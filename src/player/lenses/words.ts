@@ -38,6 +38,8 @@ export interface LensWords {
     /** The same steps, of so many runs. */
     usual(runs: number, from: number, to: number): string;
     readonly unsettled: string;
+    /** Of a text without any. */
+    readonly noWords: string;
   };
   readonly schedule: {
     readonly length: string;
@@ -128,6 +130,7 @@ export const ENGLISH_LENSES: LensWords = {
     usual: (runs, from, to) =>
       `Of ${runs === 1 ? "1 run" : `${runs} runs`} like it the middle half ${from === to ? `at step ${from}` : `in steps ${from} to ${to}`} (violet).`,
     unsettled: "What has settled is known when the run is complete.",
+    noWords: "The text has no words that could settle.",
   },
   schedule: {
     length: "length of the step",
