@@ -73,14 +73,18 @@ export async function gifFile(wish: MovingWish): Promise<Blob> {
   return new Blob([gif.bytes()], { type: "image/gif" });
 }
 
-/** Fetched when the first GIF is wanted. */
+/** Fetched when the first GIF is wanted; where that fails, some browsers fetch it again in a page loaded anew only. */
 async function encoderPart() {
   try {
     return await import("gifenc");
   } catch (cause) {
-    throw new PictureError("The part of the script that packs GIFs did not come.", "Try again, or take svg or png.", {
-      cause,
-    });
+    throw new PictureError(
+      "The part of the script that packs GIFs did not come.",
+      "Reload the page, or take svg or png.",
+      {
+        cause,
+      },
+    );
   }
 }
 

@@ -75,12 +75,12 @@ function noEncoder(): PictureError {
   return new PictureError("This browser encodes no films.", "Save the run as a GIF, or use another browser.");
 }
 
-/** Fetched when the first film is wanted. */
+/** Fetched when the first film is wanted; where that fails, some browsers fetch it again in a page loaded anew only. */
 async function packerPart() {
   try {
     return await import("./filmParts");
   } catch (cause) {
-    throw new PictureError("The part of the script that packs films did not come.", "Try again, or save a GIF.", {
+    throw new PictureError("The part of the script that packs films did not come.", "Reload the page, or save a GIF.", {
       cause,
     });
   }
