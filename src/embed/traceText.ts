@@ -12,15 +12,27 @@ export async function traceText(element: HTMLElement, trace: string): Promise<st
   if (trace === "") return inline?.textContent ?? null;
   if (!URL.canParse(trace, element.baseURI)) throw unreachable(trace, "it is no address");
   const { href } = new URL(trace, element.baseURI);
-  let response: Response;
+  let why = "it could not be reached";
   try {
-    response = await fetch(href, { credentials: "same-origin" });
+    const { ok, status, body } = await fetch(href, { credentials: "same-origin" });
+    why = ok ? "it broke off" : `the answer was ${status}`;
+    let left = MOST_TRACE_BYTES;
+    const counter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform: (chunk, counted) => {
+        left -= chunk.length;
+        if (left < 0) {
+          why = "it is too large";
+          throw new RangeError();
+        }
+        counted.enqueue(chunk);
+      },
+    });
+    // Of one that says no more of its length than that it is chunked, the bytes are counted as they come.
+    if (ok) return await new Response(body?.pipeThrough(counter)).text();
   } catch (cause) {
-    throw unreachable(href, "it could not be reached", cause);
+    throw unreachable(href, why, cause);
   }
-  if (!response.ok) throw unreachable(href, `the answer was ${response.status}`);
-  if (Number(response.headers.get("content-length")) > MOST_TRACE_BYTES) throw unreachable(href, "it is too large");
-  return response.text();
+  throw unreachable(href, why);
 }
 
 function unreachable(address: string, why: string, cause?: unknown): UnreachableTraceError {
