@@ -2,6 +2,7 @@ import { type ComponentChild, render } from "preact";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createStore } from "zustand/vanilla";
 import { TestNode, testDocument } from "../player/testing/testNode";
+import type { LoadProgress } from "../run/api";
 import type { Options } from "./attributes";
 import { FigureView } from "./FigureView";
 import type { Figure, FigureState } from "./figure";
@@ -25,12 +26,28 @@ class Drawn extends TestNode {
   contains() {
     return true;
   }
+  get isConnected() {
+    return this.path.at(-1)?.localName === "root";
+  }
+  focus() {
+    focused = this;
+  }
+  querySelectorAll() {
+    return this.all(({ className }) => /figure-(generate|open)\b/.test(`${className}`));
+  }
+  /** As of a shadow root. */
+  get activeElement() {
+    return focused?.isConnected ? focused : null;
+  }
 }
+
+let focused: Drawn | undefined;
 
 let generate: ReturnType<typeof vi.fn<Figure["generate"]>>;
 
 beforeEach(() => {
   generate = vi.fn<Figure["generate"]>(async () => ({ status: "done", text: "", seconds: 0 }));
+  focused = undefined;
   vi.stubGlobal("window", globalThis);
   vi.stubGlobal(
     "document",
@@ -40,8 +57,8 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals());
 
-/** Till what has changed is drawn. */
-const soon = () => new Promise((resolve) => setTimeout(resolve, 20));
+/** Till what has changed is drawn; where there are no frames, views listen for changes after 35 milliseconds only. */
+const soon = () => new Promise((resolve) => setTimeout(resolve, 60));
 
 /** The bar below the text, as a reader uses it. */
 async function bar(prompt: string) {
@@ -58,22 +75,37 @@ async function bar(prompt: string) {
     options,
     title: "",
     isLasting: null,
+    typed: null,
+    LensView: null,
   }));
-  const figure = { state, generate, place: () => undefined, seat: { player: {}, words: ENGLISH } } as unknown as Figure;
-  const root = new Drawn("div");
+  const root = new Drawn("root");
+  const body = new Drawn("body");
+  const figure = {
+    state,
+    generate,
+    place: () => undefined,
+    type: (typed: string | null) => state.setState({ typed }),
+    dismiss: () => state.setState({ problem: null }),
+    seat: { player: {}, words: ENGLISH },
+    element: { shadowRoot: root, ownerDocument: { body, activeElement: body } },
+  } as unknown as Figure;
   const find = (part: string) => root.all((node) => node.part === part)[0];
   render((<FigureView figure={figure} />) as ComponentChild, root as unknown as Element);
   await soon();
   const box = find("prompt") as TestNode;
   return {
     box,
+    root,
+    state,
+    find,
     type: async (text: string) => {
       box.value = text;
       box.dispatchEvent(new Event("input"));
       await soon();
     },
     set: async (prompt: string) => {
-      state.setState({ options: { ...options, prompt } });
+      // As the figure does, see its tests.
+      state.setState({ options: { ...options, prompt }, typed: null });
       await soon();
     },
     /** Presses Generate, and returns the prompt that is written to: what is not said is the attribute's. */
@@ -110,4 +142,64 @@ describe("the prompt in the bar (point 7)", () => {
     expect(box.value).toBe("");
     expect(press()).toBe("");
   });
+});
+
+describe("the keyboard (point 11)", () => {
+  const enter = (change: object) =>
+    Object.assign(new Event("keydown"), { key: "Enter", keyCode: 13, isComposing: false, ...change });
+
+  it("writes by Enter, but not by the one that ends what an input method composes", async () => {
+    const { box } = await bar("A");
+    box.dispatchEvent(enter({ isComposing: true }));
+    box.dispatchEvent(enter({ keyCode: 229 }));
+    expect(generate).not.toHaveBeenCalled();
+    box.dispatchEvent(enter({}));
+    expect(generate).toHaveBeenCalledTimes(1);
+  });
+
+  it("is led on where the button that it was at goes away", async () => {
+    const { root, state, find } = await bar("A");
+    const problem = { name: "SomeError", code: "some", message: "Some.", action: "" };
+    state.setState({ problem });
+    await soon();
+    const dismiss = root.all((node) => node.childNodes.some((child) => child.data === ENGLISH.dismiss))[0] as Drawn;
+    dismiss.focus();
+    dismiss.dispatchEvent(new Event("click"));
+    await soon();
+    expect(focused).toBe(find("generate"));
+
+    state.setState({ stage: "poster" });
+    await soon();
+    expect(focused).toBe(find("poster-button"));
+    state.setState({ stage: "loading" });
+    await soon();
+    state.setState({ stage: "shown" });
+    await soon();
+    expect(focused).toBe(find("generate"));
+  });
+
+  it("is left where it is when it is elsewhere", async () => {
+    const { state, find } = await bar("A");
+    state.setState({ stage: "poster" });
+    await soon();
+    state.setState({ stage: "shown" });
+    await soon();
+    expect(find("generate")).toBeDefined();
+    expect(focused).toBeUndefined();
+  });
+});
+
+it("says what it is at, and not each of its bytes (point 11)", async () => {
+  const { root, state } = await bar("A");
+  const textOf = (node: TestNode): string => `${node.data ?? ""}${node.childNodes.map(textOf).join("")}`;
+  const said = async (progress: LoadProgress) => {
+    state.setState({ work: { kind: "loading", progress } });
+    await soon();
+    const [status, bar] = ["status", "progressbar"].map((role) => root.all((node) => node.role === role)[0]);
+    return [status && textOf(status), bar && textOf(bar)];
+  };
+  const download = { phase: "download", files: [], totalBytes: 3e6, wait: null } as const;
+  expect(await said({ phase: "manifest" })).toEqual(["Asks for the model", undefined]);
+  expect(await said({ ...download, loadedBytes: 1e6 })).toEqual(["Loads the model", "1.0 of 3.0 MB"]);
+  expect(await said({ ...download, loadedBytes: 2e6 })).toEqual(["Loads the model", "2.0 of 3.0 MB"]);
 });

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import { useStore } from "zustand";
 import type { NamedProblem } from "../flow/errors";
 import type { LensId } from "../player/lenses/words";
@@ -11,8 +11,9 @@ import type { Words } from "./words";
 
 /** All that is seen of an element, in its shadow root. */
 export function FigureView({ figure }: { figure: Figure }) {
-  const { stage, problem, options, title, work } = useStore(figure.state);
+  const { stage, problem, options, title, work, typed, LensView } = useStore(figure.state);
   const { player, words } = figure.seat;
+  useFocusKept(figure);
   const canWrite = options.model !== "" && options.controls.includes("generate");
   if (stage !== "shown") return <Poster figure={figure} stage={stage} problem={problem} words={words} />;
   return (
@@ -23,9 +24,11 @@ export function FigureView({ figure }: { figure: Figure }) {
           label={words.label(title)}
           stage={{ slots: { empty: <p className="figure-empty">{words.empty}</p> }, isComing: work.kind === "writing" }}
         />
-        {options.lens !== "text" && <FigureLens figure={figure} id={options.lens} />}
+        {options.lens !== "text" && (
+          <FigureLens figure={figure} id={options.lens} theme={options.theme} View={LensView} />
+        )}
       </div>
-      {canWrite && <Bar figure={figure} work={work} options={options} words={words} />}
+      {canWrite && <Bar figure={figure} work={work} options={options} typed={typed} words={words} />}
       {problem && <Fault figure={figure} problem={problem} words={words} />}
       <div className="figure-caption" part="caption">
         <slot name="caption" />
@@ -34,21 +37,45 @@ export function FigureView({ figure }: { figure: Figure }) {
   );
 }
 
+/** Leads the keyboard on where what it was at goes away, as a button that has been pressed: out of the element it would fall. */
+function useFocusKept({ element }: Figure): void {
+  const root = element.shadowRoot;
+  const isLost = useRef(false);
+  const focused = root?.activeElement;
+  useLayoutEffect(() => {
+    if (focused && !focused.isConnected) isLost.current = true;
+    // Whoever has gone elsewhere meanwhile is not fetched back.
+    const { activeElement, body } = element.ownerDocument;
+    if (activeElement && activeElement !== body) isLost.current = false;
+    if (!isLost.current || !root) return;
+    for (const place of root.querySelectorAll<HTMLElement>(NEXT)) {
+      place.focus();
+      if (root.activeElement) return;
+    }
+  });
+}
+
+/** Where the keyboard is led, by their order on the page: to Play, to Generate, or to what is there instead. */
+const NEXT = '[data-piece="buttons"] > :nth-child(2), .figure-generate, .figure-problem button, .figure-open';
+
+interface FigureLensProps extends Pick<FigureState["options"], "theme"> {
+  readonly figure: Figure;
+  readonly id: LensId;
+  readonly View: FigureState["LensView"];
+}
+
 /** A picture of the run, at the time of its player. */
-function FigureLens({ figure, id }: { figure: Figure; id: LensId }) {
+function FigureLens({ figure, id, theme, View }: FigureLensProps) {
   const { player, words } = figure.seat;
-  const [View, setView] = useState<Awaited<ReturnType<Figure["lensView"]>>>(null);
-  useEffect(() => {
-    let isHere = true;
-    void figure.lensView().then((view) => isHere && setView(() => view));
-    return () => {
-      isHere = false;
-    };
-  }, [figure]);
+  useEffect(() => void figure.wantLens(), [figure]);
   return (
     <div className="figure-lens" part="lens">
       <PlayerProvider value={player}>
-        {View ? <View id={id} {...(words.lenses && { words: words.lenses })} /> : <p>{words.lensComes}</p>}
+        {View ? (
+          <View id={id} chosenTheme={theme} {...(words.lenses && { words: words.lenses })} />
+        ) : (
+          <p>{words.lensComes}</p>
+        )}
       </PlayerProvider>
     </div>
   );
@@ -117,19 +144,12 @@ interface BarProps {
   readonly figure: Figure;
   readonly work: Work;
   readonly options: FigureState["options"];
+  readonly typed: string | null;
   readonly words: Words;
 }
 
 /** What has the model write, and how far that is. */
-function Bar({ figure, work, options, words }: BarProps) {
-  const [prompt, setPrompt] = useState(options.prompt);
-  /** What the reader has typed over the attribute's prompt; null while that is untouched, and empty where it was cleared. */
-  const [typed, setTyped] = useState<string | null>(null);
-  // The page has set another one since.
-  if (prompt !== options.prompt) {
-    setPrompt(options.prompt);
-    setTyped(null);
-  }
+function Bar({ figure, work, options, typed, words }: BarProps) {
   const isBusy = work.kind !== "none";
   const press = () => {
     if (isBusy) figure.cancel();
@@ -146,18 +166,21 @@ function Bar({ figure, work, options, words }: BarProps) {
           aria-label={words.prompt}
           placeholder={words.prompt}
           value={typed ?? options.prompt}
-          onChange={(event) => setTyped(event.target.value)}
+          onChange={(event) => figure.type(event.target.value)}
           onKeyDown={(event) => {
-            if (event.key === "Enter" && !isBusy) press();
+            // The Enter that ends what an input method composes is not one to write by; Safari tells it by its code alone.
+            const isComposed = event.nativeEvent.isComposing || event.keyCode === 229;
+            if (event.key === "Enter" && !isComposed && !isBusy) press();
           }}
         />
       )}
       <Button look="main" className="figure-button figure-generate" part="generate" onClick={press}>
         {isBusy ? words.stop : words.generate}
       </Button>
-      <p className="figure-work" part="work" role="status">
-        {isBusy ? saysOf(work, words) : whatItTakes(figure, words)}
-      </p>
+      <div className="figure-work" part="work">
+        <span role="status">{isBusy ? saysOf(work, words) : whatItTakes(figure, words)}</span>
+        <Bytes work={work} words={words} />
+      </div>
     </div>
   );
 }
@@ -167,8 +190,30 @@ function saysOf(work: Work, words: Words): string {
   if (work.kind === "writing") return words.writing;
   const progress = work.kind === "loading" ? work.progress : null;
   if (progress === null || progress.phase === "manifest") return words.asking;
-  if (progress.phase === "download") return words.downloading(progress.loadedBytes, progress.totalBytes);
+  if (progress.phase === "download") return words.loading ?? words.asking;
   return words.preparing;
+}
+
+/** How far a download is, which changes many times in a second: it can be asked for, and is not said aloud. */
+function Bytes({ work, words }: Pick<BarProps, "work" | "words">) {
+  const progress = work.kind === "loading" ? work.progress : null;
+  if (progress?.phase !== "download") return null;
+  const { loadedBytes, totalBytes } = progress;
+  const said = words.downloading(loadedBytes, totalBytes);
+  return (
+    <>
+      {" "}
+      <span
+        role="progressbar"
+        aria-label={words.loading ?? words.asking}
+        aria-valuenow={loadedBytes}
+        aria-valuemax={totalBytes}
+        aria-valuetext={said}
+      >
+        {said}
+      </span>
+    </>
+  );
 }
 
 /** What pressing Generate will cost, before it is pressed; and what it will cost again, where nothing may be kept. */

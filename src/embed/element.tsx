@@ -3,9 +3,10 @@ import { writeTrace } from "../format/trace";
 import { ATTRIBUTE_NAMES, ATTRIBUTES, type AttributeName, type Options, readAttribute } from "./attributes";
 import { NoRunError } from "./errors";
 import { FigureView } from "./FigureView";
-import { Figure, type ForkWish, type Outcome, type Wish } from "./figure";
+import { Figure } from "./figure";
 import type { PictureKind, PictureLook } from "./picture";
 import { adoptStyles } from "./styles";
+import type { ForkWish, Outcome, Wish } from "./writer";
 
 /** What there is of elements where there is no page: enough to be extended, so that importing this on a server does no harm. */
 const Base: typeof HTMLElement =
@@ -39,17 +40,18 @@ export class ElfPlayground extends Base {
   declare group: string;
 
   readonly #root: ShadowRoot;
-  readonly #size: CSSStyleSheet | undefined;
+  #size: CSSStyleSheet | undefined;
   readonly #figure: Figure;
 
   constructor() {
     super();
-    this.#root = this.attachShadow({ mode: "open" });
-    adoptStyles(this.#root);
-    this.#size = this.#sheetOfItsOwn();
+    // No elements of others are in it; one that had the registry of its first document could make none in another.
+    this.#root = this.attachShadow({ mode: "open", customElementRegistry: null } as ShadowRootInit);
+    this.#size = adoptStyles(this.#root);
+    for (const type of ["keydown", "keypress", "keyup"]) this.#root.addEventListener(type, keepOwnKeys);
+    // The page's own words stand here until there are views.
     const place = document.createElement("div");
     place.className = "figure-place";
-    // The page's own words stand here until there are views.
     place.append(document.createElement("slot"));
     this.#root.append(place);
     this.#figure = new Figure(this, this.#options(), (figure) => {
@@ -63,6 +65,10 @@ export class ElfPlayground extends Base {
     for (const name of ATTRIBUTE_NAMES) this.#takeOver(name);
     this.#resize();
     this.#figure.connect();
+  }
+
+  adoptedCallback(): void {
+    this.#size = adoptStyles(this.#root);
   }
 
   disconnectedCallback(): void {
@@ -162,13 +168,6 @@ export class ElfPlayground extends Base {
     Reflect.set(this, name, value);
   }
 
-  #sheetOfItsOwn(): CSSStyleSheet | undefined {
-    if (this.#root.adoptedStyleSheets.length === 0) return undefined;
-    const sheet = new CSSStyleSheet();
-    this.#root.adoptedStyleSheets = [...this.#root.adoptedStyleSheets, sheet];
-    return sheet;
-  }
-
   #resize(): void {
     const written = this.getAttribute("height");
     const { value, isWrong } = readAttribute("height", written);
@@ -176,6 +175,17 @@ export class ElfPlayground extends Base {
     if (this.#size) this.#size.replaceSync(height && `:host { height: ${height}; }`);
     else this.style.height = height;
   }
+}
+
+/**
+ * Keeps the keys that are used in the figure from the page around, which may have shortcuts of its own: to that, all of it is
+ * one element, and it cannot see that something is typed or pressed there.
+ */
+function keepOwnKeys(event: Event): void {
+  const { key, ctrlKey, metaKey, altKey, defaultPrevented, target } = event as KeyboardEvent;
+  const isTyped = !ctrlKey && !metaKey && !altKey && (target as Element).matches("input");
+  const isPressed = (key === " " || key === "Enter") && (target as Element).matches("button");
+  if (defaultPrevented || isTyped || isPressed) event.stopPropagation();
 }
 
 function warnOnce(words: string): void {
@@ -195,9 +205,10 @@ for (const name of ATTRIBUTE_NAMES) {
       return readAttribute(name, written).value;
     },
     set(this: ElfPlayground, value: unknown) {
-      if (typeof initial === "boolean") this.toggleAttribute(name, Boolean(value));
+      // React 19 sets properties where there are any, and gives them what it would write into the attribute.
+      if (typeof initial === "boolean") this.toggleAttribute(name, value === "" || Boolean(value));
       else if (value === null || value === undefined) this.removeAttribute(name);
-      else this.setAttribute(name, Array.isArray(value) ? value.join(" ") : String(value));
+      else this.setAttribute(name, Array.isArray(value) ? value.join(" ") || "none" : String(value));
     },
   });
 }

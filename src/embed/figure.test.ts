@@ -1,17 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { frameOf, PIECES, SETTINGS } from "../player/testing/runs";
-import type { LoadedModel, LoadProgress, RunEvent, RunResult } from "../run/api";
+import { frameOf, PIECES, pathsOfLength, SETTINGS } from "../player/testing/runs";
+import type { LoadedModel, LoadProgress, RunEvent, RunRequest, RunResult } from "../run/api";
 import { ATTRIBUTE_NAMES, type Options, readAttribute } from "./attributes";
 import { Broker, type Turn } from "./broker";
+import { configure } from "./configuration";
 import { EVENT_NAMES } from "./events";
 import { Figure } from "./figure";
+import { ENGLISH } from "./words";
 
 const TRACE = readFileSync(join(import.meta.dirname, "../../public/traces/translate-de-en.json"), "utf8");
 const { text: RECORDED, title: TITLE } = JSON.parse(TRACE);
 
 interface AskedRun {
+  readonly request: RunRequest;
+  fail(error: Error): void;
   hear(event: RunEvent): void;
   end(result: RunResult): void;
 }
@@ -28,10 +32,13 @@ vi.mock("./later", () => ({
       users++;
       return broker.use(owner, turn);
     },
+    enter: (owner: object) => broker.enter(owner),
     release: (owner: object) => broker.release(owner),
   },
-  recipeOfLink: () => null,
+  recipeOfLink: (link: string) => JSON.parse(link),
 }));
+
+const PATHS = pathsOfLength(4, 2);
 
 const LOADED = {
   manifest: { name: "tiny", title: "Tiny", defaults: SETTINGS, tokens: { eos: 1 } },
@@ -57,7 +64,9 @@ beforeEach(() => {
       engine.progress = onProgress;
       return engine.load.then(() => LOADED);
     },
-    generate: (_, hear) => new Promise((end) => engine.runs.push({ hear, end })),
+    restore: async () => LOADED,
+    generate: (request, hear) => new Promise((end, fail) => engine.runs.push({ request, hear, end, fail })),
+    paths: async () => PATHS,
     onLost: () => () => true,
     terminate: () => {},
   });
@@ -85,6 +94,8 @@ beforeEach(() => {
   vi.stubGlobal("fetch", async (address: string) => {
     asked.push(address);
     await answer;
+    if (address.endsWith("broken.json")) return new Response(streamOf(() => Promise.reject(new Error("cut"))));
+    if (address.endsWith("endless.json")) return new Response(streamOf(async () => new Uint8Array(1e6)));
     return address.endsWith("good.json") ? new Response(TRACE) : new Response("", { status: 404 });
   });
 });
@@ -93,6 +104,17 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllGlobals();
 });
+
+/** A body that comes in pieces, the first of them the beginning of a trace. */
+function streamOf(next: () => Promise<Uint8Array>) {
+  let isBegun = false;
+  return new ReadableStream({
+    pull: async (body) => {
+      body.enqueue(isBegun ? await next() : new TextEncoder().encode(TRACE.slice(0, 100)));
+      isBegun = true;
+    },
+  });
+}
 
 /** Lets everything go on that waits for nothing else. */
 const soon = async () => {
@@ -107,6 +129,7 @@ function placed(attributes: Partial<Options>) {
   const element = Object.assign(new EventTarget(), {
     baseURI: "http://page.example/",
     closest: () => null,
+    ownerDocument: Object.assign(document, { defaultView: globalThis }),
     querySelector: () => null,
   });
   for (const name of EVENT_NAMES) element.addEventListener(name, () => told.push(name));
@@ -382,5 +405,172 @@ describe("a run that is written while the element is told of another one (points
     await generate();
     await end(run, "the", "cancelled");
     expect(shows()).toEqual(["shown", "the", null]);
+  });
+});
+
+describe("a recorded run that does not come whole (point 19)", () => {
+  it.each([
+    ["broken.json", "it broke off"],
+    ["endless.json", "it is too large"],
+    ["missing.json", "the answer was 404"],
+  ])("is told of by name: %s", async (trace, why) => {
+    const { figure, comeNear, shows } = placed({ trace });
+    await comeNear();
+    await expect.poll(shows).toEqual(["poster", null, "unreachable-trace"]);
+    expect(figure.state.getState().problem?.message).toContain(why);
+  });
+});
+
+describe("what a reader has chosen (points 8, 23)", () => {
+  const player = (figure: Figure) => figure.seat.player;
+
+  it("stays in another language, another group and another place", async () => {
+    const { figure, set, comeNear } = placed(GOOD);
+    await comeNear();
+    player(figure).display.getState().set({ reading: "expects", speed: 4, axis: "steps" });
+    await figure.seek(1);
+    await figure.play();
+    figure.type("typed");
+    const changes = [
+      () => figure.changeLanguage(),
+      () => configure({ words: { fr: { ...ENGLISH, generate: "Écrire" } } }),
+      () => set({ group: "another" }),
+      () => {
+        figure.disconnect();
+        figure.connect();
+      },
+    ];
+    for (const change of changes) {
+      await change();
+      expect(player(figure).display.getState()).toMatchObject({ reading: "expects", speed: 4, axis: "steps" });
+      expect(player(figure).playback.getState()).toMatchObject({ index: 1, playing: true });
+      expect(figure.state.getState().typed).toBe("typed");
+    }
+    await set({ prompt: "another" });
+    expect(figure.state.getState().typed).toBeNull();
+    figure.dispose();
+    expect(player(figure).display.getState()).toMatchObject({ reading: "holds", speed: 1, axis: "time" });
+  });
+
+  it("and what is written is followed on", async () => {
+    const { figure, set, generate } = placed({ model: "/tiny" });
+    const { run } = await generate();
+    run.hear(START);
+    run.hear(frame(0));
+    figure.changeLanguage();
+    await set({ group: "another" });
+    run.hear(frame(1));
+    expect(player(figure).playback.getState()).toMatchObject({ index: 1, following: true });
+    expect(figure.seat.words).toBe(ENGLISH);
+  });
+
+  it("is heard by one listener however often it changes", async () => {
+    const { figure, told, set, comeNear } = placed(GOOD);
+    await comeNear();
+    figure.changeLanguage();
+    for (const group of ["a", "b", ""]) await set({ group });
+    told.length = 0;
+    await figure.seek(2);
+    expect(told).toEqual(["elf-frame"]);
+  });
+});
+
+describe("the engine of a page (point 6)", () => {
+  it("is given back by an element that stands in none", async () => {
+    const { figure, generate } = placed({ model: "/tiny" });
+    const release = vi.spyOn(broker, "release");
+    figure.disconnect();
+    const { outcome, run } = await generate();
+    await write(run, "the cat");
+    await outcome;
+    release.mockClear();
+    figure.dispose();
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+
+  it("is kept by one that has used it and is put elsewhere", async () => {
+    const { figure, generate } = placed({ model: "/tiny" });
+    const calls: string[] = [];
+    vi.spyOn(broker, "enter").mockImplementation(() => void calls.push("enter"));
+    vi.spyOn(broker, "release").mockImplementation(() => void calls.push("release"));
+    const { run } = await generate();
+    await write(run, "the cat");
+    calls.length = 0;
+    figure.disconnect();
+    figure.connect();
+    expect(calls).toEqual(["release", "enter"]);
+  });
+});
+
+describe("what is asked for one after another (point 8)", () => {
+  it("a run of another model is not gone on from", async () => {
+    const { figure, comeNear, shows } = placed({ ...GOOD, model: "/tiny" });
+    await comeNear();
+    await expect(figure.fork({ step: 1 })).rejects.toThrow(/no run of the model tiny/);
+    expect(shows()).toEqual(["shown", RECORDED, "no-run"]);
+    expect(engine.runs).toEqual([]);
+  });
+
+  it("a fork gives way to what is asked for while it waits for its run", async () => {
+    const { figure, generate, shows } = placed({ ...GOOD, model: "/tiny" });
+    let arrive = () => {};
+    answer = new Promise((resolve) => {
+      arrive = resolve;
+    });
+    const fork = figure.fork({ step: 1 });
+    const { run } = await generate();
+    run.hear(START);
+    run.hear(frame(0));
+    arrive();
+    expect((await fork).status).toBe("cancelled");
+    await soon();
+    expect(engine.runs).toHaveLength(1);
+    await write(run, "the cat");
+    expect(shows()).toEqual(["shown", "the cat", null]);
+  });
+
+  it("a pause undoes a play that still waits", async () => {
+    const { figure } = placed(GOOD);
+    const played = figure.play();
+    figure.pause();
+    await played;
+    expect(figure.seat.player.playback.getState().playing).toBe(false);
+    await figure.play();
+    expect(figure.seat.player.playback.getState().playing).toBe(true);
+  });
+
+  it("a recipe is written as it is until that has succeeded", async () => {
+    const recipe = JSON.stringify({ settings: { ...SETTINGS, seed: 77 } });
+    const { figure } = placed({ model: "/tiny", recipe });
+    const seed = async () => {
+      figure.generate().catch(() => {});
+      await soon();
+      return engine.runs.at(-1)?.request.settings.seed;
+    };
+    expect(await seed()).toBe(77);
+    engine.runs.at(-1)?.fail(new Error("lost"));
+    await soon();
+    expect(await seed()).toBe(77);
+    await write(engine.runs.at(-1) as AskedRun, "the cat");
+    expect(await seed()).not.toBe(77);
+  });
+});
+
+describe("where the tokens of a run were (point 7)", () => {
+  const pathsOf = ({ run }: Figure) => run?.trajectory.paths;
+
+  it("is asked once a run is written, while the lens is on that shows it, and when it is turned on", async () => {
+    const { figure, set, generate } = placed({ model: "/tiny", lens: "paths" });
+    await write((await generate()).run, "the cat");
+    await soon();
+    expect(pathsOf(figure)).toEqual(PATHS);
+    await set({ lens: "numbers" });
+    const { outcome, run } = await generate();
+    await write(run, "the cat");
+    expect((await outcome).text).toBe("the cat");
+    await soon();
+    expect(pathsOf(figure)).toBeUndefined();
+    await set({ lens: "paths" });
+    expect(pathsOf(figure)).toEqual(PATHS);
   });
 });

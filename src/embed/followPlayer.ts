@@ -2,7 +2,7 @@ import type { Player } from "../player/createPlayer";
 import { stepsOf } from "../player/run/run";
 import { nearestStep } from "../player/transport/layout";
 import type { ElfEvents } from "./events";
-import { join, lead, type Member, share } from "./groups";
+import { join, lead, type Member, share, timeOf } from "./groups";
 
 /** Between the end of a run and its next beginning, where it plays again and again. */
 const REST = 1500;
@@ -27,24 +27,37 @@ export function followPlayer(player: Player, { group, isLooping, onFrame }: Foll
       isFollowing = false;
     },
     rest: () => playback.getState().playing && playback.getState().toggle(),
+    isMoving: () => playback.getState().playing,
+  };
+  /** A run that comes shows the time that the others show; one that is written goes on by itself. */
+  const arrive = () => {
+    const { playing, live } = playback.getState();
+    const t = timeOf(group);
+    if (t !== undefined && !playing && !live) member.follow(t);
   };
   const leaveGroup = group === "" ? () => {} : join(group, member);
   let rest: ReturnType<typeof setTimeout> | undefined;
   let told = "";
+  let shown = player.run.getState()?.id;
   const stop = playback.subscribe((now, before) => {
     const run = player.run.getState();
+    const isNew = run?.id !== shown;
+    shown = run?.id;
+    if (isNew) arrive();
+    // Where it has been led, that has been told of.
+    if (playback.getState() !== now) return;
     const t = run?.trajectory.times[now.index];
     const frame = `${run?.id} ${now.index}`;
     if (run && t !== undefined && frame !== told) {
       told = frame;
       onFrame({ step: now.index, steps: stepsOf(run), t });
-      if (group !== "" && !isFollowing) share(group, member, t);
+      if (group !== "" && !isFollowing && !isNew) share(group, member, t);
     }
     clearTimeout(rest);
     if (now.playing && !before.playing && group !== "" && !isFollowing) lead(group, member);
-    const isOver = before.playing && !now.playing && !now.live && now.index === now.last;
-    if (isOver && isLooping()) rest = setTimeout(() => playback.getState().play(), REST);
+    if (now.over && !before.over && isLooping()) rest = setTimeout(() => playback.getState().play(), REST);
   });
+  arrive();
   return () => {
     stop();
     clearTimeout(rest);

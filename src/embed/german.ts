@@ -15,6 +15,7 @@ export const GERMAN: Words = {
   prompt: "Prompt",
   waiting: (ahead) => `Wartet, ${ahead} davor`,
   asking: "Fragt nach dem Modell",
+  loading: "Lädt das Modell",
   downloading: (done, total) => `${mega(done)} von ${mega(total)} MB`,
   preparing: "Bereitet das Modell vor",
   writing: "Schreibt",

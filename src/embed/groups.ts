@@ -4,13 +4,19 @@ export interface Member {
   follow(t: number): void;
   /** Another one moves time now. */
   rest(): void;
+  isMoving(): boolean;
 }
 
-const groups = new Map<string, Set<Member>>();
+/** Those of a group, and the time that one of them has told of last; undefined while none has. */
+class Group extends Set<Member> {
+  time: number | undefined;
+}
+
+const groups = new Map<string, Group>();
 
 /** Enters a group; returns what leaves it. */
 export function join(name: string, member: Member): () => void {
-  const group = groups.get(name) ?? new Set();
+  const group = groups.get(name) ?? new Group();
   groups.set(name, group.add(member));
   return () => {
     group.delete(member);
@@ -20,7 +26,19 @@ export function join(name: string, member: Member): () => void {
 
 /** Tells the others of a group of the time that one of them shows. */
 export function share(name: string, from: Member, t: number): void {
-  for (const member of groups.get(name) ?? []) if (member !== from) member.follow(t);
+  const group = groups.get(name);
+  if (group) group.time = t;
+  for (const member of group ?? []) if (member !== from) member.follow(t);
+}
+
+/** The time that a group shows; undefined while nobody has moved it. */
+export function timeOf(name: string): number | undefined {
+  return groups.get(name)?.time;
+}
+
+/** Whether time goes by in a group. */
+export function isMoving(name: string): boolean {
+  return [...(groups.get(name) ?? [])].some((member) => member.isMoving());
 }
 
 /** Lets the others of a group rest, since one of them plays. */

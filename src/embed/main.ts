@@ -3,7 +3,7 @@ import { ElfPlayground } from "./element";
 
 export { type Configuration, configure } from "./configuration";
 export type { ElfEventName, ElfEvents } from "./events";
-export type { ForkWish, Outcome, Wish } from "./figure";
+export type { ForkWish, Outcome, Wish } from "./writer";
 export { ElfPlayground };
 
 const NAME = "elf-playground";

@@ -73,7 +73,9 @@ export function ElfPlayground({
     ref,
     // Attributes, which every version of React writes alike: a custom element has no `className`, and booleans are there or not.
     ...(className === undefined ? {} : { class: className }),
-    ...(controls === undefined ? {} : { controls: typeof controls === "string" ? controls : controls.join(" ") }),
+    ...(controls === undefined
+      ? {}
+      : { controls: typeof controls === "string" ? controls : controls.join(" ") || "none" }),
     ...(autoplay ? { autoplay: "" } : {}),
     ...(loop ? { loop: "" } : {}),
   });

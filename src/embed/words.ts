@@ -19,6 +19,9 @@ export interface Words {
   /** How many others are to be served before. */
   waiting(ahead: number): string;
   readonly asking: string;
+  /** While it is downloaded; `asking` unless given. */
+  readonly loading?: string;
+  /** Beside that, how far it is. */
   downloading(done: number, total: number): string;
   readonly preparing: string;
   readonly writing: string;
@@ -54,6 +57,7 @@ export const ENGLISH: Words = {
   prompt: "Write to",
   waiting: (ahead) => `Waits for its turn, ${ahead} before it`,
   asking: "Asks for the model",
+  loading: "Loads the model",
   downloading: (done, total) => `${mega(done)} of ${mega(total)} MB`,
   preparing: "Makes the model ready",
   writing: "Writes",

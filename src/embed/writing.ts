@@ -4,6 +4,7 @@ import type { Frame } from "../flow/trajectory";
 import type { ShownRun } from "../player/run/run";
 import { begunRun, grownRun } from "../player/run/writtenRun";
 import type { LoadedModel, RunEvent, RunResult } from "../run/api";
+import type { SharedEngine } from "./broker";
 
 /** What somebody said of the next run, by a method or an attribute. */
 export interface OwnWords {
@@ -60,6 +61,14 @@ export class WrittenRun {
   /** The run has ended; one without a frame never was. */
   end({ status, text }: Pick<RunResult, "text"> & { status: ShownRun["status"] }): void {
     if (this.#run?.trajectory.frames.length) this.#show({ ...this.#run, status, text });
+  }
+
+  /** Finds where its tokens were, and tells of the run with that. */
+  async findPaths(engine: Pick<SharedEngine, "paths">, signal: AbortSignal): Promise<void> {
+    const { trajectory } = this.#run ?? {};
+    if (!trajectory || trajectory.paths) return;
+    const paths = await engine.paths(recipeOf(trajectory), trajectory.frames.length, () => {}, signal);
+    if (paths && this.#run && !signal.aborted) this.#show({ ...this.#run, trajectory: { ...trajectory, paths } });
   }
 
   #show(run: ShownRun): void {

@@ -15,6 +15,8 @@ export interface PlaybackStore {
   readonly following: boolean;
   /** Show start, middle and end as stills instead of moving through all frames. */
   readonly stills: boolean;
+  /** Whether it has played to the end by itself, and nobody has moved it since. */
+  readonly over: boolean;
 
   /** Turns to another run; `first` is the frame where it goes on from another, 0 where it does not. */
   attach(run: { last: number; total: number; live: boolean; first?: number }, show: "start" | "end"): void;
@@ -41,6 +43,7 @@ export function createPlayback(): StoreApi<PlaybackStore> {
     playing: false,
     following: false,
     stills: false,
+    over: false,
 
     attach: ({ last, total, live, first = 0 }, show) =>
       set(({ stills }) => ({
@@ -51,6 +54,7 @@ export function createPlayback(): StoreApi<PlaybackStore> {
         index: show === "start" ? 0 : live && stills ? Math.max(first, stillBefore(last, total)) : Math.max(0, last),
         playing: false,
         following: live && show === "end",
+        over: false,
       })),
     grow: (last, live) =>
       set(({ following, index, total, stills }) => ({
@@ -60,13 +64,13 @@ export function createPlayback(): StoreApi<PlaybackStore> {
         index: following ? Math.max(0, stills && live ? Math.max(index, stillBefore(last, total)) : last) : index,
         following: following && live,
       })),
-    seek: (index) => set(({ last }) => ({ index: clamp(index, last), playing: false, following: false })),
+    seek: (index) => set(({ last }) => ({ index: clamp(index, last), playing: false, following: false, over: false })),
     step: (by) => get().seek(get().index + by),
     toggle: () => (get().playing || get().following ? set({ playing: false, following: false }) : get().play()),
     play: () =>
       set(({ index, last, live }) => {
         if (live && index >= last) return { following: true };
-        return { playing: last > 0, index: index >= last ? 0 : index };
+        return { playing: last > 0, index: index >= last ? 0 : index, over: false };
       }),
     toEnd: () => {
       const { live, last, seek, play } = get();
@@ -78,7 +82,7 @@ export function createPlayback(): StoreApi<PlaybackStore> {
         if (!playing) return {};
         const next = stills ? stillAfter(index, total, last) : index + 1;
         if (next < last) return { index: next };
-        return { index: Math.max(0, last), playing: false, following: live };
+        return { index: Math.max(0, last), playing: false, following: live, over: !live };
       }),
     showStills: (stills) => set({ stills }),
   }));

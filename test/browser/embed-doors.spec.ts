@@ -112,4 +112,11 @@ test("13, 14: as a component of React, on a page and on a server", async ({ page
   await page.getByRole("button", { name: "Lower" }).click();
   await expect.poll(async () => (await component.boundingBox())?.height).toBe(280);
   await expect(page.locator("#plain")).toHaveAttribute("speed", "2");
+  // React 19 sets the properties that the element has, and no attributes.
+  const bare = await page.locator("#bare").evaluate((element: HTMLElementTagNameMap["elf-playground"]) => {
+    const before = [element.autoplay, element.loop, element.controls];
+    Object.assign(element, { autoplay: false, loop: "", controls: [] });
+    return [...before, element.autoplay, element.loop, element.controls];
+  });
+  expect(bare).toEqual([true, true, "none", false, true, "none"]);
 });

@@ -156,6 +156,70 @@ test("2, 7, 11, 12: a lens beside the text or under it, in a part of the script 
   expect(faults).toEqual([]);
 });
 
+test("9, 11, 12, 24: keys that are used in it are its own; it fits on paper, and into other colours and documents", async ({
+  page,
+}) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  const body = `<elf-playground trace="/traces/stories.json" model="tiny-model" controls="all" lens="certainty" theme="light"
+    height="500"></elf-playground><p id="after">After</p>`;
+  await page.goto(host.page("keys", body));
+  const figure = page.locator("elf-playground");
+  await expect(figure.getByTestId("readout")).toContainText("step 32 of 32");
+  // A page that goes by single keys, as slides do, and leaves none of them to anybody else.
+  await page.evaluate(() => {
+    const heard: string[] = [];
+    Object.assign(window, { heard });
+    document.addEventListener("keydown", (event) => {
+      heard.push(event.key);
+      event.preventDefault();
+    });
+  });
+  const heard = () => page.evaluate(() => (window as unknown as { heard: string[] }).heard.splice(0));
+  await figure.getByRole("slider").press("ArrowLeft");
+  await expect(figure.getByTestId("readout")).toContainText("step 31 of 32");
+  await figure.getByRole("radio", { name: "What it expects" }).press("Space");
+  await expect(figure.getByRole("radio", { name: "What it expects" })).toBeChecked();
+  await figure.getByRole("textbox").pressSequentially("No n");
+  await expect(figure.getByRole("textbox")).toHaveValue("No n");
+  expect(await heard()).toEqual([]);
+  await figure.getByRole("slider").press("n");
+  await page.keyboard.press("Escape");
+  expect(await heard()).toEqual(["n", "Escape"]);
+
+  // The inks of a picture are those of the colours that it is seen in, whoever chooses them.
+  const picture = () => figure.locator("canvas").evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+  await expect(figure.locator("canvas")).toBeVisible();
+  await page.waitForTimeout(200);
+  const light = await picture();
+  await figure.evaluate((element) => element.setAttribute("theme", "dark"));
+  await expect.poll(picture).not.toBe(light);
+  const dark = await picture();
+  await figure.evaluate((element) => element.removeAttribute("theme"));
+  await expect.poll(picture).toBe(light);
+  await page.evaluate(() => {
+    document.documentElement.style.colorScheme = "dark";
+  });
+  await expect.poll(picture).toBe(dark);
+
+  await figure.evaluate((element) => element.setAttribute("height", "160"));
+  await page.emulateMedia({ media: "print" });
+  const text = await figure.getByTestId("stage-text").boundingBox();
+  const after = await page.locator("#after").boundingBox();
+  expect((text?.y ?? 0) + (text?.height ?? Number.NaN)).toBeLessThanOrEqual(after?.y ?? 0);
+  await page.emulateMedia({ media: "screen" });
+
+  const elsewhere = await figure.evaluate((element: HTMLElementTagNameMap["elf-playground"]) => {
+    const frame = document.createElement("iframe");
+    document.body.append(frame);
+    const page = frame.contentDocument as Document;
+    page.body.append(element);
+    const inner = element.shadowRoot?.querySelector(".figure") as Element;
+    return [page.defaultView?.getComputedStyle(inner).display, element.offsetHeight, element.step];
+  });
+  expect(elsewhere).toEqual(["flex", 160, 31]);
+  expect(faults).toEqual([]);
+});
+
 test("26, 33: a frame as the file of a picture, which says how it came about", async ({ page }) => {
   await page.goto(host.page("picture", '<elf-playground trace="/traces/stories.json" theme="dark"></elf-playground>'));
   const { svg, png, colours, refused } = await page.locator("elf-playground").evaluate(async (found) => {

@@ -49,6 +49,6 @@ export function testDocument(make: (name: string) => TestNode) {
   return {
     createElement: make,
     createElementNS: (_: string, name: string) => make(name),
-    createTextNode: () => make("#text"),
+    createTextNode: (data: string) => Object.assign(make("#text"), { data }),
   };
 }

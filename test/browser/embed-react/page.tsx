@@ -23,6 +23,7 @@ function Page() {
       >
         The text of the run
       </ElfPlayground>
+      <ElfPlayground id="bare" trace="/traces/stories-fast.json" autoplay loop controls={[]} />
       <elf-playground id="plain" trace="/traces/stories-fast.json" speed={2} />
       <button type="button" onClick={() => void element.current?.seek(3)}>
         Seek
