@@ -1,4 +1,4 @@
-import { expect, type Page, test } from "@playwright/test";
+import { expect, type Locator, type Page, test } from "@playwright/test";
 import { violations } from "./axe";
 import { heldBack } from "./held-back";
 import { startEndlessRun, writeFew } from "./runs";
@@ -29,6 +29,35 @@ for (const colorScheme of ["light", "dark"] as const) {
     },
   );
 }
+
+test("where the system forces its colours, what is chosen and how far it is are told by them", async ({ page }) => {
+  await page.emulateMedia({ forcedColors: "active", reducedMotion: "reduce" });
+  const studio = new StudioPage(page);
+  await studio.open({});
+  await expect(studio.readout).toContainText("t = 1.00", { timeout: 30_000 });
+  await studio.time.press("ArrowLeft");
+  const groundOf = (locator: Locator) => locator.evaluate((element) => getComputedStyle(element).backgroundColor);
+  const [highlight, grey] = await page.evaluate(() => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    const colours = ["Highlight", "GrayText"].map((name) => {
+      probe.style.backgroundColor = name;
+      return getComputedStyle(probe).backgroundColor;
+    });
+    probe.remove();
+    return colours;
+  });
+  const choice = page.getByRole("radiogroup", { name: "Method" });
+  expect(await groundOf(choice.getByRole("radio", { checked: true }))).toBe(highlight);
+  expect(await groundOf(choice.getByRole("radio", { checked: false }))).not.toBe(highlight);
+  expect(await groundOf(studio.runs.first().getByRole("button", { pressed: true }).first())).toBe(highlight);
+  const rail = studio.time.locator("xpath=..");
+  expect([await groundOf(rail), await groundOf(rail.locator("> div").nth(1))]).toEqual([grey, highlight]);
+  const slider = page.getByRole("slider", { name: "Steps" }).locator("xpath=../..").locator("> span").first();
+  expect([await groundOf(slider), await groundOf(slider.locator("> span"))]).toEqual([grey, highlight]);
+  await page.keyboard.press("Control+k");
+  const palette = page.getByRole("dialog", { name: "Find a command" });
+  await expect(palette.getByRole("option", { selected: true })).toHaveCSS("outline-style", "solid");
+});
 
 test("a legend is one press away, draws the marks as the stage does, and gives the keyboard back", async ({ page }) => {
   const studio = new StudioPage(page);
