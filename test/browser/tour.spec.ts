@@ -35,7 +35,21 @@ test("the tour is led by keyboard over the live page, and goes on after a reload
   await expect(tour).toContainText("7 of 7");
   const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   expect(over).toBeLessThanOrEqual(0);
+  // As at 400 %: a window of a few lines. All of a stop is reached, and nothing the keyboard comes to is under the dock.
+  await page.setViewportSize({ width: 320, height: 256 });
+  const top = () => tour.evaluate((card) => card.getBoundingClientRect().top);
+  expect(await top()).toBeGreaterThanOrEqual(0);
+  expect(await tour.evaluate((card) => card.scrollHeight - card.clientHeight)).toBeGreaterThan(0);
+  await expect(tour).toHaveCSS("overflow-y", "auto");
   await tour.getByRole("button", { name: "Done" }).click();
   await expect(tour).toHaveCount(0);
+  const dock = page.getByTestId("generate");
+  for (const name of ["Step back", "Play", "Step forward"]) {
+    const button = page.getByRole("button", { name }).first();
+    await button.evaluate((element) => scrollBy(0, element.getBoundingClientRect().bottom - innerHeight + 4));
+    await button.focus();
+    const [its, docks] = [await button.boundingBox(), await dock.boundingBox()];
+    expect((its?.y ?? 0) + (its?.height ?? 0), name).toBeLessThanOrEqual(docks?.y ?? 0);
+  }
   expect(studio.faults).toEqual([]);
 });
