@@ -34,6 +34,17 @@ test("an experiment writes its runs side by side on one time, and its link makes
   expect(await violations(page)).toEqual([]);
   const written = await texts.getByRole("listbox").allInnerTexts();
 
+  // On A4 all of both texts, however long, and nothing to press.
+  const screen = page.viewportSize() ?? { width: 1280, height: 720 };
+  await page.setViewportSize({ width: 700, height: 400 });
+  await page.emulateMedia({ media: "print", reducedMotion: "reduce" });
+  const room = texts.first().locator("xpath=../..");
+  expect(await room.evaluate((element) => element.scrollHeight - element.clientHeight)).toBe(0);
+  await expect(room).toHaveCSS("overflow-y", "visible");
+  await expect(page.locator("button:visible, input:visible, textarea:visible")).toHaveCount(0);
+  await page.emulateMedia({ media: "screen", reducedMotion: "reduce" });
+  await page.setViewportSize(screen);
+
   await comparison.getByRole("button", { name: "Copy a link" }).click();
   await expect(page.getByText("It makes this experiment again.")).toBeVisible();
   const link = await page.evaluate(() => navigator.clipboard.readText());
