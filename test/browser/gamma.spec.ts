@@ -34,6 +34,9 @@ test("γ is drawn over t by keys and by pointer, and the run, its link and its f
     const [x, y] = [14 + 232 * t, 126 - (112 * gamma) / 8];
     return [box.x + (x / 260) * box.width, box.y + (y / 150) * box.height] as const;
   };
+  for (const button of ["right", "middle"] as const) await page.mouse.click(...at(0.25, 7), { button });
+  await page.keyboard.press("Escape");
+  await expect(knots).toHaveCount(3);
   await page.mouse.move(...at(0.25, 7));
   await page.mouse.down();
   await page.mouse.move(...at(0.25, 6), { steps: 3 });

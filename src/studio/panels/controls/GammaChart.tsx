@@ -35,7 +35,8 @@ interface Props {
 /** γ over t, drawn by pointer or by keys, over the entropy and the repeats of the run shown. */
 export function GammaChart({ curve, firstKnot, onOne }: Props) {
   const studio = useStudio();
-  const words = useWords().settings.gammaCurve;
+  const { player, settings } = useWords();
+  const words = settings.gammaCurve;
   const run = useStore(studio.player.run);
   const chart = useRef<SVGSVGElement>(null);
   const [held, setHeld] = useState<number | null>(null);
@@ -81,6 +82,7 @@ export function GammaChart({ curve, firstKnot, onOne }: Props) {
         role="group"
         aria-label={words.label}
         onPointerDown={(event) => {
+          if (event.button !== 0) return;
           const [t, gamma] = placeOf(event);
           const drawn = withKnotAt(curve, [t, gamma]);
           const index = drawn.findIndex((knot) => !curve.includes(knot));
@@ -104,7 +106,7 @@ export function GammaChart({ curve, firstKnot, onOne }: Props) {
             y={HEIGHT - 6}
             textAnchor={t === 0 ? "start" : "middle"}
           >
-            {t === 0 ? "t = 0" : t}
+            {t === 0 ? "t = 0" : player.run.number(t)}
           </text>
         ))}
         <polyline className={styles.curve} points={pointsOf(ends)} />
@@ -127,6 +129,7 @@ export function GammaChart({ curve, firstKnot, onOne }: Props) {
             onKeyDown={(event) => onKey(event, index)}
             onPointerDown={(event) => {
               event.stopPropagation();
+              if (event.button !== 0) return;
               chart.current?.setPointerCapture(event.pointerId);
               setHeld(index);
               setChosen(index);
