@@ -5,7 +5,8 @@ import { TestNode, testDocument } from "../player/testing/testNode";
 import type { LoadProgress } from "../run/api";
 import type { Options } from "./attributes";
 import { FigureView } from "./FigureView";
-import type { Figure, FigureState } from "./figure";
+import type { Figure } from "./figure";
+import type { FigureState } from "./figureState";
 import { ENGLISH } from "./words";
 
 // As the element is built: by preact, which asks so little of a document that one can be made here.

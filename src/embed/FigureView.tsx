@@ -6,7 +6,8 @@ import { PlayerProvider } from "../player/PlayerContext";
 import { PlayerView } from "../player/PlayerView";
 import { Button } from "../player/ui/Button";
 import { Icon } from "../player/ui/Icon";
-import type { Figure, FigureState, Work } from "./figure";
+import type { Figure } from "./figure";
+import type { FigureState, Work } from "./figureState";
 import type { Words } from "./words";
 
 /** All that is seen of an element, in its shadow root. */

@@ -1,47 +1,24 @@
 /** What stands behind one `<elf-playground>`: its run, its time, and what it asks of the engine. It outlives its place in a page. */
 import { createStore } from "zustand/vanilla";
-import { type NamedProblem, problemOf } from "../flow/errors";
+import { problemOf } from "../flow/errors";
 import { readTrace } from "../format/trace";
 import { createPlayer, type Player } from "../player/createPlayer";
 import type { PlaybackStore } from "../player/playback";
 import { recordedRun, type ShownRun, stepsOf } from "../player/run/run";
-import type { LoadProgress } from "../run/api";
 import type { Options } from "./attributes";
 import { onWords, wordsOf } from "./configuration";
 import { NoRunError, NothingToShowError } from "./errors";
 import { type ElfEventName, type ElfEvents, tell } from "./events";
+import type { FigureState } from "./figureState";
 import { followPlayer } from "./followPlayer";
 import { isMoving } from "./groups";
-import { type LaterPart, laterPart } from "./laterPart";
+import { laterPart } from "./laterPart";
 import type { PictureKind, PictureLook } from "./picture";
 import { type Place, placeOf } from "./place";
 import { Surroundings } from "./surroundings";
 import { traceText } from "./traceText";
 import { ENGLISH, type Words } from "./words";
 import { type ForkWish, type Outcome, type Wish, Writer } from "./writer";
-
-/** What an element does for its next text, from press to the last frame. */
-export type Work =
-  | { readonly kind: "none" }
-  | { readonly kind: "waiting"; readonly ahead: number }
-  | { readonly kind: "loading"; readonly progress: LoadProgress | null }
-  | { readonly kind: "writing" };
-
-export interface FigureState {
-  /** `text`: what the page has of it, until it is nearly in sight; `poster`: until somebody asks for more. */
-  readonly stage: "text" | "poster" | "loading" | "shown";
-  readonly problem: NamedProblem | null;
-  readonly work: Work;
-  readonly options: Options;
-  /** The model's title, as a person reads it; empty while nobody knows. */
-  readonly title: string;
-  /** Whether the model that wrote last outlives the page; null while none has written. */
-  readonly isLasting: boolean | null;
-  /** What the reader has typed over the prompt of `options`; null while that is untouched, and empty where it was cleared. */
-  readonly typed: string | null;
-  /** The view of lenses, once it has been fetched. */
-  readonly LensView: LaterPart["LensView"] | null;
-}
 
 /** What its views show, and what they say. */
 interface Seat {

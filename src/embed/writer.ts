@@ -1,14 +1,17 @@
 /** What an element has written: its requests for texts, each from press to the last frame, whatever goes wrong between. */
+import type { StoreApi } from "zustand/vanilla";
 import { CancelledError, isCancellation } from "../flow/errors";
 import { branchAt, type Recipe, recipeOf } from "../flow/recipe";
 import type { SamplerSettings } from "../flow/settings";
 import type { Frame } from "../flow/trajectory";
+import type { Player } from "../player/createPlayer";
+import type { ShownRun } from "../player/run/run";
 import type { LoadedModel, LoadProgress, RunResult } from "../run/api";
 import type { Options } from "./attributes";
 import type { Broker, Turn } from "./broker";
 import { NoRunError } from "./errors";
-import type { ElfEvents } from "./events";
-import type { Figure, Work } from "./figure";
+import type { ElfEventName, ElfEvents } from "./events";
+import type { FigureState, Work } from "./figureState";
 import { laterPart } from "./laterPart";
 import { placeOf } from "./place";
 import { recipeToWrite, WrittenRun } from "./writing";
@@ -28,6 +31,18 @@ export interface ForkWish extends Omit<Wish, "prompt"> {
 
 /** What came of a request. */
 export type Outcome = Pick<RunResult, "status" | "text" | "seconds">;
+
+/** What shows the text that is written. */
+export interface Shows {
+  readonly element: HTMLElement;
+  readonly state: StoreApi<FigureState>;
+  readonly seat: { readonly player: Player };
+  readonly run: ShownRun | null;
+  readonly index: number;
+  ready(): Promise<unknown>;
+  tell<Name extends ElfEventName>(name: Name, detail: ElfEvents[Name]): void;
+  fail(error: unknown, retry: () => void): void;
+}
 
 interface Order {
   readonly recipe: Recipe;
@@ -51,7 +66,7 @@ export class Writer {
   /** How often it began anew; what was asked for before shows nothing after. */
   #beginnings = 0;
 
-  constructor(private readonly figure: Figure) {}
+  constructor(private readonly figure: Shows) {}
 
   get #options(): Options {
     return this.figure.state.getState().options;
