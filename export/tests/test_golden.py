@@ -16,7 +16,7 @@ from simulated_devices import simulated
 import elf.golden.cases
 from elf.config import T5Config
 from elf.errors import GoldenError, UsageError
-from elf.golden.cases import LARGEST, Arguments, distill_deviations, main, training_deviations
+from elf.golden.cases import LARGEST, Arguments, distill_deviations, largest, main, training_deviations
 from elf.golden.folder import Case, GoldenFolder, open_golden
 
 SHARED = Path(__file__).parents[2].parent / "shared"
@@ -142,6 +142,11 @@ def test_the_command_fails_above_what_is_allowed(deviation: float, fails: bool, 
     told = json.loads(capsys.readouterr().out)
     assert list(told["cases"]) == ["one", "two"] and told["largest_allowed"] == LARGEST
     assert told["worst"] == pytest.approx(deviation, nan_ok=True)
+
+
+def test_what_is_no_number_at_a_later_step_is_the_worst() -> None:
+    assert np.isnan(largest({"loss": [1e-7, float("nan"), 1e-7]})["loss"])
+    assert largest({"loss": [1e-7, 2e-7]}) == {"loss": 2e-7}
 
 
 def test_nothing_measured_is_no_proof(monkeypatch) -> None:

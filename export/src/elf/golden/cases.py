@@ -115,7 +115,7 @@ def training_deviations(folder: GoldenFolder, case: Case, mesh: jax.sharding.Mes
             note(f"params_step{done}", case.tree_deviation(f"params_after{done}", state.params))
         if f"ema_after{done}" in case.trees("ema_after"):
             note("ema", case.tree_deviation(f"ema_after{done}", state.ema_params1))
-    return {quantity: max(deviations) for quantity, deviations in found.items()}
+    return largest(found)
 
 
 def batch(case: Case, micro_steps: range) -> tuple[Rows, jax.Array | None, StepDraws]:
@@ -157,6 +157,11 @@ def relative(ours: Any, golden: Any) -> float:
     """‖ours − golden‖ / ‖golden‖."""
     ours, golden = np.asarray(ours, np.float64), np.asarray(golden, np.float64)
     return float(np.linalg.norm((ours - golden).reshape(-1)) / max(float(np.linalg.norm(golden.reshape(-1))), 1e-30))
+
+
+def largest(found: Mapping[str, list[float]]) -> dict[str, float]:
+    """Of each quantity over the steps. What is no number is the worst of all, at whichever step; max() may lose it."""
+    return {quantity: float(np.max(deviations)) for quantity, deviations in found.items()}
 
 
 def distill_config(case: Case) -> DistillConfig:
@@ -221,7 +226,7 @@ def distill_deviations(folder: GoldenFolder, case: Case) -> dict[str, float]:
             note(f"params_step{done}", case.tree_deviation(f"params_after{done}", state.params))
         if f"ema_after{done}" in case.trees("ema_after"):
             note("ema", case.tree_deviation(f"ema_after{done}", state.ema_params1))
-    return {quantity: max(deviations) for quantity, deviations in found.items()}
+    return largest(found)
 
 
 def distill_batch(case: Case, number: int) -> tuple[Rows, DistillDraws]:
