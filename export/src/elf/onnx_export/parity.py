@@ -199,7 +199,7 @@ def check_parity(
     them; every other one of a model that may do without.
 
     Raises ParityError when an output differs by more than 1e-4 relative (or by what rounding of large logits makes of
-    probabilities), or less than 0.999 of the runs' tokens agree, of all or of those of their texts.
+    probabilities), or less than 0.999 of the runs' tokens agree, of all or, but for one, of those of their texts.
     """
     with jax.default_device(jax.devices("cpu")[0]):
         network, exported = JaxNetwork(model), OnnxNetwork(onnx_folder, weights)
@@ -252,7 +252,7 @@ def compare_runs(
 ) -> tuple[dict[str, Any], dict[int, list[int]], Array]:
     """Whole sampler runs; returns the report, by seed the tokens the graphs wrote, and the latents (n, D) that these
     ended in. May raise ParityError."""
-    equal, equal_written, count_written = 0, 0, 0
+    equal, differing, count_written = 0, 0, 0
     latents = Difference()
     tokens: dict[int, list[int]] = {}
     ends: list[Array] = []
@@ -264,14 +264,15 @@ def compare_runs(
         # Neither a source, which is given, nor what fills a row behind both texts says anything of them.
         end = 1 + max(len(cut_at_eos(each, EOS)) for each in (text, tokens[seed]))
         pairs = [*zip(text[:end], tokens[seed][:end], strict=True)]
-        equal_written += sum(a == b for a, b in pairs)
+        differing += sum(a != b for a, b in pairs)
         count_written += len(pairs)
         latents.add(expected.z, actual.z)
         _, source = compared_run(model, of_seed, length)
         ends.append(actual.z[0, len(source) :])
     total = length * len(seeds)
-    agreement, of_written = equal / total, equal_written / count_written
-    if not min(agreement, of_written) >= MIN_TOKEN_AGREEMENT:
+    agreement, of_written = equal / total, 1 - differing / count_written
+    # One near tie between two tokens may be more than a thousandth of short texts.
+    if agreement < MIN_TOKEN_AGREEMENT or differing > max(1, (1 - MIN_TOKEN_AGREEMENT) * count_written):
         raise ParityError(
             f"over {len(seeds)} whole runs only {min(agreement, of_written):.4f} of the tokens agree with JAX "
             f"(needed: {MIN_TOKEN_AGREEMENT:g}), though every single pass does",
