@@ -512,16 +512,19 @@ EXPORTED = Path(__file__).parents[2] / "test/fixtures/tiny-model"
 def test_an_exported_teacher_is_taken_only_with_what_its_folder_does_not_say(experiment: Path) -> None:
     """Without it the student's rows would be filled, and its decode branch noised, as no training of the teacher's."""
     words = (f"teacher={EXPORTED}",)
+    flow = tuple(f"flow.decoder_{name}" for name in ("noise_scale=2", "p_mean=0.5", "p_std=0.8", "prob=0.2"))
+    lacks_flow = ", ".join(word.partition("=")[0] for word in flow)
     for told, lacking in (
-        ((), "pad_token, flow.decoder_noise_scale"),
-        (("pad_token=eos", "flow.decoder_noise_scale=2"), "filling"),
-        (("pad_token=pad",), "flow.decoder_noise_scale"),
+        ((), f"pad_token, {lacks_flow}"),
+        (("pad_token=eos", *flow), "filling"),
+        (("pad_token=eos", *flow, "recipe=own"), "filling"),
+        (("pad_token=pad",), lacks_flow),
     ):
         with pytest.raises(ConfigError, match=f"does not say {lacking}$"):
             load_distill_config(experiment, (*words, *told))
-    told = ("pad_token=eos", "filling=unseen", "flow.decoder_noise_scale=2")
-    settings, model = load_distill_config(experiment, (*words, *told))
-    assert model.exported is not None and not settings.sees_filling
+    for told in ("filling=unseen", "recipe=official"):
+        settings, model = load_distill_config(experiment, (*words, "pad_token=eos", *flow, told))
+        assert model.exported is not None and not settings.sees_filling
     assert (settings.flow.decoder_noise_scale, settings.flow.noise_scale) == (2, model.flow.noise_scale)
 
 

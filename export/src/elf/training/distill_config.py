@@ -1,13 +1,14 @@
 """Everything that decides a distillation: a training configuration, of which the teacher has decided a part."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from elf.checkpoints.official import TASKS, Task
+from elf.config import FlowConfig
 from elf.config_file import build_config, read_fields
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError
@@ -185,9 +186,11 @@ def check_told(values: dict[str, Any], teacher: TrainedModel) -> None:
         return
     flow = values["flow"] if isinstance(values.get("flow"), dict) else {}
     given = {**values, **{f"flow.{name}": value for name, value in flow.items()}}
-    wanted = ["pad_token", "flow.decoder_noise_scale"]
-    wanted += ["filling"] * (values.get("pad_token") == "eos")
-    wanted += ["flow.decoder_condition"] * bool(teacher.elf.max_input_length)
+    # The official recipe says that filling is unseen.
+    wanted = ["pad_token"] + ["filling"] * (values.get("pad_token") == "eos" and values.get("recipe") != "official")
+    wanted += [f"flow.{each.name}" for each in fields(FlowConfig) if each.name.startswith("decoder_")]
+    if not teacher.elf.max_input_length:
+        wanted.remove("flow.decoder_condition")
     if lacking := [name for name in wanted if given.get(name) is None]:
         raise ConfigError(
             f"the teacher is an exported folder, which does not say {', '.join(lacking)}",
