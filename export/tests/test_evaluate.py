@@ -28,6 +28,7 @@ from elf.evaluation import evaluate
 from elf.evaluation.generator import surest
 from elf.evaluation.judge import save_judge
 from elf.evaluation.perplexity import gen_perplexity
+from elf.evaluation.texts import FileTexts
 from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.sampling.batch_sampler import BatchSampler
 from elf.sampling.options import text_reader
@@ -296,6 +297,43 @@ def test_texts_of_another_tokenizer_are_not_gone_on_with(plain: Path, tmp_path: 
     del settings["tokenizer"]
     record.write_text(json.dumps({"settings": settings, "seconds": 1.0}))
     assert main(command) == 0 and "tokenizer" not in json.loads(record.read_text())["settings"]
+    # Nor does their row claim what is not known, and it is found again.
+    (out / "metrics.jsonl").unlink()
+    capsys.readouterr()
+    assert main(command) == main(command) == 0
+    [row] = rows_of(out / "metrics.jsonl")
+    assert "tokenizer" not in row and "flow" in row and capsys.readouterr().err.count("already done") == 1
+
+
+def test_of_more_texts_and_fewer_those_that_both_have_compare(conditional: Path, tmp_path: Path, capsys) -> None:
+    data = tmp_path / "data.jsonl"
+    data.write_text("".join(json.dumps({"input": text, "output": text}) + "\n" for text in stories()[:6]))
+    ways = []
+    for samples in ("6", "4"):
+        out = tmp_path / samples
+        words = ["--data", str(data), "--samples", samples, "--batch-size", "4", "--out", str(out), "steps=1"]
+        assert main(["evaluate", str(conditional), *words]) == 0
+        ways.append(str(next(out.glob("00_*"))))
+    capsys.readouterr()
+    assert main(["compare-metrics", *ways, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["n"] == 4 and report["figures"]["bleu"]["difference"] == 0
+
+
+def test_nothing_is_read_for_what_is_not_measured(plain: Path, tmp_path: Path, monkeypatch) -> None:
+    real = tmp_path / "real.txt"
+    real.write_text("\n".join(stories()))
+    monkeypatch.setattr(FileTexts, "digest", lambda self: pytest.fail("read for its digest"))
+    options = ["--metrics", "distinct", "--training", str(real), "--out", str(tmp_path / "out")]
+    assert main(["evaluate", str(plain), *FEW, "--samples", "4", *options]) == 0
+    assert rows_of(tmp_path / "out/metrics.jsonl")[0]["inputs"] == {}
+    monkeypatch.setattr(FileTexts, "digest", lambda self: "abc")
+    options[1] = "unknown"
+    assert main(["evaluate", str(plain), *FEW, "--samples", "4", *options]) == 0
+    assert rows_of(tmp_path / "out/metrics.jsonl")[0]["inputs"] == {"training": "abc"}
+    # Where that is done already, its bytes tell: nothing is read as texts.
+    monkeypatch.setattr(FileTexts, "__len__", lambda self: pytest.fail("counted"))
+    assert main(["evaluate", str(plain), *FEW, "--samples", "4", *options]) == 0
 
 
 def test_texts_that_go_on_from_their_sources(conditional: Path, tmp_path: Path, tokenizer_file: Path, capsys) -> None:

@@ -152,6 +152,15 @@ def test_the_evaluation_table(model, tmp_path: Path) -> None:
     assert "| perplexity under the judge | 19.7 [17.4, 22.5] | 26.2 | 11.6 |" in lines
     assert "| the source's names that the text has | 0.32 [0.25, 0.39] |  |  |" in lines
     assert "| … by chance | 0.01 | 0.01 |  |" in lines and "| longest copy from it, words | 9 | 9 |  |" in lines
+    # Rows that say what they were measured with compare by that, wherever it lay, and of any number of texts.
+    mine = {**ROW, "weights": weights, "continuation": True}
+    told = {**mine, "inputs": {"judge": "a", "references": "b"}}
+    moved = {**told, "judge": "/elsewhere/small2", "data": "x.jsonl", "n": 500, "kept_names": None}
+    for rows in ((told, moved), (mine, told)):
+        CardOptions(evaluation=(metrics(tmp_path / "told.jsonl", *rows),)).read_card_parts(model)
+    other_judge = {**told, "inputs": {"judge": "z", "references": "b"}}
+    with pytest.raises(GenerationsError, match=r"gen_ppl of .* was measured with different judge: a and z"):
+        CardOptions(evaluation=(metrics(tmp_path / "told.jsonl", told, other_judge),)).read_card_parts(model)
     # The file itself does as well, and several evaluations are several tables.
     twice = CardOptions(evaluation=(tmp_path, tmp_path / "metrics.jsonl")).read_card_parts(model)
     assert twice.evaluation == f"{parts.evaluation}\n\n{parts.evaluation}"
@@ -167,7 +176,7 @@ def test_what_cannot_stand_on_a_card_is_refused_by_name(model, tmp_path: Path) -
     refused("room for 1 to 8", evaluation=(metrics(tmp_path / "b.jsonl", *[mine] * 9),))
     refused("room for 1 to 8", evaluation=(metrics(tmp_path / "c.jsonl"),))
     other = metrics(tmp_path / "other.jsonl", mine, mine | {"judge": "/home/me/judges/large"})
-    refused("measured with different judge, and do not compare", evaluation=(other,))
+    refused(r"gen_ppl of .*other\.jsonl was measured with different judge: small and large", evaluation=(other,))
     refused("cannot be read as an evaluation", evaluation=(metrics(tmp_path / "d.jsonl", {"step": 20, "loss": 1}),))
     refused("cannot be read as an evaluation", evaluation=(tmp_path / "nowhere",))
     refused("nowhere.md cannot be read", notes=tmp_path / "nowhere.md")

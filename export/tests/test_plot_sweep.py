@@ -91,6 +91,18 @@ def test_the_picture_names_the_best_and_has_both_schemes(metrics: Path, tmp_path
     assert out.read_text(encoding="utf-8") == svg
 
 
+def test_figures_of_two_judges_are_not_drawn_as_one(metrics: Path, tmp_path: Path, capsys) -> None:
+    other = tmp_path / "other.jsonl"
+    for judges in (("one", "two"), (None, "two")):
+        for path, judge in zip((metrics, other), judges, strict=True):
+            said = {"judge": "runs/small"} | ({"inputs": {"judge": judge}, "continuation": False} if judge else {})
+            path.write_text("".join(json.dumps({**each, **said}) + "\n" for each in ROWS))
+        command = ["plot-sweep", str(metrics), str(other), "--out", str(tmp_path / "sweep.svg")]
+        # Of an older row nothing but the judge's name is known.
+        assert main(command) == (2 if judges[0] else 0)
+    assert "gen_ppl of the rows was measured with different judge: one and two" in capsys.readouterr().err
+
+
 def test_what_cannot_be_plotted_is_named(metrics: Path, tmp_path: Path, capsys) -> None:
     def refused(*argv: str) -> str:
         assert main(["plot-sweep", *argv]) == 2

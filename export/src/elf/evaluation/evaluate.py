@@ -18,9 +18,9 @@ from elf.devices import ProcessArguments, from_first_process, make_mesh
 from elf.errors import UsageError
 from elf.evaluation.generator import Generator, Sampling, checkpoint_of, load_samplings, sources_for
 from elf.evaluation.judge import load_judge
-from elf.evaluation.metrics import Measures, choose_metrics, tell_blank
-from elf.evaluation.output_files import MetricsFile, Row, per_text_file, write_per_text
-from elf.evaluation.texts import NO_TEXTS, RealTexts, cut_texts, digest_of, real_texts
+from elf.evaluation.metrics import READ_TRAINING, Measures, choose_metrics, tell_blank
+from elf.evaluation.output_files import MetricsFile, Row, measured_with, per_text_file, write_per_text
+from elf.evaluation.texts import DIGESTED, NO_TEXTS, RealTexts, cut_texts, digest_of, real_texts
 from elf.models.exported_folder import is_exported
 from elf.models.open_model import CheckpointOptions, open_model
 from elf.models.run_folder import CHECKPOINT
@@ -136,7 +136,7 @@ class Evaluation:
         self.tokenizer = tokenizer
         self.held_out_figures: dict[int, dict[str, Any]] = {}
         """By length of text."""
-        self.inputs = self._digests()
+        self.inputs = self._digests() if jax.process_index() == 0 else {}
         self.out = out
         self.file = MetricsFile(out / "metrics.jsonl")
 
@@ -147,9 +147,8 @@ class Evaluation:
         """
         name = sampling.name(position)
         epoch, step = checkpoint_of(self.generator.model)
-        settings = self.generator.settings(sampling, position)
+        texts, seconds, settings = self.generator.texts(sampling, position, self.samples, self.out / name, stopping)
         wanted = {"combination": name, "epoch": epoch, "step": step, **settings, "n": self.samples, **self._inputs()}
-        texts, seconds = self.generator.texts(sampling, position, self.samples, self.out / name, stopping)
         ids = [row.id for row in self.generator.rows[: self.samples]] or [*range(self.samples)]
         row = from_first_process(self.file.find(wanted))
         if row is not None:
@@ -172,7 +171,7 @@ class Evaluation:
         row = json.loads(json.dumps({**wanted, **figures}))
         if jax.process_index() == 0:
             # Before the row, which says that all is done.
-            write_per_text(per_text_file(self.out / name, epoch, step), ids, measured.statistics, self._measured_with())
+            write_per_text(per_text_file(self.out / name, epoch, step), ids, measured.statistics, measured_with(row))
             self.file.put(row)
         return Evaluated(row, {"n": self.samples, **figures}, ids, texts)
 
@@ -188,18 +187,19 @@ class Evaluation:
             **{name: str(value) if value else None for name, value in given.items()},
         }
 
-    def _measured_with(self) -> dict[str, Any]:
-        """What figures of two ways to sample, beside each other, must have in common."""
-        continuation = self.options.continuation
-        return {**dict.fromkeys(("judge", "training", "references")), **self.inputs, "continuation": continuation}
-
     def _digests(self) -> dict[str, str]:
-        """What the measures are taken with may change where it lies: each told from others."""
-        judge, rows = self.measures.judge, self.generator.rows[: self.samples]
-        of_texts = {"held_out": self.held_out, "training": self.measures.training}
-        digests = {name: texts.digest() for name, texts in of_texts.items() if isinstance(texts, RealTexts) and texts}
+        """What the chosen measures are taken with may change where it lies: each told from others."""
+        judge, rows = self.measures.judge, self.generator.rows
+        reads_training = READ_TRAINING & {*self.measures.metrics}
+        of_texts = {"held_out": self.held_out, "training": self.measures.training if reads_training else NO_TEXTS}
+        digests = {
+            name: texts.digest()
+            for name, texts in of_texts.items()
+            if isinstance(texts, RealTexts) and texts is not NO_TEXTS
+        }
         if rows:
-            digests["references"] = digest_of([row.reference for row in rows])
+            # As the sources are: of more texts or fewer, from the same rows, the same.
+            digests["references"] = digest_of([row.reference for row in rows[:DIGESTED]])
         if judge:
             digests["judge"] = digest_of((fingerprint(judge.params), judge.tokenizer.digest(), judge.eos))
         return digests

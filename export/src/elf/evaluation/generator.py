@@ -137,6 +137,8 @@ class Generated(NamedTuple):
     texts: list[str]
     seconds: float
     """Over all sessions, compilation included."""
+    settings: dict[str, Any]
+    """What is known of how they were made: of those of an older evaluation, not all."""
 
 
 @dataclass
@@ -262,7 +264,7 @@ class Generator:
             tick(len(texts))
         if file:
             file.keep()
-        return Generated(texts, from_first_process(file.seconds if file else 0.0))
+        return Generated(texts, *from_first_process((file.seconds, file.settings) if file else None))
 
     def _write(self, sampling: Sampling, **batch: Any) -> np.ndarray:
         sampler, settings = self._sampler(sampling), sampling.settings()

@@ -2,9 +2,9 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TextIO
 
 import numpy as np
@@ -224,6 +224,50 @@ KEY = ("combination", "epoch", "step")
 """What makes two rows the same one, measured again."""
 
 
+WITH = {
+    "gen_ppl": ("judge", "continuation"),
+    "entropy": ("judge",),
+    **dict.fromkeys(("bleu", "rouge"), ("references",)),
+    **dict.fromkeys(("kept", "unknown", "names", "memorised", "longest", "nearest"), ("training",)),
+    "held_out": ("held_out", "references"),
+}
+"""What figures whose names begin so are measured with."""
+
+
+def measured_with(row: Row) -> dict[str, Any]:
+    """What its figures were measured with, each told from others; nothing of an older row, which does not say it."""
+    if "inputs" not in row:
+        return {}
+    none = dict.fromkeys(("judge", "training", "references", "held_out"))
+    return {**none, **row["inputs"], "continuation": row["continuation"]}
+
+
+def check_measured_alike(figure: str, measured: Iterable[Mapping[str, Any]], whose: str) -> None:
+    """Raises GenerationsError where a figure was measured in two ways, as far as they say how."""
+    measured = [*measured]
+    for name in next((names for start, names in WITH.items() if figure.startswith(start)), ()):
+        found = [each[name] for each in measured if name in each]
+        for other in found:
+            if other != found[0]:
+                raise GenerationsError(
+                    f"{figure} of {whose} was measured with different {name}: {found[0]} and {other}",
+                    "Evaluate all of them in the same way, or leave out what does not compare.",
+                )
+
+
+def check_rows(figures: Iterable[str], rows: Sequence[Row], whose: str) -> None:
+    """The same of rows, those that have the figure: beside an older one by no more than the names of files."""
+    for figure in figures:
+        having = [row for row in rows if row.get(figure) is not None]
+        measured = [measured_with(row) for row in having]
+        check_measured_alike(figure, measured if all(measured) else map(_names, having), whose)
+
+
+def _names(row: Row) -> dict[str, str]:
+    given = ("judge", "training", "held_out", "continuation")
+    return {name: PurePath(str(row[name])).name for name in given if name in row}
+
+
 def read_metrics(path: Path) -> list[Row]:
     """The rows of an evaluation's metrics.jsonl, or of the one in the folder. Raises GenerationsError for others."""
     file = path / "metrics.jsonl" if path.is_dir() else path
@@ -231,6 +275,7 @@ def read_metrics(path: Path) -> list[Row]:
         rows = [json_value(line) for line in file.read_text(encoding="utf-8").split("\n") if line.strip()]
         for row in rows:
             setting_of(row)
+            measured_with(row)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GenerationsError(
             f"{file} cannot be read as an evaluation: {type(error).__name__}: {error}",

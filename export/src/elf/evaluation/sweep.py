@@ -13,7 +13,15 @@ import numpy as np
 import tyro
 
 from elf.errors import GenerationsError, UsageError
-from elf.evaluation.output_files import PerText, Row, read_metrics, read_per_text, setting_of
+from elf.evaluation.output_files import (
+    PerText,
+    Row,
+    check_measured_alike,
+    check_rows,
+    read_metrics,
+    read_per_text,
+    setting_of,
+)
 from elf.progress import say
 
 if TYPE_CHECKING:
@@ -140,6 +148,8 @@ def plot_sweep(arguments: PlotArguments) -> None:
         raise UsageError(f"{arguments.out} is no name of an SVG", "Give --out FILE.svg.")
     rows = [row for path in arguments.metrics for row in read_metrics(path)]
     quality = choose_quality(rows, arguments.quality)
+    plotted = [row for row in rows if row.get(quality) is not None]
+    check_rows((quality, "entropy"), plotted, "the rows")
     reference = reference_of(rows, quality)
     points = points_of(rows, quality, reference)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -281,26 +291,6 @@ def compare_metrics(arguments: CompareArguments) -> None:
         print(f"{name:22} {shown}")
 
 
-WITH = {
-    "gen_ppl": ("judge", "continuation"),
-    "entropy": ("judge",),
-    **dict.fromkeys(("bleu", "rouge"), ("references",)),
-    **dict.fromkeys(("kept", "unknown", "names", "memorised", "longest", "nearest"), ("training",)),
-}
-"""What figures whose names begin so are measured with."""
-
-
-def _check_measured_alike(name: str, a: PerText, b: PerText) -> None:
-    """Raises GenerationsError where the figure `name` was measured in two ways, as far as both say how."""
-    for start, inputs in WITH.items():
-        for each in inputs if name.startswith(start) else ():
-            if each in a.measured and each in b.measured and a.measured[each] != b.measured[each]:
-                raise GenerationsError(
-                    f"{name} of A and B was measured with different {each}: {a.measured[each]} and {b.measured[each]}",
-                    "Evaluate both in the same way, or name other figures by --metrics.",
-                )
-
-
 def compare(a: PerText, b: PerText, asked: list[str] | None = None) -> dict[str, Any]:
     """`n`, and `figures`: name → its value of a and of b, their difference, and the interval of that.
 
@@ -323,7 +313,7 @@ def compare(a: PerText, b: PerText, asked: list[str] | None = None) -> dict[str,
         if name not in both:
             raise UsageError(f"A and B do not both have {name!r}", f"Choose among {', '.join(both)}.")
     for name in asked or both:
-        _check_measured_alike(name, a, b)
+        check_measured_alike(name, (a.measured, b.measured), "A and B")
     return {"n": len(ids), "figures": {name: _difference(name, of_a[name], of_b[name]) for name in asked or both}}
 
 

@@ -14,7 +14,7 @@ from elf.data.corpus import pick_evenly
 from elf.data.evaluation_rows import stream_evaluation_rows
 from elf.data.tokenizer import load_tokenizer
 from elf.errors import ConfigError
-from elf.evaluation.output_files import Row, read_metrics, setting_of
+from elf.evaluation.output_files import Row, check_rows, read_metrics, setting_of
 from elf.models.encodings import Dtype
 from elf.models.exported_folder import StoredWeights
 from elf.models.trained_model import TrainedModel, fingerprint
@@ -100,8 +100,8 @@ FIGURES = {
 
 
 def evaluation_tables(paths: Sequence[Path], params: Mapping[str, np.ndarray]) -> str:
-    """A table for each metrics.jsonl, or folder with one. Raises GenerationsError for what cannot be read, ConfigError
-    for too many rows and for an evaluation of other weights than `params`."""
+    """A table for each metrics.jsonl, or folder with one. Raises GenerationsError for what cannot be read and for
+    rows that do not compare, ConfigError for too many rows and for an evaluation of other weights than `params`."""
     weights = fingerprint(params)
     return "\n\n".join(_evaluation_table(path, weights) for path in paths)
 
@@ -140,12 +140,7 @@ def _evaluation_table(path: Path, weights: str) -> str:
         raise ConfigError(
             f"{path} has {len(rows)} rows; a card has room for 1 to {MOST_ROWS}", "Evaluate fewer settings for it."
         )
-    for name in ("judge", "training", "continuation", "data", "held_out", "inputs"):
-        if any(row.get(name) != rows[0].get(name) for row in rows):
-            raise ConfigError(
-                f"the rows of {path} were measured with different {name}, and do not compare",
-                "Evaluate all of them alike, or give each its own --evaluation.",
-            )
+    check_rows([*FIGURES, *(f"held_out_{name}" for name in FIGURES)], rows, str(path))
     columns = [(setting_of(row), row, "") for row in rows]
     if any(name.startswith("held_out_") for name in rows[0]):
         columns.append(("real text, held out", rows[0], "held_out_"))
