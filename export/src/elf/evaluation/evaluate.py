@@ -198,8 +198,9 @@ class Evaluation:
             if isinstance(texts, RealTexts) and texts is not NO_TEXTS
         }
         if rows:
-            # As the sources are: of more texts or fewer, from the same rows, the same.
-            digests["references"] = digest_of([row.reference for row in rows[:DIGESTED]])
+            answers = [row.reference for row in rows]
+            # `references` are the same for more texts and fewer, as sources are; `answers` tell what is already done.
+            digests |= {"references": digest_of(answers[:DIGESTED]), "answers": digest_of(answers[: self.samples])}
         if judge:
             digests["judge"] = digest_of((fingerprint(judge.params), judge.tokenizer.digest(), judge.eos))
         return digests
