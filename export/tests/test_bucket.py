@@ -73,7 +73,7 @@ def test_a_run_in_a_bucket_from_its_first_step_to_its_evaluation(
 
     # What another training begins with, or goes on from.
     model = open_model(RUN)
-    weights = start_weights(RUN, model.elf)
+    weights = start_weights(model, model.elf)
     assert all((weights[name] == model.params[name]).all() for name in weights)
     checkpoint = checkpoint_at(RUN)
     assert str(checkpoint) == f"{RUN}/checkpoints/checkpoint_12"

@@ -14,10 +14,14 @@ from tiny_training import write_experiment
 from elf import cli
 from elf.burst import train
 from elf.burst.train import read_carried, read_weights, write_weights
-from elf.dev.make_random import random_params
+from elf.config_file import load_config
+from elf.dev.make_random import random_model, random_params
 from elf.errors import CheckpointError, UsageError
 from elf.models.open_model import open_model
+from elf.models.text_encoder import load_encoder
+from elf.models.trained_model import save_trained_model
 from elf.network.parameters import parameter_shapes
+from elf.training.train_config import TrainConfig
 
 ROOT = Path(__file__).parents[1]
 
@@ -100,9 +104,7 @@ def test_trains_with_jax_alone_goes_on_and_comes_back_as_a_model(tiny, folder, t
 
 def test_what_is_carried_is_what_a_training_sees(tiny, folder):
     """Rows, encoder and statistics are those of `elf train`."""
-    from elf.config_file import load_config
     from elf.data.rows import batch_at, open_dataset
-    from elf.training.train_config import TrainConfig
 
     config, packed = load_config(TrainConfig, tiny), read_carried(folder)
     dataset = open_dataset(config.data, None, None)
@@ -111,6 +113,21 @@ def test_what_is_carried_is_what_a_training_sees(tiny, folder):
     assert {(*ids, real.sum()) for ids, real in zip(batch.ids.tolist(), batch.real, strict=True)} <= rows
     assert packed.elf == config.elf and packed.flow == config.flow and packed.optimizer == config.optimizer
     assert packed.start is None and packed.mean.shape == (16,)
+
+
+def test_latents_are_those_of_start_whatever_lies_in_out(tiny, folder, tmp_path):
+    """They were taken from the run of the same configuration, whose weights were not packed."""
+    own = random_model(read_carried(folder).elf)
+    encoder, params = load_encoder(load_config(TrainConfig, tiny).encoder)
+    for place, mean in (("start", 0.25), ("out", 0.5)):
+        model = replace(own, encoder=encoder, encoder_params=params, latent_mean=np.full(16, mean, np.float32))
+        save_trained_model(model, tmp_path / place / "model")
+    (tmp_path / "out/checkpoints/checkpoint_3").mkdir(parents=True)
+    words = ["burst", "pack", "--config", str(tiny), "--out", str(tmp_path / "carried"), f"out={tmp_path / 'out'}"]
+    assert cli.main([*words, f"start={tmp_path / 'start'}"]) == 0
+    assert (read_carried(tmp_path / "carried").mean == 0.25).all()
+    assert cli.main(words) == 0
+    np.testing.assert_array_equal(read_carried(tmp_path / "carried").mean, read_carried(folder).mean)
 
 
 def test_what_is_packed_anew_begins_with_no_weights_of_before(folder, tmp_path):
@@ -185,6 +202,14 @@ def test_a_model_is_made_with_the_settings_that_were_packed_alone(tiny, folder, 
     ):
         assert cli.main([*command, word]) == 2
         assert said in capsys.readouterr().err
+    for word, said in (
+        ("objective=literal", "a burst knows objective shared alone"),
+        ("start=runs/else", "start is 'runs/else', and was packed as None"),
+    ):
+        assert cli.main([*command, word]) == 2
+        assert said in capsys.readouterr().err
+    # What it is called is nobody's business.
+    command.append("name=other")
     (tmp_path / "w/losses.jsonl").write_text("")
     assert cli.main(command) == 0 and (tmp_path / "made/model").is_dir()
 

@@ -25,7 +25,7 @@ from elf.dev.make_random import TINY, random_model, random_params, small_t5
 from elf.dev.random_checkpoint import write_elf_checkpoint, write_t5
 from elf.errors import CheckpointError, DiskFullError, HubError
 from elf.models.open_model import open_model
-from elf.models.run_folder import checkpoint_at
+from elf.models.run_folder import RunFolder, checkpoint_at
 from elf.models.trained_model import save_trained_model
 from elf.network.parameters import parameter_shapes
 from elf.training.checkpoint import start_weights
@@ -211,19 +211,22 @@ def test_a_name_on_the_hub_opens_like_a_path(
         model = open_model(name)
         np.testing.assert_array_equal(model.params["proj_kernel"], expected["proj_kernel"])
         assert (model.name, model.source["revision"], model.encoder) == ("ELF-B-owt", COMMIT, small_t5(small))
-    assert start_weights("ELF-B-owt", small).keys() == expected.keys()
+    assert start_weights(open_model("ELF-B-owt", weights_only=True), small).keys() == expected.keys()
     assert checkpoint_at(ELF).read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
     # A run of this project that was uploaded: its model to open, its checkpoints to resume from.
     save_trained_model(random_model(small, "own", 5, tokenizer=tokenizer_file), tmp_path / "own")
     uploaded = {f"model/{path.name}": path.read_bytes() for path in (tmp_path / "own").iterdir()}
     hub.put("a/run", config_dot_yml=b"name: own")
     hub.repositories["a/run"] |= uploaded | {"checkpoints/checkpoint_3/default/_METADATA": b"{}"}
+    hub.repositories["a/run"] |= {"latents.json": b'{"encoder": "e", "mean": 0.5, "std": 2}'}
     hub.requests.clear()
     assert open_model("a/run").name == "own" and open_model("a/run/model").encoder == small_t5(small)
     # The card of its export names the commit.
     assert open_model("a/run@v1").source == {"repository": "a/run", "revision": COMMIT}
     assert not [path for _, path, _ in hub.requests if "checkpoint_3" in path]
     assert checkpoint_at("a/run").name == "checkpoint_3"
+    # With what its latents are normalised with.
+    assert RunFolder.of(checkpoint_at("a/run")).statistics() == ("e", (0.5, 2))
     # An exported folder, of whose weights only those are fetched that are wanted.
     manifest = {
         "schemaVersion": 3,

@@ -23,7 +23,7 @@ from elf.config import ElfConfig
 from elf.config_file import load_config
 from elf.data.rows import Ragged, TokenDataset, open_dataset
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DatasetError, DivergedError
-from elf.models.text_encoder import latent_statistics, load_encoder
+from elf.models.text_encoder import latent_statistics, load_encoder, save_encoder
 from elf.models.trained_model import TrainedModel, load_trained_model, save_trained_model
 from elf.sampling.networks import JaxNetwork
 from elf.training import train as train_module
@@ -98,7 +98,7 @@ def test_what_was_grown_says_nothing_yet_and_learns(experiment: Path, trained: P
     shapes = [replace(small.elf, **more) for more in ({"bottleneck_size": 12}, {"depth": 3})]
     shapes.append(replace(small.elf, bottleneck_size=12, depth=3))
     for shape in shapes:
-        grown = replace(small, elf=shape, params=start_weights(str(trained), shape))
+        grown = replace(small, elf=shape, params=start_weights(small, shape))
         for found, before in zip(said(grown), expected, strict=True):
             np.testing.assert_allclose(found, before, atol=1e-5)
     # The first update has rate 0; soon the new directions are read.
@@ -114,7 +114,7 @@ def test_what_was_grown_says_nothing_yet_and_learns(experiment: Path, trained: P
             path = f"blocks_{block}/{name}/kernel"
             assert np.abs(learnt[path] - grown.params[path]).min(axis=1).max() > 0, path
     with pytest.raises(CheckpointMismatchError, match="proj1"):
-        start_weights(str(trained), replace(small.elf, bottleneck_size=4))
+        start_weights(small, replace(small.elf, bottleneck_size=4))
 
 
 @pytest.fixture
@@ -173,7 +173,32 @@ def test_weights_see_the_latents_that_they_were_trained_on(
     capsys.readouterr()
     encoder = encoder_of(other, f"start={tmp_path / 'model'}", f"out={tmp_path / 'c'}")
     np.testing.assert_array_equal(encoder.mean, measured)
-    assert "has not this encoder: latents are measured anew" in capsys.readouterr().err
+    assert "has another encoder: latents are measured anew" in capsys.readouterr().err
+
+
+def test_what_says_nothing_of_its_latents_is_told_from_another_encoder(
+    encoder_of, trained: Path, tmp_path: Path, capsys
+) -> None:
+    # A checkpoint of another code, or one that came alone.
+    shutil.copytree(trained / "checkpoints", tmp_path / "checkpoints")
+    for word in ("start", "resume"):
+        newest = max((tmp_path / "checkpoints").iterdir(), key=lambda path: int(path.name.partition("_")[2]))
+        encoder_of(f"{word}={newest}", f"out={tmp_path / word}")
+        said = capsys.readouterr().err
+        assert "says nothing of its latents: they are measured anew" in said
+        assert "latent_normalisation=official" in said and "another encoder" not in said
+
+
+def test_a_run_goes_on_with_no_other_encoder(experiment: Path, trained: Path, tmp_path: Path) -> None:
+    """Its latents.json was written over with that encoder's, and the run went on."""
+    encoder, params = load_encoder(load_config(TrainConfig, experiment).encoder)
+    (tmp_path / "other").mkdir()
+    save_encoder(tmp_path / "other", encoder, {name: value * 1.5 for name, value in params.items()}, {})
+    out = shutil.copytree(trained, tmp_path / "out")
+    before = (out / "latents.json").read_bytes()
+    with pytest.raises(CheckpointMismatchError, match=r"is not the one that .* was trained with"):
+        main(Arguments(experiment, (f"encoder={tmp_path / 'other'}", "steps=99")))
+    assert (out / "latents.json").read_bytes() == before
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from elf.config_file import load_config
 from elf.data.rows import collate_rows, open_dataset
 from elf.data.tokenizer import EOS, PAD
 from elf.errors import CheckpointMismatchError, ConfigError
+from elf.models.open_model import open_model
 from elf.models.text_encoder import load_encoder, tokenizer_file
 from elf.models.trained_model import FlatParams, TrainedModel, fingerprint, save_trained_model
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.progress import say
-from elf.training.checkpoint import known_statistics, start_weights
+from elf.training.checkpoint import start_statistics, start_weights
 from elf.training.recipe import SHARED_OBJECTIVE, require
 from elf.training.run_record import command_line, encoder_facts, last_losses, plain, training_facts
 from elf.training.step_inputs import FrozenEncoder
@@ -25,6 +26,9 @@ from elf.training.train import check_task, check_vocabularies
 from elf.training.train_config import TrainConfig
 
 MOST_BYTES = 60_000_000
+
+BURST = {**SHARED_OBJECTIVE, "ema_warm_up": True}
+"""What a burst's training is, whatever is packed."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,14 @@ def pack(arguments: PackArguments) -> None:
     trains from it with JAX alone; `elf burst unpack` makes a model of what comes back.
     """
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
-    require(config, {**SHARED_OBJECTIVE, "ema_warm_up": True}, "a burst")
+    require(config, BURST, "a burst")
     dataset = open_dataset(config.data, config.split, config.revision)
     check_task(dataset, config.elf)
     encoder_config, encoder_params = load_encoder(config.encoder)
     check_vocabularies(config, dataset, tokenizer_file(config.tokenizer), encoder_config.vocabulary_size)
     elf = config.elf
+    # Where the configuration would have it lie may be another training.
+    start = open_model(config.start, weights_only=True) if config.start else None
     encoder = FrozenEncoder.make(
         encoder_config,
         encoder_params,
@@ -58,7 +64,7 @@ def pack(arguments: PackArguments) -> None:
         elf.max_length,
         elf.max_input_length or None,
         see_padding=config.sees_filling,
-        known=known_statistics(config, encoder_params),
+        known=start_statistics(config, encoder_params, start),
     )
     filling = EOS if config.pad_token == "eos" else PAD
     batch = collate_rows(
@@ -80,7 +86,7 @@ def pack(arguments: PackArguments) -> None:
         batch.ids,
         batch.real.sum(axis=1),
         batch.source_length,
-        start_weights(config.start, elf, config.seed) if config.start else None,
+        start_weights(start, elf, config.seed) if start else None,
     )
     write_carried(carried, arguments.out)
     files = [file for file in arguments.out.rglob("*") if file.is_file()]
@@ -124,6 +130,7 @@ def unpack(arguments: UnpackArguments) -> None:
     goes on from it.
     """
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
+    require(config, BURST, "a burst")
     carried = read_carried(arguments.folder)
     params, facts = read_weights(arguments.weights)
     encoder_config, encoder_params = load_encoder(config.encoder)
@@ -152,6 +159,10 @@ def check_same(config: TrainConfig, encoder: T5Config, encoder_params: FlatParam
     """Raises CheckpointMismatchError, naming it, where the configuration says another thing than what was packed: the
     model would say that it was trained by that."""
     pairs = {name: (value, carried.settings.get(name)) for name, value in carried_settings(config).items()}
+    # A model may be called otherwise.
+    del pairs["name"]
+    if (config.start is None) != (carried.start is None):
+        pairs["start"] = (config.start, "a model's weights" if carried.start else None)
     for group in ("elf", "flow", "optimizer"):
         ours, theirs = vars(getattr(config, group)), vars(getattr(carried, group))
         pairs |= {f"{group}.{name}": (value, theirs[name]) for name, value in ours.items()}

@@ -20,6 +20,7 @@ from elf.checkpoints.official import (
     TOKENIZER_REPOSITORY,
     FetchedFile,
     SourceRecord,
+    latents_beside,
     model_name,
     newest_checkpoint,
     parts_of,
@@ -225,11 +226,10 @@ def fetch(arguments: Arguments) -> SourceRecord:
     choice, DiskFullError before anything is fetched."""
     repository = f"{OWNER}/{arguments.repository}" if arguments.repository in CHECKPOINTS else arguments.repository
     listing = list_repository(repository, arguments.revision)
-    checkpoint = arguments.file or newest_checkpoint(
-        [file.path for file in listing.files], repository, "Choose one with --file."
-    )
+    paths = [file.path for file in listing.files]
+    checkpoint = arguments.file or newest_checkpoint(paths, repository, "Choose one with --file.")
     out = arguments.out
-    names = [checkpoint, *parts_of(checkpoint, [file.path for file in listing.files])]
+    names = [checkpoint, *parts_of(checkpoint, paths), *({latents_beside(checkpoint)} & {*paths})]
     wanted = [Wanted(listing, file, out) for name in names for file in listing.below(name)]
     encoder = tokenizer = None
     if model_name(repository) and arguments.companions:

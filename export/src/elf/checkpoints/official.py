@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from elf.config import FlowConfig, SamplerSettings
@@ -116,6 +116,15 @@ def parts_of(index: str, paths: Iterable[str]) -> list[str]:
         return []
     part = re.compile(rf"{re.escape(match[1])}-\d+-of-\d+\.{match[2]}")
     return [path for path in paths if part.fullmatch(path)]
+
+
+LATENTS = "latents.json"
+"""In the output folder of a training of this project: what its latents are normalised with."""
+
+
+def latents_beside(checkpoint: str) -> str:
+    """Where it lies, if such a training made the checkpoint."""
+    return (PurePosixPath(checkpoint).parent.parent / LATENTS).as_posix()
 
 
 SOURCE_FILE = "source.json"

@@ -31,7 +31,7 @@ from elf.errors import CheckpointError, CheckpointMismatchError, UsageError
 from elf.models.exported_folder import is_exported, open_folder
 from elf.models.run_folder import RunFolder, RunSettings, read_run_settings
 from elf.models.text_encoder import latent_statistics, load_encoder, tokenizer_file
-from elf.models.trained_model import FlatParams, TrainedModel, load_trained_model
+from elf.models.trained_model import FlatParams, TrainedModel, fingerprint, load_trained_model
 from elf.network.parameters import check_parameters, elf_config, encoder_parameter_shapes, parameter_shapes
 from elf.paths import COPY, absolute, files_below, path_of, refuse_address
 from elf.progress import say
@@ -164,7 +164,9 @@ def _without_weights(run: RunFolder, config_file: Path | None) -> TrainedModel:
     settings = read_run_settings(config_file or run.settings, remembered=config_file is None)
     encoder, encoder_params = load_encoder(settings.encoder)
     check_parameters(encoder_params, encoder_parameter_shapes(encoder), "the encoder")
-    mean, std = run.statistics(encoder_params) or _statistics(settings, encoder, encoder_params)
+    kept = run.statistics()
+    same = kept is not None and kept[0] == fingerprint(encoder_params)
+    mean, std = kept[1] if kept and same else _statistics(settings, encoder, encoder_params)
     return TrainedModel(
         name=settings.name,
         elf=settings.elf,

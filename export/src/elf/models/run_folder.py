@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from elf.checkpoints.fetch import fetched_checkpoint, hub_name
-from elf.checkpoints.official import newest_checkpoint, read_source
+from elf.checkpoints.official import LATENTS, newest_checkpoint, read_source
 from elf.checkpoints.orbax_folder import orbax_item
 from elf.config import ElfConfig, FlowConfig
 from elf.config_file import build_config, read_fields
@@ -18,6 +18,7 @@ from elf.errors import CheckpointError
 from elf.models.text_encoder import Normalisation
 from elf.models.trained_model import (
     BEFORE_SELF_COND_START,
+    TrainedModel,
     fingerprint,
     load_trained_model,
     plain_statistic,
@@ -34,6 +35,11 @@ DONE = "commit_success.txt"
 
 Statistics = tuple[float | np.ndarray, float | np.ndarray]
 """Mean and deviation that latents are normalised with."""
+
+
+def statistics_of(model: TrainedModel) -> tuple[str, Statistics] | None:
+    """Those of a model's latents, after the fingerprint of their encoder; None for a model without one."""
+    return (fingerprint(model.encoder_params), (model.latent_mean, model.latent_std)) if model.encoder else None
 
 
 class RunFolder(NamedTuple):
@@ -62,7 +68,7 @@ class RunFolder(NamedTuple):
     @property
     def latents(self) -> Path:
         """What `keep_statistics` writes."""
-        return self.path / "latents.json"
+        return self.path / LATENTS
 
     def keep_statistics(self, encoder_params: Mapping[str, np.ndarray], statistics: Statistics) -> None:
         """Latents of this encoder are normalised with them, from the training's first step to its last."""
@@ -73,21 +79,16 @@ class RunFolder(NamedTuple):
                 json.dumps({"encoder": fingerprint(encoder_params), "mean": mean, "std": std}) + "\n", encoding="utf-8"
             )
 
-    def statistics(self, encoder_params: Mapping[str, np.ndarray]) -> Statistics | None:
-        """Those that the training's latents of this encoder have, which a training of before keeps in its model alone;
-        None where it says nothing of them, or had another encoder. Raises CheckpointError for what cannot be read."""
+    def statistics(self) -> tuple[str, Statistics] | None:
+        """Those that the training's latents have, after the fingerprint of their encoder; a training of before keeps
+        them in its model alone. None where it says nothing of them. Raises CheckpointError for what cannot be read."""
         if self.latents.is_file():
             try:
                 record = json_value(self.latents.read_text(encoding="utf-8"))
-                found = record["encoder"], read_statistic(record["mean"]), read_statistic(record["std"])
+                return record["encoder"], (read_statistic(record["mean"]), read_statistic(record["std"]))
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise CheckpointError(f"{self.latents} cannot be read: {error}", "Copy the folder again.") from error
-        elif self.has_model:
-            model = load_trained_model(self.model)
-            found = fingerprint(model.encoder_params), model.latent_mean, model.latent_std
-        else:
-            return None
-        return found[1:] if found[0] == fingerprint(encoder_params) else None
+        return statistics_of(load_trained_model(self.model)) if self.has_model else None
 
     @property
     def has_model(self) -> bool:

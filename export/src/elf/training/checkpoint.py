@@ -19,8 +19,8 @@ from elf.config import ElfConfig
 from elf.devices import on_mesh
 from elf.errors import CheckpointError, CheckpointMismatchError, ConfigError, DiskFullError, first_line
 from elf.models.open_model import open_model
-from elf.models.run_folder import RunFolder, Statistics, checkpoint_at
-from elf.models.trained_model import FlatParams, fingerprint
+from elf.models.run_folder import RunFolder, Statistics, checkpoint_at, statistics_of
+from elf.models.trained_model import FlatParams, TrainedModel, fingerprint
 from elf.network.parameters import check_parameters, parameter_shapes
 from elf.paths import absolute, is_address, named_when_full
 from elf.progress import say
@@ -163,19 +163,28 @@ def written_bytes(state: Any) -> int:
     return sum(part.data.nbytes for array in arrays for part in array.addressable_shards if part.replica_id == 0)
 
 
-def start_weights(name: str, elf: ElfConfig, seed: int = 0) -> FlatParams:
-    """`name` as in TrainConfig. `seed` is of the directions that a wider bottleneck begins with.
+def starting_model(config: TrainConfig) -> TrainedModel | None:
+    """What `start` names, for the first state of a run; None where it names nothing, or the run is past it. Raises what
+    opening it does."""
+    if config.start is None:
+        return None
+    if (own := RunFolder(config.out).checkpoints()) and jax.process_index() == 0:
+        say(f"start={config.start} was where this run began; it goes on from its own checkpoint_{max(own)}")
+    return None if own else open_model(config.start, weights_only=True)
 
-    Raises CheckpointError where there is no model, and CheckpointMismatchError where its shapes are not those of `elf`;
-    a narrower bottleneck and fewer blocks than `elf`'s are no mismatch.
+
+def start_weights(model: TrainedModel, elf: ElfConfig, seed: int = 0) -> FlatParams:
+    """Those of a training that starts from `model`. `seed` is of the directions that a wider bottleneck begins with.
+
+    Raises CheckpointMismatchError where its shapes are not those of `elf`; a narrower bottleneck and fewer blocks than
+    `elf`'s are no mismatch.
     """
-    model = open_model(name, weights_only=True)
     params = dict(model.params)
     if model.elf.depth < elf.depth:
         params = deepened(params, model.elf.depth, elf, seed)
     if model.elf.bottleneck_size < elf.bottleneck_size and params.keys() == parameter_shapes(elf).keys():
         params = widened(params, elf.bottleneck_size, seed)
-    action = f"Give elf the shapes of {name}, or start from another model."
+    action = f"Give elf the shapes of {model.name}, or start from another model."
     check_parameters(params, parameter_shapes(elf), "this training", action)
     return params
 
@@ -217,35 +226,45 @@ def widened(params: FlatParams, bottleneck_size: int, seed: int) -> FlatParams:
     }
 
 
-def first_weights(config: TrainConfig) -> FlatParams | None:
-    """The weights that `start` names, for the first state of a run; None where it names none, or the run is past it."""
-    if config.start is None:
-        return None
-    if (own := RunFolder(config.out).checkpoints()) and jax.process_index() == 0:
-        say(f"start={config.start} was where this run began; it goes on from its own checkpoint_{max(own)}")
-    return None if own else start_weights(config.start, config.elf, config.seed)
-
-
-def known_statistics(config: TrainConfig, encoder_params: FlatParams) -> Statistics | None:
+def known_statistics(config: TrainConfig, encoder_params: FlatParams, start: TrainedModel | None) -> Statistics | None:
     """Mean and deviation of the latents that the weights were trained on with which this training goes on or begins:
-    its own, those of the run that `resume` names, or of the model that `start` does. Measured on other texts they would
-    shift all that the weights see. None where there are none, or those of another encoder."""
+    its own, those of the run that `resume` names, or of the model `start`. Measured on other texts they would shift all
+    that the weights see. None where there are none, or those of another encoder.
+
+    Raises CheckpointMismatchError where the run's own are of another encoder.
+    """
     own = RunFolder(config.out)
-    name = config.start or config.resume
     if own.checkpoints():
-        return own.statistics(encoder_params)
-    if name is None or config.latent_normalisation == "official":
+        kept = own.statistics()
+        if kept and kept[0] != fingerprint(encoder_params):
+            raise CheckpointMismatchError(
+                f"encoder {config.encoder} is not the one that {config.out} was trained with",
+                "Give the one that it was, or another out.",
+            )
+        return kept and kept[1]
+    if config.resume is None or config.latent_normalisation == "official":
+        return start_statistics(config, encoder_params, start)
+    return _taken(config.resume, RunFolder.of(checkpoint_at(config.resume)).statistics(), encoder_params)
+
+
+def start_statistics(config: TrainConfig, encoder_params: FlatParams, start: TrainedModel | None) -> Statistics | None:
+    """Those of the model `start` alone, wherever the configuration would have the run lie."""
+    if config.start is None or start is None or config.latent_normalisation == "official":
         return None
-    if config.resume:
-        found = RunFolder.of(checkpoint_at(config.resume)).statistics(encoder_params)
-    else:
-        model = open_model(name, weights_only=True)
-        same = fingerprint(model.encoder_params) == fingerprint(encoder_params)
-        found = (model.latent_mean, model.latent_std) if same else None
+    return _taken(config.start, statistics_of(start), encoder_params)
+
+
+def _taken(name: str, found: tuple[str, Statistics] | None, encoder_params: FlatParams) -> Statistics | None:
+    same = found is not None and found[0] == fingerprint(encoder_params)
     if jax.process_index() == 0:
-        anew = f"{name} has not this encoder: latents are measured anew"
-        say(f"latents are normalised as {name}'s" if found else anew)
-    return found
+        if same:
+            say(f"latents are normalised as {name}'s")
+        elif found:
+            say(f"{name} has another encoder: latents are measured anew")
+        else:
+            official = "an official checkpoint's are those of latent_normalisation=official"
+            say(f"{name} says nothing of its latents: they are measured anew, and {official}")
+    return found[1] if found and same else None
 
 
 def bring_checkpoint(config: TrainConfig, steps: int, step: TrainStep) -> None:

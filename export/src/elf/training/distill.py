@@ -19,7 +19,7 @@ from elf.models.trained_model import FlatParams, TrainedModel, load_trained_mode
 from elf.network.model import ELF
 from elf.network.modules import Params, abstract, bind
 from elf.progress import say
-from elf.training.checkpoint import bring_checkpoint, first_weights
+from elf.training.checkpoint import bring_checkpoint, start_weights, starting_model
 from elf.training.distill_config import DistillConfig, Round, load_distill_config
 from elf.training.distill_objective import (
     Denoiser,
@@ -104,7 +104,8 @@ def distil(
         )
     assert teacher.encoder is not None
     encoder = FrozenEncoder(teacher.encoder, dict(teacher.encoder_params), teacher.latent_mean, teacher.latent_std)
-    start = first_weights(config) or dict(teacher.params) if before is None else before
+    first = starting_model(config) if before is None else None
+    start = before or (start_weights(first, config.elf, config.seed) if first else dict(teacher.params))
     step = make_train_step(
         config, resolved, encoder, mesh, distill_objective(config, turn, dict(teacher.params), mesh.size), start
     )

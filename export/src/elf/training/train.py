@@ -28,7 +28,7 @@ from elf.models.trained_model import TrainedModel, save_trained_model
 from elf.network.modules import Params
 from elf.paths import AnyPath, is_address, path_of
 from elf.progress import say
-from elf.training.checkpoint import bring_checkpoint, first_weights, known_statistics
+from elf.training.checkpoint import bring_checkpoint, known_statistics, start_weights, starting_model
 from elf.training.loop import LoopConfig, run_loop
 from elf.training.run_record import RunLog, command_line, encoder_facts, plain, remember_settings, training_facts
 from elf.training.step import TrainState, TrainStep, make_train_step
@@ -259,6 +259,7 @@ def main(arguments: Arguments) -> None:
     tokenizer = tokenizer_file(config.tokenizer)
     encoder_config, encoder_params = load_encoder(config.encoder)
     check_vocabularies(config, dataset, tokenizer, encoder_config.vocabulary_size)
+    start = starting_model(config)
     encoder = FrozenEncoder.make(
         encoder_config,
         encoder_params,
@@ -267,10 +268,11 @@ def main(arguments: Arguments) -> None:
         config.elf.max_length,
         config.elf.max_input_length or None,
         see_padding=config.sees_filling,
-        known=known_statistics(config, encoder_params),
+        known=known_statistics(config, encoder_params, start),
     )
     resolved = resolve(config, len(dataset), dataset.condition_input_ids is not None)
-    step = make_train_step(config, resolved, encoder, mesh, start=first_weights(config))
+    weights = start_weights(start, config.elf, config.seed) if start else None
+    step = make_train_step(config, resolved, encoder, mesh, start=weights)
     if jax.process_index() == 0:
         RunFolder(config.out).keep_statistics(encoder_params, (encoder.mean, encoder.std))
     bring_checkpoint(config, resolved.steps, step)
