@@ -41,6 +41,22 @@ describe("readSource", () => {
       "https://huggingface.co/me/elf/resolve/main/",
       "huggingface.co",
     ],
+    [
+      "https://huggingface.co/me/elf/blob/main/README.md",
+      "https://huggingface.co/me/elf/resolve/main/",
+      "huggingface.co",
+    ],
+    [
+      "https://huggingface.co/me/elf/resolve/main/all/v1.5/model.onnx?download=true",
+      "https://huggingface.co/me/elf/resolve/main/all/v1.5/",
+      "huggingface.co",
+    ],
+    [
+      "https://huggingface.co/me/elf/tree/v1.0/v1.5",
+      "https://huggingface.co/me/elf/resolve/v1.0/v1.5/",
+      "huggingface.co",
+    ],
+    ["https://huggingface.co/me/elf/blob/v1.0", "https://huggingface.co/me/elf/resolve/v1.0/", "huggingface.co"],
     [" https://models.example/elf-b ", "https://models.example/elf-b/", "models.example"],
     ["<https://models.example/elf-b>", "https://models.example/elf-b/", "models.example"],
     ["(https://models.example/elf-b/),", "https://models.example/elf-b/", "models.example"],
@@ -54,6 +70,13 @@ describe("readSource", () => {
     const source = readSource(typed, page);
     expect(source).toMatchObject({ baseUrl, host });
     expect(sourceOf(source.baseUrl, page).baseUrl).toBe(baseUrl);
+  });
+
+  it("is called by its folder, as one is typed", () => {
+    expect(readSource("https://huggingface.co/me/elf/tree/v1.0/all/stories/", page).label).toBe(
+      "me/elf@v1.0/all/stories",
+    );
+    expect(readSource("https://huggingface.co/me/elf/blob/main/README.md", page).label).toBe("me/elf");
   });
 
   it.each([

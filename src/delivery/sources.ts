@@ -22,8 +22,8 @@ export interface ModelSource {
 }
 
 const HUB = "https://huggingface.co";
-/** Hosts that the hub hands its large files out from, by their ends. */
-const HUB_HOSTS = ["huggingface.co", "hf.co"];
+/** The ends of hosts that the hub hands its large files out from. */
+const HUB_HOST = /(^|\.)(huggingface|hf)\.co$/;
 const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 const REVISION = /^[A-Za-z0-9][\w./-]{0,127}$/;
 /** Letters of an address; servers take no longer ones. */
@@ -71,7 +71,8 @@ export function readSource(text: string, pageUrl: string): ModelSource {
       "Write OWNER/NAME, OWNER/NAME@REVISION, or the https address of a folder that elf export wrote.",
     );
   }
-  const path = url.pathname.replace(/(\/manifest\.json|\/)?$/, "/");
+  // Of a file that the hub shows, its folder.
+  const path = `${url.pathname.replace(/(\/(?:resolve|blob)\/.+)\/[^/]*\.\w+$|\/(manifest\.json)?$/, "$1")}/`;
   const hub = /^\/([^/]+\/[^/]+)(?:\/(?:tree|resolve|blob)\/([^/]+)\/(.*))?/.exec(path);
   if (url.origin === HUB && hub) return hubSource(hub[1] ?? "", unescapedOnce(hub[2] ?? "main"), hub[3]);
   if (url.username || url.password || url.search) {
@@ -116,7 +117,7 @@ function hubSource(id: string, revision: string, folder = ""): ModelSource {
   return {
     kind: "hub",
     baseUrl: `${HUB}/${id}/resolve/${encodeURIComponent(revision)}/${folder}`,
-    label: (revision === "main" ? id : `${id}@${revision}`) + (folder && `/${folder}`),
+    label: (revision === "main" ? id : `${id}@${revision}`) + `/${folder}`.slice(0, -1),
     host: new URL(HUB).host,
   };
 }
@@ -179,7 +180,7 @@ export function fetchFor(baseUrl: string, files: readonly PlacedFile[] | undefin
 }
 
 function isHubs({ protocol, hostname }: URL): boolean {
-  return protocol === "https:" && HUB_HOSTS.some((host) => hostname === host || hostname.endsWith(`.${host}`));
+  return protocol === "https:" && HUB_HOST.test(hostname);
 }
 
 function redirected(url: string): ForeignHostError {
