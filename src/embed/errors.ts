@@ -19,8 +19,3 @@ export class RecipeError extends ElfError {
 export class NoRunError extends ElfError {
   readonly code = "no-run";
 }
-
-/** A part of the script did not come. */
-export class ScriptPartError extends ElfError {
-  readonly code = "script-part";
-}

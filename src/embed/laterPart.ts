@@ -1,4 +1,4 @@
-import { ScriptPartError } from "./errors";
+import { ScriptPartError } from "../flow/errors";
 
 export type LaterPart = typeof import("./later");
 let later: Promise<LaterPart> | undefined;

@@ -1,5 +1,5 @@
 import type { StoreApi } from "zustand/vanilla";
-import { problemOf } from "../../../flow/errors";
+import { problemOf, ScriptPartError } from "../../../flow/errors";
 import type { Recipe } from "../../../flow/recipe";
 import type { RecordedRun } from "../../../format/trace";
 import type { Words } from "../../words/english";
@@ -73,8 +73,7 @@ export function createOpening(parts: OpeningParts): (files: readonly Blob[]) => 
   return async (files) => {
     for (const file of files) {
       try {
-        // Comes when it is wanted.
-        const { openFile } = await import("./files");
+        const { openFile } = await filesPart();
         const opened = await openFile(file);
         if ("runs" in opened) await receiveAll(opened.runs);
         else openPicture(opened);
@@ -83,4 +82,17 @@ export function createOpening(parts: OpeningParts): (files: readonly Blob[]) => 
       }
     }
   };
+}
+
+/** Fetched when the first file is opened; where that fails, some browsers fetch it again in a page loaded anew only. */
+async function filesPart() {
+  try {
+    return await import("./files");
+  } catch (cause) {
+    throw new ScriptPartError(
+      "The part of the script that reads files did not come.",
+      "Reload the page, and open the file again.",
+      { cause },
+    );
+  }
 }
