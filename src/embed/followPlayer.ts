@@ -11,11 +11,13 @@ interface Following {
   /** Elements of one name share their time; empty for one that keeps its own. */
   readonly group: string;
   readonly isLooping: () => boolean;
+  /** Whether anybody can see it: nothing plays on elsewhere. */
+  readonly isSeen: () => boolean;
   readonly onFrame: (shown: ElfEvents["elf-frame"]) => void;
 }
 
 /** Tells of a player's frames, shares its time with its group, and begins again where it is to. Returns what ends all that. */
-export function followPlayer(player: Player, { group, isLooping, onFrame }: Following): () => void {
+export function followPlayer(player: Player, { group, isLooping, isSeen, onFrame }: Following): () => void {
   const { playback } = player;
   let isFollowing = false;
   const member: Member = {
@@ -27,19 +29,25 @@ export function followPlayer(player: Player, { group, isLooping, onFrame }: Foll
       isFollowing = false;
     },
     rest: () => playback.getState().playing && playback.getState().toggle(),
-    isMoving: () => playback.getState().playing,
+    isMoving: () => playback.getState().following || (playback.getState().playing && isSeen()),
   };
-  /** A run that comes shows the time that the others show; one that is written goes on by itself. */
+  /** A run that comes shows the time that the others show; one that is written goes on by itself, and they with it. */
   const arrive = () => {
     const { playing, live } = playback.getState();
     const t = timeOf(group);
-    if (t !== undefined && !playing && !live) member.follow(t);
+    if (live) lead(group, member);
+    else if (t !== undefined && !playing) member.follow(t);
   };
   const leaveGroup = group === "" ? () => {} : join(group, member);
   let rest: ReturnType<typeof setTimeout> | undefined;
+  const beginAgain = () => {
+    clearTimeout(rest);
+    if (playback.getState().over && isLooping()) rest = setTimeout(() => playback.getState().play(), REST);
+  };
   let told = "";
   let shown = player.run.getState()?.id;
   const stop = playback.subscribe((now, before) => {
+    if (now.over !== before.over) beginAgain();
     const run = player.run.getState();
     const isNew = run?.id !== shown;
     shown = run?.id;
@@ -51,13 +59,12 @@ export function followPlayer(player: Player, { group, isLooping, onFrame }: Foll
     if (run && t !== undefined && frame !== told) {
       told = frame;
       onFrame({ step: now.index, steps: stepsOf(run), t });
-      if (group !== "" && !isFollowing && !isNew) share(group, member, t);
+      if (group !== "" && !isFollowing && (now.live || !isNew)) share(group, member, t);
     }
-    clearTimeout(rest);
     if (now.playing && !before.playing && group !== "" && !isFollowing) lead(group, member);
-    if (now.over && !before.over && isLooping()) rest = setTimeout(() => playback.getState().play(), REST);
   });
   arrive();
+  beginAgain();
   return () => {
     stop();
     clearTimeout(rest);
