@@ -4,6 +4,7 @@ import { ATTRIBUTE_NAMES, ATTRIBUTES, type AttributeName, type Options, readAttr
 import { NoRunError } from "./errors";
 import { FigureView } from "./FigureView";
 import { Figure } from "./figure";
+import { keepOwnKeys } from "./ownKeys";
 import type { PictureKind, PictureLook } from "./picture";
 import { adoptStyles } from "./styles";
 import type { ForkWish, Outcome, Wish } from "./writer";
@@ -175,17 +176,6 @@ export class ElfPlayground extends Base {
     if (this.#size) this.#size.replaceSync(height && `:host { height: ${height}; }`);
     else this.style.height = height;
   }
-}
-
-/**
- * Keeps the keys that are used in the figure from the page around, which may have shortcuts of its own: to that, all of it is
- * one element, and it cannot see that something is typed or pressed there.
- */
-function keepOwnKeys(event: Event): void {
-  const { key, ctrlKey, metaKey, altKey, defaultPrevented, target } = event as KeyboardEvent;
-  const isTyped = !ctrlKey && !metaKey && !altKey && (target as Element).matches("input");
-  const isPressed = (key === " " || key === "Enter") && (target as Element).matches("button");
-  if (defaultPrevented || isTyped || isPressed) event.stopPropagation();
 }
 
 function warnOnce(words: string): void {

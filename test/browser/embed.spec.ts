@@ -185,6 +185,18 @@ test("9, 11, 12, 24: keys that are used in it are its own; it fits on paper, and
   await figure.getByRole("slider").press("n");
   await page.keyboard.press("Escape");
   expect(await heard()).toEqual(["n", "Escape"]);
+  // What does not type there is the page's, and so are the keys of what it has put into the slots.
+  const prompt = figure.getByRole("textbox");
+  for (const key of ["Home", "Delete", "Escape", "PageDown", "Tab"]) await prompt.press(key);
+  await expect(prompt).toHaveValue("o n");
+  await figure.evaluate((element) => {
+    const button = Object.assign(document.createElement("button"), { slot: "caption", textContent: "In the caption" });
+    element.append(button);
+  });
+  const caption = page.getByRole("button", { name: "In the caption" });
+  await caption.press("Space");
+  await caption.evaluate((button) => button.remove());
+  expect(await heard()).toEqual(["Escape", "PageDown", "Tab", " "]);
 
   // The inks of a picture are those of the colours that it is seen in, whoever chooses them.
   const picture = () => figure.locator("canvas").evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
