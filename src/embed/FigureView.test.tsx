@@ -76,6 +76,7 @@ async function bar(prompt: string) {
     options,
     title: "",
     isLasting: null,
+    isFindingPaths: false,
     typed: null,
     LensView: null,
   }));
@@ -177,6 +178,28 @@ describe("the keyboard (point 11)", () => {
     state.setState({ stage: "shown" });
     await soon();
     expect(focused).toBe(find("generate"));
+  });
+
+  it("is led once, and nowhere that nobody awaits", async () => {
+    const { state, find } = await bar("A");
+    const elsewhere = async () => {
+      focused = undefined;
+      state.setState({ title: "Another" });
+      await soon();
+      expect(focused).toBeUndefined();
+    };
+    (find("generate") as Drawn).focus();
+    state.setState({ stage: "poster" });
+    await soon();
+    expect(focused).toBe(find("poster-button"));
+    await elsewhere();
+
+    (find("poster-button") as Drawn).focus();
+    const { options } = state.getState();
+    state.setState({ stage: "shown", options: { ...options, controls: [] } });
+    await soon();
+    state.setState({ options });
+    await elsewhere();
   });
 
   it("is left where it is when it is elsewhere", async () => {

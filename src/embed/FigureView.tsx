@@ -12,7 +12,7 @@ import type { Words } from "./words";
 
 /** All that is seen of an element, in its shadow root. */
 export function FigureView({ figure }: { figure: Figure }) {
-  const { stage, problem, options, title, work, typed, LensView } = useStore(figure.state);
+  const { stage, problem, options, title, work, typed, LensView, isFindingPaths } = useStore(figure.state);
   const { player, words } = figure.seat;
   useFocusKept(figure);
   const canWrite = options.model !== "" && options.controls.includes("generate");
@@ -26,7 +26,13 @@ export function FigureView({ figure }: { figure: Figure }) {
           stage={{ slots: { empty: <p className="figure-empty">{words.empty}</p> }, isComing: work.kind === "writing" }}
         />
         {options.lens !== "text" && (
-          <FigureLens figure={figure} id={options.lens} theme={options.theme} View={LensView} />
+          <FigureLens
+            figure={figure}
+            id={options.lens}
+            theme={options.theme}
+            View={LensView}
+            missing={isFindingPaths ? words.lensComes : undefined}
+          />
         )}
       </div>
       {canWrite && <Bar figure={figure} work={work} options={options} typed={typed} words={words} />}
@@ -39,7 +45,7 @@ export function FigureView({ figure }: { figure: Figure }) {
 }
 
 /** Leads the keyboard on where what it was at goes away, as a button that has been pressed: out of the element it would fall. */
-function useFocusKept({ element }: Figure): void {
+function useFocusKept({ element, state }: Figure): void {
   const root = element.shadowRoot;
   const isLost = useRef(false);
   const focused = root?.activeElement;
@@ -51,8 +57,11 @@ function useFocusKept({ element }: Figure): void {
     if (!isLost.current || !root) return;
     for (const place of root.querySelectorAll<HTMLElement>(NEXT)) {
       place.focus();
-      if (root.activeElement) return;
+      if (root.activeElement) break;
     }
+    // Once it is somewhere, or nothing more is awaited that it could be led to, it is the reader's.
+    const { stage, work } = state.getState();
+    isLost.current = !root.activeElement && (stage === "loading" || work.kind !== "none");
   });
 }
 
@@ -63,17 +72,18 @@ interface FigureLensProps extends Pick<FigureState["options"], "theme"> {
   readonly figure: Figure;
   readonly id: LensId;
   readonly View: FigureState["LensView"];
+  readonly missing: string | undefined;
 }
 
 /** A picture of the run, at the time of its player. */
-function FigureLens({ figure, id, theme, View }: FigureLensProps) {
+function FigureLens({ figure, id, theme, View, missing }: FigureLensProps) {
   const { player, words } = figure.seat;
   useEffect(() => void figure.wantLens(), [figure]);
   return (
     <div className="figure-lens" part="lens">
       <PlayerProvider value={player}>
         {View ? (
-          <View id={id} chosenTheme={theme} {...(words.lenses && { words: words.lenses })} />
+          <View id={id} chosenTheme={theme} missing={missing} {...(words.lenses && { words: words.lenses })} />
         ) : (
           <p>{words.lensComes}</p>
         )}

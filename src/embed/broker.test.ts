@@ -194,4 +194,22 @@ describe("one engine for all elements of a page (point 3)", () => {
     await new Promise((resolve) => setTimeout(resolve, 40));
     expect(engine.terminate).toHaveBeenCalledTimes(1);
   });
+
+  it("is not kept by one that had gone when it asked (point 6)", async () => {
+    const { broker, engine, ask } = page(0);
+    const owner = {};
+    ask(owner, "x").end();
+    await soon();
+    broker.release(owner);
+    const late = broker.use(owner, {
+      model: A,
+      signal: AbortSignal.abort(),
+      onAhead: () => {},
+      onProgress: () => {},
+      task: vi.fn(),
+    });
+    await expect(late).rejects.toThrow(CancelledError);
+    await soon();
+    expect(engine.terminate).toHaveBeenCalledTimes(1);
+  });
 });

@@ -59,6 +59,8 @@ export class Broker {
    *   whatever the load and the task throw.
    */
   use<T>(owner: object, turn: Turn<T>): Promise<T> {
+    // Whoever has gone meanwhile does not enter again: nobody would release it.
+    if (turn.signal.aborted) return Promise.reject(new CancelledError());
     this.enter(owner);
     return new Promise<T>((resolve, reject) => {
       const abort = new AbortController();
@@ -82,7 +84,6 @@ export class Broker {
         this.#leave(ticket);
         reject(new CancelledError());
       });
-      if (turn.signal.aborted) return reject(new CancelledError());
       this.#queue(ticket);
       void this.#next();
     });

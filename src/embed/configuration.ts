@@ -22,8 +22,7 @@ export function configure({ worker: address, words = {} }: Configuration): void 
   if (address !== undefined) worker = address;
   for (const [language, table] of Object.entries(words)) tables.set(language.toLowerCase(), table);
   if (Object.keys(words).length === 0) return;
-  // Each of those there are: elements that hear of it listen anew.
-  for (const listener of [...listeners]) listener();
+  for (const listener of listeners) listener();
 }
 
 /** The worker's address as the page wants it; undefined where it says nothing. */

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { frameOf, PIECES, pathsOfLength, SETTINGS } from "../player/testing/runs";
 import type { LoadedModel, LoadProgress, RunEvent, RunRequest, RunResult } from "../run/api";
 import { ATTRIBUTE_NAMES, type Options, readAttribute } from "./attributes";
-import { Broker, type Turn } from "./broker";
+import { Broker, type SharedEngine, type Turn } from "./broker";
 import { configure } from "./configuration";
 import { EVENT_NAMES } from "./events";
 import { Figure } from "./figure";
@@ -39,6 +39,7 @@ vi.mock("./later", () => ({
 }));
 
 const PATHS = pathsOfLength(4, 2);
+let findPaths: SharedEngine["paths"];
 
 const LOADED = {
   manifest: { name: "tiny", title: "Tiny", defaults: SETTINGS, tokens: { eos: 1 } },
@@ -57,6 +58,7 @@ beforeEach(() => {
   asked = [];
   users = 0;
   answer = undefined;
+  findPaths = async () => PATHS;
   engine.runs = [];
   engine.load = Promise.resolve();
   broker = new Broker({
@@ -66,7 +68,7 @@ beforeEach(() => {
     },
     restore: async () => LOADED,
     generate: (request, hear) => new Promise((end, fail) => engine.runs.push({ request, hear, end, fail })),
-    paths: async () => PATHS,
+    paths: (...asked) => findPaths(...asked),
     onLost: () => () => true,
     terminate: () => {},
   });
@@ -475,6 +477,18 @@ describe("what a reader has chosen (points 8, 23)", () => {
   });
 });
 
+it("a card that a pointer has opened stays behind where the element is put elsewhere (point 11)", async () => {
+  const { figure, comeNear } = placed(GOOD);
+  await comeNear();
+  const { inspection } = figure.seat.player;
+  inspection.getState().glance(1);
+  figure.disconnect();
+  expect(inspection.getState().inspected).toBeNull();
+  inspection.getState().pin(1);
+  figure.disconnect();
+  expect(inspection.getState().inspected).toBe(1);
+});
+
 describe("the engine of a page (point 6)", () => {
   it("is given back by an element that stands in none", async () => {
     const { figure, generate } = placed({ model: "/tiny" });
@@ -508,6 +522,7 @@ describe("what is asked for one after another (point 8)", () => {
     await comeNear();
     await expect(figure.fork({ step: 1 })).rejects.toThrow(/no run of the model tiny/);
     expect(shows()).toEqual(["shown", RECORDED, "no-run"]);
+    expect(figure.state.getState()).toMatchObject({ title: TITLE, isLasting: null });
     expect(engine.runs).toEqual([]);
   });
 
@@ -571,6 +586,63 @@ describe("where the tokens of a run were (point 7)", () => {
     await soon();
     expect(pathsOf(figure)).toBeUndefined();
     await set({ lens: "paths" });
+    expect(pathsOf(figure)).toEqual(PATHS);
+    const asked = users;
+    await set({ lens: "numbers" });
+    await set({ lens: "paths" });
+    expect(users).toBe(asked);
+  });
+
+  it("is told to be looked for meanwhile", async () => {
+    const { figure, generate } = placed({ model: "/tiny", lens: "paths" });
+    const isFinding = () => figure.state.getState().isFindingPaths;
+    let found = (_: typeof PATHS) => {};
+    findPaths = () =>
+      new Promise((resolve) => {
+        found = resolve;
+      });
+    await write((await generate()).run, "the cat");
+    expect(isFinding()).toBe(true);
+    found(PATHS);
+    await soon();
+    expect([isFinding(), pathsOf(figure)]).toEqual([false, PATHS]);
+  });
+
+  it("is asked again where the element is put elsewhere meanwhile, and by none that stands nowhere", async () => {
+    const { figure, generate } = placed({ model: "/tiny", lens: "paths" });
+    const enter = vi.spyOn(broker, "enter");
+    const { run } = await generate();
+    for (const event of [START, frame(0), frame(1)]) run.hear(event);
+    figure.disconnect();
+    enter.mockClear();
+    await end(run, "the", "cancelled");
+    expect([users, enter.mock.calls.length]).toEqual([1, 0]);
+    let told = (_: typeof PATHS) => {};
+    findPaths = () =>
+      new Promise((resolve) => {
+        told = resolve;
+      });
+    figure.connect();
+    await soon();
+    figure.disconnect();
+    told(PATHS);
+    await soon();
+    expect(pathsOf(figure)).toBeUndefined();
+    findPaths = async () => PATHS;
+    figure.connect();
+    await soon();
+    expect(pathsOf(figure)).toEqual(PATHS);
+  });
+
+  it("keeps no newer text from being written", async () => {
+    const { figure, generate, shows } = placed({ model: "/tiny", lens: "paths" });
+    const { run } = await generate();
+    for (const event of [START, frame(0), frame(1)]) run.hear(event);
+    const newer = await generate();
+    await end(run, "the", "cancelled");
+    await write(engine.runs.at(-1) as AskedRun, "the cat");
+    expect((await newer.outcome).status).toBe("done");
+    expect(shows()).toEqual(["shown", "the cat", null]);
     expect(pathsOf(figure)).toEqual(PATHS);
   });
 });

@@ -53,6 +53,7 @@ export class Figure {
       options,
       title: "",
       isLasting: null,
+      isFindingPaths: false,
       typed: null,
       LensView: null,
     }));
@@ -101,6 +102,8 @@ export class Figure {
   /** Leaves its page: what it plays stays as it is, what it writes is ended. */
   disconnect(): void {
     this.#writer.leave();
+    // The pointer does not come along.
+    this.#seat.player.inspection.getState().glance(null);
     this.#leave?.();
     this.#leave = undefined;
   }
@@ -131,7 +134,7 @@ export class Figure {
     if (changed("reading")) set({ reading: options.reading });
     if (changed("prompt")) this.type(null);
     if (changed("group") && this.#leave) this.#follow();
-    if (changed("lens")) this.#writer.findPaths();
+    if (changed("lens")) void this.#writer.findPaths();
   }
 
   /** Its words may be others: the page speaks another language. */
@@ -255,6 +258,7 @@ export class Figure {
     this.#unfollow = followPlayer(this.#seat.player, {
       group: this.#options.group,
       isLooping: () => this.#options.loop,
+      isSeen: () => !this.#around.hidden,
       onFrame: (shown) => this.tell("elf-frame", shown),
     });
   }

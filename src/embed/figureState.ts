@@ -21,6 +21,8 @@ export interface FigureState {
   readonly title: string;
   /** Whether the model that wrote last outlives the page; null while none has written. */
   readonly isLasting: boolean | null;
+  /** Whether it is asked where the tokens of the run shown were. */
+  readonly isFindingPaths: boolean;
   /** What the reader has typed over the prompt of `options`; null while that is untouched, and empty where it was cleared. */
   readonly typed: string | null;
   /** The view of lenses, once it has been fetched. */

@@ -31,7 +31,7 @@ export interface Words {
   readonly loadsAgain: string;
   /** Said where the browser lets nothing be kept. */
   readonly notKept: string;
-  /** In place of a lens that is still fetched. */
+  /** In place of a lens that is still fetched, and of paths that are still asked for. */
   readonly lensComes: string;
   /** What lenses say; their own English unless given. */
   readonly lenses?: LensWords;

@@ -59,8 +59,11 @@ export class Writer {
   #asked = 0;
   /** Who lends it the engine, once it has asked. */
   #broker: Pick<Broker, "enter" | "release"> | undefined;
-  /** Asks where the tokens of the run written last were. */
-  #findPaths: (() => void) | undefined;
+  /** Asks where the tokens of the run written last were; undefined once that is known. */
+  #findPaths: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** The newest of these questions. */
+  #search: AbortController | undefined;
+  #isInPage = true;
   /** A recipe is written as it is once; after that other seeds are wanted. */
   #isRecipeWritten = false;
   /** How often it began anew; what was asked for before shows nothing after. */
@@ -129,6 +132,7 @@ export class Writer {
   cancel(): void {
     this.#asked++;
     this.#newest?.abort();
+    this.#search?.abort();
   }
 
   /** The number of a request that ends none before it. */
@@ -143,11 +147,14 @@ export class Writer {
 
   /** The element has come into a page: the engine that it has used does not go while it is there. */
   enter(): void {
+    this.#isInPage = true;
     this.#broker?.enter(this);
+    void this.findPaths();
   }
 
   /** It has gone, and so may the engine. */
   leave(): void {
+    this.#isInPage = false;
     this.cancel();
     this.#broker?.release(this);
   }
@@ -162,8 +169,14 @@ export class Writer {
   }
 
   /** Finds where the tokens of the run written last were, where the lens on is the one that shows it. */
-  findPaths(): void {
-    this.#findPaths?.();
+  async findPaths(): Promise<void> {
+    if (!this.#findPaths || !this.#isInPage || this.#options.lens !== "paths") return;
+    const search = new AbortController();
+    this.#search = search;
+    const { setState } = this.figure.state;
+    setState({ isFindingPaths: true });
+    await this.#findPaths(search.signal).catch(ignore);
+    if (this.#search === search) setState({ isFindingPaths: false });
   }
 
   /** Asks for a text from press to end, whatever goes wrong between. The newest request ends the one before. */
@@ -212,8 +225,8 @@ export class Writer {
           if (isOutdated()) throw new CancelledError();
           const { backend, backendReason: reason } = loaded;
           this.figure.tell("elf-load", { phase: "ready", done: 0, total: 0, backend, reason });
-          this.figure.state.setState({ title: loaded.manifest.title, isLasting: loaded.lasting });
           const { recipe: wanted, lead: before } = order(loaded, recipe);
+          this.figure.state.setState({ title: loaded.manifest.title, isLasting: loaded.lasting });
           const run = new WrittenRun(loaded, wanted, before, (grown) => {
             // A run that was ended may have frames in flight, and tells how it ended.
             if (!isOutdated()) this.figure.seat.player.show(grown);
@@ -229,12 +242,12 @@ export class Writer {
             run.end(result);
             const { status, text, seconds } = result;
             this.figure.tell("elf-done", { status, text, seconds });
-            this.#findPaths = () => {
-              if (this.#options.lens !== "paths") return;
-              // Another turn: nobody has to wait for it who asked for the text.
-              const find: Turn<void>["task"] = (_, engine, ended) => run.findPaths(engine, ended);
-              broker.use(this, { ...turn, task: find }).catch(ignore);
+            const find: Turn<void>["task"] = async (_, engine, ended) => {
+              await run.findPaths(engine, ended);
+              if (!ended.aborted) this.#findPaths = undefined;
             };
+            // Another turn: nobody has to wait for it who asked for the text.
+            if (this.#newest === abort) this.#findPaths = (signal) => broker.use(this, { ...turn, signal, task: find });
             return { status, text, seconds };
           } catch (error) {
             run.end({ status: isCancellation(error) ? "cancelled" : "failed", text: "" });
@@ -242,7 +255,7 @@ export class Writer {
           }
         },
       });
-      this.findPaths();
+      void this.findPaths();
       return outcome;
     } catch (error) {
       if (isCancellation(error)) return NOTHING_BEGUN;

@@ -66,7 +66,7 @@ export class WrittenRun {
   /** Finds where its tokens were, and tells of the run with that. */
   async findPaths(engine: Pick<SharedEngine, "paths">, signal: AbortSignal): Promise<void> {
     const { trajectory } = this.#run ?? {};
-    if (!trajectory || trajectory.paths) return;
+    if (!trajectory?.frames.length) return;
     const paths = await engine.paths(recipeOf(trajectory), trajectory.frames.length, () => {}, signal);
     if (paths && this.#run && !signal.aborted) this.#show({ ...this.#run, trajectory: { ...trajectory, paths } });
   }

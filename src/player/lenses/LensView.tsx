@@ -45,7 +45,9 @@ export interface LensViewProps {
   readonly onRun?: ((id: string) => void) | undefined;
   /** What an app does with a picture of a lens, such as saving it. */
   readonly actions?: ((draw: (measure?: Measure) => Drawing, lens: LensId) => ReactNode) | undefined;
-  /** What an app offers for a run that has not what a lens shows. */
+  /** What is said of a run that has not what a lens shows; the lens's own words unless given. */
+  readonly missing?: string | undefined;
+  /** What an app offers for such a run. */
   readonly offer?: ReactNode;
   /** The end of a link to the run, which goes into the files of pictures. */
   readonly recipe?: string;
@@ -62,6 +64,7 @@ export function LensView({
   judged,
   onRun,
   actions,
+  missing,
   offer,
   recipe = "",
   chosenTheme,
@@ -90,7 +93,9 @@ export function LensView({
       <p className={styles.lensAbout}>{words.about[id]}</p>
       <div className={styles.lensRoom} style={TELLS_OF_COLOURS} ref={setRoom}>
         {!isBegun && <p>{words.notYet}</p>}
-        {isBegun && !isShown && <p>{input.run.status === "running" ? words.whenComplete : words.missing(id)}</p>}
+        {isBegun && !isShown && (
+          <p>{input.run.status === "running" ? words.whenComplete : (missing ?? words.missing(id))}</p>
+        )}
         {isBegun && !isShown && offer}
         {isShown && asTable && <TableOf lens={lens} input={input} />}
         {isShown && !asTable && width > 0 && <PictureOf lens={lens} input={input} onRun={onRun} />}
