@@ -30,8 +30,8 @@ const world = globalThis as unknown as World;
 const list = __OFFLINE_LIST__;
 const { scope } = world.registration;
 const name = cacheName(scope, list.version);
-/** Lies in what is kept of the version that answers, and of no other: nobody is answered with the worker's own file. */
-const IN_CHARGE = addressOf("offline.js");
+/** Lies in what is kept of the version that answers, and of no other; the page has no file of that name. */
+const IN_CHARGE = addressOf("in-charge");
 
 world.addEventListener("install", (event) => event.waitUntil(keepShell()));
 world.addEventListener("activate", (event) => event.waitUntil(begin()));

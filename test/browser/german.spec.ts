@@ -46,7 +46,7 @@ test("a German browser has a German page from the first words on, which writes, 
   await studio.generate.click();
   await expect(studio.runs).toHaveCount(2);
   await expect(studio.generate).toHaveText(/^Erzeugen/);
-  await expect(studio.runs.first()).toContainText(/\d s · WASM.*4 Schritte .*w 1\.5/);
+  await expect(studio.runs.first()).toContainText(/\d s · WASM.*4 Schritte .*w 1,5/);
   const written = await studio.stage.textContent();
 
   await page.keyboard.press("Control+k");
