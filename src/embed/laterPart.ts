@@ -1,4 +1,4 @@
-import { ScriptPartError } from "../flow/errors";
+import { ScriptPartError } from "../player/errors";
 
 export type LaterPart = typeof import("./later");
 let later: Promise<LaterPart> | undefined;

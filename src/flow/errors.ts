@@ -28,11 +28,6 @@ export class ConditionError extends ElfError {
   readonly code = "condition";
 }
 
-/** A part of the script did not come. */
-export class ScriptPartError extends ElfError {
-  readonly code = "script-part";
-}
-
 /** A run or a load that was ended by the person, not by a fault. */
 export class CancelledError extends ElfError {
   readonly code = "cancelled";

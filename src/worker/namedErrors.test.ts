@@ -51,8 +51,8 @@ describe("named errors", () => {
     const classes = Object.values(sources)
       .flatMap((module) => Object.values(module))
       .filter((value): value is new (message: string, action: string) => ElfError => isErrorClass(value));
-    // Recorded runs and parts of the page's own script never pass through the worker.
-    const crossing = classes.filter(({ name }) => name !== "TraceError" && name !== "ScriptPartError");
+    // TraceError stays on the page: recorded runs never pass through the worker.
+    const crossing = classes.filter(({ name }) => name !== "TraceError");
     expect(crossing.length).toBeGreaterThan(12);
     for (const Named of crossing) {
       const back = unpackError(structuredClone(packError(new Named("what", "then"))));

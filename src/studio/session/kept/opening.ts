@@ -1,7 +1,8 @@
 import type { StoreApi } from "zustand/vanilla";
-import { problemOf, ScriptPartError } from "../../../flow/errors";
+import { problemOf } from "../../../flow/errors";
 import type { Recipe } from "../../../flow/recipe";
 import type { RecordedRun } from "../../../format/trace";
+import { ScriptPartError } from "../../../player/errors";
 import type { Words } from "../../words/english";
 import type { ModelStore } from "../models/model";
 import { runOfRecipe } from "../runs/family";
