@@ -1,6 +1,7 @@
 // `npm test`: installs what is missing, then runs every check. `npm test -- unit python` runs only those.
 // Of the tests it leaves out those that take long, which say so where they stand (`slow`); `npm run test:all` does not.
-// They stand in two lanes that run beside each other: neither needs the other, and most of what is in them uses one core.
+// They go in two lanes beside each other: most of what is in them uses one core. The longest of each lane come first, and what
+// is left is taken by the lane that is through.
 import { join } from "node:path";
 import { ensureChromium, ensureEngines, ensureHeadlessShell, findEngines } from "./browsers.mjs";
 import { ensureNodeModules, root } from "./node-modules.mjs";
@@ -18,28 +19,24 @@ const quick = all
   ? { unit: [], browser: [], python: [] }
   : { unit: ["--tagsFilter", "!slow"], browser: ["--grep-invert", "@slow"], python: ["-m", "not slow"] };
 
-/** Of the page and what it stands on; their output is shown as it comes. */
-const pageLane = {
-  lint: async () => run(tool("biome"), ["check", "."], { cwd: root }),
-  types: async () => run(tool("tsc"), ["--noEmit"], { cwd: root }),
-  unit: async () => run(tool("vitest"), ["run", ...quick.unit], { cwd: root }),
-  browser: async () => {
+/** What there is to be checked, each with a way to run programs. */
+const checks = {
+  lint: async (run) => run(tool("biome"), ["check", "."], { cwd: root }),
+  types: async (run) => run(tool("tsc"), ["--noEmit"], { cwd: root }),
+  browser: async (run) => {
     const CHROMIUM = await ensureChromium();
     const CHROMIUM_HEADLESS_SHELL = await ensureHeadlessShell(CHROMIUM);
     const env = { ...process.env, CHROMIUM, CHROMIUM_HEADLESS_SHELL };
     return (await buildForTests()) || run(tool("playwright"), ["test", ...quick.browser], { cwd: root, env });
   },
-};
-
-/** The others, each with a way to run programs; together about as long as those of the page. */
-const otherLane = {
   "python-lint": async (run) => {
     const code = await run(pythonProgram("ruff"), ["check", "."], { cwd: exportFolder });
     return code || run(pythonProgram("ruff"), ["format", "--check", "."], { cwd: exportFolder });
   },
   "python-types": async (run) => run(pythonProgram("mypy"), [], { cwd: exportFolder }),
   python: async (run) => run(pythonProgram("pytest"), quick.python, { cwd: exportFolder }),
-  // Unless it is asked for it installs no browser, and makes no visit in the one that the other lane sees all in.
+  unit: async (run) => run(tool("vitest"), ["run", ...quick.unit], { cwd: root }),
+  // Unless it is asked for it installs no browser, and makes no visit in the one that `browser` sees all in.
   engines: async (run) => {
     const others = all || words.includes("engines") ? await ensureEngines() : findEngines();
     const env = { ...process.env, CHROMIUM: await ensureChromium(), ...others };
@@ -48,7 +45,13 @@ const otherLane = {
   },
 };
 
-const checks = { ...pageLane, ...otherLane };
+/** Neither lane needs the other. What the first runs is shown as it comes. */
+const LANES = [
+  ["lint", "types", "browser"],
+  ["python-lint", "python-types", "python"],
+];
+/** Of either lane. */
+const LEFT = ["unit", "engines"];
 
 const wanted = words.filter((word) => word !== "--all");
 const unknown = wanted.filter((name) => !(name in checks));
@@ -58,20 +61,21 @@ if (unknown.length > 0) {
 }
 
 const isChosen = (name) => wanted.length === 0 || wanted.includes(name);
-const chosen = (lane) => Object.keys(lane).filter(isChosen);
-const [page, other] = [chosen(pageLane), chosen(otherLane)];
+const left = LEFT.filter(isChosen);
+const chosen = LANES.map((names) => names.filter(isChosen)).filter((names) => names.length > 0);
+const lanes = chosen.length > 0 ? chosen : [[]];
 
 await ensureNodeModules();
-if (other.some((name) => name.startsWith("python"))) await ensurePythonEnvironment();
-// Alone, a lane has the terminal to itself. Beside that of the page, the other's output waits until its check is over.
-const together = page.length > 0 && other.length > 0;
-if (together) console.log(`${other.join(", ")}: beside the others; what they print follows when they are done.`);
-const results = (await Promise.all([inOrder(page, run), inOrder(other, together ? runKept : run)])).flat();
+if (lanes.flat().some((name) => name.startsWith("python"))) await ensurePythonEnvironment();
+const [, beside] = lanes;
+// Alone, a lane has the terminal to itself. Beside the first, the output of another waits until its check is over.
+if (beside) console.log(`${beside.join(", ")}: beside the others; what they print follows when they are done.`);
+const results = (await Promise.all(lanes.map((names, i) => inOrder(names, i === 0 ? run : runKept)))).flat();
 
-/** Runs the checks of one lane, one after another, all of them whatever fails. */
+/** Runs the checks of one lane, one after another, all of them whatever fails, and then what the other lane left. */
 async function inOrder(names, runProgram) {
   const results = [];
-  for (const name of names) {
+  for (let name = names.shift() ?? left.shift(); name; name = names.shift() ?? left.shift()) {
     if (runProgram === run) heading(name);
     const started = performance.now();
     const kept = [];
