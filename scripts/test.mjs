@@ -47,11 +47,12 @@ const checks = {
 
 /** Neither lane needs the other. What the first runs is shown as it comes. */
 const LANES = [
-  ["lint", "types", "browser"],
+  // With slow tests there are two that build the package, into one folder: those of `unit` come before those of `browser`.
+  ["lint", "types", ...(all ? ["unit"] : []), "browser"],
   ["python-lint", "python-types", "python"],
 ];
 /** Of either lane. */
-const LEFT = ["unit", "engines"];
+const LEFT = [...(all ? [] : ["unit"]), "engines"];
 
 const wanted = words.filter((word) => word !== "--all");
 const unknown = wanted.filter((name) => !(name in checks));
@@ -69,7 +70,11 @@ await ensureNodeModules();
 if (lanes.flat().some((name) => name.startsWith("python"))) await ensurePythonEnvironment();
 const [, beside] = lanes;
 // Alone, a lane has the terminal to itself. Beside the first, the output of another waits until its check is over.
-if (beside) console.log(`${beside.join(", ")}: beside the others; what they print follows when they are done.`);
+if (beside) {
+  console.log(
+    `Two at a time. What is checked beside the first of them prints when it is done: ${beside.join(", ")} and what is left.`,
+  );
+}
 const results = (await Promise.all(lanes.map((names, i) => inOrder(names, i === 0 ? run : runKept)))).flat();
 
 /** Runs the checks of one lane, one after another, all of them whatever fails, and then what the other lane left. */

@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "./options";
-import { serve } from "./serve";
+import { addressOf, serve } from "./serve";
 import { command } from "./testing/command";
 
 const root = join(import.meta.dirname, "../..");
@@ -69,6 +69,14 @@ describe("elf-playground serve", () => {
   it("has nothing from outside the folder, nor what is not there", async () => {
     expect((await fetch(`${address}/none`)).status).toBe(404);
     expect((await fetch(`${address}/..%2f..%2fpackage.json`)).status).toBe(404);
+  });
+
+  it("names an address that answers, wherever it listens", async () => {
+    expect(addressOf(server, "127.0.0.1")).toMatch(/^http:\/\/localhost:\d+\/$/);
+    const elsewhere = await serve(join(root, "test/fixtures"), 0, "127.0.0.2");
+    const answer = await fetch(`${addressOf(elsewhere, "127.0.0.2")}tiny-model/manifest.json`);
+    expect(answer.status).toBe(200);
+    elsewhere.close();
   });
 
   it("refuses a folder that is none, and a port that is taken", async () => {

@@ -1,6 +1,7 @@
 /** `elf-playground serve`: a folder over http, as the page, the element and downloads that break off want it. */
 import { statSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import sirv from "sirv";
 import { readWords, UsageError } from "./options";
@@ -36,10 +37,16 @@ export async function runServe(argv: readonly string[]): Promise<void> {
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new UsageError(`--port is ${values.port}.`, "Give a number from 0 to 65535.");
   }
-  const server = await serve(folder, port, values.host ?? "127.0.0.1");
-  const address = server.address();
-  const open = typeof address === "object" && address ? address.port : port;
-  process.stdout.write(`${resolve(folder)} at http://localhost:${open}/ until Ctrl+C\n`);
+  const host = values.host ?? "127.0.0.1";
+  const server = await serve(folder, port, host);
+  process.stdout.write(`${resolve(folder)} at ${addressOf(server, host)} until Ctrl+C\n`);
+}
+
+/** Where a browser on this machine finds what listens at `host`. */
+export function addressOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  const isLocal = ["127.0.0.1", "::1", "0.0.0.0", "::"].includes(host);
+  return `http://${isLocal ? "localhost" : host.includes(":") ? `[${host}]` : host}:${port}/`;
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Writing a text, frame by frame. */
-import { SettingsError } from "../flow/errors";
+import { CancelledError, SettingsError } from "../flow/errors";
 import type { HeldToken } from "../flow/held";
 import { type Back, type Branch, branchAt, isEmpty, type Prompt, type Recipe, recipeOf } from "../flow/recipe";
 import { type SamplerSettings, unguided } from "../flow/settings";
@@ -131,12 +131,12 @@ export class Generation implements AsyncIterable<TextFrame> {
         yield value;
       }
     } finally {
-      // Left in the middle: the next run need not wait for this one.
-      if (!this.#end) this.#end = await this.#stop();
+      // Left in the middle: the next run need not wait for this one, unless somebody else has it finished.
+      if (!this.#end && !this.#finished) this.#end = await this.#stop();
     }
   }
 
-  /** Writes what is left of it. */
+  /** Writes what is left of it, also where whoever follows it leaves. What it draws, they do not see. */
   finish(): Promise<FinishedRun> {
     this.#finished ??= this.#rest();
     return this.#finished;
@@ -145,6 +145,7 @@ export class Generation implements AsyncIterable<TextFrame> {
   /**
    * The run as a file that the page, the element and the command line play and go on from. Finishes it.
    * @throws {SettingsError} it was asked for the last frame alone.
+   * @throws {CancelledError} it was ended before its first frame.
    */
   async trace(): Promise<string> {
     if (this.wanted === "last") {
@@ -154,6 +155,7 @@ export class Generation implements AsyncIterable<TextFrame> {
       );
     }
     const { trajectory, text } = await this.finish();
+    if (trajectory.frames.length === 0) throw new CancelledError();
     return writeTrace({ trajectory, pieces: this.model.pieces, text }, this.model.manifest);
   }
 
@@ -161,7 +163,8 @@ export class Generation implements AsyncIterable<TextFrame> {
     for (;;) {
       if (this.#end) return this.#end;
       const { done, value } = await this.#steps.next();
-      if (done) this.#end = value;
+      // Who follows it may have had the end, or have ended it.
+      if (done) this.#end ??= value ?? (await this.#stop());
     }
   }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,6 +76,31 @@ describe("generate", () => {
     const again = await generate({ model, prompt, settings, frames: "last" }).finish();
     expect(again.text).toBe(text);
     expect(again.tokens).toEqual((await run.finish()).tokens);
+  });
+
+  it("is followed and finished at once, whoever is through first", () => {
+    // In a process of its own: where both wait for each other no timer of this one would end it.
+    const script = `
+      import { generate, loadModel } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, "node.ts")).href)};
+      const model = await loadModel(${JSON.stringify(folder("tiny-conditional"))});
+      for (const steps of [3, 4, 5, 6]) for (const left of [1, 9]) {
+        const run = generate({ model, prompt: "garden", settings: { steps, seed: 7 } });
+        const finished = run.finish();
+        for await (const { step } of run) if (step >= left) break;
+        const { status } = await finished;
+        console.log(steps, left, status, status === (await run.finish()).status);
+      }
+      await model.dispose();`;
+    const words = ["--import", "tsx", "--input-type", "module", "--eval", script];
+    const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8", timeout: 60_000 });
+    const lines = [3, 4, 5, 6].flatMap((steps) => [`${steps} 1 done true`, `${steps} 9 done true`]);
+    expect(stdout.trim().split("\n"), stderr).toEqual(lines);
+  }, 90_000);
+
+  it("has no file of a run that ended before its first frame", async () => {
+    const run = generate({ model, prompt, signal: AbortSignal.abort() });
+    await expect(run.trace()).rejects.toMatchObject({ name: "CancelledError" });
+    expect((await run.finish()).status).toBe("cancelled");
   });
 
   it("takes its times from the schedule that is exported", async () => {

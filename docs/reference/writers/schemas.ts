@@ -82,6 +82,10 @@ function written(title: string, schema: unknown): JsonSchema {
   return { ...json, title } as JsonSchema;
 }
 
+function defaultOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 function rows(schema: JsonSchema, path = ""): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, inner]) => {
     const place = path === "" ? name : `${path}.${name}`;
@@ -89,7 +93,7 @@ function rows(schema: JsonSchema, path = ""): string[][] {
     const row = [
       `\`${place}\``,
       said(inner),
-      "default" in inner ? `may be missing: \`${String(inner.default)}\`` : needed,
+      "default" in inner ? `may be missing: \`${defaultOf(inner.default)}\`` : needed,
     ];
     return [row, ...rows(inner, place), ...rows(inner.items ?? {}, `${place}[]`)];
   });
