@@ -81,3 +81,16 @@ describe("npm run build", () => {
     expect(stderr).toContain("usage: npm run build --");
   });
 });
+
+describe("the page as it is installed", () => {
+  it("is another one in each folder of a host", () => {
+    const { id, start_url } = JSON.parse(read("public/site.webmanifest").toString());
+    // W3C, Web Application Manifest, 1.3 (id): by the origin of where it starts, which it is by itself.
+    const identity = (folder: string) => {
+      const start = new URL(start_url, `https://host.example/${folder}/site.webmanifest`);
+      return new URL(id ?? start.href, start.origin).href;
+    };
+    expect(identity("a")).toBe("https://host.example/a/");
+    expect(identity("b")).toBe("https://host.example/b/");
+  });
+});

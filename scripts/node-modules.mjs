@@ -16,7 +16,8 @@ export async function ensureNodeModules(folder = root) {
   await must(
     "npm could not install the packages. Check the network and that `node --version` is 20.19, or 22.12 and newer, then try again.",
     "npm",
-    ["ci", "--no-audit", "--no-fund"],
+    // Hosts that build set NODE_ENV=production, and npm leaves out then what builds.
+    ["ci", "--include=dev", "--no-audit", "--no-fund"],
     { cwd: folder, stdio: ["inherit", 2, 2] },
   );
   markCurrent(stamp, [lock]);

@@ -8,13 +8,18 @@ const [BEFORE, NOW] = [cacheName(SCOPE, "1"), cacheName(SCOPE, "2")];
 /** As much of a browser's caches as the worker asks for. */
 class TestCaches {
   readonly all = new Map<string, Map<string, Response>>();
+  /** What the disk has no room for. */
+  full: RegExp | undefined;
 
   async open(name: string) {
     const cache = this.all.get(name) ?? new Map<string, Response>();
     this.all.set(name, cache);
     return {
       match: async (address: string) => cache.get(address)?.clone(),
-      put: async (address: string, response: Response) => void cache.set(address, response),
+      put: async (address: string, response: Response) => {
+        if (this.full?.test(address)) throw new DOMException("Full.", "QuotaExceededError");
+        cache.set(address, response);
+      },
       delete: async (address: string) => cache.delete(address),
     };
   }
@@ -41,7 +46,7 @@ const addressOf = (path: string) => new URL(path, SCOPE).href;
 let caches: TestCaches;
 let listeners: Map<string, (event: unknown) => void>;
 /** What the host has. */
-let host: Map<string, string>;
+let host: Map<string, string | Response>;
 
 beforeEach(async () => {
   caches = new TestCaches();
@@ -55,6 +60,7 @@ beforeEach(async () => {
   );
   vi.stubGlobal("fetch", async (asked: string | Request) => {
     const text = host.get(typeof asked === "string" ? asked : asked.url);
+    if (text instanceof Response) return text;
     return text === undefined ? new Response("", { status: 404 }) : new Response(text);
   });
   await start(LIST);
@@ -81,13 +87,26 @@ async function takeOver() {
   await tell("activate");
 }
 
-/** What a tab gets for a file: the worker's answer, or that of the host where the worker leaves it alone. */
-async function got(path: string): Promise<string | number> {
+/** What a tab is answered for a file: by the worker, or by the host where the worker leaves it alone. `kept` waits for what comes after. */
+async function answered(path: string): Promise<{ response: Response; kept: () => Promise<unknown> }> {
   const request = new Request(addressOf(path));
   const answers: Promise<Response>[] = [];
-  listeners.get("fetch")?.({ request, respondWith: (its: Promise<Response>) => answers.push(its) });
+  const work: Promise<unknown>[] = [];
+  listeners.get("fetch")?.({
+    request,
+    respondWith: (its: Promise<Response>) => answers.push(its),
+    waitUntil: (its: Promise<unknown>) => work.push(its),
+  });
   const response = await (answers[0] ?? fetch(request));
-  return response.ok ? response.text() : response.status;
+  return { response, kept: () => Promise.all(work) };
+}
+
+/** The text that a tab gets for a file, or the status that it is refused with. */
+async function got(path: string): Promise<string | number> {
+  const { response, kept } = await answered(path);
+  const text = response.ok ? await response.text() : response.status;
+  await kept();
+  return text;
 }
 
 describe("the worker of a newer page", () => {
@@ -115,10 +134,40 @@ describe("the worker of a newer page", () => {
   });
 });
 
+describe("what is asked for anew each time", () => {
+  const NAMES = "models/index.json";
+
+  beforeEach(async () => {
+    await start({ ...LIST, fresh: [NAMES] });
+    for (const path of LIST.shell) host.set(addressOf(path), path);
+    await takeOver();
+  });
+
+  it("comes as the host sends it, before all of it is here", async () => {
+    const sent = new TransformStream<Uint8Array, Uint8Array>();
+    host.set(addressOf(NAMES), new Response(sent.readable));
+    const { response, kept } = await answered(NAMES);
+    const writer = sent.writable.getWriter();
+    const text = response.text();
+    await writer.write(new TextEncoder().encode("names"));
+    await writer.close();
+    expect(await text).toBe("names");
+    await kept();
+    host.delete(addressOf(NAMES));
+    expect(await got(NAMES)).toBe("names");
+  });
+
+  it("is refused as the host refuses it, where nothing came before", async () => {
+    expect(await got(NAMES)).toBe(404);
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+    await expect(got(NAMES)).rejects.toThrow("Failed to fetch");
+  });
+});
+
 describe("what is kept of versions", () => {
   /** The host has this version now, and the worker of it is downloaded and installed. */
-  async function release(version: string) {
-    const list = { ...LIST, version, shell: ["", `assets/lens-${version}.js`] };
+  async function release(version: string, later: readonly string[] = []) {
+    const list = { ...LIST, version, later, shell: ["", `assets/lens-${version}.js`] };
     for (const path of list.shell) host.set(addressOf(path), path);
     await start(list);
     await tell("install");
@@ -139,5 +188,35 @@ describe("what is kept of versions", () => {
       "assets/lens-3.js",
     ]);
     expect(await caches.keys()).toEqual([BEFORE, cacheName(SCOPE, "3")]);
+  });
+
+  it("is the one that tabs show, also where the disk had no room to take a runtime over", async () => {
+    const later = ["assets/ort-1.wasm"];
+    await release("1", later);
+    await tell("activate");
+    host.set(addressOf("assets/ort-1.wasm"), "runtime");
+    expect(await got("assets/ort-1.wasm")).toBe("runtime");
+    await release("2", later);
+    caches.full = /ort-1/;
+    await tell("activate");
+    caches.full = undefined;
+    host.delete(addressOf("assets/ort-1.wasm"));
+    expect(await got("assets/ort-1.wasm")).toBe("runtime");
+    await release("3", later);
+    await tell("activate");
+    host.clear();
+    expect([await got("assets/lens-2.js"), await got("assets/ort-1.wasm")]).toEqual(["assets/lens-2.js", "runtime"]);
+    expect(await caches.keys()).toEqual([NOW, cacheName(SCOPE, "3")]);
+  });
+
+  it("comes with the headers that the host sends by now", async () => {
+    await release("1");
+    await tell("activate");
+    const asset = addressOf("assets/lens-1.js");
+    host.set(asset, new Response("assets/lens-1.js", { headers: { "Content-Security-Policy": "newer" } }));
+    await start({ ...LIST, shell: ["", "assets/lens-1.js"] });
+    await takeOver();
+    const { response } = await answered("assets/lens-1.js");
+    expect(response.headers.get("Content-Security-Policy")).toBe("newer");
   });
 });

@@ -43,7 +43,7 @@ world.addEventListener("fetch", (event) => {
   const { request } = event;
   const { url, method, mode } = request;
   const way = wayOf({ url, method, mode, isRange: request.headers.has("range") }, scope, list);
-  if (way.way !== "network") event.respondWith(answer(request, way));
+  if (way.way !== "network") event.respondWith(answer(request, way, (work) => event.waitUntil(work)));
 });
 
 /** All of the page or none of it: with a file missing the worker is not installed, and the next visit tries again. */
@@ -53,10 +53,11 @@ async function keepShell(): Promise<void> {
 }
 
 async function shellFile(path: string): Promise<Response> {
-  // What has its contents in its name is the same in every version, and the browser may have it already.
-  const isNamed = path.startsWith("assets/");
-  const before = isNamed ? await kept(addressOf(path)) : undefined;
-  return before ?? plain(await fetched(addressOf(path), { cache: isNamed ? "default" : "no-cache" }));
+  const address = addressOf(path);
+  // What has its contents in its name the browser may have already, from this very visit. What an earlier version kept is asked for
+  // again: its contents are the same, but the host may have changed its headers (a policy, isolation).
+  const isNew = path.startsWith("assets/") && !(await caches.match(address));
+  return plain(await fetched(address, { cache: isNew ? "default" : "no-cache" }));
 }
 
 async function begin(): Promise<void> {
@@ -64,10 +65,10 @@ async function begin(): Promise<void> {
   const others = (await caches.keys()).filter((other) => other.startsWith(cachePrefix(scope)) && other !== name);
   for (const path of [...list.later, ...list.fresh]) {
     const before = await kept(addressOf(path));
-    if (!before) continue;
-    await put(cache, addressOf(path), before);
+    // On a full disk it stays where it is.
+    const isHere = before && (await put(cache, addressOf(path), before).then(yes, no));
     // A runtime and a judge are too large to be kept twice; they are found wherever they are.
-    for (const other of others) await (await caches.open(other)).delete(addressOf(path));
+    if (isHere) for (const other of others) await (await caches.open(other)).delete(addressOf(path));
   }
   // A tab that still shows the version before may ask for parts of it; whoever shows an older one was closed long ago, and one
   // that only waited was shown to nobody.
@@ -85,7 +86,7 @@ async function lastInCharge(names: readonly string[]): Promise<string | undefine
   return undefined;
 }
 
-/** Keeps what the browser itself still has of the files that are kept once they were used. Asks nobody. */
+/** Keeps what the browser itself still has of the files that are kept once they were used, if there is room. Asks nobody. */
 async function keepUsed(): Promise<void> {
   if (!(await caches.has(name))) return;
   const cache = await caches.open(name);
@@ -93,31 +94,37 @@ async function keepUsed(): Promise<void> {
     const address = addressOf(path);
     if (await cache.match(address)) continue;
     const here = await fetch(address, { cache: "only-if-cached", mode: "same-origin" }).catch(() => null);
-    if (here?.ok) await put(cache, address, here);
+    if (here?.ok) await put(cache, address, here).then(yes, no);
   }
 }
 
-async function answer(request: Request, way: Exclude<Way, { way: "network" }>): Promise<Response> {
+/** `lastly` is given what goes on after the answer: a large file is not held back until it has been kept. */
+async function answer(
+  request: Request,
+  way: Exclude<Way, { way: "network" }>,
+  lastly: (work: Promise<unknown>) => void,
+): Promise<Response> {
   const address = addressOf(way.path);
   if (way.way === "fresh") {
-    try {
-      const response = await fetched(request, {});
-      await keep(address, response);
-      return response;
-    } catch (error) {
+    const response = await fetch(request).catch((error: unknown) => error);
+    if (!(response instanceof Response && response.ok)) {
       const before = await kept(address);
       if (before) return before;
-      throw error;
+      if (!(response instanceof Response)) throw response;
+      return response;
     }
+    lastly(keep(address, response));
+    return response;
   }
   const before = (await kept(address, { cacheName: name })) ?? (await kept(address));
   if (before) return before;
   const response = await fetch(request);
-  if (response.ok && (way.way === "later" || (await isWhatWasKept(address, response)))) await keep(address, response);
+  const isWanted = response.ok && (way.way === "later" || (await isWhatWasKept(address, response)));
+  if (isWanted) lastly(keep(address, response));
   return response;
 }
 
-/** Keeps a copy, unless what was kept has been deleted: a worker answers for as long as its tabs are open. A full disk is no reason not to answer. */
+/** Keeps a copy, if there is room, unless what was kept has been deleted: a worker answers for as long as its tabs are open. */
 async function keep(address: string, response: Response): Promise<void> {
   const copy = response.clone();
   if (!(await caches.has(name))) return;
@@ -186,6 +193,9 @@ function plain(response: Response): Response {
   const { status, statusText, headers } = response;
   return new Response(response.body, { status, statusText, headers });
 }
+
+const yes = () => true;
+const no = () => false;
 
 function addressOf(path: string): string {
   return new URL(path, scope).href;
