@@ -93,7 +93,10 @@ function strangeWords(line: string): string[] {
   const [, script] = /npm run (?:-s )?(\S+)/.exec(line) ?? [];
   const ours = /^(npm run (-s )?(elf|generate)|elf|npx elf-playground) /.test(line);
   const words = ours ? (line.replace(/"[^"]*"/g, "").match(/(?<= )--[a-z][\w-]*/g) ?? []) : [];
+  // zsh, which macOS has, takes brackets for names of files.
+  const bare = ours ? (line.replace(/"[^"]*"|'[^']*'/g, "").match(/\S*\[\S*/g) ?? []) : [];
   return [
+    ...bare,
     ...(script && !(script in scripts) ? [`npm run ${script}`] : []),
     ...elfCommand(line),
     ...words.filter((word) => !options.has(word) && !FOREIGN_OPTIONS.test(word)),
