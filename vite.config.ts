@@ -22,7 +22,7 @@ const crossOriginIsolation = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
-const licenceList = licences();
+const licenceList = licences("page");
 
 export default defineConfig({
   // Relative addresses, so that the built page works from any folder of any host.

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { defaultClientConditions, defineConfig, type Plugin, preprocessCSS, type ResolvedConfig } from "vite";
+import { licences } from "./vite.licences.ts";
 import { linkPreview, siteConstants } from "./vite.site.ts";
 
 /**
@@ -87,12 +88,19 @@ function styleNamesOnly(): Plugin {
 export default defineConfig(({ mode }) => {
   const isPackage = mode === "package";
   const scripts = isPackage ? "element/" : "";
+  // Whoever puts a copy of it on his own host hands these packages on.
+  const licenceList = licences("element", scripts);
   const assets = isPackage ? "runtime/[name]-[hash][extname]" : "[name]-[hash][extname]";
   return {
     base: "./",
     publicDir: false,
     ...(isPackage ? {} : { define: siteConstants }),
-    plugins: [styleNamesOnly(), workerAsWritten(), ...(isPackage ? [] : [linkPreview("../"), checksumOfScript()])],
+    plugins: [
+      styleNamesOnly(),
+      workerAsWritten(),
+      licenceList.list,
+      ...(isPackage ? [] : [linkPreview("../"), checksumOfScript()]),
+    ],
     css: {
       modules: {
         localsConvention: "camelCaseOnly",
@@ -112,6 +120,7 @@ export default defineConfig(({ mode }) => {
     },
     worker: {
       format: "es",
+      plugins: () => [licenceList.noted()],
       rolldownOptions: {
         output: {
           entryFileNames: `${scripts}[name]-[hash].js`,

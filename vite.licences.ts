@@ -1,12 +1,15 @@
-/** `licences.md`, beside the page: the licence of every package that is built into it or into its workers. */
+/** `licences.md`, beside the page and beside the element: the licence of every package that is built into it or into its workers. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "vite";
 
 const FILE = "licences.md";
 
-/** The list, and what notes the packages of a worker, whose build is one of its own before that of the page. */
-export function licences(): { readonly list: Plugin; readonly noted: () => Plugin } {
+/** The list, in a `folder` of the build, and what notes the packages of a worker, whose build is one of its own before that of the page. */
+export function licences(
+  what: "page" | "element",
+  folder = "",
+): { readonly list: Plugin; readonly noted: () => Plugin } {
   const folders = new Set<string>();
   const note = (bundle: Bundle, styles: readonly string[]) => {
     for (const id of [...builtIn(bundle), ...styles]) {
@@ -32,7 +35,11 @@ export function licences(): { readonly list: Plugin; readonly noted: () => Plugi
             bundle,
             [...this.getModuleIds()].filter((id) => /\.css(?:\?|$)/.test(id)),
           );
-          this.emitFile({ type: "asset", fileName: FILE, source: licenceText([...folders].map(readPackage)) });
+          this.emitFile({
+            type: "asset",
+            fileName: `${folder}${FILE}`,
+            source: licenceText([...folders].map(readPackage), what),
+          });
         },
       },
     },
@@ -62,13 +69,13 @@ export interface Licensed {
 }
 
 /** One chapter for each package, in the order of their names. */
-export function licenceText(packages: readonly Licensed[]): string {
+export function licenceText(packages: readonly Licensed[], what = "page"): string {
   const chapters = [...packages]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, version, licence, source, text }) =>
       [`## ${name} ${version} (${licence})`, source, ...(text ? [quoted(text)] : [])].filter(Boolean).join("\n\n"),
     );
-  return `# What is built into the page, and under which licence\n\n${chapters.join("\n\n")}\n`;
+  return `# What is built into the ${what}, and under which licence\n\n${chapters.join("\n\n")}\n`;
 }
 
 /** Indented, so that no line of a licence counts as a heading of the list. */

@@ -50,6 +50,9 @@ describe("what is packed", () => {
     );
     expect(filesOf(installed).filter((file) => /\.test\.|\.onnx$|\.bin$|(?<!\.d)\.tsx?$/.test(file))).toEqual([]);
     expect(readFileSync(join(installed, "README.md"), "utf8")).toMatch(/^# elf-playground\n/);
+    // The element brings its libraries along, and so their licences.
+    const licences = readFileSync(join(installed, "dist/element/licences.md"), "utf8");
+    for (const name of ["preact", "zod", "onnxruntime-web"]) expect(licences).toContain(`\n## ${name} `);
   });
 
   it("names no library but those that it depends on, in this project's versions", () => {
