@@ -17,6 +17,7 @@ const pages = [
   "docs/reference/browsers.md",
   "README.md",
   "package/README.md",
+  "export/README.md",
 ].filter((file) => file.endsWith(".md") && file !== "docs/experiments.md");
 
 /** Every word that stands in the sources, of page, package and Python, and in what configures them. */
@@ -45,6 +46,10 @@ const options = new Set([
   ...OPTIONS.map(({ name }) => `--${name}`),
   ...[...reference.matchAll(/`(--[a-z][\w-]*)`/g)].map(([, name = ""]) => name),
   ...[...read("docs/reference/command.md").matchAll(/(--[a-z][\w-]*)/g)].map(([, name = ""]) => name),
+  // A module that is run by itself, and so stands on no page of the reference.
+  ...[...read("export/src/elf/burst/train.py").matchAll(/add_argument\("(--[a-z][\w-]*)/g)].map(
+    ([, name = ""]) => name,
+  ),
 ]);
 
 /** Custom properties of the element, which its own reference test looks up. */
@@ -68,6 +73,8 @@ describe("names in the documentation exist", () => {
     ["`elf transmogrify`", ["elf transmogrify"]],
     ["`--colour`", ["--colour"]],
     ["`npm run dance`", ["npm run dance"]],
+    ["`elf evaluate runs/x cfg=[1,2]`", ["cfg=[1,2]"]],
+    ["`elf evaluate runs/x 'cfg=[1,2]' \"gamma=[0,1]\"`", []],
     ["`loadModels()`", ["loadModels"]],
     ["`flow.noize_scale`", ["noize_scale"]],
     ["`src/nowhere/x.ts`", ["src/nowhere/x.ts"]],
@@ -118,7 +125,7 @@ function strange(span: string, page: string): string[] {
   if (/^--[a-z]/.test(span))
     return options.has(span.split(/[ =]/)[0] ?? "") || FOREIGN_OPTIONS.test(span.split(/[ =]/)[0] ?? "") ? [] : [span];
   if (/^(src|export|docs|test|models|package|deploy|scripts|public)\/[\w./-]*$/.test(span)) {
-    const made = /^(models\/(NAME|mine|toy|ELF)|docs\/public)/.test(span);
+    const made = /^(models\/(NAME|mine|toy|ELF)|docs\/public|export\/\.venv)/.test(span);
     return made || existsSync(join(root, span)) || page === "docs/denied.md" ? [] : [span];
   }
   // A name of code: camelCase, PascalCase of two humps, snake_case, or called.
