@@ -68,6 +68,12 @@ def test_xla_counts_what_is_counted_by_hand() -> None:
     assert compile_encoder(config)[0].flops == pytest.approx(encoder_flops(encoder_for(SMALL), 4, 24), rel=0.08)
 
 
+def test_what_runs_on_one_device_is_counted_on_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax, "device_count", lambda: 8)
+    forward = compile_forward(bench_config(SMALL, batch_size=4))
+    assert forward.flops == pytest.approx(denoise_flops(SMALL, 4, 24), rel=0.08)
+
+
 def test_the_shared_formulation_saves_the_passes_it_makes_once() -> None:
     config = bench_config(replace(SMALL, depth=1), batch_size=4)
     forward = compile_forward(config).flops

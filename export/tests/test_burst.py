@@ -214,6 +214,18 @@ def test_a_model_is_made_with_the_settings_that_were_packed_alone(tiny, folder, 
     assert cli.main(command) == 0 and (tmp_path / "made/model").is_dir()
 
 
+def test_weights_that_are_no_numbers_are_not_saved(tiny, tmp_path, monkeypatch):
+    packed, out = tmp_path / "packed", tmp_path / "out"
+    assert cli.main(["burst", "pack", "--config", str(tiny), "--out", str(packed), "flow.decoder_prob=0"]) == 0
+    shapes = parameter_shapes(load_config(TrainConfig, tiny).elf)
+    nothing = {name: np.full(shape, np.nan, np.float32) for name, shape in shapes.items()}
+    write_weights(packed / "start", nothing, {"steps": 0, "seconds": 0})
+    monkeypatch.setattr(train, "SAVE_SECONDS", 0)
+    with pytest.raises(UsageError, match="left the finite numbers before step 1"):
+        train.main([str(packed), "--out", str(out), "--minutes", "1"])
+    assert not list(out.glob("*.safetensors")) and not list(out.glob("weights*"))
+
+
 def test_what_cannot_be_is_said(tiny, tmp_path, capsys):
     for part in ("3/2", "0/1", "1", "a/b"):
         with pytest.raises(UsageError, match="--part"):
@@ -223,6 +235,9 @@ def test_what_cannot_be_is_said(tiny, tmp_path, capsys):
     pack = ["burst", "pack", "--config", str(tiny), "--out", str(tmp_path / "none")]
     assert cli.main([*pack, "objective=literal"]) == 2
     assert "a burst knows objective shared alone, not literal" in capsys.readouterr().err
+    assert cli.main([*pack, "resume=runs/x"]) == 2
+    said = capsys.readouterr().err
+    assert "a burst does not resume" in said and "start=runs/x" in said
     assert cli.main([*pack, "guesses.share=0.5"]) == 2
     assert "a burst knows guesses.share 0.0 alone, not 0.5" in capsys.readouterr().err
 

@@ -506,6 +506,9 @@ def test_output_goes_beside_the_model_of_a_training(monkeypatch, tmp_path: Path)
         # What is not there may be a name on the hub.
         Path(checkpoint).mkdir(parents=True, exist_ok=True)
         assert evaluate.default_out(Path(checkpoint)) == Path(folder) / "evaluation"
+    monkeypatch.chdir("runs/a/checkpoints")
+    assert evaluate.default_out(Path("checkpoint_5")) == tmp_path / "runs/a/evaluation"
+    monkeypatch.chdir(tmp_path)
     # In an exported folder it would be a file that its manifest does not list.
     (tmp_path / "my/manifest.json").write_text("{}")
     assert evaluate.default_out(Path("my")) == tmp_path / "my-evaluation"

@@ -74,6 +74,13 @@ def test_the_newest_checkpoint_of_a_training_is_read_itself(run: Path, plain: Pa
     assert of_40.training["losses"] == {"loss": 0.5}
 
 
+def test_a_checkpoint_is_known_from_inside_its_folder(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(run / "checkpoints")
+    found, expected = open_model("checkpoint_40"), open_model(run / "checkpoints" / "checkpoint_40")
+    assert (found.elf, found.flow, found.tokenizer) == (expected.elf, expected.flow, expected.tokenizer)
+    assert found.tokenizer is not None
+
+
 def test_a_training_without_a_model_yet_is_known_by_its_configuration(
     run: Path, plain: Path, prepared: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """`elf plan`: bytes per device against hand formulas, the compiled step on simulated devices, and what is refused."""
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -87,6 +88,17 @@ def test_what_lies_beside_the_weights() -> None:
     # One layer of T5-small: table, q, k, v, o, two feed-forward matrices, three gains, the bias table.
     assert found.encoder_params == 4 * (32128 * 512 + 4 * 512**2 + 2 * 512 * 2048 + 3 * 512 + 32 * 8)
     assert found.total == sum(found)
+
+
+def test_groups_of_rows_are_kept_one_after_another() -> None:
+    elf = ElfConfig(depth=1, hidden_size=32, heads=2, latent_size=32, vocabulary_size=60, max_length=16)
+    encoder = T5Config(d_model=32, layers=1)
+    config = training(elf, batch_size=16, loss_mean="device", coin="device")
+    kept = [
+        estimate(dataclasses.replace(config, batch_size=rows, device_groups=groups), 1, encoder).kept
+        for rows, groups in ((16, 8), (2, 1), (16, 1))
+    ]
+    assert kept[0] == kept[1] < kept[2]
 
 
 @pytest.mark.slow("a training is traced for every way to keep less")

@@ -260,6 +260,17 @@ def test_a_run_goes_on_elsewhere_as_if_it_had_not_stopped(
     assert "start=gone was where this run began" in capsys.readouterr().err
 
 
+def test_weights_of_no_update_are_begun_with(experiment: Path, tmp_path: Path) -> None:
+    elf = load_config(TrainConfig, experiment).elf
+    given = random_params(parameter_shapes(elf), 3)
+    (tmp_path / "given").write_bytes(pickle.dumps({"params": nested(given), "step": 0}))
+    words = ("optimizer.optimizer=adamw", "optimizer.blr=1e-30", f"out={tmp_path / 'out'}", "steps=1")
+    main(Arguments(experiment, (ONE_BRANCH, *words, f"resume={tmp_path / 'given'}")))
+    found = load_trained_model(tmp_path / "out" / "model").params
+    for name, value in given.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
 def test_start_and_resume_exclude_each_other(experiment: Path) -> None:
     with pytest.raises(ConfigError, match="start and resume are both set"):
         load_config(TrainConfig, experiment, ("start=a", "resume=b"))

@@ -74,12 +74,13 @@ class Compiled:
     """Inputs whose memory the outputs take over; without that, so much more would be needed."""
 
     @classmethod
-    def of(cls, lowered: Any) -> "Compiled":
+    def of(cls, lowered: Any, devices: int = 1) -> "Compiled":
+        """`devices` are those that it runs on, each counted for by XLA as one of them."""
         compiled = lowered.compile()
         memory = compiled.memory_analysis()
         temporary, donated = memory.temp_size_in_bytes, memory.alias_size_in_bytes
         kept = memory.argument_size_in_bytes + memory.output_size_in_bytes - donated
-        flops = compiled.cost_analysis()["flops"] * jax.device_count()
+        flops = compiled.cost_analysis()["flops"] * devices
         return cls(compiled, flops, temporary, kept + temporary, donated)
 
 
@@ -151,7 +152,7 @@ def compile_step(config: TrainConfig, formulation: Formulation) -> WholeStep:
     weights = jax.device_put(params, state_shardings(mesh, params))
     inputs = weights, Rows(*global_rows(mesh, random_rows(config))), np.int32(0)
     lowered = step.jitted.lower(step.abstract_state, *inputs, decode=False)
-    return WholeStep(Compiled.of(lowered), step.init, inputs)
+    return WholeStep(Compiled.of(lowered, mesh.size), step.init, inputs)
 
 
 # --- Their time and FLOPs -------------------------------------------------------------------------------------------
@@ -292,9 +293,12 @@ def bench(arguments: Arguments) -> dict[str, Any]:
     if arguments.whole_step:
         parts["whole_step"] = bench_step(config, arguments.repeats, forward)
     by_hand = denoise_flops(elf, B, L)
-    for row in (part[name] for part in parts.values() for name in FORMULATIONS):
-        row["tokens_per_second"] = B * L / row["seconds"]
-        row["share_of_matmul_peak"] = row["flops"] / row["seconds"] / peak["flops_per_second"] / jax.device_count()
+    for part_name, part in parts.items():
+        # Loss and gradient are computed on one device, the whole step on all.
+        of_all = peak["flops_per_second"] * (jax.device_count() if part_name == "whole_step" else 1)
+        for row in (part[name] for name in FORMULATIONS):
+            row["tokens_per_second"] = B * L / row["seconds"]
+            row["share_of_matmul_peak"] = row["flops"] / row["seconds"] / of_all
     report = {
         # Of loss and gradient, the whole of what the formulations differ in.
         "flops_ratio": gradient["flops_ratio"],

@@ -49,6 +49,8 @@ def pack(arguments: PackArguments) -> None:
     """
     config = load_config(TrainConfig, arguments.config, arguments.overrides)
     require(config, BURST, "a burst")
+    if config.resume:
+        raise ConfigError("a burst does not resume", f"Begin with averaged weights: start={config.resume}.")
     dataset = open_dataset(config.data, config.split, config.revision)
     check_task(dataset, config.elf)
     encoder_config, encoder_params = load_encoder(config.encoder)

@@ -287,6 +287,9 @@ def train(
             log(out, step, before + time.monotonic() - begin, rate, window)
             window = []
         if time.monotonic() - saved > SAVE_SECONDS:
+            # What is no number any more must not take the place of weights that are.
+            log(out, step, before + time.monotonic() - begin, rate, window)
+            window = []
             save(out, state[1], step, before + time.monotonic() - begin)
             saved = time.monotonic()
     log(out, step, before + time.monotonic() - begin, rate_at(part[0] / part[1]), window)

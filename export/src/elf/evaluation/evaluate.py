@@ -319,7 +319,8 @@ def default_out(checkpoint: Path) -> Path:
     if hub_name(str(checkpoint)):
         return Path("evaluation") / re.sub(r"[/@]+", "--", str(checkpoint))
     if checkpoint.is_file() or checkpoint.name == "model" or CHECKPOINT.fullmatch(checkpoint.name):
-        checkpoint = checkpoint.parent
+        # From inside a folder of checkpoints the name alone has no parents.
+        checkpoint = (checkpoint if checkpoint.parent.name else absolute(checkpoint)).parent
     return (checkpoint.parent if checkpoint.name == "checkpoints" else checkpoint) / "evaluation"
 
 

@@ -24,7 +24,7 @@ from elf.models.trained_model import (
     plain_statistic,
     read_statistic,
 )
-from elf.paths import files_below, is_address, path_of, written_whole
+from elf.paths import absolute, files_below, is_address, path_of, written_whole
 from elf.text_file import json_value
 
 CHECKPOINT = re.compile(r"checkpoint_(\d+)")
@@ -53,7 +53,8 @@ class RunFolder(NamedTuple):
     def of(cls, place: Path) -> "RunFolder":
         """The one that `place` is, or that has it for a checkpoint."""
         named = CHECKPOINT.fullmatch(place.name)
-        return cls(place.parent.parent, int(named[1])) if named else cls(place)
+        # Named from inside `checkpoints`, its relative path has no parents.
+        return cls(absolute(place).parent.parent, int(named[1])) if named else cls(place)
 
     @property
     def model(self) -> Path:

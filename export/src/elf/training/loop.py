@@ -97,8 +97,10 @@ def run_loop(
     is no finite number, and DiskFullError; the last checkpoint stands.
     """
     with closing(Checkpoints(out / "checkpoints", config.keep)) as checkpoints, _StopSignal() as stop:
-        first, spent = checkpoints.latest_step() or 0, 0.0
-        if first:
+        latest, spent = checkpoints.latest_step(), 0.0
+        first = latest or 0
+        # Also that of no step: weights that were given to begin with.
+        if latest is not None:
             saved = checkpoints.restore({"state": state, "seconds": np.zeros(())})
             state, spent = saved["state"], float(saved["seconds"])
         begin = last_save = last_log = time.monotonic()

@@ -65,14 +65,17 @@ def estimate(config: TrainConfig, devices: int, encoder: T5Config) -> Estimate:
     """Raises ConfigError where batch or fsdp do not split over the devices."""
     mesh = paper_mesh(devices, config.fsdp)
     check_batch(mesh, config.batch_size, config.accumulation)
-    check_row_shares(config, device_groups(config, mesh))
+    groups = device_groups(config, mesh)
+    check_row_shares(config, groups)
     state = sharded(mesh, state_shapes(dataclasses.replace(undivided(config), remat="none"), encoder))
     _, encoder_params = abstract(T5Encoder, encoder)
     rows = config.batch_size // devices
     positions = rows * config.elf.max_length
     params = device_bytes(state.params)
 
-    part, depth = rows // config.accumulation, config.elf.depth
+    # A device takes its groups of rows one after another (step.py).
+    at_once = config.accumulation * max(1, groups // mesh.size)
+    part, depth = rows // at_once, config.elf.depth
 
     def kept(remat: Remat) -> tuple[int, int]:
         """In all, and of one block."""
