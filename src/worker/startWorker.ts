@@ -5,7 +5,7 @@ export const WORKERS_ALLOWED =
   "Models run in workers. Open the page in a window of its own, in a current browser; whoever serves it has to allow it workers of its own (worker-src 'self' in its Content-Security-Policy).";
 
 const TRUSTED_TYPES =
-  "Whoever serves the page has to allow its policy in the Content-Security-Policy, trusted-types elf-playground (with 'allow-duplicates' for an element beside an engine), or leave trusted-types out.";
+  "Whoever serves the page has to allow its policy in the Content-Security-Policy, trusted-types elf-playground, or leave trusted-types out.";
 
 /**
  * Starts a worker.

@@ -10,23 +10,34 @@ interface TrustedTypes {
 /** The name that a page's policy has to allow: `trusted-types elf-playground`. */
 const POLICY = "elf-playground";
 
-let policy: ReturnType<TrustedTypes["createPolicy"]> | undefined;
-let allowed = "";
+/**
+ * Where the page keeps it. A name may be had once only, and an element and an engine on one page, each with a script of its
+ * own, maybe of another version, start workers both.
+ */
+const KEPT = Symbol.for("elf-playground policy");
+
+interface Page {
+  readonly trustedTypes?: TrustedTypes;
+  [KEPT]?: { allowed: string; policy?: ReturnType<TrustedTypes["createPolicy"]> };
+}
 
 /**
  * An address of a script as a page with Trusted Types takes it; the policy lets those through that are asked for here.
  * @throws {TypeError} the page allows no such policy.
  */
 export function trusted(url: string): string {
-  allowed = url;
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  policy ??= trustedTypes?.createPolicy(POLICY, {
+  const page = globalThis as Page;
+  if (!page.trustedTypes) return url;
+  page[KEPT] ??= { allowed: url };
+  const kept = page[KEPT];
+  kept.allowed = url;
+  kept.policy ??= page.trustedTypes.createPolicy(POLICY, {
     createScriptURL: (asked) => {
-      if (asked !== allowed) throw new TypeError(`${POLICY} starts its own workers only.`);
+      if (asked !== kept.allowed) throw new TypeError(`${POLICY} starts its own workers only.`);
       return asked;
     },
   });
-  return (policy?.createScriptURL(url) as string | undefined) ?? url;
+  return kept.policy.createScriptURL(url) as string;
 }
 
 /**
