@@ -21,7 +21,7 @@ from elf.models.open_model import open_model
 from elf.models.trained_model import load_trained_model, save_trained_model
 from elf.onnx_export import dtypes, graphs, parity
 from elf.onnx_export.dtypes import edit_distance
-from elf.onnx_export.export import Arguments, check_prompts_read_alike, export_model
+from elf.onnx_export.export import Arguments, attribution_before, check_prompts_read_alike, export_model, names_of
 from elf.onnx_export.graphs import build_graphs
 from elf.onnx_export.parity import LOGIT_ROUNDING, Difference, compare_runs, refuse_difference
 from elf.sampling.condition import encode_sources, spread_sources
@@ -93,6 +93,22 @@ def test_a_decoder_that_reads_its_vocabulary_in_parts_is_proved_too(model, tmp_p
     manifest, report = (read(tmp_path / "parts" / name) for name in ("manifest.json", "parity.json"))
     assert manifest["decoder"] == {"topK": 5, "logits": False}
     assert {*report["graphs"]["decoder"]} == {"top_probabilities", "entropy"}
+
+
+def test_the_licence_stays_that_of_what_it_is_made_of(folder, model, tmp_path):
+    again = open_model(str(folder))
+    settings = SamplerSettings()
+    assert names_of(again, settings, options(tmp_path)).licence == "MIT"
+    assert names_of(again, settings, options(tmp_path, licence="CC0-1.0")).licence == "CC0-1.0"
+    # A training's record has the word, and nothing there unless it was given.
+    nameless = replace(model, training={"licence": ""})
+    assert names_of(nameless, settings, options(tmp_path)).licence == "unknown"
+    assert attribution_before(model) == ""
+    card = folder / "README.md"
+    kept = card.read_text()
+    card.write_text(kept + "\n## Attribution\n\nOf Songs.\n")
+    assert attribution_before(again) == "Of Songs."
+    card.write_text(kept)
 
 
 def test_manifest_says_what_the_page_needs(folder, model):

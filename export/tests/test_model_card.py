@@ -137,6 +137,9 @@ def test_attribution_is_given_where_the_licence_asks_for_it() -> None:
         assert "## Attribution" in card and "www.manythings.org/anki and tatoeba.org" in card
     assert "Trained on Songs, CC-BY-4.0." in card_of(CardSamples(), {"corpus": "Songs"}, licence="CC-BY-4.0")
     assert "## Attribution" not in card_of(CardSamples(), tatoeba, licence="CDLA-Sharing-1.0")
+    # An exported folder tells no corpus, but its card attributes.
+    again = model_card(MANIFEST | {"licence": "CC-BY-2.0"}, PARITY, {}, CardSamples(), CardParts(), "Of Songs.")
+    assert "## Attribution\n\nOf Songs.\n" in again
 
 
 def test_the_evaluation_table(model, tmp_path: Path) -> None:

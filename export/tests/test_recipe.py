@@ -50,6 +50,8 @@ def test_what_is_chosen_besides_is_a_deviation_with_a_reason() -> None:
 
 def test_this_projects_own_recipe_deviates_by_name_in_all_that_it_chooses() -> None:
     own = {deviation.field for deviation in config(latent_normalisation="official").deviations}
+    adamw = config(optimizer=OptimizerConfig(optimizer="adamw")).deviations
+    assert not [deviation.field for deviation in adamw if deviation.field.startswith("optimizer.muon")]
     assert own == {choice.field for choice in CHOICES if choice.official != choice.own}
     assert config(pad_token="eos").sees_filling and not config(pad_token="pad").sees_filling
 

@@ -365,6 +365,11 @@ def open_folder(folder: Path, dtype: str | None = None) -> TrainedModel:
         params=official_params(elf, weights),
         encoder=encoder,
         encoder_params=official_encoder_params(encoder, weights) if encoder else {},
-        training={"checkpoint": folder.absolute().name, "format": f"exported folder, {chosen}"},
+        training={
+            "checkpoint": folder.absolute().name,
+            "format": f"exported folder, {chosen}",
+            # So it stays that of what is made of it.
+            **({"licence": licence} if (licence := manifest.get("licence", "unknown")) != "unknown" else {}),
+        },
         exported=ExportedGraphs(folder, chosen, length),
     )

@@ -21,7 +21,7 @@ from elf.onnx_export.card_parts import SAMPLES, CardOptions, CardSamples, Sample
 from elf.onnx_export.dtypes import Trial, dtypes_of, offer_dtypes, rounded
 from elf.onnx_export.graphs import graphs_of
 from elf.onnx_export.manifest import Names, describe, latent_basis, list_files, write_json
-from elf.onnx_export.model_card import model_card
+from elf.onnx_export.model_card import card_section, model_card
 from elf.onnx_export.parity import check_parity
 from elf.onnx_export.presets import checked_examples, read_presets, refuse_beyond_page
 from elf.onnx_export.replaced_folder import replaced_folder
@@ -213,13 +213,19 @@ def export_model(model: TrainedModel, arguments: Arguments) -> dict[str, Any]:
             read, written = text_reader(model), measured[manifest["defaultDtype"]].tokens
             texts = [Sample(seed, read(tokens)) for seed, tokens in islice(written.items(), SAMPLES)]
             samples = CardSamples(of_parity=texts)
-        card = model_card(manifest, parity.report, model.training, samples, parts)
+        card = model_card(manifest, parity.report, model.training, samples, parts, attribution_before(model))
         (folder / "README.md").write_text(card, encoding="utf-8")
 
         manifest["files"] = list_files(folder)
         write_json(folder / "manifest.json", manifest)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return {"bytes": size, **{part: parity.report[part] for part in ("graphs", "runs", "dtypes")}}
+
+
+def attribution_before(model: TrainedModel) -> str:
+    """What the card of an exported folder attributes: an export of one knows no corpus."""
+    card = model.exported.folder / "README.md" if model.exported else None
+    return card_section(card.read_text(encoding="utf-8"), "Attribution") if card and card.is_file() else ""
 
 
 def check_prompts_read_alike(model: TrainedModel) -> None:
@@ -235,7 +241,7 @@ def names_of(model: TrainedModel, settings: SamplerSettings, arguments: Argument
         name=name,
         title=arguments.title or name.replace("-", " ").capitalize(),
         description=arguments.description,
-        licence=arguments.licence or str(model.training.get("licence", "unknown")),
+        licence=arguments.licence or str(model.training.get("licence") or "unknown"),
         examples=checked_examples(model, arguments.example),
         presets=read_presets(arguments.presets, settings, prompted=model.elf.max_input_length > 0)
         if arguments.presets

@@ -70,9 +70,12 @@ def model_card(
     training: dict[str, Any],
     samples: CardSamples,
     parts: CardParts,
+    attribution: str = "",
 ) -> str:
-    """Markdown from the manifest, the parity report, the facts of the training run, samples, and what a person adds."""
-    attribution = attribution_of(manifest["licence"], str(training.get("corpus", "")))
+    """Markdown from the manifest, the parity report, the facts of the training run, samples, and what a person adds.
+
+    `attribution` stands where licence and corpus ask for no other."""
+    attribution = attribution_of(manifest["licence"], str(training.get("corpus", ""))) or attribution
     return _filled_in(manifest, parity, _training(training), attribution, samples, parts)
 
 

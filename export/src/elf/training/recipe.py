@@ -149,6 +149,9 @@ def deviations(config: Any, choices: tuple[Choice, ...]) -> list[Deviation]:
     """Where a configuration, completed, differs from the official step."""
     found = []
     for choice in (*choices, *NAMED):
+        # What another optimizer has no part in is no deviation.
+        if choice.field.startswith("optimizer.muon") and config.optimizer.optimizer != "muon":
+            continue
         value = field_at(config, choice.field)
         if value != choice.official:
             found.append(Deviation(choice.field, value, choice.official, choice.reason(value)))
