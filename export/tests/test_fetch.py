@@ -6,6 +6,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -89,7 +90,9 @@ def handler(hub: StandIn) -> type[BaseHTTPRequestHandler]:
             siblings: list[dict[str, Any]] = []
             for name, data in hub.repositories[repository].items():
                 large = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
-                siblings.append({"rfilename": name, "size": len(data)} | ({"lfs": large} if len(data) > 999 else {}))
+                blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+                sibling = {"rfilename": name, "size": len(data), "blobId": blob}
+                siblings.append(sibling | ({"lfs": large} if len(data) > 999 else {}))
             card = {"license": "mit"}
             self.send(
                 200, json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings, "cardData": card}).encode()
@@ -279,6 +282,30 @@ def test_a_download_goes_on_where_it_ended(hub: StandIn, tmp_path: Path, monkeyp
     fetch(Arguments(ELF, tmp_path, companions=False))
     assert (tmp_path / "checkpoint_1000").read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
     assert ("GET", "bytes=4000-") in {(command, wanted) for command, _, wanted in hub.requests}
+
+
+def test_a_small_file_that_changed_at_equal_length_comes_anew(hub: StandIn, tmp_path: Path) -> None:
+    hub.put("a/b", checkpoint_5=b"old" * 500, latents_dot_json=b'{"mean": 0.1}')
+    fetch(Arguments("a/b", tmp_path))
+    hub.put("a/b", checkpoint_5=b"old" * 500, latents_dot_json=b'{"mean": 0.2}')
+    fetch(Arguments("a/b", tmp_path))
+    assert (tmp_path / "latents.json").read_bytes() == b'{"mean": 0.2}'
+
+
+def test_of_several_on_one_disk_one_downloads(hub: StandIn, tmp_path: Path) -> None:
+    begun = threading.Barrier(2)
+
+    def one() -> None:
+        begun.wait()
+        fetch(Arguments(ELF, tmp_path, companions=False))
+
+    with ThreadPoolExecutor(2) as both:
+        for done in [both.submit(one) for _ in range(2)]:
+            done.result()
+    asked = [path for command, path, _ in hub.requests if command == "GET" and "checkpoint_1000" in path]
+    assert len(asked) == 1 and files(tmp_path) == {"checkpoint_1000", "source.json"}
+    assert (tmp_path / "checkpoint_1000").read_bytes() == hub.repositories[ELF]["checkpoint_1000"]
+    assert not list(tmp_path.glob(".*lock"))
 
 
 def test_a_token_is_not_shown_to_other_servers(hub: StandIn, tmp_path: Path) -> None:

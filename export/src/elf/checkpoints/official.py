@@ -3,6 +3,7 @@ records."""
 
 import json
 import re
+import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -156,7 +157,8 @@ class SourceRecord:
     """What the repository's card says."""
 
     def write(self, folder: Path) -> None:
-        partial = folder / f"{SOURCE_FILE}.partial"
+        # Of this process: others that share the disk may write the same record.
+        partial = folder / f"{SOURCE_FILE}.{uuid.uuid4().hex}.partial"
         partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
         partial.replace(folder / SOURCE_FILE)
 
