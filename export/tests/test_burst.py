@@ -211,7 +211,15 @@ def test_a_model_is_made_with_the_settings_that_were_packed_alone(tiny, folder, 
     # What it is called is nobody's business.
     command.append("name=other")
     (tmp_path / "w/losses.jsonl").write_text("")
+    # Of another training.
+    (tiny.parent / "out").mkdir(exist_ok=True)
+    (tiny.parent / "out/metrics.jsonl").write_text("{")
     assert cli.main(command) == 0 and (tmp_path / "made/model").is_dir()
+    (tiny.parent / "out/metrics.jsonl").unlink()
+    told = open_model(str(tmp_path / "made")).training
+    optimizer = told["config"]["optimizer"]
+    assert (optimizer["schedule"], optimizer["warmup_steps"], told["config"]["steps"]) == ("cosine", 0, 3)
+    assert "optimizer.schedule" in {deviation["field"] for deviation in told["deviations"]}
 
 
 def test_weights_that_are_no_numbers_are_not_saved(tiny, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Pack a training into a folder of at most 60 MB, to be carried to a GPU for half an hour, and make a model of what
 comes back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +139,8 @@ def unpack(arguments: UnpackArguments) -> None:
     check_same(config, encoder_config, encoder_params, carried)
     check_parameters(params, parameter_shapes(config.elf), "this configuration", "Give the one that was packed.")
     command = command_line("burst pack", arguments.config, arguments.overrides)
-    # Where the configuration would have it lie may be another training.
-    training = training_facts(config, command, encoder_facts(Path(config.encoder)), facts["steps"], facts["seconds"])
+    encoder = encoder_facts(Path(config.encoder))
+    training = training_facts(as_trained(config, arguments, facts), command, encoder, facts["steps"], facts["seconds"])
     model = TrainedModel(
         name=config.name,
         elf=config.elf,
@@ -155,6 +155,15 @@ def unpack(arguments: UnpackArguments) -> None:
     )
     save_trained_model(model, arguments.out / "model")
     say(f"{facts['steps']:,} steps in {facts['seconds'] / 60:.1f} minutes; the model lies in {arguments.out / 'model'}")
+
+
+def as_trained(config: TrainConfig, arguments: UnpackArguments, facts: dict[str, Any]) -> TrainConfig:
+    """What the card is to tell: a burst has a cosine of its own, by the clock, whatever the configuration says.
+
+    Where that would have it lie may be another training, with losses of its own.
+    """
+    optimizer = replace(config.optimizer, schedule="cosine", warmup_steps=0)
+    return replace(config, out=arguments.out, steps=facts["steps"], epochs=None, optimizer=optimizer)
 
 
 def check_same(config: TrainConfig, encoder: T5Config, encoder_params: FlatParams, carried: Carried) -> None:
