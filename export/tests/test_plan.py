@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from elf.cli import main
 from elf.config import PRESETS, ElfConfig, T5Config
+from elf.devices import make_mesh
 from elf.errors import UsageError
 from elf.network.modules import Remat
 from elf.network.parameters import encoder_parameter_shapes
@@ -27,7 +29,7 @@ from elf.training.memory_estimate import (
     sharded,
 )
 from elf.training.optimizer import OptimizerConfig
-from elf.training.plan import Arguments, Collective, collectives, device_count
+from elf.training.plan import Arguments, Collective, collectives, compile_branch, compile_branches, device_count
 from elf.training.train_config import TrainConfig
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -183,6 +185,19 @@ def test_the_step_is_compiled_for_simulated_devices(tmp_path: Path) -> None:
         # Weights are gathered over fsdp, gradients summed over all.
         assert branch["collectives"]["all-gather"]["count"] > 0
         assert branch["collectives"]["all-reduce"]["bytes"] > report["estimate"]["params"] / 2
+
+
+def test_a_step_whose_rows_have_each_their_branch_is_compiled_as_the_one_program_it_is() -> None:
+    elf = ElfConfig(
+        depth=1, hidden_size=32, heads=2, latent_size=32, bottleneck_size=16, vocabulary_size=600, max_length=16
+    )
+    encoder = T5Config(vocabulary_size=600, d_model=32, d_kv=8, d_ff=64, layers=1, heads=2)
+    config = training(elf, batch_size=4, coin="example", compute_dtype="float32")
+    mesh = make_mesh(1, jax.devices("cpu")[:1])
+    compiled = compile_branches(config, encoder, mesh)
+    assert list(compiled) == ["mixed"]
+    # Its rows are noised for both.
+    assert compiled["mixed"]["flops"] > compile_branch(config, encoder, mesh, False)["flops"]
 
 
 def test_the_step_is_compiled_by_the_tpus_compiler_where_it_is_installed(
