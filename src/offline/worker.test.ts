@@ -8,7 +8,7 @@ const [BEFORE, NOW] = [cacheName(SCOPE, "1"), cacheName(SCOPE, "2")];
 /** As much of a browser's caches as the worker asks for. */
 class TestCaches {
   readonly all = new Map<string, Map<string, Response>>();
-  /** What the disk has no room for. */
+  /** What the disk has no room for. Once it was asked for, the disk is full for anything. */
   full: RegExp | undefined;
 
   async open(name: string) {
@@ -17,7 +17,10 @@ class TestCaches {
     return {
       match: async (address: string) => cache.get(address)?.clone(),
       put: async (address: string, response: Response) => {
-        if (this.full?.test(address)) throw new DOMException("Full.", "QuotaExceededError");
+        if (this.full?.test(address)) {
+          this.full = /./;
+          throw new DOMException("Full.", "QuotaExceededError");
+        }
         cache.set(address, response);
       },
       delete: async (address: string) => cache.delete(address),

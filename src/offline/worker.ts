@@ -63,18 +63,19 @@ async function shellFile(path: string): Promise<Response> {
 async function begin(): Promise<void> {
   const cache = await caches.open(name);
   const others = (await caches.keys()).filter((other) => other.startsWith(cachePrefix(scope)) && other !== name);
+  const before = (await lastInCharge(others)) ?? others.at(-1);
+  // Before anything large fills the disk.
+  await cache.put(IN_CHARGE, new Response()).then(yes, no);
   for (const path of [...list.later, ...list.fresh]) {
-    const before = await kept(addressOf(path));
+    const file = await kept(addressOf(path));
     // On a full disk it stays where it is.
-    const isHere = before && (await put(cache, addressOf(path), before).then(yes, no));
+    const isHere = file && (await put(cache, addressOf(path), file).then(yes, no));
     // A runtime and a judge are too large to be kept twice; they are found wherever they are.
     if (isHere) for (const other of others) await (await caches.open(other)).delete(addressOf(path));
   }
   // A tab that still shows the version before may ask for parts of it; whoever shows an older one was closed long ago, and one
   // that only waited was shown to nobody.
-  const before = (await lastInCharge(others)) ?? others.at(-1);
   for (const old of others) if (old !== before) await caches.delete(old);
-  await cache.put(IN_CHARGE, new Response());
   // The first visit has used things already, before there was anybody to keep them.
   await world.clients.claim();
   await keepUsed();
