@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -284,6 +285,20 @@ def test_a_diverging_run_stops_by_name_and_keeps_its_checkpoint(tmp_path: Path, 
         run(20, log_every=10, checkpoint_steps=7)
     state, _ = run(5, log_every=1)
     assert state == 5 and len(rows(tmp_path)) == 5
+
+
+def test_every_loss_is_in_the_log_of_a_run_that_went_on_between_its_lines(tmp_path: Path) -> None:
+    def step(state, batch, number):
+        if number == 6 and failing:
+            raise RuntimeError("the power is gone")
+        return state, {"loss": np.float32(number + 1)}
+
+    settings = LoopConfig(8, log_every=4, checkpoint_steps=6)
+    for failing in (True, False):
+        with pytest.raises(RuntimeError) if failing else nullcontext():
+            run_loop(settings, tmp_path, np.zeros(1), count, step, 1)
+    lines = [(row["step"], row["loss"]) for row in rows(tmp_path)]
+    assert lines == [(4, 2.5), (6, 5.5), (8, 7.5)]
 
 
 def test_a_checkpoint_of_another_shape_is_refused(experiment: Path, trained: Path, tmp_path: Path) -> None:

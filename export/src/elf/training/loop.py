@@ -51,7 +51,7 @@ class LoopConfig:
     checkpoint_steps: int | None = None
     """Steps between checkpoints, besides."""
     log_every: int = 20
-    """Steps between lines of progress and of metrics.jsonl."""
+    """Steps between lines of progress and of metrics.jsonl; every checkpoint has one, too."""
     keep: int = 2
     steps_per_epoch: float | None = None
     evaluation_steps: int | None = None
@@ -158,7 +158,9 @@ def run_loop(
                 if config.checkpoint_minutes is not None and (logs or jax.process_count() == 1):
                     due |= _agreed(time.monotonic() - last_save > 60 * config.checkpoint_minutes)
                 stopping = stop.asked(done)
-                if logs:
+                saves = due or stopping or is_evaluated(done)
+                # Before the checkpoint: a run that goes on from there has the losses of all steps before it.
+                if logs or saves:
                     _check_finite(window, done)
                     now = time.monotonic()
                     rate = len(window) * tokens_per_step / (now - last_log)
@@ -167,8 +169,7 @@ def run_loop(
                         times["epoch"] = round(done / config.steps_per_epoch, 4)
                     log.write(done, means(window) | times, (now - begin) / (done - first) * (config.steps - done))
                     window, last_log = [], now
-                # After its line in the log: a run that goes on from here has all lines before it.
-                if due or stopping or is_evaluated(done):
+                if saves:
                     save(done)
                     last_save = time.monotonic()
                 if stopping or (is_evaluated(done) and evaluate(done)):
